@@ -1,0 +1,98 @@
+"""evorrn: recurrent networks, trained in more than one way and compared fairly.
+
+Everything public can be imported from here; what is imported is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Network": "evorrn.network",
+    "Batch": "evorrn.batch",
+    "Task": "evorrn.task",
+    "Splits": "evorrn.task",
+    "Scaling": "evorrn.task",
+    "Problem": "evorrn.problem",
+    "Meter": "evorrn.problem",
+    "Budget": "evorrn.budget",
+    "Result": "evorrn.result",
+    "load": "evorrn.result",
+    "load_search": "evorrn.strategies.base",
+    "Strategy": "evorrn.strategies.base",
+    "EvolutionStrategy": "evorrn.strategies.base",
+    "GeneticAlgorithm": "evorrn.strategies.evolution.genetic_algorithm",
+    "RandomSearch": "evorrn.strategies.evolution.random_search",
+    "EchoState": "evorrn.strategies.reservoir.echo_state",
+    "BPTT": "evorrn.strategies.gradient.bptt",
+    "cell": "evorrn.compile.grammar",
+    "EvorrnError": "evorrn.errors",
+    "StopTraining": "evorrn.errors",
+    "set_threads": "evorrn.kernels.threads",
+}
+_ACTIVATIONS = (
+    "tanh",
+    "sigmoid",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "swish",
+    "softplus",
+    "identity",
+    "exp",
+)
+_HOMES.update(dict.fromkeys(_ACTIVATIONS, "evorrn.compile.ops"))
+
+__all__ = ["__version__", "task", "tasks", *sorted(_HOMES)]
+
+
+def tasks() -> list[str]:
+    """Return the names of all tasks."""
+    from evorrn import registry
+
+    return list(registry.tasks())
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    if name == "task":  # the module is also the function
+        return importlib.import_module("evorrn.task")
+    raise AttributeError(f"module 'evorrn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+if TYPE_CHECKING:
+    from evorrn.batch import Batch as Batch
+    from evorrn.budget import Budget as Budget
+    from evorrn.compile.grammar import cell as cell
+    from evorrn.errors import EvorrnError as EvorrnError
+    from evorrn.errors import StopTraining as StopTraining
+    from evorrn.kernels.threads import set_threads as set_threads
+    from evorrn.network import Network as Network
+    from evorrn.problem import Meter as Meter
+    from evorrn.problem import Problem as Problem
+    from evorrn.result import Result as Result
+    from evorrn.result import load as load
+    from evorrn.strategies.base import EvolutionStrategy as EvolutionStrategy
+    from evorrn.strategies.base import Strategy as Strategy
+    from evorrn.strategies.base import load_search as load_search
+    from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
+    from evorrn.strategies.evolution.random_search import RandomSearch as RandomSearch
+    from evorrn.strategies.gradient.bptt import BPTT as BPTT
+    from evorrn.strategies.reservoir.echo_state import EchoState as EchoState
+    from evorrn.task import Scaling as Scaling
+    from evorrn.task import Splits as Splits
+    from evorrn.task import Task as Task
+
+    def task(name: str, **settings: Any) -> Task:
+        """Make a task by its name."""

@@ -1,0 +1,95 @@
+"""Measures of error, each named by its normaliser and taken over scored entries only.
+
+Every metric is a function of two arrays: the predictions and the truth at the scored entries, in the
+task's original units. Names say what the error is divided by: ``nrmse_std`` divides by the standard
+deviation of the truth in the split that is scored, ``nrmse_range`` by its range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from evorrn.errors import UnknownName
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+HIGHER_IS_BETTER = frozenset({"accuracy"})
+
+
+def mse(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean squared error over all scored entries ``(N, O)``."""
+    return float(np.mean(np.square(predicted - truth)))
+
+
+def rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the root of the mean squared error, in the units of the truth."""
+    return float(np.sqrt(mse(predicted, truth)))
+
+
+def mae(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean absolute error, in the units of the truth."""
+    return float(np.mean(np.abs(predicted - truth)))
+
+
+def nmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean squared error divided by the variance of the truth, averaged over outputs."""
+    return float(np.mean(np.square(predicted - truth).mean(axis=0) / truth.var(axis=0)))
+
+
+def nrmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the root mean squared error divided by the standard deviation of the truth."""
+    return float(np.sqrt(nmse_std(predicted, truth)))
+
+
+def nrmse_range(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the root mean squared error divided by the range of the truth, averaged over outputs."""
+    error = np.sqrt(np.square(predicted - truth).mean(axis=0))
+    return float(np.mean(error / np.ptp(truth, axis=0)))
+
+
+def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of scored steps whose largest logit (N, O) stands at the label (N,)."""
+    return float(np.mean(predicted.argmax(axis=1) == truth))
+
+
+def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean of ``-log softmax(logits)[label]`` in nats."""
+    shifted = predicted - predicted.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(log_total - shifted[np.arange(len(truth)), truth]))
+
+
+METRICS: dict[str, Metric] = {
+    function.__name__: function
+    for function in (mse, rmse, mae, nmse_std, nrmse_std, nrmse_range, accuracy, cross_entropy)
+}
+
+
+def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return every named metric of scored predictions.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Keys of `METRICS`.
+    predicted : ndarray, shape (N, O)
+        Outputs at the scored steps, in original units; logits for classes.
+    truth : ndarray, shape (N, O), or (N,) of labels
+        Targets at the same steps.
+
+    Raises
+    ------
+    UnknownName
+        For a name that is no metric.
+    """
+    result = {}
+    with np.errstate(
+        all="ignore"
+    ):  # a diverged prediction or a constant truth gives inf or nan, not a warning
+        for name in names:
+            if name not in METRICS:
+                raise UnknownName("metric", name, METRICS)
+            result[name] = METRICS[name](np.asarray(predicted, dtype=np.float64), truth)
+    return result

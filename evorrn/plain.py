@@ -1,0 +1,115 @@
+"""Plain data on disk: trees of numbers, text and arrays in one npz file, written atomically.
+
+Nothing is pickled, so nothing can run when a file is read.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import RunError
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a file so that readers see the old content or the new, never a part; survive power loss."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def save_tree(path: Path, tree: Any) -> None:
+    """Write a tree of dicts, lists, tuples, numbers, text, None and arrays to one npz file."""
+    write_atomic(Path(path), tree_bytes(tree))
+
+
+def load_tree(path: Path) -> Any:
+    """Read what `save_tree` wrote.
+
+    Raises
+    ------
+    RunError
+        When the file is missing, truncated or not of this kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return _restore(json.loads(str(arrays.pop("tree"))), arrays)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{path}: expected a file written by evorrn, but it cannot be read ({error})"
+        ) from None
+
+
+def tree_bytes(tree: Any) -> bytes:
+    """Return a tree as the bytes of an npz file: the same tree gives the same bytes."""
+    arrays: dict[str, np.ndarray] = {}
+    skeleton = _flatten(tree, arrays)
+    return npz_bytes({"tree": np.array(json.dumps(skeleton)), **arrays})
+
+
+def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """Return arrays as the bytes of an npz file without times in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(
+                member, np.ascontiguousarray(array).reshape(np.shape(array)), allow_pickle=False
+            )
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), member.getvalue()
+            )
+    return buffer.getvalue()
+
+
+def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, np.ndarray):
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, np.generic):
+        return _flatten(value.item(), arrays)
+    if isinstance(value, dict):
+        return {"dict": [[key, _flatten(item, arrays)] for key, item in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [_flatten(item, arrays) for item in value]}
+    if isinstance(value, list):
+        return [_flatten(item, arrays) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"expected plain data, got {type(value).__name__}")
+
+
+def _restore(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, list):
+        return [_restore(item, arrays) for item in value]
+    if isinstance(value, dict):
+        if "array" in value:
+            return arrays[value["array"]]
+        if "tuple" in value:
+            return tuple(_restore(item, arrays) for item in value["tuple"])
+        return {key: _restore(item, arrays) for key, item in value["dict"]}
+    return value

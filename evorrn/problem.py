@@ -1,0 +1,233 @@
+"""Problem and Meter: the only door from a strategy to data and compute.
+
+A strategy never sees a task or a kernel. It asks a `Problem`, and the problem charges every answer to
+the `Meter`. Test data are not in here, so no strategy can look at them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evorrn.batch import Batch
+
+if TYPE_CHECKING:
+    from evorrn.network import Network
+
+
+@dataclass
+class Meter:
+    """What a run has cost so far.
+
+    Attributes
+    ----------
+    work : int
+        Multiply-adds, counted from the compiled graph: the same on every machine.
+    steps_forward, steps_backward : int
+        Network time steps taken forward, and backward through time.
+    evaluations : int
+        Genomes whose loss on training data was asked for.
+    seconds, compile_seconds : float
+        Wall time of the run, and of compiling kernels, which is not in `seconds`.
+    """
+
+    work: int = 0
+    steps_forward: int = 0
+    steps_backward: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        """Network time steps in both directions."""
+        return self.steps_forward + self.steps_backward
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counters as plain data."""
+        return dataclasses.asdict(self)
+
+
+class Problem:
+    """A network with its loss, and the data it is trained and validated on.
+
+    Parameters
+    ----------
+    network : Network
+    train : Batch
+    valid : Batch, optional
+        What `validate` scores on; the training data when there is none.
+    meter : Meter, optional
+        Charged for every answer; a new one by default.
+    free_run : bool
+        Whether `validate` lets the network run on its own outputs from the first scored step on.
+
+    Attributes
+    ----------
+    provides : frozenset of str
+        What this problem can answer: ``fitness``, ``sequence_losses``, ``gradient``, ``states``,
+        ``targets``.
+    """
+
+    provides: frozenset[str] = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
+
+    def __init__(
+        self,
+        network: Network,
+        train: Batch,
+        valid: Batch | None = None,
+        *,
+        meter: Meter | None = None,
+        free_run: bool = False,
+    ) -> None:
+        network.check_batch(train)
+        if valid is not None:
+            network.check_batch(valid)
+        self.network = network
+        self.train = train
+        self.valid = valid
+        self.meter = meter or Meter()
+        self.free_run = free_run
+        self._validated: tuple[np.ndarray, float] | None = None
+
+    @property
+    def size(self) -> int:
+        """Genes of a genome, n."""
+        return self.network.size
+
+    @property
+    def sequences(self) -> int:
+        """Number of training sequences, B."""
+        return self.train.size
+
+    def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Return `count` random genomes, shape (count, n), initialised as the network says."""
+        return np.stack([self.network.init(rng=rng) for _ in range(count)])
+
+    def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Return the fitness of each genome: its negative training loss, ``-inf`` where not finite.
+
+        Parameters
+        ----------
+        genomes : ndarray, shape (P, n)
+        sequences : sequence of int, optional
+            Training sequences to use; all by default.
+
+        Returns
+        -------
+        ndarray, shape (P,), float64
+        """
+        batch = self._batch(sequences)
+        with self._charged(batch, len(genomes)):
+            return self.network.fitness(genomes, batch)
+
+    def sequence_losses(self, genomes: np.ndarray) -> np.ndarray:
+        """Return each training sequence's own loss for each genome, shape (P, B), float64."""
+        with self._charged(self.train, len(genomes)):
+            return self.network.sequence_losses(genomes, self.train)
+
+    def loss_and_gradient(
+        self, genome: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
+        """Return the training loss of a genome and its exact gradient, shape (n,)."""
+        batch = self._batch(sequences)
+        with self._charged(batch, 1):
+            result = self.network.loss_and_gradient(genome, batch)
+        self.meter.work += self.network.backward_work(batch)
+        self.meter.steps_backward += batch.moved_steps
+        return result
+
+    def states(self, genome: np.ndarray, split: str = "train", teacher: bool = False) -> np.ndarray:
+        """Return the last layer's output at every time step, shape (B, T, H), float64.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        split : str
+            ``"train"`` or ``"valid"``.
+        teacher : bool
+            Feed the true targets back in place of the network's outputs (networks with feedback).
+        """
+        batch = self.batch(split)
+        with self._charged(batch, 1):
+            return self.network.states(
+                genome, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
+            )
+
+    def targets(self, split: str = "train") -> np.ndarray:
+        """Return the targets of a split: (B, T, O) floats or (B, T) labels."""
+        return self.batch(split).targets
+
+    def batch(self, split: str = "train") -> Batch:
+        """Return the batch of a split, ``"train"`` or ``"valid"`` (training data when there is none)."""
+        return self.train if split == "train" or self.valid is None else self.valid
+
+    def charge(self, work: int) -> None:
+        """Charge work that a strategy does by itself, for instance a linear solve, in multiply-adds."""
+        self.meter.work += int(work)
+
+    def validate(self, genome: np.ndarray) -> float:
+        """Return the loss on validation data, NaN or inf when it diverged; charged once per genome."""
+        if self._validated is not None and np.array_equal(self._validated[0], genome):
+            return self._validated[1]
+        batch = self.batch("valid")
+        with self._charged(batch, 0):
+            free_from = first_scored(batch) if self.free_run else None
+            loss = self.network.loss(genome, batch, free_from=free_from)
+        self._validated = (np.array(genome), loss)
+        return loss
+
+    def learned(self, genome: np.ndarray, tolerance: float) -> float:
+        """Return the share of training sequences that are within `tolerance` at every scored entry.
+
+        For labels a sequence counts when every scored step has its largest logit at the label.
+        """
+        batch = self.train
+        with self._charged(batch, 0):
+            outputs = self.network.predict(genome, batch.inputs, lengths=batch.lengths)
+        if batch.labelled:
+            right = outputs.argmax(axis=2) == batch.targets
+        else:
+            right = (np.abs(outputs - batch.targets) <= tolerance).all(axis=2)
+        has_scored = batch.scored.any(axis=1)
+        return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))
+
+    def validated(self) -> tuple[np.ndarray, float] | None:
+        """Return the genome validated last and its loss, for checkpoints."""
+        return self._validated
+
+    def restore_validated(self, pair: tuple[np.ndarray, float] | None) -> None:
+        """Take back what `validated` gave, so that a resumed run is charged as an undisturbed one."""
+        self._validated = pair
+
+    def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
+        return self.train if sequences is None else self.train.take(sequences)
+
+    @contextmanager
+    def _charged(self, batch: Batch, evaluations: int) -> Iterator[None]:
+        before = self.network.compile_seconds
+        yield
+        self.meter.compile_seconds += self.network.compile_seconds - before
+        passes = max(evaluations, 1)
+        self.meter.work += passes * self.network.forward_work(batch)
+        self.meter.steps_forward += passes * batch.moved_steps
+        self.meter.evaluations += evaluations
+
+
+def first_scored(batch: Batch) -> np.ndarray:
+    """Return the first scored step of each sequence, shape (B,): where a free run begins."""
+    return np.where(batch.scored.any(axis=1), batch.scored.argmax(axis=1), batch.steps)
+
+
+def _previous(batch: Batch, teacher: bool) -> np.ndarray | None:
+    """Return the targets shifted by one step, as the fed-back output of a teacher-forced network."""
+    if not teacher:
+        return None
+    shifted = np.zeros(batch.targets.shape)
+    shifted[:, 1:] = batch.targets[:, :-1]
+    return shifted

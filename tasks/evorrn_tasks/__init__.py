@@ -1,0 +1,1 @@
+"""Tasks that come with evorrn, one file each, and the small real data beside them."""
