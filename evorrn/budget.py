@@ -112,7 +112,7 @@ class Budget:
             name = _FIELD[match.group(3)]
             if name in limits:
                 raise ConfigError(f"budget: {name} is given twice in {text!r}")
-            limits[name] = value if name == "seconds" else int(round(value))
+            limits[name] = value if name == "seconds" else round(value)
         return cls(**limits)  # type: ignore[arg-type]
 
     def values(self) -> dict[str, float]:
