@@ -1,0 +1,149 @@
+"""What a handful of seeds can show: an interval for a median, and which paired differences hold.
+
+Everything here works on infinities, because a run that failed ranks worst: its value is ``inf`` where
+lower is better. Nothing here draws a random number; the two resampling distributions are computed in
+closed form, so the same values give the same interval and the same p-value everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.05
+"""Share of false alarms that is put up with: 5 %, so intervals are 95 % intervals."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A median and the two ends of its interval; the ends are NaN when there is only one value."""
+
+    median: float
+    low: float
+    high: float
+
+
+def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Interval:
+    """Return the median of some values and its percentile bootstrap interval.
+
+    The interval is that of infinitely many bootstrap resamples. A resample's median is one of the values,
+    or the mean of two, and the probability of each follows from binomial counts, so none need be drawn.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        At least one; infinities of one sign are allowed.
+    level : float
+        Probability outside the interval, split evenly.
+
+    Notes
+    -----
+    Source: Efron (1979), "Bootstrap methods: another look at the jackknife", section 3, gives the
+    distribution for odd n; for even n, where the median is the mean of the two middle values, their
+    joint distribution takes its place.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    if ordered.ndim != 1 or len(ordered) == 0 or np.isnan(ordered).any():
+        raise ValueError(f"expected at least one value and no NaN, got {values!r}")
+    median = float(np.median(ordered))
+    if len(ordered) == 1:
+        return Interval(median, math.nan, math.nan)
+    support, probability = _resampled_medians(ordered)
+    slack = 1e-12  # rounding of the sums, far below any probability that matters
+    low = support[np.searchsorted(np.cumsum(probability), level / 2 - slack)]
+    high = support[::-1][np.searchsorted(np.cumsum(probability[::-1]), level / 2 - slack)]
+    return Interval(median, float(low), float(high))
+
+
+def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return every median that a resample can have, ascending, and its probability."""
+    from scipy.special import gammaln
+    from scipy.stats import binom
+
+    n = len(ordered)
+    middle = (n + 1) // 2  # rank of the lower middle value, counted from 1
+    share = np.arange(n + 1) / n
+    lower = np.diff(binom.sf(middle - 1, n, share))  # P(lower middle value is the i-th)
+    if n % 2:
+        return ordered, lower
+    # Both middles differ, being the i-th and the j-th, when half of the draws are at most i, one of
+    # them i itself, and the other half at least j, one of them j itself.
+    # Logarithms, since the number of ways to halve n draws overflows from n = 1030 on.
+    ways = gammaln(n + 1) - 2 * gammaln(middle + 1)
+    at_most = middle * np.log(share[1:]) + np.log1p(-((share[:-1] / share[1:]) ** middle))
+    joint = np.triu(np.exp(np.minimum(ways + at_most[:, None] + at_most[::-1], 0.0)), k=1)
+    np.fill_diagonal(joint, np.maximum(lower - joint.sum(axis=1), 0.0))
+    first, second = np.triu_indices(n)
+    support = (ordered[first] + ordered[second]) / 2
+    order = np.argsort(support, kind="stable")
+    return support[order], joint[first, second][order]
+
+
+def paired_differences(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return ``a - b`` pair by pair; where both are the same infinity, both failed and neither is ahead."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where(a == b, 0.0, a - b)
+
+
+def signed_rank(differences: Sequence[float] | np.ndarray) -> float:
+    """Return the exact two-sided p-value of Wilcoxon's signed-rank test on paired differences.
+
+    Under the hypothesis that neither of a pair is better, every difference is as likely to have the
+    other sign; all 2^n choices of signs are counted, with the ranks as they are, so ties need no
+    approximation. Zero differences take part in the ranking and are left out of the sum.
+
+    Parameters
+    ----------
+    differences : array_like, shape (n,)
+        Infinities rank largest.
+
+    Notes
+    -----
+    Source: Wilcoxon (1945), "Individual comparisons by ranking methods"; zeros as in Pratt (1959),
+    "Remarks on zeros and ties in the Wilcoxon signed rank procedures".
+    """
+    from scipy.stats import rankdata
+
+    values = np.asarray(differences, dtype=np.float64)
+    if np.isnan(values).any():
+        raise ValueError("expected differences without NaN")
+    doubled = np.rint(2 * rankdata(np.abs(values))).astype(int)  # ties give half ranks
+    doubled, values = doubled[values != 0], values[values != 0]
+    probability = np.zeros(doubled.sum() + 1)  # of each sum of positive ranks
+    probability[0] = 1.0
+    for rank in doubled:
+        probability[rank:] = (probability[rank:] + probability[:-rank]) / 2
+        probability[:rank] /= 2
+    observed = doubled[values > 0].sum()
+    tail = min(probability[: observed + 1].sum(), probability[observed:].sum())
+    return float(min(1.0, 2 * tail))
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return p-values (m,) adjusted so that the chance of even one false alarm among them stays bounded.
+
+    Notes
+    -----
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure". The smallest of m is
+    multiplied by m, the next by m - 1 and so on, and none comes out below one that was smaller.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    factors = len(p) - np.arange(len(p))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return adjusted
+
+
+def smallest_p(seeds: int, pairs: int) -> float:
+    """Return the smallest p-value that so many seeds can reach among so many pairs, after `holm`."""
+    return min(1.0, pairs * 2.0 / 2.0**seeds)
+
+
+def seeds_needed(pairs: int, level: float = LEVEL) -> int:
+    """Return the fewest seeds with which a difference among so many pairs could hold."""
+    return next(seeds for seeds in range(1, 1000) if smallest_p(seeds, pairs) <= level)
