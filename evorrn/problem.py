@@ -6,8 +6,9 @@ the `Meter`. Test data are not in here, so no strategy can look at them.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,25 @@ class Problem:
         self.valid = valid
         self.meter = meter or Meter()
         self.free_run = free_run
-        self._validated: tuple[np.ndarray, float] | None = None
+        self._options: dict[str, float] = {}
+        self._validated: dict[str, Any] = {}  # shared with every variant that `with_options` makes
+
+    def with_options(self, options: Mapping[str, float]) -> Problem:
+        """Return this problem for a network with other numeric cell options, for instance a leak.
+
+        Data, meter and compiled programs are shared, so a strategy can try many values.
+
+        Parameters
+        ----------
+        options : mapping of str to float
+            Names and values that replace the network's own; this problem itself when there are none.
+        """
+        if not options:
+            return self
+        variant = copy.copy(self)
+        variant.network = self.network.with_options(dict(options))
+        variant._options = {**self._options, **options}
+        return variant
 
     @property
     def size(self) -> int:
@@ -172,14 +191,15 @@ class Problem:
         self.meter.work += int(work)
 
     def validate(self, genome: np.ndarray) -> float:
-        """Return the loss on validation data, NaN or inf when it diverged; charged once per genome."""
-        if self._validated is not None and np.array_equal(self._validated[0], genome):
-            return self._validated[1]
+        """Return the loss on validation data, NaN or inf when it diverged; charged once per network."""
+        last = self._validated
+        if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
+            return last["loss"]
         batch = self.batch("valid")
         with self._charged(batch, 0):
             free_from = first_scored(batch) if self.free_run else None
             loss = self.network.loss(genome, batch, free_from=free_from)
-        self._validated = (np.array(genome), loss)
+        last.update(genome=np.array(genome), options=dict(self._options), loss=loss)
         return loss
 
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
@@ -197,13 +217,14 @@ class Problem:
         has_scored = batch.scored.any(axis=1)
         return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))
 
-    def validated(self) -> tuple[np.ndarray, float] | None:
-        """Return the genome validated last and its loss, for checkpoints."""
-        return self._validated
+    def validated(self) -> dict[str, Any]:
+        """Return the network validated last and its loss as plain data, for checkpoints."""
+        return dict(self._validated)
 
-    def restore_validated(self, pair: tuple[np.ndarray, float] | None) -> None:
+    def restore_validated(self, last: Mapping[str, Any]) -> None:
         """Take back what `validated` gave, so that a resumed run is charged as an undisturbed one."""
-        self._validated = pair
+        self._validated.clear()
+        self._validated.update(last)
 
     def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
         return self.train if sequences is None else self.train.take(sequences)

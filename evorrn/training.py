@@ -84,6 +84,7 @@ class Trainer:
         self.history: dict[str, list[float]] = {}
         self.seconds: list[float] = []
         self.best_genome: np.ndarray | None = None
+        self.best_options: dict[str, float] = {}
         self.best_valid = math.inf
         self.best_train = math.inf
         self.step_count = 0
@@ -100,11 +101,12 @@ class Trainer:
             self._strategy_state = self.strategy.step(self.problem, self._strategy_state)
             candidate = self._strategy_state["candidate"]
             train_loss = float(self._strategy_state["train_loss"])
-            valid_loss = self.problem.validate(candidate) if candidate is not None else math.inf
+            valid_loss = self._candidate_problem().validate(candidate) if candidate is not None else math.inf
         self.step_count += 1
         if candidate is not None and (self.best_genome is None or valid_loss < self.best_valid):
             finite = math.isfinite(valid_loss)
             self.best_genome = np.array(candidate)
+            self.best_options = dict(self._strategy_state.get("cell_options", {}))
             self.best_valid = valid_loss if finite else math.inf
         self.best_train = min(self.best_train, train_loss) if math.isfinite(train_loss) else self.best_train
         return self._record(train_loss, valid_loss)
@@ -134,6 +136,7 @@ class Trainer:
             "history": {name: np.array(column) for name, column in self.history.items()},
             "seconds": np.array(self.seconds),
             "best_genome": self.best_genome,
+            "best_options": self.best_options,
             "best_valid": self.best_valid,
             "best_train": self.best_train,
             "step_count": self.step_count,
@@ -145,7 +148,7 @@ class Trainer:
         self.problem.meter.__dict__.update(state["meter"])
         self.history = {name: column.tolist() for name, column in state["history"].items()}
         self.seconds = state["seconds"].tolist()
-        self.best_genome = state["best_genome"]
+        self.best_genome, self.best_options = state["best_genome"], state["best_options"]
         self.best_valid, self.best_train = state["best_valid"], state["best_train"]
         self.step_count = state["step_count"]
         self.problem.restore_validated(state["validated"])
@@ -180,7 +183,15 @@ class Trainer:
             return 0.0
         with self._clock():
             tolerance = 0.04 if self.budget.tolerance is None else self.budget.tolerance
-            return self.problem.learned(self._strategy_state["candidate"], tolerance)
+            return self._candidate_problem().learned(self._strategy_state["candidate"], tolerance)
+
+    def _candidate_problem(self) -> Problem:
+        """Return the problem with the cell options that the candidate was made for."""
+        return self.problem.with_options(self._strategy_state.get("cell_options", {}))
+
+    def best_network(self) -> Network:
+        """Return the network that the best genome belongs to: its cell options are the ones it was made for."""
+        return self.problem.with_options(self.best_options).network
 
     def _clock(self) -> _Clock:
         return _Clock(self.problem.meter)
@@ -225,7 +236,7 @@ def fit(
     """Train a network in memory and score it; see `evorrn.strategies.base.Strategy.fit`."""
     task = data if isinstance(data, Task) else None
     splits = as_splits(data, seed)
-    limit = Budget() if budget is None else Budget.parse(budget)
+    limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.parse(budget)
     if limit.empty and not getattr(strategy, "ends_by_itself", False):
         raise ConfigError(
             f"budget: {strategy.name} goes on until told to stop; give one, for instance Budget(generations=100)"
@@ -239,7 +250,7 @@ def fit(
 
 def finish(trainer: Trainer, splits: Splits, task: Task | None) -> Result:
     """Score the genome that validation chose, on test once, and return the result of the run."""
-    network = trainer.problem.network
+    network = trainer.best_network()
     genome = trainer.best_genome
     if genome is None:  # stopped before the first candidate: an untrained network is the honest answer
         genome = network.init(seed=0)

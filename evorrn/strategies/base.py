@@ -48,13 +48,24 @@ class Strategy(Settings):
     Every state has these keys: ``rng`` (state of the generator, see `generator`), ``candidate`` (the
     genome (n,) to be validated after this step), ``train_loss`` (its training loss), ``finished``
     (text that says why nothing is left to do, empty until then) and ``record`` (a dict of further
-    numbers for the history of this step; the same keys at every step).
+    numbers for the history of this step; the same keys at every step). A strategy that draws numeric
+    options of the cell, such as a leak, puts those of the candidate under ``cell_options``.
     """
 
     name: ClassVar[str]
     step_name: ClassVar[str] = "step"
     requires: ClassVar[frozenset[str]] = frozenset()
     network_defaults: ClassVar[dict[str, Any]] = {}
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether a run comes to an end without a budget, with the settings as they are."""
+        return False
+
+    @property
+    def default_budget(self) -> Budget:
+        """What stops a run that is given no budget; nothing, unless the strategy says so."""
+        return Budget()
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first step."""
