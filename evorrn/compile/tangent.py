@@ -1,0 +1,46 @@
+"""Forward mode, graph to graph: the same arrows, every operation replaced by its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.ops import LEAVES, OPS
+
+
+def tangent(graph: Graph, varying: Iterable[str]) -> Graph:
+    """Derive the tangent of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    varying : iterable of str
+        Inputs and parameters that vary; the tangent of leaf ``v`` is a new leaf ``dot.v``.
+
+    Returns
+    -------
+    Graph
+        With the outputs of `graph` and, for each that varies, ``dot.<output>``.
+    """
+    builder = Builder(graph)
+    names = set(varying)
+    dots: dict[int, int | None] = {}
+    for index, node in enumerate(graph.nodes):
+        if node.op in LEAVES:
+            varies = node.op in ("input", "parameter") and node.name in names
+            dots[index] = builder.leaf(node.op, f"dot.{node.name}", node.shape) if varies else None
+            continue
+        operand_dots = [dots[operand] for operand in node.operands]
+        if all(dot is None for dot in operand_dots):
+            dots[index] = None
+            continue
+        rule = OPS[node.op].tangent
+        if rule is None:
+            raise ValueError(f"{node.op} has no tangent")
+        dots[index] = rule(builder, index, *node.operands, operand_dots)
+    outputs = dict(graph.outputs)
+    for name, index in graph.outputs.items():
+        dot = dots[index]
+        if dot is not None:
+            outputs[f"dot.{name}"] = dot
+    return builder.graph(outputs)
