@@ -6,6 +6,10 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evorrn.training import Progress
 
 from evorrn.errors import ConfigError
 
@@ -118,6 +122,36 @@ class Budget:
     def values(self) -> dict[str, float]:
         """Return the limits that are set, as plain data."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+    def used(self, progress: Progress) -> float | None:
+        """Return the share of the budget that a run has used, by the limit nearest to its end.
+
+        None when no limit says how far there is to go.
+        """
+        spent = {
+            "work": progress.work,
+            "generations": progress.step,
+            "evaluations": progress.evaluations,
+            "steps": progress.steps,
+            "seconds": progress.seconds,
+        }
+        shares = [
+            value / limit for name, value in spent.items() if (limit := getattr(self, name)) is not None
+        ]
+        return min(1.0, max(shares)) if shares else None
+
+    def text(self) -> str | None:
+        """Return the budget as typed, for instance ``20G,60s``, or None when only fields can say it."""
+        words = []
+        for unit, name in _FIELD.items():
+            value = getattr(self, name)
+            if name == "seconds" and value is not None:
+                words.append(f"{value:g}s")
+            elif value is not None:
+                suffix = next(suffix for suffix in reversed(_SUFFIX) if value % _SUFFIX[suffix] == 0)
+                words.append(f"{value // _SUFFIX[suffix]}{suffix}{unit or ''}")
+        text = ",".join(words)
+        return text if words and Budget.parse(text) == self else None
 
     @property
     def empty(self) -> bool:

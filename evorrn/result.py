@@ -18,6 +18,9 @@ from evorrn.task import Scaling
 if TYPE_CHECKING:
     from evorrn.network import Network
 
+TIMES = ("seconds", "compile_seconds")
+"""The entries of a meter that differ from one execution to the next; a saved result keeps them apart."""
+
 
 @dataclass
 class Result:
@@ -140,20 +143,27 @@ class Result:
         """Write the result to a folder: ``result.json``, ``genome.npz``, ``history.jsonl``, ``timing.jsonl``."""
         folder = Path(folder)
         write_atomic(folder / "genome.npz", npz_bytes({"genome": self.genome}))
-        write_atomic(folder / "history.jsonl", _lines(self.history))
-        write_atomic(folder / "timing.jsonl", _lines({"seconds": self.seconds}))
+        save_history(folder, self.history, self.seconds)
         scaling = None
         if self.scaling is not None:
             scaling = {name: np.asarray(value).tolist() for name, value in vars(self.scaling).items()}
+        meter = self.meter.as_dict()
         content = {
             "network": self.network.settings(),
             "stopped_by": self.stopped_by,
             "metrics": self.metrics,
             "horizon": self.horizon,
             "scaling": scaling,
-            "meter": self.meter.as_dict(),
+            "meter": {name: value for name, value in meter.items() if name not in TIMES},
+            "times": {name: meter[name] for name in TIMES},
         }
         write_atomic(folder / "result.json", json.dumps(content, indent=1) + "\n")
+
+
+def save_history(folder: Path, history: dict[str, np.ndarray], seconds: np.ndarray) -> None:
+    """Write ``history.jsonl``, which holds no times, and ``timing.jsonl``: one line per step of the strategy."""
+    write_atomic(folder / "history.jsonl", _lines(history))
+    write_atomic(folder / "timing.jsonl", _lines({"seconds": seconds}))
 
 
 def load(folder: str | Path) -> Result:
@@ -175,13 +185,14 @@ def load(folder: str | Path) -> Result:
         network = Network.from_settings(content["network"])
         scaling = content["scaling"]
         known = {f.name for f in dataclasses.fields(Meter)}
+        meter = {**content["meter"], **content["times"]}
         return Result(
             genome=network.check_genome(genome),
             network=network,
             stopped_by=content["stopped_by"],
             history=_columns(folder / "history.jsonl"),
             metrics=content["metrics"],
-            meter=Meter(**{name: value for name, value in content["meter"].items() if name in known}),
+            meter=Meter(**{name: value for name, value in meter.items() if name in known}),
             seconds=_columns(folder / "timing.jsonl").get("seconds", np.zeros(0)),
             scaling=None if scaling is None else Scaling(**{n: np.array(v) for n, v in scaling.items()}),
             horizon=content["horizon"],

@@ -158,6 +158,8 @@ def _convert(value: Any, hint: Any) -> Any:
             if len(kinds) == len(value):
                 return tuple(_convert(item, kind) for item, kind in zip(value, kinds))
     alternatives = _alternatives(hint)
+    if isinstance(value, str) and value == "none" and type(None) in alternatives and str not in alternatives:
+        return None  # TOML has no null
     if float in alternatives and int not in alternatives and type(value) is int:
         return float(value)
     return value

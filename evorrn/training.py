@@ -27,8 +27,13 @@ DATA_STREAM, STRATEGY_STREAM = 0, 1
 class StateMachine(Protocol):
     """What the loop needs of a strategy; `evorrn.strategies.base.Strategy` in full."""
 
-    name: Any
-    requires: Any
+    @property
+    def name(self) -> str:
+        """As typed on the command line."""
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What a problem must provide."""
 
     def start(self, problem: Problem, rng: np.random.Generator) -> dict[str, Any]:
         """Return the state before the first step."""

@@ -1,0 +1,340 @@
+"""Spec: all that decides the outcome of a run, resolved to plain data and named by its hash.
+
+A spec as typed says little: a task, a strategy, perhaps a cell. `resolve` checks it, fills in what the
+task recommends for the strategy and every default, and so makes it complete: equal resolved specs give
+equal bytes, whatever the defaults of later versions are. Paths and the way of execution are not part
+of it; the content of the files it names is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evorrn import registry
+from evorrn.budget import Budget
+from evorrn.errors import ConfigError, EvorrnError, unknown
+from evorrn.settings import build
+from evorrn.task import Recommended, Task
+
+if TYPE_CHECKING:
+    from evorrn.network import Network
+    from evorrn.strategies.base import Strategy
+
+DEFAULT_BUDGET = "2G"
+DEFAULT_STRATEGY = "ga"
+KEYS = ("seed", "budget", "parent", "task", "network", "strategy", "files")
+DATA_FILES = {".csv": "csv", ".npz": "npz"}
+FROM_TASK = ("inputs", "outputs", "loss")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A resolved spec, and the objects it stands for.
+
+    Attributes
+    ----------
+    content : dict
+        The whole spec as plain data, every default filled in.
+    task : Task
+    network : Network
+    strategy : Strategy
+    budget : Budget
+    seed : int
+    parent : str or None
+        Id of the run whose checkpoint this one goes on from.
+    """
+
+    content: dict[str, Any]
+    task: Task
+    network: Network
+    strategy: Strategy
+    budget: Budget
+    seed: int
+    parent: str | None = None
+
+    @property
+    def id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of the spec."""
+        return hashlib.sha256(canonical(self.content).encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies below the runs folder: ``<task>/<strategy>-<cell>/<id>``."""
+        names = [self.task.name, f"{self.strategy.name}-{self.network.cell.name}"]
+        return Path(*[re.sub(r"[^\w.+-]", "_", name) for name in names], self.id)
+
+    def toml(self) -> str:
+        """Return the spec as TOML, from which `resolve` makes the same spec again."""
+        import tomli_w
+
+        return tomli_w.dumps(_without_none(self.content))
+
+
+def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
+    """Check a spec as typed, and fill in everything it leaves open.
+
+    Parameters
+    ----------
+    raw : mapping
+        What a spec file or the command line says: ``seed``, ``budget``, and the tables ``task``,
+        ``network`` and ``strategy``. A task name that ends in ``.csv`` or ``.npz`` is a data file.
+    base : Path, optional
+        Folder that relative paths start from; the working folder by default.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake in the spec, each led by the path of its setting.
+    """
+    from evorrn.network import Network
+
+    base = Path.cwd() if base is None else base
+    found = _Problems(f"{key}: {unknown('entry', key, KEYS)}" for key in raw if key not in KEYS)
+    tables = {name: found.table(raw, name) for name in ("task", "network", "strategy", "files")}
+    seed = raw.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        found.append(f"seed: expected a whole number of at least 0, got {seed!r}")
+    parent = raw.get("parent")
+    if parent is not None and not (isinstance(parent, str) and re.fullmatch(r"[0-9a-f]{16}", parent)):
+        found.append(f"parent: expected the id of a run, 16 hexadecimal digits, got {parent!r}")
+    budget, task, strategy, network = None, None, None, None
+    with found.under("budget"):
+        budget = _budget(raw.get("budget", DEFAULT_BUDGET))
+    task_table = _task_table(tables["task"], base)
+    with found.under("task"):
+        task = _task(task_table)
+    strategy_name = _reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
+    advice = Recommended()
+    with found.under("strategy"):
+        kind = registry.find_strategy(strategy_name)
+        if task is not None:
+            advice = task.recommended(kind.name)
+        given = {name: value for name, value in tables["strategy"].items() if name != "name"}
+        strategy = build(kind, {**advice.strategy, **given}, "strategy")
+    network_table = {**tables["network"]}
+    if "cell" in network_table:
+        network_table["cell"] = _reference(network_table["cell"], base)
+    allowed = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
+    found.extend(
+        f"network.{name}: {unknown('setting', name, allowed)}"
+        for name in network_table
+        if name not in allowed
+    )
+    if task is not None and strategy is not None:
+        usual = {**strategy.network_defaults, **advice.network}
+        known = {name: value for name, value in network_table.items() if name in allowed}
+        with found.under("network"):
+            network = Network.for_task(task, **_network_settings(usual, known))
+    if found or budget is None or task is None or strategy is None or network is None:
+        raise ConfigError(found)
+    content = {
+        "seed": seed,
+        "budget": _budget_content(budget),
+        **({"parent": parent} if parent is not None else {}),
+        "task": {"name": task_table["name"], "version": task.version, **task.values()},
+        "network": _network_content(network, network_table),
+        "strategy": {"name": strategy_name, **strategy.values()},
+    }
+    content["files"] = _digests(content, tables["files"])
+    return Spec(content, task, network, strategy, budget, seed, parent)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML spec file.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a spec in TOML: {error}") from None
+
+
+def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Return a spec with ``a.b=c`` assignments applied; values are read as TOML, else as text.
+
+    Raises
+    ------
+    ConfigError
+        For assignments without a name or ``=``, or through a value that is no table.
+    """
+    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in raw.items()}
+    found = []
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        *path, last = [part.strip() for part in name.split(".")]
+        if not separator or not all([*path, last]):
+            found.append(
+                f"--set: expected NAME=VALUE, for instance strategy.population=64, got {assignment!r}"
+            )
+            continue
+        table: Any = result
+        for part in path:
+            table = table.setdefault(part, {}) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            table[last] = value_of(text)
+        else:
+            found.append(f"--set: {'.'.join(path)} is a value, not a table, in {assignment!r}")
+    if found:
+        raise ConfigError(found)
+    return result
+
+
+def value_of(text: str) -> Any:
+    """Return a value as TOML reads it, or the text itself where it is no TOML value."""
+    try:
+        return tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def canonical(content: Mapping[str, Any]) -> str:
+    """Return the JSON text that is hashed: sorted keys, files by their content in place of their path."""
+    plain = json.loads(json.dumps(content))
+    for name, digest in plain.pop("files").items():
+        section, key = name.split(".")
+        _, separator, member = _split_reference(plain[section][key])
+        plain[section][key] = f"sha256:{digest}{separator}{member}"
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class _Problems(list[str]):
+    """The mistakes found so far."""
+
+    @contextmanager
+    def under(self, path: str) -> Iterator[None]:
+        """Collect the errors of a block, led by the path of what they concern."""
+        try:
+            yield
+        except ConfigError as error:
+            self.extend(error.problems)
+        except EvorrnError as error:
+            self.append(f"{path}: {error}")
+
+    def table(self, raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return a table of the spec, and note when it is something else."""
+        value = raw.get(name, {})
+        if isinstance(value, Mapping):
+            return dict(value)
+        self.append(f"{name}: expected a table, got {value!r}")
+        return {}
+
+
+def _budget(value: Any) -> Budget:
+    budget = Budget.parse(value)
+    if budget.empty:
+        raise ConfigError("budget: expected at least one limit, for instance 20G, 500gen or 60s")
+    return budget
+
+
+def _budget_content(budget: Budget) -> Any:
+    """Return a budget as people type it where text can say it, else as its limits."""
+    text = budget.text()
+    return budget.values() if text is None else text
+
+
+def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Return the task's table with a data file as the task that reads it, and absolute paths."""
+    result = dict(table)
+    name = result.get("name")
+    if isinstance(name, str) and Path(name).suffix in DATA_FILES:
+        result["name"], result["path"] = DATA_FILES[Path(name).suffix], name
+    if "name" in result:
+        result["name"] = _reference(result["name"], base)
+    if isinstance(result.get("path"), str):
+        result["path"] = str((base / result["path"]).resolve())
+    return result
+
+
+def _task(table: Mapping[str, Any]) -> Task:
+    if not isinstance(table.get("name"), str):
+        raise ConfigError(f"task.name: expected the name of a task or a data file, got {table.get('name')!r}")
+    settings = {name: value for name, value in table.items() if name not in ("name", "version")}
+    kind = registry.find_task(table["name"])
+    task = build(kind, settings, "task")
+    wanted = table.get("version", task.version)
+    if wanted != task.version:
+        raise ConfigError(
+            f"task.version: the spec was made for version {wanted!r} of {task.name}, this is version "
+            f"{task.version}; leave the entry out to use it"
+        )
+    return task
+
+
+def _reference(value: Any, base: Path) -> Any:
+    """Return ``file.py:name`` with an absolute path, and any other name as it is."""
+    source, separator, member = _split_reference(value)
+    return f"{(base / source).resolve()}{separator}{member}" if source.endswith(".py") else value
+
+
+def _split_reference(value: Any) -> tuple[str, str, str]:
+    source, separator, member = str(value).rpartition(":")
+    return (source, separator, member) if source.endswith(".py") else (str(value), "", "")
+
+
+def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is advised, with what the user says in its place; options go with their cell."""
+    merged = {**usual, **given}
+    options = dict(given.get("cell_options") or {})
+    if given.get("cell", usual.get("cell")) == usual.get("cell"):
+        options = {**(usual.get("cell_options") or {}), **options}
+    if options:
+        merged["cell_options"] = options
+    else:
+        merged.pop("cell_options", None)
+    if isinstance(merged.get("hidden"), list):
+        merged["hidden"] = tuple(merged["hidden"])
+    return merged
+
+
+def _network_content(network: Network, table: Mapping[str, Any]) -> dict[str, Any]:
+    content = {name: value for name, value in network.settings().items() if name not in FROM_TASK}
+    content["cell"] = table.get("cell", content["cell"])
+    hidden = list(network.hidden)
+    content["hidden"] = hidden[0] if len(hidden) == 1 else hidden
+    return content
+
+
+def _digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of every file that the spec names, by dotted setting."""
+    digests, found = {}, []
+    for section, key in (("task", "path"), ("task", "name"), ("network", "cell"), ("strategy", "name")):
+        source, _, _ = _split_reference(content[section].get(key, ""))
+        if not source or (key != "path" and not source.endswith(".py")):
+            continue
+        name = f"{section}.{key}"
+        try:
+            digests[name] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+        except OSError as error:
+            found.append(f"{name}: cannot read {source}: {error.strerror or error}")
+            continue
+        if wanted.get(name, digests[name]) != digests[name]:
+            found.append(
+                f"{name}: {source} is not the file the spec was made for; leave out [files] to use it as it is"
+            )
+    if found:
+        raise ConfigError(found)
+    return digests
+
+
+def _without_none(value: Any) -> Any:
+    """Return plain data with None as the text ``none``, which TOML can hold."""
+    if isinstance(value, Mapping):
+        return {key: _without_none(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value]
+    return "none" if value is None else value

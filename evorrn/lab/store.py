@@ -1,0 +1,229 @@
+"""Run folders: where runs lie, what state they are in, their checkpoints, and who works on them.
+
+The folders are the only truth. They can be copied, they survive a crash at any moment, and any number
+of processes on any number of hosts may share them: whoever works on a run holds its claim.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from evorrn.errors import EvorrnError, RunError, UnknownName
+from evorrn.plain import load_tree, save_tree, write_atomic
+
+LEASE = 900.0
+"""Seconds without a heartbeat after which a claim held on another host counts as given up."""
+
+COMPLETE, RUNNING, INTERRUPTED, FAILED = "complete", "running", "interrupted", "failed"
+CHECKPOINT, PREVIOUS = "checkpoint.npz", "checkpoint-previous.npz"
+
+
+class RunBusy(EvorrnError):
+    """A run that another process is working on."""
+
+
+def runs_root(given: Path | None = None) -> Path:
+    """Return the folder of all runs: the one given, else ``$EVORRN_RUNS``, else ``./runs``."""
+    return Path(given if given is not None else os.environ.get("EVORRN_RUNS") or "runs")
+
+
+class RunFolder:
+    """One run on disk.
+
+    Parameters
+    ----------
+    path : Path
+        ``RUNS/<task>/<strategy>-<cell>/<id>``; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        """The hash of the run's resolved spec."""
+        return self.path.resolve().name
+
+    def status(self) -> dict[str, Any]:
+        """Return ``status.json``; empty when there is none or it cannot be read."""
+        return self._json("status.json")
+
+    def environment(self) -> dict[str, Any]:
+        """Return ``env.json``; empty when there is none or it cannot be read."""
+        return self._json("env.json")
+
+    def set_status(self, status: str, **more: Any) -> None:
+        """Write ``status.json`` with who writes it and when: the run's heartbeat."""
+        content = {"status": status, **_myself(), "heartbeat": time.time(), **more}
+        write_atomic(self.path / "status.json", json.dumps(content, indent=1) + "\n")
+
+    def state(self) -> str:
+        """Return the state of the run, ``interrupted`` for one whose process is gone."""
+        status = self.status()
+        if status.get("status") == RUNNING and self._abandoned(status):
+            return INTERRUPTED
+        return str(status.get("status", "empty"))
+
+    def save_checkpoint(self, tree: Any) -> None:
+        """Write a checkpoint and keep the one before it; a write that fails leaves both as they were."""
+        fresh = self.path / ".checkpoint-next.npz"
+        save_tree(fresh, tree)
+        with suppress(FileNotFoundError):
+            os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
+        os.replace(fresh, self.path / CHECKPOINT)
+
+    def load_checkpoint(self) -> Any:
+        """Return the newest checkpoint that can be read, or None when there is none."""
+        for name in (CHECKPOINT, PREVIOUS):
+            with suppress(RunError):
+                return load_tree(self.path / name)
+        return None
+
+    def clear(self) -> None:
+        """Remove what earlier executions of the run left, all but the claim."""
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.name.startswith("claim"):
+                shutil.rmtree(entry)
+            elif entry.is_file():
+                entry.unlink()
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the run for this process, so that no other works on it.
+
+        Raises
+        ------
+        RunBusy
+            When a living process holds it.
+        EvorrnError
+            When the folder cannot be written.
+        """
+        claim = self.path / "claim"
+        try:
+            token = self._claim(claim)
+        except OSError as error:
+            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
+        try:
+            yield
+        finally:
+            owner = _read_json(claim / "owner.json")
+            if owner.get("token") == token:
+                for leftover in self.path.glob("claim*"):
+                    shutil.rmtree(leftover, ignore_errors=True)
+
+    def _claim(self, claim: Path) -> str:
+        """Put a claim in place, full from its first moment, and return its token."""
+        token = uuid.uuid4().hex
+        prepared = self.path / f".claim-{token}"
+        prepared.mkdir(parents=True)
+        try:
+            owner = {"token": token, **_myself(), "since": time.time()}
+            write_atomic(prepared / "owner.json", json.dumps(owner))
+            if not _rename(prepared, claim):
+                held = _read_json(claim / "owner.json")
+                if not self._abandoned({**held, "heartbeat": self._heartbeat(held)}):
+                    raise RunBusy(self._busy(held))
+                # A folder cannot be renamed onto a filled one, so of several takers only one gets through.
+                if not _rename(claim, self.path / f"claim-{held.get('token')}") or not _rename(
+                    prepared, claim
+                ):
+                    raise RunBusy(self._busy(_read_json(claim / "owner.json")))
+        except BaseException:
+            shutil.rmtree(prepared, ignore_errors=True)
+            raise
+        return token
+
+    def _heartbeat(self, owner: dict[str, Any]) -> float:
+        """Return the last sign of life of a claim's owner."""
+        status = self.status()
+        same = (status.get("host"), status.get("pid")) == (owner.get("host"), owner.get("pid"))
+        return max(float(owner.get("since", 0.0)), float(status.get("heartbeat", 0.0)) if same else 0.0)
+
+    def _abandoned(self, owner: dict[str, Any]) -> bool:
+        if owner.get("host") == socket.gethostname():
+            return owner.get("started") != _started(owner.get("pid"))
+        return time.time() - float(owner.get("heartbeat", 0.0)) > LEASE
+
+    def _busy(self, owner: dict[str, Any]) -> str:
+        who = f"process {owner.get('pid')} on {owner.get('host')}" if owner else "another process"
+        return f"{self.path}: {who} is working on this run; wait for it, or stop it first"
+
+    def _json(self, name: str) -> dict[str, Any]:
+        return _read_json(self.path / name)
+
+
+def all_runs(root: Path) -> list[RunFolder]:
+    """Return every run below a runs folder, in order of their paths."""
+    return [RunFolder(path.parent) for path in sorted(root.glob("*/*/*/spec.toml"))]
+
+
+def find_run(reference: str | Path, root: Path) -> RunFolder:
+    """Return a run from its folder, or from its id or the beginning of it.
+
+    Raises
+    ------
+    RunError
+        When the folder is no run, or several ids begin so.
+    UnknownName
+        When there is no such run.
+    """
+    path = Path(reference)
+    if path.is_dir():
+        if not (path / "spec.toml").is_file():
+            raise RunError(f"{path}: expected a run folder, but it has no spec.toml")
+        return RunFolder(path)
+    known = {run.id: run for run in all_runs(root)}
+    matches = [name for name in known if name.startswith(str(reference))] if str(reference) else []
+    if len(matches) > 1:
+        raise RunError(f"{reference}: several runs begin so: {', '.join(matches)}")
+    if not matches:
+        raise UnknownName(f"run in {root}", reference, known)
+    return known[matches[0]]
+
+
+def _rename(source: Path, target: Path) -> bool:
+    """Rename a folder; return False when the target is filled or the source is gone."""
+    try:
+        os.rename(source, target)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        if target.exists():
+            return False
+        raise
+    return True
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _myself() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+
+
+def _started(pid: Any) -> str | None:
+    """Return when a process of this host was started, None when there is none: a pid may be used again."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, TypeError, ValueError):
+        return None
+    except PermissionError:
+        pass
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return "unknown"
