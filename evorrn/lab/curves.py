@@ -1,0 +1,100 @@
+"""What a plot shows, as arrays: losses along cost, and predictions beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+EXCERPT = 150
+"""Scored steps of a test split that stay readable in one plot."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The loss of one run along what it had spent when it had that loss.
+
+    Parameters
+    ----------
+    spent, loss : ndarray, shape (n,)
+        Ascending work or seconds, and the loss; a loss that is not finite means there was none.
+    """
+
+    spent: np.ndarray
+    loss: np.ndarray
+
+    def best_so_far(self) -> Curve:
+        """Return the running minimum from the first finite loss on; empty when none is finite."""
+        loss = np.asarray(self.loss, dtype=np.float64)
+        best = np.minimum.accumulate(np.where(np.isfinite(loss), loss, np.inf)) if len(loss) else loss
+        return Curve(np.asarray(self.spent, dtype=np.float64)[np.isfinite(best)], best[np.isfinite(best)])
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Outputs of a network beside the truth, in original units.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (B, T, O), or (B, T) of labels
+    predicted : ndarray, shape (B, T, O)
+        Logits for labels.
+    scored : ndarray of bool, shape (B, T)
+    """
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    scored: np.ndarray
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the truth is labels of classes."""
+        return self.truth.ndim == 2
+
+    @property
+    def single_steps(self) -> bool:
+        """Whether there are many sequences of real targets, each scored at one step."""
+        return not self.labelled and self.scored.sum(axis=1).max() == 1 and len(self.scored) > 4
+
+    def excerpt(self, longest: int = EXCERPT) -> tuple[np.ndarray, np.ndarray]:
+        """Return truth and prediction (n,) at the first scored steps, NaN between two sequences.
+
+        Of several outputs the first is taken; of logits the label that they choose.
+        """
+        truth = self.truth if self.labelled else self.truth[:, :, 0]
+        predicted = self.predicted.argmax(axis=2) if self.labelled else self.predicted[:, :, 0]
+        pairs: list[np.ndarray] = []
+        left = longest
+        for values, outputs, scored in zip(truth, predicted, self.scored):
+            if left <= 0:
+                break
+            pair = np.stack([values[scored], outputs[scored]]).astype(np.float64)[:, :left]
+            pairs += [pair, np.full((2, 1), np.nan)]
+            left -= pair.shape[1]
+        joined = np.concatenate(pairs[:-1], axis=1)
+        return joined[0], np.where(np.isfinite(joined[1]), joined[1], np.nan)
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return truth and prediction (N,) of the first output at every scored step."""
+        return self.truth[:, :, 0][self.scored], self.predicted[:, :, 0][self.scored]
+
+
+def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
+    """Return the median loss over runs, from where each of them has one.
+
+    A run keeps its last loss after its end.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Without losses that are not finite, see `Curve.best_so_far`.
+    points : int
+        Places along the cost, evenly spread over its logarithm.
+    """
+    first = max(curve.spent[0] for curve in curves)
+    last = max(max(curve.spent[-1] for curve in curves), first)
+    spent = np.geomspace(max(first, 1e-9), max(last, 1e-9), points)
+    spent[0], spent[-1] = first, last  # rounding must not move the ends
+    rows = [curve.loss[np.searchsorted(curve.spent, spent, side="right") - 1] for curve in curves]
+    return Curve(spent, np.median(rows, axis=0))

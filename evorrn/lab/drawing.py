@@ -1,0 +1,221 @@
+"""What is drawn on a pair of axes: the ranking, learning curves, predictions, losses, a forecast.
+
+Strategies are told apart by colour, line style and marker together, in colours that stay apart for
+colour-blind readers. Axes are matplotlib's, made by `evorrn.lab.plots`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from evorrn.lab.comparison import Baseline, Comparison, Row, badness
+from evorrn.lab.curves import Curve, Predictions, median_curve
+
+Axes = Any
+
+INK, MUTED, GRID = "#1b2026", "#5b6570", "#d9dee4"
+SERIES = ("#0072b2", "#d55e00", "#00835f", "#6f7782", "#a2448f", "#96700a")
+LINES = ("-", (0, (6, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.2)), (0, (10, 2)), (0, (3, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def draw_ranking(axes: Axes, comparison: Comparison) -> None:
+    """Draw one line per strategy and baseline, best on top.
+
+    Dots are the seeds, the upright bar is their median, the thick line its 95 % interval; a dashed
+    line carries each baseline through all of them.
+    """
+    places = colour_places(comparison)
+    entries: list[Row | Baseline] = sorted(
+        [*comparison.rows, *comparison.baselines],
+        key=lambda entry: badness(_centre(entry), comparison.metric),
+    )
+    values = np.concatenate([entry.values for entry in entries])
+    _scale(axes.set_xscale, values, ratio=30)
+    for height, entry in enumerate(entries):
+        if isinstance(entry, Row):
+            _ranking_row(axes, height, entry, places[entry.strategy], comparison.higher_is_better)
+        elif np.isfinite(entry.value):
+            axes.axvline(entry.value, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
+            axes.plot(entry.value, height, marker="|", markersize=15, markeredgewidth=2.2, color=MUTED)
+    axes.set_yticks(range(len(entries)), [_name(entry) for entry in entries])
+    for label, entry in zip(axes.get_yticklabels(), entries):
+        label.set_color(INK if isinstance(entry, Row) else MUTED)
+    axes.set_ylim(len(entries) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    better = "higher" if comparison.higher_is_better else "lower"
+    axes.set_xlabel(f"{comparison.metric} on test ({better} is better)")
+
+
+def _ranking_row(axes: Axes, height: float, row: Row, place: int, higher: bool) -> None:
+    colour = SERIES[place % len(SERIES)]
+    values = np.asarray(row.values)
+    good = np.isfinite(values)
+    # Dots are spread by the golden ratio, so that neighbours in seed order do not hide each other.
+    offsets = 0.5 * ((np.arange(len(values)) * 0.618034 + 0.3) % 1 - 0.5)
+    if np.isfinite([row.low, row.high]).all():
+        axes.plot(
+            [row.low, row.high],
+            [height, height],
+            color=colour,
+            linewidth=9,
+            alpha=0.32,
+            solid_capstyle="butt",
+        )
+    axes.scatter(
+        values[good],
+        (height + offsets)[good],
+        s=17,
+        color=colour,
+        alpha=0.75,
+        linewidth=0,
+        marker=MARKERS[place % len(MARKERS)],
+    )
+    if np.isfinite(row.median):
+        axes.plot([row.median] * 2, [height - 0.36, height + 0.36], color=INK, linewidth=2.2)
+    if row.failed:
+        axes.annotate(
+            f"✕ {row.failed} failed",
+            (0.0 if higher else 1.0, height),
+            xycoords=("axes fraction", "data"),
+            ha="left" if higher else "right",
+            va="center",
+            fontsize=9,
+        )
+
+
+def draw_learning(
+    axes: Axes, curves: Mapping[str, Sequence[Curve]], places: Mapping[str, int], label: str
+) -> None:
+    """Draw the best validation loss so far of every run, thin, and the median over runs, thick."""
+    drawn = [np.ones(0)]
+    for name, runs in curves.items():
+        place = places[name]
+        colour, style = SERIES[place % len(SERIES)], LINES[place % len(LINES)]
+        best = [curve for curve in (run.best_so_far() for run in runs) if len(curve.loss)]
+        for curve in best:
+            axes.step(curve.spent, curve.loss, where="post", color=colour, alpha=0.3, linewidth=0.8)
+            drawn.append(curve.loss)
+        if best:
+            middle = median_curve(best)
+            axes.step(
+                middle.spent,
+                middle.loss,
+                where="post",
+                color=colour,
+                linestyle=style,
+                linewidth=2.2,
+                label=name,
+            )
+            axes.plot(
+                middle.spent[-1], middle.loss[-1], MARKERS[place % len(MARKERS)], color=colour, markersize=5
+            )
+    axes.set_xscale("log")
+    _scale(axes.set_yscale, np.concatenate(drawn))
+    axes.set(xlabel=label, ylabel="best validation loss so far")
+    axes.xaxis.set_major_formatter(_short)
+    if len(drawn) > 1:
+        _legend_above(axes)
+
+
+def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) -> None:
+    """Draw predictions over the truth, or one against the other where each sequence is scored once."""
+    colour = SERIES[place % len(SERIES)]
+    if shown.single_steps:
+        truth, predicted = shown.pairs()
+        axes.axline((float(truth.mean()),) * 2, slope=1, color=INK, linewidth=1.2)
+        axes.scatter(truth, predicted, s=12, color=colour, alpha=0.55, linewidth=0)
+        axes.set(xlabel="truth", ylabel=f"prediction by {name}")
+        axes.set_ylim(*_room(truth, predicted))
+        return
+    truth, predicted = shown.excerpt()
+    steps = np.arange(len(truth))
+    if shown.labelled:
+        right = truth == predicted
+        axes.step(steps, truth, where="mid", color=INK, linewidth=1, label="truth")
+        axes.plot(steps[right], predicted[right], "o", color=colour, markersize=4, label=f"{name}, right")
+        wrong = ~right & np.isfinite(truth)
+        axes.plot(steps[wrong], predicted[wrong], "x", color=INK, markersize=6, label=f"{name}, wrong")
+        axes.set(ylabel="label")
+    else:
+        axes.plot(steps, truth, color=INK, linewidth=1.2, label="truth")
+        axes.plot(steps, predicted, color=colour, linewidth=1.8, linestyle=(0, (4, 1.2)), label=name)
+        axes.set_ylim(*_room(truth, predicted))
+        axes.set(ylabel="value, original units")
+    axes.set_xlabel("scored time steps of test")
+    _legend_above(axes)
+
+
+def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray], label: str) -> None:
+    """Draw the training and validation loss of one run along what it spent."""
+    for place, (name, column) in enumerate((("training", "train_loss"), ("validation", "valid_loss"))):
+        loss = np.where(np.isfinite(history[column]), history[column], np.nan)
+        axes.plot(spent, loss, color=SERIES[place], linestyle=LINES[place], linewidth=1.6, label=name)
+    _scale(axes.set_yscale, np.concatenate([history["train_loss"], history["valid_loss"]]))
+    axes.set(xlabel=label, ylabel="loss")
+    axes.xaxis.set_major_formatter(_short)
+    _legend_above(axes)
+
+
+def draw_forecast(axes: Axes, known: np.ndarray, forecast: np.ndarray) -> None:
+    """Draw the last known values (T,) of a series and the forecast (steps,) that follows them."""
+    past = known[-max(4 * len(forecast), 50) :]
+    axes.axvspan(0, len(forecast), color=GRID, alpha=0.5, linewidth=0)
+    axes.plot(np.arange(1 - len(past), 1), past, color=INK, linewidth=1.2, label="known")
+    joined = np.concatenate([past[-1:], np.where(np.isfinite(forecast), forecast, np.nan)])
+    axes.plot(joined, color=SERIES[1], marker="o", markersize=3, linewidth=1.6, label="forecast")
+    axes.set(xlabel="time steps after the last known value", ylabel="value, original units")
+    _legend_above(axes)
+
+
+def colour_places(comparison: Comparison) -> dict[str, int]:
+    """Return each strategy's place in the colours, the same in every comparison of the same strategies."""
+    return {name: place for place, name in enumerate(sorted(row.strategy for row in comparison.rows))}
+
+
+def ranking_height(comparison: Comparison) -> float:
+    """Return the height of a ranking plot in inches."""
+    return 0.8 + 0.42 * (len(comparison.rows) + len(comparison.baselines))
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=4, borderaxespad=0.2, columnspacing=1.4)
+
+
+def _short(value: float, _: object = None) -> str:
+    """Return a number as budgets are typed: 500M, 2G."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
+
+
+def _scale(set_scale: Callable[[str], Any], values: np.ndarray, ratio: float = 10) -> None:
+    """Make an axis logarithmic when its values are positive and far apart."""
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > ratio * finite.min():
+        set_scale("log")
+
+
+def _room(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
+    """Return limits in which a prediction that runs away cannot flatten the truth."""
+    low, high = np.nanmin(truth), np.nanmax(truth)
+    span = (high - low) or 1.0
+    finite = predicted[np.isfinite(predicted)]
+    lowest, highest = (finite.min(), finite.max()) if len(finite) else (low, high)
+    return (
+        max(low - 0.4 * span, min(low, lowest) - 0.05 * span),
+        min(high + 0.4 * span, max(high, highest) + 0.05 * span),
+    )
+
+
+def _centre(entry: Row | Baseline) -> float:
+    return entry.median if isinstance(entry, Row) else entry.value
+
+
+def _name(entry: Row | Baseline) -> str:
+    return entry.strategy if isinstance(entry, Row) else entry.name
