@@ -21,7 +21,8 @@ from evorrn.task import Scaling, Splits, Task
 if TYPE_CHECKING:
     from evorrn.network import Network
 
-DATA_STREAM, STRATEGY_STREAM = 0, 1
+STRATEGY_STREAM = 1
+"""Role of the strategy's random stream, ``SeedSequence(seed, spawn_key=(role,))``; data have a seed of their own."""
 
 
 class StateMachine(Protocol):
@@ -93,6 +94,7 @@ class Trainer:
         self.best_valid = math.inf
         self.best_train = math.inf
         self.step_count = 0
+        self._learned: tuple[int, float, float] | None = None  # step, tolerance and share: charged once
         if state is None:
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STRATEGY_STREAM,)))
             with self._clock():
@@ -146,6 +148,7 @@ class Trainer:
             "best_train": self.best_train,
             "step_count": self.step_count,
             "validated": validated,
+            "learned": self._learned,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -157,6 +160,7 @@ class Trainer:
         self.best_valid, self.best_train = state["best_valid"], state["best_train"]
         self.step_count = state["step_count"]
         self.problem.restore_validated(state["validated"])
+        self._learned = state["learned"]
 
     def _record(self, train_loss: float, valid_loss: float) -> Progress:
         meter = self.problem.meter
@@ -184,11 +188,15 @@ class Trainer:
         )
 
     def _share_learned(self) -> float:
-        if self._strategy_state["candidate"] is None:
+        candidate = self._strategy_state["candidate"]
+        if candidate is None:
             return 0.0
-        with self._clock():
-            tolerance = 0.04 if self.budget.tolerance is None else self.budget.tolerance
-            return self._candidate_problem().learned(self._strategy_state["candidate"], tolerance)
+        tolerance = 0.04 if self.budget.tolerance is None else self.budget.tolerance
+        if self._learned is None or self._learned[:2] != (self.step_count, tolerance):
+            with self._clock():
+                share = self._candidate_problem().learned(candidate, tolerance)
+            self._learned = (self.step_count, tolerance, share)
+        return self._learned[2]
 
     def _candidate_problem(self) -> Problem:
         """Return the problem with the cell options that the candidate was made for."""

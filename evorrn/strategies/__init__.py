@@ -1,1 +1,1 @@
-"""strategies"""
+"""Ways of training: evolution of the weights, reservoirs with a solved readout, gradients."""

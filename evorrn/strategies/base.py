@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from evorrn.budget import Budget
-from evorrn.errors import EvorrnError, RunError, ShapeError
+from evorrn.errors import ConfigError, EvorrnError, RunError, ShapeError
 from evorrn.plain import load_tree, save_tree
 from evorrn.settings import Settings
+from evorrn.training import STRATEGY_STREAM
 
 if TYPE_CHECKING:
     from evorrn.batch import Batch
@@ -197,10 +198,6 @@ class EvolutionStrategy(Strategy):
         return Search(self, self.initial(point.size, rng, draw, layout))
 
 
-DATA_STREAM, STRATEGY_STREAM, INIT_STREAM = 0, 1, 2
-"""Roles of random streams: ``SeedSequence(seed, spawn_key=(role, ...))``."""
-
-
 @dataclass(frozen=True)
 class Best:
     """The best genome seen and its fitness."""
@@ -210,33 +207,51 @@ class Best:
 
 
 class Search:
-    """An evolution strategy at work on any function: ``ask``, ``tell``, ``done``, ``best``, ``save``."""
+    """An evolution strategy at work on any function: ``ask``, ``tell``, ``done``, ``best``, ``save``.
 
-    def __init__(
-        self, strategy: EvolutionStrategy, state: State, evaluations: int = 0, generations: int = 0
-    ) -> None:
+    Attributes
+    ----------
+    strategy : EvolutionStrategy
+    state : dict
+        The strategy's state, plain data.
+    evaluations, generations : int
+        What was told so far.
+    history : dict of str to list
+        One entry per generation: ``evaluations``, ``best_fitness`` and what the strategy records.
+    """
+
+    def __init__(self, strategy: EvolutionStrategy, state: State) -> None:
         self.strategy = strategy
         self.state = state
-        self.evaluations = evaluations
-        self.generations = generations
+        self.evaluations = 0
+        self.generations = 0
+        self.history: dict[str, list[float]] = {}
         self._asked: np.ndarray | None = None
 
     def ask(self) -> np.ndarray:
-        """Return genomes (P, n) to be evaluated; asking again before `tell` returns the same."""
+        """Return the genomes (P, n) to be evaluated; asking again before `tell` returns the same."""
         if self._asked is None:
             self.state, self._asked = self.strategy.ask(self.state)
         return self._asked.copy()
 
     def tell(self, genomes: np.ndarray, fitness: np.ndarray) -> None:
-        """Give the fitness (P,) of the genomes asked for; higher is better, NaN counts as ``-inf``."""
+        """Give the fitness (P,) of the genomes asked for; higher is better, NaN counts as ``-inf``.
+
+        Raises
+        ------
+        EvorrnError
+            When nothing was asked for.
+        ShapeError
+            When these are not the genomes asked for, or not one fitness each.
+        """
         if self._asked is None:
             raise EvorrnError("tell: expected an ask before it")
         given = np.asarray(genomes, dtype=np.float64)
-        values = np.array(fitness, dtype=np.float64)
-        if given.shape != self._asked.shape or not np.array_equal(given, self._asked):
+        if not np.array_equal(given, self._asked):
             raise ShapeError(
                 f"tell: expected the {self._asked.shape} genomes of the last ask, got others {given.shape}"
             )
+        values = np.array(fitness, dtype=np.float64)
         if values.shape != (len(given),):
             raise ShapeError(f"tell: expected fitness of shape ({len(given)},), got {values.shape}")
         values[~np.isfinite(values)] = -np.inf
@@ -244,48 +259,73 @@ class Search:
         self.evaluations += len(values)
         self.generations += 1
         self._asked = None
+        row = {"evaluations": self.evaluations, "best_fitness": self.best.fitness, **self.state["record"]}
+        for name, value in row.items():
+            self.history.setdefault(name, []).append(value)
 
     def done(self, budget: Budget | str) -> bool:
-        """Return whether the budget's evaluations, generations or loss are reached."""
+        """Return whether the budget's evaluations, generations or loss (the negative fitness) are reached.
+
+        Raises
+        ------
+        ConfigError
+            For a budget that a search without a network cannot measure, such as work.
+        """
         limit = Budget.parse(budget)
+        known = {"evaluations", "generations", "loss"}
+        given = set(limit.values())
+        if not given or given - known:
+            got = ", ".join(sorted(given - known)) or "no limit"
+            raise ConfigError(f"budget: a search knows evaluations, generations and loss, got {got}")
         return (
-            bool(self.state.get("finished"))
-            or (limit.evaluations is not None and self.evaluations >= limit.evaluations)
+            (limit.evaluations is not None and self.evaluations >= limit.evaluations)
             or (limit.generations is not None and self.generations >= limit.generations)
             or (limit.loss is not None and -self.best.fitness <= limit.loss)
+            or bool(self.state.get("finished"))
         )
 
     @property
     def best(self) -> Best:
-        """The best genome so far and its fitness."""
-        return Best(self.state.get("best_genome"), self.state.get("best_fitness", -np.inf))
+        """The best genome so far and its fitness; None and ``-inf`` before any had a finite one."""
+        genome = self.state["best_genome"]
+        return Best(None if genome is None else np.array(genome), self.state["best_fitness"])
 
     def save(self, path: str | Path) -> None:
         """Write the search to one file, from which `evorrn.load_search` goes on bit for bit."""
-        kind = type(self.strategy)
-        save_tree(
-            Path(path),
-            {
-                "kind": "evorrn search",
-                "strategy": kind.name,
-                "settings": self.strategy.values(),
-                "state": self.state,
-                "asked": self._asked,
-                "evaluations": self.evaluations,
-                "generations": self.generations,
-            },
-        )
+        tree = {
+            "kind": _SEARCH_FILE,
+            "strategy": self.strategy.name,
+            "settings": self.strategy.values(),
+            "state": self.state,
+            "asked": self._asked,
+            "evaluations": self.evaluations,
+            "generations": self.generations,
+            "history": {name: np.array(column) for name, column in self.history.items()},
+        }
+        save_tree(Path(path), tree)
+
+
+_SEARCH_FILE = "evorrn search"
 
 
 def load_search(path: str | Path) -> Search:
-    """Read a search that `Search.save` wrote, and go on from it."""
+    """Read a search that `Search.save` wrote, and go on from it.
+
+    Raises
+    ------
+    RunError
+        When the file is missing, truncated or something else.
+    """
     from evorrn.registry import make_strategy
 
     tree = load_tree(Path(path))
-    if not isinstance(tree, dict) or tree.get("kind") != "evorrn search":
-        raise RunError(f"{path}: expected a saved search")
+    if not isinstance(tree, dict) or tree.get("kind") != _SEARCH_FILE:
+        raise RunError(f"{path}: expected a search that Search.save wrote")
     strategy = make_strategy(tree["strategy"], tree["settings"])
-    assert isinstance(strategy, EvolutionStrategy)
-    search = Search(strategy, tree["state"], tree["evaluations"], tree["generations"])
+    if not isinstance(strategy, EvolutionStrategy):
+        raise RunError(f"{path}: expected an evolution strategy, got {tree['strategy']!r}")
+    search = Search(strategy, tree["state"])
+    search.evaluations, search.generations = tree["evaluations"], tree["generations"]
+    search.history = {name: column.tolist() for name, column in tree["history"].items()}
     search._asked = tree["asked"]
     return search
