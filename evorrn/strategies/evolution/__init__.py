@@ -1,1 +1,1 @@
-"""strategies/evolution"""
+"""Evolution of the weights: one file per algorithm, on DEAP, with compiled operators."""

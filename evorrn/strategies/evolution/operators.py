@@ -1,0 +1,162 @@
+"""Crossover and mutation of array chromosomes, compiled, in the signature DEAP gives its operators.
+
+An operator takes one or two chromosomes and its parameters, changes the chromosomes in place and
+returns them as a tuple. Where DEAP's operators call Python's global generator these take the random
+numbers as an array, so they are plain functions: the same numbers give the same children.
+
+`units` says which genes belong together (see `evorrn.strategies.evolution.units`): genes of one unit
+share one random number. With one unit per gene they are DEAP's operators, gene for gene.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+@njit(cache=True, error_model="numpy")
+def simulated_binary(
+    first: np.ndarray, second: np.ndarray, eta: float, units: np.ndarray, draws: np.ndarray
+) -> Pair:
+    """Cross two chromosomes by simulated binary crossover.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n,), float64
+        Changed in place; their sum stays what it was, gene by gene.
+    eta : float
+        Distribution index: the larger, the nearer children stay to their parents.
+    units : ndarray, shape (n,), int64
+    draws : ndarray, shape (number of units,), float64
+        Uniform on [0, 1).
+
+    Notes
+    -----
+    Source: K. Deb and R. B. Agrawal, Simulated Binary Crossover for Continuous Search Space, Complex
+    Systems 9 (1995): spread factor beta with density 0.5 (eta + 1) beta^eta below 1 and
+    0.5 (eta + 1) / beta^(eta + 2) above. Every gene is crossed, as in DEAP's ``cxSimulatedBinary``.
+    """
+    power = 1.0 / (eta + 1.0)
+    spread = np.empty(draws.size)
+    for unit in range(draws.size):
+        draw = draws[unit]
+        ratio = 2.0 * draw if draw <= 0.5 else 1.0 / (2.0 * (1.0 - draw))
+        spread[unit] = ratio**power
+    for gene in range(first.size):
+        beta = spread[units[gene]]
+        one, two = first[gene], second[gene]
+        first[gene] = 0.5 * ((1.0 + beta) * one + (1.0 - beta) * two)
+        second[gene] = 0.5 * ((1.0 - beta) * one + (1.0 + beta) * two)
+    return first, second
+
+
+@njit(cache=True, error_model="numpy")
+def blend(first: np.ndarray, second: np.ndarray, alpha: float, units: np.ndarray, draws: np.ndarray) -> Pair:
+    """Cross two chromosomes by drawing the children on the line through the parents.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n,), float64
+        Changed in place.
+    alpha : float
+        How far beyond the parents a child may lie, as a share of their distance.
+    units : ndarray, shape (n,), int64
+    draws : ndarray, shape (number of units,), float64
+        Uniform on [0, 1).
+
+    Notes
+    -----
+    Source: L. J. Eshelman and J. D. Schaffer, Real-Coded Genetic Algorithms and Interval-Schemata, FOGA 2
+    (1993), BLX-alpha, in the form of DEAP's ``cxBlend``: both children come from one draw and mirror
+    each other, where the paper draws one child.
+    """
+    for gene in range(first.size):
+        gamma = (1.0 + 2.0 * alpha) * draws[units[gene]] - alpha
+        one, two = first[gene], second[gene]
+        first[gene] = (1.0 - gamma) * one + gamma * two
+        second[gene] = gamma * one + (1.0 - gamma) * two
+    return first, second
+
+
+@njit(cache=True, error_model="numpy")
+def uniform(
+    first: np.ndarray, second: np.ndarray, share: float, units: np.ndarray, draws: np.ndarray
+) -> Pair:
+    """Swap each unit of two chromosomes with probability `share`.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n,), float64
+        Changed in place.
+    share : float
+        Probability of a unit to be swapped.
+    units : ndarray, shape (n,), int64
+    draws : ndarray, shape (number of units,), float64
+        Uniform on [0, 1).
+
+    Notes
+    -----
+    Source: G. Syswerda, Uniform Crossover in Genetic Algorithms, ICGA 3 (1989).
+    """
+    for gene in range(first.size):
+        if draws[units[gene]] < share:
+            first[gene], second[gene] = second[gene], first[gene]
+    return first, second
+
+
+@njit(cache=True, error_model="numpy")
+def one_point(first: np.ndarray, second: np.ndarray, units: np.ndarray, draws: np.ndarray) -> Pair:
+    """Swap all units from a random cut on; with a single unit nothing is swapped.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (n,), float64
+        Changed in place.
+    units : ndarray, shape (n,), int64
+    draws : ndarray, shape (number of units,), float64
+        Uniform on [0, 1); the first one places the cut before unit 1, 2, ... or the last.
+
+    Notes
+    -----
+    Source: J. H. Holland, Adaptation in Natural and Artificial Systems (1975), chapter 6.
+    """
+    cut = 1 + int(draws[0] * (draws.size - 1))
+    for gene in range(first.size):
+        if units[gene] >= cut:
+            first[gene], second[gene] = second[gene], first[gene]
+    return first, second
+
+
+@njit(cache=True, error_model="numpy")
+def gaussian(
+    chromosome: np.ndarray,
+    size: float,
+    rate: float,
+    units: np.ndarray,
+    draws: np.ndarray,
+    noise: np.ndarray,
+) -> tuple[np.ndarray]:
+    """Add normal noise to every unit that is picked, each with probability `rate`.
+
+    Parameters
+    ----------
+    chromosome : ndarray, shape (n,), float64
+        Changed in place.
+    size : float
+        Standard deviation of the change of a gene.
+    rate : float
+        Probability of a unit to be picked.
+    units : ndarray, shape (n,), int64
+    draws : ndarray, shape (number of units,), float64
+        Uniform on [0, 1).
+    noise : ndarray, shape (number of genes picked,), float64
+        Standard normal.
+    """
+    used = 0
+    for gene in range(chromosome.size):
+        if draws[units[gene]] < rate:
+            chromosome[gene] += size * noise[used]
+            used += 1
+    return (chromosome,)

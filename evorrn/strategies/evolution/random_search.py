@@ -1,0 +1,69 @@
+"""RandomSearch: the best of as many random networks, the line that every claim must beat."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.strategies.base import State, Strategy, generator, generator_state
+
+if TYPE_CHECKING:
+    from evorrn.problem import Problem
+
+
+@dataclass(frozen=True)
+class RandomSearch(Strategy):
+    """Draws networks as the problem initialises them, and keeps the best.
+
+    Notes
+    -----
+    Source: S. Hochreiter and J. Schmidhuber, Bridging Long Time Lags by Weight Guessing and "Long
+    Short-Term Memory" (1996); here weights come from the network's own initialisation.
+    """
+
+    name: ClassVar[str] = "random"
+    step_name: ClassVar[str] = "draw"
+    requires: ClassVar[frozenset[str]] = frozenset({"fitness"})
+
+    count: int = setting(64, "networks drawn and evaluated together in one step", minimum=1)
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return the state before the first draw."""
+        return {
+            "rng": generator_state(rng),
+            "best_genome": None,
+            "best_fitness": -math.inf,
+            "candidate": None,
+            "train_loss": math.inf,
+            "finished": "",
+            "record": {},
+        }
+
+    def step(self, problem: Problem, state: State) -> State:
+        """Draw and evaluate networks in one call."""
+        rng = generator(state)
+        genomes = problem.init(rng, self.count)
+        fitness = problem.fitness(genomes)
+        values = np.where(np.isfinite(fitness), fitness, -np.inf)
+        first = int(values.argmax())
+        best, record = state["best_genome"], state["best_fitness"]
+        if values[first] > record:
+            best, record = np.array(genomes[first]), float(values[first])
+        finite = values[np.isfinite(values)]
+        return {
+            **state,
+            "rng": generator_state(rng),
+            "best_genome": best,
+            "best_fitness": record,
+            "candidate": best,
+            "train_loss": -record,
+            "record": {
+                "fitness_best": float(finite.max()) if finite.size else math.nan,
+                "fitness_mean": float(finite.mean()) if finite.size else math.nan,
+                "diverged": len(values) - len(finite),
+            },
+        }
