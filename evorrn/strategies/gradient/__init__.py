@@ -1,1 +1,1 @@
-"""strategies/gradient"""
+"""Training by the gradient of the loss."""

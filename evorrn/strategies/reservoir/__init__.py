@@ -1,1 +1,1 @@
-"""strategies/reservoir"""
+"""Reservoirs: random recurrent networks whose readout alone is solved for."""

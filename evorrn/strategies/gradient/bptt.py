@@ -1,0 +1,181 @@
+"""Backpropagation through time: descend the exact gradient, minibatch by minibatch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.gradient.optimisers import OPTIMISERS, USUAL_DECAY, Coefficients, clip_by_norm
+from evorrn.strategies.gradient.schedules import SCHEDULES
+
+if TYPE_CHECKING:
+    from evorrn.problem import Problem
+
+
+@dataclass(frozen=True)
+class BPTT(Strategy):
+    """Gradient descent on the loss, differentiated exactly through all time steps.
+
+    One step is one epoch: every training sequence once, in minibatches of a new random order. When
+    validation has not improved for `patience` epochs, training starts again from a new random network,
+    so that a budget is used to its end; the best network on validation is the result.
+
+    Notes
+    -----
+    The genome and the optimiser's moments are float64; loss and gradient come in the network's own
+    precision. Where loss or gradient is not finite, the update is skipped: training goes back to the
+    last genome that had both, with half the rate and empty moments, and the record counts it.
+
+    Source: Werbos 1990; clipping: Pascanu, Mikolov & Bengio 2013.
+    """
+
+    name: ClassVar[str] = "bptt"
+    step_name: ClassVar[str] = "epoch"
+    requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
+
+    optimiser: str = setting("adam", "How a gradient becomes a step.", choices=tuple(OPTIMISERS))
+    rate: float = setting(0.01, "Learning rate.", above=0)
+    momentum: float = setting(0.9, "Share of the velocity kept (sgd); beta 1 (adam).", minimum=0, below=1)
+    decay: float | None = setting(
+        None,
+        "Share of the mean squared gradient kept; 0.99 for rmsprop and 0.999 (beta 2) for adam when none.",
+        minimum=0,
+        below=1,
+    )
+    epsilon: float = setting(1e-8, "Added to the root of the mean squared gradient.", above=0)
+    batch_size: int = setting(32, "Sequences in a minibatch; 0 for all of them.", minimum=0)
+    clip: float = setting(1.0, "Norm above which a gradient is scaled down; 0 for no limit.", minimum=0)
+    schedule: str = setting("plateau", "How the learning rate changes.", choices=tuple(SCHEDULES))
+    period: int = setting(20, "Epochs that the schedule counts in.", minimum=1)
+    factor: float = setting(0.5, "What the schedule multiplies the rate by.", above=0, maximum=1)
+    patience: int = setting(
+        100, "Epochs without improvement on validation before training stops; 0 for never.", minimum=0
+    )
+    improvement: float = setting(
+        1e-3, "Share of the validation loss that counts as an improvement.", minimum=0, below=1
+    )
+    restarts: int | None = setting(
+        None, "New starts after early stopping; as many as the budget allows when none.", minimum=0
+    )
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether early stopping is on and the number of restarts is set."""
+        return self.patience > 0 and self.restarts is not None
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return the state before the first epoch."""
+        return {
+            "candidate": None,
+            "train_loss": np.inf,
+            "finished": "",
+            "record": {},
+            "starts": 0,
+            **self._fresh(problem, rng),
+            "rng": generator_state(rng),
+        }
+
+    def step(self, problem: Problem, state: State) -> State:
+        """Take one epoch."""
+        rng = generator(state)
+        if state["stopped"]:
+            state = {**state, "starts": state["starts"] + 1, **self._fresh(problem, rng)}
+        epoch = self._epoch(problem, state, rng)
+        progress = self._judge(problem.validate(epoch["genome"]), state)
+        over = progress["stopped"] and state["starts"] == self.restarts
+        return {
+            **state,
+            **epoch,
+            **progress,
+            "rng": generator_state(rng),
+            "candidate": epoch["genome"],
+            "finished": "early stopping" if over else "",
+        }
+
+    def _fresh(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return the part of the state that belongs to one start."""
+        genome = np.asarray(problem.init(rng, 1)[0], dtype=np.float64)
+        return {
+            "genome": genome,
+            "safe": genome,
+            "moments": {},
+            "damping": 1.0,
+            "epoch": 0,
+            "best": np.inf,
+            "waited": 0,
+            "since_drop": 0,
+            "drops": 0,
+            "stopped": False,
+        }
+
+    def _epoch(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
+        """Go through all minibatches once; return what changed, with the mean loss and the record."""
+        update = OPTIMISERS[self.optimiser]
+        coefficients = Coefficients(
+            self.momentum, USUAL_DECAY[self.optimiser] if self.decay is None else self.decay, self.epsilon
+        )
+        scheduled = self.rate * SCHEDULES[self.schedule](
+            state["epoch"], state["drops"], self.period, self.factor
+        )
+        genome, safe, moments, damping = (state[key] for key in ("genome", "safe", "moments", "damping"))
+        rate = scheduled * damping
+        losses, weights, norms, skipped = [], [], [], 0
+        for sequences in self._minibatches(problem, rng):
+            loss, gradient = problem.loss_and_gradient(genome, sequences)
+            if not (np.isfinite(loss) and np.isfinite(gradient).all()):
+                skipped += 1
+                damping /= 2
+                rate = scheduled * damping
+                genome, moments = safe, {}
+                continue
+            safe = genome
+            step, norm = clip_by_norm(np.asarray(gradient, dtype=np.float64), self.clip)
+            genome, moments = update(genome, step, rate, moments, coefficients)
+            losses.append(loss)
+            weights.append(_scored(problem, sequences))
+            norms.append(norm)
+        return {
+            "genome": genome,
+            "safe": safe,
+            "moments": moments,
+            "damping": damping,
+            "epoch": state["epoch"] + 1,
+            "train_loss": float(np.average(losses, weights=weights)) if losses else np.inf,
+            "record": {
+                "gradient_norm": float(np.mean(norms)) if norms else np.inf,
+                "rate": rate,
+                "skipped": skipped,
+                "start": state["starts"],
+            },
+        }
+
+    def _minibatches(self, problem: Problem, rng: np.random.Generator) -> list[np.ndarray | None]:
+        count = problem.sequences
+        if self.batch_size == 0 or self.batch_size >= count:
+            return [None]
+        order = rng.permutation(count)
+        return [order[start : start + self.batch_size] for start in range(0, count, self.batch_size)]
+
+    def _judge(self, valid_loss: float, state: State) -> State:
+        """Return how long validation has stood still, and whether it is time to stop."""
+        if valid_loss < state["best"] * (1 - self.improvement):
+            return {"best": valid_loss, "waited": 0, "since_drop": 0}
+        waited, since_drop, drops = state["waited"] + 1, state["since_drop"] + 1, state["drops"]
+        if since_drop == self.period:
+            since_drop, drops = 0, drops + 1
+        return {
+            "waited": waited,
+            "since_drop": since_drop,
+            "drops": drops,
+            "stopped": 0 < self.patience <= waited,
+        }
+
+
+def _scored(problem: Problem, sequences: np.ndarray | None) -> int:
+    """Return the scored steps of some training sequences."""
+    scored = problem.batch("train").scored
+    return int(scored.sum() if sequences is None else scored[sequences].sum())

@@ -1,0 +1,141 @@
+"""Random reservoirs: the fixed part of an echo state network, over any cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evorrn.strategies.reservoir.blas import one_thread
+
+if TYPE_CHECKING:
+    from evorrn.network import Network
+
+DENSE_EIGENVALUES = 256
+"""Up to this size all eigenvalues are computed; beyond it Arnoldi iteration finds the largest."""
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What a reservoir is drawn with.
+
+    Attributes
+    ----------
+    spectral_radius : float
+        Largest absolute eigenvalue of every square recurrent block.
+    links : int
+        Recurrent links into each unit, as many as there are units at most.
+    inputs, biases, feedback : float
+        Weights are uniform on ± this: from the inputs, in vectors, and from fed-back outputs.
+    """
+
+    spectral_radius: float
+    links: int
+    inputs: float
+    biases: float
+    feedback: float
+
+
+def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Return a genome (n,) with a random reservoir and a readout of zeros, and the multiply-adds it cost.
+
+    Parameters
+    ----------
+    network : Network
+        Its cell names the blocks that are recurrent and those that read the layer's input.
+    scales : Scales
+    rng : Generator
+
+    Notes
+    -----
+    Square recurrent blocks are sparse, uniform, and rescaled to the spectral radius; recurrent vectors
+    (a diagonal) are uniform and rescaled to a largest absolute value of it; recurrent blocks of
+    another shape carry fed-back outputs. From the second layer on, input weights are divided by the
+    root of the number of units below, so that the drive is as strong as from one input. Vectors get noise
+    on top of the network's own initial values, which keeps an LSTM's forget bias. Other blocks keep
+    their initial values.
+    """
+    genome = np.array(network.init(rng=rng), dtype=np.float64)
+    work = 0
+    cell = network.cell
+    for name, block in network.unpack(genome).items():
+        layer, _, parameter = name.partition(".")
+        if layer == "readout":
+            block[...] = 0
+        elif parameter in cell.recurrent and cell.parameters[parameter] == ("H", "H"):
+            block[...] = sparse_matrix(len(block), scales.links, rng)
+            radius, cost = spectral_radius(block, rng)
+            block *= scales.spectral_radius / radius
+            work += cost
+        elif parameter in cell.recurrent and block.ndim == 1:
+            block[...] = rng.uniform(-1, 1, block.shape)
+            block *= scales.spectral_radius / np.abs(block).max()
+        elif parameter in cell.recurrent:
+            block[...] = rng.uniform(-scales.feedback, scales.feedback, block.shape)
+        elif parameter in cell.input:
+            block[...] = rng.uniform(-1, 1, block.shape) * _input_scales(network, scales, layer, block)
+        elif block.ndim == 1:
+            block += rng.uniform(-scales.biases, scales.biases, block.shape)
+    return genome, work
+
+
+def _input_scales(network: Network, scales: Scales, layer: str, block: np.ndarray) -> np.ndarray:
+    """Return the scale of each column of a block that reads the layer's input."""
+    columns = block.shape[-1]
+    if layer != "layer0":
+        return np.full(columns, scales.inputs / np.sqrt(columns))
+    fed_back = network.outputs if network.feedback else 0
+    return np.repeat([scales.inputs, scales.feedback], [columns - fed_back, fed_back])
+
+
+def sparse_matrix(size: int, links: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a matrix (size, size) with `links` entries uniform on [-1, 1] in each row, zeros elsewhere.
+
+    Every unit has an incoming link, so the graph has a cycle and the spectral radius is above zero.
+    """
+    matrix = rng.uniform(-1, 1, (size, size))
+    if links < size:
+        absent = np.argpartition(rng.random((size, size)), links, axis=1)[:, links:]
+        np.put_along_axis(matrix, absent, 0, axis=1)
+    return matrix
+
+
+def spectral_radius(matrix: np.ndarray, rng: np.random.Generator) -> tuple[float, int]:
+    """Return the largest absolute eigenvalue of a square matrix, and the multiply-adds it cost.
+
+    Large matrices go through ARPACK, which starts from a vector drawn from `rng`, follows the six
+    largest eigenvalues (one alone is often mistaken for its neighbour) and is exact to about 1e-8.
+    """
+    from scipy.linalg import eigvals
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
+
+    size = len(matrix)
+    with one_thread():
+        if size > DENSE_EIGENVALUES:
+            sparse = csr_matrix(matrix)
+            products = 0
+
+            def product(vector: np.ndarray) -> np.ndarray:
+                nonlocal products
+                products += 1
+                return sparse @ vector
+
+            operator = LinearOperator(matrix.shape, matvec=product, dtype=np.float64)
+            vectors = 60
+            try:
+                found = eigs(
+                    operator,
+                    k=6,
+                    ncv=vectors,
+                    v0=rng.standard_normal(size),
+                    tol=1e-8,
+                    return_eigenvectors=False,
+                )
+                # Each product is made orthogonal to the vectors kept so far, twice at most.
+                return float(np.abs(found).max()), products * (sparse.nnz + 2 * vectors * size)
+            except ArpackNoConvergence:
+                pass
+        # Eigenvalues of a general matrix: 10 N³ operations (Golub & Van Loan, 7.5).
+        return float(np.abs(eigvals(matrix, check_finite=False)).max()), 5 * size**3

@@ -1,0 +1,255 @@
+"""Echo state networks: a random reservoir, and a readout solved for in one stroke."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from evorrn.budget import Budget
+from evorrn.errors import ConfigError
+from evorrn.settings import setting
+from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
+from evorrn.strategies.reservoir.readout import logit_scale, mean_loss, regression_targets
+from evorrn.strategies.reservoir.ridge import ridge
+
+if TYPE_CHECKING:
+    from evorrn.batch import Batch
+    from evorrn.network import Network
+    from evorrn.problem import Problem
+
+LARGEST_STATE = 1e12
+
+
+@dataclass(frozen=True)
+class EchoState(Strategy):
+    """Draw random reservoirs, solve each one's readout by ridge regression, keep the best on validation.
+
+    A setting that is one number is fixed; ``[low, high]`` is a range. The first reservoir takes the
+    middle of every range and the network's own leak, each further one draws its settings at random.
+    Middle and draw are on the logarithmic scale, or on the linear one where `low` is 0.
+
+    Notes
+    -----
+    ``x_t = (1 - a) x_{t-1} + a tanh(W_in [1; u_t] + W x_{t-1} + W_fb y_{t-1})`` for the cell ``leaky``, and
+    ``y_t = W_out [1; u_t; x_t]`` (``[1; x_t]`` for a network without ``direct``); any other cell does as
+    well. The solved readout is written into the genome, so the network is one like any other. With
+    ``feedback`` the true targets are fed back while states are collected. For labels the regression
+    aims at 1 for the class and 0 elsewhere, and one factor then makes logits of the outputs. A
+    reservoir whose states diverge is recorded and passed over.
+
+    Source: Jaeger 2001 (GMD report 148); leaky units: Jaeger, Lukoševičius, Popovici & Siewert 2007;
+    practice: Lukoševičius 2012. No state noise is added.
+    """
+
+    name: ClassVar[str] = "esn"
+    step_name: ClassVar[str] = "reservoir"
+    requires: ClassVar[frozenset[str]] = frozenset({"states", "targets"})
+    network_defaults: ClassVar[dict[str, Any]] = {
+        "cell": "leaky",
+        "hidden": 200,
+        "direct": True,
+        "dtype": "float64",
+    }
+
+    reservoirs: int | None = setting(
+        None, "Reservoirs to draw; as many as the budget allows when none.", minimum=1
+    )
+    spectral_radius: float | tuple[float, float] = setting(
+        (0.5, 1.3), "Largest absolute eigenvalue of the recurrent weights.", above=0
+    )
+    leak: float | tuple[float, float] | None = setting(
+        (0.1, 1.0), "Leak of cells that have one; the network's own when none.", above=0, maximum=1
+    )
+    input_scaling: float | tuple[float, float] = setting(
+        (0.1, 1.0), "Input weights are uniform on ± this.", minimum=0
+    )
+    bias_scaling: float | tuple[float, float] = setting(
+        (0.05, 0.8), "Biases are uniform on ± this.", minimum=0
+    )
+    feedback_scaling: float | tuple[float, float] = setting(
+        (0.1, 1.0), "Weights from fed-back outputs are uniform on ± this.", minimum=0
+    )
+    links: int | tuple[int, int] = setting(10, "Recurrent links into each unit.", minimum=1)
+    density: float | tuple[float, float] | None = setting(
+        None, "Share of recurrent links that are there, in place of `links`.", above=0, maximum=1
+    )
+    washout: int | None = setting(
+        None,
+        "First steps of each sequence left out of the fit; a tenth of it, 100 at most, when none.",
+        minimum=0,
+    )
+    alphas: tuple[float, ...] = setting(
+        tuple(float(f"1e{exponent}") for exponent in range(-12, 2)),
+        "Ridge penalties to choose from, per row and squared weight.",
+        above=0,
+    )
+    select: str = setting(
+        "blocks",
+        "How the penalty is chosen: on blocks of training steps held out in time order, or by generalised "
+        "cross-validation, which assumes errors independent in time.",
+        choices=("blocks", "gcv"),
+    )
+    held_out: float = setting(0.2, "Share of the training steps that blocks are cut from.", above=0, below=1)
+    blocks: int = setting(1, "Blocks, each predicted from all steps before it.", minimum=1)
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is not allowed, ranges the wrong way round included."""
+        found = super().problems()
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "alphas":
+                if value == ():
+                    found.append("alphas: expected at least one penalty, got none")
+            elif isinstance(value, tuple) and len(value) == 2 and value[0] > value[1]:
+                found.append(f"{field.name}: expected [low, high], got [{value[0]:g}, {value[1]:g}]")
+        return found
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether a number of reservoirs is set."""
+        return self.reservoirs is not None
+
+    @property
+    def default_budget(self) -> Budget:
+        """One reservoir, unless a number of them is set."""
+        return Budget() if self.ends_by_itself else Budget(generations=1)
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return the state before the first reservoir.
+
+        Raises
+        ------
+        ConfigError
+            For a network with feedback and a loss on classes: there is no teacher for logits.
+        """
+        network = problem.network
+        if sees_output(network) and network.loss_name != "mse":
+            raise ConfigError(
+                f"strategy esn: a network that sees its own output needs the loss mse, got {network.loss_name}; "
+                "the targets that are fed back while states are collected are no logits"
+            )
+        return {
+            "rng": generator_state(rng),
+            "drawn": 0,
+            "candidate": None,
+            "cell_options": {},
+            "train_loss": np.inf,
+            "finished": "",
+            "record": {},
+        }
+
+    def step(self, problem: Problem, state: State) -> State:
+        """Draw one reservoir, run it over the training data and solve its readout."""
+        rng = generator(state)
+        drawn = state["drawn"] + 1
+        values = self._draw(problem.network, rng, first=drawn == 1)
+        options = {"leak": values["leak"]} if "leak" in values else {}
+        variant = problem.with_options(options)
+        genome, work = draw_reservoir(variant.network, self._scales(values, variant.network), rng)
+        problem.charge(work)
+        train_loss, alpha = self._solve(variant, genome)
+        return {
+            "rng": generator_state(rng),
+            "drawn": drawn,
+            "candidate": genome if np.isfinite(train_loss) else None,
+            "cell_options": options,
+            "train_loss": train_loss,
+            "finished": "all reservoirs drawn" if drawn == self.reservoirs else "",
+            "record": {**values, "alpha": alpha},
+        }
+
+    def _draw(self, network: Network, rng: np.random.Generator, *, first: bool) -> dict[str, float]:
+        """Return the settings of one reservoir, those alone that its network has a use for."""
+        ranges: dict[str, Any] = {
+            "spectral_radius": self.spectral_radius,
+            "input_scaling": self.input_scaling,
+            "bias_scaling": self.bias_scaling,
+        }
+        ranges.update({"links": self.links} if self.density is None else {"density": self.density})
+        if sees_output(network):
+            ranges["feedback_scaling"] = self.feedback_scaling
+        if self.leak is not None and "leak" in network.cell.options:
+            ranges["leak"] = self.leak
+        values = {name: _pick(value, rng, first=first) for name, value in ranges.items()}
+        if first and "leak" in values and isinstance(self.leak, tuple):
+            values["leak"] = {**network.cell.options, **network.cell_options}["leak"]
+        if "links" in values:
+            values["links"] = round(values["links"])
+        return values
+
+    def _scales(self, values: dict[str, float], network: Network) -> Scales:
+        links = values["density"] * max(network.hidden) if "density" in values else values["links"]
+        return Scales(
+            spectral_radius=values["spectral_radius"],
+            links=max(round(links), 1),
+            inputs=values["input_scaling"],
+            biases=values["bias_scaling"],
+            feedback=values.get("feedback_scaling", 0.0),
+        )
+
+    def _solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, float]:
+        """Write the solved readout into a genome; return its training loss and the penalty chosen."""
+        network, batch = problem.network, problem.batch("train")
+        states = problem.states(genome, teacher=sees_output(network))
+        rows = fitted_steps(batch, self.washout)
+        features = states[rows]
+        if network.direct:
+            features = np.concatenate([batch.inputs[rows], features], axis=1)
+        if not (np.abs(features) < LARGEST_STATE).all():  # not true of NaN either
+            return np.inf, np.nan
+        truth = batch.targets[rows]
+        aims = regression_targets(network.loss_name, truth, network.outputs)
+        fit = ridge(
+            features, aims, self.alphas, select=self.select, held_out=self.held_out, blocks=self.blocks
+        )
+        problem.charge(fit.work)
+        outputs = features @ fit.weights.T + fit.bias
+        judged = outputs if fit.unseen is None else fit.unseen
+        scale = logit_scale(network.loss_name, judged, truth[len(truth) - len(judged) :])
+        blocks = network.unpack(genome)
+        inputs = network.inputs if network.direct else 0
+        blocks["readout.W"][...] = scale * fit.weights[:, inputs:]
+        blocks["readout.b"][...] = scale * fit.bias
+        if network.direct:
+            blocks["readout.W_x"][...] = scale * fit.weights[:, :inputs]
+        if sees_output(network):  # in use it sees its own outputs, which is another matter than the fit
+            return -float(problem.fitness(genome[None])[0]), fit.alpha
+        return mean_loss(network.loss_name, scale * outputs, truth), fit.alpha
+
+
+def sees_output(network: Network) -> bool:
+    """Return whether a network's last output comes back to it, as an input or through its cell."""
+    return bool(network.feedback or network.cell.sees_output)
+
+
+def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:
+    """Return the steps (B, T) that a readout is fitted on: scored, and behind the washout.
+
+    Parameters
+    ----------
+    batch : Batch
+    washout : int or None
+        First steps of each sequence that are left out, even where scored; None for a tenth of the
+        sequence, 100 steps at most. A sequence with all its scored steps in there keeps the last one.
+    """
+    assert batch.lengths is not None
+    first = np.minimum(batch.lengths // 10, 100) if washout is None else np.full(batch.size, washout)
+    kept = batch.scored & (np.arange(batch.steps) >= first[:, None])
+    last = batch.steps - 1 - batch.scored[:, ::-1].argmax(axis=1)
+    emptied = np.flatnonzero(batch.scored.any(axis=1) & ~kept.any(axis=1))
+    kept[emptied, last[emptied]] = True
+    return kept
+
+
+def _pick(value: Any, rng: np.random.Generator, *, first: bool) -> float:
+    """Return a fixed value, or the middle of a range for the first reservoir, or a draw from it."""
+    if not isinstance(value, tuple):
+        return value
+    low, high = value
+    share = 0.5 if first else rng.random()
+    picked = low + share * (high - low) if low == 0 else low * (high / low) ** share
+    return float(picked)

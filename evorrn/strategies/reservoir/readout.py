@@ -1,0 +1,68 @@
+"""What a solved readout is aimed at under each loss, and what loss it has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evorrn import metrics
+
+NEWTON_STEPS = 30
+
+
+def regression_targets(loss: str, targets: np.ndarray, outputs: int) -> np.ndarray:
+    """Return the values (R, O) that ridge regression fits.
+
+    Parameters
+    ----------
+    loss : str
+        ``"mse"``: the targets themselves. ``"cross-entropy"``: 1 at the label and 0 elsewhere.
+        ``"binary-cross-entropy"``: -1 and 1 for targets of 0 and 1.
+    targets : ndarray, shape (R, O), or (R,) of labels
+    outputs : int
+    """
+    if loss == "cross-entropy":
+        return np.eye(outputs)[targets]
+    values = np.asarray(targets, dtype=np.float64)
+    return 2 * values - 1 if loss == "binary-cross-entropy" else values
+
+
+def mean_loss(loss: str, outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Return the loss of outputs (R, O), logits for classes, as a network computes it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if loss == "cross-entropy":
+            return metrics.cross_entropy(outputs, targets)
+        if loss == "binary-cross-entropy":
+            return float(np.mean(np.logaddexp(0, outputs) - targets * outputs))
+        return metrics.mse(outputs, targets)
+
+
+def logit_scale(loss: str, outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Return the factor that turns regression outputs (R, O) into the logits of least loss.
+
+    Regression outputs of classes lie near 0 and 1: read as logits they are right about the class but
+    too timid about its probability. The loss is convex in one factor for all of them, found by
+    Newton's method and kept between 1e-2 and 1e3; 1 for the squared error.
+
+    Source: Guo, Pleiss, Sun & Weinberger 2017, section 4.2 (temperature scaling).
+    """
+    if loss == "mse":
+        return 1.0
+    scale = 1.0
+    for _ in range(NEWTON_STEPS):
+        logits = scale * outputs
+        if loss == "cross-entropy":
+            weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+            weights /= weights.sum(axis=1, keepdims=True)
+            mean = (weights * outputs).sum(axis=1)
+            slope = np.mean(mean - outputs[np.arange(len(outputs)), targets])
+            curvature = np.mean((weights * np.square(outputs - mean[:, None])).sum(axis=1))
+        else:
+            probability = 0.5 * (1 + np.tanh(0.5 * logits))
+            slope = np.mean((probability - targets) * outputs)
+            curvature = np.mean(probability * (1 - probability) * np.square(outputs))
+        if not curvature > 0:
+            break
+        # At most a doubling or halving, since Newton's steps overshoot where logits saturate.
+        scale = float(np.clip(scale - slope / curvature, 0.5 * scale, 2 * scale))
+        scale = float(np.clip(scale, 1e-2, 1e3))
+    return scale

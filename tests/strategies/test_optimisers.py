@@ -1,0 +1,96 @@
+"""Optimisers and schedules against hand-written recursions and, where it is installed, PyTorch."""
+
+import math
+
+import numpy as np
+import pytest
+
+from evorrn.strategies.gradient.optimisers import OPTIMISERS, Coefficients, adam, clip_by_norm, rmsprop, sgd
+from evorrn.strategies.gradient.schedules import SCHEDULES
+
+RATE = 0.05
+
+
+def gradients(count: int = 25) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((count, 4)) * [1e-3, 1.0, 50.0, 0.0]
+
+
+def descend(optimiser, coefficients: Coefficients) -> np.ndarray:
+    genome, moments = np.arange(4.0), {}
+    for gradient in gradients():
+        genome, moments = optimiser(genome, gradient, RATE, moments, coefficients)
+    return genome
+
+
+def test_momentum_sums_past_gradients_with_falling_weight():
+    given, momentum = gradients(), 0.8
+    ages = np.arange(len(given))
+    # Each gradient goes on acting: over k further steps its share is 1 + μ + ... + μ^k.
+    shares = (1 - momentum ** (len(given) - ages)) / (1 - momentum)
+    expected = np.arange(4.0) - RATE * (shares[:, None] * given).sum(axis=0)
+    np.testing.assert_allclose(descend(sgd, Coefficients(momentum=momentum)), expected, rtol=1e-12)
+
+
+def test_rmsprop_divides_by_the_running_mean_square():
+    given, decay = gradients(), 0.9
+    ages = np.arange(len(given))
+    expected = np.arange(4.0)
+    for step in ages:
+        weights = (1 - decay) * decay ** (step - ages[: step + 1])
+        square = (weights[:, None] * given[: step + 1] ** 2).sum(axis=0)
+        expected = expected - RATE * given[step] / (np.sqrt(square) + 1e-8)
+    np.testing.assert_allclose(descend(rmsprop, Coefficients(decay=decay)), expected, rtol=1e-12)
+
+
+def test_first_step_of_adam_is_the_rate_times_the_sign():
+    genome, _ = adam(np.zeros(3), np.array([3.0, -0.2, 1e-3]), 0.01, {}, Coefficients())
+    np.testing.assert_allclose(genome, [-0.01, 0.01, -0.01], rtol=1e-4)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_same_path_as_pytorch(name):
+    torch = pytest.importorskip("torch")
+    made = {
+        "sgd": lambda p: torch.optim.SGD(p, lr=RATE, momentum=0.8),
+        "rmsprop": lambda p: torch.optim.RMSprop(p, lr=RATE, alpha=0.95),
+        "adam": lambda p: torch.optim.Adam(p, lr=RATE, betas=(0.8, 0.95)),
+    }
+    parameter = torch.nn.Parameter(torch.arange(4.0, dtype=torch.float64))
+    optimiser = made[name]([parameter])
+    for gradient in gradients():
+        parameter.grad = torch.tensor(gradient)
+        optimiser.step()
+    ours = descend(OPTIMISERS[name], Coefficients(momentum=0.8, decay=0.95))
+    np.testing.assert_allclose(ours, parameter.detach().numpy(), rtol=1e-10)
+
+
+def test_optimisers_leave_what_they_are_given():
+    for optimiser in OPTIMISERS.values():
+        genome, gradient = np.ones(3), np.full(3, 0.5)
+        _, moments = optimiser(genome, gradient, RATE, {}, Coefficients())
+        before = {key: np.copy(value) for key, value in moments.items()}
+        optimiser(genome, gradient, RATE, moments, Coefficients())
+        assert (genome == 1).all() and (gradient == 0.5).all()
+        assert all(np.array_equal(before[key], moments[key]) for key in moments)
+
+
+def test_clipping_keeps_the_direction_and_bounds_the_norm():
+    gradient = np.array([3.0, -4.0])
+    clipped, norm = clip_by_norm(gradient, 1.0)
+    assert norm == 5.0
+    np.testing.assert_allclose(clipped, [0.6, -0.8], rtol=1e-15)
+    for limit in (0.0, 5.0, 10.0):
+        assert clip_by_norm(gradient, limit)[0] is gradient
+
+
+def test_schedules_by_hand():
+    at = {
+        name: [schedule(epoch, 3, 10, 0.5) for epoch in (0, 5, 10, 20)]
+        for name, schedule in SCHEDULES.items()
+    }
+    assert at["constant"] == [1, 1, 1, 1]
+    assert at["step"] == [1, 1, 0.5, 0.25]
+    assert at["exponential"] == pytest.approx([1, math.sqrt(0.5), 0.5, 0.25])
+    assert at["cosine"] == pytest.approx([1, 0.5, 1, 1])
+    assert at["plateau"] == [0.125] * 4
