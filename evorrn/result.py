@@ -166,6 +166,11 @@ def save_history(folder: Path, history: dict[str, np.ndarray], seconds: np.ndarr
     write_atomic(folder / "timing.jsonl", _lines({"seconds": seconds}))
 
 
+def load_history(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Read what `save_history` wrote: the history, and the wall time at each entry; empty where files lack."""
+    return _columns(folder / "history.jsonl"), _columns(folder / "timing.jsonl").get("seconds", np.zeros(0))
+
+
 def load(folder: str | Path) -> Result:
     """Read a result from a folder that `Result.save` or a run wrote.
 
@@ -186,14 +191,15 @@ def load(folder: str | Path) -> Result:
         scaling = content["scaling"]
         known = {f.name for f in dataclasses.fields(Meter)}
         meter = {**content["meter"], **content["times"]}
+        history, seconds = load_history(folder)
         return Result(
             genome=network.check_genome(genome),
             network=network,
             stopped_by=content["stopped_by"],
-            history=_columns(folder / "history.jsonl"),
+            history=history,
             metrics=content["metrics"],
             meter=Meter(**{name: value for name, value in meter.items() if name in known}),
-            seconds=_columns(folder / "timing.jsonl").get("seconds", np.zeros(0)),
+            seconds=seconds,
             scaling=None if scaling is None else Scaling(**{n: np.array(v) for n, v in scaling.items()}),
             horizon=content["horizon"],
         )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.errors import RunError
-from evorrn.lab.statistics import LEVEL, holm, median_interval, paired_differences, signed_rank
+from evorrn.lab.statistics import LEVEL, holm, median_interval, paired_differences, signed_ranks
 from evorrn.metrics import HIGHER_IS_BETTER
 
 
@@ -68,7 +68,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Difference:
-    """A pair of strategies, `a` the one with the better median, tested seed by seed.
+    """A pair of strategies, `a` the one ahead in a test seed by seed.
 
     Attributes
     ----------
@@ -246,15 +246,29 @@ def rank(rows: Sequence[Row], metric: str) -> list[Row]:
     return sorted(rows, key=lambda row: (badness(row.median, metric), row.failed, row.strategy))
 
 
+def ranked(comparison: Comparison) -> list[Row | Baseline]:
+    """Return strategies and baselines in one ranking, best first."""
+
+    def centre(entry: Row | Baseline) -> float:
+        return badness(entry.median if isinstance(entry, Row) else entry.value, comparison.metric)
+
+    return sorted([*comparison.rows, *comparison.baselines], key=centre)
+
+
 def make_differences(rows: Sequence[Row], metric: str) -> list[Difference]:
     """Return every pair of ranked rows, tested seed by seed and corrected together."""
-    pairs = list(combinations(rows, 2))
     sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
-    gaps = [sign * paired_differences(a.values, b.values) for a, b in pairs]
-    raw = [signed_rank(gap) for gap in gaps]
+    pairs, gaps, tests = list(combinations(rows, 2)), [], []
+    for place, (a, b) in enumerate(pairs):
+        gap = sign * paired_differences(a.values, b.values)
+        test = signed_ranks(gap)
+        if test.positive > test.negative:  # the better median may still lose seed by seed
+            pairs[place], gap = (b, a), -gap
+        gaps.append(gap)
+        tests.append(test.p)
     return [
-        Difference(a.strategy, b.strategy, float(p), bool(p <= LEVEL), q, int((gap < 0).sum()))
-        for (a, b), p, q, gap in zip(pairs, holm(raw), raw, gaps)
+        Difference(a.strategy, b.strategy, float(p), bool(p <= LEVEL), raw, int((gap < 0).sum()))
+        for (a, b), p, raw, gap in zip(pairs, holm(tests), tests, gaps)
     ]
 
 

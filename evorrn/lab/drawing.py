@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.lab.comparison import Baseline, Comparison, Row, badness
+from evorrn.lab.comparison import Baseline, Comparison, Row, ranked
 from evorrn.lab.curves import Curve, Predictions, median_curve
 
 Axes = Any
@@ -29,10 +29,7 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     line carries each baseline through all of them.
     """
     places = colour_places(comparison)
-    entries: list[Row | Baseline] = sorted(
-        [*comparison.rows, *comparison.baselines],
-        key=lambda entry: badness(_centre(entry), comparison.metric),
-    )
+    entries = ranked(comparison)
     values = np.concatenate([entry.values for entry in entries])
     _scale(axes.set_xscale, values, ratio=30)
     for height, entry in enumerate(entries):
@@ -211,10 +208,6 @@ def _room(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
         max(low - 0.4 * span, min(low, lowest) - 0.05 * span),
         min(high + 0.4 * span, max(high, highest) + 0.05 * span),
     )
-
-
-def _centre(entry: Row | Baseline) -> float:
-    return entry.median if isinstance(entry, Row) else entry.value
 
 
 def _name(entry: Row | Baseline) -> str:

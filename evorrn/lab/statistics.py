@@ -89,8 +89,17 @@ def paired_differences(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.
         return np.where(a == b, 0.0, a - b)
 
 
-def signed_rank(differences: Sequence[float] | np.ndarray) -> float:
-    """Return the exact two-sided p-value of Wilcoxon's signed-rank test on paired differences.
+@dataclass(frozen=True)
+class SignedRanks:
+    """The outcome of Wilcoxon's test: two-sided p-value, and the sums of positive and negative ranks."""
+
+    p: float
+    positive: float
+    negative: float
+
+
+def signed_ranks(differences: Sequence[float] | np.ndarray) -> SignedRanks:
+    """Return the exact outcome of Wilcoxon's signed-rank test on paired differences.
 
     Under the hypothesis that neither of a pair is better, every difference is as likely to have the
     other sign; all 2^n choices of signs are counted, with the ranks as they are, so ties need no
@@ -120,7 +129,7 @@ def signed_rank(differences: Sequence[float] | np.ndarray) -> float:
         probability[:rank] /= 2
     observed = doubled[values > 0].sum()
     tail = min(probability[: observed + 1].sum(), probability[observed:].sum())
-    return float(min(1.0, 2 * tail))
+    return SignedRanks(float(min(1.0, 2 * tail)), observed / 2, (doubled.sum() - observed) / 2)
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from evorrn.lab.statistics import (
     median_interval,
     paired_differences,
     seeds_needed,
-    signed_rank,
+    signed_ranks,
     smallest_p,
 )
 
@@ -103,13 +103,15 @@ def test_signed_rank_without_ties_equals_scipys_exact_test():
     rng = np.random.default_rng(1)
     for n in (3, 6, 10, 20, 45):
         differences = rng.normal(0.4, 1, size=n)
-        assert signed_rank(differences) == pytest.approx(stats.wilcoxon(differences, method="exact").pvalue)
+        assert signed_ranks(differences).p == pytest.approx(
+            stats.wilcoxon(differences, method="exact").pvalue
+        )
 
 
 def test_signed_rank_with_ties_equals_scipys_full_permutation():
     differences = np.array([1.0, 1.0, -1.0, 2.0, 2.0, 3.0, 3.0, -0.5])
     full = stats.wilcoxon(differences, method=stats.PermutationMethod(n_resamples=np.inf))
-    assert signed_rank(differences) == pytest.approx(full.pvalue)
+    assert signed_ranks(differences).p == pytest.approx(full.pvalue)
 
 
 def test_signed_rank_with_zeros_counts_every_choice_of_signs():
@@ -118,15 +120,20 @@ def test_signed_rank_with_zeros_counts_every_choice_of_signs():
     observed = 3.0 + 5.5 + 5.5 + 7.0
     sums = np.array([np.dot(ranks, signs) for signs in itertools.product((0, 1), repeat=5)])
     expected = min(1.0, 2 * min(np.mean(sums <= observed), np.mean(sums >= observed)))
-    assert signed_rank(differences) == pytest.approx(expected)
+    assert signed_ranks(differences).p == pytest.approx(expected)
+
+
+def test_signed_rank_sums_by_hand():
+    outcome = signed_ranks([3.0, -1.0, 2.0, 2.0])
+    assert (outcome.positive, outcome.negative) == (9.0, 1.0)
 
 
 def test_signed_rank_of_no_difference_at_all_is_one():
-    assert signed_rank([0.0, 0.0, 0.0]) == 1.0
+    assert signed_ranks([0.0, 0.0, 0.0]).p == 1.0
 
 
 def test_signed_rank_ranks_infinite_differences_largest():
-    assert signed_rank([np.inf, np.inf, 1.0, 2.0, 3.0]) == signed_rank([9.0, 9.0, 1.0, 2.0, 3.0])
+    assert signed_ranks([np.inf, np.inf, 1.0, 2.0, 3.0]) == signed_ranks([9.0, 9.0, 1.0, 2.0, 3.0])
 
 
 def test_both_failed_is_a_draw_and_one_failed_a_loss():
@@ -148,7 +155,7 @@ def test_holm_by_hand():
 
 def test_smallest_p_is_what_a_clean_sweep_reaches():
     for seeds in (2, 5, 10):
-        sweep = signed_rank(np.arange(1.0, seeds + 1))
+        sweep = signed_ranks(np.arange(1.0, seeds + 1)).p
         assert sweep == pytest.approx(2 / 2**seeds)
         assert smallest_p(seeds, 6) == pytest.approx(min(1.0, holm([sweep] * 6)[0]))
 

@@ -1,0 +1,294 @@
+"""The report of a comparison: one page that needs nothing but itself, made from the run folders.
+
+Everything on it is read back from disk, so it can be made again at any time, and what it shows is what
+was kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import RunError
+from evorrn.lab import plots, words
+from evorrn.lab.comparison import Comparison, Row, ranked
+from evorrn.lab.curves import Curve, Predictions
+from evorrn.lab.drawing import (
+    SERIES,
+    colour_places,
+    draw_learning,
+    draw_predictions,
+    draw_ranking,
+    ranking_height,
+)
+from evorrn.plain import write_atomic
+from evorrn.result import load_history
+
+SHOWN_ENVIRONMENT = (
+    "evorrn",
+    "git",
+    "python",
+    "platform",
+    "cpu",
+    "cores",
+    "libraries",
+    "blas",
+    "threads",
+    "host",
+)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of a comparison as the report tells it; costs are NaN where the run left none."""
+
+    strategy: str
+    seed: int
+    value: float
+    work: float
+    seconds: float
+    ended: str
+    folder: str
+
+
+def write_report(comparison: Comparison, root: Path, path: Path) -> None:
+    """Write the report of a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    root : Path
+        The folder of runs, which the paths in the comparison start from.
+    path : Path
+        The HTML file to write.
+    """
+    write_atomic(path, render(comparison, root))
+
+
+def rebuild(folder: Path, root: Path) -> Comparison:
+    """Write the report of a comparison folder anew, and return the comparison.
+
+    Parameters
+    ----------
+    folder : Path
+        Has a ``comparison.json``.
+    root : Path
+        The folder of runs.
+
+    Raises
+    ------
+    RunError
+        When the folder holds no comparison that can be read.
+    """
+    comparison = load_comparison(folder)
+    write_report(comparison, root, folder / "report.html")
+    return comparison
+
+
+def load_comparison(folder: Path) -> Comparison:
+    """Read the ``comparison.json`` of a folder.
+
+    Raises
+    ------
+    RunError
+        When there is none, or it cannot be read.
+    """
+    path = folder / "comparison.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise RunError(
+            f"{path}: expected a comparison written by evorrn, but it is no JSON ({error})"
+        ) from None
+    try:
+        return Comparison.from_dict(content)
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from None
+
+
+def write_picture(comparison: Comparison, root: Path, path: Path) -> None:
+    """Draw a comparison on one sheet, to an ``.svg`` or ``.png`` file."""
+    shown = {row.strategy: found[1] for row in comparison.rows if (found := _typical(comparison, row, root))}
+    curves = {row.strategy: _curves(row, root)[0] for row in comparison.rows}
+    plots.picture(comparison, curves, shown, path)
+
+
+def render(comparison: Comparison, root: Path) -> str:
+    """Return the report as HTML."""
+    import jinja2
+
+    templates = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    pages = jinja2.Environment(
+        loader=templates, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    pages.filters.update(
+        figure=words.figure,
+        amount=words.amount,
+        interval=words.interval,
+        hidden=words.hidden,
+        settings=_settings,
+    )
+    places, baseline = colour_places(comparison), comparison.best_baseline
+    entries = [
+        {
+            "row": entry,
+            "colour": places[entry.strategy] % len(SERIES) + 1,
+            "against": "" if baseline is None else words.against(entry, baseline, comparison),
+        }
+        if isinstance(entry, Row)
+        else {"row": None, "baseline": entry}
+        for entry in ranked(comparison)
+    ]
+    return pages.get_template("report.html").render(
+        comparison=comparison,
+        strategies=words.ways(len(comparison.rows)),
+        seeds=words.counted(len(comparison.seeds), "seed"),
+        counts_work=comparison.budget[-1:] in "kMGT0123456789",
+        better="higher" if comparison.higher_is_better else "lower",
+        answer=words.answer(comparison),
+        cautions=words.cautions(comparison),
+        notes=words.notes(comparison),
+        ranking=_plot(
+            lambda axes: draw_ranking(axes, comparison), 6.4, ranking_height(comparison), "ranking"
+        ),
+        table=entries,
+        best_index=next(place for place, entry in enumerate(entries) if entry["row"]),
+        best_baseline=baseline,
+        differences_text=words.differences(comparison),
+        learning=_learning(comparison, root),
+        predictions=_predictions(comparison, root),
+        runs=run_records(comparison, root),
+        environment=[
+            (name, _settings(value))
+            for name in SHOWN_ENVIRONMENT
+            if (value := comparison.environment.get(name))
+        ],
+    )
+
+
+def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
+    """Return every run of a comparison, in order of the ranking and the seeds."""
+    records = []
+    for row in comparison.rows:
+        for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
+            content, status = _json(root / folder / "result.json"), _json(root / folder / "status.json")
+            ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
+            meter = {**content.get("meter", {}), **content.get("times", {})}
+            records.append(
+                RunRecord(
+                    strategy=row.strategy,
+                    seed=seed,
+                    value=value,
+                    work=float(meter.get("work", math.nan)),
+                    seconds=float(meter.get("seconds", math.nan)),
+                    ended=str(ended),
+                    folder=folder,
+                )
+            )
+    return records
+
+
+def _learning(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
+    places = colour_places(comparison)
+    found = {row.strategy: _curves(row, root) for row in comparison.rows}
+    along = (
+        ("work (multiply-adds)", "At equal cost."),
+        ("seconds, without compiling", "On this machine's clock."),
+    )
+    return [
+        {
+            "svg": _plot(
+                lambda axes, kind=kind, label=label: draw_learning(
+                    axes, {name: runs[kind] for name, runs in found.items()}, places, label
+                ),
+                5.6,
+                3.6,
+                f"learning {kind}",
+            ),
+            "caption": caption,
+        }
+        for kind, (label, caption) in enumerate(along)
+    ]
+
+
+def _predictions(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
+    places, found = colour_places(comparison), []
+    for row in comparison.rows:
+        typical = _typical(comparison, row, root)
+        if typical is None:
+            continue
+        seed, shown = typical
+        value = row.values[comparison.seeds.index(seed)]
+        found.append(
+            {
+                "svg": _plot(
+                    lambda axes, shown=shown, row=row: draw_predictions(
+                        axes, shown, row.strategy, places[row.strategy]
+                    ),
+                    5.6,
+                    2.9,
+                    f"predictions {row.strategy}",
+                ),
+                "caption": f"{row.strategy}, seed {seed}: {comparison.metric} {words.figure(value)}",
+            }
+        )
+    return found
+
+
+def _typical(comparison: Comparison, row: Row, root: Path) -> tuple[int, Predictions] | None:
+    """Return the seed nearest to a row's median and its predictions; None when no run left any."""
+    centre = row.median if math.isfinite(row.median) else np.nan
+    distance = np.abs(np.asarray(row.values) - centre)
+    for place in np.argsort(distance, kind="stable"):  # NaN distances come last
+        if not math.isfinite(row.values[place]):
+            continue
+        try:
+            with np.load(root / row.runs[place] / "predictions.npz", allow_pickle=False) as arrays:
+                return comparison.seeds[place], Predictions(**arrays)
+        except (OSError, ValueError, TypeError, IndexError):
+            continue
+    return None
+
+
+def _curves(row: Row, root: Path) -> tuple[list[Curve], list[Curve]]:
+    """Return validation loss against work and against seconds, for every run that has a history."""
+    work, seconds = [], []
+    for folder in row.runs:
+        history, times = load_history(root / folder)
+        if "valid_loss" in history and "work" in history:
+            loss = np.asarray(history["valid_loss"], dtype=np.float64)
+            work.append(Curve(np.asarray(history["work"], dtype=np.float64), loss))
+            if len(times) == len(loss):
+                seconds.append(Curve(times, loss))
+    return work, seconds
+
+
+def _plot(draw: Any, width: float, height: float, name: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(plots.inline_svg(draw, width, height, name))
+
+
+def _settings(value: Any) -> str:
+    """Return settings as a line of text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_settings(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(_settings(item) for item in value)
+    return "–" if value is None else str(value)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
