@@ -45,6 +45,8 @@ class Result:
         Between the task's units and the network's; None when they are the same.
     horizon : int or None
         1 when the target is the next step's first inputs.
+    input_names, output_names : tuple of str
+        What the task calls its inputs and outputs; empty when there was no task.
     """
 
     genome: np.ndarray
@@ -56,6 +58,8 @@ class Result:
     seconds: np.ndarray = field(default_factory=lambda: np.zeros(0))
     scaling: Scaling | None = None
     horizon: int | None = None
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for inputs in the task's original units.
@@ -153,6 +157,8 @@ class Result:
             "stopped_by": self.stopped_by,
             "metrics": self.metrics,
             "horizon": self.horizon,
+            "input_names": list(self.input_names),
+            "output_names": list(self.output_names),
             "scaling": scaling,
             "meter": {name: value for name, value in meter.items() if name not in TIMES},
             "times": {name: meter[name] for name in TIMES},
@@ -202,6 +208,8 @@ def load(folder: str | Path) -> Result:
             seconds=seconds,
             scaling=None if scaling is None else Scaling(**{n: np.array(v) for n, v in scaling.items()}),
             horizon=content["horizon"],
+            input_names=tuple(content["input_names"]),
+            output_names=tuple(content["output_names"]),
         )
     except FileNotFoundError as error:
         raise RunError(

@@ -147,6 +147,16 @@ class Task(Settings):
         """Outputs at a time step, O; the number of classes for labels."""
         raise NotImplementedError
 
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What the inputs are called, I names: columns of a file where data come from one."""
+        return tuple(f"input{place}" for place in range(1, self.inputs + 1))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What the outputs are called, O names."""
+        return tuple(f"output{place}" for place in range(1, self.outputs + 1))
+
     def data(self, seed: int) -> Splits:
         """Return training, validation and test data; the same seed gives the same bytes."""
         raise NotImplementedError

@@ -284,6 +284,8 @@ def finish(trainer: Trainer, splits: Splits, task: Task | None) -> Result:
         seconds=np.array(trainer.seconds),
         scaling=splits.scaling,
         horizon=task.horizon if task is not None else detect_horizon(splits.train),
+        input_names=task.input_names if task is not None else (),
+        output_names=task.output_names if task is not None else (),
     )
 
 

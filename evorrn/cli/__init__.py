@@ -1,1 +1,46 @@
-"""cli"""
+"""The command line: reads what was typed, calls the laboratory, prints what it says."""
+
+from __future__ import annotations
+
+import sys
+
+from evorrn.errors import EvorrnError
+
+WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 something ran and failed, 2 wrong input, 130 interrupted."""
+    from evorrn.cli.app import app
+
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given  # taken wherever it stands, so that it can be added to a command that failed
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(args=[word for word in given if word != "--debug"], prog_name="evorrn")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        sys.exit(_complain(error, debug))
+
+
+def _complain(error: Exception, debug: bool) -> int:
+    """Say on stderr what went wrong, and return the exit code."""
+    expected = isinstance(error, EvorrnError)
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    elif expected:
+        lines = str(error).splitlines()
+        print(
+            "\n  ".join(
+                [f"evorrn: {len(lines)} problems", *lines] if len(lines) > 1 else [f"evorrn: {error}"]
+            ),
+            file=sys.stderr,
+        )
+    else:
+        print(f"evorrn: unexpected {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+    return WRONG_INPUT if expected else FAILED

@@ -23,7 +23,8 @@ from evorrn.batch import Batch
 from evorrn.budget import Budget
 from evorrn.errors import EvorrnError, RunError, StopTraining
 from evorrn.lab import environment
-from evorrn.lab.spec import Spec, read, resolve
+from evorrn.lab.arguments import read
+from evorrn.lab.spec import Spec, resolve
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder, find_run
 from evorrn.plain import npz_bytes, write_atomic
 from evorrn.problem import Problem
@@ -54,6 +55,8 @@ class Outcome:
         ended well and its files could not be written.
     traceback : str
         Where it went wrong.
+    diverged : bool
+        Whether an output that is scored on test is not finite.
     """
 
     spec: Spec
@@ -63,6 +66,26 @@ class Outcome:
     reused: bool = False
     error: str = ""
     traceback: str = ""
+    diverged: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as plain data, as ``evorrn run --json`` prints it."""
+        network = self.spec.network
+        content = {
+            "id": self.spec.id,
+            "folder": str(self.folder),
+            "status": self.status,
+            "reused": self.reused,
+            "task": self.spec.task.name,
+            "strategy": self.spec.strategy.name,
+            "network": {"cell": network.cell.name, "hidden": list(network.hidden), "genes": network.size},
+            "seed": self.spec.seed,
+            "budget": self.spec.content["budget"],
+        }
+        if self.result is not None:
+            content |= {"stopped_by": self.result.stopped_by, "diverged": self.diverged}
+            content |= {"metrics": self.result.metrics, "meter": self.result.meter.as_dict()}
+        return content | ({"error": self.error} if self.error else {})
 
 
 def execute(
@@ -104,8 +127,8 @@ def execute(
         return _reuse(spec, run, plots, warn)
     splits = spec.task.data(spec.seed)
     problem = Problem(spec.network, splits.train, splits.valid, free_run=spec.task.free_run)
-    if splits.test is not None:
-        spec.network.check_batch(splits.test)
+    assert splits.test is not None  # the Task contract
+    spec.network.check_batch(splits.test)
     inherited = None if spec.parent is None else _parent_state(spec.parent, root)
     with run.claimed(), _Interruption() as interruption, _one_blas_thread():
         if not force and run.state() == COMPLETE:  # another process was faster
@@ -122,11 +145,11 @@ def execute(
                 run.set_status(INTERRUPTED, **recorder.progress())
                 return Outcome(spec, run.path, INTERRUPTED)
             result = finish(trainer, splits, spec.task)
-            _write_outcome(run, result, splits, spec.task.free_run)
+            diverged = _write_outcome(run, result, splits, spec.task.free_run)
             if plots:
                 _draw(run, result, warn)
-            run.set_status(COMPLETE, **recorder.progress())
-            return Outcome(spec, run.path, COMPLETE, result)
+            run.set_status(COMPLETE, **recorder.progress(), diverged=diverged)
+            return Outcome(spec, run.path, COMPLETE, result, diverged=diverged)
         except KeyboardInterrupt:
             with suppress(OSError):
                 run.set_status(INTERRUPTED, **recorder.progress())
@@ -158,20 +181,6 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
     if all(name in old and new[name] <= old[name] for name in new):
         raise EvorrnError(f"budget: expected more than the {raw['budget']} of run {parent.id}, got {budget}")
     return spec
-
-
-def load_run(run: RunFolder) -> tuple[Spec, Result]:
-    """Return the spec and the result of a complete run.
-
-    Raises
-    ------
-    RunError
-        When the run is not complete or its files cannot be read.
-    """
-    state = run.state()
-    if state != COMPLETE:
-        raise RunError(f"{run.path}: expected a complete run, this one is {state}")
-    return resolve(read(run.path / "spec.toml"), run.path), load(run.path)
 
 
 class _Recorder:
@@ -310,12 +319,13 @@ def _reuse(spec: Spec, run: RunFolder, plots: bool, warn: Callable[[str], None])
     return Outcome(spec, run.path, COMPLETE, result, reused=True)
 
 
-def _write_outcome(run: RunFolder, result: Result, splits: Splits, free_run: bool) -> None:
+def _write_outcome(run: RunFolder, result: Result, splits: Splits, free_run: bool) -> bool:
+    """Write the files of the outcome, and return whether the network diverged on test."""
     result.save(run.path)
-    if splits.test is not None:
-        write_atomic(
-            run.path / "predictions.npz", npz_bytes(_test_predictions(result, splits.test, free_run))
-        )
+    assert splits.test is not None
+    shown = _test_predictions(result, splits.test, free_run)
+    write_atomic(run.path / "predictions.npz", npz_bytes(shown))
+    return not bool(np.isfinite(shown["predicted"][shown["scored"]]).all())
 
 
 def _test_predictions(result: Result, batch: Batch, free_run: bool) -> dict[str, np.ndarray]:

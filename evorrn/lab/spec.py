@@ -8,12 +8,12 @@ of it; the content of the files it names is.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import json
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,11 +129,11 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         for name in network_table
         if name not in allowed
     )
-    if task is not None and strategy is not None:
-        usual = {**strategy.network_defaults, **advice.network}
-        known = {name: value for name, value in network_table.items() if name in allowed}
-        with found.under("network"):
-            network = Network.for_task(task, **_network_settings(usual, known))
+    usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
+    known = {name: value for name, value in network_table.items() if name in allowed}
+    with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
+        make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
+        network = make(**_network_settings(usual, known))
     if found or budget is None or task is None or strategy is None or network is None:
         raise ConfigError(found)
     content = {
@@ -146,60 +146,6 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     }
     content["files"] = _digests(content, tables["files"])
     return Spec(content, task, network, strategy, budget, seed, parent)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML spec file.
-
-    Raises
-    ------
-    ConfigError
-        When the file cannot be read or is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected a spec in TOML: {error}") from None
-
-
-def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """Return a spec with ``a.b=c`` assignments applied; values are read as TOML, else as text.
-
-    Raises
-    ------
-    ConfigError
-        For assignments without a name or ``=``, or through a value that is no table.
-    """
-    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in raw.items()}
-    found = []
-    for assignment in assignments:
-        name, separator, text = assignment.partition("=")
-        *path, last = [part.strip() for part in name.split(".")]
-        if not separator or not all([*path, last]):
-            found.append(
-                f"--set: expected NAME=VALUE, for instance strategy.population=64, got {assignment!r}"
-            )
-            continue
-        table: Any = result
-        for part in path:
-            table = table.setdefault(part, {}) if isinstance(table, dict) else None
-        if isinstance(table, dict):
-            table[last] = value_of(text)
-        else:
-            found.append(f"--set: {'.'.join(path)} is a value, not a table, in {assignment!r}")
-    if found:
-        raise ConfigError(found)
-    return result
-
-
-def value_of(text: str) -> Any:
-    """Return a value as TOML reads it, or the text itself where it is no TOML value."""
-    try:
-        return tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
 
 
 def canonical(content: Mapping[str, Any]) -> str:
@@ -266,6 +212,7 @@ def _task(table: Mapping[str, Any]) -> Task:
     settings = {name: value for name, value in table.items() if name not in ("name", "version")}
     kind = registry.find_task(table["name"])
     task = build(kind, settings, "task")
+    task.inputs, task.outputs  # noqa: B018  (a task that reads a file finds its mistakes here)
     wanted = table.get("version", task.version)
     if wanted != task.version:
         raise ConfigError(

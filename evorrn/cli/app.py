@@ -1,0 +1,44 @@
+"""The command ``evorrn``: its options and its commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import evorrn
+from evorrn.cli.catalogue import list_, show
+from evorrn.cli.run import run
+from evorrn.cli.use import forecast, predict
+
+app = typer.Typer(
+    name="evorrn",
+    help="A laboratory for training recurrent networks in more than one way, and comparing the ways fairly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"evorrn {evorrn.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    pass
+
+
+app.command()(run)
+app.command()(predict)
+app.command()(forecast)
+app.command("list")(list_)
+app.command()(show)

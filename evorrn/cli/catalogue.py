@@ -1,0 +1,46 @@
+"""``evorrn list`` and ``evorrn show``: what there is, and what is known about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evorrn.cli.options import Json, Runs
+
+
+def list_(
+    kind: Annotated[
+        str | None, typer.Argument(help="tasks, strategies, cells or runs; the first three by default.")
+    ] = None,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """List tasks, strategies and cells, or the runs in a folder."""
+    from evorrn.cli.output import print_json, print_page
+    from evorrn.lab import catalogue
+    from evorrn.lab.store import runs_root
+
+    if kind == "runs" or (kind is None and runs is not None):
+        page = catalogue.runs_listing(runs_root(runs))
+    else:
+        page = catalogue.listing(kind)
+    if json:
+        print_json(
+            {table.heading: [dict(zip(table.columns, row)) for row in table.rows] for table in page.tables}
+        )
+    else:
+        print_page(page)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A cell, task or strategy, or a run: its folder or id.")],
+    kernel: Annotated[bool, typer.Option("--kernel", help="Show a cell's emitted source.")] = False,
+    runs: Runs = None,
+) -> None:
+    """Show a cell's equations, a task's definition, a strategy's settings, or a run."""
+    from evorrn.cli.output import print_page
+    from evorrn.lab import catalogue
+    from evorrn.lab.store import runs_root
+
+    print_page(catalogue.page(name, runs_root(runs), kernel))

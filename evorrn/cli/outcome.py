@@ -1,0 +1,54 @@
+"""What ``evorrn run`` says at its end, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from evorrn.cli import FAILED, INTERRUPTED
+from evorrn.cli.output import print_json, say
+from evorrn.cli.progress import amount
+
+if TYPE_CHECKING:
+    from evorrn.lab.runner import Outcome
+
+
+def report(outcome: Outcome, *, json: bool, quiet: bool) -> int:
+    """Print how a run ended, and return the exit code."""
+    code = {"complete": 0, "interrupted": INTERRUPTED, "failed": FAILED}[outcome.status]
+    if json:
+        print_json(outcome.as_dict())
+    elif outcome.result is not None and not quiet:
+        say("\n".join(_lines(outcome)))
+    if outcome.status == "failed":
+        print(f"evorrn: the run failed: {outcome.error}", file=sys.stderr)
+        print(f"  the traceback is in {outcome.folder / 'status.json'}", file=sys.stderr)
+    elif outcome.status == "interrupted":
+        print(f"evorrn: interrupted; the same command goes on from {outcome.folder}", file=sys.stderr)
+    return code
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    result, spec = outcome.result, outcome.spec
+    assert result is not None
+    meter = result.meter
+    title = f"{spec.strategy.name} on {spec.task.name}: stopped by {result.stopped_by}"
+    lines = [title + (", complete already (--force runs it again)" if outcome.reused else "")]
+    lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]
+    if outcome.diverged:
+        lines.append("  the network diverged on test: its outputs there are not finite")
+    lines += [
+        f"  network {spec.network.cell.name}, {_units(spec.network.hidden)} units, {spec.network.size:,} genes",
+        f"  cost    {amount(meter.work)} multiply-adds, {amount(meter.steps)} network steps, "
+        f"{amount(meter.evaluations)} evaluations, {meter.seconds:.1f} s, {meter.compile_seconds:.1f} s compiling",
+        f"  folder  {outcome.folder}",
+    ]
+    return lines
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def _units(hidden: tuple[int, ...]) -> str:
+    return " + ".join(str(units) for units in hidden)

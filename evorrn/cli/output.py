@@ -1,0 +1,96 @@
+"""Printing: rich where it is a terminal, plain lines where it is not, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evorrn.lab.catalogue import Page, Table
+
+
+def say(text: str = "") -> None:
+    """Print a line on stdout."""
+    print(text)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    print(f"evorrn: {text}", file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """Print a remark on stderr, where it does not mix with data."""
+    print(text, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print plain data as JSON on stdout; numbers that are not finite, which JSON has not, as null."""
+    print(json.dumps(_jsonable(value), indent=1))
+
+
+def print_table(table: Table) -> None:
+    """Print a table: drawn on a terminal, in aligned columns elsewhere."""
+    if sys.stdout.isatty():
+        _draw_table(table)
+        return
+    if table.heading:
+        say(table.heading)
+    titled = any(table.columns)
+    rows = [*([table.columns] if titled else []), *table.rows]
+    widths = [max((len(row[place]) for row in rows), default=0) for place in range(len(table.columns))]
+    for row in rows:
+        say(("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths))).rstrip())
+
+
+def print_page(page: Page) -> None:
+    """Print a page of the catalogue."""
+    parts = [part for part in (page.title, page.text) if part]
+    if parts:
+        say("\n\n".join(parts))
+    if page.source:
+        if parts:
+            say()
+        _print_source(page.source)
+    for place, table in enumerate(page.tables):
+        if place or parts or page.source:
+            say()
+        print_table(table)
+
+
+def _draw_table(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    titled = any(table.columns)
+    drawn = Drawn(title=table.heading or None, title_justify="left", box=box.SIMPLE_HEAD, show_header=titled)
+    for column in table.columns:
+        drawn.add_column(column, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console().print(drawn)
+
+
+def _print_source(source: str) -> None:
+    if not sys.stdout.isatty():
+        say(source)
+        return
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    Console().print(Syntax(source, "python", background_color="default"), soft_wrap=True)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,78 @@
+"""``evorrn run``: one run, from a task and options or from a spec file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evorrn.cli.options import Cell, Hidden, Horizon, Inputs, Json, Quiet, Runs, Set, Target
+
+
+def run(
+    task: Annotated[
+        str | None, typer.Argument(help="A task, a .csv or .npz file, a spec.toml or a run folder.")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="Way of training; ga by default.")
+    ] = None,
+    cell: Cell = None,
+    hidden: Hidden = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of data and training; 0 by default.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="When to stop: 20G (multiply-adds), 500gen, 2000eval, 60s.")
+    ] = None,
+    target: Target = None,
+    inputs: Inputs = None,
+    horizon: Horizon = None,
+    set_: Set = None,
+    continue_: Annotated[
+        str | None,
+        typer.Option("--continue", metavar="RUN", help="Go on from a run's checkpoint in a new run."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
+    runs: Runs = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network on a task, in a run folder of its own.
+
+    The same command goes on with a run that was interrupted, and prints the result of one that is
+    complete. Ctrl-C stops after the step that is under way and keeps a checkpoint.
+    """
+    from evorrn.cli.outcome import report
+    from evorrn.cli.output import warn
+    from evorrn.cli.progress import watching
+    from evorrn.errors import EvorrnError
+    from evorrn.lab.arguments import typed
+    from evorrn.lab.runner import continued, execute
+    from evorrn.lab.spec import resolve
+    from evorrn.lab.store import runs_root
+
+    root = runs_root(runs)
+    if (task is None) == (continue_ is None):
+        raise EvorrnError("run: expected a task, a data file or a spec file, or --continue RUN")
+    if continue_ is not None:
+        if budget is None:
+            raise EvorrnError("run: --continue needs a larger --budget")
+        spec = continued(continue_, budget, root)
+    else:
+        assert task is not None
+        columns = {"target": target, "inputs": inputs, "horizon": horizon}
+        spec = resolve(
+            *typed(
+                task,
+                strategy=strategy,
+                cell=cell,
+                hidden=hidden,
+                seed=seed,
+                budget=budget,
+                task_settings=columns,
+                assignments=set_ or (),
+            )
+        )
+    with watching(spec, quiet) as watch:
+        outcome = execute(spec, root, force=force, watch=watch, warn=warn)
+    raise typer.Exit(report(outcome, json=json, quiet=quiet))

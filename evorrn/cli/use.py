@@ -1,0 +1,85 @@
+"""``evorrn predict`` and ``evorrn forecast``: what a trained network is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evorrn.cli.options import Json, Runs
+
+if TYPE_CHECKING:
+    from evorrn.lab.apply import Sheet
+    from evorrn.lab.store import RunFolder
+
+Run = Annotated[str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the CSV here; the plot goes beside it.")]
+
+
+def predict(
+    run: Run,
+    file: Annotated[Path, typer.Argument(help="A table with one row per time step, or an .npz with inputs.")],
+    columns: Annotated[
+        str | None, typer.Option("--columns", help="Columns that hold the inputs, with commas.")
+    ] = None,
+    out: Out = None,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """Print a trained network's outputs for the inputs in a file, as CSV, and draw them."""
+    from evorrn.lab import apply
+    from evorrn.lab.store import find_run, runs_root
+
+    folder = find_run(run, runs_root(runs))
+    names = [name.strip() for name in columns.split(",")] if columns else ()
+    sheet = apply.predict(folder, file, names)
+    _hand_over(sheet, folder, "predict.png", apply.plot_prediction, out, json)
+
+
+def forecast(
+    run: Run,
+    steps: Annotated[int, typer.Option("--steps", help="Values to forecast.")] = 20,
+    warmup: Annotated[
+        Path | None,
+        typer.Option("--warmup", help="File of known inputs; the end of the test data by default."),
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option("--inputs", help="File of future inputs that are not the output itself.")
+    ] = None,
+    out: Out = None,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """Let a trained network run on from the end of the known data, as CSV and a plot."""
+    from evorrn.lab import apply
+    from evorrn.lab.store import find_run, runs_root
+
+    folder = find_run(run, runs_root(runs))
+    sheet = apply.forecast(folder, steps, warmup, inputs)
+    _hand_over(sheet, folder, "forecast.png", apply.plot_forecast, out, json)
+
+
+def _hand_over(
+    sheet: Sheet, run: RunFolder, name: str, plot: Callable[[Sheet, Path], None], out: Path | None, json: bool
+) -> None:
+    """Print or write a sheet, and draw it beside the file or into the run folder."""
+    from evorrn.cli.output import note, print_json, warn
+    from evorrn.lab.apply import write_sheet
+
+    if out is not None:
+        write_sheet(sheet, out)
+        note(f"table: {out}")
+    if json:
+        print_json(sheet.as_dict())
+    elif out is None:
+        print(sheet.csv(), end="")
+    picture = run.path / "plots" / name if out is None else out.with_suffix(".png")
+    try:
+        plot(sheet, picture)
+        note(f"plot: {picture}")
+    except OSError as error:
+        warn(f"no plot: cannot write {picture}: {error.strerror or error}")
+    if sheet.diverged:
+        warn("the network diverged: some of these values are not finite, or beyond any sensible number")

@@ -1,0 +1,240 @@
+"""Catalogue: what there is to use, and everything that is known about one of it, as pages to print."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evorrn import registry
+from evorrn.errors import EvorrnError, UnknownName
+from evorrn.lab.arguments import read
+from evorrn.lab.store import COMPLETE, RunFolder, all_runs, find_run
+from evorrn.result import load
+from evorrn.settings import Settings, describe, plain
+
+if TYPE_CHECKING:
+    from evorrn.compile.grammar import Cell
+    from evorrn.strategies.base import Strategy
+    from evorrn.task import Task
+
+SETTINGS_COLUMNS = ("setting", "type", "default", "meaning")
+KERNEL_SIZES = {"inputs": 1, "outputs": 1, "hidden": 32}
+"""Sizes of the network whose kernel is shown; the source is the same for all but the numbers."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a heading."""
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is known about one thing: a title, prose, source code and tables."""
+
+    title: str
+    text: str = ""
+    source: str = ""
+    tables: list[Table] = field(default_factory=list)
+
+
+def listing(kind: str | None = None) -> Page:
+    """Return the names of tasks, strategies and cells, each with its first sentence.
+
+    Parameters
+    ----------
+    kind : str, optional
+        ``"tasks"``, ``"strategies"`` or ``"cells"``; all three by default.
+    """
+    kinds: dict[str, Callable[[], dict[str, Any]]] = {
+        "tasks": registry.tasks,
+        "strategies": registry.strategies,
+        "cells": registry.cells,
+    }
+    if kind is not None and kind not in kinds:
+        raise UnknownName("kind", kind, [*kinds, "runs"])
+    chosen = kinds if kind is None else {kind: kinds[kind]}
+    tables = [
+        Table(name, ("name", "what it is"), [(key, _summary(value)) for key, value in find().items()])
+        for name, find in chosen.items()
+    ]
+    return Page("", tables=tables)
+
+
+def runs_listing(root: Path) -> Page:
+    """Return every run below a folder with its state and, where it is complete, its score on test."""
+    rows = []
+    for run in all_runs(root):
+        task, way = run.path.parts[-3:-1]
+        score = ""
+        if run.state() == COMPLETE:
+            score = ", ".join(_numbers(_metrics(run).get("test", {})))
+        rows.append((run.id, task, way, run.state(), score))
+    return Page(
+        "", tables=[Table(f"runs in {root}", ("id", "task", "strategy-cell", "state", "on test"), rows)]
+    )
+
+
+def page(name: str, root: Path, kernel: bool = False) -> Page:
+    """Return what is known about a cell, a task, a strategy or a run.
+
+    Parameters
+    ----------
+    name : str
+        A name, ``file.py:name``, a run folder, or the id of a run or its beginning.
+    root : Path
+        The folder of all runs.
+    kernel : bool
+        Show the emitted source of a cell's kernels in place of its equations.
+
+    Raises
+    ------
+    UnknownName
+        When there is nothing of that name.
+    """
+    found = _find(name)
+    if kernel and not hasattr(found, "function"):
+        raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(registry.cells())})")
+    if found is None:
+        if Path(name).is_dir() or any(run.id.startswith(name) for run in all_runs(root)):
+            return run_page(find_run(name, root))
+        raise UnknownName("name", name, [*registry.cells(), *registry.tasks(), *registry.strategies()])
+    if hasattr(found, "function"):
+        return kernel_page(found, name) if kernel else cell_page(found)
+    return task_page(found) if hasattr(found, "baselines") else strategy_page(found)
+
+
+def cell_page(cell: Cell) -> Page:
+    """Return a cell's equations, and what they declare."""
+    parameters = [(name, " x ".join(shape), cell.initial[name]) for name, shape in cell.parameters.items()]
+    options = [(name, str(value)) for name, value in {**cell.options, **cell.activations}.items()]
+    tables = [Table("parameters", ("name", "shape", "initialisation"), parameters)]
+    if options:
+        tables.append(Table("options", ("name", "default"), options))
+    return Page(f"{cell.name} (cell)", source=cell.source.rstrip(), tables=tables)
+
+
+def kernel_page(cell: Cell, reference: str) -> Page:
+    """Return the source that a cell's equations are compiled to."""
+    from evorrn.network import Network
+
+    return Page("", source=Network(**KERNEL_SIZES, cell=reference).kernel_source())  # type: ignore[arg-type]
+
+
+def task_page(kind: type[Task]) -> Page:
+    """Return how a task is made, its settings, references and recommended networks."""
+    facts = [
+        ("loss", kind.loss),
+        ("metrics", ", ".join(kind.metrics)),
+        (
+            "the seed changes",
+            "the data and the training" if kind.seed_changes == "data" else "the training alone",
+        ),
+    ]
+    tables = [Table("", ("", ""), facts), _settings_table(kind)]
+    references = [(f"{r.value:g}", r.metric, r.conditions, r.source) for r in kind.references]
+    if references:
+        tables.append(Table("published values", ("value", "metric", "conditions", "source"), references))
+    try:
+        task = kind()
+    except EvorrnError:  # it has settings without a usable default, such as the path of a file
+        return Page(f"{kind.name} (task)", _prose(kind), tables=tables)
+    advice = [
+        (name, _pairs(task.recommended(name).network), _pairs(task.recommended(name).strategy))
+        for name in registry.strategies()
+    ]
+    tables.append(Table("recommended", ("strategy", "network", "settings"), advice))
+    return Page(f"{kind.name} (task)", _prose(kind), tables=tables)
+
+
+def strategy_page(kind: type[Strategy]) -> Page:
+    """Return what a strategy does, and its settings with their defaults."""
+    facts = [("one step is", kind.step_name), ("needs", ", ".join(sorted(kind.requires)))]
+    if kind.network_defaults:
+        facts.append(("usual network", _pairs(kind.network_defaults)))
+    return Page(
+        f"{kind.name} (strategy)", _prose(kind), tables=[Table("", ("", ""), facts), _settings_table(kind)]
+    )
+
+
+def run_page(run: RunFolder) -> Page:
+    """Return a run's state, spec, scores and costs."""
+    status = run.status()
+    facts = [("folder", str(run.path)), ("state", run.state())]
+    facts += [(name, str(status[name])) for name in ("step", "error") if name in status]
+    tables = [Table("", ("", ""), facts)]
+    if run.state() == COMPLETE:
+        result = load(run.path)
+        facts.append(("stopped by", result.stopped_by))
+        scores = [(split, ", ".join(_numbers(values))) for split, values in result.metrics.items()]
+        tables.append(Table("scores", ("split", "metrics"), scores))
+        tables.append(
+            Table(
+                "cost",
+                ("", ""),
+                [tuple(_numbers({k: v})[0].split(" ")) for k, v in result.meter.as_dict().items()],
+            )
+        )
+    spec = read(run.path / "spec.toml")
+    tables.append(Table("spec", ("setting", "value"), list(_dotted(spec))))
+    files = sorted(path.name for path in run.path.iterdir() if not path.name.startswith("."))
+    return Page(f"{run.id} (run)", tables=[*tables, Table("files", ("",), [(name,) for name in files])])
+
+
+def _find(name: str) -> Any:
+    for find in (registry.find_cell, registry.find_task, registry.find_strategy):
+        try:
+            return find(name)
+        except UnknownName:
+            continue
+    return None
+
+
+def _summary(value: Any) -> str:
+    return _prose(value).split("\n")[0]
+
+
+def _prose(value: Any) -> str:
+    """Return the docstring of a class, or of a cell's equations."""
+    return str(value.doc) if hasattr(value, "doc") else inspect.cleandoc(value.__doc__ or "")
+
+
+def _settings_table(kind: type[Settings]) -> Table:
+    rows = [(name, hint, _value(default), help) for name, hint, default, help in describe(kind)]
+    return Table("settings", SETTINGS_COLUMNS, rows)
+
+
+def _metrics(run: RunFolder) -> dict[str, Any]:
+    try:
+        return load(run.path).metrics
+    except EvorrnError:
+        return {}
+
+
+def _numbers(values: Mapping[str, float]) -> list[str]:
+    return [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value:,}"
+        for name, value in values.items()
+    ]
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {_value(value)}" for name, value in values.items())
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else str(plain(value))
+
+
+def _dotted(spec: Mapping[str, Any], prefix: str = "") -> Any:
+    for name, value in spec.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _value(value)
