@@ -41,6 +41,8 @@ class Row:
         The strategy's settings.
     runs : tuple of str
         The run folders, one a seed, relative to the folder of runs.
+    errors : int
+        How many of the failed runs ended in an error.
     """
 
     strategy: str
@@ -55,6 +57,7 @@ class Row:
     failed: int
     settings: dict[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    errors: int = 0
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,7 @@ def make_row(
     costs: Sequence[Mapping[str, float]],
     settings: Mapping[str, Any],
     runs: Sequence[str],
+    errors: int = 0,
 ) -> Row:
     """Return the row of a strategy.
 
@@ -212,6 +216,7 @@ def make_row(
     costs : sequence of mapping
         ``work``, ``steps`` and ``seconds`` of every run that has them.
     runs : sequence of str
+    errors : int
     """
     worst = worst_value(metric)
     kept = tuple(float(v) if v is not None and math.isfinite(v) else worst for v in values)
@@ -230,6 +235,7 @@ def make_row(
         failed=sum(not math.isfinite(v) for v in kept),
         settings=dict(settings),
         runs=tuple(runs),
+        errors=errors,
         **cost,
     )
 

@@ -17,7 +17,7 @@ from evorrn.lab.curves import Curve, Predictions, median_curve
 Axes = Any
 
 INK, MUTED, GRID = "#1b2026", "#5b6570", "#d9dee4"
-SERIES = ("#0072b2", "#d55e00", "#00835f", "#6f7782", "#a2448f", "#96700a")
+SERIES = ("#0072b2", "#d55e00", "#00835f", "#a2448f", "#96700a", "#6f7782")
 LINES = ("-", (0, (6, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.2)), (0, (10, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
@@ -34,7 +34,7 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     _scale(axes.set_xscale, values, ratio=30)
     for height, entry in enumerate(entries):
         if isinstance(entry, Row):
-            _ranking_row(axes, height, entry, places[entry.strategy], comparison.higher_is_better)
+            _ranking_row(axes, height, entry, places[entry.strategy])
         elif np.isfinite(entry.value):
             axes.axvline(entry.value, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
             axes.plot(entry.value, height, marker="|", markersize=15, markeredgewidth=2.2, color=MUTED)
@@ -48,7 +48,7 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     axes.set_xlabel(f"{comparison.metric} on test ({better} is better)")
 
 
-def _ranking_row(axes: Axes, height: float, row: Row, place: int, higher: bool) -> None:
+def _ranking_row(axes: Axes, height: float, row: Row, place: int) -> None:
     colour = SERIES[place % len(SERIES)]
     values = np.asarray(row.values)
     good = np.isfinite(values)
@@ -77,9 +77,8 @@ def _ranking_row(axes: Axes, height: float, row: Row, place: int, higher: bool) 
     if row.failed:
         axes.annotate(
             f"✕ {row.failed} failed",
-            (0.0 if higher else 1.0, height),
+            (1.01, height),
             xycoords=("axes fraction", "data"),
-            ha="left" if higher else "right",
             va="center",
             fontsize=9,
         )

@@ -56,8 +56,8 @@ def cautions(comparison: Comparison) -> list[str]:
     for row in comparison.rows:
         if row.failed:
             found.append(
-                f"{row.strategy}: {row.failed} of {counted(seeds, 'run')} failed (an error, or a value that is "
-                "not finite); they rank worst."
+                f"{row.strategy}: {row.failed} of {counted(seeds, 'run')} failed ({_reason(row)}); "
+                "they rank worst."
             )
     for baseline in comparison.baselines:
         losers = [
@@ -206,6 +206,15 @@ def _against_baseline(comparison: Comparison, best: Row, baseline: Baseline) -> 
         else f"{100 * gain / baseline.value:.0f} %"
     )
     return f"it beats {baseline.name} ({figure(baseline.value)}), the best trivial baseline, by {by}{where}"
+
+
+def _reason(row: Row) -> str:
+    """Return why runs of a row failed."""
+    diverged = row.failed - row.errors
+    reasons = [f"{row.errors} with an error"] * (row.errors > 0)
+    return listed(
+        reasons + [f"{diverged} without a finite {'value' if diverged == 1 else 'values'}"] * (diverged > 0)
+    )
 
 
 def _meaning(metric: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from evorrn.lab.comparison import Comparison, make_baseline, make_differences, make_row, rank
 from evorrn.lab.curves import Curve, Predictions
+from evorrn.plain import npz_bytes, write_atomic
+from evorrn.result import save_history
 
 CENTRES = {"ga": 0.42, "esn": 0.33, "bptt": 0.36, "random": 0.92}
 
@@ -70,3 +74,21 @@ def made_up_predictions(*, seed=0):
     scored = np.ones((1, 90), dtype=bool)
     scored[:, :25] = False
     return Predictions(truth, truth + rng.normal(0, 9, truth.shape), scored)
+
+
+def write_runs(comparison, root, *, seed=0):
+    """Write the files of every run of `made_up` that a report reads; failed runs leave only a status."""
+    curves = made_up_curves(len(comparison.seeds), seed=seed)
+    for row in comparison.rows:
+        for place, folder in enumerate(row.runs):
+            path = root / folder
+            if not np.isfinite(row.values[place]):
+                write_atomic(path / "status.json", json.dumps({"status": "failed", "error": "made to fail"}))
+                continue
+            curve = curves[row.strategy][place]
+            history = {"work": curve.spent, "train_loss": curve.loss / 2, "valid_loss": curve.loss}
+            save_history(path, history, curve.spent / 2e9)
+            shown = made_up_predictions(seed=place)
+            write_atomic(path / "predictions.npz", npz_bytes(vars(shown)))
+            content = {"stopped_by": "work", "meter": {"work": 5.1e9}, "times": {"seconds": 2.5}}
+            write_atomic(path / "result.json", json.dumps(content))

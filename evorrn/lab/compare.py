@@ -1,0 +1,310 @@
+"""Compare: several ways of training on one task, each in every seed, all at the same budget of work.
+
+The runs are ordinary run folders, so a comparison that was interrupted goes on where it stopped, and runs
+that are complete are used again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evorrn import training
+from evorrn.budget import Budget
+from evorrn.errors import ConfigError, EvorrnError
+from evorrn.lab import environment
+from evorrn.lab.comparison import (
+    Baseline,
+    Comparison,
+    Row,
+    make_baseline,
+    make_differences,
+    make_row,
+    rank,
+)
+from evorrn.lab.report import write_report
+from evorrn.lab.runner import Outcome, execute
+from evorrn.lab.spec import Spec, resolve
+from evorrn.plain import write_atomic
+
+if TYPE_CHECKING:
+    from evorrn.task import Task
+    from evorrn.training import Progress
+
+STRATEGIES = ("ga", "esn", "bptt", "random")
+FLOOR = "random"
+"""The best of as many random networks: the line that every claim has to beat, so it is never left out."""
+SEEDS, BUDGET = 10, "5G"
+QUICK_SEEDS, QUICK_BUDGET = 3, "300M"
+SHARED_COSTS = ("work", "steps", "seconds")
+"""Limits that mean the same for every way of training; a generation of one is no epoch of another."""
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a comparison is: the run under way, how many are done, and the run's own progress.
+
+    `progress` is None when the run begins.
+    """
+
+    spec: Spec
+    done: int
+    total: int
+    progress: Progress | None = None
+
+
+def compare(
+    raw: Mapping[str, Any],
+    base: Path | None = None,
+    *,
+    root: Path,
+    strategies: Sequence[str] = STRATEGIES,
+    seeds: int | None = None,
+    quick: bool = False,
+    force: bool = False,
+    command: str = "",
+    watch: Callable[[Standing], None] | None = None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Comparison:
+    """Run every strategy in every seed, judge them beside the task's baselines, and write the report.
+
+    Random search always takes part. Each strategy uses the network that the task recommends for it, unless
+    a cell or a size is given: then all use the same.
+
+    Parameters
+    ----------
+    raw : mapping
+        What to run, as `evorrn.lab.spec.resolve` takes it, without a seed: ``task``, ``budget`` (5G by
+        default), ``network``, and a table of settings under the name of each strategy that differs from
+        its defaults, for instance ``{"ga": {"population": 512}}``.
+    base : Path, optional
+        Folder that relative paths start from.
+    root : Path
+        The folder of all runs.
+    strategies : sequence of str
+        Names, or ``file.py:name``.
+    seeds : int, optional
+        Runs of each strategy, 10 by default: seeds 0, 1, 2, ...
+    quick : bool
+        A look rather than a result: three seeds and a small budget, where none are given.
+    force : bool
+        Run again what is complete.
+    command : str
+        What was typed, for the report; made up from the rest when empty.
+    watch : callable, optional
+        Called with a `Standing` at the beginning of every run and after every step in it.
+    warn : callable, optional
+        Called with a sentence when something deserves attention but stops nothing.
+
+    Returns
+    -------
+    Comparison
+        Also written to ``comparison.json`` beside the report, below ``root / "comparisons"``.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake in what was given, before anything runs.
+    KeyboardInterrupt
+        When a run was interrupted; it has left a checkpoint, and the same call goes on from there.
+    """
+    count = seeds if seeds is not None else QUICK_SEEDS if quick else SEEDS
+    given = {"budget": QUICK_BUDGET if quick else BUDGET, **raw}
+    plan = plan_runs(given, base, strategies, count)
+    outcomes = _run_all(plan, root, force, watch, warn)
+    task = next(iter(plan.values()))[0].task
+    metric = task.metrics[0]
+    rows = rank([_row(outcomes[name], root, metric) for name in plan], metric)
+    folder = root / "comparisons" / _identity(plan)
+    comparison = Comparison(
+        task={"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()},
+        budget=str(given["budget"]),
+        metric=metric,
+        seeds=tuple(range(count)),
+        rows=tuple(rows),
+        baselines=tuple(score_baselines(task, range(count), metric)),
+        differences=tuple(make_differences(rows, metric)),
+        references=tuple(dataclasses.asdict(reference) for reference in task.references),
+        command=command or _command(given, strategies, count),
+        environment=_environment(),
+        report=str(folder / "report.html"),
+    )
+    try:
+        write_atomic(folder / "comparison.json", json.dumps(comparison.as_dict(), indent=1) + "\n")
+        write_report(comparison, root, folder / "report.html")
+    except OSError as error:
+        raise EvorrnError(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
+    return comparison
+
+
+def plan_runs(
+    raw: Mapping[str, Any], base: Path | None, strategies: Sequence[str], seeds: int
+) -> dict[str, list[Spec]]:
+    """Return the resolved specs of a comparison, one a seed for every strategy by its name.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake.
+    """
+    found: list[str] = []
+    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
+        found.append(f"seeds: expected a whole number of at least 1, got {seeds!r}")
+    found += _unfair(raw)
+    chosen = list(dict.fromkeys([*strategies, FLOOR]))
+    common = {name: raw[name] for name in raw if name not in chosen and name != "strategy"}
+    plan: dict[str, list[Spec]] = {}
+    network = dict(common.get("network") or {})
+    for name in chosen:
+        settings = {"name": name, **(raw.get(name) or {})}
+        try:
+            first = resolve({**common, "network": network, "strategy": settings, "seed": 0}, base)
+        except ConfigError as error:
+            found += [problem.replace("strategy.", f"{name}.") for problem in error.problems]
+            continue
+        if (
+            not plan and {"cell", "hidden"} & network.keys()
+        ):  # the half that was left open is the same for all
+            network = {**{key: first.content["network"][key] for key in ("cell", "hidden")}, **network}
+        if first.strategy.name in plan:
+            found.append(f"strategies: {name} and another are both called {first.strategy.name}")
+        plan[first.strategy.name] = [first]
+    if found:
+        raise ConfigError(list(dict.fromkeys(found)))
+    for specs in plan.values():
+        first = specs[0]
+        specs += [resolve({**first.content, "seed": seed}, base) for seed in range(1, seeds)]
+    return plan
+
+
+def score_baselines(task: Task, seeds: Sequence[int], metric: str) -> list[Baseline]:
+    """Return the task's trivial predictions, scored on the test data that the runs of each seed see."""
+    values: dict[str, list[float]] = {}
+    for seed in seeds if task.seed_changes == "data" else seeds[:1]:
+        splits = task.data(seed)
+        assert splits.test is not None  # the Task contract
+        for name, outputs in task.baselines(splits).items():
+            scored = training.score(outputs, splits.test, [metric], splits.scaling)
+            values.setdefault(name, []).append(scored[metric])
+    return [
+        make_baseline(name, metric, found if len(found) == len(seeds) else found * len(seeds))
+        for name, found in values.items()
+    ]
+
+
+def _run_all(
+    plan: Mapping[str, Sequence[Spec]],
+    root: Path,
+    force: bool,
+    watch: Callable[[Standing], None] | None,
+    warn: Callable[[str], None],
+) -> dict[str, list[Outcome]]:
+    total = sum(len(specs) for specs in plan.values())
+    outcomes: dict[str, list[Outcome]] = {}
+    done = 0
+    for name, specs in plan.items():
+        outcomes[name] = []
+        for spec in specs:
+            outcome = _run(spec, root, force, watch, warn, done, total)
+            outcomes[name].append(outcome)
+            done += 1
+    return outcomes
+
+
+def _run(
+    spec: Spec,
+    root: Path,
+    force: bool,
+    watch: Callable[[Standing], None] | None,
+    warn: Callable[[str], None],
+    done: int,
+    total: int,
+) -> Outcome:
+    def follow(progress: Progress | None) -> None:
+        if watch is not None:
+            watch(Standing(spec, done, total, progress))
+
+    follow(None)
+    outcome = execute(spec, root, force=force, plots=False, watch=follow, warn=warn)
+    if outcome.status == "interrupted":
+        raise KeyboardInterrupt
+    if outcome.status == "failed":
+        warn(f"{spec.strategy.name}, seed {spec.seed} failed: {outcome.error}")
+    return outcome
+
+
+def _row(outcomes: Sequence[Outcome], root: Path, metric: str) -> Row:
+    spec = outcomes[0].spec
+    results = [outcome.result if outcome.status == "complete" else None for outcome in outcomes]
+    network = {name: spec.content["network"][name] for name in ("cell", "hidden")}
+    others = {name: value for name, value in spec.content["network"].items() if value is not None}
+    return make_row(
+        spec.strategy.name,
+        metric,
+        [math.nan if result is None else result.metrics["test"][metric] for result in results],
+        network={**network, "genes": spec.network.size, **others},
+        costs=[
+            {"work": r.meter.work, "steps": r.meter.steps, "seconds": r.meter.seconds}
+            for r in results
+            if r is not None
+        ],
+        settings={name: value for name, value in spec.content["strategy"].items() if name != "name"},
+        runs=[outcome.spec.folder.as_posix() for outcome in outcomes],
+        errors=sum(outcome.status == "failed" for outcome in outcomes),
+    )
+
+
+def _unfair(raw: Mapping[str, Any]) -> list[str]:
+    """Return what would make a comparison unfair or meaningless."""
+    found = []
+    if "seed" in raw:
+        found.append("seed: a comparison runs many seeds; give seeds, their number")
+    settings = raw.get("strategy") or {}
+    if isinstance(settings, Mapping):
+        found += [
+            f"strategy.{name}: a comparison has several strategies; write the name of one, for instance ga.{name}"
+            for name in settings
+        ]
+    try:
+        limits = Budget.parse(raw["budget"]).values()
+    except ConfigError:
+        return found  # told in full when the specs are resolved
+    if not set(limits) & set(SHARED_COSTS):
+        found.append(
+            "budget: a comparison needs a limit that means the same for every way of training, for instance "
+            f"5G (multiply-adds), got {raw['budget']!r}"
+        )
+    return found
+
+
+def _identity(plan: Mapping[str, Sequence[Spec]]) -> str:
+    """Return the hash that names a comparison: that of its runs."""
+    names = sorted(spec.id for specs in plan.values() for spec in specs)
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
+
+
+def _command(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int) -> str:
+    """Return a command line that stands for a comparison."""
+    task = dict(raw.get("task") or {})
+    words = ["evorrn", "compare", str(task.pop("name", ""))]
+    words += ["--strategies", ",".join(strategies), "--seeds", str(seeds), "--budget", str(raw["budget"])]
+    tables = {"task": task, **{name: raw[name] for name in raw if name not in ("task", "budget", "files")}}
+    for section, table in tables.items():
+        for name, value in dict(table or {}).items():
+            words += ["--set", f"{section}.{name}={json.dumps(value)}"]
+    return shlex.join(words)
+
+
+def _environment() -> dict[str, Any]:
+    """Return what matters of the environment; every run's ``env.json`` has all of it."""
+    found = environment.describe()
+    versions = found.pop("distributions")
+    return {**found, "libraries": {name: versions[name] for name in LIBRARIES if name in versions}}
