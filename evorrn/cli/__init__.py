@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
 from evorrn.errors import EvorrnError
 
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+@dataclass
+class Invocation:
+    """How the command line was called: what was typed after ``evorrn``, and whether errors show where they are."""
+
+    arguments: list[str]
+    debug: bool = False
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -14,16 +23,19 @@ def main(arguments: list[str] | None = None) -> None:
     from evorrn.cli.app import app
 
     given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given  # taken wherever it stands, so that it can be added to a command that failed
+    invocation = Invocation(given, "--debug" in given)
+    words = [word for word in given if word != "--debug"]
+    if invocation.debug:  # moved to the front, so that it can be added at the end of a command that failed
+        words = ["--debug", *words]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app(args=[word for word in given if word != "--debug"], prog_name="evorrn")
+        app(args=words, prog_name="evorrn", obj=invocation)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        sys.exit(_complain(error, debug))
+        sys.exit(_complain(error, invocation.debug))
 
 
 def _complain(error: Exception, debug: bool) -> int:

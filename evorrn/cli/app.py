@@ -8,6 +8,7 @@ import typer
 
 import evorrn
 from evorrn.cli.catalogue import list_, show
+from evorrn.cli.compare import compare, report
 from evorrn.cli.run import run
 from evorrn.cli.use import forecast, predict
 
@@ -38,7 +39,9 @@ def _options(
 
 
 app.command()(run)
+app.command()(compare)
 app.command()(predict)
 app.command()(forecast)
 app.command("list")(list_)
 app.command()(show)
+app.command()(report)

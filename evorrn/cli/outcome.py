@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from evorrn.cli import FAILED, INTERRUPTED
-from evorrn.cli.output import print_json, say
-from evorrn.cli.progress import amount
+from evorrn.cli.output import note, print_json, say, warn
+from evorrn.lab.words import amount
 
 if TYPE_CHECKING:
     from evorrn.lab.runner import Outcome
 
 
-def report(outcome: Outcome, *, json: bool, quiet: bool) -> int:
+def report(outcome: Outcome, *, json: bool, quiet: bool, debug: bool) -> int:
     """Print how a run ended, and return the exit code."""
     code = {"complete": 0, "interrupted": INTERRUPTED, "failed": FAILED}[outcome.status]
     if json:
@@ -21,10 +20,10 @@ def report(outcome: Outcome, *, json: bool, quiet: bool) -> int:
     elif outcome.result is not None and not quiet:
         say("\n".join(_lines(outcome)))
     if outcome.status == "failed":
-        print(f"evorrn: the run failed: {outcome.error}", file=sys.stderr)
-        print(f"  the traceback is in {outcome.folder / 'status.json'}", file=sys.stderr)
+        warn(f"the run failed: {outcome.error}")
+        note(outcome.traceback if debug else f"  the traceback is in {outcome.folder / 'status.json'}")
     elif outcome.status == "interrupted":
-        print(f"evorrn: interrupted; the same command goes on from {outcome.folder}", file=sys.stderr)
+        warn(f"interrupted; the same command goes on from {outcome.folder}")
     return code
 
 

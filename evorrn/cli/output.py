@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from evorrn.lab.catalogue import Page, Table
 
 
@@ -27,9 +29,20 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def silent(_: object) -> None:
+    """Say nothing."""
+
+
 def print_json(value: Any) -> None:
     """Print plain data as JSON on stdout; numbers that are not finite, which JSON has not, as null."""
     print(json.dumps(_jsonable(value), indent=1))
+
+
+def stdout() -> Console:
+    """Return rich's view of stdout."""
+    from rich.console import Console
+
+    return Console()
 
 
 def print_table(table: Table) -> None:

@@ -1,4 +1,4 @@
-"""The progress of a run on stderr: one living line on a terminal, now and then a line elsewhere."""
+"""Progress on stderr: one living line on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from evorrn.lab.words import amount
+
 if TYPE_CHECKING:
+    from evorrn.lab.compare import Standing
     from evorrn.lab.spec import Spec
     from evorrn.training import Progress
 
@@ -16,15 +19,18 @@ LIVE_SECONDS, PLAIN_SECONDS = 0.1, 5.0
 
 
 @contextmanager
-def watching(spec: Spec, quiet: bool = False) -> Iterator[Callable[[Progress], None] | None]:
-    """Give a callback that shows the progress of a run while the block runs; None when quiet."""
-    if quiet:
-        yield None
-    elif sys.stderr.isatty():
-        with _live(spec) as watch:
-            yield watch
-    else:
-        yield _Throttled(PLAIN_SECONDS, lambda progress: print(describe(spec, progress), file=sys.stderr))
+def watching_run(spec: Spec, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """Give a callback that shows the progress of a run while the block runs."""
+    start = f"{spec.strategy.name} on {spec.task.name}: compiling, {spec.strategy.step_name} 1"
+    with _line(start, quiet) as show:
+        yield lambda progress: show(lambda: describe(spec, progress))
+
+
+@contextmanager
+def watching_comparison(quiet: bool) -> Iterator[Callable[[Standing], None]]:
+    """Give a callback that shows how far a comparison is while the block runs."""
+    with _line("compiling", quiet) as show:
+        yield lambda standing: show(lambda: describe_standing(standing))
 
 
 def describe(spec: Spec, progress: Progress) -> str:
@@ -43,48 +49,47 @@ def describe(spec: Spec, progress: Progress) -> str:
     return ", ".join(parts)
 
 
-def amount(number: float) -> str:
-    """Return a count in the units that budgets are typed in, for instance ``1.25G``."""
-    for suffix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g}{suffix}"
-    return f"{number:g}"
-
-
-class _Throttled:
-    """A callback that lets through the first record, and then no more than one in an interval."""
-
-    def __init__(self, seconds: float, show: Callable[[Progress], None]) -> None:
-        self.seconds = seconds
-        self.show = show
-        self.shown = float("-inf")
-
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self.shown >= self.seconds:
-            self.shown = now
-            self.show(progress)
+def describe_standing(standing: Standing) -> str:
+    """Return where a comparison stands as one line."""
+    spec = standing.spec
+    start = f"run {standing.done + 1} of {standing.total}: {spec.strategy.name}, seed {spec.seed}"
+    return start if standing.progress is None else f"{start}, {describe(spec, standing.progress)}"
 
 
 @contextmanager
-def _live(spec: Spec) -> Iterator[Callable[[Progress], None]]:
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
+def _line(start: str, quiet: bool) -> Iterator[Callable[[Callable[[], str]], None]]:
+    """Give a function that shows a text, made only when it is time to show one."""
+    if quiet:
+        yield lambda text: None
+    elif not sys.stderr.isatty():
+        yield _throttled(PLAIN_SECONDS, lambda text: print(text, file=sys.stderr))
+    else:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
 
-    console = Console(stderr=True)
-    start = Text(
-        f"{spec.task.name}, {spec.strategy.name}: compiling, {spec.strategy.step_name} 1 ...", style="dim"
-    )
-    # Refreshed by the run itself: a thread of its own would wait for kernels, which hold the interpreter.
-    with Live(start, console=console, auto_refresh=False, transient=True) as live:
-        live.refresh()
+        # Refreshed by the run itself: a thread of its own would wait for kernels, which hold the interpreter.
+        with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
 
-        def show(progress: Progress) -> None:
-            line = Text(describe(spec, progress), no_wrap=True, overflow="ellipsis")
-            live.update(line, refresh=True)
+            def show(text: str) -> None:
+                live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
-        yield _Throttled(LIVE_SECONDS, show)
+            show(start)
+            yield _throttled(LIVE_SECONDS, show)
+
+
+def _throttled(seconds: float, show: Callable[[str], None]) -> Callable[[Callable[[], str]], None]:
+    """Return a function that shows the first text, and then no more than one in an interval."""
+    shown = float("-inf")
+
+    def now_and_then(text: Callable[[], str]) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= seconds:
+            shown = now
+            show(text())
+
+    return now_and_then
 
 
 def _clock(seconds: float) -> str:

@@ -10,6 +10,7 @@ from evorrn.cli.options import Cell, Hidden, Horizon, Inputs, Json, Quiet, Runs,
 
 
 def run(
+    context: typer.Context,
     task: Annotated[
         str | None, typer.Argument(help="A task, a .csv or .npz file, a spec.toml or a run folder.")
     ] = None,
@@ -43,8 +44,8 @@ def run(
     complete. Ctrl-C stops after the step that is under way and keeps a checkpoint.
     """
     from evorrn.cli.outcome import report
-    from evorrn.cli.output import warn
-    from evorrn.cli.progress import watching
+    from evorrn.cli.output import note, silent, warn
+    from evorrn.cli.progress import watching_run
     from evorrn.errors import EvorrnError
     from evorrn.lab.arguments import typed
     from evorrn.lab.runner import continued, execute
@@ -73,6 +74,7 @@ def run(
                 assignments=set_ or (),
             )
         )
-    with watching(spec, quiet) as watch:
-        outcome = execute(spec, root, force=force, watch=watch, warn=warn)
-    raise typer.Exit(report(outcome, json=json, quiet=quiet))
+    with watching_run(spec, quiet) as watch:
+        remark = silent if quiet else note
+        outcome = execute(spec, root, force=force, watch=watch, warn=warn, note=remark)
+    raise typer.Exit(report(outcome, json=json, quiet=quiet, debug=context.obj.debug))

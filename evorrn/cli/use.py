@@ -30,11 +30,11 @@ def predict(
 ) -> None:
     """Print a trained network's outputs for the inputs in a file, as CSV, and draw them."""
     from evorrn.lab import apply
+    from evorrn.lab.arguments import names
     from evorrn.lab.store import find_run, runs_root
 
     folder = find_run(run, runs_root(runs))
-    names = [name.strip() for name in columns.split(",")] if columns else ()
-    sheet = apply.predict(folder, file, names)
+    sheet = apply.predict(folder, file, names(columns or ""))
     _hand_over(sheet, folder, "predict.png", apply.plot_prediction, out, json)
 
 

@@ -76,7 +76,7 @@ def predict(run: RunFolder, path: Path, columns: Sequence[str] = ()) -> Sheet:
         When the run is not complete or the file does not fit its network.
     """
     result = trained(run)
-    inputs = read_inputs(path, result.network.inputs, columns or result.input_names)
+    inputs = read_inputs(path, result.network.inputs, result.input_names, columns)
     outputs = result.predict(inputs)
     truth = None
     if result.horizon and result.network.loss_name == "mse" and outputs.shape[2] <= inputs.shape[2]:
@@ -132,28 +132,48 @@ def trained(run: RunFolder) -> Result:
     return load(run.path)
 
 
-def read_inputs(path: Path, width: int, names: Sequence[str]) -> np.ndarray:
+def read_inputs(
+    path: Path, width: int, trained_on: Sequence[str] = (), columns: Sequence[str] = ()
+) -> np.ndarray:
     """Return the inputs in a file, shape (B, T, width).
+
+    Parameters
+    ----------
+    path : Path
+        A table with one row per time step, or an ``.npz`` file.
+    width : int
+        Inputs at a time step.
+    trained_on : sequence of str
+        Names of the inputs in the data of the run, taken where the table has them. Else its columns
+        of numbers are, apart from those that only ever rise (row numbers, dates as numbers).
+    columns : sequence of str
+        Names of the columns to take instead.
 
     Raises
     ------
     DataError
-        When the file cannot be read or has no such columns.
+        When the file cannot be read or its columns do not fit.
+    UnknownName
+        When a column of `columns` is not there.
     """
     if path.suffix == ".npz":
         return _npz_inputs(path, width)
     from evorrn_tasks.common.table import read_table
 
     table = read_table(path)
-    numeric = table.numeric()
-    if all(name in table.names for name in names) and len(names) == width:
-        return table.columns(names)[None]
-    if len(numeric) != width:
+    chosen = list(columns)
+    if not chosen and len(trained_on) == width and set(trained_on) <= set(table.names):
+        chosen = list(trained_on)
+    if not chosen:
+        chosen = table.numeric()
+    if not columns and len(chosen) != width:
+        chosen = [name for name in chosen if not (np.diff(table.columns([name]), axis=0) > 0).all()]
+    if len(chosen) != width:
         raise DataError(
-            f"{path}: expected the columns {', '.join(names)}, or {width} of numbers, got {', '.join(table.names)}; "
-            "name the input columns"
+            f"{path}: expected {width} columns of inputs ({', '.join(trained_on)}), got {', '.join(chosen) or 'none'}; "
+            "name them as --columns A,B"
         )
-    return table.columns(numeric)[None]
+    return table.columns(chosen)[None]
 
 
 def write_sheet(sheet: Sheet, path: Path) -> None:

@@ -59,6 +59,11 @@ def typed(
     return override(raw, assignments), base
 
 
+def names(text: str) -> list[str]:
+    """Return the names in a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _start(target: str) -> tuple[dict[str, Any], Path]:
     path = Path(target)
     if path.is_dir() and (path / "spec.toml").is_file():

@@ -6,10 +6,8 @@ checkpoints, states, the files of the outcome, and a good end when somebody inte
 
 from __future__ import annotations
 
+import functools
 import json
-import signal
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,19 +19,16 @@ import numpy as np
 
 from evorrn.batch import Batch
 from evorrn.budget import Budget
-from evorrn.errors import EvorrnError, RunError, StopTraining
+from evorrn.errors import EvorrnError, RunError
 from evorrn.lab import environment
 from evorrn.lab.arguments import read
+from evorrn.lab.recorder import Interruption, Recorder, Say
 from evorrn.lab.spec import Spec, resolve
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder, find_run
 from evorrn.plain import npz_bytes, write_atomic
 from evorrn.problem import Problem
-from evorrn.result import Result, load, save_history
-from evorrn.task import Splits
+from evorrn.result import Result, load
 from evorrn.training import Progress, Trainer, finish, predictions, train
-
-CHECKPOINT_SECONDS = 15.0
-"""Time between checkpoints, which are also the run's heartbeat."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +89,9 @@ def execute(
     *,
     force: bool = False,
     plots: bool = True,
-    watch: Callable[[Progress], None] | None = None,
-    warn: Callable[[str], None] = lambda message: None,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    warn: Say = lambda sentence: None,
+    note: Say = lambda sentence: None,
 ) -> Outcome:
     """Execute a spec in its folder, or go on where an earlier execution stopped.
 
@@ -111,54 +107,57 @@ def execute(
         Start anew, whatever is in the folder.
     plots : bool
         Draw the learning curve and the predictions into the folder.
-    watch : callable, optional
+    watch : callable
         Called with a `Progress` after every step of the strategy.
-    warn : callable, optional
-        Called with a sentence when something deserves attention but stops nothing.
+    warn, note : callable
+        Called with a sentence: what deserves attention but stops nothing, and what is good to know.
 
     Raises
     ------
     EvorrnError
-        When nothing was run: the data cannot be used, the folder cannot be written, or another
+        When nothing was run: data or settings cannot be used, the folder cannot be written, or another
         process works on the run. What goes wrong later is an `Outcome` that failed.
     """
     run = RunFolder(root / spec.folder)
     if not force and run.state() == COMPLETE:
         return _reuse(spec, run, plots, warn)
     splits = spec.task.data(spec.seed)
-    problem = Problem(spec.network, splits.train, splits.valid, free_run=spec.task.free_run)
     assert splits.test is not None  # the Task contract
     spec.network.check_batch(splits.test)
+    problem = Problem(spec.network, splits.train, splits.valid, free_run=spec.task.free_run)
     inherited = None if spec.parent is None else _parent_state(spec.parent, root)
-    with run.claimed(), _Interruption() as interruption, _one_blas_thread():
+    start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)
+    # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
+    trainer = None if run.path.exists() else start(state=inherited)
+    with run.claimed(), Interruption(note) as interruption, _one_blas_thread():
         if not force and run.state() == COMPLETE:  # another process was faster
             return _reuse(spec, run, plots, warn)
-        state = _prepare(spec, run, force, warn) or inherited
-        recorder = _Recorder(run, interruption, watch, warn)
-        result = None
+        state = _prepare(spec, run, force, warn, note)
+        recorder, result = None, None
         try:
-            trainer = Trainer(spec.strategy, problem, seed=spec.seed, budget=spec.budget, state=state)
-            recorder.trainer = trainer
+            if trainer is None or state is not None:
+                trainer = start(state=inherited if state is None else state)
+            recorder = Recorder(run, trainer, interruption, watch, warn)
             train(trainer, [recorder])
             recorder.checkpoint()
             if recorder.interrupted:
                 run.set_status(INTERRUPTED, **recorder.progress())
                 return Outcome(spec, run.path, INTERRUPTED)
             result = finish(trainer, splits, spec.task)
-            diverged = _write_outcome(run, result, splits, spec.task.free_run)
+            diverged = _write_outcome(run, result, splits.test, spec.task.free_run)
             if plots:
                 _draw(run, result, warn)
             run.set_status(COMPLETE, **recorder.progress(), diverged=diverged)
             return Outcome(spec, run.path, COMPLETE, result, diverged=diverged)
         except KeyboardInterrupt:
             with suppress(OSError):
-                run.set_status(INTERRUPTED, **recorder.progress())
+                run.set_status(INTERRUPTED)
             return Outcome(spec, run.path, INTERRUPTED)
         except Exception as error:
-            report = traceback.format_exc()
+            trace = traceback.format_exc()
             with suppress(OSError):
-                run.set_status(FAILED, **recorder.progress(), error=_one_line(error), traceback=report)
-            return Outcome(spec, run.path, FAILED, result, error=_one_line(error), traceback=report)
+                run.set_status(FAILED, error=_one_line(error), traceback=trace)
+            return Outcome(spec, run.path, FAILED, result, error=_one_line(error), traceback=trace)
 
 
 def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
@@ -183,85 +182,6 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
     return spec
 
 
-class _Recorder:
-    """The callback of the training loop: checkpoints, heartbeat, and the stop when interrupted."""
-
-    def __init__(
-        self,
-        run: RunFolder,
-        interruption: _Interruption,
-        watch: Callable[[Progress], None] | None,
-        warn: Callable[[str], None],
-    ) -> None:
-        self.run = run
-        self.interruption = interruption
-        self.watch = watch
-        self.warn = warn
-        self.interrupted = False
-        self.latest: Progress | None = None
-        self.trainer: Trainer | None = None
-        self.saved = time.monotonic()
-
-    def attach(self, trainer: Trainer) -> _Recorder:
-        """Return this callback, for a trainer."""
-        self.trainer = trainer
-        return self
-
-    def __call__(self, progress: Progress) -> None:
-        self.latest = progress
-        if self.watch is not None:
-            self.watch(progress)
-        if self.interruption.asked:
-            self.interrupted = True
-            raise StopTraining(INTERRUPTED)
-        if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
-            try:
-                self.checkpoint()
-                self.run.set_status(RUNNING, **self.progress())
-            except OSError as error:  # a full disk may be emptied before the end; the run is worth more
-                self.warn(
-                    f"{self.run.path}: no checkpoint could be written ({error.strerror or error}); going on"
-                )
-            self.saved = time.monotonic()
-
-    def checkpoint(self) -> None:
-        """Write what the run needs to go on, and its history so far."""
-        assert self.trainer is not None
-        self.run.save_checkpoint({"results_version": environment.RESULTS_VERSION, **self.trainer.state()})
-        history = {name: np.array(column) for name, column in self.trainer.history.items()}
-        save_history(self.run.path, history, np.array(self.trainer.seconds))
-
-    def progress(self) -> dict[str, Any]:
-        """Return how far the run is, for ``status.json``."""
-        if self.latest is None:
-            return {}
-        return {"step": self.latest.step, "work": self.latest.work, "best_loss": self.latest.best_loss}
-
-
-class _Interruption:
-    """Notes SIGINT and SIGTERM instead of dying of them; the second one raises KeyboardInterrupt."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Interruption:
-        if threading.current_thread() is threading.main_thread():  # only there can handlers be set
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-                    self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: object) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
 @contextmanager
 def _one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: with more, the last bits of its results depend on their number."""
@@ -271,7 +191,7 @@ def _one_blas_thread() -> Iterator[None]:
         yield
 
 
-def _prepare(spec: Spec, run: RunFolder, force: bool, warn: Callable[[str], None]) -> dict[str, Any] | None:
+def _prepare(spec: Spec, run: RunFolder, force: bool, warn: Say, note: Say) -> dict[str, Any] | None:
     """Write what stands at the beginning of a run, and return the state to go on from."""
     try:
         if force:
@@ -283,6 +203,7 @@ def _prepare(spec: Spec, run: RunFolder, force: bool, warn: Callable[[str], None
             )
         now = environment.describe()
         if state is not None:
+            note(f"going on from step {state['step_count']} of {run.path}")
             for difference in environment.differences(run.environment(), now):
                 warn(f"{run.path}: last digits may differ from an undisturbed run: {difference}")
         write_atomic(run.path / "spec.toml", spec.toml())
@@ -302,7 +223,7 @@ def _parent_state(parent: str, root: Path) -> dict[str, Any]:
     return state
 
 
-def _reuse(spec: Spec, run: RunFolder, plots: bool, warn: Callable[[str], None]) -> Outcome:
+def _reuse(spec: Spec, run: RunFolder, plots: bool, warn: Say) -> Outcome:
     """Return the outcome of a run that was complete before."""
     made_by = run.environment().get("results_version")
     if made_by != environment.RESULTS_VERSION:
@@ -319,11 +240,10 @@ def _reuse(spec: Spec, run: RunFolder, plots: bool, warn: Callable[[str], None])
     return Outcome(spec, run.path, COMPLETE, result, reused=True)
 
 
-def _write_outcome(run: RunFolder, result: Result, splits: Splits, free_run: bool) -> bool:
+def _write_outcome(run: RunFolder, result: Result, test: Batch, free_run: bool) -> bool:
     """Write the files of the outcome, and return whether the network diverged on test."""
     result.save(run.path)
-    assert splits.test is not None
-    shown = _test_predictions(result, splits.test, free_run)
+    shown = _test_predictions(result, test, free_run)
     write_atomic(run.path / "predictions.npz", npz_bytes(shown))
     return not bool(np.isfinite(shown["predicted"][shown["scored"]]).all())
 
@@ -336,7 +256,7 @@ def _test_predictions(result: Result, batch: Batch, free_run: bool) -> dict[str,
     return {"truth": truth, "predicted": predicted, "scored": batch.scored}
 
 
-def _draw(run: RunFolder, result: Result, warn: Callable[[str], None]) -> None:
+def _draw(run: RunFolder, result: Result, warn: Say) -> None:
     """Draw the run's plots; a plot that fails costs no result."""
     from evorrn.lab import plots
     from evorrn.lab.curves import Predictions

@@ -176,17 +176,27 @@ def find_run(reference: str | Path, root: Path) -> RunFolder:
     UnknownName
         When there is no such run.
     """
+    known = {run.id: run.path for run in all_runs(root)}
+    return RunFolder(_find("run", reference, "spec.toml", known, root))
+
+
+def find_comparison(reference: str | Path, root: Path) -> Path:
+    """Return the folder of a comparison, as `find_run` does for a run."""
+    known = {path.parent.name: path.parent for path in root.glob("comparisons/*/comparison.json")}
+    return _find("comparison", reference, "comparison.json", known, root)
+
+
+def _find(kind: str, reference: str | Path, mark: str, known: dict[str, Path], root: Path) -> Path:
     path = Path(reference)
     if path.is_dir():
-        if not (path / "spec.toml").is_file():
-            raise RunError(f"{path}: expected a run folder, but it has no spec.toml")
-        return RunFolder(path)
-    known = {run.id: run for run in all_runs(root)}
+        if not (path / mark).is_file():
+            raise RunError(f"{path}: expected the folder of a {kind}, but it has no {mark}")
+        return path
     matches = [name for name in known if name.startswith(str(reference))] if str(reference) else []
     if len(matches) > 1:
-        raise RunError(f"{reference}: several runs begin so: {', '.join(matches)}")
+        raise RunError(f"{reference}: several {kind}s begin so: {', '.join(matches)}")
     if not matches:
-        raise UnknownName(f"run in {root}", reference, known)
+        raise UnknownName(f"{kind} in {root}", reference, known)
     return known[matches[0]]
 
 

@@ -1,0 +1,104 @@
+"""``evorrn compare`` and ``evorrn report``: which way of training works best at equal cost."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evorrn.cli.options import Cell, Hidden, Horizon, Inputs, Json, Quiet, Runs, Set, Target
+
+
+def compare(
+    context: typer.Context,
+    task: Annotated[
+        str, typer.Argument(help="A task, a .csv or .npz file, or a spec.toml without strategy.")
+    ],
+    strategies: Annotated[
+        str | None, typer.Option("--strategies", help="Ways of training, with commas; all by default.")
+    ] = None,
+    cell: Cell = None,
+    hidden: Hidden = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", help="Runs of each strategy; 10 by default.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Work of each run, in multiply-adds; 5G by default.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A look in a few seconds: 3 seeds, small budget.")
+    ] = False,
+    target: Target = None,
+    inputs: Inputs = None,
+    horizon: Horizon = None,
+    set_: Set = None,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
+    runs: Runs = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run every way of training at the same budget, and say which works best on test.
+
+    Runs are kept: the same command goes on with a comparison that was interrupted. Settings of one
+    strategy are given as --set ga.population=512.
+    """
+    from evorrn.cli.output import print_json, stdout, warn
+    from evorrn.cli.progress import watching_comparison
+    from evorrn.lab import compare as lab
+    from evorrn.lab.arguments import names, typed
+    from evorrn.lab.store import runs_root
+    from evorrn.lab.table import show
+
+    raw, base = typed(
+        task,
+        cell=cell,
+        hidden=hidden,
+        budget=budget,
+        task_settings={"target": target, "inputs": inputs, "horizon": horizon},
+        assignments=set_ or (),
+    )
+    with watching_comparison(quiet) as watch:
+        comparison = lab.compare(
+            raw,
+            base,
+            root=runs_root(runs),
+            strategies=lab.STRATEGIES if strategies is None else names(strategies),
+            seeds=seeds,
+            quick=quick,
+            force=force,
+            command=shlex.join(["evorrn", *context.obj.arguments]),
+            watch=watch,
+            warn=warn,
+        )
+    if json:
+        print_json(comparison.as_dict())
+    elif not quiet:
+        show(comparison, stdout())
+
+
+def report(
+    comparison: Annotated[
+        str, typer.Argument(help="A comparison: its folder, its id or the beginning of it.")
+    ],
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw the comparison to an .svg or .png file as well.")
+    ] = None,
+    runs: Runs = None,
+    json: Json = False,
+) -> None:
+    """Print a comparison again, and write its report anew from the run folders."""
+    from evorrn.cli.output import print_json, stdout
+    from evorrn.lab.report import rebuild, write_picture
+    from evorrn.lab.store import find_comparison, runs_root
+    from evorrn.lab.table import show
+
+    root = runs_root(runs)
+    found = rebuild(find_comparison(comparison, root), root)
+    if picture is not None:
+        write_picture(found, root, picture)
+    if json:
+        print_json(found.as_dict())
+    else:
+        show(found, stdout())

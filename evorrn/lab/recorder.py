@@ -1,0 +1,117 @@
+"""What happens beside a run's steps: checkpoints, the heartbeat, and the good end when somebody interrupts."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import StopTraining
+from evorrn.lab.environment import RESULTS_VERSION
+from evorrn.lab.store import INTERRUPTED, RUNNING, RunFolder
+from evorrn.result import save_history
+from evorrn.training import Progress, Trainer
+
+CHECKPOINT_SECONDS = 15.0
+"""Time between checkpoints, which are also the run's heartbeat."""
+
+Say = Callable[[str], None]
+
+
+class Recorder:
+    """The callback of the training loop: checkpoints, heartbeat, and the stop when interrupted.
+
+    Parameters
+    ----------
+    run : RunFolder
+    trainer : Trainer
+    interruption : Interruption
+    watch : callable
+        Called with every `Progress`.
+    warn : callable
+        Called with a sentence when a checkpoint cannot be written.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        trainer: Trainer,
+        interruption: Interruption,
+        watch: Callable[[Progress], None],
+        warn: Say,
+    ) -> None:
+        self.run = run
+        self.trainer = trainer
+        self.interruption = interruption
+        self.watch = watch
+        self.warn = warn
+        self.interrupted = False
+        self.saved = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note of a step; raise StopTraining when somebody interrupts."""
+        self.watch(progress)
+        if self.interruption.asked:
+            self.interrupted = True
+            raise StopTraining(INTERRUPTED)
+        if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
+            try:
+                self.checkpoint()
+                self.run.set_status(RUNNING, **self.progress())
+            except OSError as error:  # a full disk may be emptied before the end; the run is worth more
+                self.warn(f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on")
+            self.saved = time.monotonic()
+
+    def checkpoint(self) -> None:
+        """Write what the run needs to go on, and its history so far."""
+        self.run.save_checkpoint({"results_version": RESULTS_VERSION, **self.trainer.state()})
+        history = {name: np.array(column) for name, column in self.trainer.history.items()}
+        save_history(self.run.path, history, np.array(self.trainer.seconds))
+
+    def progress(self) -> dict[str, Any]:
+        """Return how far the run is, for ``status.json``."""
+        best = self.trainer.best_valid
+        return {
+            "step": self.trainer.step_count,
+            "work": self.trainer.problem.meter.work,
+            "best_loss": best if math.isfinite(best) else None,
+        }
+
+
+class Interruption:
+    """Notes SIGINT and SIGTERM instead of dying of them; the second one raises KeyboardInterrupt.
+
+    Parameters
+    ----------
+    note : callable
+        Called with a sentence at the first one.
+    """
+
+    def __init__(self, note: Say) -> None:
+        self.note = note
+        self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():  # only there can handlers be set
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                    self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        with suppress(RuntimeError):  # the signal may have come in the middle of a write to the same stream
+            self.note("stopping after this step, with a checkpoint; once more stops at once")
