@@ -15,7 +15,7 @@ from evorrn.errors import UnknownName
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
-HIGHER_IS_BETTER = frozenset({"accuracy"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "within_004"})
 
 
 def mse(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -54,6 +54,14 @@ def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(predicted.argmax(axis=1) == truth))
 
 
+def within_004(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of scored entries whose absolute error is below 0.04.
+
+    Source: Hochreiter and Schmidhuber 1997, the criterion of a sequence learned in the adding problem.
+    """
+    return float(np.mean(np.abs(predicted - truth) < 0.04))
+
+
 def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean of ``-log softmax(logits)[label]`` in nats."""
     shifted = predicted - predicted.max(axis=1, keepdims=True)
@@ -63,7 +71,7 @@ def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 METRICS: dict[str, Metric] = {
     function.__name__: function
-    for function in (mse, rmse, mae, nmse_std, nrmse_std, nrmse_range, accuracy, cross_entropy)
+    for function in (mse, rmse, mae, nmse_std, nrmse_std, nrmse_range, accuracy, within_004, cross_entropy)
 }
 
 

@@ -23,6 +23,7 @@ def setting(
     maximum: float | None = None,
     below: float | None = None,
     choices: tuple[Any, ...] | None = None,
+    alias: str | None = None,
 ) -> Any:
     """Declare one setting of a `Settings` class: its default, its meaning and its range.
 
@@ -38,6 +39,8 @@ def setting(
         Inclusive or exclusive upper bound.
     choices : tuple, optional
         The only values allowed.
+    alias : str, optional
+        Another name that `build` understands, where the good name is taken in the class.
     """
     metadata = {
         "help": help,
@@ -46,6 +49,7 @@ def setting(
         "maximum": maximum,
         "below": below,
         "choices": choices,
+        "alias": alias,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -111,6 +115,7 @@ def build(cls: type[S], values: Mapping[str, Any], path: str) -> S:
         With every unknown name and every refused value.
     """
     known = names(cls)
+    values = _without_aliases(cls, values)
     found = [f"{path}.{name}: {unknown('setting', name, known)}" for name in values if name not in known]
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
@@ -131,6 +136,11 @@ def build(cls: type[S], values: Mapping[str, Any], path: str) -> S:
     if found:
         raise ConfigError(found)
     return made
+
+
+def _without_aliases(cls: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
+    aliases = {field.metadata.get("alias"): field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    return {aliases.get(name, name): value for name, value in values.items()}
 
 
 def plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from evorrn.compile.ops import relu
 @cell(
     state={"h": "H"},
     parameters={"W_x": "H I", "u": "H", "b": "H"},
-    initial={"u": "uniform"},
+    initial={"u": "unit"},
     recurrent="u",
 )
 def indrnn(p, x, h, *, activation=relu):

@@ -42,7 +42,7 @@ _BINARY: dict[type[ast.operator], str] = {
     ast.Div: "divide",
 }
 DIMENSIONS = ("I", "H", "O")
-INITIALISERS = ("glorot", "orthogonal", "identity", "uniform", "zeros", "ones")
+INITIALISERS = ("glorot", "orthogonal", "identity", "uniform", "unit", "zeros", "ones")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Cell:
     parameters : dict of str to tuple of str
         ``{name: dimensions}`` in the order of the genome.
     initial : dict of str to str
-        How each parameter is initialised: glorot, orthogonal, identity, uniform, zeros or ones.
+        How each parameter is initialised: glorot, orthogonal, identity, uniform, unit, zeros or ones.
     recurrent : tuple of str
         The parameters through which the state acts on itself, scaled by a spectral radius.
     torch : tuple of str
@@ -151,7 +151,7 @@ def cell(
     name : str, optional
         The function's name with dashes by default.
     initial : mapping of str to str, optional
-        ``{"b_f": "ones"}``: glorot, orthogonal, identity, uniform, zeros or ones. By default matrices
+        ``{"b_f": "ones"}``: glorot, orthogonal, identity, uniform, unit, zeros or ones. By default matrices
         H x H are orthogonal, other matrices glorot, vectors zeros.
     recurrent : str, optional
         Names of the recurrent parameters; all matrices H x H by default.

@@ -34,6 +34,13 @@ DEFAULT_STRATEGY = "ga"
 KEYS = ("seed", "budget", "parent", "task", "network", "strategy", "files")
 DATA_FILES = {".csv": "csv", ".npz": "npz"}
 FROM_TASK = ("inputs", "outputs", "loss")
+NETWORK_KINDS: dict[str, tuple[str, Any]] = {
+    "cell": ("a name or file.py:function", str),
+    "hidden": ("a whole number or a list of them", int | list | tuple),
+    "cell_options": ("a table", Mapping),
+    "initial": ("a table", Mapping),
+    "dtype": ("a name", str),
+}
 
 
 @dataclass(frozen=True)
@@ -123,14 +130,8 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     network_table = {**tables["network"]}
     if "cell" in network_table:
         network_table["cell"] = _reference(network_table["cell"], base)
-    allowed = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
-    found.extend(
-        f"network.{name}: {unknown('setting', name, allowed)}"
-        for name in network_table
-        if name not in allowed
-    )
+    known = found.network_settings(network_table)
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
-    known = {name: value for name, value in network_table.items() if name in allowed}
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
         network = make(**_network_settings(usual, known))
@@ -144,14 +145,15 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         "network": _network_content(network, network_table),
         "strategy": {"name": strategy_name, **strategy.values()},
     }
-    content["files"] = _digests(content, tables["files"])
+    files = _digests(content, tables["files"])
+    content |= {"files": files} if files else {}
     return Spec(content, task, network, strategy, budget, seed, parent)
 
 
 def canonical(content: Mapping[str, Any]) -> str:
     """Return the JSON text that is hashed: sorted keys, files by their content in place of their path."""
     plain = json.loads(json.dumps(content))
-    for name, digest in plain.pop("files").items():
+    for name, digest in plain.pop("files", {}).items():
         section, key = name.split(".")
         _, separator, member = _split_reference(plain[section][key])
         plain[section][key] = f"sha256:{digest}{separator}{member}"
@@ -178,6 +180,22 @@ class _Problems(list[str]):
             return dict(value)
         self.append(f"{name}: expected a table, got {value!r}")
         return {}
+
+    def network_settings(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a network that exist and have the right kind, and note the others."""
+        from evorrn.network import Network
+
+        allowed = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
+        good = {}
+        for name, value in table.items():
+            wanted, kinds = NETWORK_KINDS.get(name, ("", object))
+            if name not in allowed:
+                self.append(f"network.{name}: {unknown('setting', name, allowed)}")
+            elif not isinstance(value, kinds):
+                self.append(f"network.{name}: expected {wanted}, got {value!r}")
+            else:
+                good[name] = value
+        return good
 
 
 def _budget(value: Any) -> Budget:
@@ -253,7 +271,7 @@ def _network_content(network: Network, table: Mapping[str, Any]) -> dict[str, An
     content["cell"] = table.get("cell", content["cell"])
     hidden = list(network.hidden)
     content["hidden"] = hidden[0] if len(hidden) == 1 else hidden
-    return content
+    return {name: value for name, value in content.items() if value != {}}
 
 
 def _digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, str]:

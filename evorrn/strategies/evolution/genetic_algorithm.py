@@ -138,7 +138,7 @@ class GeneticAlgorithm(EvolutionStrategy):
             **state,
             "generation": state["generation"] + 1,
             "fitness": everybody,
-            "elite_genomes": np.array(hall.items).reshape(len(hall), -1),
+            "elite_genomes": np.array(hall.items).reshape(len(hall), genomes.shape[1]),
             "elite_fitness": np.array([member.fitness.wvalues[0] for member in hall]),
             "best_genome": np.array(hall[0]) if len(hall) else None,
             "best_fitness": float(hall[0].fitness.wvalues[0]) if len(hall) else -math.inf,

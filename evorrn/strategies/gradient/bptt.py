@@ -37,29 +37,29 @@ class BPTT(Strategy):
     step_name: ClassVar[str] = "epoch"
     requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
 
-    optimiser: str = setting("adam", "How a gradient becomes a step.", choices=tuple(OPTIMISERS))
-    rate: float = setting(0.01, "Learning rate.", above=0)
-    momentum: float = setting(0.9, "Share of the velocity kept (sgd); beta 1 (adam).", minimum=0, below=1)
+    optimiser: str = setting("adam", "how a gradient becomes a step", choices=tuple(OPTIMISERS))
+    rate: float = setting(0.01, "learning rate", above=0)
+    momentum: float = setting(0.9, "share of the velocity kept (sgd); beta 1 (adam)", minimum=0, below=1)
     decay: float | None = setting(
         None,
-        "Share of the mean squared gradient kept; 0.99 for rmsprop and 0.999 (beta 2) for adam when none.",
+        "share of the mean squared gradient kept; 0.99 for rmsprop and 0.999 (beta 2) for adam when none",
         minimum=0,
         below=1,
     )
-    epsilon: float = setting(1e-8, "Added to the root of the mean squared gradient.", above=0)
-    batch_size: int = setting(32, "Sequences in a minibatch; 0 for all of them.", minimum=0)
-    clip: float = setting(1.0, "Norm above which a gradient is scaled down; 0 for no limit.", minimum=0)
-    schedule: str = setting("plateau", "How the learning rate changes.", choices=tuple(SCHEDULES))
-    period: int = setting(20, "Epochs that the schedule counts in.", minimum=1)
-    factor: float = setting(0.5, "What the schedule multiplies the rate by.", above=0, maximum=1)
+    epsilon: float = setting(1e-8, "added to the root of the mean squared gradient", above=0)
+    batch_size: int = setting(32, "sequences in a minibatch; 0 for all of them", minimum=0)
+    clip: float = setting(1.0, "norm above which a gradient is scaled down; 0 for no limit", minimum=0)
+    schedule: str = setting("plateau", "how the learning rate changes", choices=tuple(SCHEDULES))
+    period: int = setting(20, "epochs that the schedule counts in", minimum=1)
+    factor: float = setting(0.5, "what the schedule multiplies the rate by", above=0, maximum=1)
     patience: int = setting(
-        100, "Epochs without improvement on validation before training stops; 0 for never.", minimum=0
+        100, "epochs without improvement on validation before training stops; 0 for never", minimum=0
     )
     improvement: float = setting(
-        1e-3, "Share of the validation loss that counts as an improvement.", minimum=0, below=1
+        1e-3, "share of the validation loss that counts as an improvement", minimum=0, below=1
     )
     restarts: int | None = setting(
-        None, "New starts after early stopping; as many as the budget allows when none.", minimum=0
+        None, "new starts after early stopping; as many as the budget allows when none", minimum=0
     )
 
     @property
@@ -163,7 +163,7 @@ class BPTT(Strategy):
     def _judge(self, valid_loss: float, state: State) -> State:
         """Return how long validation has stood still, and whether it is time to stop."""
         if valid_loss < state["best"] * (1 - self.improvement):
-            return {"best": valid_loss, "waited": 0, "since_drop": 0}
+            return {"best": valid_loss, "waited": 0, "since_drop": 0, "stopped": False}
         waited, since_drop, drops = state["waited"] + 1, state["since_drop"] + 1, state["drops"]
         if since_drop == self.period:
             since_drop, drops = 0, drops + 1

@@ -56,55 +56,56 @@ class EchoState(Strategy):
     }
 
     reservoirs: int | None = setting(
-        None, "Reservoirs to draw; as many as the budget allows when none.", minimum=1
+        None, "reservoirs to draw; as many as the budget allows when none", minimum=1
     )
     spectral_radius: float | tuple[float, float] = setting(
-        (0.5, 1.3), "Largest absolute eigenvalue of the recurrent weights.", above=0
+        (0.5, 1.3), "largest absolute eigenvalue of the recurrent weights", above=0
     )
     leak: float | tuple[float, float] | None = setting(
-        (0.1, 1.0), "Leak of cells that have one; the network's own when none.", above=0, maximum=1
+        (0.1, 1.0), "leak of cells that have one; the network's own when none", above=0, maximum=1
     )
     input_scaling: float | tuple[float, float] = setting(
-        (0.1, 1.0), "Input weights are uniform on ± this.", minimum=0
+        (0.03, 1.0), "input weights are uniform on ± this", minimum=0
     )
     bias_scaling: float | tuple[float, float] = setting(
-        (0.05, 0.8), "Biases are uniform on ± this.", minimum=0
+        (0.05, 0.8), "biases are uniform on ± this", minimum=0
     )
     feedback_scaling: float | tuple[float, float] = setting(
-        (0.1, 1.0), "Weights from fed-back outputs are uniform on ± this.", minimum=0
+        (0.1, 1.0), "weights from fed-back outputs are uniform on ± this", minimum=0
     )
-    links: int | tuple[int, int] = setting(10, "Recurrent links into each unit.", minimum=1)
+    links: int | tuple[int, int] = setting(10, "recurrent links into each unit", minimum=1)
     density: float | tuple[float, float] | None = setting(
-        None, "Share of recurrent links that are there, in place of `links`.", above=0, maximum=1
+        None, "share of recurrent links that are there, in place of `links`", above=0, maximum=1
     )
     washout: int | None = setting(
         None,
-        "First steps of each sequence left out of the fit; a tenth of it, 100 at most, when none.",
+        "first steps of each sequence left out of the fit; a tenth of it, 100 at most, when none",
         minimum=0,
     )
     alphas: tuple[float, ...] = setting(
-        tuple(float(f"1e{exponent}") for exponent in range(-12, 2)),
-        "Ridge penalties to choose from, per row and squared weight.",
+        tuple(float(f"1e{exponent}") for exponent in range(-14, 2)),
+        "ridge penalties to choose from, per row and squared weight",
         above=0,
     )
     select: str = setting(
         "blocks",
-        "How the penalty is chosen: on blocks of training steps held out in time order, or by generalised "
-        "cross-validation, which assumes errors independent in time.",
+        "how the penalty is chosen: on blocks of training steps held out in time order, or by generalised "
+        "cross-validation, which assumes errors independent in time",
         choices=("blocks", "gcv"),
     )
-    held_out: float = setting(0.2, "Share of the training steps that blocks are cut from.", above=0, below=1)
-    blocks: int = setting(1, "Blocks, each predicted from all steps before it.", minimum=1)
+    held_out: float = setting(0.5, "share of the training steps that blocks are cut from", above=0, below=1)
+    blocks: int = setting(2, "blocks, each predicted from all steps before it", minimum=1)
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed, ranges the wrong way round included."""
         found = super().problems()
+        if found:
+            return found
+        if not self.alphas:
+            found.append("alphas: expected at least one penalty, got none")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name == "alphas":
-                if value == ():
-                    found.append("alphas: expected at least one penalty, got none")
-            elif isinstance(value, tuple) and len(value) == 2 and value[0] > value[1]:
+            if field.name != "alphas" and isinstance(value, tuple) and value[0] > value[1]:
                 found.append(f"{field.name}: expected [low, high], got [{value[0]:g}, {value[1]:g}]")
         return found
 

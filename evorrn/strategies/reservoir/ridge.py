@@ -50,8 +50,8 @@ def ridge(
     alphas: Sequence[float],
     *,
     select: str = "blocks",
-    held_out: float = 0.2,
-    blocks: int = 1,
+    held_out: float = 0.5,
+    blocks: int = 2,
 ) -> RidgeFit:
     """Fit a linear readout with the penalty that predicts best.
 

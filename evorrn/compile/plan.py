@@ -1,0 +1,275 @@
+"""From a graph to a schedule: which sums become one tile kernel, which nodes share a loop, what is kept.
+
+A schedule is a list of stages. An `Affine` stage is a bias plus products of matrices and vectors, one
+call of a tile kernel. A `Loop` stage computes all elementwise nodes of one dimension that depend on
+the same kernels, in one pass over memory. A `Move` stage puts vectors together or takes them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.ops import LEAVES, OPS
+
+PRODUCTS = ("matvec", "matvec_transposed")
+MOVES = ("concatenate", "head", "tail")
+
+
+@dataclass(frozen=True)
+class Affine:
+    """``node = bias + sum of matrix (or its transpose) times vector``.
+
+    Attributes
+    ----------
+    node : int
+    bias : int or None
+        A vector parameter.
+    terms : tuple of (matrix, transposed, vector)
+    """
+
+    node: int
+    bias: int | None
+    terms: tuple[tuple[int, bool, int], ...]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Elementwise nodes of one dimension, in order."""
+
+    dimension: str
+    nodes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A ``concatenate``, ``head`` or ``tail``."""
+
+    node: int
+
+
+Stage = Affine | Loop | Move
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Stages in order, and the nodes whose values need memory of their own.
+
+    Attributes
+    ----------
+    stages : tuple of Stage
+    stored : frozenset of int
+        Nodes computed here that another stage reads, or that are wanted.
+    """
+
+    stages: tuple[Stage, ...]
+    stored: frozenset[int]
+
+
+def group_products(graph: Graph, outputs: Mapping[str, int] | None = None) -> tuple[Graph, list[int]]:
+    """Reorder sums so that all products and one bias stand together, as one tile kernel takes them.
+
+    Parameters
+    ----------
+    graph : Graph
+    outputs : mapping, optional
+        Further nodes that must stay as they are, by name.
+
+    Returns
+    -------
+    graph : Graph
+        Sums may be rounded in another order than written; nothing else changes.
+    mapping : list of int
+        New index of every old node.
+    """
+    named = {**graph.outputs, **(outputs or {})}
+    uses = _uses(graph, graph.reachable(named.values()), named.values())
+    builder = Builder()
+    new: list[int] = []
+    for index, node in enumerate(graph.nodes):
+        parts = _summands(graph, index, uses) if node.op == "add" else []
+        products = [part for part in parts if graph.nodes[part].op in PRODUCTS and uses.get(part, 0) == 1]
+        if products and len(parts) > 2:
+            bias = [part for part in parts if graph.nodes[part].op == "parameter"][:1]
+            rest = [part for part in parts if part not in products and part not in bias]
+            ordered = [new[part] for part in products + bias + rest]
+            total = ordered[0]
+            for part in ordered[1:]:
+                total = builder.apply("add", total, part)
+            new.append(total)
+        elif node.op == "constant":
+            new.append(builder.constant(node.value))
+        elif node.op in LEAVES:
+            new.append(builder.leaf(node.op, node.name, node.shape))
+        else:
+            new.append(builder.apply(node.op, *[new[operand] for operand in node.operands]))
+    return builder.graph({name: new[index] for name, index in graph.outputs.items()}), new
+
+
+def schedule(graph: Graph, wanted: Iterable[int], available: Iterable[int] = ()) -> Schedule:
+    """Return stages that compute the wanted nodes.
+
+    Parameters
+    ----------
+    graph : Graph
+    wanted : iterable of int
+        Nodes whose values must be in memory afterwards.
+    available : iterable of int
+        Nodes that are in memory already; leaves always are.
+    """
+    at_hand = set(available)
+    targets = [node for node in wanted if node not in at_hand and graph.nodes[node].op not in LEAVES]
+    needed = [n for n in graph.reachable(targets, at_hand) if graph.nodes[n].op not in LEAVES]
+    uses = _uses(graph, needed, targets)
+    affines, absorbed = _affines(graph, needed, uses)
+    level: dict[int, int] = {}
+    by_level: dict[int, list[int]] = {}
+    for index in needed:
+        if index in absorbed:
+            continue
+        node = graph.nodes[index]
+        operands = _operands(affines[index]) if index in affines else list(node.operands)
+        base = max((level.get(operand, 0) for operand in operands), default=0)
+        whole_vector = index in affines or node.op in MOVES
+        level[index] = base + 1 if whole_vector else base
+        if node.shape != ():
+            by_level.setdefault(level[index], []).append(index)
+    stages: list[Stage] = []
+    for depth in sorted(by_level):
+        loops: dict[str, list[int]] = {}
+        for index in by_level[depth]:
+            node = graph.nodes[index]
+            if index in affines:
+                stages.append(affines[index])
+            elif node.op in MOVES:
+                stages.append(Move(index))
+            else:
+                loops.setdefault(node.shape[0], []).append(index)
+        stages += [Loop(dimension, tuple(nodes)) for dimension, nodes in loops.items()]
+    return Schedule(tuple(stages), _stored(graph, stages, targets))
+
+
+def _uses(graph: Graph, nodes: Iterable[int], wanted: Iterable[int]) -> dict[int, int]:
+    """Count how often each node is read; being wanted counts twice, so that it is never absorbed."""
+    uses: dict[int, int] = {}
+    for index in nodes:
+        for operand in graph.nodes[index].operands:
+            uses[operand] = uses.get(operand, 0) + 1
+    for index in wanted:
+        uses[index] = uses.get(index, 0) + 2
+    return uses
+
+
+def _summands(graph: Graph, index: int, uses: Mapping[int, int]) -> list[int]:
+    """Return the leaves of a tree of additions of vectors whose inner nodes nobody else reads."""
+    parts = []
+    for operand in graph.nodes[index].operands:
+        node = graph.nodes[operand]
+        if node.op == "add" and uses.get(operand, 0) == 1 and node.shape != ():
+            parts += _summands(graph, operand, uses)
+        else:
+            parts.append(operand)
+    return parts
+
+
+def _affines(graph: Graph, needed: list[int], uses: Mapping[int, int]) -> tuple[dict[int, Affine], set[int]]:
+    """Find the nodes that one tile kernel computes, and the nodes absorbed in them."""
+    affines: dict[int, Affine] = {}
+    absorbed: set[int] = set()
+    for index in reversed(needed):
+        node = graph.nodes[index]
+        if index in absorbed or node.op not in (*PRODUCTS, "add"):
+            continue
+        inner: set[int] = set()
+        found = _affine(graph, index, uses, inner, set(needed))
+        if found is not None and found.terms:
+            affines[index] = found
+            absorbed |= inner
+    return affines, absorbed
+
+
+def _affine(
+    graph: Graph, index: int, uses: Mapping[int, int], inner: set[int], needed: set[int]
+) -> Affine | None:
+    node = graph.nodes[index]
+    if node.op in PRODUCTS:
+        return Affine(index, None, ((node.operands[0], node.op == PRODUCTS[1], node.operands[1]),))
+    terms: list[tuple[int, bool, int]] = []
+    bias: int | None = None
+    for operand in node.operands:
+        source = graph.nodes[operand]
+        if source.op == "parameter":
+            part: Affine | None = Affine(operand, operand, ())
+        elif operand in needed and uses.get(operand, 0) == 1 and source.op in (*PRODUCTS, "add"):
+            part = _affine(graph, operand, uses, inner, needed)
+            inner.add(operand)
+        else:
+            part = None
+        if part is None or (bias is not None and part.bias is not None):
+            inner.discard(operand)
+            return None
+        terms += part.terms
+        bias = bias if part.bias is None else part.bias
+    return Affine(index, bias, tuple(terms))
+
+
+def _operands(affine: Affine) -> list[int]:
+    return [vector for _, _, vector in affine.terms]
+
+
+def _stored(graph: Graph, stages: list[Stage], targets: Iterable[int]) -> frozenset[int]:
+    place: dict[int, int] = {}
+    for position, stage in enumerate(stages):
+        for index in stage.nodes if isinstance(stage, Loop) else (stage.node,):
+            place[index] = position
+    stored = set(targets)
+    for position, stage in enumerate(stages):
+        if isinstance(stage, Affine):
+            stored.add(stage.node)
+            read = _operands(stage)
+        elif isinstance(stage, Move):
+            stored.add(stage.node)
+            read = list(graph.nodes[stage.node].operands)
+        else:
+            read = [operand for index in stage.nodes for operand in graph.nodes[index].operands]
+        stored |= {index for index in read if index in place and place[index] != position}
+    return frozenset(stored)
+
+
+def kept_for_adjoint(graph: Graph, forward: int, adjoint_nodes: Iterable[int], operands: Iterable[int]) -> set[int]:
+    """Return the forward nodes that the recording forward must keep, and no more.
+
+    Parameters
+    ----------
+    graph : Graph
+        Forward nodes, then adjoint nodes.
+    forward : int
+        Number of forward nodes.
+    adjoint_nodes : iterable of int
+        The nodes the adjoint computes.
+    operands : iterable of int
+        Nodes that outer products over time read; they cannot be computed again on the way.
+
+    Notes
+    -----
+    A cheap elementwise node is computed again when everything it is made of is at hand anyway.
+    """
+    fixed = {index for index in operands if index < forward and graph.nodes[index].op not in LEAVES}
+    read = {
+        operand
+        for index in adjoint_nodes
+        if index >= forward
+        for operand in graph.nodes[index].operands
+        if operand < forward and graph.nodes[operand].op not in LEAVES and graph.nodes[operand].shape != ()
+    }
+    costly = {index for index in read if not OPS[graph.nodes[index].op].recompute}
+    kept = fixed | costly
+
+    def at_hand(index: int) -> bool:
+        node = graph.nodes[index]
+        if index in kept or node.op in LEAVES or node.shape == ():
+            return True
+        return OPS[node.op].recompute and all(at_hand(operand) for operand in node.operands)
+
+    return kept | {index for index in read if not at_hand(index)}

@@ -1,0 +1,172 @@
+"""The step of a whole network as one graph: stacked layers, readout, direct and feedback connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from evorrn.compile.adjoint import AdjointGraph, adjoint
+from evorrn.compile.grammar import Cell
+from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.ops import LEAVES, Shape
+from evorrn.compile.plan import group_products
+
+OUTPUT = "y"
+"""Name of the network's output, and of the leaf that holds its last value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One time step of a network.
+
+    Attributes
+    ----------
+    graph : Graph
+        Inputs ``x``, the states as ``layer0.h`` and so on, and ``y``, the last output; outputs are the new
+        states under the same names, and ``y``.
+    states : dict of str to str
+        ``{name: dimension}`` of everything carried to the next step; with ``y`` where it is read.
+    parameters : dict of str to tuple of str
+        Every block of the genome with its symbolic shape, in order.
+    options : tuple of str
+        Numeric options, as ``layer0.leak``.
+    hidden : str
+        The state that is the output of the last layer.
+    dimensions : tuple of str
+        Symbolic dimensions whose sizes a program is given; others are sums of these.
+    """
+
+    graph: Graph
+    states: dict[str, str]
+    parameters: dict[str, Shape]
+    options: tuple[str, ...]
+    hidden: str
+    dimensions: tuple[str, ...]
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether the last output is read by the step."""
+        return OUTPUT in self.states
+
+    @cached_property
+    def adjoint(self) -> AdjointGraph:
+        """The adjoint of the step, grouped for the tile kernels.
+
+        Its inputs ``d.output`` and ``d.next.<state>`` hold the gradients of the output and of the new states;
+        its outputs are the gradients of the old states.
+        """
+        seeds = {f"d.next.{name}": name for name in self.states}
+        derived = adjoint(self.graph, {**seeds, "d.output": OUTPUT}, self.states)
+        terms = {str(k): node for k, (_, node) in enumerate(derived.parameter_terms)}
+        graph, new = group_products(derived.graph, terms)
+        builder = Builder(graph)
+        # Everything wanted must be computed somewhere: a leaf, or a node wanted twice, is copied.
+        outputs: dict[str, int] = {}
+        for name, index in graph.outputs.items():
+            outputs[name] = _own(builder, index, set(outputs.values()))
+        renamed = []
+        for name, index in derived.parameter_terms:
+            renamed.append((name, self._time_series(builder, new[index])))
+        return AdjointGraph(builder.graph(outputs), tuple(renamed))
+
+    def _time_series(self, builder: Builder, index: int) -> int:
+        """Return a gradient term whose operands are kept over a block of time steps."""
+        node = builder.nodes[index]
+        if node.op == "outer":
+            left, right = (self._series(builder, operand) for operand in node.operands)
+            return builder.apply("outer", left, right)
+        return self._series(builder, index)
+
+    def _series(self, builder: Builder, index: int) -> int:
+        node = builder.nodes[index]
+        short_lived = node.op == "parameter" or (node.op == "input" and node.name.startswith("d.next."))
+        return builder.apply("identity", index) if short_lived else index
+
+
+def compose(
+    cells: Sequence[Cell],
+    activations: Sequence[Mapping[str, str]],
+    *,
+    direct: bool,
+    feedback: bool,
+) -> Step:
+    """Put layers and a linear readout together.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        One for each layer.
+    activations : sequence of mapping
+        Activation options of each layer.
+    direct : bool
+        Whether the readout also sees the network's input.
+    feedback : bool
+        Whether the first layer's input has the last output below it.
+    """
+    builder = Builder()
+    inputs = builder.leaf("input", "x", ("I",))
+    sees_output = feedback or any(cell.sees_output for cell in cells)
+    last_output = builder.leaf("input", OUTPUT, ("O",)) if sees_output else None
+    signal = inputs
+    if feedback:
+        assert last_output is not None
+        signal = builder.apply("concatenate", inputs, last_output)
+    states: dict[str, str] = {}
+    parameters: dict[str, Shape] = {}
+    options: list[str] = []
+    results: dict[str, int] = {}
+    for layer, (cell, functions) in enumerate(zip(cells, activations)):
+        prefix = f"layer{layer}."
+        rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
+        shapes = {prefix + name: tuple(rename[d] for d in shape) for name, shape in cell.parameters.items()}
+        parameters.update(shapes)
+        states.update({prefix + name: rename[dimension] for name, dimension in cell.state.items()})
+        options += [prefix + name for name in cell.options]
+        new = _inline(builder, cell.graph(functions), prefix, rename, signal)
+        results.update(new)
+        signal = new[prefix + next(iter(cell.state))]
+    hidden = f"layer{len(cells) - 1}.{next(iter(cells[-1].state))}"
+    parameters["readout.W"] = ("O", f"H{len(cells) - 1}")
+    output = builder.apply("matvec", builder.leaf("parameter", "readout.W", parameters["readout.W"]), signal)
+    if direct:
+        parameters["readout.W_x"] = ("O", "I")
+        weights = builder.leaf("parameter", "readout.W_x", ("O", "I"))
+        output = builder.apply("add", output, builder.apply("matvec", weights, inputs))
+    parameters["readout.b"] = ("O",)
+    results[OUTPUT] = builder.apply("add", output, builder.leaf("parameter", "readout.b", ("O",)))
+    if sees_output:
+        states[OUTPUT] = "O"
+    graph, new_index = group_products(builder.graph(results))
+    builder = Builder(graph)
+    outputs: dict[str, int] = {}
+    for name in results:
+        outputs[name] = _own(builder, new_index[results[name]], set(outputs.values()))
+    dimensions = ("I", "O", *(f"H{layer}" for layer in range(len(cells))))
+    return Step(builder.graph(outputs), states, parameters, tuple(options), hidden, dimensions)
+
+
+def _own(builder: Builder, index: int, taken: set[int]) -> int:
+    """Return a node of its own for a result: not a leaf, and not another result's node."""
+    copied = builder.nodes[index].op in LEAVES
+    while copied or index in taken:
+        index, copied = builder.apply("identity", index), False
+    return index
+
+
+def _inline(
+    builder: Builder, graph: Graph, prefix: str, rename: Mapping[str, str], signal: int
+) -> dict[str, int]:
+    """Add a cell's graph under a layer's names; return its new states."""
+    new: list[int] = []
+    for node in graph.nodes:
+        if node.op == "input" and node.name == "x":
+            new.append(signal)
+        elif node.op == "constant":
+            new.append(builder.constant(node.value))
+        elif node.op in LEAVES:
+            name = node.name if node.op == "input" and node.name == OUTPUT else prefix + node.name
+            new.append(builder.leaf(node.op, name, tuple(rename[d] for d in node.shape)))
+        else:
+            new.append(builder.apply(node.op, *[new[operand] for operand in node.operands]))
+    return {prefix + name: new[index] for name, index in graph.outputs.items()}

@@ -1,0 +1,497 @@
+"""Network: layers of cells and a linear readout, compiled to one program over time."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evorrn import torch_weights
+from evorrn.batch import Batch
+from evorrn.compile.grammar import Cell
+from evorrn.compile.step import Step, compose
+from evorrn.errors import ConfigError, EvorrnError, ShapeError, unknown
+from evorrn.initial import INITIALISERS
+from evorrn.registry import cells, find_cell
+
+if TYPE_CHECKING:
+    from evorrn.programs import Programs
+    from evorrn.task import Task
+
+LOSSES = ("mse", "cross-entropy", "binary-cross-entropy")
+DTYPES = ("float32", "float64")
+
+
+class Network:
+    """A recurrent network whose weights lie in one vector, the genome.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Numbers at a time step; for classes, outputs are logits.
+    cell : str or Cell
+        A name, a function made with ``@evorrn.cell``, or ``"file.py:function"``.
+    hidden : int or sequence of int
+        Units of each layer.
+    cell_options : mapping, optional
+        Settings of the cell that are not genes, for every layer.
+    loss : str
+        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``.
+    direct : bool
+        Whether the readout also sees the input.
+    feedback : bool
+        Whether the last output is an extra input of the first layer.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    initial : mapping, optional
+        ``{block or parameter name: initialisation}`` where the cell's own choice is not wanted.
+
+    Raises
+    ------
+    ConfigError
+        With everything that is wrong, at once.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        cell: str | Cell = "elman",
+        hidden: int | Sequence[int] = 16,
+        cell_options: Mapping[str, Any] | None = None,
+        loss: str = "mse",
+        direct: bool = False,
+        feedback: bool = False,
+        dtype: str | np.dtype | type = "float32",
+        initial: Mapping[str, str] | None = None,
+    ) -> None:
+        problems: list[str] = []
+        sizes = (hidden,) if isinstance(hidden, int | np.integer) else tuple(hidden)
+        for name, value in (("inputs", inputs), ("outputs", outputs), *(("hidden", size) for size in sizes)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                problems.append(f"network.{name}: expected a whole number of at least 1, got {value!r}")
+        if not sizes:
+            problems.append("network.hidden: expected at least one layer, got none")
+        if loss not in LOSSES:
+            problems.append(f"network.loss: {unknown('loss', loss, LOSSES)}")
+        kind = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
+        if kind not in DTYPES:
+            problems.append(f"network.dtype: {unknown('dtype', kind, DTYPES)}")
+        for name, flag in (("direct", direct), ("feedback", feedback)):
+            if not isinstance(flag, bool | np.bool_):
+                problems.append(f"network.{name}: expected true or false, got {flag!r}")
+        options: tuple[dict[str, float], dict[str, str]] = ({}, {})
+        try:
+            self.cell = find_cell(cell)
+            options = self.cell.check_options(cell_options or {})
+        except EvorrnError as error:
+            problems.append(f"network.cell: {error}")
+        if problems:
+            raise ConfigError(problems)
+        self.inputs, self.outputs = int(inputs), int(outputs)
+        self.hidden = tuple(int(size) for size in sizes)
+        self.loss_name = loss
+        self.direct, self.feedback = bool(direct), bool(feedback)
+        self.dtype = np.dtype(kind)
+        self._reference = cell if isinstance(cell, str) else _reference(self.cell)
+        self._numbers, self._activations = options
+        self.step: Step = compose(
+            [self.cell] * len(self.hidden),
+            [self._activations] * len(self.hidden),
+            direct=self.direct,
+            feedback=self.feedback,
+        )
+        self.blocks: dict[str, tuple[int, ...]] = {
+            name: tuple(self.sizes[d] for d in shape) for name, shape in self.step.parameters.items()
+        }
+        self._initial = self._choose_initial(initial or {})
+
+    # --- What it is --------------------------------------------------------------------------------
+
+    @classmethod
+    def for_task(cls, task: Task, **settings: Any) -> Network:
+        """Make a network with sizes and loss from a task; see `Network` for the settings."""
+        return cls(task.inputs, task.outputs, loss=task.loss, **settings)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Network:
+        """Make a network from what `settings` returned."""
+        return cls(**settings)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the keyword arguments that make this network again, as plain data."""
+        return {
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "cell": self._reference,
+            "hidden": list(self.hidden),
+            "cell_options": self.cell_options,
+            "loss": self.loss_name,
+            "direct": self.direct,
+            "feedback": self.feedback,
+            "dtype": self.dtype.name,
+            "initial": {
+                name: way for name, way in self._initial.items() if way != self._default_initial(name)
+            },
+        }
+
+    @property
+    def cell_options(self) -> dict[str, Any]:
+        """The options of the cell, activations by name."""
+        return {**self._activations, **self._numbers}
+
+    def with_options(self, options: Mapping[str, float]) -> Network:
+        """Return the same network with other numeric options of its cell; nothing is compiled again."""
+        numbers, functions = self.cell.check_options({**self.cell_options, **options})
+        if functions != self._activations:
+            raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
+        twin = copy.copy(self)
+        twin._numbers = numbers
+        return twin
+
+    @cached_property
+    def size(self) -> int:
+        """Genes of the genome, n."""
+        return sum(int(np.prod(shape)) for shape in self.blocks.values())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of all symbolic dimensions."""
+        given = {"I": self.inputs, "O": self.outputs}
+        given.update({f"H{layer}": size for layer, size in enumerate(self.hidden)})
+        given["I+O"] = self.inputs + self.outputs
+        return given
+
+    @property
+    def state_size(self) -> int:
+        """Numbers carried from one time step to the next."""
+        return sum(self.sizes[dimension] for dimension in self.step.states.values())
+
+    def __repr__(self) -> str:
+        hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
+        return f"Network({self.inputs} -> {self.cell.name} {hidden} -> {self.outputs}, {self.size} genes)"
+
+    # --- Genomes -----------------------------------------------------------------------------------
+
+    def init(self, seed: int | None = None, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Return a random genome (n,), from a seed or a generator."""
+        if (seed is None) == (rng is None):
+            raise EvorrnError("init: expected either a seed or rng=Generator")
+        generator = np.random.default_rng(seed) if rng is None else rng
+        parts = []
+        for name, shape in self.blocks.items():
+            layer = len(self.hidden) - 1 if name.startswith("readout") else int(name.split(".")[0][5:])
+            parts.append(INITIALISERS[self._initial[name]](generator, shape, self.hidden[layer]).ravel())
+        return np.concatenate(parts).astype(self.dtype)
+
+    def unpack(self, genome: np.ndarray) -> dict[str, np.ndarray]:
+        """Return named views of a genome (n,), or of anything that lies like one, such as a gradient."""
+        array = np.asarray(genome)
+        if array.shape != (self.size,):
+            raise ShapeError(f"genome: expected shape ({self.size},), got {array.shape}")
+        views, start = {}, 0
+        for name, shape in self.blocks.items():
+            stop = start + int(np.prod(shape))
+            views[name] = array[start:stop].reshape(shape)
+            start = stop
+        return views
+
+    def pack(self, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the genome (n,) of named blocks; the inverse of `unpack`."""
+        problems = [unknown("block", name, self.blocks) for name in blocks if name not in self.blocks]
+        for name, shape in self.blocks.items():
+            if name not in blocks:
+                problems.append(f"block {name!r} of shape {shape} is missing")
+            elif np.shape(blocks[name]) != shape:
+                problems.append(f"block {name!r}: expected shape {shape}, got {np.shape(blocks[name])}")
+        if problems:
+            raise ShapeError("\n".join(problems))
+        parts = [np.asarray(blocks[name]).ravel() for name in self.blocks]
+        kind = np.result_type(*parts)
+        return np.concatenate(parts).astype(kind if kind.kind == "f" else self.dtype)
+
+    def from_torch(self, state_dict: Mapping[str, Any]) -> np.ndarray:
+        """Return the genome (n,) of a PyTorch state dict with ``rnn.*`` and ``readout.*``."""
+        return torch_weights.from_torch(self, state_dict)
+
+    def to_torch(self, genome: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a genome, or a gradient, as arrays under PyTorch's names."""
+        return torch_weights.to_torch(self, genome)
+
+    def check_genome(self, genome: np.ndarray) -> np.ndarray:
+        """Return a genome as a vector of the network's dtype; raises ShapeError when it does not fit."""
+        return self._genomes(np.asarray(genome)[None])[0]
+
+    # --- Running -----------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        state: np.ndarray | None = None,
+        return_state: bool = False,
+        *,
+        lengths: np.ndarray | None = None,
+        free_from: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> Any:
+        """Return the outputs of a genome.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        x : ndarray, shape (B, T, I)
+        state : ndarray, shape (B, S), optional
+            What an earlier call returned; zero by default.
+        return_state : bool
+            Whether to return the state after each sequence's last step as well.
+        lengths : ndarray of int, shape (B,), optional
+        free_from : ndarray of int, shape (B,), optional
+            From this time step on, the first O inputs are the network's own last output.
+        teacher : ndarray, shape (B, T, O), optional
+            In networks that see their last output: what they see in its place at each time step.
+
+        Returns
+        -------
+        ndarray, shape (B, T, O)
+            Zero beyond a sequence's length; logits for classes.
+        state : ndarray, shape (B, S)
+            Only with `return_state`.
+        """
+        run = self._programs.run(
+            self.check_genome(genome),
+            self._numbers,
+            *self._sequences(x, lengths),
+            state=self._state(state, np.shape(x)[0]),
+            free_from=self._free_from(free_from, x),
+            teacher=self._teacher(teacher, x),
+            want="outputs",
+        )
+        return run if return_state else run[0]
+
+    def states(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        *,
+        lengths: np.ndarray | None = None,
+        state: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the output of the last layer at every time step, shape (B, T, H); see `predict`."""
+        return self._programs.run(
+            self.check_genome(genome),
+            self._numbers,
+            *self._sequences(x, lengths),
+            state=self._state(state, np.shape(x)[0]),
+            free_from=None,
+            teacher=self._teacher(teacher, x),
+            want="hidden",
+        )[0]
+
+    def fitness(self, genomes: np.ndarray, batch: Batch) -> np.ndarray:
+        """Return the negative loss of each genome, shape (P,), float64; ``-inf`` where it is not finite."""
+        sums = self._loss_sums(genomes, batch)
+        with np.errstate(invalid="ignore", over="ignore"):
+            losses = sums.sum(axis=1) / self._scored_entries(batch).sum()
+        return np.where(np.isfinite(losses), -losses, -np.inf)
+
+    def sequence_losses(self, genomes: np.ndarray, batch: Batch) -> np.ndarray:
+        """Return each sequence's own mean loss, shape (P, B), float64; NaN where nothing of it is scored."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self._loss_sums(genomes, batch) / self._scored_entries(batch)
+
+    def loss(self, genome: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> float:
+        """Return the loss of one genome; with `free_from` (B,) in closed loop from those steps on."""
+        sums = self._loss_sums(np.asarray(genome)[None], batch, self._free_from(free_from, batch.inputs))
+        with np.errstate(invalid="ignore", over="ignore"):
+            return float(sums.sum() / self._scored_entries(batch).sum())
+
+    def loss_and_gradient(
+        self, genome: np.ndarray, batch: Batch, state: np.ndarray | None = None, teacher: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
+        """Return the loss of a genome (n,) and its exact gradient (n,) in the network's dtype."""
+        self.check_batch(batch)
+        entries = float(self._scored_entries(batch).sum())
+        total, gradient = self._programs.gradient(
+            self.check_genome(genome),
+            self._numbers,
+            batch,
+            self._state(state, batch.size),
+            self._teacher(teacher, batch.inputs),
+            1.0 / entries,
+        )
+        return total / entries, gradient
+
+    def vjp(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        output_gradient: np.ndarray,
+        *,
+        lengths: np.ndarray | None = None,
+        state: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the gradient (n,) of any function of the outputs, from its gradient there, (B, T, O)."""
+        given = np.asarray(output_gradient)
+        inputs, ends = self._sequences(x, lengths)
+        if given.shape != (*inputs.shape[:2], self.outputs):
+            wanted = (*inputs.shape[:2], self.outputs)
+            raise ShapeError(f"output_gradient: expected shape {wanted}, got {given.shape}")
+        return self._programs.vjp(
+            self.check_genome(genome),
+            self._numbers,
+            inputs,
+            ends,
+            given,
+            self._state(state, len(inputs)),
+            self._teacher(teacher, x),
+        )
+
+    # --- Cost --------------------------------------------------------------------------------------
+
+    def forward_work(self, batch: Batch) -> int:
+        """Return the multiply-adds of one genome's pass over a batch."""
+        return self._costs[0] * batch.moved_steps
+
+    def backward_work(self, batch: Batch) -> int:
+        """Return the multiply-adds that the adjoint adds to a forward pass."""
+        return self._costs[1] * batch.moved_steps
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent so far on making this network's programs ready."""
+        return self._programs.compile_seconds
+
+    def kernel_source(self) -> str:
+        """Return the emitted source of this network's programs."""
+        return self._programs.source()
+
+    @cached_property
+    def _costs(self) -> tuple[int, int]:
+        graph = self.step.graph
+        forward = graph.cost(self.sizes, graph.reachable(graph.outputs.values()))
+        derived = self.step.adjoint
+        wanted = [*derived.graph.outputs.values(), *(term for _, term in derived.parameter_terms)]
+        nodes = derived.graph.reachable(wanted, range(len(graph.nodes)))
+        return forward, derived.graph.cost(self.sizes, nodes)
+
+    @cached_property
+    def _programs(self) -> Programs:
+        from evorrn.programs import Programs
+
+        return Programs(self)
+
+    # --- Checks ------------------------------------------------------------------------------------
+
+    def check_batch(self, batch: Batch) -> None:
+        """Raise ShapeError when a batch does not fit this network."""
+        if batch.n_inputs != self.inputs:
+            raise ShapeError(f"batch: expected {self.inputs} inputs, got {batch.n_inputs}")
+        if self.loss_name == "cross-entropy":
+            if not batch.labelled:
+                raise ShapeError("batch: cross-entropy needs integer labels (B, T) or (B,), got floats")
+            if batch.n_outputs > self.outputs:
+                raise ShapeError(f"batch: expected labels below {self.outputs}, got {batch.n_outputs - 1}")
+        elif batch.labelled:
+            raise ShapeError(f"batch: loss {self.loss_name} needs float targets (B, T, {self.outputs}), got labels")
+        elif batch.n_outputs != self.outputs:
+            raise ShapeError(f"batch: expected {self.outputs} targets, got {batch.n_outputs}")
+
+    def _loss_sums(self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> np.ndarray:
+        self.check_batch(batch)
+        return self._programs.loss_sums(self._genomes(genomes), self._numbers, batch, free_from)
+
+    def _scored_entries(self, batch: Batch) -> np.ndarray:
+        """Return how many entries of each sequence are averaged: steps for classes, else outputs too."""
+        steps = batch.scored.sum(axis=1)
+        return steps if self.loss_name == "cross-entropy" else steps * self.outputs
+
+    def _genomes(self, genomes: np.ndarray) -> np.ndarray:
+        array = np.asarray(genomes)
+        if array.ndim != 2 or array.shape[1] != self.size:
+            raise ShapeError(f"genomes: expected shape (P, {self.size}), got {array.shape}")
+        if array.dtype.kind not in "fiu":
+            raise ShapeError(f"genomes: expected floats, got dtype {array.dtype}")
+        with np.errstate(over="ignore"):  # a gene beyond float32 becomes infinite and shows as divergence
+            return np.ascontiguousarray(array, dtype=self.dtype)
+
+    def _sequences(self, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        array = np.asarray(x)
+        if array.ndim != 3 or array.shape[2] != self.inputs or 0 in array.shape:
+            raise ShapeError(f"x: expected shape (B, T, {self.inputs}), got {array.shape}")
+        if array.dtype.kind not in "fiub":
+            raise ShapeError(f"x: expected numbers, got dtype {array.dtype}")
+        if lengths is None:
+            return array, np.full(len(array), array.shape[1], np.int64)
+        ends = np.asarray(lengths)
+        if ends.shape != (len(array),) or ends.dtype.kind not in "iu":
+            raise ShapeError(f"lengths: expected {len(array)} integers, got {ends.shape} of {ends.dtype}")
+        if ends.min() < 1 or ends.max() > array.shape[1]:
+            raise ShapeError(f"lengths: expected values from 1 to {array.shape[1]}, got {ends.min()} to {ends.max()}")
+        return array, ends.astype(np.int64)
+
+    def _state(self, state: np.ndarray | None, sequences: int) -> np.ndarray:
+        if state is None:
+            return np.zeros((sequences, self.state_size), self.dtype)
+        array = np.asarray(state)
+        if array.shape != (sequences, self.state_size):
+            raise ShapeError(f"state: expected shape ({sequences}, {self.state_size}), got {array.shape}")
+        return array
+
+    def _teacher(self, teacher: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
+        if teacher is None:
+            return None
+        if not self.step.feeds_back:
+            raise ConfigError("teacher: this network does not see its own output; make it with feedback=True")
+        array = np.asarray(teacher)
+        wanted = (*np.shape(x)[:2], self.outputs)
+        if array.shape != wanted:
+            raise ShapeError(f"teacher: expected shape {wanted}, got {array.shape}")
+        return array
+
+    def _free_from(self, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
+        if free_from is None:
+            return None
+        array = np.asarray(free_from)
+        if array.shape != (np.shape(x)[0],) or array.dtype.kind not in "iu":
+            raise ShapeError(f"free_from: expected {np.shape(x)[0]} integers, got {array.shape} of {array.dtype}")
+        if (array < np.shape(x)[1]).any() and self.outputs > self.inputs:
+            raise ConfigError(f"free run: {self.outputs} outputs cannot stand for {self.inputs} inputs")
+        return array
+
+    def _default_initial(self, block: str) -> str:
+        if block == "readout.b":
+            return "zeros"
+        return "glorot" if block.startswith("readout") else self.cell.initial[block.split(".", 1)[1]]
+
+    def _choose_initial(self, given: Mapping[str, str]) -> dict[str, str]:
+        ways = {name: self._default_initial(name) for name in self.blocks}
+        problems = []
+        for name, way in given.items():
+            matching = [block for block in self.blocks if name in (block, block.split(".", 1)[1])]
+            if not matching:
+                problems.append(f"network.initial: {unknown('block', name, self.blocks)}")
+            if way not in INITIALISERS:
+                problems.append(f"network.initial.{name}: {unknown('initialisation', way, INITIALISERS)}")
+            ways.update(dict.fromkeys(matching, way))
+        if problems:
+            raise ConfigError(problems)
+        return ways
+
+
+def _reference(cell: Cell) -> str:
+    """Return a name from which a cell object can be found again."""
+    if cells().get(cell.name) is cell:
+        return cell.name
+    module, name = cell.function.__module__, cell.function.__name__
+    path = inspect.getsourcefile(cell.function)
+    if path and (module == "__main__" or module.startswith("evorrn_user_")):
+        return f"{Path(path).resolve()}:{name}"
+    return f"{module}:{name}"
