@@ -79,12 +79,12 @@ def _predict(features, targets, alpha):
 
 def test_noise_asks_for_a_larger_penalty():
     rng = np.random.default_rng(2)
-    features = rng.standard_normal((60, 40))
+    features = rng.standard_normal((150, 40))
     clean = features @ rng.standard_normal((40, 1))
     noisy = clean + 20 * rng.standard_normal(clean.shape)
     for select in ("blocks", "gcv"):
         assert ridge(features, clean, ALPHAS, select=select).alpha < 1e-6
-        assert ridge(features, noisy, ALPHAS, select=select).alpha > 1e-2
+        assert ridge(features, noisy, ALPHAS, select=select).alpha > 1e-1
 
 
 def test_a_shift_of_the_targets_is_a_shift_of_the_bias():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evorrn.initial import INITIALISERS
 from evorrn.strategies.reservoir.blas import one_thread
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
     on top of the network's own initial values, which keeps an LSTM's forget bias. Other blocks keep
     their initial values.
     """
-    genome = np.array(network.init(rng=rng), dtype=np.float64)
+    genome = np.zeros(network.size)
     work = 0
-    cell = network.cell
+    cell, chosen = network.cell, network.settings()["initial"]
     for name, block in network.unpack(genome).items():
         layer, _, parameter = name.partition(".")
         if layer == "readout":
-            block[...] = 0
-        elif parameter in cell.recurrent and cell.parameters[parameter] == ("H", "H"):
+            continue
+        if parameter in cell.recurrent and cell.parameters[parameter] == ("H", "H"):
             block[...] = sparse_matrix(len(block), scales.links, rng)
             radius, cost = spectral_radius(block, rng)
             block *= scales.spectral_radius / radius
@@ -75,8 +76,11 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
             block[...] = rng.uniform(-scales.feedback, scales.feedback, block.shape)
         elif parameter in cell.input:
             block[...] = rng.uniform(-1, 1, block.shape) * _input_scales(network, scales, layer, block)
-        elif block.ndim == 1:
-            block += rng.uniform(-scales.biases, scales.biases, block.shape)
+        else:
+            way = INITIALISERS[chosen.get(name, cell.initial[parameter])]
+            block[...] = way(rng, block.shape, len(block))
+            if block.ndim == 1:
+                block += rng.uniform(-scales.biases, scales.biases, block.shape)
     return genome, work
 
 

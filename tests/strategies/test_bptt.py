@@ -1,0 +1,206 @@
+"""Gradient descent: its logic on a function with a known gradient, its learning on sequences."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from evorrn.batch import Batch
+from evorrn.budget import Budget
+from evorrn.errors import ConfigError
+from evorrn.network import Network
+from evorrn.plain import load_tree, save_tree, tree_bytes
+from evorrn.problem import Problem
+from evorrn.settings import build
+from evorrn.strategies.base import State
+from evorrn.strategies.evolution.random_search import RandomSearch
+from evorrn.strategies.gradient.bptt import BPTT
+from evorrn.training import Trainer
+
+POINTS = np.random.default_rng(0).normal([1.0, -2.0, 0.0], 1.0, (10, 3))
+
+
+class Valley:
+    """A stand-in for a problem: sequence b has the loss ½ |genome - POINTS[b]|²; no finite value beyond `edge`."""
+
+    def __init__(self, edge: float = np.inf) -> None:
+        self.edge = edge
+        self.asked: list[list[int]] = []
+        self.sequences = len(POINTS)
+        self._batch = Batch(np.zeros((10, 1, 1)), np.zeros((10, 1, 1)))
+
+    def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        return rng.standard_normal((count, 3))
+
+    def batch(self, split: str) -> Batch:
+        return self._batch
+
+    def loss_and_gradient(self, genome, sequences=None):
+        index = np.arange(10) if sequences is None else sequences
+        self.asked.append(sorted(index.tolist()))
+        if np.abs(genome).max() > self.edge:
+            return np.nan, np.full(3, np.nan)
+        apart = genome - POINTS[index]
+        return 0.5 * np.square(apart).sum(axis=1).mean(), apart.mean(axis=0)
+
+    def validate(self, genome: np.ndarray) -> float:
+        return float(0.5 * np.square(genome - POINTS.mean(axis=0)).sum())
+
+
+def run(strategy: BPTT, problem: Valley, epochs: int) -> list[State]:
+    states = [strategy.start(problem, np.random.default_rng(1))]
+    for _ in range(epochs):
+        states.append(strategy.step(problem, states[-1]))
+    return states
+
+
+def test_one_full_batch_epoch_is_one_clipped_step():
+    strategy = BPTT(optimiser="sgd", rate=0.1, momentum=0.0, batch_size=0, clip=0.5)
+    before, after = run(strategy, Valley(), 1)
+    gradient = before["genome"] - POINTS.mean(axis=0)
+    norm = np.linalg.norm(gradient)
+    np.testing.assert_allclose(after["genome"], before["genome"] - 0.1 * 0.5 * gradient / norm, rtol=1e-12)
+    assert after["record"]["gradient_norm"] == pytest.approx(norm)
+    assert after["record"]["rate"] == 0.1
+    spread = 0.5 * np.square(POINTS - POINTS.mean(axis=0)).sum(axis=1).mean()
+    assert after["train_loss"] == pytest.approx(0.5 * norm**2 + spread)
+
+
+def test_every_epoch_takes_each_sequence_once_in_a_new_order():
+    problem = Valley()
+    run(BPTT(batch_size=4), problem, 2)
+    assert [len(part) for part in problem.asked] == [4, 4, 2] * 2
+    for epoch in (problem.asked[:3], problem.asked[3:]):
+        assert sorted(itertools.chain(*epoch)) == list(range(10))
+    assert problem.asked[:3] != problem.asked[3:]
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "rmsprop", "adam"])
+def test_the_bottom_is_found(optimiser):
+    last = run(
+        BPTT(optimiser=optimiser, rate=0.05, batch_size=0, patience=0, schedule="cosine", period=600),
+        Valley(),
+        599,
+    )[-1]
+    np.testing.assert_allclose(last["candidate"], POINTS.mean(axis=0), atol=1e-3)
+
+
+def test_early_stopping_restarts_until_there_are_no_more():
+    strategy = BPTT(rate=0.1, batch_size=0, patience=5, restarts=2, schedule="constant")
+    states = run(strategy, Valley(), 400)
+    finished = next(index for index, state in enumerate(states) if state["finished"])
+    assert states[finished]["finished"] == "early stopping"
+    starts = [state["record"]["start"] for state in states[1 : finished + 1]]
+    assert sorted(set(starts)) == [0, 1, 2] and starts == sorted(starts)
+    for first in (starts.index(1), starts.index(2)):
+        assert states[first]["stopped"] and states[first]["waited"] == 5
+        assert states[first + 1]["epoch"] == 1
+        assert np.linalg.norm(states[first + 1]["genome"] - states[first]["genome"]) > 0.5
+    assert (
+        strategy.ends_by_itself
+        and not BPTT().ends_by_itself
+        and not BPTT(restarts=0, patience=0).ends_by_itself
+    )
+
+
+def test_the_rate_falls_where_validation_stands_still():
+    states = run(BPTT(rate=1e-9, batch_size=0, period=3, factor=0.1, patience=0), Valley(), 8)
+    rates = [state["record"]["rate"] for state in states[1:]]
+    # Steps this small improve nothing after the first epoch.
+    np.testing.assert_allclose(rates, [1e-9] * 4 + [1e-10] * 3 + [1e-11])
+
+
+def test_what_is_not_finite_is_skipped_and_the_rate_halved():
+    problem = Valley(edge=2.5)
+    strategy = BPTT(
+        optimiser="sgd", momentum=0.0, rate=2.4, batch_size=0, clip=0, patience=0, schedule="constant"
+    )
+    states = run(strategy, problem, 40)
+    skipped = [state["record"]["skipped"] for state in states[1:]]
+    assert sum(skipped) > 0 and skipped[-1] == 0
+    first = skipped.index(1) + 1
+    assert states[first]["train_loss"] == np.inf and states[first]["damping"] == 0.5
+    np.testing.assert_array_equal(states[first]["genome"], states[first - 1]["safe"])
+    np.testing.assert_allclose(states[-1]["genome"], POINTS.mean(axis=0), atol=1e-6)
+
+
+def test_a_start_that_never_has_a_gradient_ends_in_good_order():
+    states = run(BPTT(batch_size=3, patience=4, restarts=1), Valley(edge=0.0), 10)
+    assert states[-1]["finished"] == "early stopping"
+    assert all(np.isfinite(state["candidate"]).all() for state in states[1:])
+
+
+def test_settings_are_checked():
+    with pytest.raises(ConfigError) as caught:
+        build(BPTT, {"optimiser": "adan", "rate": 0, "batch_size": -1, "lr": 1}, "strategy")
+    assert len(caught.value.problems) == 4
+    assert "did you mean 'adam'" in str(caught.value)
+
+
+# ------------------------------------------------------------------------------- on real sequences
+
+
+def echo(sequences: int = 24, steps: int = 30, seed: int = 0) -> Batch:
+    """The input of two steps before, to be given back."""
+    u = np.random.default_rng(seed).uniform(-1, 1, (sequences, steps, 1))
+    y = np.roll(u, 2, axis=1)
+    mask = np.ones((sequences, steps), dtype=bool)
+    mask[:, :2] = False
+    return Batch(u, y, mask=mask)
+
+
+def small() -> Network:
+    return Network(1, 1, cell="elman", hidden=8)
+
+
+def test_one_step_descends_the_gradient_of_the_network():
+    problem = Problem(small(), echo())
+    strategy = BPTT(optimiser="sgd", momentum=0.0, rate=0.1, batch_size=0, clip=0)
+    before = strategy.start(problem, np.random.default_rng(0))
+    after = strategy.step(problem, before)
+    difference = (after["genome"] - before["genome"]) / -0.1
+    network = Network(1, 1, cell="elman", hidden=8, dtype="float64")
+    for gene in range(0, network.size, 7):
+        nudged = [np.array(before["genome"]), np.array(before["genome"])]
+        nudged[0][gene] += 1e-5
+        nudged[1][gene] -= 1e-5
+        slope = (network.loss(nudged[0], echo()) - network.loss(nudged[1], echo())) / 2e-5
+        assert difference[gene] == pytest.approx(slope, rel=1e-3, abs=1e-5)
+
+
+def test_memory_is_learned_where_guessing_fails():
+    data = (echo(), echo(seed=1), echo(seed=2))
+    budget = Budget(work=60_000_000)
+    trained = BPTT(batch_size=8).fit(small(), data, seed=0, budget=budget)
+    guessed = RandomSearch().fit(small(), data, seed=0, budget=budget)
+    assert trained.metrics["test"]["nrmse_std"] < 0.3  # the mean scores 1
+    assert guessed.metrics["test"]["nrmse_std"] > 2 * trained.metrics["test"]["nrmse_std"]
+    assert set(trained.history) >= {"gradient_norm", "rate", "skipped", "start"}
+
+
+def test_stopped_and_resumed_is_undisturbed(tmp_path):
+    def trainer(state=None):
+        strategy = BPTT(batch_size=5, patience=1, rate=0.3, improvement=0.3)
+        return Trainer(
+            strategy,
+            Problem(small(), echo(), echo(seed=1)),
+            seed=5,
+            budget=Budget(generations=9),
+            state=state,
+        )
+
+    whole, first = trainer(), trainer()
+    for _ in range(9):
+        whole.step()
+    for _ in range(4):
+        first.step()
+    save_tree(tmp_path / "checkpoint.npz", first.state())
+    second = trainer(load_tree(tmp_path / "checkpoint.npz"))
+    for _ in range(5):
+        second.step()
+    assert whole.history["start"][-1] > 0
+    ends = [
+        {**t.state(), "seconds": None, "meter": {**t.state()["meter"], "seconds": 0, "compile_seconds": 0}}
+        for t in (whole, second)
+    ]
+    assert tree_bytes(ends[0]) == tree_bytes(ends[1])
