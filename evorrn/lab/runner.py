@@ -237,7 +237,8 @@ def _reuse(spec: Spec, run: RunFolder, plots: bool, warn: Say) -> Outcome:
         raise RunError(f"{error}; --force runs it again") from None
     if plots and not (run.path / "plots").is_dir():
         _draw(run, result, warn)
-    return Outcome(spec, run.path, COMPLETE, result, reused=True)
+    diverged = bool(run.status().get("diverged"))
+    return Outcome(spec, run.path, COMPLETE, result, reused=True, diverged=diverged)
 
 
 def _write_outcome(run: RunFolder, result: Result, test: Batch, free_run: bool) -> bool:

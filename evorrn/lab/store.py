@@ -188,7 +188,7 @@ def find_comparison(reference: str | Path, root: Path) -> Path:
 
 def _find(kind: str, reference: str | Path, mark: str, known: dict[str, Path], root: Path) -> Path:
     path = Path(reference)
-    if path.is_dir():
+    if str(reference) and path.is_dir():
         if not (path / mark).is_file():
             raise RunError(f"{path}: expected the folder of a {kind}, but it has no {mark}")
         return path

@@ -1,0 +1,194 @@
+"""Run folders: claims, states, two generations of checkpoints, and finding a run by its id."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from evorrn.errors import EvorrnError, RunError, UnknownName
+from evorrn.lab import store
+from evorrn.lab.store import LEASE, RunBusy, RunFolder, all_runs, find_comparison, find_run, runs_root
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder(tmp_path / "wave" / "walk-elman" / "0123456789abcdef")
+
+
+@pytest.fixture
+def stranger():
+    """A living process of another owner."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def claim_of(run, **owner):
+    folder = run.path / "claim"
+    folder.mkdir(parents=True)
+    (folder / "owner.json").write_text(json.dumps({"token": "theirs", "since": time.time(), **owner}))
+
+
+def started(pid):
+    return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[19]
+
+
+def test_a_claim_is_held_by_one_and_gone_afterwards(run):
+    with run.claimed():
+        owner = json.loads((run.path / "claim" / "owner.json").read_text())
+        assert owner["pid"] == os.getpid() and owner["host"] == socket.gethostname()
+        with pytest.raises(RunBusy, match=rf"process {os.getpid()} on"), run.claimed():
+            pass
+        assert (run.path / "claim").is_dir()
+    assert list(run.path.iterdir()) == []
+
+
+def test_a_claim_is_given_back_when_the_block_fails(run):
+    with pytest.raises(ZeroDivisionError), run.claimed():
+        _ = 1 / 0
+    with run.claimed():
+        pass
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
+def test_a_living_process_of_this_host_keeps_its_claim(run, stranger):
+    claim_of(run, host=socket.gethostname(), pid=stranger.pid, started=started(stranger.pid))
+    with pytest.raises(RunBusy), run.claimed():
+        pass
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
+def test_a_pid_that_is_used_again_does_not_keep_a_claim(run, stranger):
+    claim_of(run, host=socket.gethostname(), pid=stranger.pid, started="1")
+    with run.claimed():
+        pass
+
+
+def test_the_claim_of_a_dead_process_is_taken_over(run, stranger):
+    claim_of(run, host=socket.gethostname(), pid=stranger.pid, started="1")
+    stranger.kill()
+    stranger.wait()
+    with run.claimed():
+        assert json.loads((run.path / "claim" / "owner.json").read_text())["pid"] == os.getpid()
+    assert list(run.path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("age", "taken"), [(LEASE - 60, False), (LEASE + 60, True)])
+def test_another_hosts_claim_ends_with_its_lease(run, age, taken):
+    claim_of(run, host="elsewhere", pid=1, since=time.time() - age)
+    if taken:
+        with run.claimed():
+            pass
+    else:
+        with pytest.raises(RunBusy, match="process 1 on elsewhere"), run.claimed():
+            pass
+
+
+def test_a_heartbeat_keeps_another_hosts_claim(run):
+    claim_of(run, host="elsewhere", pid=1, since=time.time() - 2 * LEASE)
+    status = {"status": "running", "host": "elsewhere", "pid": 1, "heartbeat": time.time() - 60}
+    (run.path / "status.json").write_text(json.dumps(status))
+    with pytest.raises(RunBusy), run.claimed():
+        pass
+
+
+def test_of_two_that_take_over_one_claim_only_one_gets_it(run, monkeypatch):
+    """The other takes over while the first has judged the claim but not yet acted."""
+    claim_of(run, host="elsewhere", pid=1, since=0.0)
+    other = RunFolder(run.path)
+    judge, entered = run._abandoned, []
+
+    def judge_slowly(owner):
+        verdict = judge(owner)
+        context = other.claimed()
+        context.__enter__()
+        entered.append(context)
+        return verdict
+
+    monkeypatch.setattr(run, "_abandoned", judge_slowly)
+    with pytest.raises(RunBusy), run.claimed():
+        pass
+    assert json.loads((run.path / "claim" / "owner.json").read_text())["token"] != "theirs"
+    entered[0].__exit__(None, None, None)
+    assert list(run.path.iterdir()) == []
+
+
+def test_the_state_of_a_run_whose_process_is_gone_is_interrupted(run, stranger):
+    assert run.state() == "empty"
+    run.set_status("running", step=3)
+    assert run.state() == "running" and run.status()["step"] == 3
+    status = {**run.status(), "pid": stranger.pid, "started": "1"}
+    (run.path / "status.json").write_text(json.dumps(status))
+    assert run.state() == "interrupted"
+    run.set_status("complete")
+    assert run.state() == "complete"
+    (run.path / "status.json").write_text('{"status": "comp')
+    assert run.state() == "empty"
+
+
+def test_the_checkpoint_before_the_last_serves_when_the_last_is_torn(run):
+    assert run.load_checkpoint() is None
+    for number in (1, 2, 3):
+        run.save_checkpoint({"number": number, "array": np.arange(number)})
+    assert run.load_checkpoint()["number"] == 3
+    path = run.path / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:-30])
+    assert run.load_checkpoint()["number"] == 2
+    path.unlink()
+    assert run.load_checkpoint()["number"] == 2
+    (run.path / "checkpoint-previous.npz").write_bytes(b"junk")
+    assert run.load_checkpoint() is None
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_none_of_those_before(run, monkeypatch):
+    for number in (1, 2):
+        run.save_checkpoint({"number": number})
+
+    def full(path, tree):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "save_tree", full)
+    with pytest.raises(OSError, match="No space"):
+        run.save_checkpoint({"number": 3})
+    assert run.load_checkpoint()["number"] == 2
+    (run.path / "checkpoint.npz").unlink()
+    assert run.load_checkpoint()["number"] == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said_to_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EvorrnError, match="cannot write to .*file"), RunFolder(tmp_path / "file" / "run").claimed():
+        pass
+
+
+def test_runs_are_found_by_folder_id_and_its_beginning(tmp_path):
+    for name in ("aaaa000000000000", "aabb000000000000"):
+        folder = tmp_path / "wave" / "walk-elman" / name
+        folder.mkdir(parents=True)
+        (folder / "spec.toml").write_text("")
+    assert [run.id for run in all_runs(tmp_path)] == ["aaaa000000000000", "aabb000000000000"]
+    assert find_run("aaaa", tmp_path).id == "aaaa000000000000"
+    assert find_run(tmp_path / "wave" / "walk-elman" / "aabb000000000000", tmp_path).id == "aabb000000000000"
+    with pytest.raises(RunError, match="several runs begin so: aaaa000000000000, aabb000000000000"):
+        find_run("aa", tmp_path)
+    with pytest.raises(UnknownName, match="unknown run"):
+        find_run("cc", tmp_path)
+    with pytest.raises(UnknownName):
+        find_run("", tmp_path / "none")
+    with pytest.raises(RunError, match=r"no spec\.toml"):
+        find_run(tmp_path, tmp_path)
+    with pytest.raises(UnknownName, match="unknown comparison"):
+        find_comparison("aa", tmp_path)
+
+
+def test_where_runs_lie(tmp_path, monkeypatch):
+    monkeypatch.delenv("EVORRN_RUNS", raising=False)
+    assert runs_root().name == "runs"
+    monkeypatch.setenv("EVORRN_RUNS", str(tmp_path))
+    assert runs_root() == tmp_path
+    assert runs_root(tmp_path / "given") == tmp_path / "given"
