@@ -12,6 +12,7 @@ import numpy as np
 from evorrn.batch import Batch
 from evorrn.compile.lanes import BLOCK, LanesEmitter
 from evorrn.compile.load import load
+from evorrn.kernels import threads
 from evorrn.kernels.losses import LOSSES
 from evorrn.packing import Packed, Tiling, free_steps, pack, packed_batch
 
@@ -90,7 +91,7 @@ class Programs:
         packed = packed_batch(batch, tiling, self.dtype)
         nothing = np.zeros((tiling.tiles, 0, self.outputs, tiling.lanes), self.dtype)
         state = np.zeros((batch.size, self.state_size), self.dtype)
-        last = np.zeros((len(genomes) * tiling.tiles, 0, tiling.lanes), self.dtype)
+        last = np.zeros((tiling.tiles, 0, tiling.lanes), self.dtype)
         losses = self._call_forward(
             genomes, numbers, packed, free_from, None, state, outputs=nothing, hidden=nothing, last_state=last
         )
@@ -152,7 +153,9 @@ class Programs:
         tiling = packed.tiling
         free, span = free_steps(tiling, packed, free_from)
         losses = np.zeros((len(genomes), tiling.tiles, tiling.lanes))
-        program(
+        threads.share(
+            len(genomes) * tiling.tiles,
+            program,
             genomes,
             self._options(numbers),
             self._sizes,
@@ -189,7 +192,9 @@ class Programs:
         gradients = np.zeros((tiling.tiles, genome.size), self.dtype)
         last = np.zeros((tiling.tiles, 0, tiling.lanes), self.dtype)
         losses = np.zeros((tiling.tiles, tiling.lanes))
-        program(
+        threads.share(
+            tiling.tiles,
+            program,
             genome,
             self._options(numbers),
             self._sizes,

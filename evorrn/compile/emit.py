@@ -130,7 +130,7 @@ class LoopWriter:
             lines += ["            " + line.replace("[k]", "[r, k]") for line in body]
         else:
             flat = [*arrays, *rows]
-            lines += [f"    {array} = {array}.reshape(-1)" for array in flat]
+            lines += [f"    {array} = flat({array})" for array in flat]
             lines.append(f"    for k in range({arrays[0]}.size):")
             lines += ["        " + line for line in body]
         values = [*(["options"] if uses_options else []), *(names[index] for index in (*parameters, *reads, *writes))]

@@ -12,12 +12,12 @@ from evorrn.compile.step import OUTPUT, Step
 HEADER = '''"""{title}"""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from evorrn.kernels.activations import (
     elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
 )
-from evorrn.kernels.lanes import close_loop, copy, hold, join, pass_by, set_aside, take
+from evorrn.kernels.lanes import close_loop, copy, flat, join, select_lanes, set_aside, take
 from evorrn.kernels.losses import {loss}, {loss}_gradient
 from evorrn.kernels.separate import SeparateArrays
 from evorrn.kernels.tiles import affine, outer
@@ -62,7 +62,6 @@ class LanesEmitter:
         functions, calls = writer.write(self.plan)
         states = self.step.states
         body = [
-            *self._unpack_sizes(),
             *self._unpack_parameters("genome", ""),
             *self._allocate(self.plan, set()),
             *self._two_slots(),
@@ -81,18 +80,18 @@ class LanesEmitter:
         inner += [f"{self.loss}({OUTPUT}_new, targets[t], weights[t], total)"]
         inner += ["if outputs.shape[0] > 0:", f"    copy(outputs[t], {OUTPUT}_new)"]
         inner += ["if t >= shortest:"]
-        inner += [f"    hold({variable(name)}_new, {variable(name)}, lengths, t)" for name in states]
+        inner += [f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)" for name in states]
         inner += ["if hidden.shape[0] > 0:", f"    copy(hidden[t], {variable(self.step.hidden)}_new)"]
         body += ["    " + line for line in inner]
         body += self._save_states("slots[longest & 1]")
         body += ["losses[:] = total"]
         arguments = (
-            "genome, options, sizes, offsets, x, targets, weights, lengths, span, free_from, teacher, state, "
-            "outputs, hidden, last_state, losses"
+            "first, last, genomes, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, spans, "
+            "free_from_all, teacher_all, state_all, outputs_all, hidden_all, last_state_all, losses_all"
         )
-        lines = [self._header(), *functions, "", "", "@njit(**TILE)", f"def forward_tile({arguments}):"]
-        lines += ["    " + line for line in body]
-        return "\n".join([*lines, _FORWARD_DRIVER])
+        lines = [self._header(), *functions, "", "", "@njit(**TILE)", f"def forward({arguments}):"]
+        lines += ['    """Run jobs first to last, each one genome on one tile."""', *_indent(self._per_tile(_FORWARD_JOB, body))]
+        return "\n".join([*lines, ""])
 
     def gradient(self) -> str:
         """Return the source of the gradient program: recording forward, then the adjoint."""
@@ -123,7 +122,7 @@ class LanesEmitter:
         back = StageWriter(graph, self.step, names, "adjoint", rowwise=True)
         back_functions, back_calls = back.write(adjoint_plan)
 
-        body = [*self._unpack_sizes(), *self._unpack_parameters("genome", ""), *self._unpack_parameters("gradient", "g_")]
+        body = [*self._unpack_parameters("genome", ""), *self._unpack_parameters("gradient", "g_")]
         body += [
             "segment = min(segment, longest)",
             "count = (longest + segment - 1) // segment",
@@ -180,12 +179,14 @@ class LanesEmitter:
             where = body.index("d_outputs = np.empty((segment, n_O, n_lanes), F)")
             body.insert(where, f"{OUTPUT}_outputs = np.empty((segment, n_O, n_lanes), F)")
         arguments = (
-            "genome, options, sizes, offsets, x, targets, weights, lengths, span, teacher, state, "
-            "output_gradient, scale, segment, gradient, last_state, losses"
+            "first, last, genome, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, spans, "
+            "teacher_all, state_all, output_gradient_all, scale, segment, gradients, last_state_all, losses_all"
         )
         lines = [self._header(), *record_functions, *back_functions, "", "", "@njit(**TILE)"]
-        lines += [f"def gradient_tile({arguments}):", *("    " + line for line in body)]
-        return "\n".join([*lines, _GRADIENT_DRIVER])
+        lines += [f"def gradient({arguments}):"]
+        lines += ['    """Run tiles first to last; each has a gradient of its own, added up in order afterwards."""']
+        lines += _indent(self._per_tile(_GRADIENT_JOB, body))
+        return "\n".join([*lines, ""])
 
     def tape_rows(self) -> tuple[str, ...]:
         """Return the dimension of every tape that the gradient program keeps, for its memory."""
@@ -207,7 +208,7 @@ class LanesEmitter:
         if self.step.feeds_back:
             lines += [f"copy({OUTPUT}_outputs[k], {OUTPUT}_new)"]
         lines += ["if t >= shortest:"]
-        lines += [f"    hold({variable(name)}_new, {variable(name)}, lengths, t)" for name in self.step.states]
+        lines += [f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)" for name in self.step.states]
         return lines
 
     def _adjoint_step(self, taped: list[int], ring: list[int], calls: list[str], names: Names) -> list[str]:
@@ -231,7 +232,7 @@ class LanesEmitter:
         if self.step.feeds_back:
             lines += ["if teacher.shape[0] > 0:", f"    d_{OUTPUT}[:] = 0"]
         lines += ["if t >= shortest:"]
-        lines += [f"    pass_by(d_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states]
+        lines += [f"    select_lanes(d_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states]
         return lines
 
     def _add_products(self, names: Names, ring: set[int]) -> list[str]:
@@ -262,6 +263,9 @@ class LanesEmitter:
                 lines.append(f"outer({target}.reshape((-1, 1)), {series(term)}, ones[:block])")
         return lines
 
+    def _per_tile(self, job: list[str], body: list[str]) -> list[str]:
+        return [*self._unpack_sizes(), "for job in range(first, last):", *_indent([*job, *body])]
+
     def _header(self) -> str:
         return HEADER.format(title=self.title, loss=self.loss, dtype=self.dtype, block=BLOCK)
 
@@ -273,7 +277,7 @@ class LanesEmitter:
         joined = {d for node in self.step.adjoint.graph.nodes for d in node.shape if "+" in d}
         for dimension in sorted(joined):
             lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
-        return [*lines, "n_lanes = x.shape[2]", "shortest, longest, first_free = span[0], span[1], span[2]"]
+        return [*lines, "n_lanes = x_all.shape[3]"]
 
     def _unpack_parameters(self, source: str, prefix: str) -> list[str]:
         lines = []
@@ -314,34 +318,22 @@ class LanesEmitter:
         return lines
 
 
-_FORWARD_DRIVER = '''
+_FORWARD_JOB = [
+    "p, q = job // x_all.shape[0], job % x_all.shape[0]",
+    "genome, x, targets, weights = genomes[p], x_all[q], targets_all[q], weights_all[q]",
+    "lengths, free_from, teacher, state = lengths_all[q], free_from_all[q], teacher_all[q], state_all[q]",
+    "outputs, hidden, last_state = outputs_all[q], hidden_all[q], last_state_all[q]",
+    "shortest, longest, first_free = spans[q, 0], spans[q, 1], spans[q, 2]",
+    "losses = losses_all[p, q]",
+]
 
-@njit(cache=True, parallel=True, nogil=True)
-def forward(
-    genomes, options, sizes, offsets, x, targets, weights, lengths, span, free_from, teacher, state,
-    outputs, hidden, last_state, losses,
-):
-    """Run every genome on every tile."""
-    tiles = x.shape[0]
-    for job in prange(genomes.shape[0] * tiles):
-        p, q = job // tiles, job % tiles
-        forward_tile(
-            genomes[p], options, sizes, offsets, x[q], targets[q], weights[q], lengths[q], span[q], free_from[q],
-            teacher[q], state[q], outputs[q], hidden[q], last_state[job], losses[p, q],
-        )
-'''
+_GRADIENT_JOB = [
+    "x, targets, weights, lengths = x_all[job], targets_all[job], weights_all[job], lengths_all[job]",
+    "teacher, state, output_gradient = teacher_all[job], state_all[job], output_gradient_all[job]",
+    "gradient, last_state, losses = gradients[job], last_state_all[job], losses_all[job]",
+    "shortest, longest = spans[job, 0], spans[job, 1]",
+]
 
-_GRADIENT_DRIVER = '''
 
-@njit(cache=True, parallel=True, nogil=True)
-def gradient(
-    genome, options, sizes, offsets, x, targets, weights, lengths, span, teacher, state,
-    output_gradient, scale, segment, gradients, last_state, losses,
-):
-    """Run one genome on every tile; each tile has a gradient of its own, added up in order afterwards."""
-    for q in prange(x.shape[0]):
-        gradient_tile(
-            genome, options, sizes, offsets, x[q], targets[q], weights[q], lengths[q], span[q], teacher[q], state[q],
-            output_gradient[q], scale, segment, gradients[q], last_state[q], losses[q],
-        )
-'''
+def _indent(lines: list[str]) -> list[str]:
+    return ["    " + line for line in lines]

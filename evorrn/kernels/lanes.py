@@ -1,51 +1,150 @@
-"""What a tile of sequences needs beside arithmetic: lanes that have ended, and lanes that run free."""
+"""What a tile of sequences needs beside arithmetic: lanes that have ended, and lanes that run free.
+
+These are small LLVM functions of their own, like the tile kernels: written as plain loops they would
+be inlined and vectorised at every call, and compiling them would take longer than all the rest.
+"""
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload, register_jitable
+
+from evorrn.kernels.tiles import I64, Loop, integer, new_function, scalar_type, unpacked
 
 
-@register_jitable
-def hold(new, old, lengths, t):  # type: ignore[no-untyped-def]
-    """Keep the old state of every lane whose sequence has ended at time step t."""
-    for r in range(new.shape[0]):
-        for k in range(new.shape[1]):
-            if t >= lengths[k]:
-                new[r, k] = old[r, k]
+def _select_function(module: ir.Module, scalar: ir.Type) -> ir.Function:
+    """target[r, k] = other[r, k] where ends[k] <= t; other null means zero."""
+    pointer = scalar.as_pointer()
+    name = f"evorrn_select_{'f' if isinstance(scalar, ir.FloatType) else 'd'}"
+    function = new_function(module, name, [pointer, I64, I64, pointer, I64.as_pointer(), I64])
+    if function is None:
+        return module.globals[name]
+    target, rows, lanes, other, ends, t = function.args
+    b = ir.IRBuilder(function.append_basic_block("entry"))
+    nothing = b.icmp_unsigned("==", b.ptrtoint(other, I64), integer(0))
+    source = b.select(nothing, target, other)
+    down = Loop(b, integer(0), rows, integer(1), [])
+    start = b.mul(down.index, lanes)
+    along = Loop(b, integer(0), lanes, integer(1), [])
+    place = b.gep(target, [b.add(start, along.index)])
+    kept = b.load(place)
+    given = b.load(b.gep(source, [b.add(start, along.index)]))
+    given = b.select(nothing, ir.Constant(scalar, 0.0), given)
+    ended = b.icmp_signed("<=", b.load(b.gep(ends, [along.index])), t)
+    b.store(b.select(ended, given, kept), place)
+    along.close([])
+    down.close([])
+    b.ret_void()
+    return function
 
 
-@register_jitable
-def set_aside(gradient, kept, lengths, t):  # type: ignore[no-untyped-def]
-    """Keep a copy of a state's gradient, and clear it in lanes that do not move at time step t."""
-    for r in range(gradient.shape[0]):
-        for k in range(gradient.shape[1]):
-            kept[r, k] = gradient[r, k]
-            if t >= lengths[k]:
-                gradient[r, k] = 0
+@intrinsic
+def _select(typingctx: Any, target: Any, other: Any, ends: Any, t: Any) -> Any:
+    signature = types.void(target, other, ends, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        scalar = scalar_type(target)
+        data, shape, _ = unpacked(context, builder, target, arguments[0])
+        source = ir.Constant(scalar.as_pointer(), None)
+        if isinstance(other, types.Array):
+            source = unpacked(context, builder, other, arguments[1])[0]
+        lengths = context.make_array(ends)(context, builder, arguments[2]).data
+        builder.call(
+            _select_function(builder.module, scalar), [data, shape[0], shape[1], source, lengths, arguments[3]]
+        )
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
-@register_jitable
-def pass_by(gradient, kept, lengths, t):  # type: ignore[no-untyped-def]
-    """Hand the gradient of lanes that did not move on to the time step before."""
-    hold(gradient, kept, lengths, t)
+@intrinsic
+def _memory_copy(typingctx: Any, target: Any, source: Any) -> Any:
+    signature = types.void(target, source)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        to, shape, _ = unpacked(context, builder, target, arguments[0])
+        origin = unpacked(context, builder, source, arguments[1])[0]
+        size = integer(4 if target.dtype == types.float32 else 8)
+        cgutils.raw_memcpy(builder, to, origin, builder.mul(shape[0], shape[1]), size)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def _flat(typingctx: Any, array: Any) -> Any:
+    kind = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        given = context.make_array(array)(context, builder, arguments[0])
+        made = context.make_array(kind)(context, builder)
+        made.data = given.data
+        made.nitems = given.nitems
+        made.itemsize = given.itemsize
+        made.shape = cgutils.pack_array(builder, [given.nitems])
+        made.strides = cgutils.pack_array(builder, [given.itemsize])
+        made.meminfo = ir.Constant(made.meminfo.type, None)  # borrowed: the caller holds the buffer
+        made.parent = ir.Constant(made.parent.type, None)
+        return made._getvalue()
+
+    return kind(array), generate
+
+
+def select_lanes(target, other, ends, t):  # type: ignore[no-untyped-def]
+    """Take `other` (or zero, for None) in the lanes whose end is at or before time step t.
+
+    Parameters
+    ----------
+    target, other : ndarray, shape (rows, lanes)
+    ends : ndarray of int64, shape (lanes,)
+    t : int
+    """
+    target[:, ends <= t] = 0 if other is None else other[:, ends <= t]
+
+
+@overload(select_lanes)
+def _select_lanes_choose(target, other, ends, t):  # type: ignore[no-untyped-def]
+    return lambda target, other, ends, t: _select(target, other, ends, t)
+
+
+def copy(target, source):  # type: ignore[no-untyped-def]
+    """Copy a tile (rows, lanes), both contiguous."""
+    target[:] = source
+
+
+@overload(copy)
+def _copy_choose(target, source):  # type: ignore[no-untyped-def]
+    return lambda target, source: _memory_copy(target, source)
+
+
+def flat(array):  # type: ignore[no-untyped-def]
+    """Return a contiguous array as a vector over the same memory."""
+    return np.reshape(array, -1)
+
+
+@overload(flat)
+def _flat_choose(array):  # type: ignore[no-untyped-def]
+    return lambda array: _flat(array)
 
 
 @register_jitable
 def close_loop(closed, inputs, y, free_from, t):  # type: ignore[no-untyped-def]
     """Return inputs (I, lanes) with the last output as the first O inputs where a lane runs free."""
-    for r in range(inputs.shape[0]):
-        for k in range(inputs.shape[1]):
-            own = r < y.shape[0] and t >= free_from[k]
-            closed[r, k] = y[r, k] if own else inputs[r, k]
+    copy(closed, inputs)
+    select_lanes(closed[: y.shape[0]], y, free_from, t)
     return closed
 
 
 @register_jitable
-def copy(target, source):  # type: ignore[no-untyped-def]
-    """Copy a tile."""
-    for r in range(target.shape[0]):
-        for k in range(target.shape[1]):
-            target[r, k] = source[r, k]
+def set_aside(gradient, kept, lengths, t):  # type: ignore[no-untyped-def]
+    """Keep a copy of a state's gradient, and clear it in lanes that do not move at time step t."""
+    copy(kept, gradient)
+    select_lanes(gradient, None, lengths, t)
 
 
 @register_jitable

@@ -1,8 +1,35 @@
-"""How many threads the kernels use."""
+"""How many threads the kernels use, and how jobs are shared among them.
+
+Kernels release Python's lock, so plain threads run them side by side. Jobs are independent of each
+other and each writes its own results: what comes out does not depend on the number of threads. (Numba's
+own parallel loops would compile every program twice over, and must not be forked after their first use.)
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 from evorrn.errors import EvorrnError
+
+_pool: ThreadPoolExecutor | None = None
+_pool_owner = 0
+_count = 0
+
+
+def available() -> int:
+    """Return the number of cores this process may use, or ``$NUMBA_NUM_THREADS`` where it is set."""
+    given = os.environ.get("NUMBA_NUM_THREADS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def get_threads() -> int:
+    """Return how many threads kernels use."""
+    return _count or available()
 
 
 def set_threads(count: int) -> None:
@@ -11,11 +38,35 @@ def set_threads(count: int) -> None:
     Parameters
     ----------
     count : int
-        From 1 to the number of cores that numba found when it was imported.
+        At least 1.
     """
-    import numba
+    global _count
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise EvorrnError(f"threads: expected a whole number of at least 1, got {count!r}")
+    _count = count
 
-    most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= most:
-        raise EvorrnError(f"threads: expected a whole number from 1 to {most}, got {count!r}")
-    numba.set_num_threads(count)
+
+def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
+    """Call ``kernel(first, last, *arguments)`` for jobs 0 to `jobs`, in equal runs, one a thread."""
+    parts = min(get_threads(), jobs)
+    bounds = [jobs * part // parts for part in range(parts + 1)]
+    if parts == 1:
+        kernel(0, jobs, *arguments)
+        return
+    others = [
+        _executor(parts - 1).submit(kernel, first, last, *arguments) for first, last in zip(bounds[1:-1], bounds[2:])
+    ]
+    try:
+        kernel(0, bounds[1], *arguments)
+    finally:  # nobody may leave while another thread still writes to the arrays
+        for other in others:
+            other.result()
+
+
+def _executor(workers: int) -> ThreadPoolExecutor:
+    """Return a pool of at least `workers` threads, made anew in a forked child."""
+    global _pool, _pool_owner
+    if _pool is None or _pool_owner != os.getpid() or _pool._max_workers < workers:
+        _pool = ThreadPoolExecutor(workers, thread_name_prefix="evorrn")
+        _pool_owner = os.getpid()
+    return _pool

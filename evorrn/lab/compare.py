@@ -12,7 +12,6 @@ import json
 import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +28,13 @@ from evorrn.lab.comparison import (
     make_row,
     rank,
 )
+from evorrn.lab.pool import Ended, Say, Standing, run_all
 from evorrn.lab.report import write_report
-from evorrn.lab.runner import Outcome, execute
 from evorrn.lab.spec import Spec, resolve
 from evorrn.plain import write_atomic
 
 if TYPE_CHECKING:
     from evorrn.task import Task
-    from evorrn.training import Progress
 
 STRATEGIES = ("ga", "esn", "bptt", "random")
 FLOOR = "random"
@@ -48,19 +46,6 @@ SHARED_COSTS = ("work", "steps", "seconds")
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How far a comparison is: the run under way, how many are done, and the run's own progress.
-
-    `progress` is None when the run begins.
-    """
-
-    spec: Spec
-    done: int
-    total: int
-    progress: Progress | None = None
-
-
 def compare(
     raw: Mapping[str, Any],
     base: Path | None = None,
@@ -69,10 +54,12 @@ def compare(
     strategies: Sequence[str] = STRATEGIES,
     seeds: int | None = None,
     quick: bool = False,
+    jobs: int = 1,
     force: bool = False,
     command: str = "",
-    watch: Callable[[Standing], None] | None = None,
-    warn: Callable[[str], None] = lambda message: None,
+    watch: Callable[[Standing], None] = lambda standing: None,
+    warn: Say = lambda sentence: None,
+    note: Say = lambda sentence: None,
 ) -> Comparison:
     """Run every strategy in every seed, judge them beside the task's baselines, and write the report.
 
@@ -95,14 +82,16 @@ def compare(
         Runs of each strategy, 10 by default: seeds 0, 1, 2, ...
     quick : bool
         A look rather than a result: three seeds and a small budget, where none are given.
+    jobs : int
+        Worker processes, see `evorrn.lab.pool.run_all`.
     force : bool
         Run again what is complete.
     command : str
         What was typed, for the report; made up from the rest when empty.
-    watch : callable, optional
-        Called with a `Standing` at the beginning of every run and after every step in it.
-    warn : callable, optional
-        Called with a sentence when something deserves attention but stops nothing.
+    watch : callable
+        Called with a `Standing` when a run begins, and now and then while it goes on.
+    warn, note : callable
+        Called with a sentence: what deserves attention but stops nothing, and what is good to know.
 
     Returns
     -------
@@ -114,15 +103,23 @@ def compare(
     ConfigError
         With every mistake in what was given, before anything runs.
     KeyboardInterrupt
-        When a run was interrupted; it has left a checkpoint, and the same call goes on from there.
+        When somebody interrupted; runs under way left checkpoints, and the same call goes on from there.
     """
     count = seeds if seeds is not None else QUICK_SEEDS if quick else SEEDS
     given = {"budget": QUICK_BUDGET if quick else BUDGET, **raw}
     plan = plan_runs(given, base, strategies, count)
-    outcomes = _run_all(plan, root, force, watch, warn)
+    # By seed, not by strategy: each worker compiles another program, and an early end leaves whole seeds.
+    order = [(name, spec) for specs in zip(*plan.values()) for name, spec in zip(plan, specs)]
+    ended = run_all(
+        [spec for _, spec in order], root, jobs=jobs, force=force, watch=watch, warn=warn, note=note
+    )
+    for (name, spec), run in zip(order, ended):
+        if run.error:
+            warn(f"{name}, seed {spec.seed} failed: {run.error}")
     task = next(iter(plan.values()))[0].task
     metric = task.metrics[0]
-    rows = rank([_row(outcomes[name], root, metric) for name in plan], metric)
+    by_name = {name: [run for (other, _), run in zip(order, ended) if other == name] for name in plan}
+    rows = rank([_row(plan[name], by_name[name], metric) for name in plan], metric)
     folder = root / "comparisons" / _identity(plan)
     comparison = Comparison(
         task={"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()},
@@ -200,65 +197,19 @@ def score_baselines(task: Task, seeds: Sequence[int], metric: str) -> list[Basel
     ]
 
 
-def _run_all(
-    plan: Mapping[str, Sequence[Spec]],
-    root: Path,
-    force: bool,
-    watch: Callable[[Standing], None] | None,
-    warn: Callable[[str], None],
-) -> dict[str, list[Outcome]]:
-    total = sum(len(specs) for specs in plan.values())
-    outcomes: dict[str, list[Outcome]] = {}
-    done = 0
-    for name, specs in plan.items():
-        outcomes[name] = []
-        for spec in specs:
-            outcome = _run(spec, root, force, watch, warn, done, total)
-            outcomes[name].append(outcome)
-            done += 1
-    return outcomes
-
-
-def _run(
-    spec: Spec,
-    root: Path,
-    force: bool,
-    watch: Callable[[Standing], None] | None,
-    warn: Callable[[str], None],
-    done: int,
-    total: int,
-) -> Outcome:
-    def follow(progress: Progress | None) -> None:
-        if watch is not None:
-            watch(Standing(spec, done, total, progress))
-
-    follow(None)
-    outcome = execute(spec, root, force=force, plots=False, watch=follow, warn=warn)
-    if outcome.status == "interrupted":
-        raise KeyboardInterrupt
-    if outcome.status == "failed":
-        warn(f"{spec.strategy.name}, seed {spec.seed} failed: {outcome.error}")
-    return outcome
-
-
-def _row(outcomes: Sequence[Outcome], root: Path, metric: str) -> Row:
-    spec = outcomes[0].spec
-    results = [outcome.result if outcome.status == "complete" else None for outcome in outcomes]
-    network = {name: spec.content["network"][name] for name in ("cell", "hidden")}
-    others = {name: value for name, value in spec.content["network"].items() if value is not None}
+def _row(specs: Sequence[Spec], ended: Sequence[Ended], metric: str) -> Row:
+    first = specs[0]
+    network = {name: first.content["network"][name] for name in ("cell", "hidden")}
+    others = {name: value for name, value in first.content["network"].items() if value is not None}
     return make_row(
-        spec.strategy.name,
+        first.strategy.name,
         metric,
-        [math.nan if result is None else result.metrics["test"][metric] for result in results],
-        network={**network, "genes": spec.network.size, **others},
-        costs=[
-            {"work": r.meter.work, "steps": r.meter.steps, "seconds": r.meter.seconds}
-            for r in results
-            if r is not None
-        ],
-        settings={name: value for name, value in spec.content["strategy"].items() if name != "name"},
-        runs=[outcome.spec.folder.as_posix() for outcome in outcomes],
-        errors=sum(outcome.status == "failed" for outcome in outcomes),
+        [run.test.get(metric, math.nan) for run in ended],
+        network={**network, "genes": first.network.size, **others},
+        costs=[run.cost for run in ended if run.cost],
+        settings={name: value for name, value in first.content["strategy"].items() if name != "name"},
+        runs=[spec.folder.as_posix() for spec in specs],
+        errors=sum(bool(run.error) for run in ended),
     )
 
 

@@ -41,11 +41,14 @@ class Predictions:
     predicted : ndarray, shape (B, T, O)
         Logits for labels.
     scored : ndarray of bool, shape (B, T)
+    name : str
+        What the first output is called.
     """
 
     truth: np.ndarray
     predicted: np.ndarray
     scored: np.ndarray
+    name: str = "value"
 
     @property
     def labelled(self) -> bool:

@@ -141,7 +141,7 @@ def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) 
         axes.plot(steps, truth, color=INK, linewidth=1.2, label="truth")
         axes.plot(steps, predicted, color=colour, linewidth=1.8, linestyle=(0, (4, 1.2)), label=name)
         axes.set_ylim(*_room(truth, predicted))
-        axes.set(ylabel="value, original units")
+        axes.set(ylabel=f"{shown.name}, original units")
     axes.set_xlabel("scored time steps of test")
     _legend_above(axes)
 

@@ -252,7 +252,8 @@ def _typical(comparison: Comparison, row: Row, root: Path) -> tuple[int, Predict
             continue
         try:
             with np.load(root / row.runs[place] / "predictions.npz", allow_pickle=False) as arrays:
-                return comparison.seeds[place], Predictions(**arrays)
+                names = _json(root / row.runs[place] / "result.json").get("output_names") or ("value",)
+                return comparison.seeds[place], Predictions(**arrays, name=str(names[0]))
         except (OSError, ValueError, TypeError, IndexError):
             continue
     return None
@@ -278,12 +279,18 @@ def _plot(draw: Any, width: float, height: float, name: str) -> Any:
 
 
 def _settings(value: Any) -> str:
-    """Return settings as a line of text."""
+    """Return settings as a line of text; tables within them in brackets, empty ones left out."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_settings(item)}" for name, item in value.items())
+        return ", ".join(f"{name} = {_inner(item)}" for name, item in value.items() if item not in ({}, []))
+    return _inner(value)
+
+
+def _inner(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{_settings(value)}}}"
     if isinstance(value, list | tuple):
-        return " ".join(_settings(item) for item in value)
-    return "–" if value is None else str(value)
+        return f"[{', '.join(_inner(item) for item in value)}]"
+    return "none" if value is None else str(value)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from evorrn.network import Network
     from evorrn.strategies.base import Strategy
 
-DEFAULT_BUDGET = "2G"
+DEFAULT_BUDGET = "5G"
 DEFAULT_STRATEGY = "ga"
 KEYS = ("seed", "budget", "parent", "task", "network", "strategy", "files")
 DATA_FILES = {".csv": "csv", ".npz": "npz"}

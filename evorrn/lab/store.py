@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import EvorrnError, RunError, UnknownName
+from evorrn.errors import EvorrnError, RunError, nearest
 from evorrn.plain import load_tree, save_tree, write_atomic
 
 LEASE = 900.0
@@ -172,9 +172,7 @@ def find_run(reference: str | Path, root: Path) -> RunFolder:
     Raises
     ------
     RunError
-        When the folder is no run, or several ids begin so.
-    UnknownName
-        When there is no such run.
+        When there is no such run, or several ids begin so.
     """
     known = {run.id: run.path for run in all_runs(root)}
     return RunFolder(_find("run", reference, "spec.toml", known, root))
@@ -196,7 +194,9 @@ def _find(kind: str, reference: str | Path, mark: str, known: dict[str, Path], r
     if len(matches) > 1:
         raise RunError(f"{reference}: several {kind}s begin so: {', '.join(matches)}")
     if not matches:
-        raise UnknownName(f"{kind} in {root}", reference, known)
+        guess = nearest(reference, known)
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise RunError(f"no {kind} {str(reference)!r} in {root}{hint} (there are {len(known)})")
     return known[matches[0]]
 
 
