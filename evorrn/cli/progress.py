@@ -21,7 +21,7 @@ LIVE_SECONDS, PLAIN_SECONDS = 0.1, 5.0
 @contextmanager
 def watching_run(spec: Spec, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Give a callback that shows the progress of a run while the block runs."""
-    start = f"{spec.strategy.name} on {spec.task.name}: compiling, {spec.strategy.step_name} 1"
+    start = f"{spec.strategy.name} on {spec.task.name}: compiling"
     with _line(start, quiet) as show:
         yield lambda progress: show(lambda: describe(spec, progress))
 

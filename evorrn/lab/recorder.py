@@ -61,12 +61,18 @@ class Recorder:
             self.interrupted = True
             raise StopTraining(INTERRUPTED)
         if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
-            try:
-                self.checkpoint()
-                self.run.set_status(RUNNING, **self.progress())
-            except OSError as error:  # a full disk may be emptied before the end; the run is worth more
-                self.warn(f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on")
+            self.try_checkpoint()
             self.saved = time.monotonic()
+
+    def try_checkpoint(self) -> None:
+        """Write a checkpoint and the heartbeat; a run that goes well is not ended for want of one."""
+        try:
+            self.checkpoint()
+            self.run.set_status(RUNNING, **self.progress())
+        except OSError as error:
+            self.warn(
+                f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on without"
+            )
 
     def checkpoint(self) -> None:
         """Write what the run needs to go on, and its history so far."""

@@ -139,11 +139,12 @@ def execute(
                 trainer = start(state=inherited if state is None else state)
             recorder = Recorder(run, trainer, interruption, watch, warn)
             train(trainer, [recorder])
-            recorder.checkpoint()
             if recorder.interrupted:
+                recorder.checkpoint()
                 run.set_status(INTERRUPTED, **recorder.progress())
                 return Outcome(spec, run.path, INTERRUPTED)
             result = finish(trainer, splits, spec.task)
+            recorder.try_checkpoint()
             diverged = _write_outcome(run, result, splits.test, spec.task.free_run)
             if plots:
                 _draw(run, result, warn)

@@ -57,7 +57,7 @@ def test_what_is_typed_and_what_is_filled_in_have_one_id():
     spec = resolve({"task": {"name": "mackey-glass"}})
     said = {
         "seed": 0,
-        "budget": "2000M",
+        "budget": "5000M",
         "task": {"name": "mackey-glass"},
         "network": {"hidden": [spec.network.hidden[0]]},
         "strategy": {"name": "ga", "population": spec.strategy.population},

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from evorrn.errors import EvorrnError, RunError, UnknownName
+from evorrn.errors import EvorrnError, RunError
 from evorrn.lab import store
 from evorrn.lab.store import LEASE, RunBusy, RunFolder, all_runs, find_comparison, find_run, runs_root
 
@@ -176,13 +176,13 @@ def test_runs_are_found_by_folder_id_and_its_beginning(tmp_path):
     assert find_run(tmp_path / "wave" / "walk-elman" / "aabb000000000000", tmp_path).id == "aabb000000000000"
     with pytest.raises(RunError, match="several runs begin so: aaaa000000000000, aabb000000000000"):
         find_run("aa", tmp_path)
-    with pytest.raises(UnknownName, match="unknown run"):
-        find_run("cc", tmp_path)
-    with pytest.raises(UnknownName):
+    with pytest.raises(RunError, match=r"no run 'aaab000000000000' in .*did you mean 'aa"):
+        find_run("aaab000000000000", tmp_path)
+    with pytest.raises(RunError, match=r"no run '' in .*there are 0"):
         find_run("", tmp_path / "none")
     with pytest.raises(RunError, match=r"no spec\.toml"):
         find_run(tmp_path, tmp_path)
-    with pytest.raises(UnknownName, match="unknown comparison"):
+    with pytest.raises(RunError, match="no comparison 'aa'"):
         find_comparison("aa", tmp_path)
 
 
