@@ -1,0 +1,222 @@
+"""Networks against plain loops, finite differences, and their own promises."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import naive
+
+import evorrn
+from evorrn.batch import Batch
+from evorrn.network import Network
+
+CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn"]
+
+
+def problem(network, sequences, steps, rng, *, ragged=True, masked=True):
+    x = rng.standard_normal((sequences, steps, network.inputs))
+    lengths = rng.integers(1, steps + 1, sequences) if ragged else np.full(sequences, steps)
+    lengths[0] = steps
+    mask = rng.random((sequences, steps)) < 0.6 if masked else np.ones((sequences, steps), bool)
+    mask[0, -1] = True
+    if network.loss_name == "cross-entropy":
+        targets = rng.integers(0, network.outputs, (sequences, steps))
+    elif network.loss_name == "mse":
+        targets = rng.standard_normal((sequences, steps, network.outputs))
+    else:
+        targets = rng.random((sequences, steps, network.outputs))
+    inside = np.arange(steps)[None] < lengths[:, None]
+    scored = mask & inside
+    # What must have no effect is made as bad as possible.
+    x[~inside] = np.nan
+    if targets.ndim == 3:
+        targets[~scored] = np.nan
+    return Batch(x, targets, mask=mask, lengths=lengths)
+
+
+def reference(network, genome, batch, **kwargs):
+    blocks = {k: np.asarray(v, float) for k, v in network.unpack(genome).items()}
+    return naive.run(
+        blocks,
+        network.cell.name,
+        network.hidden,
+        network.cell_options,
+        batch.inputs,
+        batch.lengths,
+        direct=network.direct,
+        feedback=network.feedback,
+        outputs=network.outputs,
+        **kwargs,
+    )
+
+
+def make(cell, **kwargs):
+    settings = {"inputs": 3, "outputs": 2, "hidden": (5, 4), "dtype": "float64", **kwargs}
+    return Network(cell=cell, **settings)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_outputs_states_and_losses_equal_plain_loops(cell):
+    rng = np.random.default_rng(1)
+    network = make(cell)
+    genomes = np.stack([network.init(rng=rng) + 0.1 * rng.standard_normal(network.size) for _ in range(3)])
+    batch = problem(network, 19, 7, rng)
+    ys, hs = reference(network, genomes[1], batch)
+    np.testing.assert_allclose(network.predict(genomes[1], batch.inputs, lengths=batch.lengths), ys, atol=1e-12)
+    inside = np.arange(batch.steps)[None] < batch.lengths[:, None]
+    states = network.states(genomes[1], batch.inputs, lengths=batch.lengths)
+    np.testing.assert_allclose(states[inside], hs[inside], atol=1e-12)
+    fitness = network.fitness(genomes, batch)
+    own = network.sequence_losses(genomes, batch)
+    for p, genome in enumerate(genomes):
+        total, count = naive.losses(reference(network, genome, batch)[0], batch.targets, batch.scored, "mse")
+        assert fitness[p] == pytest.approx(-total.sum() / count.sum(), rel=1e-10)
+        np.testing.assert_allclose(own[p][count > 0], (total / np.maximum(count, 1))[count > 0], rtol=1e-10)
+        assert np.isnan(own[p][count == 0]).all()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradient_equals_finite_differences(cell):
+    rng = np.random.default_rng(2)
+    network = make(cell, inputs=2)
+    genome = network.init(rng=rng) + 0.2 * rng.standard_normal(network.size)
+    batch = problem(network, 9, 20, rng)
+    loss, gradient = network.loss_and_gradient(genome, batch)
+    assert loss == pytest.approx(-network.fitness(genome[None], batch)[0], rel=1e-12)
+    chosen = rng.choice(network.size, min(40, network.size), replace=False)
+    step = 1e-6
+    moved = np.repeat(genome[None], 2 * len(chosen), axis=0)
+    moved[np.arange(len(chosen)), chosen] += step
+    moved[len(chosen) + np.arange(len(chosen)), chosen] -= step
+    values = -network.fitness(moved, batch)
+    numeric = (values[: len(chosen)] - values[len(chosen) :]) / (2 * step)
+    np.testing.assert_allclose(gradient[chosen], numeric, atol=2e-7, rtol=2e-6)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy"])
+def test_other_losses(loss):
+    rng = np.random.default_rng(3)
+    network = make("elman", loss=loss, outputs=3, hidden=6)
+    genome = network.init(rng=rng)
+    batch = problem(network, 5, 6, rng)
+    total, count = naive.losses(reference(network, genome, batch)[0], batch.targets, batch.scored, loss)
+    value, gradient = network.loss_and_gradient(genome, batch)
+    assert value == pytest.approx(total.sum() / count.sum(), rel=1e-10)
+    direction = rng.standard_normal(network.size)
+    high, low = (-network.fitness((genome + s * 1e-6 * direction)[None], batch)[0] for s in (1, -1))
+    assert gradient @ direction == pytest.approx((high - low) / 2e-6, rel=1e-5)
+
+
+def test_labels_at_the_last_step():
+    rng = np.random.default_rng(4)
+    network = make("elman", loss="cross-entropy", outputs=3, hidden=6)
+    genome = network.init(rng=rng)
+    x, lengths, labels = rng.standard_normal((4, 5, 3)), np.array([5, 1, 3, 2]), np.array([0, 2, 1, 1])
+    batch = Batch(x, labels, lengths=lengths)
+    ys = reference(network, genome, batch)[0]
+    scored = np.arange(5)[None] == lengths[:, None] - 1
+    total, count = naive.losses(ys, np.repeat(labels[:, None], 5, 1), scored, "cross-entropy")
+    assert -network.fitness(genome[None], batch)[0] == pytest.approx(total.sum() / 4, rel=1e-12)
+    assert count.sum() == 4
+
+
+@pytest.mark.parametrize("direct,feedback", [(True, True), (False, True)])
+def test_feedback_direct_teacher_and_free_run(direct, feedback):
+    rng = np.random.default_rng(5)
+    network = make("leaky", hidden=6, direct=direct, feedback=feedback, cell_options={"leak": 0.7})
+    genome = network.init(rng=rng)
+    batch = problem(network, 6, 8, rng, masked=False)
+    teacher = rng.standard_normal((6, 8, 2))
+    free = rng.integers(1, 9, 6)
+    for settings in ({}, {"teacher": teacher}, {"free_from": free}):
+        ys = reference(network, genome, batch, **settings)[0]
+        result = network.predict(genome, batch.inputs, lengths=batch.lengths, **settings)
+        np.testing.assert_allclose(result, ys, atol=1e-12)
+    direction = rng.standard_normal(network.size)
+    for settings in ({}, {"teacher": teacher}):
+        _, gradient = network.loss_and_gradient(genome, batch, **settings)
+
+        def loss(g, settings=settings):
+            ys = reference(network, g, batch, **settings)[0]
+            total, count = naive.losses(ys, batch.targets, batch.scored, "mse")
+            return total.sum() / count.sum()
+
+        numeric = (loss(genome + 1e-6 * direction) - loss(genome - 1e-6 * direction)) / 2e-6
+        assert gradient @ direction == pytest.approx(numeric, rel=1e-5)
+
+
+def test_state_carries_on():
+    rng = np.random.default_rng(6)
+    for cell, more in (("lstm", {}), ("leaky", {"feedback": True, "direct": True, "hidden": 6})):
+        network = make(cell, **more)
+        genome, x = network.init(rng=rng), rng.standard_normal((4, 9, 3))
+        whole, last = network.predict(genome, x, return_state=True)
+        first, state = network.predict(genome, x[:, :4], return_state=True)
+        second, end = network.predict(genome, x[:, 4:], state=state, return_state=True)
+        np.testing.assert_array_equal(np.concatenate([first, second], axis=1), whole)
+        np.testing.assert_array_equal(end, last)
+
+
+def test_vjp_is_the_transposed_jacobian():
+    rng = np.random.default_rng(7)
+    network = make("lstm")
+    genome, x = network.init(rng=rng), rng.standard_normal((3, 6, 3))
+    pull, push = rng.standard_normal((3, 6, 2)), rng.standard_normal(network.size)
+    change = (network.predict(genome + 1e-6 * push, x) - network.predict(genome - 1e-6 * push, x)) / 2e-6
+    assert network.vjp(genome, x, pull) @ push == pytest.approx((pull * change).sum(), rel=1e-6)
+
+
+def test_long_sequences_in_segments_give_the_same_gradient(monkeypatch):
+    rng = np.random.default_rng(8)
+    network = make("lstm")
+    genome, batch = network.init(rng=rng), problem(network, 5, 101, rng)
+    whole = network.loss_and_gradient(genome, batch)[1]
+    monkeypatch.setattr("evorrn.programs.TAPE_BYTES", 1)
+    np.testing.assert_allclose(network.loss_and_gradient(genome, batch)[1], whole, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("sequences,steps", [(1, 1), (1, 30), (16, 1), (17, 5), (70, 3)])
+def test_float32_is_close_to_float64(sequences, steps):
+    rng = np.random.default_rng(9)
+    single, double = make("lstm", dtype="float32"), make("lstm")
+    genome = double.init(rng=rng)
+    batch = problem(double, sequences, steps, rng)
+    loss, gradient = single.loss_and_gradient(genome, batch)
+    true_loss, true_gradient = double.loss_and_gradient(genome, batch)
+    assert loss == pytest.approx(true_loss, rel=1e-5)
+    np.testing.assert_allclose(gradient, true_gradient, atol=2e-5 * np.abs(true_gradient).max())
+    assert single.fitness(genome[None], batch)[0] == pytest.approx(-true_loss, rel=1e-5)
+
+
+def test_bits_do_not_depend_on_place_population_or_threads():
+    rng = np.random.default_rng(10)
+    network = make("lstm", dtype="float32")
+    genomes = np.stack([network.init(rng=rng) for _ in range(7)])
+    for sequences in (1, 5, 70):
+        batch = problem(network, sequences, 12, rng)
+        before = network.fitness(genomes, batch)
+        order = rng.permutation(7)
+        np.testing.assert_array_equal(network.fitness(genomes[order], batch), before[order])
+        np.testing.assert_array_equal(network.fitness(genomes[2:3], batch), before[2:3])
+        gradient = network.loss_and_gradient(genomes[0], batch)[1]
+        try:
+            for threads in (1, 2, 3):
+                evorrn.set_threads(threads)
+                np.testing.assert_array_equal(network.fitness(genomes, batch), before)
+                np.testing.assert_array_equal(network.loss_and_gradient(genomes[0], batch)[1], gradient)
+        finally:
+            evorrn.set_threads(2)
+
+
+def test_divergence_is_seen():
+    network = make("elman", dtype="float32", cell_options={"activation": "identity"}, hidden=4)
+    genomes = np.stack([network.init(seed=0), np.full(network.size, 50.0)])
+    genomes[0] *= 0.01
+    batch = Batch(np.ones((2, 80, 3)), np.zeros((2, 80, 2)))
+    fitness = network.fitness(genomes, batch)
+    assert np.isfinite(fitness[0]) and fitness[1] == -np.inf
+    genomes[0, 0] = np.nan
+    assert network.fitness(genomes, batch)[0] == -np.inf
