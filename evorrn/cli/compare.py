@@ -34,6 +34,10 @@ def compare(
     inputs: Inputs = None,
     horizon: Horizon = None,
     set_: Set = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
     runs: Runs = None,
     json: Json = False,
@@ -44,8 +48,9 @@ def compare(
     Runs are kept: the same command goes on with a comparison that was interrupted. Settings of one
     strategy are given as --set ga.population=512.
     """
-    from evorrn.cli.output import print_json, stdout, warn
+    from evorrn.cli.output import note, print_json, silent, stdout, warn
     from evorrn.cli.progress import watching_comparison
+    from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
     from evorrn.lab.arguments import names, typed
     from evorrn.lab.store import runs_root
@@ -67,10 +72,12 @@ def compare(
             strategies=lab.STRATEGIES if strategies is None else names(strategies),
             seeds=seeds,
             quick=quick,
+            jobs=jobs or available(),
             force=force,
             command=shlex.join(["evorrn", *context.obj.arguments]),
             watch=watch,
             warn=warn,
+            note=silent if quiet else note,
         )
     if json:
         print_json(comparison.as_dict())

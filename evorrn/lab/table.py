@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evorrn.lab import words
 from evorrn.lab.comparison import Baseline, Comparison, Row, ranked
+from evorrn.lab.statistics import LEVEL, smallest_p
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +72,12 @@ def cells(entry: Row | Baseline) -> tuple[str, ...]:
 
 
 def differences(comparison: Comparison) -> list[str]:
-    """Return the paired differences in two lines: those that hold, and those that do not."""
+    """Return the paired differences in two lines: those that hold, and those that do not.
+
+    None where the seeds are too few for any to hold, which the cautions say.
+    """
+    if smallest_p(len(comparison.seeds), len(comparison.differences)) > LEVEL:
+        return []
     found = []
     for holds, label in ((True, "holds"), (False, "does not hold")):
         pairs = [
