@@ -420,7 +420,8 @@ class Network:
         if array.dtype.kind not in "fiu":
             raise ShapeError(f"genomes: expected floats, got dtype {array.dtype}")
         with np.errstate(over="ignore"):  # a gene beyond float32 becomes infinite and shows as divergence
-            return np.ascontiguousarray(array, dtype=self.dtype)
+            # Compiled programs take writable arrays alone: a read-only one would be compiled for anew.
+            return np.require(array, self.dtype, ["C", "W"])
 
     def _sequences(self, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         array = np.asarray(x)
@@ -443,7 +444,7 @@ class Network:
         array = np.asarray(state)
         if array.shape != (sequences, self.state_size):
             raise ShapeError(f"state: expected shape ({sequences}, {self.state_size}), got {array.shape}")
-        return array
+        return np.array(array, self.dtype)
 
     def _teacher(self, teacher: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
         if teacher is None:
@@ -454,7 +455,7 @@ class Network:
         wanted = (*np.shape(x)[:2], self.outputs)
         if array.shape != wanted:
             raise ShapeError(f"teacher: expected shape {wanted}, got {array.shape}")
-        return array
+        return np.array(array, self.dtype)
 
     def _free_from(self, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
         if free_from is None:

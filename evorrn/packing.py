@@ -119,3 +119,46 @@ def free_steps(tiling: Tiling, packed: Packed, free_from: np.ndarray | None) -> 
     span = packed.span.copy()
     span[:, 2] = by_tile.min(axis=1)
     return by_tile, span
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """A batch as the kernels take it when units are the vector axis: (B, T, ...), zero where nothing is.
+
+    Attributes
+    ----------
+    x : ndarray (B, T, I)
+    targets : ndarray (B, T, O), or (B, T, 1) of labels
+    weights : ndarray (B, T)
+    lengths : ndarray (B,)
+    """
+
+    x: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    lengths: np.ndarray
+
+
+def pack_rows(
+    inputs: np.ndarray,
+    lengths: np.ndarray,
+    dtype: np.dtype,
+    targets: np.ndarray | None = None,
+    scored: np.ndarray | None = None,
+) -> PackedRows:
+    """Do what `pack` does, without lanes."""
+    inside = np.arange(inputs.shape[1])[None, :] < lengths[:, None]
+    x = np.where(inside[:, :, None], inputs, 0).astype(dtype)
+    if targets is None or scored is None:
+        return PackedRows(x, np.zeros((*x.shape[:2], 1), dtype), np.zeros(x.shape[:2], dtype), lengths)
+    columns = targets[:, :, None] if targets.ndim == 2 else targets
+    return PackedRows(x, np.where(scored[:, :, None], columns, 0).astype(dtype), scored.astype(dtype), lengths)
+
+
+def packed_rows_batch(batch: Batch, dtype: np.dtype) -> PackedRows:
+    """Return a batch packed without lanes, from the batch's own memory when it was packed before."""
+    key = ("rows", dtype.str)
+    if key not in batch._packed:
+        assert batch.lengths is not None
+        batch._packed[key] = pack_rows(batch.inputs, np.array(batch.lengths), dtype, batch.targets, batch.scored)
+    return batch._packed[key]

@@ -12,12 +12,25 @@ import numpy as np
 from evorrn.batch import Batch
 from evorrn.compile.lanes import BLOCK, LanesEmitter
 from evorrn.compile.load import load
-from evorrn.kernels import threads
+from evorrn.compile.rows import RowsEmitter
+from evorrn.kernels import machine, threads
 from evorrn.kernels.losses import LOSSES
-from evorrn.packing import Packed, Tiling, free_steps, pack, packed_batch
+from evorrn.packing import (
+    Packed,
+    PackedRows,
+    Tiling,
+    free_steps,
+    pack,
+    pack_rows,
+    packed_batch,
+    packed_rows_batch,
+)
 
 if TYPE_CHECKING:
     from evorrn.network import Network
+
+GROUP = 8
+"""Pairs of genome and sequence that run side by side when units are the vector axis."""
 
 TAPE_BYTES = 256 * 2**20
 """Memory that the tapes of one tile may take before long sequences are cut into segments."""
@@ -31,6 +44,7 @@ class Programs:
         self.outputs = network.outputs
         self.state_size = network.state_size
         self.hidden = network.hidden[-1]
+        self.units = network.hidden
         self.options = network.step.options
         self.compile_seconds = 0.0
         self._loss = LOSSES[network.loss_name]
@@ -38,6 +52,9 @@ class Programs:
         kind = "direct " * network.direct + "feedback " * network.feedback
         title = f"{kind}{network.cell.name} x {len(network.hidden)}, {network.loss_name}, {network.dtype.name}"
         self._emitter = LanesEmitter(network.step, title, network.dtype.name, self._loss)
+        self._rows_emitter = RowsEmitter(
+            network.step, title, network.dtype.name, self._loss, machine.lanes(network.dtype)
+        )
         self._sizes = np.array([network.sizes[name] for name in network.step.dimensions], np.int64)
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in network.blocks.values())])
         self._offsets = ends.astype(np.int64)
@@ -45,8 +62,8 @@ class Programs:
         self._modules: dict[str, ModuleType] = {}
 
     def source(self) -> str:
-        """Return the emitted source, forward program and gradient program."""
-        return f"{self._emitter.forward()}\n\n{self._emitter.gradient()}"
+        """Return the emitted source of all programs, one after the other."""
+        return "\n\n".join((self._emitter.forward(), self._emitter.gradient(), self._rows_emitter.forward()))
 
     def run(
         self,
@@ -61,36 +78,59 @@ class Programs:
         want: str,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return outputs or hidden states (B, T, K) of one genome, and the last state (B, S)."""
-        tiling = self._forward_tiling(len(x))
-        packed = pack(tiling, x, lengths, self.dtype)
-        steps = x.shape[1]
         width = {"outputs": self.outputs, "hidden": self.hidden}[want]
-        result = np.zeros((tiling.tiles, steps, width, tiling.lanes), self.dtype)
-        nothing = np.zeros((tiling.tiles, 0, width, tiling.lanes), self.dtype)
-        last = np.zeros((tiling.tiles, self.state_size, tiling.lanes), self.dtype)
-        self._call_forward(
-            genome[None],
-            numbers,
-            packed,
-            free_from,
-            teacher,
-            state,
-            outputs=result if want == "outputs" else nothing,
-            hidden=result if want == "hidden" else nothing,
-            last_state=last,
-        )
-        values = tiling.unpack(result)
-        values[np.arange(steps)[None, :] >= lengths[:, None]] = 0
-        return values, tiling.unpack(last[:, None])[:, 0]
+        if self._along_rows(len(x)):
+            packed_rows = pack_rows(x, lengths, self.dtype)
+            values = np.zeros((*x.shape[:2], width), self.dtype)
+            nothing = np.zeros((len(x), 0, width), self.dtype)
+            ends = np.zeros((len(x), self.state_size), self.dtype)
+            self._call_rows(
+                genome[None],
+                numbers,
+                packed_rows,
+                free_from,
+                teacher,
+                state,
+                outputs=values if want == "outputs" else nothing,
+                hidden=values if want == "hidden" else nothing,
+                last_state=ends,
+            )
+        else:
+            tiling = self._forward_tiling(len(x))
+            result = np.zeros((tiling.tiles, x.shape[1], width, tiling.lanes), self.dtype)
+            nothing = np.zeros((tiling.tiles, 0, width, tiling.lanes), self.dtype)
+            last = np.zeros((tiling.tiles, self.state_size, tiling.lanes), self.dtype)
+            self._call_forward(
+                genome[None],
+                numbers,
+                pack(tiling, x, lengths, self.dtype),
+                free_from,
+                teacher,
+                state,
+                outputs=result if want == "outputs" else nothing,
+                hidden=result if want == "hidden" else nothing,
+                last_state=last,
+            )
+            values = tiling.unpack(result)
+            ends = tiling.unpack(last[:, None])[:, 0]
+        values[np.arange(x.shape[1])[None, :] >= lengths[:, None]] = 0
+        return values, ends
 
     def loss_sums(
         self, genomes: np.ndarray, numbers: Mapping[str, float], batch: Batch, free_from: np.ndarray | None
     ) -> np.ndarray:
         """Return the summed loss of every genome on every sequence, shape (P, B), float64."""
+        state = np.zeros((batch.size, self.state_size), self.dtype)
+        if self._along_rows(batch.size):
+            empty = np.zeros((batch.size, 0, self.outputs), self.dtype)
+            rows = packed_rows_batch(batch, self.dtype)
+            ends = np.zeros((batch.size, 0), self.dtype)
+            return self._call_rows(
+                genomes, numbers, rows, free_from, None, state, outputs=empty, hidden=empty, last_state=ends
+            )
         tiling = self._forward_tiling(batch.size)
         packed = packed_batch(batch, tiling, self.dtype)
         nothing = np.zeros((tiling.tiles, 0, self.outputs, tiling.lanes), self.dtype)
-        state = np.zeros((batch.size, self.state_size), self.dtype)
         last = np.zeros((tiling.tiles, 0, tiling.lanes), self.dtype)
         losses = self._call_forward(
             genomes, numbers, packed, free_from, None, state, outputs=nothing, hidden=nothing, last_state=last
@@ -129,6 +169,58 @@ class Programs:
         inside = np.arange(x.shape[1])[None, :] < lengths[:, None]
         given = tiling.pack(np.where(inside[:, :, None], output_gradient, 0), self.dtype)
         return self._call_gradient(genome, numbers, packed, state, teacher, given, 1.0)[1]
+
+    def _along_rows(self, sequences: int) -> bool:
+        """Return whether units rather than sequences are the vector axis; decided by sizes alone.
+
+        Lanes cost whole vectors of sequences, rows whole vectors of units; rows also have the latency of
+        the recurrence to hide, so that they must win clearly.
+        """
+        vector = machine.lanes(self.dtype)
+        as_lanes = -(-sequences // vector) * sum(self.units)
+        as_rows = sequences * sum(-(-units // vector) for units in self.units)
+        return 2 * as_rows <= as_lanes
+
+    def _call_rows(
+        self,
+        genomes: np.ndarray,
+        numbers: Mapping[str, float],
+        packed: PackedRows,
+        free_from: np.ndarray | None,
+        teacher: np.ndarray | None,
+        state: np.ndarray,
+        *,
+        outputs: np.ndarray,
+        hidden: np.ndarray,
+        last_state: np.ndarray,
+    ) -> np.ndarray:
+        program = self._module("rows").forward
+        sequences, steps, _ = packed.x.shape
+        pairs = len(genomes) * sequences
+        losses = np.zeros((len(genomes), sequences))
+        free = np.full(sequences, steps, np.int64) if free_from is None else free_from.astype(np.int64)
+        no_teacher = np.zeros((sequences, 0, self.outputs), self.dtype)
+        threads.share(
+            -(-pairs // GROUP),
+            program,
+            min(GROUP, pairs),
+            genomes,
+            self._options(numbers),
+            self._sizes,
+            self._offsets,
+            packed.x,
+            packed.targets,
+            packed.weights,
+            packed.lengths,
+            free,
+            no_teacher if teacher is None else teacher,
+            state,
+            outputs,
+            hidden,
+            last_state,
+            losses,
+        )
+        return losses
 
     def _forward_tiling(self, sequences: int) -> Tiling:
         return Tiling.of(sequences, self.dtype, widest=4, at_least=1)
@@ -229,7 +321,7 @@ class Programs:
         """Return the module of a program, and count the time of making it ready as compiling."""
         if kind not in self._modules:
             started = time.perf_counter()
-            source = getattr(self._emitter, kind)()
+            source = self._rows_emitter.forward() if kind == "rows" else getattr(self._emitter, kind)()
             self._modules[kind] = load(source, f"{self._label}_{kind}")
             self._warm_up(kind)
             self.compile_seconds += time.perf_counter() - started
@@ -239,6 +331,14 @@ class Programs:
         """Call a program on one empty time step, so that compiling is not timed as running."""
         genome = np.zeros(int(self._offsets[-1]), self.dtype)
         numbers = dict.fromkeys((name.split(".", 1)[1] for name in self.options), 1.0)
+        if kind == "rows":
+            rows = pack_rows(np.zeros((1, 1, int(self._sizes[0]))), np.ones(1, np.int64), self.dtype)
+            empty, start = np.zeros((1, 0, self.outputs), self.dtype), np.zeros((1, self.state_size), self.dtype)
+            ends = np.zeros((1, 0), self.dtype)
+            self._call_rows(
+                genome[None], numbers, rows, None, None, start, outputs=empty, hidden=empty, last_state=ends
+            )
+            return
         tiling = self._forward_tiling(1) if kind == "forward" else self._gradient_tiling(1)
         packed = pack(tiling, np.zeros((1, 1, int(self._sizes[0]))), np.ones(1, np.int64), self.dtype)
         state = np.zeros((1, self.state_size), self.dtype)

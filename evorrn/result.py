@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,7 +216,7 @@ def load(folder: str | Path) -> Result:
         raise RunError(
             f"{folder}: expected a run folder with {Path(str(error.filename)).name} in it"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"{folder}: expected a complete run folder, but it cannot be read ({error})") from None
 
 
