@@ -28,8 +28,10 @@ class GeneticAlgorithm(EvolutionStrategy):
     Notes
     -----
     Source: T. Bäck, D. B. Fogel and Z. Michalewicz, Evolutionary Computation 1 (2000), chapter 7, as
-    DEAP's ``eaSimple``, with these differences: elites, and where chance changed nobody one individual
-    is mutated, so that every generation evaluates somebody.
+    DEAP's ``eaSimple``, with these differences: elites; a mutation changes at least one unit; where
+    chance changed nobody one individual is mutated, so that every generation evaluates somebody. The
+    size of mutations follows the start population, so it suits networks of any width; where all start
+    genomes are one point it is absolute.
     """
 
     name: ClassVar[str] = "ga"
@@ -66,14 +68,22 @@ class GeneticAlgorithm(EvolutionStrategy):
     crossover_share: float = setting(
         0.5, "probability of a unit to be swapped by uniform crossover", above=0, maximum=1
     )
-    mutation_probability: float = setting(0.2, "probability that an individual mutates", minimum=0, maximum=1)
+    mutation_probability: float = setting(1.0, "probability that an individual mutates", minimum=0, maximum=1)
     mutation_unit: str = setting(
         "gene", "what mutates as a whole: a gene, a named block, or all weights into a neuron", choices=UNITS
     )
     mutation_rate: float = setting(
-        0.1, "probability of a unit of a mutating individual to change", above=0, maximum=1
+        0.1,
+        "probability of a unit of a mutating individual to change; one changes at least",
+        above=0,
+        maximum=1,
     )
-    mutation_size: float = setting(0.1, "standard deviation of the change of a gene", above=0)
+    mutation_size: float = setting(
+        0.1,
+        "standard deviation of the change of a gene, as a multiple of the genes' standard deviation in the "
+        "start population",
+        above=0,
+    )
     mutation_decay: float = setting(
         1.0, "factor on mutation_size after every generation; 1 keeps it", above=0, maximum=1
     )
@@ -97,14 +107,16 @@ class GeneticAlgorithm(EvolutionStrategy):
         """Return the state before the first `ask`; see `EvolutionStrategy.initial`."""
         blocks = {"genome": (size,)} if layout is None else layout
         check_layout(blocks, size)
+        population = np.array(draw(rng, self.population), dtype=np.float64)
         return {
             "generation": 0,
-            "population": np.array(draw(rng, self.population), dtype=np.float64),
+            "population": population,
             "fitness": np.full(self.population, np.nan),
             "elite_genomes": np.zeros((0, size)),
             "elite_fitness": np.zeros(0),
             "crossover_units": units(blocks, self.crossover_unit),
             "mutation_units": units(blocks, self.mutation_unit),
+            "spread": float(np.sqrt(population.var(axis=0).mean())) or 1.0,
             "best_genome": None,
             "best_fitness": -math.inf,
             "rng": generator_state(rng),
@@ -151,7 +163,7 @@ class GeneticAlgorithm(EvolutionStrategy):
         Parameters
         ----------
         state : dict
-            For the units of the genome and the generation.
+            For the units of the genome, the spread of the start population and the generation.
         rng : Generator
             What the operators draw from. DEAP's own functions draw from Python's ``random``.
         """
@@ -182,7 +194,7 @@ class GeneticAlgorithm(EvolutionStrategy):
             count=int(state["crossover_units"].max()) + 1,
             rng=rng,
         )
-        size = self.mutation_size * self.mutation_decay ** (state["generation"] - 1)
+        size = self.mutation_size * state["spread"] * self.mutation_decay ** (state["generation"] - 1)
         box.register(
             "mutate",
             variation.mutate,

@@ -62,9 +62,10 @@ def mutate(
     size, rate : float
         See `evorrn.strategies.evolution.operators.gaussian`.
     units, count, rng
-        As for `mate`; normal numbers are drawn for the genes that change alone.
+        As for `mate`; normal numbers are drawn for the genes that change alone. One unit changes at least.
     """
     draws = rng.random(count)
+    draws[draws.argmin()] = 0.0  # below any rate, so that nobody is evaluated twice
     noise = rng.standard_normal(np.count_nonzero(draws[units] < rate))
     gaussian(np.asarray(chromosome), size, rate, units, draws, noise)
     return (chromosome,)
