@@ -45,8 +45,8 @@ def compare(
 ) -> None:
     """Run every way of training at the same budget, and say which works best on test.
 
-    Runs are kept: the same command goes on with a comparison that was interrupted. Settings of one
-    strategy are given as --set ga.population=512.
+    Runs are kept: the same command goes on with one that was interrupted.
+    Settings of one strategy are given as --set ga.population=512.
     """
     from evorrn.cli.output import note, print_json, silent, stdout, warn
     from evorrn.cli.progress import watching_comparison

@@ -23,7 +23,10 @@ def run(
         int | None, typer.Option("--seed", help="Seed of data and training; 0 by default.")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option("--budget", help="When to stop: 20G (multiply-adds), 500gen, 2000eval, 60s.")
+        str | None,
+        typer.Option(
+            "--budget", help="When to stop: 20G (multiply-adds), 500gen, 2000eval, 60s; 5G by default."
+        ),
     ] = None,
     target: Target = None,
     inputs: Inputs = None,
@@ -40,8 +43,8 @@ def run(
 ) -> None:
     """Train a network on a task, in a run folder of its own.
 
-    The same command goes on with a run that was interrupted, and prints the result of one that is
-    complete. Ctrl-C stops after the step that is under way and keeps a checkpoint.
+    Ctrl-C stops after the step under way and keeps a checkpoint: the same
+    command goes on from there. Of a complete run it prints the result again.
     """
     from evorrn.cli.outcome import report
     from evorrn.cli.output import note, silent, warn

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,7 +216,7 @@ def _npz_inputs(path: Path, width: int) -> np.ndarray:
                     f"{path}: expected an array named inputs, got {', '.join(archive.files) or 'none'}"
                 )
             inputs = np.asarray(archive["inputs"])
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: expected an .npz file of arrays, but it cannot be read ({error})") from None
     if inputs.ndim == 2:
         inputs = inputs[None]

@@ -188,11 +188,17 @@ def run_page(run: RunFolder) -> Page:
 
 
 def _find(name: str) -> Any:
+    """Return the cell, task or strategy of a name, None when nothing is called so."""
+    refused = None
     for find in (registry.find_cell, registry.find_task, registry.find_strategy):
         try:
             return find(name)
         except UnknownName:
             continue
+        except EvorrnError as error:  # what a file holds under the name is of another kind, or of none
+            refused = error
+    if refused is not None:
+        raise refused
     return None
 
 

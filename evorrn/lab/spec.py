@@ -41,6 +41,7 @@ NETWORK_KINDS: dict[str, tuple[str, Any]] = {
     "initial": ("a table", Mapping),
     "dtype": ("a name", str),
 }
+ENTRIES = str | int | float
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,8 @@ class _Problems(list[str]):
                 self.append(f"network.{name}: {unknown('setting', name, allowed)}")
             elif not isinstance(value, kinds):
                 self.append(f"network.{name}: expected {wanted}, got {value!r}")
+            elif isinstance(value, Mapping) and not all(isinstance(item, ENTRIES) for item in value.values()):
+                self.append(f"network.{name}: expected numbers and names, got {dict(value)!r}")
             else:
                 good[name] = value
         return good

@@ -1,0 +1,125 @@
+"""``evorrn list``, ``evorrn show``, ``--version``, ``--help``: what there is, without waiting for it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from tiny import HERE, WALK, WAVE
+
+import evorrn
+from evorrn import registry
+
+CELL = '''
+from evorrn import cell, tanh
+
+@cell(state={"h": "H"}, parameters={"W": "H I", "U": "H H"})
+def plain(p, x, h):
+    """A plain cell of the user's own."""
+    return tanh(p.W @ x + p.U @ h)
+'''
+
+
+def test_list_names_everything_there_is(console):
+    said = console.type("list")
+    for name in (*registry.tasks(), *registry.strategies(), *registry.cells()):
+        assert f"\n  {name} " in said.out
+    assert said.code == 0 and said.err == ""
+    content = json.loads(console.type("list", "tasks", "--json").out)
+    assert [row["name"] for row in content["tasks"]] == list(registry.tasks())
+    assert all(row["what it is"] for row in content["tasks"])
+    assert console.type("list", "things").code == 2
+
+
+def test_list_of_runs_shows_their_state_and_score(console):
+    assert console.type("list", "runs").code == 0
+    console.type("run", WAVE, "--strategy", WALK, "--budget", "3gen", "--quiet")
+    console.type(
+        "run", WAVE, "--strategy", WALK, "--budget", "9gen", "--set", "strategy.breaks_at=2", "--quiet"
+    )
+    said = console.type("list", "runs")
+    states = sorted(line.split()[3] for line in said.out.splitlines()[2:])
+    assert states == ["complete", "failed"] and "nrmse_std" in said.out
+    assert console.type("list", "--runs", "runs").out == said.out
+
+
+def test_a_cell_is_shown_as_its_equations(console):
+    said = console.type("show", "gru")
+    assert said.code == 0 and "def gru(p, x, h" in said.out and "(1 - z) * n + z * h" in said.out
+    assert "W_r" in said.out and "H x I" in said.out
+
+
+def test_a_kernel_is_shown_as_source_that_python_reads(console, tmp_path):
+    said = console.type("show", "leaky", "--kernel")
+    compile(said.out, "kernel", "exec")
+    assert said.code == 0 and "leak" in said.out
+    (tmp_path / "my.py").write_text(CELL)
+    assert "A plain cell of the user's own." in console.type("show", "my.py:plain").out
+    compile(console.type("show", "my.py:plain", "--kernel").out, "kernel", "exec")
+    assert console.type("show", "ga", "--kernel").code == 2
+
+
+def test_a_task_is_shown_with_its_settings_and_references(console):
+    said = console.type("show", "narma")
+    assert said.code == 0 and "order" in said.out and "Atiya" in said.out and "nrmse_std" in said.out
+    for reference in registry.find_task("narma").references:
+        assert reference.source in said.out
+    assert "esn" in said.out
+    assert "path" in console.type("show", "csv").out
+
+
+def test_a_strategy_is_shown_with_every_setting(console):
+    said = console.type("show", "ga")
+    for name, default in registry.find_strategy("ga")().values().items():
+        assert any(line.split()[:1] == [name] and str(default) in line for line in said.out.splitlines()), (
+            name
+        )
+    assert "generation" in said.out
+    assert "stride" in console.type("show", f"{HERE}:Walk").out
+
+
+def test_a_run_is_shown_by_its_id(console):
+    folder = json.loads(console.type("run", WAVE, "--strategy", WALK, "--budget", "3gen", "--json").out)
+    said = console.type("show", folder["id"][:7])
+    assert (
+        said.code == 0 and folder["id"] in said.out and "complete" in said.out and "strategy.size" in said.out
+    )
+    assert console.type("show", folder["folder"]).out == said.out
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_strategy(console, tmp_path):
+    (tmp_path / "ga").mkdir()
+    assert "ga (strategy)" in console.type("show", "ga").out
+
+
+def test_unknown_names_are_told_the_nearest(console):
+    said = console.type("show", "lstmm")
+    assert said.code == 2 and "did you mean 'lstm'" in said.err
+
+
+def test_version_and_help(console):
+    assert console.type("--version").out.strip() == f"evorrn {evorrn.__version__}"
+    said = console.type("--help")
+    assert said.code == 0
+    for command in ("run", "compare", "predict", "forecast", "list", "show", "report"):
+        assert f"│ {command} " in said.out
+        assert console.type(command, "--help").code == 0
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(words):
+    code = (
+        "import sys\nfrom evorrn.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules}"
+        " & {'numpy', 'numba', 'scipy', 'deap', 'matplotlib', 'jinja2'}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_the_module_is_the_command(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "evorrn", "--version"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.strip() == f"evorrn {evorrn.__version__}" and done.returncode == 0

@@ -1,0 +1,134 @@
+"""``evorrn predict`` and ``evorrn forecast``: CSV and a plot from a run."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from tiny import WALK, WAVE
+
+import evorrn
+
+
+@pytest.fixture
+def run(console, tmp_path):
+    words = ("run", WAVE, "--strategy", WALK, "--budget", "30gen", "--quiet")
+    assert console.type(*words).code == 0
+    return next((tmp_path / "runs").glob("wave/walk-elman/*"))
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_prediction_is_that_of_the_loaded_result(console, tmp_path, run):
+    x = np.sin(np.arange(30) / 3)
+    (tmp_path / "x.csv").write_text(
+        "year,wave\n" + "".join(f"{1900 + t},{value!r}\n" for t, value in enumerate(x.tolist()))
+    )
+    said = console.type("predict", run.name, "x.csv")
+    assert said.code == 0, said.err
+    found = rows(said.out)
+    assert list(found[0]) == ["step", "output1+1"] and [row["step"] for row in found[:2]] == ["1", "2"]
+    values = [float(row["output1+1"]) for row in found]
+    assert np.array_equal(values, evorrn.load(run).predict(x[:, None])[:, 0])
+    assert (run / "plots" / "predict.png").read_bytes().startswith(b"\x89PNG") and "predict.png" in said.err
+
+
+def test_out_takes_the_table_and_the_plot_beside_it(console, tmp_path, run):
+    np.savez(tmp_path / "x.npz", inputs=np.random.default_rng(0).standard_normal((2, 9, 1)))
+    said = console.type("predict", run.name[:6], "x.npz", "--out", "made/y.csv")
+    assert said.code == 0 and said.out == ""
+    found = rows((tmp_path / "made" / "y.csv").read_text())
+    assert len(found) == 18 and list(found[0]) == ["sequence", "step", "output1+1"]
+    assert (tmp_path / "made" / "y.png").exists()
+
+
+def test_a_forecast_goes_on_from_the_end_of_the_test_data(console, run):
+    said = console.type("forecast", run, "--steps", 5)
+    assert said.code == 0, said.err
+    values = [float(row["output1"]) for row in rows(said.out)]
+    result = evorrn.load(run)
+    test = evorrn.task(WAVE).data(0).test
+    known = np.concatenate([test.inputs[0], test.targets[0, -1:]])
+    by_hand = []
+    for _ in range(5):  # the network's own way of going on, one prediction at a time
+        by_hand.append(result.predict(known)[-1])
+        known = np.concatenate([known, by_hand[-1:]])
+    assert np.allclose(values, np.ravel(by_hand), rtol=1e-9)
+    assert (run / "plots" / "forecast.png").exists()
+
+
+def test_a_forecast_from_a_file_as_json(console, tmp_path, run):
+    x = np.sin(np.arange(40) / 3)
+    (tmp_path / "x.csv").write_text("wave\n" + "\n".join(map(repr, x.tolist())))
+    said = console.type("forecast", run, "--steps", 3, "--warmup", "x.csv", "--json")
+    content = json.loads(said.out)
+    assert [row["output1"] for row in content["rows"]] == evorrn.load(run).forecast(x[:, None], 3)[
+        :, 0
+    ].tolist()
+    assert content["diverged"] is False
+
+
+def test_a_forecast_that_diverges_is_flagged(console, tmp_path):
+    words = ("run", WAVE, "--strategy", WALK, "--budget", "2gen", "--set", "strategy.explodes=true", "--json")
+    folder = json.loads(console.type(*words).out)["folder"]
+    said = console.type("forecast", folder, "--steps", 3, "--json")
+    content = json.loads(said.out, parse_constant=pytest.fail)
+    assert said.code == 0 and content["diverged"] and "diverged" in said.err
+    assert content["rows"][0]["output1"] is None
+
+
+def test_what_cannot_be_forecast_says_what_is_missing(console, tmp_path):
+    words = ("run", WAVE, "--strategy", WALK, "--budget", "2gen", "--set", "task.horizon=2", "--json")
+    folder = json.loads(console.type(*words).out)["folder"]
+    said = console.type("forecast", folder)
+    assert said.code == 2 and "horizon 1" in said.err and said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        ("a,b\n3,2\n1,1\n", "expected 1 columns of inputs"),
+        ("a\nx\ny\n", "expected 1 columns of inputs"),
+        ("a\n1\n\n,\n", "x.csv"),
+        ("", "empty file"),
+        (bytes(range(256)), "binary"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(console, tmp_path, run, content, wanted):
+    (tmp_path / "x.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    said = console.type("predict", run, "x.csv")
+    assert said.code == 2 and wanted in said.err and said.out == ""
+    assert not (run / "plots" / "predict.png").exists()
+
+
+def test_columns_can_be_named(console, tmp_path, run):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n3,1\n")
+    assert console.type("predict", run, "x.csv", "--columns", "b").code == 0
+    said = console.type("predict", run, "x.csv", "--columns", "c")
+    assert said.code == 2 and "unknown column" in said.err
+
+
+def test_other_wrong_words(console, tmp_path, run):
+    (tmp_path / "x.npz").write_bytes(b"PK junk")
+    for words, wanted in (
+        (("predict", run, "none.csv"), "cannot read none.csv"),
+        (("predict", run, "x.npz"), "expected an .npz file"),
+        (("predict", "ffff", "x.npz"), "no run 'ffff'"),
+        (("forecast", tmp_path), "no spec.toml"),
+        (("forecast", run, "--steps", 0), "steps: expected at least 1"),
+        (("forecast", run, "--warmup", "none.csv"), "cannot read none.csv"),
+    ):
+        said = console.type(*words)
+        assert said.code == 2 and wanted in said.err, words
+
+
+def test_a_run_that_is_not_complete_or_torn_is_refused(console, run):
+    (run / "genome.npz").write_bytes((run / "genome.npz").read_bytes()[:40])
+    said = console.type("forecast", run)
+    assert said.code == 2 and "cannot be read" in said.err
+    (run / "status.json").write_text('{"status": "failed"}')
+    said = console.type("forecast", run)
+    assert said.code == 2 and "expected a complete run, this one is failed" in said.err
