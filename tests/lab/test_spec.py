@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,10 +132,10 @@ def test_a_resolved_spec_refuses_a_file_that_has_changed(tmp_path):
 
 def test_a_users_file_is_in_the_hash(tmp_path):
     copy = tmp_path / "mine.py"
-    copy.write_text(open(HERE).read())
+    copy.write_text(Path(HERE).read_text())
     same = resolve({**raw(), "task": {"name": "mine.py:Wave"}}, tmp_path)
     assert same.id == resolve(raw()).id and same.content["task"]["name"] == f"{copy}:Wave"
-    copy.write_text(open(HERE).read() + "\n# another file\n")
+    copy.write_text(Path(HERE).read_text() + "\n# another file\n")
     assert resolve({**raw(), "task": {"name": "mine.py:Wave"}}, tmp_path).id != same.id
 
 
@@ -213,7 +214,7 @@ TABLES = {
             "initial": JUNK,
             "direct": JUNK,
         },
-    ),  # fmt: skip
+    ),
     "strategy": JUNK
     | st.fixed_dictionaries({"name": JUNK | st.just(WALK)}, optional={"size": JUNK, "limit": JUNK}),
     "files": JUNK,

@@ -162,7 +162,10 @@ def test_a_checkpoint_that_cannot_be_written_costs_none_of_those_before(run, mon
 
 def test_a_folder_that_cannot_be_made_is_said_to_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(EvorrnError, match="cannot write to .*file"), RunFolder(tmp_path / "file" / "run").claimed():
+    with (
+        pytest.raises(EvorrnError, match=r"cannot write to .*file"),
+        RunFolder(tmp_path / "file" / "run").claimed(),
+    ):
         pass
 
 
