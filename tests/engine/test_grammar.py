@@ -1,0 +1,176 @@
+"""The language of cells: what it reads, what it refuses and how it says so."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from evorrn.compile.adjoint import adjoint
+from evorrn.compile.grammar import cell
+from evorrn.compile.ops import relu, sigmoid, tanh
+from evorrn.compile.tangent import tangent
+from evorrn.errors import CellError, UnknownName
+from evorrn.network import Network
+from evorrn.registry import cells
+
+SIZES = {"I": 3, "H": 5, "O": 2}
+
+
+def inputs(made, rng):
+    values = {name: rng.standard_normal([SIZES[d] for d in shape]) for name, shape in made.parameters.items()}
+    values.update({name: rng.standard_normal(SIZES[d]) for name, d in made.state.items()})
+    return {**values, "x": rng.standard_normal(3), "y": rng.standard_normal(2), **made.options}
+
+
+@pytest.mark.parametrize("name", sorted(cells()))
+def test_graph_equals_the_function_on_numpy(name):
+    made, rng = cells()[name], np.random.default_rng(0)
+    values = inputs(made, rng)
+    p = SimpleNamespace(**{n: values[n] for n in made.parameters})
+    arguments = [values["x"], *(values[n] for n in made.state), *([values["y"]] if made.sees_output else [])]
+    results = made(p, *arguments)
+    results = results if isinstance(results, tuple) else (results,)
+    for expected, got in zip(results, made.graph().evaluate(values).values()):
+        np.testing.assert_allclose(got, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(cells()))
+def test_adjoint_and_tangent_of_a_cell_agree_with_finite_differences(name):
+    made, rng = cells()[name], np.random.default_rng(1)
+    graph, values = made.graph(), inputs(made, rng)
+    varying = [n for n in values if n in made.parameters or n in ("x", "y", *made.state)]
+    push = {n: rng.standard_normal(values[n].shape) for n in varying}
+    pull = {f"d.{n}": rng.standard_normal(SIZES[d]) for n, d in made.state.items()}
+
+    def weighed(scale):
+        moved = {**values, **{n: values[n] + scale * push[n] for n in varying}}
+        return sum((pull[f"d.{n}"] * y).sum() for n, y in graph.evaluate(moved).items())
+
+    numeric = (weighed(1e-6) - weighed(-1e-6)) / 2e-6
+    forward = tangent(graph, varying).evaluate({**values, **{f"dot.{n}": v for n, v in push.items()}})
+    assert sum((pull[f"d.{n}"] * forward[f"dot.{n}"]).sum() for n in made.state) == pytest.approx(numeric, rel=1e-6)
+    derived = adjoint(graph, {f"d.{n}": n for n in made.state}, varying)
+    results = derived.graph.run({**values, **pull})
+    total = sum((results[index] * push[n]).sum() for n, index in derived.graph.outputs.items())
+    total += sum((results[index] * push[n]).sum() for n, index in derived.parameter_terms)
+    assert total == pytest.approx(numeric, rel=1e-6)
+
+
+def test_a_users_cell_is_a_full_citizen(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from evorrn import cell, tanh, sigmoid\n\n\n"
+        "@cell(state={'h': 'H', 'm': 'H'}, parameters={'W V': 'H I', 'U': 'H H', 'b a': 'H'})\n"
+        "def mine(p, x, h, m, *, rate=0.5, squash=tanh):\n"
+        "    'Two states, a tied transposed matrix, a parameter on its own.'\n"
+        "    gate = sigmoid(p.a * m - p.b / 2)\n"
+        "    m = m + rate * (p.U.T @ h + p.V @ x)\n"
+        "    return gate * squash(p.W @ x + p.U @ h + p.b) + (1 - gate) * h, m * 0.9 + -p.a\n"
+    )
+    network = Network(2, 1, cell=f"{path}:mine", hidden=5, dtype="float64", cell_options={"rate": 0.25})
+    assert Network.from_settings(network.settings()).size == network.size
+    rng = np.random.default_rng(0)
+    genome = network.init(rng=rng) + 0.3 * rng.standard_normal(network.size)
+    x = rng.standard_normal((2, 6, 2))
+    blocks = network.unpack(genome)
+    p = SimpleNamespace(**{k.split(".")[1]: v for k, v in blocks.items() if k.startswith("layer0")})
+    outputs = np.zeros((2, 6, 1))
+    for b in range(2):
+        h, m = np.zeros(5), np.zeros(5)
+        for t in range(6):
+            h, m = network.cell(p, x[b, t], h, m, rate=0.25)
+            outputs[b, t] = blocks["readout.W"] @ h + blocks["readout.b"]
+    np.testing.assert_allclose(network.predict(genome, x), outputs, atol=1e-12)
+    pull, push = rng.standard_normal((2, 6, 1)), rng.standard_normal(network.size)
+    change = (network.predict(genome + 1e-6 * push, x) - network.predict(genome - 1e-6 * push, x)) / 2e-6
+    assert network.vjp(genome, x, pull) @ push == pytest.approx((pull * change).sum(), rel=1e-6)
+
+
+def declare(function, **kwargs):
+    settings = {"state": {"h": "H"}, "parameters": {"W": "H I", "U": "H H", "b": "H"}, **kwargs}
+    return cell(**settings)(function)
+
+
+def loops(p, x, h):
+    for _ in range(2):
+        h = tanh(h)
+    return h
+
+
+def branches(p, x, h):
+    return h if 1 else x
+
+
+def calls(p, x, h):
+    return np.cumsum(h)
+
+
+def power(p, x, h):
+    return h**2
+
+
+def product_of_vectors(p, x, h):
+    return p.b @ h
+
+
+def misfit(p, x, h):
+    return tanh(p.W @ h)
+
+
+def wrong_size(p, x, h):
+    return tanh(x)
+
+
+def no_return(p, x, h):
+    h = tanh(h)
+
+
+def matrix_alone(p, x, h):
+    return tanh(p.U)
+
+
+@pytest.mark.parametrize(
+    "function", [loops, branches, calls, power, product_of_vectors, misfit, wrong_size, no_return, matrix_alone]
+)
+def test_what_is_outside_the_language_is_refused_with_its_line(function):
+    with pytest.raises(CellError) as caught:
+        declare(function)
+    message = str(caught.value)
+    assert function.__name__.replace("_", "-") in message
+    assert "allowed are" in message or "expected a final return" in message
+
+
+def test_unknown_names_come_with_the_nearest():
+    def unknown_parameter(p, x, h):
+        return tanh(p.Wx @ x)
+
+    def unknown_variable(p, x, h):
+        return tanh(hh)  # noqa: F821
+
+    with pytest.raises(UnknownName, match="did you mean 'W'"):
+        declare(unknown_parameter)
+    with pytest.raises(UnknownName, match="did you mean 'h'"):
+        declare(unknown_variable)
+
+
+def test_wrong_declarations_are_refused():
+    def good(p, x, h):
+        return relu(p.W @ x + p.U @ h + p.b)
+
+    def positional_option(p, x, h, leak=0.1):
+        return h
+
+    def text_option(p, x, h, *, way="up"):
+        return sigmoid(h)
+
+    with pytest.raises(CellError, match="dimensions among I, H, O"):
+        declare(good, parameters={"W": "H J", "U": "H H", "b": "H"})
+    with pytest.raises(CellError, match="first of dimension H"):
+        declare(good, state={"h": "O"})
+    with pytest.raises(UnknownName, match="initialisation"):
+        declare(good, initial={"b": "one"})
+    with pytest.raises(UnknownName, match="parameter of cell"):
+        declare(good, recurrent="V")
+    for function in (positional_option, text_option):
+        with pytest.raises(CellError):
+            declare(function)

@@ -1,0 +1,58 @@
+"""Kernels in other processes: from the cache, without vectors, without compiling."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json, sys
+import numpy as np
+from evorrn.network import Network
+from evorrn.batch import Batch
+import evorrn.compile.load as load
+rng = np.random.default_rng(0)
+out = {}
+for cell, sequences in (("lstm", 5), ("jordan", 1)):
+    network = Network(2, 2, cell=cell, hidden=(20, 3), dtype="float64", feedback=True)
+    genome = network.init(seed=1)
+    lengths = rng.integers(1, 8, sequences)
+    batch = Batch(rng.standard_normal((sequences, 7, 2)), rng.standard_normal((sequences, 7, 2)), lengths=lengths)
+    loss, gradient = network.loss_and_gradient(genome, batch)
+    values = [loss, float(network.fitness(genome[None], batch)[0]), *gradient[::7].tolist()]
+    out[cell] = values
+out["files"] = sorted(str(p.name) for p in load.cache_folder().rglob("*.nbi"))
+print(json.dumps(out))
+"""
+
+
+def run(folder, **environment):
+    variables = {**os.environ, "EVORRN_CACHE": str(folder), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=variables, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    return folder, run(folder)
+
+
+def test_a_second_process_loads_kernels_and_gets_the_same_bits(compiled):
+    folder, first = compiled
+    stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("*.nbc")}
+    assert stamps
+    assert run(folder) == first
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*.nbc")} == stamps
+
+
+@pytest.mark.parametrize("variable,value", [("EVORRN_SIMD", "0"), ("NUMBA_DISABLE_JIT", "1")])
+def test_plain_loops_and_plain_python_agree(compiled, variable, value, tmp_path):
+    other = run(tmp_path, **{variable: value})
+    for cell in ("lstm", "jordan"):
+        assert other[cell] == pytest.approx(compiled[1][cell], rel=1e-9, abs=1e-12)
