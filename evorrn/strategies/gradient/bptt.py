@@ -38,7 +38,7 @@ class BPTT(Strategy):
     requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
 
     optimiser: str = setting("adam", "how a gradient becomes a step", choices=tuple(OPTIMISERS))
-    rate: float = setting(0.01, "learning rate", above=0)
+    rate: float = setting(0.02, "learning rate", above=0)
     momentum: float = setting(0.9, "share of the velocity kept (sgd); beta 1 (adam)", minimum=0, below=1)
     decay: float | None = setting(
         None,
@@ -47,13 +47,13 @@ class BPTT(Strategy):
         below=1,
     )
     epsilon: float = setting(1e-8, "added to the root of the mean squared gradient", above=0)
-    batch_size: int = setting(32, "sequences in a minibatch; 0 for all of them", minimum=0)
+    batch_size: int = setting(4, "sequences in a minibatch; 0 for all of them", minimum=0)
     clip: float = setting(1.0, "norm above which a gradient is scaled down; 0 for no limit", minimum=0)
     schedule: str = setting("plateau", "how the learning rate changes", choices=tuple(SCHEDULES))
-    period: int = setting(20, "epochs that the schedule counts in", minimum=1)
+    period: int = setting(40, "epochs that the schedule counts in", minimum=1)
     factor: float = setting(0.5, "what the schedule multiplies the rate by", above=0, maximum=1)
     patience: int = setting(
-        100, "epochs without improvement on validation before training stops; 0 for never", minimum=0
+        150, "epochs without improvement on validation before training stops; 0 for never", minimum=0
     )
     improvement: float = setting(
         1e-3, "share of the validation loss that counts as an improvement", minimum=0, below=1
