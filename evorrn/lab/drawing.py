@@ -6,7 +6,7 @@ colour-blind readers. Axes are matplotlib's, made by `evorrn.lab.plots`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     places = colour_places(comparison)
     entries = ranked(comparison)
     values = np.concatenate([entry.values for entry in entries])
-    _scale(axes.set_xscale, values, ratio=30)
+    _scale(axes, "x", values, ratio=30)
     for height, entry in enumerate(entries):
         if isinstance(entry, Row):
             _ranking_row(axes, height, entry, places[entry.strategy])
@@ -88,7 +88,7 @@ def draw_learning(
     axes: Axes, curves: Mapping[str, Sequence[Curve]], places: Mapping[str, int], label: str
 ) -> None:
     """Draw the best validation loss so far of every run, thin, and the median over runs, thick."""
-    drawn = [np.ones(0)]
+    drawn, spent = [np.ones(0)], [np.ones(0)]
     for name, runs in curves.items():
         place = places[name]
         colour, style = SERIES[place % len(SERIES)], LINES[place % len(LINES)]
@@ -96,6 +96,7 @@ def draw_learning(
         for curve in best:
             axes.step(curve.spent, curve.loss, where="post", color=colour, alpha=0.3, linewidth=0.8)
             drawn.append(curve.loss)
+            spent.append(curve.spent)
         if best:
             middle = median_curve(best)
             axes.step(
@@ -110,10 +111,9 @@ def draw_learning(
             axes.plot(
                 middle.spent[-1], middle.loss[-1], MARKERS[place % len(MARKERS)], color=colour, markersize=5
             )
-    axes.set_xscale("log")
-    _scale(axes.set_yscale, np.concatenate(drawn))
-    axes.set(xlabel=label, ylabel="best validation loss so far")
-    axes.xaxis.set_major_formatter(_short)
+    axes.set(xlabel=label, ylabel="best validation loss so far", xscale="log")
+    _scale(axes, "y", np.concatenate(drawn))
+    _log_labels(axes.xaxis, np.concatenate(spent))
     if len(drawn) > 1:
         _legend_above(axes)
 
@@ -151,7 +151,7 @@ def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray]
     for place, (name, column) in enumerate((("training", "train_loss"), ("validation", "valid_loss"))):
         loss = np.where(np.isfinite(history[column]), history[column], np.nan)
         axes.plot(spent, loss, color=SERIES[place], linestyle=LINES[place], linewidth=1.6, label=name)
-    _scale(axes.set_yscale, np.concatenate([history["train_loss"], history["valid_loss"]]))
+    _scale(axes, "y", np.concatenate([history["train_loss"], history["valid_loss"]]))
     axes.set(xlabel=label, ylabel="loss")
     axes.xaxis.set_major_formatter(_short)
     _legend_above(axes)
@@ -190,11 +190,24 @@ def _short(value: float, _: object = None) -> str:
     return f"{value:g}"
 
 
-def _scale(set_scale: Callable[[str], Any], values: np.ndarray, ratio: float = 10) -> None:
+def _scale(axes: Axes, letter: str, values: np.ndarray, ratio: float = 10) -> None:
     """Make an axis logarithmic when its values are positive and far apart."""
     finite = values[np.isfinite(values)]
     if len(finite) and finite.min() > 0 and finite.max() > ratio * finite.min():
-        set_scale("log")
+        axes.set(**{f"{letter}scale": "log"})
+        _log_labels(getattr(axes, f"{letter}axis"), finite)
+
+
+def _log_labels(axis: Any, values: np.ndarray) -> None:
+    """Write plain numbers at a logarithmic axis: at decades, and between them where those are few."""
+    spread = values.max() / values.min() if len(values) else 1.0
+    marked = range(2, 10) if spread < 5 else (2, 5) if spread < 50 else ()
+
+    def between(value: float, _: object = None) -> str:
+        return _short(value) if round(value / 10 ** np.floor(np.log10(value))) in marked else ""
+
+    axis.set_major_formatter(_short)
+    axis.set_minor_formatter(between)
 
 
 def _room(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:

@@ -6,6 +6,7 @@ was kept.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -252,8 +253,10 @@ def _typical(comparison: Comparison, row: Row, root: Path) -> tuple[int, Predict
             continue
         try:
             with np.load(root / row.runs[place] / "predictions.npz", allow_pickle=False) as arrays:
-                names = _json(root / row.runs[place] / "result.json").get("output_names") or ("value",)
-                return comparison.seeds[place], Predictions(**arrays, name=str(names[0]))
+                shown = Predictions(**arrays)
+            names = _json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
+            told = names[0] != "output1"  # the name of an output that has none
+            return comparison.seeds[place], dataclasses.replace(shown, name=names[0]) if told else shown
         except (OSError, ValueError, TypeError, IndexError):
             continue
     return None

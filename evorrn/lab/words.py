@@ -12,6 +12,9 @@ from evorrn.lab.comparison import Baseline, Comparison, Row, badness
 from evorrn.lab.statistics import LEVEL, seeds_needed, smallest_p
 from evorrn.metrics import METRICS
 
+UNEQUAL = 1.2
+"""Share of the budget above which a row does not stand at equal cost with the others."""
+
 
 def answer(comparison: Comparison) -> str:
     """Return the outcome in a sentence or two: the best, what it beats, and whether its lead holds."""
@@ -71,6 +74,12 @@ def cautions(comparison: Comparison) -> list[str]:
             found.append(
                 f"The trivial baseline {baseline.name} ({figure(baseline.value)}) is at least as good as {names}."
             )
+    for row, share in _shares(comparison):
+        if share > UNEQUAL:
+            found.append(
+                f"{row.strategy} used {100 * share:.0f} % of the budget, since a step is never cut short: its place "
+                "is not one at equal cost. A larger budget evens that out."
+            )
     unproven = [
         pair
         for pair in comparison.differences
@@ -111,14 +120,11 @@ def notes(comparison: Comparison) -> list[str]:
     found.append(
         "Work, time steps and seconds are those of one run, the median over seeds; compiling is not in them."
     )
-    limit = _work_limit(comparison.budget)
-    for row in comparison.rows:
-        share = row.work / limit if limit else math.nan
-        if share > 1.05 or share < 0.9:
-            found.append(
-                f"{row.strategy} used {100 * share:.0f} % of the budget"
-                + (": a step is never cut short." if share > 1 else ", because it had nothing left to do.")
-            )
+    for row, share in _shares(comparison):
+        if 1.02 < share <= UNEQUAL:
+            found.append(f"{row.strategy} used {100 * share:.0f} % of the budget: a step is never cut short.")
+        elif share < 0.9:
+            found.append(f"{row.strategy} used {100 * share:.0f} % of the budget: it had nothing left to do.")
     return found
 
 
@@ -143,7 +149,9 @@ def against(row: Row, baseline: Baseline, comparison: Comparison) -> str:
     gain = badness(baseline.value, comparison.metric) - badness(row.median, comparison.metric)
     if comparison.higher_is_better or baseline.value <= 0:
         return f"{gain:+.3g}"
-    return f"{-100 * gain / baseline.value:+.0f} %"
+    if row.median > 10 * baseline.value:
+        return f"× {row.median / baseline.value:.2g}"
+    return f"{100 * (row.median / baseline.value - 1):+.0f} %"
 
 
 def figure(value: float) -> str:
@@ -222,8 +230,10 @@ def _meaning(metric: str) -> str:
     return re.sub(r" \([^)]*\)", "", text.removeprefix("Return "))  # shapes are for programmers
 
 
-def _work_limit(budget: str) -> float | None:
+def _shares(comparison: Comparison) -> list[tuple[Row, float]]:
+    """Return what share of a budget of work each row used; empty for other budgets."""
     try:
-        return Budget.parse(budget).work
+        limit = Budget.parse(comparison.budget).work
     except EvorrnError:
-        return None
+        return []
+    return [(row, row.work / limit) for row in comparison.rows if limit and math.isfinite(row.work)]

@@ -196,13 +196,26 @@ def test_when_everything_failed_nothing_is_claimed():
     assert table.lines(found)
 
 
-def test_a_budget_that_was_missed_is_noted():
+def test_a_budget_that_was_missed_is_noted_and_warned_of_where_it_matters():
     found = comparison([row("a", [0.1] * 3)])
-    assert not any("of the budget" in text for text in words.notes(found))
-    over = Comparison(**{**vars(found), "budget": "500M"})
-    assert any("a used 200 % of the budget" in text for text in words.notes(over))
+    assert not any("of the budget" in text for text in [*words.notes(found), *words.cautions(found)])
+    over = Comparison(**{**vars(found), "budget": "900M"})
+    assert any("a used 111 % of the budget" in text for text in words.notes(over))
     under = Comparison(**{**vars(found), "budget": "2G"})
-    assert any("a used 50 % of the budget" in text for text in words.notes(under))
+    assert any("a used 50 % of the budget: it had nothing left" in text for text in words.notes(under))
+    far = Comparison(**{**vars(found), "budget": "500M"})
+    assert any("a used 200 % of the budget" in text and "equal cost" in text for text in words.cautions(far))
+    assert not any(
+        "of the budget" in text for text in words.notes(Comparison(**{**vars(found), "budget": "60s"}))
+    )
+
+
+@pytest.mark.parametrize(
+    ("median", "text"), [(0.36, "-10 %"), (0.4, "+0 %"), (0.6, "+50 %"), (40.0, "× 1e+02"), (math.nan, "–")]
+)
+def test_the_share_of_a_baselines_error(median, text):
+    found = comparison([row("a", [median] * 3)], baselines=[("linear", 0.4)])
+    assert words.against(found.rows[0], found.baselines[0], found) == text
 
 
 def test_the_seeds_role_is_said():
