@@ -74,12 +74,12 @@ def cautions(comparison: Comparison) -> list[str]:
             found.append(
                 f"The trivial baseline {baseline.name} ({figure(baseline.value)}) is at least as good as {names}."
             )
-    for row, share in _shares(comparison):
-        if share > UNEQUAL:
-            found.append(
-                f"{row.strategy} used {100 * share:.0f} % of the budget, since a step is never cut short: its place "
-                "is not one at equal cost. A larger budget evens that out."
-            )
+    over = [f"{row.strategy} ({100 * share:.0f} %)" for row, share in _shares(comparison) if share > UNEQUAL]
+    if over:
+        found.append(
+            f"More than the budget was used by {listed(over)}, since a step is never cut short: places in the "
+            "ranking are not at equal cost. A larger budget evens that out."
+        )
     unproven = [
         pair
         for pair in comparison.differences

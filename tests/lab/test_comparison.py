@@ -204,7 +204,7 @@ def test_a_budget_that_was_missed_is_noted_and_warned_of_where_it_matters():
     under = Comparison(**{**vars(found), "budget": "2G"})
     assert any("a used 50 % of the budget: it had nothing left" in text for text in words.notes(under))
     far = Comparison(**{**vars(found), "budget": "500M"})
-    assert any("a used 200 % of the budget" in text and "equal cost" in text for text in words.cautions(far))
+    assert any("used by a (200 %)" in text and "not at equal cost" in text for text in words.cautions(far))
     assert not any(
         "of the budget" in text for text in words.notes(Comparison(**{**vars(found), "budget": "60s"}))
     )
