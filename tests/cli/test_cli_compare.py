@@ -1,0 +1,54 @@
+"""``evorrn compare`` and ``evorrn report``: the words that are typed, and what comes back."""
+
+import json
+
+import pytest
+from tiny import WALK, WAVE
+
+COMPARING = ("compare", WAVE, "--strategies", WALK, "--seeds", 2, "--budget", "100k", "--jobs", 1)
+
+
+def test_a_comparison_as_json_names_every_strategy_and_baseline(console, tmp_path):
+    said = console.type(*COMPARING, "--hidden", 4, "--json")
+    assert said.code == 0, said.err
+    content = json.loads(said.out, parse_constant=pytest.fail)
+    assert content["budget"] == "100k" and content["metric"] == "nrmse_std"
+    assert {row["strategy"] for row in content["rows"]} == {"walk", "random"}
+    assert all(len(row["values"]) == 2 and row["network"]["hidden"] == 4 for row in content["rows"])
+    assert [baseline["name"] for baseline in content["baselines"]] == ["persistence"]
+    assert (tmp_path / content["report"]).read_text().startswith("<!doctype html>")
+    assert f"evorrn compare {WAVE}" in (tmp_path / content["report"]).read_text()
+    runs = {path.parent for path in (tmp_path / "runs").glob("wave/*/*/result.json")}
+    assert runs == {tmp_path / "runs" / run for row in content["rows"] for run in row["runs"]}
+
+
+def test_a_comparison_is_a_table_and_its_report_can_be_made_again(console, tmp_path):
+    first = console.type(*COMPARING)
+    assert first.code == 0 and "walk" in first.out and "persistence" in first.out
+    folder = next((tmp_path / "runs" / "comparisons").iterdir())
+    (folder / "report.html").unlink()
+    again = console.type("report", folder.name[:8], "--picture", "all.svg")
+    assert again.code == 0 and again.out == first.out
+    assert (folder / "report.html").exists() and "<svg" in (tmp_path / "all.svg").read_text()
+    assert json.loads(console.type("report", folder, "--json").out)["seeds"] == [0, 1]
+    assert console.type(*COMPARING, "--quiet").out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("compare", "narm"), "did you mean 'narma'"),
+        (("compare", WAVE, "--strategies", "gaa"), "did you mean 'ga'"),
+        (("compare", WAVE, "--seeds", "0"), "seeds: expected a whole number of at least 1"),
+        (("compare", WAVE, "--budget", "10gen"), "budget: a comparison needs a limit"),
+        (("compare", WAVE, "--set", "ga.populaton=9"), "did you mean 'population'"),
+        (("compare", "none.csv", "--target", "x"), "none.csv"),
+        (("compare",), "Missing argument"),
+        (("report", "ffff"), "no comparison 'ffff'"),
+        (("report", "."), "no comparison.json"),
+    ],
+)
+def test_wrong_words_are_refused_and_nothing_is_written(console, tmp_path, words, wanted):
+    said = console.type(*words)
+    assert said.code == 2 and wanted in said.err and said.out == ""
+    assert list(tmp_path.iterdir()) == []
