@@ -19,16 +19,9 @@ from evorrn import training
 from evorrn.budget import Budget
 from evorrn.errors import ConfigError, EvorrnError
 from evorrn.lab import environment
-from evorrn.lab.comparison import (
-    Baseline,
-    Comparison,
-    Row,
-    make_baseline,
-    make_differences,
-    make_row,
-    rank,
-)
+from evorrn.lab.comparison import Baseline, Comparison, Row
 from evorrn.lab.pool import Ended, Say, Standing, run_all
+from evorrn.lab.ranking import make_baseline, make_differences, make_row, rank
 from evorrn.lab.report import write_report
 from evorrn.lab.spec import Spec, resolve
 from evorrn.plain import write_atomic

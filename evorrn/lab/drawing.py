@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.lab.comparison import Baseline, Comparison, Row, ranked
+from evorrn.lab.comparison import Baseline, Comparison, Row
 from evorrn.lab.curves import Curve, Predictions, median_curve
+from evorrn.lab.ranking import ranked
 
 Axes = Any
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evorrn.lab import words
-from evorrn.lab.comparison import Baseline, Comparison, Row, ranked
+from evorrn.lab.comparison import Baseline, Comparison, Row
+from evorrn.lab.ranking import ranked
 from evorrn.lab.statistics import LEVEL, smallest_p
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 
-from evorrn.lab.comparison import Comparison, make_baseline, make_differences, make_row, rank
+from evorrn.lab.comparison import Comparison
 from evorrn.lab.curves import Curve, Predictions
+from evorrn.lab.ranking import make_baseline, make_differences, make_row, rank
 from evorrn.plain import npz_bytes, write_atomic
 from evorrn.result import save_history
 

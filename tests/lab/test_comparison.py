@@ -12,7 +12,8 @@ from scipy import stats
 
 from evorrn.errors import RunError
 from evorrn.lab import table, words
-from evorrn.lab.comparison import Comparison, make_baseline, make_differences, make_row, rank, ranked
+from evorrn.lab.comparison import Comparison
+from evorrn.lab.ranking import make_baseline, make_differences, make_row, rank, ranked
 
 
 def row(name, values, metric="nrmse_std", **more):

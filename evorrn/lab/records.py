@@ -1,0 +1,114 @@
+"""What the runs of a comparison left on disk, as its report tells it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import RunError
+from evorrn.lab.comparison import Comparison, Row
+from evorrn.lab.curves import Curve, Predictions
+from evorrn.result import load_history
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of a comparison as the report tells it; costs are NaN where the run left none."""
+
+    strategy: str
+    seed: int
+    value: float
+    work: float
+    seconds: float
+    ended: str
+    folder: str
+
+
+def load_comparison(folder: Path) -> Comparison:
+    """Read the ``comparison.json`` of a folder.
+
+    Raises
+    ------
+    RunError
+        When there is none, or it cannot be read.
+    """
+    path = folder / "comparison.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise RunError(
+            f"{path}: expected a comparison written by evorrn, but it is no JSON ({error})"
+        ) from None
+    try:
+        return Comparison.from_dict(content)
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from None
+
+
+def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
+    """Return every run of a comparison, in order of the ranking and the seeds."""
+    records = []
+    for row in comparison.rows:
+        for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
+            content, status = _json(root / folder / "result.json"), _json(root / folder / "status.json")
+            ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
+            meter = {**content.get("meter", {}), **content.get("times", {})}
+            records.append(
+                RunRecord(
+                    strategy=row.strategy,
+                    seed=seed,
+                    value=value,
+                    work=float(meter.get("work", math.nan)),
+                    seconds=float(meter.get("seconds", math.nan)),
+                    ended=str(ended),
+                    folder=folder,
+                )
+            )
+    return records
+
+
+def typical_predictions(comparison: Comparison, row: Row, root: Path) -> tuple[int, Predictions] | None:
+    """Return the seed nearest to a row's median and its predictions; None when no run left any."""
+    centre = row.median if math.isfinite(row.median) else np.nan
+    distance = np.abs(np.asarray(row.values) - centre)
+    for place in np.argsort(distance, kind="stable"):  # NaN distances come last
+        if not math.isfinite(row.values[place]):
+            continue
+        try:
+            with np.load(root / row.runs[place] / "predictions.npz", allow_pickle=False) as arrays:
+                shown = Predictions(**arrays)
+            names = _json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
+            told = names[0] != "output1"  # the name of an output that has none
+            return comparison.seeds[place], dataclasses.replace(shown, name=names[0]) if told else shown
+        except (OSError, ValueError, TypeError, IndexError):
+            continue
+    return None
+
+
+def learning_curves(row: Row, root: Path) -> tuple[list[Curve], list[Curve]]:
+    """Return validation loss against work and against seconds, for every run that has a history."""
+    work, seconds = [], []
+    for folder in row.runs:
+        history, times = load_history(root / folder)
+        if "valid_loss" in history and "work" in history:
+            loss = np.asarray(history["valid_loss"], dtype=np.float64)
+            work.append(Curve(np.asarray(history["work"], dtype=np.float64), loss))
+            if len(times) == len(loss):
+                seconds.append(Curve(times, loss))
+    return work, seconds
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
