@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from threadpoolctl import threadpool_limits
 
 from evorrn.batch import Batch
 from evorrn.budget import Budget
@@ -54,12 +55,13 @@ def run_by_hand(network: Network, genome: np.ndarray, inputs: np.ndarray, leak: 
 # ------------------------------------------------------------------------------------------ the draw
 
 
-@pytest.mark.parametrize("size", [1, 2, 40, 400])
+@pytest.mark.parametrize("size", [1, 2, 40, 300])
 def test_spectral_radius_is_that_of_all_eigenvalues(size):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         matrix = sparse_matrix(size, 10, rng)
-        expected = np.abs(np.linalg.eigvals(matrix)).max()
+        with threadpool_limits(1):  # many small products: threads cost more than they give
+            expected = np.abs(np.linalg.eigvals(matrix)).max()
         assert spectral_radius(matrix, rng)[0] == pytest.approx(expected, rel=1e-6)
 
 

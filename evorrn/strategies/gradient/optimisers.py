@@ -6,6 +6,7 @@ arrays and numbers, empty at the start), and returns the new genome and moments.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +92,7 @@ def clip_by_norm(gradient: np.ndarray, limit: float) -> tuple[np.ndarray, float]
 
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
     """
-    norm = float(np.linalg.norm(gradient))
+    norm = math.sqrt(np.square(gradient).sum())  # not BLAS, whose bits change with its threads
     if limit and norm > limit:
         return gradient * (limit / norm), norm
     return gradient, norm

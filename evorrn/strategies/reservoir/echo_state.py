@@ -12,6 +12,7 @@ from evorrn.budget import Budget
 from evorrn.errors import ConfigError
 from evorrn.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.reservoir.blas import one_thread
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.readout import logit_scale, mean_loss, regression_targets
 from evorrn.strategies.reservoir.ridge import ridge
@@ -195,12 +196,13 @@ class EchoState(Strategy):
     def _solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, float]:
         """Write the solved readout into a genome; return its training loss and the penalty chosen."""
         network, batch = problem.network, problem.batch("train")
-        states = problem.states(genome, teacher=sees_output(network))
         rows = fitted_steps(batch, self.washout)
-        features = states[rows]
-        if network.direct:
-            features = np.concatenate([batch.inputs[rows], features], axis=1)
-        if not (np.abs(features) < LARGEST_STATE).all():  # not true of NaN either
+        inputs = network.inputs if network.direct else 0
+        features = np.empty((int(rows.sum()), inputs + network.hidden[-1]))
+        features[:, :inputs] = batch.inputs[rows][:, :inputs]
+        states = features[:, inputs:]
+        states[...] = problem.states(genome, teacher=sees_output(network))[rows]
+        if not -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE:  # NaN included
             return np.inf, np.nan
         truth = batch.targets[rows]
         aims = regression_targets(network.loss_name, truth, network.outputs)
@@ -208,11 +210,11 @@ class EchoState(Strategy):
             features, aims, self.alphas, select=self.select, held_out=self.held_out, blocks=self.blocks
         )
         problem.charge(fit.work)
-        outputs = features @ fit.weights.T + fit.bias
+        with one_thread():
+            outputs = features @ fit.weights.T + fit.bias
         judged = outputs if fit.unseen is None else fit.unseen
         scale = logit_scale(network.loss_name, judged, truth[len(truth) - len(judged) :])
         blocks = network.unpack(genome)
-        inputs = network.inputs if network.direct else 0
         blocks["readout.W"][...] = scale * fit.weights[:, inputs:]
         blocks["readout.b"][...] = scale * fit.bias
         if network.direct:
