@@ -33,7 +33,7 @@ STRATEGIES = ("ga", "esn", "bptt", "random")
 FLOOR = "random"
 """The best of as many random networks: the line that every claim has to beat, so it is never left out."""
 SEEDS, BUDGET = 10, "5G"
-QUICK_SEEDS, QUICK_BUDGET = 3, "300M"
+QUICK_SEEDS, QUICK_BUDGET = 3, "200M"
 SHARED_COSTS = ("work", "steps", "seconds")
 """Limits that mean the same for every way of training; a generation of one is no epoch of another."""
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
