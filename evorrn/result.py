@@ -110,10 +110,10 @@ class Result:
         exogenous = width - own
         if inputs is None and exogenous > 0:
             missing = (
-                f"future values of its {exogenous} exogenous inputs, as inputs= of shape (steps, {exogenous})"
+                f"future values of its {exogenous} exogenous inputs, as inputs of shape (steps, {exogenous})"
                 if own or self.network.feedback
                 else "a task whose target is the next input (horizon 1), a network with feedback=True, "
-                f"or future inputs, as inputs= of shape (steps, {exogenous})"
+                f"or future inputs, as inputs of shape (steps, {exogenous})"
             )
             raise EvorrnError(f"forecast: this network needs {missing}")
         future = np.zeros((sequences, steps, width))

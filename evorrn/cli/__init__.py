@@ -41,18 +41,15 @@ def main(arguments: list[str] | None = None) -> None:
 def _complain(error: Exception, debug: bool) -> int:
     """Say on stderr what went wrong, and return the exit code."""
     expected = isinstance(error, EvorrnError)
+    problems = getattr(error, "problems", [])
     if debug:
         import traceback
 
         traceback.print_exception(error)
+    elif len(problems) > 1:
+        print("\n  ".join([f"evorrn: {len(problems)} problems", *problems]), file=sys.stderr)
     elif expected:
-        lines = str(error).splitlines()
-        print(
-            "\n  ".join(
-                [f"evorrn: {len(lines)} problems", *lines] if len(lines) > 1 else [f"evorrn: {error}"]
-            ),
-            file=sys.stderr,
-        )
+        print(f"evorrn: {error}", file=sys.stderr)
     else:
         print(f"evorrn: unexpected {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
     return WRONG_INPUT if expected else FAILED

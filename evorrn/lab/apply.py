@@ -17,11 +17,12 @@ import numpy as np
 
 from evorrn.errors import DataError, EvorrnError, RunError
 from evorrn.lab.arguments import read
-from evorrn.lab.curves import Predictions
 from evorrn.lab.spec import resolve
 from evorrn.lab.store import COMPLETE, RunFolder
 from evorrn.plain import write_atomic
 from evorrn.result import Result, load
+
+LABEL = "label"
 
 
 @dataclass(frozen=True)
@@ -192,12 +193,14 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
 
 
 def plot_prediction(sheet: Sheet, path: Path) -> None:
-    """Draw a prediction, over the truth where there is one."""
+    """Draw the first output of the first sequence, over the truth where the file holds it; labels for classes."""
     from evorrn.lab import plots
 
-    truth = np.full(sheet.outputs.shape, np.nan) if sheet.known is None else sheet.known
-    scored = np.ones(truth.shape[:2], dtype=bool) if sheet.known is None else np.isfinite(truth).all(axis=2)
-    plots.predictions_plot(Predictions(truth, sheet.outputs, scored), path)
+    labels = sheet.columns[-sheet.outputs.shape[2] - 1] == LABEL
+    outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
+    truth = None if sheet.known is None else sheet.known[0, :, 0]
+    name = LABEL if labels else f"{sheet.columns[-sheet.outputs.shape[2]]}, original units"
+    plots.outputs_plot(outputs, truth, name, path)
 
 
 def plot_forecast(sheet: Sheet, path: Path) -> None:
@@ -228,14 +231,19 @@ def _npz_inputs(path: Path, width: int) -> np.ndarray:
 
 
 def _end_of_test(run: RunFolder, result: Result) -> np.ndarray:
-    """Return the test inputs in original units; where the outputs are the next inputs, the last of them too."""
-    spec = resolve(read(run.path / "spec.toml"), run.path)
-    batch = spec.task.data(spec.seed).test
+    """Return the inputs up to the end of the test data, shape (B, T, I), in original units."""
+    try:
+        spec = resolve(read(run.path / "spec.toml"), run.path)
+        batch = spec.task.data(spec.seed).test
+    except EvorrnError as error:
+        raise EvorrnError(f"{error}; give the known inputs as --warmup FILE") from None
     assert batch is not None and batch.lengths is not None
     if (batch.lengths != batch.steps).any():
         raise EvorrnError(
             "forecast: the test sequences differ in length; give the known inputs as --warmup FILE"
         )
+    if spec.task.name == "csv":  # the last row of the file is the last target; its other columns are inputs
+        return read_inputs(Path(spec.content["task"]["path"]), result.network.inputs, result.input_names)
     inputs, targets = np.asarray(batch.inputs, dtype=np.float64), batch.targets
     if result.scaling is not None:
         inputs = result.scaling.restore_inputs(inputs)
@@ -251,7 +259,7 @@ def _sheet(result: Result, outputs: np.ndarray, known: np.ndarray | None, ahead:
     names = result.output_names or tuple(f"output{place}" for place in range(1, width + 1))
     columns = [f"{name}+{ahead}" if ahead else name for name in names]
     if labels:
-        columns = ["label", *(f"logit{place}" for place in range(width))]
+        columns = [LABEL, *(f"logit{place}" for place in range(width))]
     rows: list[tuple[Any, ...]] = []
     for sequence in range(sequences):
         for step in range(steps):

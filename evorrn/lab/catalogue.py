@@ -235,7 +235,11 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    return "none" if value is None else str(plain(value))
+    """Return a value as a reader wants it: long lists by their ends."""
+    shown = plain(value)
+    if isinstance(shown, list) and len(shown) > 5:
+        return f"[{shown[0]}, {shown[1]}, ..., {shown[-1]}]"
+    return "none" if shown is None else str(shown)
 
 
 def _dotted(spec: Mapping[str, Any], prefix: str = "") -> Any:

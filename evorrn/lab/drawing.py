@@ -169,6 +169,17 @@ def draw_forecast(axes: Axes, known: np.ndarray, forecast: np.ndarray) -> None:
     _legend_above(axes)
 
 
+def draw_outputs(axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name: str) -> None:
+    """Draw outputs (T,) for given inputs, and the truth (T,) where it is known, NaN elsewhere."""
+    if truth is not None and np.isfinite(truth).any():
+        axes.plot(truth, color=INK, linewidth=1.2, label="truth")
+        axes.set_ylim(*_room(truth, outputs))
+    shown = np.where(np.isfinite(outputs), outputs, np.nan)
+    axes.plot(shown, color=SERIES[0], linewidth=1.8, linestyle=(0, (4, 1.2)), label="prediction")
+    axes.set(xlabel="time steps", ylabel=name)
+    _legend_above(axes)
+
+
 def colour_places(comparison: Comparison) -> dict[str, int]:
     """Return each strategy's place in the colours, the same in every comparison of the same strategies."""
     return {name: place for place, name in enumerate(sorted(row.strategy for row in comparison.rows))}

@@ -25,6 +25,7 @@ from evorrn.lab.drawing import (
     draw_forecast,
     draw_learning,
     draw_losses,
+    draw_outputs,
     draw_predictions,
     draw_ranking,
     ranking_height,
@@ -93,6 +94,23 @@ def forecast_plot(known: np.ndarray, forecast: np.ndarray, path: Path) -> None:
     """
     with _sheet(path, 7.2, 3.2) as (axes,):
         draw_forecast(axes, _first_output(known), _first_output(forecast))
+
+
+def outputs_plot(outputs: np.ndarray, truth: np.ndarray | None, name: str, path: Path) -> None:
+    """Draw what a network makes of given inputs.
+
+    Parameters
+    ----------
+    outputs : ndarray, shape (T,)
+    truth : ndarray, shape (T,), optional
+        NaN where it is not known.
+    name : str
+        What the values are.
+    path : Path
+        Ends in ``.svg`` or ``.png``.
+    """
+    with _sheet(path, 7.2, 3.2) as (axes,):
+        draw_outputs(axes, outputs, truth, name)
 
 
 def ranking_plot(comparison: Comparison, path: Path) -> None:

@@ -60,6 +60,51 @@ def test_a_forecast_goes_on_from_the_end_of_the_test_data(console, run):
     assert (run / "plots" / "forecast.png").exists()
 
 
+def test_a_forecast_with_further_inputs_goes_on_from_the_last_row_of_the_file(console, tmp_path):
+    time = np.arange(150)
+    table = np.round(np.stack([np.sin(time / 4), np.cos(time / 9)], axis=1), 5)
+    lines = [f"{t},{load!r},{temp!r}" for t, (load, temp) in zip(time, table.tolist())]
+    (tmp_path / "my.csv").write_text("day,load,temp\n" + "\n".join(lines))
+    (tmp_path / "future.csv").write_text("temp\n0.5\n0.25\n0.125\n")
+    words = (
+        "run",
+        "my.csv",
+        "--target",
+        "load",
+        "--strategy",
+        "random",
+        "--hidden",
+        3,
+        "--budget",
+        "2gen",
+        "--json",
+    )
+    folder = json.loads(console.type(*words).out)["folder"]
+    said = console.type("forecast", folder, "--steps", 3)
+    assert said.code == 2 and "future values of its 1 exogenous inputs" in said.err
+    said = console.type("forecast", folder, "--steps", 3, "--inputs", "future.csv")
+    values = [float(row["load"]) for row in rows(said.out)]
+    result, known, by_hand = evorrn.load(folder), table, []
+    for temp in (0.5, 0.25, 0.125):
+        by_hand.append(result.predict(known)[-1, 0])
+        known = np.concatenate([known, [[by_hand[-1], temp]]])
+    assert np.allclose(values, by_hand, rtol=1e-5)
+    assert console.type("forecast", folder, "--steps", 4, "--inputs", "future.csv").code == 2
+    assert [*rows(console.type("predict", folder, "my.csv").out)[0]] == ["step", "load+1"]
+
+
+def test_classes_are_predicted_with_their_label(console, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "my.npz", inputs=rng.standard_normal((30, 6, 2)), targets=rng.integers(0, 3, 30))
+    words = ("run", "my.npz", "--strategy", "random", "--hidden", 3, "--budget", "2gen", "--json")
+    folder = json.loads(console.type(*words).out)["folder"]
+    found = rows(console.type("predict", folder, "my.npz").out)
+    assert list(found[0]) == ["sequence", "step", "label", "logit0", "logit1", "logit2"] and len(found) == 180
+    for row in found:
+        logits = [float(row[f"logit{place}"]) for place in range(3)]
+        assert logits[int(row["label"])] == max(logits)
+
+
 def test_a_forecast_from_a_file_as_json(console, tmp_path, run):
     x = np.sin(np.arange(40) / 3)
     (tmp_path / "x.csv").write_text("wave\n" + "\n".join(map(repr, x.tolist())))
