@@ -21,8 +21,8 @@ PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 def to_torch(network: Network, genome: np.ndarray) -> dict[str, np.ndarray]:
     """Return a genome as ``{"rnn.weight_ih_l0": (G H, I), ...}`` with the gates stacked."""
-    blocks = network.unpack(genome)
     _check(network)
+    blocks = network.unpack(genome)
     result = {}
     for layer, hidden in enumerate(network.hidden):
         for part, names in zip(PARTS, network.cell.torch):
