@@ -250,5 +250,6 @@ def _previous(batch: Batch, teacher: bool) -> np.ndarray | None:
     if not teacher:
         return None
     shifted = np.zeros(batch.targets.shape)
-    shifted[:, 1:] = batch.targets[:, :-1]
+    before = batch.targets[:, :-1]
+    shifted[:, 1:] = np.where(np.isfinite(before), before, 0)  # unscored targets may be anything
     return shifted

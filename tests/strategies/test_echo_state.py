@@ -138,12 +138,13 @@ def test_washout_drops_first_steps_but_never_all():
 def test_output_feedback_is_taught_by_the_targets():
     steps = np.arange(400)
     y = np.sin(0.2 * steps)[None, :, None]
-    data = Batch(np.zeros((1, 400, 2)), y)
+    y[0, 0] = np.nan  # unknown, and not scored
+    data = Batch(np.zeros((1, 400, 2)), y, mask=steps[None] > 0)
     network = reservoir(feedback=True)
     strategy = EchoState(leak=1.0, alphas=(1e-6,), washout=50, feedback_scaling=0.5)
     result = strategy.fit(network, data, seed=0)
     genome = result.genome
-    teacher = np.concatenate([np.zeros((1, 1)), y[0, :-1]])
+    teacher = np.concatenate([np.zeros((2, 1)), y[0, 1:-1]])
     states = run_by_hand(network, genome, np.column_stack([data.inputs[0], teacher]), leak=1.0)
     blocks = network.unpack(genome)
     outputs = states @ blocks["readout.W"].T + data.inputs[0] @ blocks["readout.W_x"].T + blocks["readout.b"]
