@@ -45,7 +45,9 @@ class Tiling:
     def unpack(self, array: np.ndarray) -> np.ndarray:
         """Return (Q, T, K, L) as (B, T, K)."""
         split = np.moveaxis(array, -1, 1)
-        return np.ascontiguousarray(split.reshape(self.tiles * self.lanes, *split.shape[2:])[: self.sequences])
+        return np.ascontiguousarray(
+            split.reshape(self.tiles * self.lanes, *split.shape[2:])[: self.sequences]
+        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def pack(
     longest = by_tile.max(axis=1)
     shortest = np.where(used, by_tile, longest[:, None]).min(axis=1)
     span = np.stack([shortest, longest, np.full(tiling.tiles, steps)], axis=1).astype(np.int64)
-    return Packed(tiling, x, truth, np.ascontiguousarray(weights), np.where(used, by_tile, longest[:, None]), span)
+    return Packed(
+        tiling, x, truth, np.ascontiguousarray(weights), np.where(used, by_tile, longest[:, None]), span
+    )
 
 
 def packed_batch(batch: Batch, tiling: Tiling, dtype: np.dtype) -> Packed:
@@ -152,7 +156,9 @@ def pack_rows(
     if targets is None or scored is None:
         return PackedRows(x, np.zeros((*x.shape[:2], 1), dtype), np.zeros(x.shape[:2], dtype), lengths)
     columns = targets[:, :, None] if targets.ndim == 2 else targets
-    return PackedRows(x, np.where(scored[:, :, None], columns, 0).astype(dtype), scored.astype(dtype), lengths)
+    return PackedRows(
+        x, np.where(scored[:, :, None], columns, 0).astype(dtype), scored.astype(dtype), lengths
+    )
 
 
 def packed_rows_batch(batch: Batch, dtype: np.dtype) -> PackedRows:
@@ -160,5 +166,7 @@ def packed_rows_batch(batch: Batch, dtype: np.dtype) -> PackedRows:
     key = ("rows", dtype.str)
     if key not in batch._packed:
         assert batch.lengths is not None
-        batch._packed[key] = pack_rows(batch.inputs, np.array(batch.lengths), dtype, batch.targets, batch.scored)
+        batch._packed[key] = pack_rows(
+            batch.inputs, np.array(batch.lengths), dtype, batch.targets, batch.scored
+        )
     return batch._packed[key]

@@ -173,7 +173,7 @@ class Problem:
             Feed the true targets back in place of the network's outputs (networks with feedback).
         """
         batch = self.batch(split)
-        with self._charged(batch, 1):
+        with self._charged(batch, 1, genome):
             return self.network.states(
                 genome, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
             )
@@ -196,7 +196,7 @@ class Problem:
         if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
             return last["loss"]
         batch = self.batch("valid")
-        with self._charged(batch, 0):
+        with self._charged(batch, 0, genome):
             free_from = first_scored(batch) if self.free_run else None
             loss = self.network.loss(genome, batch, free_from=free_from)
         last.update(genome=np.array(genome), options=dict(self._options), loss=loss)
@@ -208,7 +208,7 @@ class Problem:
         For labels a sequence counts when every scored step has its largest logit at the label.
         """
         batch = self.train
-        with self._charged(batch, 0):
+        with self._charged(batch, 0, genome):
             outputs = self.network.predict(genome, batch.inputs, lengths=batch.lengths)
         if batch.labelled:
             right = outputs.argmax(axis=2) == batch.targets
@@ -230,12 +230,12 @@ class Problem:
         return self.train if sequences is None else self.train.take(sequences)
 
     @contextmanager
-    def _charged(self, batch: Batch, evaluations: int) -> Iterator[None]:
+    def _charged(self, batch: Batch, evaluations: int, genome: np.ndarray | None = None) -> Iterator[None]:
         before = self.network.compile_seconds
         yield
         self.meter.compile_seconds += self.network.compile_seconds - before
         passes = max(evaluations, 1)
-        self.meter.work += passes * self.network.forward_work(batch)
+        self.meter.work += passes * self.network.forward_work(batch, genome)
         self.meter.steps_forward += passes * batch.moved_steps
         self.meter.evaluations += evaluations
 

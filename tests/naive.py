@@ -21,7 +21,9 @@ ACTIVATIONS = {
     "relu": lambda a: np.maximum(a, 0.0),
     "leaky_relu": lambda a: np.where(a > 0, a, 0.01 * a),
     "elu": lambda a: np.where(a > 0, a, np.exp(np.minimum(a, 0)) - 1.0),
-    "selu": lambda a: 1.0507009873554805 * np.where(a > 0, a, 1.6732632423543772 * (np.exp(np.minimum(a, 0)) - 1.0)),
+    "selu": lambda a: (
+        1.0507009873554805 * np.where(a > 0, a, 1.6732632423543772 * (np.exp(np.minimum(a, 0)) - 1.0))
+    ),
     "swish": lambda a: a * sigmoid(a),
     "softplus": softplus,
 }
@@ -77,7 +79,20 @@ CELLS = {
 STATES = {"lstm": {"h": "H", "c": "H"}, "jordan": {"h": "H", "c": "O"}}
 
 
-def run(blocks, cell, hidden, options, x, lengths, *, direct=False, feedback=False, teacher=None, free_from=None, outputs=1):
+def run(
+    blocks,
+    cell,
+    hidden,
+    options,
+    x,
+    lengths,
+    *,
+    direct=False,
+    feedback=False,
+    teacher=None,
+    free_from=None,
+    outputs=1,
+):
     """Return outputs (B, T, O) and last-layer states (B, T, H), zero and held beyond the lengths."""
     sequences, steps, width = x.shape
     ys = np.zeros((sequences, steps, outputs))

@@ -133,7 +133,10 @@ class LoopWriter:
             lines += [f"    {array} = flat({array})" for array in flat]
             lines.append(f"    for k in range({arrays[0]}.size):")
             lines += ["        " + line for line in body]
-        values = [*(["options"] if uses_options else []), *(names[index] for index in (*parameters, *reads, *writes))]
+        values = [
+            *(["options"] if uses_options else []),
+            *(names[index] for index in (*parameters, *reads, *writes)),
+        ]
         return lines, f"{name}({', '.join(values)})"
 
     def _needs_options(self, index: int) -> bool:
@@ -182,7 +185,9 @@ class StageWriter:
             elif isinstance(stage, Move):
                 calls.append(self.move(stage))
             else:
-                lines, call = self.loops.write(f"{self.prefix}_{position}", stage, schedule.stored, self.names)
+                lines, call = self.loops.write(
+                    f"{self.prefix}_{position}", stage, schedule.stored, self.names
+                )
                 functions += lines
                 calls.append(call)
         return functions, calls

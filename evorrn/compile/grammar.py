@@ -18,7 +18,6 @@ returns the new states; the first one is the cell's output.
 from __future__ import annotations
 
 import ast
-import dataclasses
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
@@ -87,6 +86,7 @@ class Cell:
     first_line: int = field(repr=False)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Compute one time step on NumPy arrays, as the function is written."""
         return self.function(*arguments, **options)
 
     @property
@@ -198,7 +198,9 @@ def _declare(
                 raise CellError(f"cell {title}: parameter {each} is declared twice")
             shapes[each] = shape
     if not state or next(iter(state.values())) != "H" or not set(state.values()) <= {"H", "O"}:
-        raise CellError(f"cell {title}: expected states of dimension H or O, the first of dimension H, got {dict(state)}")
+        raise CellError(
+            f"cell {title}: expected states of dimension H or O, the first of dimension H, got {dict(state)}"
+        )
     ways = {each: "zeros" if len(shape) == 1 else "glorot" for each, shape in shapes.items()}
     ways.update({each: "orthogonal" for each, shape in shapes.items() if shape == ("H", "H")})
     for names, way in initial.items():
@@ -213,7 +215,9 @@ def _declare(
     wanted = ["p", "x", *state]
     sees_output = "y" not in state and positional == [*wanted, "y"]
     if positional != wanted and not sees_output:
-        raise CellError(f"cell {title}: expected the arguments ({', '.join(wanted)}[, y]), got ({', '.join(positional)})")
+        raise CellError(
+            f"cell {title}: expected the arguments ({', '.join(wanted)}[, y]), got ({', '.join(positional)})"
+        )
     options: dict[str, float] = {}
     activations: dict[str, str] = {}
     for each in signature.parameters.values():
@@ -287,7 +291,9 @@ class _Reader:
         value = statement.value
         results = value.elts if isinstance(value, ast.Tuple) else [value]
         if len(results) != len(self.cell.state) or value is None:
-            self._refuse(statement, f"expected to return {len(self.cell.state)} states ({', '.join(self.cell.state)})")
+            self._refuse(
+                statement, f"expected to return {len(self.cell.state)} states ({', '.join(self.cell.state)})"
+            )
         outputs = {}
         for (name, dimension), expression in zip(self.cell.state.items(), results):
             index = self._value(expression)
@@ -303,7 +309,9 @@ class _Reader:
         if isinstance(expression, ast.Name):
             if expression.id in self.names:
                 return self.names[expression.id]
-            raise UnknownName(f"name in cell {self.cell.name}, line {self._line(expression)},", expression.id, self.names)
+            raise UnknownName(
+                f"name in cell {self.cell.name}, line {self._line(expression)},", expression.id, self.names
+            )
         if isinstance(expression, ast.Attribute):
             return self._parameter(expression)
         if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
@@ -326,7 +334,9 @@ class _Reader:
             shapes = self.cell.parameters
             if expression.attr not in shapes:
                 raise UnknownName(
-                    f"parameter in cell {self.cell.name}, line {self._line(expression)},", f"{expression.attr}", shapes
+                    f"parameter in cell {self.cell.name}, line {self._line(expression)},",
+                    f"{expression.attr}",
+                    shapes,
                 )
             return self.builder.leaf("parameter", expression.attr, shapes[expression.attr])
         self._refuse(expression, "only p.NAME is allowed with a dot")
@@ -380,5 +390,3 @@ class _Reader:
         raise CellError(
             f"cell {self.cell.name}, {path}:{self._line(node)}:\n    {line}\n{reason}{at}; {ALLOWED}"
         )
-
-

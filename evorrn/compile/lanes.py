@@ -75,7 +75,11 @@ class LanesEmitter:
         last = variable(OUTPUT) if self.step.feeds_back else f"{OUTPUT}_new"
         if self.step.feeds_back:
             inner += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, teacher[t])"]
-        inner += ["x_t = x[t]", "if t >= first_free:", f"    x_t = close_loop(closed, x_t, {last}, free_from, t)"]
+        inner += [
+            "x_t = x[t]",
+            "if t >= first_free:",
+            f"    x_t = close_loop(closed, x_t, {last}, free_from, t)",
+        ]
         inner += calls
         inner += [f"{self.loss}({OUTPUT}_new, targets[t], weights[t], total)"]
         inner += ["if outputs.shape[0] > 0:", f"    copy(outputs[t], {OUTPUT}_new)"]
@@ -90,7 +94,10 @@ class LanesEmitter:
             "free_from_all, teacher_all, state_all, outputs_all, hidden_all, last_state_all, losses_all"
         )
         lines = [self._header(), *functions, "", "", "@njit(**TILE)", f"def forward({arguments}):"]
-        lines += ['    """Run jobs first to last, each one genome on one tile."""', *_indent(self._per_tile(_FORWARD_JOB, body))]
+        lines += [
+            '    """Run jobs first to last, each one genome on one tile."""',
+            *_indent(self._per_tile(_FORWARD_JOB, body)),
+        ]
         return "\n".join([*lines, ""])
 
     def gradient(self) -> str:
@@ -98,7 +105,9 @@ class LanesEmitter:
         derived = self.step.adjoint
         graph = derived.graph
         forward_count = len(self.graph.nodes)
-        assert graph.nodes[:forward_count] == self.graph.nodes, "the adjoint must leave the forward nodes in place"
+        assert graph.nodes[:forward_count] == self.graph.nodes, (
+            "the adjoint must leave the forward nodes in place"
+        )
         operands: list[int] = []
         for _, term in derived.parameter_terms:
             node = graph.nodes[term]
@@ -111,7 +120,9 @@ class LanesEmitter:
         taped = sorted(index for index in kept if index not in states)
         record_plan = schedule(self.graph, [*self.graph.outputs.values(), *taped])
         adjoint_plan = schedule(graph, wanted, available=kept)
-        ring = {index for index in operands if index >= forward_count and graph.nodes[index].op not in ("input",)}
+        ring = {
+            index for index in operands if index >= forward_count and graph.nodes[index].op not in ("input",)
+        }
 
         record = StageWriter(self.graph, self.step, self.names, "record", rowwise=True)
         record_functions, record_calls = record.write(record_plan)
@@ -140,7 +151,10 @@ class LanesEmitter:
                 f"d_{v}_slots = np.zeros((2, {size(dimension)}, n_lanes), F)",
             ]
         body += self._load_states("starts[0]")
-        body += [f"{names[i]}_ring = np.empty((BLOCK, {size(graph.nodes[i].shape[0])}, n_lanes), F)" for i in sorted(ring)]
+        body += [
+            f"{names[i]}_ring = np.empty((BLOCK, {size(graph.nodes[i].shape[0])}, n_lanes), F)"
+            for i in sorted(ring)
+        ]
         body += [
             f"{names[i]} = np.empty(({size(graph.nodes[i].shape[0])}, n_lanes), F)"
             for i in sorted(adjoint_plan.stored - ring - set(old))
@@ -154,7 +168,9 @@ class LanesEmitter:
         inner += ["for k in range(steps):"]
         inner += ["    " + line for line in self._record_step(taped, record_calls)]
         inner += ["if part < count - 1:"]
-        inner += [f"    copy({variable(n)}_starts[s + 1], {variable(n)}_tape[steps])" for n in self.step.states]
+        inner += [
+            f"    copy({variable(n)}_starts[s + 1], {variable(n)}_tape[steps])" for n in self.step.states
+        ]
         inner += ["    continue"]
         inner += ["if s == count - 1:"]
         inner += ["    " + line for line in self._save_states("tape[steps]")]
@@ -184,7 +200,9 @@ class LanesEmitter:
         )
         lines = [self._header(), *record_functions, *back_functions, "", "", "@njit(**TILE)"]
         lines += [f"def gradient({arguments}):"]
-        lines += ['    """Run tiles first to last; each has a gradient of its own, added up in order afterwards."""']
+        lines += [
+            '    """Run tiles first to last; each has a gradient of its own, added up in order afterwards."""'
+        ]
         lines += _indent(self._per_tile(_GRADIENT_JOB, body))
         return "\n".join([*lines, ""])
 
@@ -200,7 +218,10 @@ class LanesEmitter:
     def _record_step(self, taped: list[int], calls: list[str]) -> list[str]:
         lines = ["t = t0 + k", "x_t = x[t]"]
         for name in self.step.states:
-            lines += [f"{variable(name)} = {variable(name)}_tape[k]", f"{variable(name)}_new = {variable(name)}_tape[k + 1]"]
+            lines += [
+                f"{variable(name)} = {variable(name)}_tape[k]",
+                f"{variable(name)}_new = {variable(name)}_tape[k + 1]",
+            ]
         if self.step.feeds_back:
             lines += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, teacher[t])"]
         lines += [f"{self.names[index]} = {self.names[index]}_tape[k]" for index in taped]
@@ -208,7 +229,10 @@ class LanesEmitter:
         if self.step.feeds_back:
             lines += [f"copy({OUTPUT}_outputs[k], {OUTPUT}_new)"]
         lines += ["if t >= shortest:"]
-        lines += [f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)" for name in self.step.states]
+        lines += [
+            f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)"
+            for name in self.step.states
+        ]
         return lines
 
     def _adjoint_step(self, taped: list[int], ring: list[int], calls: list[str], names: Names) -> list[str]:
@@ -224,7 +248,9 @@ class LanesEmitter:
         lines += [f"{self.names[index]} = {self.names[index]}_tape[k]" for index in taped]
         lines += [f"{names[index]} = {names[index]}_ring[t % BLOCK]" for index in ring]
         lines += ["if t >= shortest:"]
-        lines += [f"    set_aside(d_next_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states]
+        lines += [
+            f"    set_aside(d_next_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states
+        ]
         lines += calls
         for name in self.step.states:
             if name not in self.step.adjoint.graph.outputs:
@@ -232,7 +258,9 @@ class LanesEmitter:
         if self.step.feeds_back:
             lines += ["if teacher.shape[0] > 0:", f"    d_{OUTPUT}[:] = 0"]
         lines += ["if t >= shortest:"]
-        lines += [f"    select_lanes(d_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states]
+        lines += [
+            f"    select_lanes(d_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states
+        ]
         return lines
 
     def _add_products(self, names: Names, ring: set[int]) -> list[str]:

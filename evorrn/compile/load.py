@@ -66,7 +66,9 @@ def _write(name: str, source: str) -> Path:
             return path
         except OSError as error:
             failure = error
-    raise EvorrnError(f"cannot write kernels to {cache_folder()} ({failure}); set EVORRN_CACHE to a folder that can be")
+    raise EvorrnError(
+        f"cannot write kernels to {cache_folder()} ({failure}); set EVORRN_CACHE to a folder that can be"
+    )
 
 
 @functools.cache

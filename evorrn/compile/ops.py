@@ -75,13 +75,17 @@ class Op:
 def _same(*shapes: Shape) -> Shape:
     vectors = {shape for shape in shapes if shape}
     if len(vectors) > 1:
-        raise ValueError("operands of shape " + " and ".join(_show(shape) for shape in shapes) + " do not fit")
+        raise ValueError(
+            "operands of shape " + " and ".join(_show(shape) for shape in shapes) + " do not fit"
+        )
     return vectors.pop() if vectors else ()
 
 
 def _matrix_vector(matrix: Shape, vector: Shape) -> Shape:
     if len(matrix) != 2 or len(vector) != 1 or matrix[1] != vector[0]:
-        raise ValueError(f"a product @ needs a matrix and a vector that fit, got {_show(matrix)} @ {_show(vector)}")
+        raise ValueError(
+            f"a product @ needs a matrix and a vector that fit, got {_show(matrix)} @ {_show(vector)}"
+        )
     return (matrix[0],)
 
 
@@ -234,7 +238,8 @@ def _joined_tangent(b: Builder, _y: int, left: int, right: int, dots: Sequence[i
         return None
     zero = b.constant(0.0)
     filled = [
-        b.apply("multiply", operand, zero) if dot is None else dot for operand, dot in zip((left, right), dots)
+        b.apply("multiply", operand, zero) if dot is None else dot
+        for operand, dot in zip((left, right), dots)
     ]
     return b.apply("concatenate", *filled)
 
@@ -274,7 +279,10 @@ def _swish_slope(b: Builder, y: int, x: int) -> int:
 
 
 def _activation(
-    function: Callable[..., Any], slope: Callable[[Builder, int, int], int], flops: int, recompute: bool = False
+    function: Callable[..., Any],
+    slope: Callable[[Builder, int, int], int],
+    flops: int,
+    recompute: bool = False,
 ) -> Op:
     adjoint, tangent = _slope(slope)
     return Op(function, _same, adjoint, tangent, _call(function.__name__), flops, recompute)

@@ -237,7 +237,9 @@ def _stored(graph: Graph, stages: list[Stage], targets: Iterable[int]) -> frozen
     return frozenset(stored)
 
 
-def kept_for_adjoint(graph: Graph, forward: int, adjoint_nodes: Iterable[int], operands: Iterable[int]) -> set[int]:
+def kept_for_adjoint(
+    graph: Graph, forward: int, adjoint_nodes: Iterable[int], operands: Iterable[int]
+) -> set[int]:
     """Return the forward nodes that the recording forward must keep, and no more.
 
     Parameters

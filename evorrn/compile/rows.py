@@ -24,6 +24,7 @@ from evorrn.kernels.rows import (
     affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_vector,
 )
 from evorrn.kernels.separate import SeparateArrays
+from evorrn.kernels.sparse import add_sparse, compress
 
 F = np.{dtype}
 LOOP = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
@@ -37,19 +38,24 @@ ARGUMENTS = (
 
 
 class _RowsWriter(StageWriter):
-    """Stages whose products run along the units."""
+    """Stages whose products run along the units; those of sparse matrices through their entries."""
+
+    sparse: frozenset[str] = frozenset()
 
     def affine(self, stage: Affine, stored: frozenset[int]) -> list[str]:
         names, target = self.names, self.names[stage.node]
         dimension = self.graph.nodes[stage.node].shape[0]
-        parts = []
+        parts, sparse = [], []
         for matrix, transposed, vector in stage.terms:
-            parts += [names[matrix] + ("_T" if transposed else ""), names[vector]]
+            if self.graph.nodes[matrix].name in self.sparse:
+                sparse.append(f"add_sparse({target}[0], {names[matrix]}, {names[vector]}[0])")
+            else:
+                parts += [names[matrix] + ("_T" if transposed else ""), names[vector]]
         bias = names[stage.bias] if stage.bias is not None else "None"
         comment = f"# {target} = {equation(self.graph, stage.node, stored, names)}"
         rows = size(dimension) if dimension == "O" else f"{target}.shape[1]"
         kernel = "affine_dots" if dimension == "O" else "affine_columns"
-        return [comment, f"{kernel}({target}, {bias}, ({', '.join(parts)},), pairs, {rows})"]
+        return [comment, f"{kernel}({target}, {bias}, ({', '.join(parts)},), pairs, {rows})", *sparse]
 
     def move(self, stage: Move) -> str:
         node, names = self.graph.nodes[stage.node], self.names
@@ -59,10 +65,23 @@ class _RowsWriter(StageWriter):
 
 
 class RowsEmitter:
-    """Emits the forward program of one step for one dtype and loss; see `LanesEmitter`."""
+    """Emits the forward program of one step for one dtype and loss; see `LanesEmitter`.
 
-    def __init__(self, step: Step, title: str, dtype: str, loss: str, vector: int) -> None:
+    Parameters
+    ----------
+    step, title, dtype, loss
+        See `LanesEmitter`.
+    vector : int
+        Numbers in one vector of the machine.
+    sparse : frozenset of str
+        Blocks to be run through their entries that are not zero; groups are of one pair then.
+    """
+
+    def __init__(
+        self, step: Step, title: str, dtype: str, loss: str, vector: int, sparse: frozenset[str] = frozenset()
+    ) -> None:
         self.step = step
+        self.sparse = sparse
         self.graph = step.graph
         self.loss = loss
         self.header = HEADER.format(title=f"{title}, units as vectors", loss=loss, dtype=dtype, vector=vector)
@@ -75,6 +94,7 @@ class RowsEmitter:
     def forward(self) -> str:
         """Return the source of the program."""
         writer = _RowsWriter(self.graph, self.step, self.names, "loop", rowwise=False)
+        writer.sparse = self.sparse
         functions, calls = writer.write(self.plan)
         states = self.step.states
         body = [
@@ -123,7 +143,11 @@ class RowsEmitter:
         ]
         inner += calls
         inner += [f"{self.loss}({OUTPUT}_new[:, :n_O].T, target, weight, total)"]
-        inner += ["if outputs_all.shape[1] > 0:", "    for n in range(pairs):", "        for k in range(n_O):"]
+        inner += [
+            "if outputs_all.shape[1] > 0:",
+            "    for n in range(pairs):",
+            "        for k in range(n_O):",
+        ]
         inner += [f"            outputs_all[(start + n) % n_B, t, k] = {OUTPUT}_new[n, k]"]
         inner += ["if t >= shortest:"]
         inner += [f"    hold_rows({variable(n)}_new, {variable(n)}, lengths[:pairs], t)" for n in states]
@@ -135,7 +159,10 @@ class RowsEmitter:
         body += ["    for n in range(pairs):", "        p, b = (start + n) // n_B, (start + n) % n_B"]
         body += ["        losses_all[p, b] = total[n]"]
         body += ["        if last_state_all.shape[1] > 0:"]
-        body += ["            " + line for line in self._move_states("last_state_all[b, {place}] = {v}_slots[longest & 1, n, k]")]
+        body += [
+            "            " + line
+            for line in self._move_states("last_state_all[b, {place}] = {v}_slots[longest & 1, n, k]")
+        ]
         lines = [self.header, *functions, "", "", "@njit(**TILE)", f"def forward({ARGUMENTS}):"]
         lines += ['    """Run jobs first to last, each a group of pairs of a genome and a sequence."""']
         return "\n".join([*lines, *("    " + line for line in body), ""])
@@ -157,17 +184,23 @@ class RowsEmitter:
             "total = np.zeros(group, np.float64)",
         ]
         for name, shape, transposed in self._used_parameters():
+            if name in self.sparse:
+                continue
             if len(shape) == 1:
                 form = f"(group, {self._padded(shape[0])})"
             else:
                 rows, columns = shape[::-1] if transposed else shape
                 form = (
-                    f"(group, n_O, {size(columns)})" if rows == "O" else f"(group, {size(columns)}, {self._padded(rows)})"
+                    f"(group, n_O, {size(columns)})"
+                    if rows == "O"
+                    else f"(group, {size(columns)}, {self._padded(rows)})"
                 )
             lines.append(f"{self._packed(name, transposed)} = np.zeros({form}, F)")
         outside = {self.graph.outputs[name] for name in self.step.states}
         for index in sorted(self.plan.stored - outside):
-            lines.append(f"{self.names[index]} = np.zeros((group, {self._padded(self.graph.nodes[index].shape[0])}), F)")
+            lines.append(
+                f"{self.names[index]} = np.zeros((group, {self._padded(self.graph.nodes[index].shape[0])}), F)"
+            )
         for name, dimension in self.step.states.items():
             lines.append(f"{variable(name)}_slots = np.zeros((2, group, {self._padded(dimension)}), F)")
         return lines
@@ -183,6 +216,9 @@ class RowsEmitter:
                 lines.append(f"pack_vector({target}[n], {view})")
                 continue
             view += f".reshape(({size(shape[0])}, {size(shape[1])})){'.T' if transposed else ''}"
+            if name in self.sparse:
+                lines.append(f"{target} = compress({view})")
+                continue
             rows = shape[1] if transposed else shape[0]
             lines.append(f"{target}[n] = {view}" if rows == "O" else f"pack_columns({target}[n], {view})")
         lines += self._move_states("{v}_slots[0, n, k] = state_all[b, {place}]")
@@ -193,9 +229,25 @@ class RowsEmitter:
     def _move_states(self, form: str) -> list[str]:
         lines, start = [], ""
         for name, dimension in self.step.states.items():
-            lines += [f"for k in range({size(dimension)}):", "    " + form.format(v=variable(name), place=f"{start}k")]
+            lines += [
+                f"for k in range({size(dimension)}):",
+                "    " + form.format(v=variable(name), place=f"{start}k"),
+            ]
             start += f"{size(dimension)} + "
         return lines
+
+    def can_be_sparse(self, names: tuple[str, ...]) -> frozenset[str]:
+        """Return those blocks that the sparse kernels can run: beside a dense product, never transposed."""
+        allowed = set()
+        for stage in self.plan.stages:
+            if isinstance(stage, Affine):
+                blocks = [
+                    (self.graph.nodes[matrix].name, transposed) for matrix, transposed, _ in stage.terms
+                ]
+                chosen = {name for name, transposed in blocks if name in names and not transposed}
+                if len(chosen) < len(blocks):
+                    allowed |= chosen
+        return frozenset(allowed)
 
     def _used_parameters(self) -> list[tuple[str, tuple[str, ...], bool]]:
         """Return each parameter with its shape and whether it is read transposed."""

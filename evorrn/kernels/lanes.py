@@ -55,7 +55,8 @@ def _select(typingctx: Any, target: Any, other: Any, ends: Any, t: Any) -> Any:
             source = unpacked(context, builder, other, arguments[1])[0]
         lengths = context.make_array(ends)(context, builder, arguments[2]).data
         builder.call(
-            _select_function(builder.module, scalar), [data, shape[0], shape[1], source, lengths, arguments[3]]
+            _select_function(builder.module, scalar),
+            [data, shape[0], shape[1], source, lengths, arguments[3]],
         )
         return context.get_dummy_value()
 

@@ -50,7 +50,9 @@ def _function(module: ir.Module, scalar: ir.Type, width: int, kind: str) -> ir.F
     return function
 
 
-def _fields(b: ir.IRBuilder, scalar: ir.Type, terms: ir.Value, term: ir.Value, individual: ir.Value) -> list[ir.Value]:
+def _fields(
+    b: ir.IRBuilder, scalar: ir.Type, terms: ir.Value, term: ir.Value, individual: ir.Value
+) -> list[ir.Value]:
     """Return W and X of an individual, the stride of W and the number of columns."""
     fields = [b.load(b.gep(terms, [term, integer(k)])) for k in range(6)]
     matrix = b.gep(b.inttoptr(fields[0], scalar.as_pointer()), [b.mul(individual, fields[1])])

@@ -15,7 +15,14 @@ class SeparateArrays(Compiler):
     """Numba's compiler, with all array arguments declared not to overlap."""
 
     def __init__(
-        self, typingctx: Any, targetctx: Any, library: Any, args: Any, return_type: Any, flags: Any, locals: Any
+        self,
+        typingctx: Any,
+        targetctx: Any,
+        library: Any,
+        args: Any,
+        return_type: Any,
+        flags: Any,
+        locals: Any,
     ) -> None:
         flags = flags.copy()
         flags.noalias = True

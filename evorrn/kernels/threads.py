@@ -7,6 +7,7 @@ own parallel loops would compile every program twice over, and must not be forke
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +55,8 @@ def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
         kernel(0, jobs, *arguments)
         return
     others = [
-        _executor(parts - 1).submit(kernel, first, last, *arguments) for first, last in zip(bounds[1:-1], bounds[2:])
+        _executor(parts - 1).submit(kernel, first, last, *arguments)
+        for first, last in itertools.pairwise(bounds[1:])
     ]
     try:
         kernel(0, bounds[1], *arguments)

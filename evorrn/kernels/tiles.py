@@ -67,7 +67,9 @@ class Vector:
         b = self.builder
         undefined = ir.Constant(self.type, ir.Undefined)
         first = b.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
-        return b.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), self.width), None))
+        return b.shuffle_vector(
+            first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), self.width), None)
+        )
 
     def fma(self, left: ir.Value, right: ir.Value, total: ir.Value) -> ir.Value:
         """Return ``left * right + total``."""
@@ -151,7 +153,20 @@ def _affine_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Funct
         for height, start, stop in ((block, integer(0), blocked), (1, blocked, rows)):
             down = Loop(b, start, stop, integer(height), [])
             _affine_block(
-                b, scalar, width, height, vectors, out, down.index, columns.index, lanes, bias, bias_stride, terms, count, add
+                b,
+                scalar,
+                width,
+                height,
+                vectors,
+                out,
+                down.index,
+                columns.index,
+                lanes,
+                bias,
+                bias_stride,
+                terms,
+                count,
+                add,
             )
             down.close([])
         columns.close([])
@@ -193,7 +208,9 @@ def _affine_block(
     null = ir.Constant(bias.type, None)
     b.cbranch(b.icmp_unsigned("!=", b.ptrtoint(bias, I64), b.ptrtoint(null, I64)), from_bias, from_zero)
     b.position_at_end(from_bias)
-    spread = [v.broadcast(b.load(b.gep(bias, [b.mul(b.add(row, integer(r)), bias_stride)]))) for r in range(height)]
+    spread = [
+        v.broadcast(b.load(b.gep(bias, [b.mul(b.add(row, integer(r)), bias_stride)]))) for r in range(height)
+    ]
     b.branch(ready)
     b.position_at_end(from_zero)
     b.branch(ready)
@@ -248,17 +265,23 @@ def _outer_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Functi
             left_time = b.mul(time.index, left_stride)
             right_time = b.mul(time.index, right_stride)
             left_rows = [b.add(left_time, b.mul(b.add(down.index, integer(r)), lanes)) for r in range(height)]
-            right_rows = [b.add(right_time, b.mul(b.add(along.index, integer(c)), lanes)) for c in range(breadth)]
+            right_rows = [
+                b.add(right_time, b.mul(b.add(along.index, integer(c)), lanes)) for c in range(breadth)
+            ]
             lane = Loop(b, integer(0), lanes, integer(width), time.values)
             lefts = [v.load(left, b.add(start, lane.index)) for start in left_rows]
             rights = [v.load(right, b.add(start, lane.index)) for start in right_rows]
             updated = [
-                v.fma(lefts[r], rights[c], lane.values[r * breadth + c]) for r in range(height) for c in range(breadth)
+                v.fma(lefts[r], rights[c], lane.values[r * breadth + c])
+                for r in range(height)
+                for c in range(breadth)
             ]
             totals = time.close(lane.close(updated))
             for r in range(height):
                 for c in range(breadth):
-                    position = b.add(b.mul(b.add(down.index, integer(r)), target_stride), b.add(along.index, integer(c)))
+                    position = b.add(
+                        b.mul(b.add(down.index, integer(r)), target_stride), b.add(along.index, integer(c))
+                    )
                     cell = b.gep(target, [position])
                     b.store(b.fadd(b.load(cell), v.sum(totals[r * breadth + c])), cell)
             along.close([])

@@ -52,7 +52,13 @@ def test_a_few_units_in_the_last_place(name, dtype):
     rng = np.random.default_rng(0)
     wide = 87.0 if dtype is np.float32 else 700.0
     small = 10.0 ** rng.uniform(-30, 0, 150)
-    parts = [rng.uniform(-9, 9, 500), rng.uniform(-wide, wide, 300), small, -small, [0.0, 8.0, -8.0, 8.66, 9.1, 20.0]]
+    parts = [
+        rng.uniform(-9, 9, 500),
+        rng.uniform(-wide, wide, 300),
+        small,
+        -small,
+        [0.0, 8.0, -8.0, 8.66, 9.1, 20.0],
+    ]
     x = np.concatenate(parts).astype(dtype)
     y = compiled(name)(x)
     for value, got in zip(x, y):

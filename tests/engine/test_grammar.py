@@ -48,7 +48,9 @@ def test_adjoint_and_tangent_of_a_cell_agree_with_finite_differences(name):
 
     numeric = (weighed(1e-6) - weighed(-1e-6)) / 2e-6
     forward = tangent(graph, varying).evaluate({**values, **{f"dot.{n}": v for n, v in push.items()}})
-    assert sum((pull[f"d.{n}"] * forward[f"dot.{n}"]).sum() for n in made.state) == pytest.approx(numeric, rel=1e-6)
+    assert sum((pull[f"d.{n}"] * forward[f"dot.{n}"]).sum() for n in made.state) == pytest.approx(
+        numeric, rel=1e-6
+    )
     derived = adjoint(graph, {f"d.{n}": n for n in made.state}, varying)
     results = derived.graph.run({**values, **pull})
     total = sum((results[index] * push[n]).sum() for n, index in derived.graph.outputs.items())
@@ -130,7 +132,8 @@ def matrix_alone(p, x, h):
 
 
 @pytest.mark.parametrize(
-    "function", [loops, branches, calls, power, product_of_vectors, misfit, wrong_size, no_return, matrix_alone]
+    "function",
+    [loops, branches, calls, power, product_of_vectors, misfit, wrong_size, no_return, matrix_alone],
 )
 def test_what_is_outside_the_language_is_refused_with_its_line(function):
     with pytest.raises(CellError) as caught:

@@ -31,7 +31,12 @@ print(json.dumps(out))
 def run(folder, **environment):
     variables = {**os.environ, "EVORRN_CACHE": str(folder), **environment}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=variables, capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, "-c", PROGRAM],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

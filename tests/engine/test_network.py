@@ -65,7 +65,9 @@ def test_outputs_states_and_losses_equal_plain_loops(cell):
     genomes = np.stack([network.init(rng=rng) + 0.1 * rng.standard_normal(network.size) for _ in range(3)])
     batch = problem(network, 19, 7, rng)
     ys, hs = reference(network, genomes[1], batch)
-    np.testing.assert_allclose(network.predict(genomes[1], batch.inputs, lengths=batch.lengths), ys, atol=1e-12)
+    np.testing.assert_allclose(
+        network.predict(genomes[1], batch.inputs, lengths=batch.lengths), ys, atol=1e-12
+    )
     inside = np.arange(batch.steps)[None] < batch.lengths[:, None]
     states = network.states(genomes[1], batch.inputs, lengths=batch.lengths)
     np.testing.assert_allclose(states[inside], hs[inside], atol=1e-12)

@@ -83,7 +83,9 @@ def test_slope_at_the_kink_is_the_one_from_below(name):
 def test_scalars_have_no_gradient_and_shapes_must_fit():
     builder = Builder()
     x, leak = builder.leaf("input", "x", ("M",)), builder.leaf("option", "leak", ())
-    graph = builder.graph({"y": builder.apply("multiply", leak, builder.apply("subtract", builder.constant(1), x))})
+    graph = builder.graph(
+        {"y": builder.apply("multiply", leak, builder.apply("subtract", builder.constant(1), x))}
+    )
     derived = adjoint(graph, {"seed": "y"}, ["x"]).graph
     result = derived.evaluate({"x": np.ones(3), "leak": 0.25, "seed": np.ones(3)})
     np.testing.assert_array_equal(result["x"], -0.25)

@@ -43,7 +43,13 @@ def test_tiles(units, inputs, vectors, dtype, tolerance):
     def draw(*shape):
         return rng.standard_normal(shape).astype(dtype)
 
-    w, u, x, h, b = draw(units, inputs), draw(units, units), draw(inputs, lanes), draw(units, lanes), draw(units)
+    w, u, x, h, b = (
+        draw(units, inputs),
+        draw(units, units),
+        draw(inputs, lanes),
+        draw(units, lanes),
+        draw(units),
+    )
     out = np.full((units, lanes), np.nan, dtype)
     two_terms(out, b, w, x, u, h)
     exact = w.astype(float) @ x + u.astype(float) @ h + b[:, None]
@@ -76,4 +82,6 @@ def test_rows(vectors, inputs, individuals, dtype, tolerance):
     dots = np.full((individuals, 3), np.nan, dtype)
     matrix = draw(individuals, 3, inputs)
     by_rows(dots, matrix, x, individuals, 3)
-    np.testing.assert_allclose(dots, np.einsum("nrk,nk->nr", matrix.astype(float), x), atol=tolerance * inputs)
+    np.testing.assert_allclose(
+        dots, np.einsum("nrk,nk->nr", matrix.astype(float), x), atol=tolerance * inputs
+    )

@@ -12,7 +12,9 @@ LAYERS = {"elman": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 FOLDER = Path(__file__).parent
 
 
-def compute(cell: str, seed: int, inputs: int, hidden: int, outputs: int, layers: int, shape: tuple[int, int]) -> dict:
+def compute(
+    cell: str, seed: int, inputs: int, hidden: int, outputs: int, layers: int, shape: tuple[int, int]
+) -> dict:
     """Return everything about one network, in float64."""
     torch.manual_seed(seed)
     rnn = LAYERS[cell](inputs, hidden, num_layers=layers, batch_first=True).double()
