@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import json
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder, 
 from evorrn.plain import npz_bytes, write_atomic
 from evorrn.problem import Problem
 from evorrn.result import Result, load
+from evorrn.blas import one_thread
 from evorrn.training import Progress, Trainer, finish, predictions, train
 
 
@@ -125,40 +126,41 @@ def execute(
     assert splits.test is not None  # the Task contract
     spec.network.check_batch(splits.test)
     problem = Problem(spec.network, splits.train, splits.valid, free_run=spec.task.free_run)
-    inherited = None if spec.parent is None else _parent_state(spec.parent, root)
+    inherited = None if spec.parent is None else _checkpoint(find_run(spec.parent, root))
     start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)
-    # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
-    trainer = None if run.path.exists() else start(state=inherited)
-    with run.claimed(), Interruption(note) as interruption, _one_blas_thread():
-        if not force and run.state() == COMPLETE:  # another process was faster
-            return _reuse(spec, run, plots, warn)
-        state = _prepare(spec, run, force, warn, note)
-        recorder, result = None, None
-        try:
-            if trainer is None or state is not None:
-                trainer = start(state=inherited if state is None else state)
-            recorder = Recorder(run, trainer, interruption, watch, warn)
-            train(trainer, [recorder])
-            if recorder.interrupted:
-                recorder.checkpoint()
-                run.set_status(INTERRUPTED, **recorder.progress())
+    with one_thread():
+        # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
+        trainer = None if run.path.exists() else start(state=inherited)
+        with run.claimed(), Interruption(note) as interruption:
+            if not force and run.state() == COMPLETE:  # another process was faster
+                return _reuse(spec, run, plots, warn)
+            state = _prepare(spec, run, force, warn, note)
+            result = None
+            try:
+                if trainer is None or state is not None:
+                    trainer = start(state=inherited if state is None else state)
+                recorder = Recorder(run, trainer, interruption, watch, warn)
+                train(trainer, [recorder])
+                if recorder.interrupted:
+                    recorder.checkpoint()
+                    run.set_status(INTERRUPTED, **recorder.progress())
+                    return Outcome(spec, run.path, INTERRUPTED)
+                result = finish(trainer, splits, spec.task)
+                recorder.try_checkpoint()
+                diverged = _write_outcome(run, result, splits.test, spec.task.free_run)
+                if plots:
+                    _draw(run, result, warn)
+                run.set_status(COMPLETE, **recorder.progress(), diverged=diverged)
+                return Outcome(spec, run.path, COMPLETE, result, diverged=diverged)
+            except KeyboardInterrupt:
+                with suppress(OSError):
+                    run.set_status(INTERRUPTED)
                 return Outcome(spec, run.path, INTERRUPTED)
-            result = finish(trainer, splits, spec.task)
-            recorder.try_checkpoint()
-            diverged = _write_outcome(run, result, splits.test, spec.task.free_run)
-            if plots:
-                _draw(run, result, warn)
-            run.set_status(COMPLETE, **recorder.progress(), diverged=diverged)
-            return Outcome(spec, run.path, COMPLETE, result, diverged=diverged)
-        except KeyboardInterrupt:
-            with suppress(OSError):
-                run.set_status(INTERRUPTED)
-            return Outcome(spec, run.path, INTERRUPTED)
-        except Exception as error:
-            trace = traceback.format_exc()
-            with suppress(OSError):
-                run.set_status(FAILED, error=_one_line(error), traceback=trace)
-            return Outcome(spec, run.path, FAILED, result, error=_one_line(error), traceback=trace)
+            except Exception as error:
+                trace = traceback.format_exc()
+                with suppress(OSError):
+                    run.set_status(FAILED, error=_one_line(error), traceback=trace)
+                return Outcome(spec, run.path, FAILED, result, error=_one_line(error), traceback=trace)
 
 
 def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
@@ -171,10 +173,7 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
     """
     parent = find_run(reference, root)
     raw = read(parent.path / "spec.toml")
-    if parent.load_checkpoint() is None:
-        raise RunError(
-            f"{parent.path}: expected a checkpoint to go on from, but there is none that can be read"
-        )
+    _checkpoint(parent)
     before = resolve(raw)
     spec = resolve({**raw, "budget": budget, "parent": parent.id})
     old, new = before.budget.values(), spec.budget.values()
@@ -183,25 +182,12 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
     return spec
 
 
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread: with more, the last bits of its results depend on their number."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
-
-
 def _prepare(spec: Spec, run: RunFolder, force: bool, warn: Say, note: Say) -> dict[str, Any] | None:
     """Write what stands at the beginning of a run, and return the state to go on from."""
     try:
         if force:
             run.clear()
-        state = run.load_checkpoint()
-        if state is not None and state.pop("results_version", None) != environment.RESULTS_VERSION:
-            raise RunError(
-                f"{run.path}: was begun by a version of evorrn whose numbers differ; --force starts it anew"
-            )
+        state = _checkpoint(run, needed=False)
         now = environment.describe()
         if state is not None:
             note(f"going on from step {state['step_count']} of {run.path}")
@@ -215,12 +201,19 @@ def _prepare(spec: Spec, run: RunFolder, force: bool, warn: Say, note: Say) -> d
     return state
 
 
-def _parent_state(parent: str, root: Path) -> dict[str, Any]:
-    run = find_run(parent, root)
+def _checkpoint(run: RunFolder, needed: bool = True) -> dict[str, Any] | None:
+    """Return the state that a run's newest checkpoint holds; None when there is none and none is needed."""
     state = run.load_checkpoint()
     if state is None:
-        raise RunError(f"{run.path}: expected a checkpoint to go on from, but there is none that can be read")
-    state.pop("results_version", None)
+        if needed:
+            raise RunError(
+                f"{run.path}: expected a checkpoint to go on from, but there is none that can be read"
+            )
+        return None
+    if state.pop("results_version", None) != environment.RESULTS_VERSION:
+        raise RunError(
+            f"{run.path}: was begun by a version of evorrn whose numbers differ; --force starts it anew"
+        )
     return state
 
 

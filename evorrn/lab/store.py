@@ -73,7 +73,7 @@ class RunFolder:
             return INTERRUPTED
         return str(status.get("status", "empty"))
 
-    def save_checkpoint(self, tree: Any) -> None:
+    def save_checkpoint(self, tree: dict[str, Any]) -> None:
         """Write a checkpoint and keep the one before it; a write that fails leaves both as they were."""
         fresh = self.path / ".checkpoint-next.npz"
         save_tree(fresh, tree)
@@ -81,11 +81,13 @@ class RunFolder:
             os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
         os.replace(fresh, self.path / CHECKPOINT)
 
-    def load_checkpoint(self) -> Any:
+    def load_checkpoint(self) -> dict[str, Any] | None:
         """Return the newest checkpoint that can be read, or None when there is none."""
         for name in (CHECKPOINT, PREVIOUS):
             with suppress(RunError):
-                return load_tree(self.path / name)
+                tree = load_tree(self.path / name)
+                if isinstance(tree, dict):
+                    return tree
         return None
 
     def clear(self) -> None:
