@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from evorrn.blas import one_thread
+
 
 def glorot(rng: np.random.Generator, shape: tuple[int, ...], units: int) -> np.ndarray:
     """Uniform on ±sqrt(6 / (fan in + fan out)). Source: Glorot and Bengio 2010, equation 16."""
@@ -16,7 +18,8 @@ def glorot(rng: np.random.Generator, shape: tuple[int, ...], units: int) -> np.n
 def orthogonal(rng: np.random.Generator, shape: tuple[int, ...], units: int) -> np.ndarray:
     """Orthogonal rows or columns, from the QR of a Gaussian matrix. Source: Saxe et al. 2014."""
     rows, columns = shape[0], shape[-1]
-    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    with one_thread():
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
     return q if rows >= columns else q.T
 

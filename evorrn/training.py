@@ -300,7 +300,8 @@ def as_splits(data: Task | Batch | Splits | Sequence[Batch], seed: int) -> Split
         raise ConfigError(
             "data: expected a Task, a Batch, or a sequence (train, valid, test) of one to three Batch"
         )
-    return Splits(*batches, *[None] * (3 - len(batches)))
+    valid, test = [*batches[1:], None, None][:2]
+    return Splits(batches[0], valid, test)
 
 
 def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bool) -> np.ndarray:
@@ -333,6 +334,7 @@ def detect_horizon(batch: Batch) -> int | None:
     """Return 1 when every target is the next step's first inputs, so that the network can run free."""
     if batch.labelled or batch.n_outputs > batch.n_inputs or batch.steps < 2:
         return None
+    assert batch.lengths is not None
     ahead = batch.inputs[:, 1:, : batch.n_outputs]
     inside = batch.scored[:, :-1] & (np.arange(1, batch.steps)[None, :] < batch.lengths[:, None])
     same = np.array_equal(ahead[inside], batch.targets[:, :-1][inside])

@@ -94,7 +94,7 @@ def run(
     outputs=1,
 ):
     """Return outputs (B, T, O) and last-layer states (B, T, H), zero and held beyond the lengths."""
-    sequences, steps, width = x.shape
+    sequences, steps, _ = x.shape
     ys = np.zeros((sequences, steps, outputs))
     hs = np.zeros((sequences, steps, hidden[-1]))
     for b in range(sequences):

@@ -22,7 +22,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -305,7 +305,7 @@ class _Reader:
 
     def _value(self, expression: ast.expr | None) -> int:
         if isinstance(expression, ast.Constant) and type(expression.value) in (int, float):
-            return self.builder.constant(expression.value)
+            return self.builder.constant(float(expression.value))  # type: ignore[arg-type]
         if isinstance(expression, ast.Name):
             if expression.id in self.names:
                 return self.names[expression.id]
@@ -327,7 +327,6 @@ class _Reader:
             if name and len(expression.args) == 1 and not expression.keywords:
                 return self._apply(expression, name, self._value(expression.args[0]))
         self._refuse(expression or ast.Pass(), "this is outside the language of cells")
-        raise AssertionError
 
     def _parameter(self, expression: ast.Attribute) -> int:
         if isinstance(expression.value, ast.Name) and expression.value.id == "p":
@@ -340,7 +339,6 @@ class _Reader:
                 )
             return self.builder.leaf("parameter", expression.attr, shapes[expression.attr])
         self._refuse(expression, "only p.NAME is allowed with a dot")
-        raise AssertionError
 
     def _product(self, expression: ast.BinOp) -> int:
         left, op = expression.left, "matvec"
@@ -361,7 +359,6 @@ class _Reader:
             return self.builder.apply(op, *operands)
         except ValueError as error:
             self._refuse(expression, str(error))
-            raise AssertionError from None
 
     def _function(self, function: ast.expr) -> str | None:
         """Return the operation that a called name stands for, looked up as Python would."""
@@ -377,12 +374,12 @@ class _Reader:
         for name, known in FUNCTIONS.items():
             if found is known:
                 return name
-        return {np.tanh: "tanh", np.exp: "exp"}.get(found) if isinstance(found, np.ufunc) else None
+        return "tanh" if found is np.tanh else "exp" if found is np.exp else None
 
     def _line(self, node: ast.AST) -> int:
         return self.cell.first_line + getattr(node, "lineno", 1) - 1
 
-    def _refuse(self, node: ast.AST, reason: str) -> None:
+    def _refuse(self, node: ast.AST, reason: str) -> NoReturn:
         quoted = ast.get_source_segment(self.cell.source, node) or ""
         line = self.cell.source.splitlines()[getattr(node, "lineno", 1) - 1].strip()
         path = inspect.getsourcefile(self.cell.function) or "?"

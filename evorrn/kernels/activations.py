@@ -50,7 +50,7 @@ def _power_of_two(typingctx: Any, shifted: Any) -> Any:
 
 
 @register_jitable(**_JIT)
-def _expm1_parts32(x):  # type: ignore[no-untyped-def]
+def _expm1_parts32(x):
     """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-87, 88.8]."""
     shifted = x * _LOG2E32 + _SHIFT32
     n = shifted - _SHIFT32
@@ -64,7 +64,7 @@ def _expm1_parts32(x):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**_JIT)
-def _expm1_parts64(x):  # type: ignore[no-untyped-def]
+def _expm1_parts64(x):
     """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-708, 709.8]; Taylor to degree 13."""
     shifted = x * _LOG2E64 + _SHIFT64
     n = shifted - _SHIFT64
@@ -85,41 +85,41 @@ def _expm1_parts64(x):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**_JIT)
-def _clamp(x, low, high):  # type: ignore[no-untyped-def]
+def _clamp(x, low, high):
     """Bound x; NaN stays NaN, since every comparison with it is false."""
     x = low if x < low else x
     return high if x > high else x
 
 
 @register_jitable(**_JIT)
-def _exp32(x):  # type: ignore[no-untyped-def]
+def _exp32(x):
     s, p = _expm1_parts32(_clamp(x, F(-87.0), F(88.9)))
     y = s * p + s
     return F(0.0) if x < F(-87.0) else y
 
 
 @register_jitable(**_JIT)
-def _exp64(x):  # type: ignore[no-untyped-def]
+def _exp64(x):
     s, p = _expm1_parts64(_clamp(x, D(-708.0), D(709.9)))
     y = s * p + s
     return D(0.0) if x < D(-708.0) else y
 
 
 @register_jitable(**_JIT)
-def _expm1_negative32(x):  # type: ignore[no-untyped-def]
+def _expm1_negative32(x):
     """Return exp(x) - 1 for x <= 0, without cancellation near 0."""
     s, p = _expm1_parts32(_clamp(x, F(-80.0), F(0.0)))
     return s * p + (s - F(1.0))
 
 
 @register_jitable(**_JIT)
-def _expm1_negative64(x):  # type: ignore[no-untyped-def]
+def _expm1_negative64(x):
     s, p = _expm1_parts64(_clamp(x, D(-80.0), D(0.0)))
     return s * p + (s - D(1.0))
 
 
 @register_jitable(**_JIT)
-def _tanh32(x):  # type: ignore[no-untyped-def]
+def _tanh32(x):
     """An odd rational function of degree 9 over 8 on [-8, 8]; beyond 8.66, tanh rounds to 1."""
     z = _clamp(x, F(-8.0), F(8.0))
     u = z * z
@@ -139,7 +139,7 @@ def _tanh32(x):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**_JIT)
-def _tanh64(x):  # type: ignore[no-untyped-def]
+def _tanh64(x):
     """tanh(x) = e / (e + 2) with e = exp(2x) - 1, on [-20, 20]."""
     s, p = _expm1_parts64(D(2.0) * _clamp(x, D(-20.0), D(20.0)))
     e = s * p + (s - D(1.0))
@@ -147,19 +147,19 @@ def _tanh64(x):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**_JIT)
-def _sigmoid32(x):  # type: ignore[no-untyped-def]
+def _sigmoid32(x):
     s, p = _expm1_parts32(_clamp(-x, F(-87.0), F(88.9)))
     return F(1.0) / (F(1.0) + (s * p + s))
 
 
 @register_jitable(**_JIT)
-def _sigmoid64(x):  # type: ignore[no-untyped-def]
+def _sigmoid64(x):
     s, p = _expm1_parts64(_clamp(-x, D(-708.0), D(709.9)))
     return D(1.0) / (D(1.0) + (s * p + s))
 
 
 @register_jitable(**_JIT)
-def _softplus32(x):  # type: ignore[no-untyped-def]
+def _softplus32(x):
     """max(x, 0) + log(1 + e), e = exp(-|x|); the logarithm as 2 atanh(e / (2 + e))."""
     e = _exp32(-abs(x))
     z = e / (F(2.0) + e)
@@ -173,7 +173,7 @@ def _softplus32(x):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**_JIT)
-def _softplus64(x):  # type: ignore[no-untyped-def]
+def _softplus64(x):
     e = _exp64(-abs(x))
     z = e / (D(2.0) + e)
     u = z * z
@@ -205,37 +205,37 @@ def _each(kind: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     expm1 = _expm1_negative32 if kind is F else _expm1_negative64
     logistic = _sigmoid32 if kind is F else _sigmoid64
 
-    def relu(x):  # type: ignore[no-untyped-def]
+    def relu(x):
         return zero if x < zero else x
 
-    def leaky_relu(x):  # type: ignore[no-untyped-def]
+    def leaky_relu(x):
         return x if x > zero else slope * x
 
-    def elu(x):  # type: ignore[no-untyped-def]
+    def elu(x):
         negative = alpha * expm1(x)
         return x if x > zero else negative
 
-    def selu(x):  # type: ignore[no-untyped-def]
+    def selu(x):
         positive, negative = scale * x, scale_alpha * expm1(x)
         return positive if x > zero else negative
 
-    def swish(x):  # type: ignore[no-untyped-def]
+    def swish(x):
         # Not to be reached at minus infinity as -inf * 0, which is NaN: the limit is 0.
         y = x * logistic(x)
         return zero if x < kind(-1e30) else y
 
-    def step(x):  # type: ignore[no-untyped-def]
+    def step(x):
         at_or_below = x if x != x else zero
         return one if x > zero else at_or_below
 
-    def leaky_slope(x):  # type: ignore[no-untyped-def]
+    def leaky_slope(x):
         return one if x > zero else slope
 
-    def elu_slope(x):  # type: ignore[no-untyped-def]
+    def elu_slope(x):
         other = x + alpha
         return one if x > zero else other
 
-    def selu_slope(x):  # type: ignore[no-untyped-def]
+    def selu_slope(x):
         other = x + scale_alpha
         return scale if x > zero else other
 
@@ -257,14 +257,14 @@ _SCALAR.update({name: (_PIECES32[name], _PIECES64[name]) for name in _PIECES32})
 def _public(name: str, meaning: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that is NumPy's meaning in Python and the scalar kernel in compiled code."""
 
-    def function(x):  # type: ignore[no-untyped-def]
+    def function(x):
         return meaning(x).astype(x.dtype) if hasattr(x, "dtype") else meaning(x)
 
     function.__name__ = function.__qualname__ = name
     single, double = _SCALAR[name]
 
     @overload(function, jit_options=_JIT)
-    def choose(x):  # type: ignore[no-untyped-def]
+    def choose(x):
         if x == types.float32:
             return single
         if x == types.float64:

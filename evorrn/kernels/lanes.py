@@ -96,7 +96,7 @@ def _flat(typingctx: Any, array: Any) -> Any:
     return kind(array), generate
 
 
-def select_lanes(target, other, ends, t):  # type: ignore[no-untyped-def]
+def select_lanes(target, other, ends, t):
     """Take `other` (or zero, for None) in the lanes whose end is at or before time step t.
 
     Parameters
@@ -109,32 +109,32 @@ def select_lanes(target, other, ends, t):  # type: ignore[no-untyped-def]
 
 
 @overload(select_lanes)
-def _select_lanes_choose(target, other, ends, t):  # type: ignore[no-untyped-def]
+def _select_lanes_choose(target, other, ends, t):
     return lambda target, other, ends, t: _select(target, other, ends, t)
 
 
-def copy(target, source):  # type: ignore[no-untyped-def]
+def copy(target, source):
     """Copy a tile (rows, lanes), both contiguous."""
     target[:] = source
 
 
 @overload(copy)
-def _copy_choose(target, source):  # type: ignore[no-untyped-def]
+def _copy_choose(target, source):
     return lambda target, source: _memory_copy(target, source)
 
 
-def flat(array):  # type: ignore[no-untyped-def]
+def flat(array):
     """Return a contiguous array as a vector over the same memory."""
     return np.reshape(array, -1)
 
 
 @overload(flat)
-def _flat_choose(array):  # type: ignore[no-untyped-def]
+def _flat_choose(array):
     return lambda array: _flat(array)
 
 
 @register_jitable
-def close_loop(closed, inputs, y, free_from, t):  # type: ignore[no-untyped-def]
+def close_loop(closed, inputs, y, free_from, t):
     """Return inputs (I, lanes) with the last output as the first O inputs where a lane runs free."""
     copy(closed, inputs)
     select_lanes(closed[: y.shape[0]], y, free_from, t)
@@ -142,20 +142,20 @@ def close_loop(closed, inputs, y, free_from, t):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def set_aside(gradient, kept, lengths, t):  # type: ignore[no-untyped-def]
+def set_aside(gradient, kept, lengths, t):
     """Keep a copy of a state's gradient, and clear it in lanes that do not move at time step t."""
     copy(kept, gradient)
     select_lanes(gradient, None, lengths, t)
 
 
 @register_jitable
-def join(target, first, second):  # type: ignore[no-untyped-def]
+def join(target, first, second):
     """Put two tiles one below the other."""
     copy(target[: first.shape[0]], first)
     copy(target[first.shape[0] :], second)
 
 
 @register_jitable
-def take(target, source, start):  # type: ignore[no-untyped-def]
+def take(target, source, start):
     """Copy the rows of a tile from `start` on."""
     copy(target, source[start : start + target.shape[0]])

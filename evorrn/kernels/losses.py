@@ -16,7 +16,7 @@ _JIT = {"fastmath": {"contract"}, "error_model": "numpy"}
 
 
 @register_jitable(**_JIT)
-def mse(y, target, weight, total):  # type: ignore[no-untyped-def]
+def mse(y, target, weight, total):
     """Add the squared error of every lane to its total."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):
@@ -26,7 +26,7 @@ def mse(y, target, weight, total):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**_JIT)
-def mse_gradient(y, target, weight, scale, gradient):  # type: ignore[no-untyped-def]
+def mse_gradient(y, target, weight, scale, gradient):
     """Set the gradient of ``scale`` times the squared error."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):
@@ -35,7 +35,7 @@ def mse_gradient(y, target, weight, scale, gradient):  # type: ignore[no-untyped
 
 
 @register_jitable(**_JIT)
-def cross_entropy(y, target, weight, total):  # type: ignore[no-untyped-def]
+def cross_entropy(y, target, weight, total):
     """Add ``-log softmax(y)[label]``; the label of a lane stands in ``target[0]``."""
     for k in range(target.shape[1]):
         if weight[k] > 0:
@@ -50,7 +50,7 @@ def cross_entropy(y, target, weight, total):  # type: ignore[no-untyped-def]
 
 
 @register_jitable(**_JIT)
-def cross_entropy_gradient(y, target, weight, scale, gradient):  # type: ignore[no-untyped-def]
+def cross_entropy_gradient(y, target, weight, scale, gradient):
     """Set ``scale * (softmax(y) - one-hot label)``."""
     for k in range(target.shape[1]):
         if weight[k] > 0:
@@ -72,7 +72,7 @@ def cross_entropy_gradient(y, target, weight, scale, gradient):  # type: ignore[
 
 
 @register_jitable(**_JIT)
-def binary_cross_entropy(y, target, weight, total):  # type: ignore[no-untyped-def]
+def binary_cross_entropy(y, target, weight, total):
     """Add ``softplus(y) - target * y`` for every output: cross-entropy on logits."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):
@@ -81,7 +81,7 @@ def binary_cross_entropy(y, target, weight, total):  # type: ignore[no-untyped-d
 
 
 @register_jitable(**_JIT)
-def binary_cross_entropy_gradient(y, target, weight, scale, gradient):  # type: ignore[no-untyped-def]
+def binary_cross_entropy_gradient(y, target, weight, scale, gradient):
     """Set ``scale * (sigmoid(y) - target)``."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):

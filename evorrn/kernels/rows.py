@@ -189,14 +189,14 @@ _dots_simd = _kernel("dots")
 
 
 @register_jitable
-def _start(out, bias, individuals, rows):  # type: ignore[no-untyped-def]
+def _start(out, bias, individuals, rows):
     for n in range(individuals):
         for r in range(rows):
             out[n, r] = 0.0 if bias is None else bias[n, r]
 
 
 @register_jitable
-def _add_columns(out, matrix, vector, individuals, rows):  # type: ignore[no-untyped-def]
+def _add_columns(out, matrix, vector, individuals, rows):
     for n in range(individuals):
         for j in range(matrix.shape[1]):
             for r in range(rows):
@@ -204,14 +204,14 @@ def _add_columns(out, matrix, vector, individuals, rows):  # type: ignore[no-unt
 
 
 @register_jitable
-def _add_dots(out, matrix, vector, individuals, rows):  # type: ignore[no-untyped-def]
+def _add_dots(out, matrix, vector, individuals, rows):
     for n in range(individuals):
         for r in range(rows):
             for j in range(matrix.shape[2]):
                 out[n, r] += matrix[n, r, j] * vector[n, j]
 
 
-def affine_columns(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+def affine_columns(out, bias, terms, individuals, rows):
     """Set each individual's vector to a bias plus a sum of matrices, kept by columns, times vectors.
 
     Parameters
@@ -231,25 +231,25 @@ def affine_columns(out, bias, terms, individuals, rows):  # type: ignore[no-unty
 
 
 @overload(affine_columns)
-def _columns_choose(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+def _columns_choose(out, bias, terms, individuals, rows):
     if machine.simd():
         return lambda out, bias, terms, individuals, rows: _columns_simd(out, bias, terms, individuals, rows)
     if len(terms) == 2:
 
-        def last(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+        def last(out, bias, terms, individuals, rows):
             _start(out, bias, individuals, rows)
             _add_columns(out, terms[0], terms[1], individuals, rows)
 
         return last
 
-    def more(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+    def more(out, bias, terms, individuals, rows):
         affine_columns(out, bias, terms[:-2], individuals, rows)
         _add_columns(out, terms[-2], terms[-1], individuals, rows)
 
     return more
 
 
-def affine_dots(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+def affine_dots(out, bias, terms, individuals, rows):
     """Do what `affine_columns` does for matrices kept by rows (N, rows, K), any number of rows."""
     _start(out, bias, individuals, rows)
     for position in range(0, len(terms), 2):
@@ -257,18 +257,18 @@ def affine_dots(out, bias, terms, individuals, rows):  # type: ignore[no-untyped
 
 
 @overload(affine_dots)
-def _dots_choose(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+def _dots_choose(out, bias, terms, individuals, rows):
     if machine.simd():
         return lambda out, bias, terms, individuals, rows: _dots_simd(out, bias, terms, individuals, rows)
     if len(terms) == 2:
 
-        def last(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+        def last(out, bias, terms, individuals, rows):
             _start(out, bias, individuals, rows)
             _add_dots(out, terms[0], terms[1], individuals, rows)
 
         return last
 
-    def more(out, bias, terms, individuals, rows):  # type: ignore[no-untyped-def]
+    def more(out, bias, terms, individuals, rows):
         affine_dots(out, bias, terms[:-2], individuals, rows)
         _add_dots(out, terms[-2], terms[-1], individuals, rows)
 
@@ -276,7 +276,7 @@ def _dots_choose(out, bias, terms, individuals, rows):  # type: ignore[no-untype
 
 
 @register_jitable
-def pack_columns(target, matrix):  # type: ignore[no-untyped-def]
+def pack_columns(target, matrix):
     """Lay a matrix (M, K) out by columns (K, M or more)."""
     for r in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
@@ -284,14 +284,14 @@ def pack_columns(target, matrix):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def pack_vector(target, vector):  # type: ignore[no-untyped-def]
+def pack_vector(target, vector):
     """Copy a vector to the front of a padded one."""
     for r in range(vector.shape[0]):
         target[r] = vector[r]
 
 
 @register_jitable
-def hold_rows(new, old, lengths, t):  # type: ignore[no-untyped-def]
+def hold_rows(new, old, lengths, t):
     """Keep the old state of every individual whose sequence has ended at time step t."""
     for n in range(lengths.shape[0]):
         if t >= lengths[n]:
@@ -299,7 +299,7 @@ def hold_rows(new, old, lengths, t):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def join_rows(target, first, first_size, second, second_size):  # type: ignore[no-untyped-def]
+def join_rows(target, first, first_size, second, second_size):
     """Put two vectors of every individual one after the other."""
     for n in range(target.shape[0]):
         for k in range(first_size):

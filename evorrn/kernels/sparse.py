@@ -9,11 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_JIT = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 
-
-@njit(**_JIT)
-def compress(matrix):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def compress(matrix):
     """Return a matrix (M, K) as row starts (M + 1,), column indices and values of what is not zero."""
     starts = np.zeros(matrix.shape[0] + 1, np.uint32)
     count = 0
@@ -35,8 +33,8 @@ def compress(matrix):  # type: ignore[no-untyped-def]
     return starts, columns, values
 
 
-@njit(**_JIT)
-def add_sparse(out, compressed, vector):  # type: ignore[no-untyped-def]
+@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def add_sparse(out, compressed, vector):
     """Add a compressed matrix times a vector to `out`."""
     starts, columns, values = compressed
     zero = out[0] * 0

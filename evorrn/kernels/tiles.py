@@ -374,7 +374,7 @@ def _outer_simd(typingctx: Any, target: Any, left: Any, right: Any) -> Any:
 
 
 @register_jitable
-def _start(out, bias, add):  # type: ignore[no-untyped-def]
+def _start(out, bias, add):
     for r in range(out.shape[0]):
         for k in range(out.shape[1]):
             if bias is not None:
@@ -384,7 +384,7 @@ def _start(out, bias, add):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _accumulate(out, matrix, tile):  # type: ignore[no-untyped-def]
+def _accumulate(out, matrix, tile):
     for r in range(out.shape[0]):
         for j in range(matrix.shape[1]):
             weight = matrix[r, j]
@@ -392,7 +392,7 @@ def _accumulate(out, matrix, tile):  # type: ignore[no-untyped-def]
                 out[r, k] += weight * tile[j, k]
 
 
-def affine(out, bias, terms, add):  # type: ignore[no-untyped-def]
+def affine(out, bias, terms, add):
     """Set a tile to a bias plus a sum of matrices times tiles.
 
     Parameters
@@ -410,25 +410,25 @@ def affine(out, bias, terms, add):  # type: ignore[no-untyped-def]
 
 
 @overload(affine)
-def _affine_choose(out, bias, terms, add):  # type: ignore[no-untyped-def]
+def _affine_choose(out, bias, terms, add):
     if machine.simd():
         return lambda out, bias, terms, add: _affine_simd(out, bias, terms, add)
     if len(terms) == 2:
 
-        def last(out, bias, terms, add):  # type: ignore[no-untyped-def]
+        def last(out, bias, terms, add):
             _start(out, bias, add)
             _accumulate(out, terms[0], terms[1])
 
         return last
 
-    def more(out, bias, terms, add):  # type: ignore[no-untyped-def]
+    def more(out, bias, terms, add):
         affine(out, bias, terms[:-2], add)
         _accumulate(out, terms[-2], terms[-1])
 
     return more
 
 
-def outer(target, left, right):  # type: ignore[no-untyped-def]
+def outer(target, left, right):
     """Add the product of two series of tiles, summed over time and lanes, to a matrix.
 
     Parameters
@@ -442,7 +442,7 @@ def outer(target, left, right):  # type: ignore[no-untyped-def]
 
 
 @register_jitable
-def _outer_plain(target, left, right):  # type: ignore[no-untyped-def]
+def _outer_plain(target, left, right):
     for r in range(target.shape[0]):
         for c in range(target.shape[1]):
             total = target.dtype.type(0.0)
@@ -453,7 +453,7 @@ def _outer_plain(target, left, right):  # type: ignore[no-untyped-def]
 
 
 @overload(outer)
-def _outer_choose(target, left, right):  # type: ignore[no-untyped-def]
+def _outer_choose(target, left, right):
     if machine.simd():
         return lambda target, left, right: _outer_simd(target, left, right)
     return lambda target, left, right: _outer_plain(target, left, right)

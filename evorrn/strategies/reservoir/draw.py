@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.initial import INITIALISERS
-from evorrn.strategies.reservoir.blas import one_thread
+from evorrn.blas import one_thread
 
 if TYPE_CHECKING:
     from evorrn.network import Network

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.strategies.reservoir.blas import one_thread
+from evorrn.blas import one_thread
 
 
 @dataclass(frozen=True)
