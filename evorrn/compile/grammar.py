@@ -220,16 +220,16 @@ def _declare(
         )
     options: dict[str, float] = {}
     activations: dict[str, str] = {}
-    for each in signature.parameters.values():
-        if each.name in positional:
+    for argument in signature.parameters.values():
+        if argument.name in positional:
             continue
-        if each.kind is each.KEYWORD_ONLY and isinstance(each.default, int | float):
-            options[each.name] = float(each.default)
-        elif each.kind is each.KEYWORD_ONLY and each.default in ACTIVATIONS.values():
-            activations[each.name] = each.default.__name__
+        if argument.kind is argument.KEYWORD_ONLY and isinstance(argument.default, int | float):
+            options[argument.name] = float(argument.default)
+        elif argument.kind is argument.KEYWORD_ONLY and argument.default in ACTIVATIONS.values():
+            activations[argument.name] = argument.default.__name__
         else:
             raise CellError(
-                f"cell {title}: option {each.name}: expected a keyword-only argument with a number or an activation "
+                f"cell {title}: option {argument.name}: expected a keyword-only argument with a number or an activation "
                 f"({', '.join(ACTIVATIONS)}) as its default"
             )
     chosen = tuple(recurrent.split()) if recurrent is not None else None

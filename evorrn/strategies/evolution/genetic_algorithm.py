@@ -36,7 +36,7 @@ class GeneticAlgorithm(EvolutionStrategy):
 
     name: ClassVar[str] = "ga"
 
-    population: int = setting(64, "individuals of a generation", minimum=2)
+    population: int = setting(32, "individuals of a generation", minimum=2)
     elite: int = setting(2, "best distinct individuals ever seen that live on unchanged", minimum=0)
     selection: str = setting(
         "tournament",
@@ -44,7 +44,7 @@ class GeneticAlgorithm(EvolutionStrategy):
         "(truncation), or with a probability proportional to the rank, the worst having rank 1 (roulette)",
         choices=("tournament", "truncation", "roulette"),
     )
-    tournament_size: int = setting(3, "individuals drawn for a tournament", minimum=1)
+    tournament_size: int = setting(6, "individuals drawn for a tournament", minimum=1)
     truncation: float = setting(
         0.25, "share of the population that truncation selects from", above=0, maximum=1
     )
@@ -79,7 +79,7 @@ class GeneticAlgorithm(EvolutionStrategy):
         maximum=1,
     )
     mutation_size: float = setting(
-        0.1,
+        0.15,
         "standard deviation of the change of a gene, as a multiple of the genes' standard deviation in the "
         "start population",
         above=0,
