@@ -1,0 +1,43 @@
+"""Budgets as people type them, and how much of one is used."""
+
+import pytest
+
+from evorrn.budget import Budget
+from evorrn.training import Progress
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("20G", "20G"),
+        ("1.5G", "1500M"),
+        ("1000k", "1M"),
+        ("7", "7"),
+        ("500gen", "500gen"),
+        ("2keval", "2keval"),
+        ("3Msteps", "3Msteps"),
+        ("60s", "60s"),
+        ("0.25s", "0.25s"),
+        ("60s,20G", "20G,60s"),
+    ],
+)
+def test_a_budget_is_shown_as_it_is_typed(typed, shown):
+    budget = Budget.parse(typed)
+    assert budget.text() == shown and Budget.parse(budget.text()) == budget
+
+
+@pytest.mark.parametrize(
+    "budget", [Budget(), Budget(loss=0.1), Budget(work=5, learned=0.9), Budget(seconds=1 / 3)]
+)
+def test_what_text_cannot_say_is_none(budget):
+    assert budget.text() is None
+
+
+def test_the_share_used_is_that_of_the_nearest_limit():
+    progress = Progress(
+        step=5, work=200, steps=30, evaluations=40, seconds=2.0, train_loss=1.0, valid_loss=1.0, best_loss=1.0
+    )
+    assert Budget(work=1000).used(progress) == pytest.approx(0.2)
+    assert Budget(work=1000, generations=10, seconds=100).used(progress) == pytest.approx(0.5)
+    assert Budget(evaluations=20).used(progress) == 1.0
+    assert Budget(loss=0.5).used(progress) is None
