@@ -497,7 +497,7 @@ class Network:
             matching = [block for block in self.blocks if name in (block, block.split(".", 1)[1])]
             if not matching:
                 problems.append(f"network.initial: {unknown('block', name, self.blocks)}")
-            if way not in INITIALISERS:
+            if not isinstance(way, str) or way not in INITIALISERS:
                 problems.append(f"network.initial.{name}: {unknown('initialisation', way, INITIALISERS)}")
             ways.update(dict.fromkeys(matching, way))
         if problems:

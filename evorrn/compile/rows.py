@@ -108,6 +108,7 @@ class RowsEmitter:
             "    total[:] = 0",
             "    for n in range(pairs):",
             "        p, b = (start + n) // n_B, (start + n) % n_B",
+            "        which[n] = b",
             "        genome = genomes[p]",
             "        lengths[n] = lengths_all[b]",
             "        longest = max(longest, lengths[n])",
@@ -123,7 +124,7 @@ class RowsEmitter:
             inner += [f"{v} = {v}_slots[now]", f"{v}_new = {v}_slots[new]"]
         inner += [
             "for n in range(pairs):",
-            "    b = (start + n) % n_B",
+            "    b = which[n]",
             "    for k in range(n_I):",
             "        x_t[n, k] = x_all[b, t, k]",
         ]
@@ -148,13 +149,13 @@ class RowsEmitter:
             "    for n in range(pairs):",
             "        for k in range(n_O):",
         ]
-        inner += [f"            outputs_all[(start + n) % n_B, t, k] = {OUTPUT}_new[n, k]"]
+        inner += [f"            outputs_all[which[n], t, k] = {OUTPUT}_new[n, k]"]
         inner += ["if t >= shortest:"]
         inner += [f"    hold_rows({variable(n)}_new, {variable(n)}, lengths[:pairs], t)" for n in states]
         hidden = variable(self.step.hidden)
         inner += ["if hidden_all.shape[1] > 0:", "    for n in range(pairs):"]
         inner += [f"        for k in range({size(states[self.step.hidden])}):"]
-        inner += [f"            hidden_all[(start + n) % n_B, t, k] = {hidden}_new[n, k]"]
+        inner += [f"            hidden_all[which[n], t, k] = {hidden}_new[n, k]"]
         body += ["        " + line for line in inner]
         body += ["    for n in range(pairs):", "        p, b = (start + n) // n_B, (start + n) % n_B"]
         body += ["        losses_all[p, b] = total[n]"]
@@ -181,6 +182,7 @@ class RowsEmitter:
             "weight = np.zeros(group, F)",
             "target = np.zeros((targets_all.shape[2], group), F)",
             "lengths = np.zeros(group, np.int64)",
+            "which = np.zeros(group, np.int64)",
             "total = np.zeros(group, np.float64)",
         ]
         for name, shape, transposed in self._used_parameters():
