@@ -56,6 +56,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _lasting() -> dict[str, Any]:
     """Return what cannot change while the process lives."""
     import llvmlite.binding
+    import scipy.linalg  # noqa: F401 - brings a BLAS of its own, to be listed whatever ran before
     import threadpoolctl
 
     distributions = {
