@@ -105,14 +105,13 @@ class Budget:
         for part in str(text).split(","):
             match = _TEXT.match(part)
             try:
-                number = float(match.group(1)) if match else math.nan
+                value = float(match.group(1)) * _SUFFIX[match.group(2)] if match else math.nan
             except ValueError:
-                number = math.nan
-            if match is None or math.isnan(number):
+                value = math.nan
+            if match is None or not math.isfinite(value):
                 raise ConfigError(
                     f"budget: expected something like 20G (multiply-adds), 500gen, 2000eval or 60s, got {part!r}"
                 )
-            value = number * _SUFFIX[match.group(2)]
             name = _FIELD[match.group(3)]
             if name in limits:
                 raise ConfigError(f"budget: {name} is given twice in {text!r}")

@@ -57,7 +57,7 @@ def load_tree(path: Path) -> Any:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return _restore(json.loads(str(arrays.pop("tree"))), arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(
             f"{path}: expected a file written by evorrn, but it cannot be read ({error})"
         ) from None

@@ -53,7 +53,7 @@ class LinearNetwork:
         scale = 2 * self.gain / error.size
         return self.loss(genome, batch), np.concatenate([(scale * error.T @ x).ravel(), scale * error.sum(0)])
 
-    def forward_work(self, batch):
+    def forward_work(self, batch, genome=None):
         return self.size * batch.moved_steps
 
     def backward_work(self, batch):

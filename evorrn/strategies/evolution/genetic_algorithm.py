@@ -44,18 +44,18 @@ class GeneticAlgorithm(EvolutionStrategy):
         "(truncation), or with a probability proportional to the rank, the worst having rank 1 (roulette)",
         choices=("tournament", "truncation", "roulette"),
     )
-    tournament_size: int = setting(6, "individuals drawn for a tournament", minimum=1)
+    tournament_size: int = setting(8, "individuals drawn for a tournament", minimum=1)
     truncation: float = setting(
         0.25, "share of the population that truncation selects from", above=0, maximum=1
     )
     crossover: str = setting(
-        "simulated-binary",
+        "uniform",
         "how two parents are mixed",
         choices=("simulated-binary", "blend", "uniform", "one-point"),
     )
     crossover_probability: float = setting(0.5, "probability that a pair crosses over", minimum=0, maximum=1)
     crossover_unit: str = setting(
-        "gene",
+        "neuron",
         "what crosses over as a whole: a gene, a named block, or all weights into a neuron",
         choices=UNITS,
     )

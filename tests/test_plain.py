@@ -1,0 +1,132 @@
+"""Plain data on disk: what goes in comes out, the same tree gives the same bytes, and nothing is torn."""
+
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evorrn.errors import RunError
+from evorrn.plain import load_tree, npz_bytes, save_tree, tree_bytes, write_atomic
+
+TREE = {
+    "numbers": [1, 2.5, -math.inf, True, None, 2**127],
+    "text": "Bäck\n",
+    "pair": (np.arange(3), "x"),
+    "nested": {"": {}, "empty": [], "array": np.eye(2, dtype=np.float32)},
+    "labels": np.array([[1, 2]], dtype=np.int16),
+    "none": np.zeros((0, 4)),
+    "scalar": np.float64(0.1),
+}
+
+
+def same(one, two):
+    if isinstance(one, np.ndarray):
+        return (
+            isinstance(two, np.ndarray)
+            and one.dtype == two.dtype
+            and np.array_equal(one, two, equal_nan=True)
+        )
+    if isinstance(one, dict):
+        return (
+            isinstance(two, dict) and list(one) == list(two) and all(same(one[key], two[key]) for key in one)
+        )
+    if isinstance(one, list | tuple):
+        return type(one) is type(two) and len(one) == len(two) and all(map(same, one, two))
+    return one == two or (one != one and two != two)
+
+
+def test_a_tree_comes_back_as_it_was(tmp_path):
+    save_tree(tmp_path / "deep" / "tree.npz", TREE)
+    assert same(TREE, load_tree(tmp_path / "deep" / "tree.npz"))
+
+
+def test_the_state_of_a_generator_comes_back(tmp_path):
+    rng = np.random.default_rng(0)
+    rng.random(3)
+    save_tree(tmp_path / "rng.npz", rng.bit_generator.state)
+    other = np.random.default_rng(1)
+    other.bit_generator.state = load_tree(tmp_path / "rng.npz")
+    assert other.random() == rng.random()
+
+
+leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.lists(st.floats(width=32), max_size=4).map(np.array),
+)
+trees = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.lists(inner, max_size=3).map(tuple),
+        st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(trees)
+def test_any_tree_comes_back_as_it_was(tmp_path_factory, tree):
+    path = tmp_path_factory.mktemp("trees") / "tree.npz"
+    save_tree(path, tree)
+    assert same(tree, load_tree(path))
+    assert path.read_bytes() == tree_bytes(tree) == tree_bytes(tree)
+
+
+@pytest.mark.parametrize("junk", [object(), {1, 2}, {"deep": [lambda: 0]}, np.array([object()])])
+def test_what_is_not_plain_is_refused_and_nothing_is_written(tmp_path, junk):
+    with pytest.raises((TypeError, ValueError)):
+        save_tree(tmp_path / "tree.npz", junk)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
+def test_a_truncated_file_is_a_clear_error(tmp_path, share):
+    content = tree_bytes(TREE)
+    path = tmp_path / "tree.npz"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(RunError, match=r"tree\.npz: expected a file written by evorrn"):
+        load_tree(path)
+
+
+def test_missing_and_foreign_files_are_clear_errors(tmp_path):
+    for content in (b"", b"text", npz_bytes({"genome": np.zeros(3)}), b"\x93NUMPY"):
+        (tmp_path / "other.npz").write_bytes(content)
+        with pytest.raises(RunError):
+            load_tree(tmp_path / "other.npz")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for name in ("missing.npz", "array.npy"):
+        with pytest.raises(RunError):
+            load_tree(tmp_path / name)
+
+
+def test_nothing_pickled_is_read(tmp_path):
+    np.savez(tmp_path / "evil.npz", tree=np.array([print], dtype=object))
+    with pytest.raises(RunError):
+        load_tree(tmp_path / "evil.npz")
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "result.json"
+    write_atomic(path, "old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_files_can_be_read_by_others(tmp_path):
+    write_atomic(tmp_path / "file", b"bytes")
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
