@@ -62,7 +62,7 @@ def test_values_are_plain_and_come_back():
     ],
 )
 def test_junk_is_refused(text):
-    with pytest.raises(ConfigError, match="^budget"):
+    with pytest.raises(ConfigError, match=r"^budget"):
         Budget.parse(text)
 
 
@@ -70,7 +70,7 @@ def test_every_mistake_is_reported_at_once():
     with pytest.raises(ConfigError) as error:
         Budget(work=0, generations=2.5, seconds=-1.0, learned=1.5, tolerance=-1.0, loss=float("nan"))
     assert len(error.value.problems) == 6
-    with pytest.raises(ConfigError, match="only together with budget.learned"):
+    with pytest.raises(ConfigError, match=r"only together with budget\.learned"):
         Budget(tolerance=0.1)
     with pytest.raises(ConfigError, match="did you mean 'seconds'"):
         Budget.parse({"second": 5})
