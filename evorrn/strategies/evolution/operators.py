@@ -11,12 +11,12 @@ share one random number. With one unit per gene they are DEAP's operators, gene 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from evorrn.kernels.cached import cached
 
 Pair = tuple[np.ndarray, np.ndarray]
 
 
-@njit(cache=True, error_model="numpy")
+@cached
 def simulated_binary(
     first: np.ndarray, second: np.ndarray, eta: float, units: np.ndarray, draws: np.ndarray
 ) -> Pair:
@@ -52,7 +52,7 @@ def simulated_binary(
     return first, second
 
 
-@njit(cache=True, error_model="numpy")
+@cached
 def blend(first: np.ndarray, second: np.ndarray, alpha: float, units: np.ndarray, draws: np.ndarray) -> Pair:
     """Cross two chromosomes by drawing the children on the line through the parents.
 
@@ -80,7 +80,7 @@ def blend(first: np.ndarray, second: np.ndarray, alpha: float, units: np.ndarray
     return first, second
 
 
-@njit(cache=True, error_model="numpy")
+@cached
 def uniform(
     first: np.ndarray, second: np.ndarray, share: float, units: np.ndarray, draws: np.ndarray
 ) -> Pair:
@@ -101,12 +101,14 @@ def uniform(
     Source: G. Syswerda, Uniform Crossover in Genetic Algorithms, ICGA 3 (1989).
     """
     for gene in range(first.size):
-        if draws[units[gene]] < share:
-            first[gene], second[gene] = second[gene], first[gene]
+        # Chosen by value and not by a branch, which a processor cannot foresee.
+        one, two, swapped = first[gene], second[gene], draws[units[gene]] < share
+        first[gene] = two if swapped else one
+        second[gene] = one if swapped else two
     return first, second
 
 
-@njit(cache=True, error_model="numpy")
+@cached
 def one_point(first: np.ndarray, second: np.ndarray, units: np.ndarray, draws: np.ndarray) -> Pair:
     """Swap all units from a random cut on; with a single unit nothing is swapped.
 
@@ -124,12 +126,13 @@ def one_point(first: np.ndarray, second: np.ndarray, units: np.ndarray, draws: n
     """
     cut = 1 + int(draws[0] * (draws.size - 1))
     for gene in range(first.size):
-        if units[gene] >= cut:
-            first[gene], second[gene] = second[gene], first[gene]
+        one, two, swapped = first[gene], second[gene], units[gene] >= cut
+        first[gene] = two if swapped else one
+        second[gene] = one if swapped else two
     return first, second
 
 
-@njit(cache=True, error_model="numpy")
+@cached
 def gaussian(
     chromosome: np.ndarray,
     size: float,
