@@ -32,7 +32,7 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     places = colour_places(comparison)
     entries = ranked(comparison)
     values = np.concatenate([entry.values for entry in entries])
-    _scale(axes, "x", values, ratio=30)
+    _scale(axes, "x", values, ratio=3)
     for height, entry in enumerate(entries):
         if isinstance(entry, Row):
             _ranking_row(axes, height, entry, places[entry.strategy])
@@ -220,6 +220,7 @@ def _log_labels(axis: Any, values: np.ndarray) -> None:
 
     axis.set_major_formatter(_short)
     axis.set_minor_formatter(between)
+    axis.grid(visible=len(marked) > 2, which="minor")
 
 
 def _room(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
