@@ -56,7 +56,7 @@ def test_every_selection_and_unit_learns(selection, unit):
 
 
 def test_asks_for_those_that_changed_and_keeps_the_fitness_of_the_others():
-    strategy = GeneticAlgorithm(population=50, crossover_probability=0.5, mutation_probability=0.2)
+    strategy = GeneticAlgorithm(population=50, elite=2, crossover_probability=0.5, mutation_probability=0.2)
     search = strategy.search(np.zeros(6), seed=0)
     asked = []
     for _ in range(30):
@@ -168,6 +168,11 @@ def test_a_population_without_any_finite_fitness(selection):
     assert np.isnan(search.history["fitness_mean"]).all()
     run(search, sphere, 1)
     assert np.isfinite(search.best.fitness)
+
+
+def test_the_smallest_population():
+    search = run(GeneticAlgorithm(population=2).search(np.zeros(1)), sphere, 200)
+    assert search.best.fitness > -0.01
 
 
 def test_every_generation_evaluates_somebody():

@@ -40,7 +40,9 @@ class GeneticAlgorithm(EvolutionStrategy):
     name: ClassVar[str] = "ga"
 
     population: int = setting(32, "individuals of a generation", minimum=2)
-    elite: int = setting(2, "best distinct individuals ever seen that live on unchanged", minimum=0)
+    elite: int = setting(
+        1, "best distinct individuals ever seen that live on unchanged; fewer than the population", minimum=0
+    )
     selection: str = setting(
         "tournament",
         "how parents are chosen: the best of a few drawn at random (tournament), at random among the best "

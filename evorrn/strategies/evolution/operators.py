@@ -11,6 +11,7 @@ share one random number. With one unit per gene they are DEAP's operators, gene 
 from __future__ import annotations
 
 import numpy as np
+
 from evorrn.kernels.cached import cached
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -30,17 +30,18 @@ def units(layout: Mapping[str, tuple[int, ...]], unit: str) -> np.ndarray:
         Numbers from 0 on, without gaps, in order of first appearance.
     """
     numbers: dict[tuple[str, int], int] = {}
-    parts = [np.zeros(0, dtype=np.int64)]
+    parts = []
     for name, shape in layout.items():
-        rows, width = (shape[0], math.prod(shape[1:])) if shape else (1, 1)
+        genes, rows = math.prod(shape), shape[0] if shape else 1
         if unit == "gene":
-            keys = [(name, index) for index in range(rows * width)]
+            keys = [(name, gene) for gene in range(genes)]
         elif unit == "block":
-            keys = [(name, 0)] * (rows * width)
+            keys = [(name, 0)]
         else:
             layer = name.rpartition(".")[0] or name
-            keys = [(layer, row) for row in range(rows) for _ in range(width)]
-        parts.append(np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64))
+            keys = [(layer, row) for row in range(rows)]
+        each = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+        parts.append(np.repeat(each, genes // len(keys)))
     return np.concatenate(parts)
 
 
