@@ -1,0 +1,60 @@
+"""Random search against the same draws made by hand."""
+
+import numpy as np
+import pytest
+from stand_in import problem
+
+from evorrn import Budget, RandomSearch
+from evorrn.errors import ConfigError
+from evorrn.plain import load_tree, save_tree, tree_bytes
+from evorrn.training import STRATEGY_STREAM, Trainer, train
+
+
+def by_hand(seed, count):
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STRATEGY_STREAM,)))
+    genomes = problem().init(rng, count)
+    losses = [problem().network.loss(genome, problem().train) for genome in genomes]
+    return genomes[np.argmin(losses)], min(losses)
+
+
+@pytest.mark.parametrize("count", [1, 10, 40])
+def test_it_is_the_best_of_as_many_networks_however_many_are_drawn_at_once(count):
+    trainer = Trainer(RandomSearch(count=count), problem(), seed=5, budget=Budget(evaluations=40))
+    train(trainer)
+    genome, loss = by_hand(5, 40)
+    assert trainer.problem.meter.evaluations == 40 and trainer.step_count == 40 // count
+    assert trainer.best_train == loss == trainer.history["train_loss"][-1]
+    np.testing.assert_array_equal(trainer.state()["strategy"]["candidate"], genome)
+
+
+def test_stopped_and_resumed_is_undisturbed(tmp_path):
+    whole = Trainer(RandomSearch(count=4), problem(), seed=1, budget=Budget(generations=5))
+    train(whole)
+    state = None
+    for generations in range(1, 6):
+        part = Trainer(
+            RandomSearch(count=4), problem(), seed=1, budget=Budget(generations=generations), state=state
+        )
+        train(part)
+        save_tree(tmp_path / "checkpoint.npz", part.state())
+        state = load_tree(tmp_path / "checkpoint.npz")
+    assert tree_bytes(state["strategy"]) == tree_bytes(whole.state()["strategy"])
+    assert part.history == whole.history
+
+
+def test_networks_that_diverge_are_counted_and_never_the_best():
+    torn = problem()
+    whole = torn.fitness
+    torn.fitness = lambda genomes: np.where(np.arange(len(genomes)) % 2, np.nan, whole(genomes))
+    strategy = RandomSearch(count=6)
+    state = strategy.step(torn, strategy.start(torn, np.random.default_rng(0)))
+    assert state["record"]["diverged"] == 3 and np.isfinite(state["best_fitness"])
+    torn.fitness = lambda genomes: np.full(len(genomes), np.nan)
+    state = strategy.step(torn, strategy.start(torn, np.random.default_rng(0)))
+    assert state["candidate"] is None and state["train_loss"] == np.inf
+    assert state["record"]["diverged"] == 6 and np.isnan(state["record"]["fitness_mean"])
+
+
+def test_settings():
+    with pytest.raises(ConfigError, match="count: expected a value >= 1, got 0"):
+        RandomSearch(count=0)
