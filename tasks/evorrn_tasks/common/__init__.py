@@ -1,0 +1,1 @@
+"""What several tasks share: random draws, splits of a record, baselines, reading of tables."""

@@ -1,0 +1,161 @@
+"""From one long record to training, validation and test sequences, in order of time.
+
+A record has one row per time step. The steps of each split begin with `washout` unscored steps, in which
+the state of a network settles: the rows just before for validation and test, the first rows for training.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from evorrn.batch import Batch
+from evorrn.errors import DataError
+from evorrn.task import Scaling, Splits
+
+
+def forecasting_splits(
+    record: np.ndarray,
+    *,
+    targets: int,
+    horizon: int,
+    ends: tuple[int, int],
+    washout: int,
+    windows: int = 1,
+) -> Splits:
+    """Return the splits of the task to forecast the first columns of a record.
+
+    A step belongs to the split in which the row it is to forecast lies, so no row of validation or test
+    is in the training batch, neither as target nor as input.
+
+    Parameters
+    ----------
+    record : ndarray, shape (N, I)
+        Rows in original units; the first `targets` columns are to be forecast, all are inputs.
+    targets : int
+        Columns to forecast, O.
+    horizon : int
+        Rows between an input and its target.
+    ends : tuple of int
+        First row of validation and first row of test.
+    washout : int
+        Unscored steps at the start of each split.
+    windows : int
+        Sequences that the training part is cut into.
+    """
+    train_end, valid_end = ends
+    scaling = learn_scaling(record[:train_end], record[:train_end, :targets], own=targets)
+    scored = (train_end - horizon - washout, valid_end - train_end, len(record) - valid_end)
+    batches = split_record(
+        scaling.scale_inputs(record[:-horizon]),
+        scaling.scale_targets(record[horizon:, :targets]),
+        scored=scored,
+        washout=washout,
+        windows=windows,
+    )
+    return Splits(*batches, scaling=scaling)
+
+
+def split_record(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    scored: tuple[int, int, int],
+    washout: int,
+    windows: int = 1,
+    mask: np.ndarray | None = None,
+) -> tuple[Batch, Batch, Batch]:
+    """Return training, validation and test batches of a record whose inputs and targets are aligned.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (N, I)
+        With N equal to `washout` and the three numbers of `scored` added up.
+    targets : ndarray, shape (N, O) of floats or (N,) of labels
+        What the network is to give at the same step.
+    scored : tuple of int
+        Scored steps of training, validation and test.
+    washout : int
+        Unscored steps before the scored ones of each sequence.
+    windows : int
+        Sequences that the training part is cut into, each with its own unscored context; their lengths
+        differ by one step at most.
+    mask : ndarray of bool, shape (N,), optional
+        False at steps that are not scored wherever they lie.
+    """
+    train, valid, test = scored
+    usable = np.ones(len(inputs), dtype=bool) if mask is None else mask
+    bounds = np.concatenate(
+        [[0], np.cumsum([len(part) for part in np.array_split(np.arange(train), windows)])]
+    )
+    spans = [(int(start), washout + int(end)) for start, end in itertools.pairwise(bounds)]
+    valid_span = (train, washout + train + valid)
+    test_span = (train + valid, washout + train + valid + test)
+    return (
+        _batch(inputs, targets, usable, spans, washout),
+        _batch(inputs, targets, usable, [valid_span], washout),
+        _batch(inputs, targets, usable, [test_span], washout),
+    )
+
+
+def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> Scaling:
+    """Return the scaling to zero mean and unit deviation, learned on training rows.
+
+    Input columns that hold only 0 and 1 stay as they are, and a constant input becomes 0.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (n, I)
+        Training rows of the inputs, in original units.
+    targets : ndarray, shape (m, O)
+        Training rows of the targets.
+    own : int
+        The first inputs that are the targets' own past values: they share the targets' scaling, so that an
+        output can be fed back as an input.
+
+    Raises
+    ------
+    DataError
+        When a target is constant, or when numbers are too large or too small to be scaled.
+    """
+    target_mean, target_deviation = _moments(targets)
+    constant = np.flatnonzero(np.ptp(targets, axis=0) == 0)
+    if constant.size:
+        raise DataError(
+            f"target {constant[0] + 1} of {targets.shape[1]} is constant ({targets[0, constant[0]]:g}) over the "
+            f"{len(targets)} training rows: there is nothing to learn"
+        )
+    input_mean, input_deviation = _moments(inputs)
+    binary = np.isin(inputs, (0.0, 1.0)).all(axis=0)
+    input_mean[binary] = 0.0
+    input_deviation[binary | (np.ptp(inputs, axis=0) == 0)] = 1.0
+    input_mean[:own], input_deviation[:own] = target_mean[:own], target_deviation[:own]
+    deviations = np.concatenate([input_deviation, target_deviation])
+    if not np.isfinite(deviations).all() or deviations.min() == 0:
+        raise DataError(
+            "the values are too large or too close to each other to be scaled in double precision"
+        )
+    return Scaling(input_mean, input_deviation, target_mean, target_deviation)
+
+
+def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported by the caller
+        values = np.asarray(rows, dtype=np.float64)
+        return values.mean(axis=0), values.std(axis=0)
+
+
+def _batch(
+    inputs: np.ndarray, targets: np.ndarray, usable: np.ndarray, spans: list[tuple[int, int]], washout: int
+) -> Batch:
+    """Return spans of a record as sequences of one batch, the shorter ones filled up with zeros."""
+    lengths = np.array([end - start for start, end in spans])
+    shape = (len(spans), int(lengths.max()))
+    batch_inputs = np.zeros((*shape, inputs.shape[1]))
+    batch_targets = np.zeros((*shape, *targets.shape[1:]), dtype=targets.dtype)
+    mask = np.zeros(shape, dtype=bool)
+    for row, (start, end) in enumerate(spans):
+        batch_inputs[row, : end - start] = inputs[start:end]
+        batch_targets[row, : end - start] = targets[start:end]
+        mask[row, washout : end - start] = usable[start + washout : end]
+    return Batch(batch_inputs, batch_targets, mask=mask, lengths=lengths)

@@ -1,0 +1,187 @@
+"""CSV: forecast columns of a file of the user's own."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from evorrn.errors import DataError, UnknownName
+from evorrn.settings import setting
+from evorrn.task import Recommended, Splits, Task
+from evorrn_tasks.common import baselines
+from evorrn_tasks.common.draws import check_seed
+from evorrn_tasks.common.records import forecasting_splits
+from evorrn_tasks.common.shares import cut, share_problems
+from evorrn_tasks.common.table import Table, read_table
+
+OTHERS = "*"
+LEAST_TRAINING = 10
+
+
+@dataclass(frozen=True)
+class CsvFile(Task):
+    """A table in a text file, one row per time step, of which some columns are to be forecast.
+
+    The inputs at a step are one row's values, first of the target columns, then of the other input columns; the
+    targets are the target columns `horizon` rows later. By default the last column of numbers is the target,
+    and every other column of numbers is an input, apart from columns that only ever rise (row numbers, dates as
+    numbers). Columns of text are left out; naming one as target or input is an error, and so is a missing
+    or unreadable value in a column that is used.
+
+    Rows are in order of time and are split in that order by `shares`. A row belongs to the split in which it is
+    to be forecast. Each split begins with `washout` unscored steps: the rows just before, or for training
+    the first rows. The training part is cut into `windows` sequences, each preceded by its own unscored steps.
+    Values are scaled to zero mean and unit deviation, learned on the training rows; inputs of 0 and 1 alone stay
+    as they are. The file is fixed: a seed changes the training, never the data.
+    """
+
+    name = "csv"
+    metrics = ("nrmse_std", "rmse", "mae", "nrmse_range")
+    seed_changes = "training"
+
+    path: str = setting("", "the file: comma, semicolon, tab or bar separated, header or not")
+    target: str | tuple[str, ...] = setting("", "column or columns to forecast; empty: the last of numbers")
+    input_columns: str | tuple[str, ...] = setting(
+        OTHERS,
+        "further input columns, as a list or joined by commas; *: every other column of numbers; empty: none",
+        alias="inputs",
+    )
+    horizon: int = setting(
+        1, "rows ahead that are to be forecast; with 1 the network can run free", minimum=1
+    )
+    shares: tuple[float, float, float] = setting((0.7, 0.15, 0.15), "shares of training, validation and test")
+    washout: int | None = setting(
+        None, "unscored steps at the start of each sequence; none: a tenth of training, up to 50", minimum=0
+    )
+    windows: int | None = setting(
+        None, "sequences that the training part is cut into; none: of about 100 steps, up to 16", minimum=1
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with each setting."""
+        found = super().problems()
+        if not found and not self.path:
+            found.append("path: expected the path of a file, got none")
+        if not found:
+            found.extend(share_problems(self.shares))
+        return found
+
+    @property
+    def inputs(self) -> int:
+        """Target columns and further input columns."""
+        return len(self.targets) + len(self.further_inputs)
+
+    @property
+    def outputs(self) -> int:
+        """Target columns."""
+        return len(self.targets)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The columns that are inputs, those of the targets first."""
+        return (*self.targets, *self.further_inputs)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The columns that are forecast."""
+        return tuple(self.targets)
+
+    @cached_property
+    def table(self) -> Table:
+        """The file as text cells."""
+        return read_table(self.path)
+
+    @cached_property
+    def targets(self) -> list[str]:
+        """Names of the target columns."""
+        named = self._named(self.target)
+        if named:
+            return named
+        numeric = self.table.numeric()
+        if not numeric:
+            raise DataError(f"{self.path}: expected a column of numbers, got only text in {self._listing()}")
+        return numeric[-1:]
+
+    @cached_property
+    def further_inputs(self) -> list[str]:
+        """Names of the input columns beside the targets' own past."""
+        if self.input_columns != OTHERS:
+            return [name for name in self._named(self.input_columns) if name not in self.targets]
+        others = [name for name in self.table.numeric() if name not in self.targets]
+        return [name for name in others if not np.all(np.diff(self.table.columns([name]), axis=0) > 0)]
+
+    def data(self, seed: int) -> Splits:
+        """Return the splits of the file, the same for every seed."""
+        check_seed(seed)
+        record = self.table.columns([*self.targets, *self.further_inputs])
+        scored = self._scored(len(record))
+        if scored[0] < LEAST_TRAINING:
+            needed = self._least_rows(len(record) + 1)
+            raise DataError(
+                f"{self.path}: expected at least {needed} rows of numbers, for {LEAST_TRAINING} scored training steps "
+                f"after {self._washout(needed)} of washout and a horizon of {self.horizon}, got {len(record)}"
+            )
+        train_end = len(record) - scored[1] - scored[2]
+        windows = min(max(scored[0] // 100, 1), 16) if self.windows is None else self.windows
+        if windows > scored[0]:
+            raise DataError(f"windows: expected at most one per training step ({scored[0]}), got {windows}")
+        try:
+            return forecasting_splits(
+                record,
+                targets=self.outputs,
+                horizon=self.horizon,
+                ends=(train_end, train_end + scored[1]),
+                washout=self._washout(len(record)),
+                windows=windows,
+            )
+        except DataError as error:
+            raise DataError(f"{self.path}, target {', '.join(self.targets)}: {error}") from None
+
+    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+        """Return the mean, the present value and a linear model of present and past rows."""
+        name = "linear model of the last rows" if self.further_inputs else "linear autoregression"
+        return {
+            "mean": baselines.mean(splits),
+            "persistence": baselines.persistence(splits),
+            name: baselines.linear(splits),
+        }
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return small networks, good for some hundreds to some thousands of rows."""
+        if strategy == "esn":
+            return Recommended({"cell": "leaky", "hidden": 50, "direct": True, "dtype": "float64"})
+        if strategy == "bptt":
+            return Recommended({"cell": "gru", "hidden": 8}, {"batch_size": 4})
+        return Recommended({"cell": "elman", "hidden": 8, "direct": True})
+
+    def _listing(self) -> str:
+        names = self.table.names
+        return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+    def _named(self, value: str | tuple[str, ...]) -> list[str]:
+        """Return the columns that a setting names; text may be one name or several joined by commas."""
+        if isinstance(value, str):
+            value = (
+                (value,) if value in self.table.names else tuple(part.strip() for part in value.split(","))
+            )
+        names = list(dict.fromkeys(name for name in value if name))
+        for name in names:
+            if name not in self.table.names:
+                raise UnknownName(f"column of {self.path}", name, self.table.names)
+        return names
+
+    def _washout(self, rows: int) -> int:
+        return min(50, int(self.shares[0] * rows) // 10) if self.washout is None else self.washout
+
+    def _least_rows(self, start: int) -> int:
+        """Return the least number of rows, from `start` on, that leaves enough training steps to score."""
+        certain = int((self.horizon + (self.washout or 0) + LEAST_TRAINING - 2) / self.shares[0])
+        return next(n for n in itertools.count(max(start, certain)) if self._scored(n)[0] >= LEAST_TRAINING)
+
+    def _scored(self, rows: int) -> tuple[int, int, int]:
+        """Return how many steps of training, validation and test are scored, for a number of rows."""
+        train, valid, test = cut(rows, self.shares)
+        return train - self.horizon - self._washout(rows), valid, test

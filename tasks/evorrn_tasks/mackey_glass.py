@@ -1,0 +1,191 @@
+"""Mackey-Glass: forecast a chaotic series that a delay differential equation makes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.task import Recommended, Reference, Splits, Task
+from evorrn_tasks.common import baselines
+from evorrn_tasks.common.draws import generator
+from evorrn_tasks.common.records import forecasting_splits
+
+SUBSTEPS = 10
+TRANSIENT = 1000
+
+
+@dataclass(frozen=True)
+class MackeyGlass(Task):
+    """A record of the Mackey-Glass equation, to be forecast from its own past.
+
+    ``dx/dt = 0.2 x(t - tau) / (1 + x(t - tau)^10) - 0.1 x(t)`` is integrated by `integrate` (Runge-Kutta of
+    order 4, step 0.1) from a constant past drawn from the seed, uniform on [0.5, 1.5). The first 1000 units of
+    time are dropped, then one value is taken per unit of time. The input at a step is the series' value,
+    the target its value `horizon` steps later.
+
+    The record holds training, validation and test in this order, and a step belongs to the split in which its
+    target lies. Each split begins with `washout` unscored steps; the training part is cut into `windows`
+    sequences, each preceded by its own. Values are scaled to zero mean and unit deviation, learned on the
+    training part.
+
+    Source: Mackey and Glass 1977, "Oscillation and chaos in physiological control systems", with the
+    constants usual in forecasting.
+    """
+
+    name = "mackey-glass"
+    metrics = ("nrmse_std", "rmse", "nrmse_range")
+    references = (
+        Reference(
+            1.9e-3,
+            "nrmse_std",
+            "tau 17, free run, error 84 steps ahead (here: teacher-forced forecast at `horizon`)",
+            "Schmidhuber, Wierstra, Gagliolo and Gomez 2007, Evolino with LSTM cells",
+        ),
+        Reference(
+            2.8e-4,
+            "nrmse_std",
+            "tau 17, free run, error 84 steps ahead, N = 400, series squashed by tanh(y - 1), 3,000 training steps",
+            "Jaeger 2001, GMD report 148, echo state network with output feedback",
+        ),
+        Reference(
+            0.11,
+            "nrmse_std",
+            "tau 30, otherwise as the row for tau 17",
+            "Jaeger 2001, GMD report 148, echo state network with output feedback",
+        ),
+    )
+
+    tau: float = setting(
+        17.0, "delay, in units of time; chaotic from about 16.8 on", minimum=5.0, maximum=1000.0
+    )
+    horizon: int = setting(
+        17, "steps ahead that is to be forecast; with 1 the network can run free", minimum=1
+    )
+    train: int = setting(1600, "scored training steps", minimum=2)
+    valid: int = setting(500, "scored validation steps", minimum=2)
+    test: int = setting(1000, "scored test steps", minimum=2)
+    washout: int = setting(50, "unscored steps at the start of each sequence", minimum=0)
+    windows: int = setting(16, "sequences that the training part is cut into", minimum=1)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with each setting, and with the windows."""
+        found = super().problems()
+        if not found and self.windows > self.train:
+            found.append(
+                f"windows: expected at most one per training step ({self.train}), got {self.windows}"
+            )
+        return found
+
+    @property
+    def inputs(self) -> int:
+        """One: the series' value."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """One: its value `horizon` steps later."""
+        return 1
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The series."""
+        return ("x",)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The series."""
+        return ("x",)
+
+    def data(self, seed: int) -> Splits:
+        """Return the splits of a record drawn from the seed."""
+        start = generator(seed).uniform(0.5, 1.5)
+        train_end = self.washout + self.horizon + self.train
+        valid_end = train_end + self.valid
+        series = integrate(TRANSIENT + valid_end + self.test, tau=self.tau, start=start)[TRANSIENT:]
+        return forecasting_splits(
+            series[:, None],
+            targets=1,
+            horizon=self.horizon,
+            ends=(train_end, valid_end),
+            washout=self.washout,
+            windows=self.windows,
+        )
+
+    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+        """Return the mean, the present value and linear autoregression."""
+        return {
+            "mean": baselines.mean(splits),
+            "persistence": baselines.persistence(splits),
+            "linear autoregression": baselines.linear(splits),
+        }
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return a reservoir of 200 leaky units, an LSTM for gradients, else a small Elman network."""
+        if strategy == "esn":
+            return Recommended({"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"})
+        if strategy == "bptt":
+            return Recommended({"cell": "lstm", "hidden": 16}, {"batch_size": 4})
+        return Recommended({"cell": "elman", "hidden": 8})
+
+
+def integrate(count: int, *, tau: float, start: float, substeps: int = SUBSTEPS) -> np.ndarray:
+    """Return the solution at times 0, 1, ..., count - 1 from a constant past.
+
+    Classical Runge-Kutta of order 4 with step ``1 / substeps``. The delayed value at the start, the middle
+    and the end of a step is read from the solution so far by cubic Hermite interpolation, which is exact on
+    the grid; so the whole scheme is of order 4 wherever the solution is smooth.
+
+    Parameters
+    ----------
+    count : int
+        Values wanted, one per unit of time.
+    tau : float
+        Delay, at least two integration steps.
+    start : float
+        The value at time 0 and at all times before.
+    substeps : int
+        Integration steps per unit of time.
+    """
+    h = 1.0 / substeps
+    delay = math.ceil(tau * substeps)
+    theta = delay - tau * substeps
+    on_start, on_middle = _hermite(theta, h), _hermite((theta + 0.5) % 1.0, h)
+    to_middle = math.floor(theta + 0.5)
+    past = delay + 1
+    x, slope = [start] * (past + 1), [0.0] * past  # x[past] is time 0
+    production = _production(start)  # of the delayed value at the start of a step
+    for now in range(past, past + (count - 1) * substeps):
+        value, behind = x[now], now - delay
+        slope.append(production - 0.1 * value)
+        middle = _production(_interpolate(x, slope, behind + to_middle, on_middle))
+        end = _production(_interpolate(x, slope, behind + 1, on_start))
+        k1 = slope[now]
+        k2 = middle - 0.1 * (value + 0.5 * h * k1)
+        k3 = middle - 0.1 * (value + 0.5 * h * k2)
+        k4 = end - 0.1 * (value + h * k3)
+        x.append(value + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4))
+        production = end
+    return np.array(x[past::substeps][:count])
+
+
+def _production(delayed: float) -> float:
+    """Return ``0.2 x / (1 + x^10)``, by products because they round alike on every machine."""
+    square = delayed * delayed
+    fourth = square * square
+    return 0.2 * delayed / (1.0 + fourth * fourth * square)
+
+
+def _hermite(theta: float, h: float) -> tuple[float, float, float, float]:
+    """Return the weights of x and slope at the start and the end of a step, a share `theta` along it."""
+    left, right = (1 + 2 * theta) * (1 - theta) ** 2, theta**2 * (3 - 2 * theta)
+    return left, right, h * theta * (1 - theta) ** 2, h * theta**2 * (theta - 1)
+
+
+def _interpolate(
+    x: list[float], slope: list[float], at: int, weights: tuple[float, float, float, float]
+) -> float:
+    left, right, slope_left, slope_right = weights
+    return left * x[at] + right * x[at + 1] + slope_left * slope[at] + slope_right * slope[at + 1]

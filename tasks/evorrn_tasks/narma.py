@@ -1,0 +1,161 @@
+"""NARMA: identify a nonlinear system of order 10, 20 or 30 from its random input."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from evorrn.errors import DataError
+from evorrn.settings import setting
+from evorrn.task import Recommended, Reference, Splits, Task
+from evorrn_tasks.common import baselines
+from evorrn_tasks.common.draws import generator
+from evorrn_tasks.common.records import learn_scaling, split_record
+
+COEFFICIENTS = {10: (0.3, 0.05, 1.5, 0.1), 20: (0.3, 0.05, 1.5, 0.01), 30: (0.2, 0.04, 1.5, 0.001)}
+TRANSIENT = 200
+DIVERGED = 2.0
+ATTEMPTS = 1000
+
+
+@dataclass(frozen=True)
+class Narma(Task):
+    """A nonlinear autoregressive moving average system, whose output is to be computed from its input.
+
+    The input u is uniform on [0, 0.5). With n the order, and y zero at first, the systems are
+
+    - order 10: ``y(t+1) = 0.3 y(t) + 0.05 y(t) S + 1.5 u(t-9) u(t) + 0.1``
+    - order 20: ``y(t+1) = tanh(0.3 y(t) + 0.05 y(t) S + 1.5 u(t-19) u(t) + 0.01)``
+    - order 30: ``y(t+1) = 0.2 y(t) + 0.04 y(t) S + 1.5 u(t-29) u(t) + 0.001``
+
+    where ``S = y(t) + y(t-1) + ... + y(t-n+1)``. The network sees u(t) alone and is to give y(t+1). The first 200
+    steps are dropped. A draw in which y passes 2 at any step diverges; it is thrown away and the next one is
+    taken, from a stream of its own.
+
+    Training, validation and test follow each other in one record. Each begins with `washout` unscored steps;
+    the training part is cut into `windows` sequences, each preceded by its own. Inputs and targets are scaled
+    to zero mean and unit deviation, learned on the training part.
+
+    Source: Atiya and Parlos 2000, "New results on recurrent network training", for order 10; orders 20 and 30
+    in the form of the reservoir literature. Variants that are off by one step circulate.
+    """
+
+    name = "narma"
+    metrics = ("nrmse_std", "nmse_std", "rmse")
+    references = (
+        Reference(
+            0.107,
+            "nmse_std",
+            "order 10, N = 50, 1,000 training and 1,000 test steps; standard deviation 0.012",
+            "Vinckier et al. 2015, photonic reservoir",
+        ),
+        Reference(
+            0.16,
+            "nmse_std",
+            "order 10, the best linear shift register",
+            "Appeltant et al. 2011",
+        ),
+    )
+
+    order: int = setting(10, "order of the system", choices=tuple(COEFFICIENTS))
+    train: int = setting(2000, "scored training steps", minimum=2)
+    valid: int = setting(500, "scored validation steps", minimum=2)
+    test: int = setting(1000, "scored test steps", minimum=2)
+    washout: int = setting(50, "unscored steps at the start of each sequence", minimum=0)
+    windows: int = setting(16, "sequences that the training part is cut into", minimum=1)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with each setting, and with the windows."""
+        found = super().problems()
+        if not found and self.windows > self.train:
+            found.append(
+                f"windows: expected at most one per training step ({self.train}), got {self.windows}"
+            )
+        return found
+
+    @property
+    def inputs(self) -> int:
+        """One: u(t)."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """One: y(t+1)."""
+        return 1
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The system's input."""
+        return ("u",)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The system's output."""
+        return ("y",)
+
+    def data(self, seed: int) -> Splits:
+        """Return the splits of a record drawn from the seed."""
+        steps = self.washout + self.train + self.valid + self.test
+        inputs, targets = draw(seed, self.order, steps)
+        known = self.washout + self.train
+        scaling = learn_scaling(inputs[:known], targets[:known])
+        batches = split_record(
+            scaling.scale_inputs(inputs),
+            scaling.scale_targets(targets),
+            scored=(self.train, self.valid, self.test),
+            washout=self.washout,
+            windows=self.windows,
+        )
+        return Splits(*batches, scaling=scaling)
+
+    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+        """Return the mean and a linear shift register of the inputs."""
+        return {"mean": baselines.mean(splits), "linear shift register": baselines.linear(splits)}
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return a reservoir of 200 fast units that stay nearly linear, else small Elman networks."""
+        if strategy == "esn":
+            network = {"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"}
+            ranges = {"leak": (0.7, 1.0), "input_scaling": (0.05, 0.5), "spectral_radius": (0.7, 1.1)}
+            return Recommended(network, ranges)
+        if strategy == "bptt":
+            return Recommended({"cell": "elman", "hidden": 16}, {"batch_size": 4})
+        return Recommended({"cell": "elman", "hidden": 8})
+
+
+def draw(seed: int, order: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs (steps, 1) and targets (steps, 1) of the first draw of a seed that does not diverge.
+
+    Raises
+    ------
+    DataError
+        When 1000 draws in a row diverge, as very long ones do.
+    """
+    for attempt in range(ATTEMPTS):
+        u = generator(seed, attempt).uniform(0.0, 0.5, TRANSIENT + steps)
+        y = respond(u, order)
+        if np.all(np.abs(y) <= DIVERGED):
+            return u[TRANSIENT:, None], y[TRANSIENT + 1 :, None]
+    raise DataError(
+        f"narma: all of {ATTEMPTS} draws of {TRANSIENT + steps} steps at order {order} diverged; ask for fewer steps"
+    )
+
+
+def respond(u: np.ndarray, order: int) -> np.ndarray:
+    """Return the system's output y(0), ..., y(len(u)) for an input, starting from zero.
+
+    Where the equation reaches back before the first input, input and output count as zero. What comes after
+    an output above 2 in size is left infinite: the system has diverged.
+    """
+    a, b, c, d = COEFFICIENTS[order]
+    inputs = [0.0] * (order - 1) + u.tolist()
+    y = [0.0] * order
+    for t in range(len(u)):
+        value = a * y[-1] + b * y[-1] * math.fsum(y[-order:]) + c * inputs[t] * inputs[t + order - 1] + d
+        y.append(math.tanh(value) if order == 20 else value)
+        if abs(y[-1]) > DIVERGED:
+            y.extend([math.inf] * (len(u) - t - 1))
+            break
+    return np.array(y[order - 1 :])

@@ -1,0 +1,284 @@
+"""NPZ: learn from any arrays of the user's own, labelled sequences included."""
+
+from __future__ import annotations
+
+import difflib
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from evorrn.batch import Batch
+from evorrn.errors import DataError, EvorrnError, unknown
+from evorrn.settings import setting
+from evorrn.task import Recommended, Scaling, Splits, Task
+from evorrn_tasks.common import baselines
+from evorrn_tasks.common.draws import check_seed
+from evorrn_tasks.common.records import learn_scaling, split_record
+from evorrn_tasks.common.shares import cut, share_problems
+
+NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "split")
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class NpzFile(Task):
+    """Sequences in an .npz archive: arrays ``inputs`` and ``targets``, and maybe ``mask``, ``lengths``, ``split``.
+
+    ``inputs`` is (B, T, I). ``targets`` is (B, T, O) of floats for regression, or integer labels from 0 on, (B, T) for
+    one at every step or (B,) for one at each sequence's last step. ``mask`` (B, T) is True where a step is
+    scored, ``lengths`` (B,) is the number of steps of each sequence, ``split`` (B,) holds 0, 1, 2 or ``"train"``,
+    ``"valid"``, ``"test"``. Without ``split`` the sequences are split in their order by `shares`, which takes
+    at least three.
+
+    One long sequence may be given without the first axis: ``inputs`` (T, I), ``targets`` (T, O) or (T,). It is split in
+    order of time, each split beginning with `washout` unscored steps, as any single sequence is.
+
+    Inputs and float targets are scaled to zero mean and unit deviation, learned on the training split; inputs of 0
+    and 1 alone stay as they are. Where every target is the next step's first inputs, those share the targets'
+    scaling, the horizon is 1 and the network can run free. The file is fixed: a seed changes the training,
+    never the data.
+    """
+
+    name = "npz"
+    seed_changes = "training"
+
+    path: str = setting("", "the .npz archive")
+    shares: tuple[float, float, float] = setting(
+        (0.7, 0.15, 0.15), "shares of training, validation and test where the file does not split"
+    )
+    washout: int | None = setting(
+        None,
+        "unscored steps at the start of each split of one sequence; none: a tenth of training, up to 50",
+        minimum=0,
+    )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with each setting."""
+        found = super().problems()
+        if not found and not self.path:
+            found.append("path: expected the path of a file, got none")
+        if not found:
+            found.extend(share_problems(self.shares))
+        return found
+
+    @cached_property
+    def batch(self) -> Batch:
+        """All sequences of the file, in original units."""
+        arrays = self._arrays
+        single = arrays["inputs"].ndim == 2
+        given = {
+            name: arrays[name][None] if single else arrays[name]
+            for name in (*NEEDED, "mask")
+            if name in arrays
+        }
+        if "lengths" in arrays:
+            given["lengths"] = np.atleast_1d(arrays["lengths"])
+        try:
+            return Batch(**given)
+        except EvorrnError as error:
+            raise DataError(f"{self.path}: {error}") from None
+
+    @property
+    def inputs(self) -> int:
+        """Inputs at a time step."""
+        return self.batch.n_inputs
+
+    @property
+    def outputs(self) -> int:
+        """Targets at a time step, or classes: at least two, the largest label plus one."""
+        return max(2, self.batch.n_outputs) if self.batch.labelled else self.batch.n_outputs
+
+    @property
+    def loss(self) -> str:  # type: ignore[override]  # the file decides
+        """Cross-entropy for labels, else mean squared error."""
+        return "cross-entropy" if self.batch.labelled else "mse"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:  # type: ignore[override]  # the file decides
+        """Accuracy for labels, else the error in units of the targets' deviation."""
+        return ("accuracy", "cross_entropy") if self.batch.labelled else ("nrmse_std", "rmse", "mae")
+
+    @property
+    def horizon(self) -> int | None:  # type: ignore[override]  # the file decides
+        """1 where every target is the next step's first inputs, else None."""
+        batch = self.batch
+        if batch.labelled or batch.n_outputs > batch.n_inputs:
+            return None
+        assert batch.lengths is not None
+        inside = batch.scored[:, :-1] & (np.arange(1, batch.steps) < batch.lengths[:, None])
+        ahead = batch.inputs[:, 1:, : batch.n_outputs]
+        same = inside.any() and np.array_equal(ahead[inside], batch.targets[:, :-1][inside])
+        return 1 if same else None
+
+    def data(self, seed: int) -> Splits:
+        """Return the splits of the file, the same for every seed."""
+        check_seed(seed)
+        one = self.batch.size == 1
+        try:
+            parts = self._in_time() if one else [self.batch.take(index) for index in self._sequences()]
+            scaling = self._scaling(parts[0])
+            train, valid, test = [self._scaled(part, scaling) for part in parts]
+            splits = Splits(train, valid, test, scaling=scaling)
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}") from None
+        if self.batch.labelled:
+            self._check_classes(splits)
+        return splits
+
+    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+        """Return the classes' frequencies, or the mean, persistence where it has a meaning, and a linear model."""
+        if self.batch.labelled:
+            return {"class frequencies": baselines.class_frequencies(splits, self.outputs)}
+        found = {"mean": baselines.mean(splits)}
+        if self.horizon == 1:
+            found["persistence"] = baselines.persistence(splits)
+        found["linear model of the last steps"] = baselines.linear(splits)
+        return found
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return networks of moderate size, with gates for gradients."""
+        if strategy == "esn":
+            return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
+        if strategy == "bptt":
+            return Recommended({"cell": "gru", "hidden": 16})
+        return Recommended({"cell": "elman", "hidden": 8, "direct": True})
+
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = _load(self.path)
+        known = (*NEEDED, *OPTIONAL)
+        for name in arrays:  # a misspelt array would silently have no effect
+            close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.75)
+            if name not in known and close and close[0] not in arrays:
+                raise DataError(f"{self.path}: {unknown('array', name, known)}")
+        missing = [name for name in NEEDED if name not in arrays]
+        if missing:
+            raise DataError(
+                f"{self.path}: expected arrays named inputs and targets, got {', '.join(arrays) or 'none'}"
+            )
+        if arrays["inputs"].ndim not in (2, 3):
+            raise DataError(
+                f"{self.path}: inputs: expected shape (B, T, I), or (T, I) for one sequence, got {arrays['inputs'].shape}"
+            )
+        return {name: arrays[name] for name in known if name in arrays}
+
+    def _sequences(self) -> list[np.ndarray]:
+        """Return the indices of the sequences of each split."""
+        count = self.batch.size
+        if "split" in self._arrays:
+            return _named_splits(self._arrays["split"], count)
+        numbers = cut(count, self.shares, least=1)
+        if numbers[0] < 1:
+            raise DataError(
+                f"expected at least three sequences to split, or one long one to split in time, got {count}"
+            )
+        return np.split(np.arange(count), np.cumsum(numbers)[:2])
+
+    def _in_time(self) -> list[Batch]:
+        """Return the splits of a single sequence, in order of time."""
+        batch = self.batch
+        if "split" in self._arrays:
+            raise DataError(
+                "split: expected at least three sequences to split, got one; leave it out to split in time"
+            )
+        assert batch.lengths is not None
+        steps = int(batch.lengths[0])
+        train, valid, test = cut(steps, self.shares)
+        washout = min(50, max(train, 0) // 10) if self.washout is None else self.washout
+        if train - washout < 2:
+            raise DataError(
+                f"expected more time steps to leave two scored training steps after {washout} of washout, got {steps}"
+            )
+        return list(
+            split_record(
+                batch.inputs[0, :steps],
+                batch.targets[0, :steps],
+                scored=(train - washout, valid, test),
+                washout=washout,
+                mask=batch.scored[0, :steps],
+            )
+        )
+
+    def _scaling(self, train: Batch) -> Scaling:
+        assert train.lengths is not None
+        inside = np.arange(train.steps) < train.lengths[:, None]
+        rows = train.inputs[inside].astype(np.float64)
+        if train.labelled:
+            scaling = learn_scaling(rows, np.array([[0.0], [1.0]]))
+            none, one = np.zeros(self.outputs), np.ones(self.outputs)
+            return Scaling(scaling.input_mean, scaling.input_deviation, none, one)
+        own = train.n_outputs if self.horizon == 1 else 0
+        return learn_scaling(rows, train.targets[train.scored].astype(np.float64), own=own)
+
+    def _scaled(self, part: Batch, scaling: Scaling) -> Batch:
+        """Return a split in scaled units; what lies beyond a length or at an unscored step becomes 0."""
+        assert part.lengths is not None
+        inside = np.arange(part.steps) < part.lengths[:, None]
+        inputs = np.where(inside[:, :, None], part.inputs, 0.0)
+        inputs = np.where(inside[:, :, None], scaling.scale_inputs(inputs), 0.0)
+        targets = part.targets
+        if not part.labelled:
+            known = np.where(part.scored[:, :, None], targets, 0.0)
+            targets = np.where(part.scored[:, :, None], scaling.scale_targets(known), 0.0)
+        return Batch(inputs, targets, mask=part.scored, lengths=part.lengths)
+
+    def _check_classes(self, splits: Splits) -> None:
+        known = set(splits.train.targets[splits.train.scored].tolist())
+        if len(known) < 2:
+            raise DataError(
+                f"{self.path}: targets: expected at least two classes in training, got only {known}"
+            )
+        for name, part in zip(SPLITS[1:], (splits.valid, splits.test)):
+            assert part is not None
+            new = sorted(set(part.targets[part.scored].tolist()) - known)
+            if new:
+                raise DataError(
+                    f"{self.path}: targets: label {new[0]} is in {name} but never in training; give the file an array "
+                    "'split' that puts every class into training"
+                )
+
+
+def _load(path: str) -> dict[str, np.ndarray]:
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path}: expected an .npz archive of named arrays, got a single array")
+        with loaded as archive:
+            return {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+    ) as error:
+        raise DataError(
+            f"{path}: expected an .npz archive of plain arrays, but it cannot be read ({error})"
+        ) from None
+
+
+def _named_splits(split: np.ndarray, count: int) -> list[np.ndarray]:
+    """Return the indices of each split from an array of 0, 1, 2 or of names."""
+    if split.shape != (count,):
+        raise DataError(f"split: expected shape ({count},), one entry per sequence, got {split.shape}")
+    entries = [entry.decode() if isinstance(entry, bytes) else str(entry) for entry in split.tolist()]
+    names = {str(number): name for number, name in enumerate(SPLITS)} | {name: name for name in SPLITS}
+    wrong = [entry for entry in entries if entry not in names]
+    if wrong:
+        raise DataError(f"split: expected 0, 1, 2 or {', '.join(SPLITS)}, got {wrong[0]!r}")
+    places = np.array([names[entry] for entry in entries])
+    for name in SPLITS:
+        if not np.any(places == name):
+            raise DataError(
+                f"split: expected at least one sequence in each of {', '.join(SPLITS)}, got none in {name}"
+            )
+    return [np.flatnonzero(places == name) for name in SPLITS]

@@ -1,0 +1,112 @@
+"""Sines: keep several superimposed oscillators going in a free run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evorrn.batch import Batch
+from evorrn.settings import setting
+from evorrn.task import Recommended, Splits, Task
+from evorrn_tasks.common import baselines
+from evorrn_tasks.common.draws import generator
+from evorrn_tasks.common.records import learn_scaling
+
+FREQUENCIES = (0.2, 0.311, 0.42, 0.51, 0.74)
+"""Radians per step."""
+
+
+@dataclass(frozen=True)
+class Sines(Task):
+    """A sum of two to five sine waves, to be continued by the network on its own.
+
+    ``x(t) = sin(0.2 t + p1) + sin(0.311 t + p2) + ...`` with the frequencies 0.2, 0.311, 0.42, 0.51 and 0.74, of
+    which the first `waves` are used, and phases drawn from the seed, uniform on [0, 2 pi). The input at a
+    step is x(t), the target x(t+1).
+
+    With the defaults, training has the steps 0 to 399, of which the first 100 are not scored. On test the
+    network sees x(0) to x(399), unscored, then runs freely over the scored steps 400 to 699: its own last
+    output takes the place of the input. Validation is a free run of the same kind over the steps before
+    training: it sees x(-400) to x(-301) and runs freely from -300 to -1, so that nothing later than training
+    is used to choose a network. Values are scaled to zero mean and unit deviation, learned on the training
+    steps.
+
+    A sum of n sines obeys a linear recurrence of order 2n exactly, so linear autoregression is the
+    baseline that a network can hardly beat here: the task shows how well a state keeps several phases, not
+    who forecasts best.
+
+    Source: Schmidhuber, Wierstra, Gagliolo and Gomez 2007, "Training recurrent networks by Evolino"; there
+    all phases are zero and there is no validation.
+    """
+
+    name = "sines"
+    metrics = ("nrmse_std", "rmse")
+    free_run = True
+    horizon = 1
+
+    waves: int = setting(3, "superimposed sine waves", minimum=2, maximum=len(FREQUENCIES))
+    washout: int = setting(100, "unscored steps at the start of training and validation", minimum=1)
+    train: int = setting(300, "scored training steps", minimum=2)
+    valid: int = setting(300, "steps of the free run on validation", minimum=2)
+    test: int = setting(300, "steps of the free run on test", minimum=2)
+
+    @property
+    def inputs(self) -> int:
+        """One: x(t)."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """One: x(t+1)."""
+        return 1
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The sum."""
+        return ("x",)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The sum."""
+        return ("x",)
+
+    def data(self, seed: int) -> Splits:
+        """Return the splits of a sum of sines with phases drawn from the seed."""
+        phases = generator(seed).uniform(0.0, 2 * np.pi, len(FREQUENCIES))[: self.waves]
+        fitted = self.washout + self.train
+        before = self.washout + self.valid
+        time = np.arange(-before, fitted + self.test + 1)
+        x = np.sin(np.multiply.outer(time, FREQUENCIES[: self.waves]) + phases).sum(axis=1)[:, None]
+        known = x[before : before + fitted]
+        scaling = learn_scaling(known, known, own=1)
+        scaled = scaling.scale_inputs(x)
+
+        def sequence(start: int, context: int, scored: int) -> Batch:
+            first = before + start
+            span = scaled[first : first + context + scored + 1]
+            mask = np.arange(context + scored) >= context
+            return Batch(span[None, :-1], span[None, 1:], mask=mask[None])
+
+        return Splits(
+            train=sequence(0, self.washout, self.train),
+            valid=sequence(-before, self.washout, self.valid),
+            test=sequence(0, fitted, self.test),
+            scaling=scaling,
+        )
+
+    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+        """Return the mean, the last known value and linear autoregression run freely."""
+        return {
+            "mean": baselines.mean(splits),
+            "persistence": baselines.persistence(splits, free_run=True),
+            "linear autoregression": baselines.linear(splits, free_run=True),
+        }
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return a reservoir of 100 units near the edge of stability, else an LSTM."""
+        if strategy == "esn":
+            network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
+            ranges = {"leak": (0.3, 1.0), "input_scaling": (0.01, 0.5), "spectral_radius": (0.9, 1.2)}
+            return Recommended(network, ranges)
+        return Recommended({"cell": "lstm", "hidden": 10})
