@@ -184,12 +184,16 @@ class Network:
         """Return a random genome (n,), from a seed or a generator."""
         if (seed is None) == (rng is None):
             raise EvorrnError("init: expected either a seed or rng=Generator")
-        generator = np.random.default_rng(seed) if rng is None else rng
+        return self.init_many(np.random.default_rng(seed) if rng is None else rng, 1)[0]
+
+    def init_many(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Return `count` random genomes (count, n); drawn block by block, so not as one by one."""
         parts = []
         for name, shape in self.blocks.items():
             layer = len(self.hidden) - 1 if name.startswith("readout") else int(name.split(".")[0][5:])
-            parts.append(INITIALISERS[self._initial[name]](generator, shape, self.hidden[layer]).ravel())
-        return np.concatenate(parts).astype(self.dtype)
+            drawn = INITIALISERS[self._initial[name]](rng, count, shape, self.hidden[layer])
+            parts.append(drawn.reshape(count, -1))
+        return np.concatenate(parts, axis=1).astype(self.dtype)
 
     def unpack(self, genome: np.ndarray) -> dict[str, np.ndarray]:
         """Return named views of a genome (n,), or of anything that lies like one, such as a gradient."""
@@ -499,6 +503,12 @@ class Network:
                 problems.append(f"network.initial: {unknown('block', name, self.blocks)}")
             if not isinstance(way, str) or way not in INITIALISERS:
                 problems.append(f"network.initial.{name}: {unknown('initialisation', way, INITIALISERS)}")
+            elif way == "orthogonal":
+                vectors = [block for block in matching if len(self.blocks[block]) == 1]
+                problems += [
+                    f"network.initial.{name}: {block} is a vector; orthogonal needs a matrix"
+                    for block in vectors
+                ]
             ways.update(dict.fromkeys(matching, way))
         if problems:
             raise ConfigError(problems)

@@ -126,7 +126,7 @@ class Problem:
 
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes, shape (count, n), initialised as the network says."""
-        return np.stack([self.network.init(rng=rng) for _ in range(count)])
+        return self.network.init_many(rng, count)
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the fitness of each genome: its negative training loss, ``-inf`` where not finite.

@@ -29,6 +29,7 @@ import numpy as np
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import ACTIVATIONS, FUNCTIONS, Shape
 from evorrn.errors import CellError, UnknownName
+from evorrn.initial import INITIALISERS
 
 ALLOWED = (
     "allowed are: assignments to a name, a final return, + - * / and @ (matrix times vector), unary minus, numbers, "
@@ -41,7 +42,6 @@ _BINARY: dict[type[ast.operator], str] = {
     ast.Div: "divide",
 }
 DIMENSIONS = ("I", "H", "O")
-INITIALISERS = ("glorot", "orthogonal", "identity", "uniform", "unit", "zeros", "ones")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,9 @@ from numba import njit
 from evorrn.kernels.activations import (
     elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
 )
-from evorrn.kernels.lanes import close_loop, copy, flat, join, select_lanes, set_aside, take
+from evorrn.kernels.lanes import (
+    clear, close_loop, copy, copy_vector, flat, join, select_lanes, set_aside, take,
+)
 from evorrn.kernels.losses import {loss}, {loss}_gradient
 from evorrn.kernels.separate import SeparateArrays
 from evorrn.kernels.tiles import affine, outer
@@ -65,7 +67,7 @@ class LanesEmitter:
             *self._unpack_parameters("genome", ""),
             *self._allocate(self.plan, set()),
             *self._two_slots(),
-            "closed = np.empty_like(x[0])",
+            "closed = np.empty((n_I, n_lanes), F)",
             "total = np.zeros(n_lanes, np.float64)",
             "for t in range(longest):",
             "    now, new = t & 1, 1 - (t & 1)",
@@ -88,7 +90,7 @@ class LanesEmitter:
         inner += ["if hidden.shape[0] > 0:", f"    copy(hidden[t], {variable(self.step.hidden)}_new)"]
         body += ["    " + line for line in inner]
         body += self._save_states("slots[longest & 1]")
-        body += ["losses[:] = total"]
+        body += ["copy_vector(losses, total)"]
         arguments = (
             "first, last, genomes, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, spans, "
             "free_from_all, teacher_all, state_all, outputs_all, hidden_all, last_state_all, losses_all"
@@ -190,7 +192,7 @@ class LanesEmitter:
         inner += ["        block = min(BLOCK, steps - k)"]
         inner += ["        " + line for line in self._add_products(names, ring)]
         body += ["    " + line for line in inner]
-        body += ["losses[:] = total"]
+        body += ["copy_vector(losses, total)"]
         if self.step.feeds_back:
             where = body.index("d_outputs = np.empty((segment, n_O, n_lanes), F)")
             body.insert(where, f"{OUTPUT}_outputs = np.empty((segment, n_O, n_lanes), F)")
@@ -254,9 +256,9 @@ class LanesEmitter:
         lines += calls
         for name in self.step.states:
             if name not in self.step.adjoint.graph.outputs:
-                lines.append(f"d_{variable(name)}[:] = 0")
+                lines.append(f"clear(d_{variable(name)})")
         if self.step.feeds_back:
-            lines += ["if teacher.shape[0] > 0:", f"    d_{OUTPUT}[:] = 0"]
+            lines += ["if teacher.shape[0] > 0:", f"    clear(d_{OUTPUT})"]
         lines += ["if t >= shortest:"]
         lines += [
             f"    select_lanes(d_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states

@@ -21,7 +21,7 @@ from evorrn.kernels.activations import (
 from evorrn.kernels.lanes import flat
 from evorrn.kernels.losses import {loss}
 from evorrn.kernels.rows import (
-    affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_vector,
+    affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
 )
 from evorrn.kernels.separate import SeparateArrays
 from evorrn.kernels.sparse import add_sparse, compress
@@ -104,8 +104,9 @@ class RowsEmitter:
             "    pairs = min(group, genomes.shape[0] * n_B - start)",
             "    longest = 0",
             "    shortest = n_T",
-            "    weight[:] = 0",
-            "    total[:] = 0",
+            "    for n in range(group):",
+            "        weight[n] = 0",
+            "        total[n] = 0",
             "    for n in range(pairs):",
             "        p, b = (start + n) // n_B, (start + n) % n_B",
             "        which[n] = b",
@@ -222,10 +223,11 @@ class RowsEmitter:
                 lines.append(f"{target} = compress({view})")
                 continue
             rows = shape[1] if transposed else shape[0]
-            lines.append(f"{target}[n] = {view}" if rows == "O" else f"pack_columns({target}[n], {view})")
+            pack = "pack_rows" if rows == "O" else "pack_columns"
+            lines.append(f"{pack}({target}[n], {view})")
         lines += self._move_states("{v}_slots[0, n, k] = state_all[b, {place}]")
         if not self.step.feeds_back:
-            lines.append(f"{OUTPUT}_new[n] = 0")
+            lines += ["for k in range(n_O):", f"    {OUTPUT}_new[n, k] = 0"]
         return lines
 
     def _move_states(self, form: str) -> list[str]:

@@ -12,8 +12,9 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, register_jitable
 
+from evorrn.kernels import machine
 from evorrn.kernels.tiles import I64, Loop, integer, new_function, scalar_type, unpacked
 
 
@@ -96,7 +97,7 @@ def _flat(typingctx: Any, array: Any) -> Any:
     return kind(array), generate
 
 
-def select_lanes(target, other, ends, t):
+def plain_select(target, other, ends, t):
     """Take `other` (or zero, for None) in the lanes whose end is at or before time step t.
 
     Parameters
@@ -108,29 +109,34 @@ def select_lanes(target, other, ends, t):
     target[:, ends <= t] = 0 if other is None else other[:, ends <= t]
 
 
-@overload(select_lanes)
-def _select_lanes_choose(target, other, ends, t):
-    return lambda target, other, ends, t: _select(target, other, ends, t)
-
-
-def copy(target, source):
+def plain_copy(target, source):
     """Copy a tile (rows, lanes), both contiguous."""
     target[:] = source
 
 
-@overload(copy)
-def _copy_choose(target, source):
-    return lambda target, source: _memory_copy(target, source)
-
-
-def flat(array):
+def plain_flat(array):
     """Return a contiguous array as a vector over the same memory."""
     return np.reshape(array, -1)
 
 
-@overload(flat)
-def _flat_choose(array):
-    return lambda array: _flat(array)
+select_lanes: Any = _select if machine.compiling() else plain_select
+copy: Any = _memory_copy if machine.compiling() else plain_copy
+flat: Any = _flat if machine.compiling() else plain_flat
+
+
+@register_jitable
+def copy_vector(target, source):
+    """Copy a vector. (Assigning to a slice would compile the text of its error messages.)"""
+    for k in range(target.shape[0]):
+        target[k] = source[k]
+
+
+@register_jitable
+def clear(target):
+    """Set a tile to zero."""
+    vector = flat(target)
+    for k in range(vector.shape[0]):
+        vector[k] = 0
 
 
 @register_jitable

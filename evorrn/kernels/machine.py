@@ -13,6 +13,13 @@ def simd() -> bool:
     return os.environ.get("EVORRN_SIMD", "1") != "0"
 
 
+def compiling() -> bool:
+    """Return whether numba compiles; ``NUMBA_DISABLE_JIT=1`` runs emitted programs as plain Python."""
+    from numba import config
+
+    return not config.DISABLE_JIT  # type: ignore[attr-defined]
+
+
 @functools.cache
 def vector_bits() -> int:
     """Return the width of the host's vector registers in bits: 512, 256 or 128."""

@@ -211,7 +211,7 @@ def _add_dots(out, matrix, vector, individuals, rows):
                 out[n, r] += matrix[n, r, j] * vector[n, j]
 
 
-def affine_columns(out, bias, terms, individuals, rows):
+def plain_columns(out, bias, terms, individuals, rows):
     """Set each individual's vector to a bias plus a sum of matrices, kept by columns, times vectors.
 
     Parameters
@@ -230,10 +230,8 @@ def affine_columns(out, bias, terms, individuals, rows):
         _add_columns(out, terms[position], terms[position + 1], individuals, rows)
 
 
-@overload(affine_columns)
+@overload(plain_columns)
 def _columns_choose(out, bias, terms, individuals, rows):
-    if machine.simd():
-        return lambda out, bias, terms, individuals, rows: _columns_simd(out, bias, terms, individuals, rows)
     if len(terms) == 2:
 
         def last(out, bias, terms, individuals, rows):
@@ -243,23 +241,21 @@ def _columns_choose(out, bias, terms, individuals, rows):
         return last
 
     def more(out, bias, terms, individuals, rows):
-        affine_columns(out, bias, terms[:-2], individuals, rows)
+        plain_columns(out, bias, terms[:-2], individuals, rows)
         _add_columns(out, terms[-2], terms[-1], individuals, rows)
 
     return more
 
 
-def affine_dots(out, bias, terms, individuals, rows):
-    """Do what `affine_columns` does for matrices kept by rows (N, rows, K), any number of rows."""
+def plain_dots(out, bias, terms, individuals, rows):
+    """Do what `plain_columns` does for matrices kept by rows (N, rows, K), any number of rows."""
     _start(out, bias, individuals, rows)
     for position in range(0, len(terms), 2):
         _add_dots(out, terms[position], terms[position + 1], individuals, rows)
 
 
-@overload(affine_dots)
+@overload(plain_dots)
 def _dots_choose(out, bias, terms, individuals, rows):
-    if machine.simd():
-        return lambda out, bias, terms, individuals, rows: _dots_simd(out, bias, terms, individuals, rows)
     if len(terms) == 2:
 
         def last(out, bias, terms, individuals, rows):
@@ -269,10 +265,17 @@ def _dots_choose(out, bias, terms, individuals, rows):
         return last
 
     def more(out, bias, terms, individuals, rows):
-        affine_dots(out, bias, terms[:-2], individuals, rows)
+        plain_dots(out, bias, terms[:-2], individuals, rows)
         _add_dots(out, terms[-2], terms[-1], individuals, rows)
 
     return more
+
+
+affine_columns: Any = _columns_simd if machine.simd() and machine.compiling() else plain_columns
+"""What emitted programs call, see `plain_columns`."""
+
+affine_dots: Any = _dots_simd if machine.simd() and machine.compiling() else plain_dots
+"""What emitted programs call, see `plain_dots`."""
 
 
 @register_jitable
@@ -281,6 +284,14 @@ def pack_columns(target, matrix):
     for r in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
             target[j, r] = matrix[r, j]
+
+
+@register_jitable
+def pack_rows(target, matrix):
+    """Copy a matrix (M, K)."""
+    for r in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            target[r, j] = matrix[r, j]
 
 
 @register_jitable
@@ -295,7 +306,8 @@ def hold_rows(new, old, lengths, t):
     """Keep the old state of every individual whose sequence has ended at time step t."""
     for n in range(lengths.shape[0]):
         if t >= lengths[n]:
-            new[n, :] = old[n, :]
+            for k in range(new.shape[1]):
+                new[n, k] = old[n, k]
 
 
 @register_jitable

@@ -392,7 +392,7 @@ def _accumulate(out, matrix, tile):
                 out[r, k] += weight * tile[j, k]
 
 
-def affine(out, bias, terms, add):
+def plain_affine(out, bias, terms, add):
     """Set a tile to a bias plus a sum of matrices times tiles.
 
     Parameters
@@ -409,10 +409,8 @@ def affine(out, bias, terms, add):
         _accumulate(out, terms[position], terms[position + 1])
 
 
-@overload(affine)
+@overload(plain_affine)
 def _affine_choose(out, bias, terms, add):
-    if machine.simd():
-        return lambda out, bias, terms, add: _affine_simd(out, bias, terms, add)
     if len(terms) == 2:
 
         def last(out, bias, terms, add):
@@ -422,13 +420,14 @@ def _affine_choose(out, bias, terms, add):
         return last
 
     def more(out, bias, terms, add):
-        affine(out, bias, terms[:-2], add)
+        plain_affine(out, bias, terms[:-2], add)
         _accumulate(out, terms[-2], terms[-1])
 
     return more
 
 
-def outer(target, left, right):
+@register_jitable
+def plain_outer(target, left, right):
     """Add the product of two series of tiles, summed over time and lanes, to a matrix.
 
     Parameters
@@ -438,22 +437,15 @@ def outer(target, left, right):
     left : ndarray, shape (T, M, lanes)
     right : ndarray, shape (T, N, lanes)
     """
-    _outer_plain(target, left, right)
-
-
-@register_jitable
-def _outer_plain(target, left, right):
     for r in range(target.shape[0]):
         for c in range(target.shape[1]):
-            total = target.dtype.type(0.0)
             for t in range(left.shape[0]):
                 for k in range(left.shape[2]):
-                    total += left[t, r, k] * right[t, c, k]
-            target[r, c] += total
+                    target[r, c] += left[t, r, k] * right[t, c, k]
 
 
-@overload(outer)
-def _outer_choose(target, left, right):
-    if machine.simd():
-        return lambda target, left, right: _outer_simd(target, left, right)
-    return lambda target, left, right: _outer_plain(target, left, right)
+affine: Any = _affine_simd if machine.simd() and machine.compiling() else plain_affine
+"""What emitted programs call, see `plain_affine`."""
+
+outer: Any = _outer_simd if machine.simd() and machine.compiling() else plain_outer
+"""What emitted programs call, see `plain_outer`."""

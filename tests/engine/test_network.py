@@ -222,3 +222,64 @@ def test_divergence_is_seen():
     assert np.isfinite(fitness[0]) and fitness[1] == -np.inf
     genomes[0, 0] = np.nan
     assert network.fitness(genomes, batch)[0] == -np.inf
+
+
+def test_initialisations():
+    network = Network(3, 2, cell="lstm", hidden=(40, 7), initial={"U_g": "identity", "layer1.W_i": "uniform"})
+    genomes = network.init_many(np.random.default_rng(0), 3)
+    assert genomes.shape == (3, network.size) and len({g.tobytes() for g in genomes}) == 3
+    np.testing.assert_array_equal(network.init_many(np.random.default_rng(0), 3), genomes)
+    np.testing.assert_array_equal(network.init(seed=4), network.init(rng=np.random.default_rng(4)))
+    blocks = {k: v.astype(float) for k, v in network.unpack(genomes[1]).items()}
+    np.testing.assert_allclose(blocks["layer0.U_i"] @ blocks["layer0.U_i"].T, np.eye(40), atol=1e-5)
+    np.testing.assert_array_equal(blocks["layer1.U_g"], np.eye(7))
+    np.testing.assert_array_equal(blocks["layer0.b_f"], 1)
+    np.testing.assert_array_equal(blocks["layer0.b_i"], 0)
+    bound = np.sqrt(6 / 43)
+    assert 0.9 * bound < np.abs(blocks["layer0.W_i"]).max() <= bound
+    assert np.abs(blocks["layer1.W_i"]).max() <= 1 / np.sqrt(7)
+
+
+@pytest.mark.parametrize(
+    "settings,words",
+    [
+        ({"inputs": 0}, ["network.inputs"]),
+        ({"hidden": 0, "loss": "msee", "dtype": "float16"}, ["network.hidden", "did you mean 'mse'", "network.dtype"]),
+        ({"hidden": ()}, ["at least one layer"]),
+        ({"cell": "lstmm"}, ["did you mean 'lstm'"]),
+        ({"cell": "elman", "cell_options": {"activation": "than"}}, ["did you mean 'tanh'"]),
+        ({"cell": "leaky", "cell_options": {"leek": 1}}, ["did you mean 'leak'"]),
+        ({"cell": "leaky", "cell_options": {"leak": float("nan")}}, ["finite"]),
+        ({"initial": {"b": "orthogonal", "q": "zeros"}}, ["needs a matrix", "unknown block"]),
+        ({"direct": 3}, ["network.direct"]),
+    ],
+)
+def test_wrong_settings_are_all_named(settings, words):
+    with pytest.raises(evorrn.EvorrnError) as caught:
+        Network(**{"inputs": 1, "outputs": 1, **settings})
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_wrong_arrays_are_refused():
+    network = Network(2, 1, hidden=3)
+    genome, x = network.init(seed=0), np.zeros((2, 4, 2))
+    batch = Batch(x, np.zeros((2, 4, 1)))
+    for call in (
+        lambda: network.predict(genome[:-1], x),
+        lambda: network.predict(genome, x[0]),
+        lambda: network.predict(genome, x, state=np.zeros((1, 3))),
+        lambda: network.predict(genome, x, lengths=np.array([5, 1])),
+        lambda: network.predict(genome, x, teacher=np.zeros((2, 4, 1))),
+        lambda: network.fitness(genome, batch),
+        lambda: network.fitness(genome[None].astype(str), batch),
+        lambda: network.fitness(genome[None], Batch(x, np.zeros((2, 4), int))),
+        lambda: network.fitness(genome[None], Batch(x, np.zeros((2, 4, 2)))),
+        lambda: network.fitness(genome[None], Batch(np.zeros((2, 4, 3)), np.zeros((2, 4, 1)))),
+        lambda: network.vjp(genome, x, np.zeros((2, 4))),
+        lambda: network.pack({"layer0.W": genome}),
+        lambda: network.unpack(genome[None]),
+        lambda: network.init(),
+    ):
+        with pytest.raises(evorrn.EvorrnError):
+            call()

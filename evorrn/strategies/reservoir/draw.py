@@ -78,7 +78,7 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
             block[...] = rng.uniform(-1, 1, block.shape) * _input_scales(network, scales, layer, block)
         else:
             way = INITIALISERS[chosen.get(name, cell.initial[parameter])]
-            block[...] = way(rng, block.shape, len(block))
+            block[...] = way(rng, 1, block.shape, len(block))[0]
             if block.ndim == 1:
                 block += rng.uniform(-scales.biases, scales.biases, block.shape)
     return genome, work
