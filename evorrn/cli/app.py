@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import evorrn
+from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
 from evorrn.cli.run import run
@@ -45,3 +46,4 @@ app.command()(forecast)
 app.command("list")(list_)
 app.command()(show)
 app.command()(report)
+app.command()(bench)

@@ -1,0 +1,236 @@
+"""The bench at tiny sizes: every group gives a complete row, and a missing or wrong peer is named."""
+
+import json
+import math
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from evorrn.bench import generation, gradient, population, reservoir, scaling, start_up, suite
+from evorrn.bench.peers import numpy_peer
+from evorrn.bench.peers.weights import stacked
+from evorrn.bench.results import Finding, Group, Row, Target
+from evorrn.bench.session import Contender, Session
+from evorrn.bench.timing import Times, alternate, limited_threads
+from evorrn.cli import main
+from evorrn.kernels.threads import get_threads
+
+SMALL = population.Case("elman", 5, 3, sequences=4, steps=6, peers=("numpy",), product=False)
+QUICK = Session(quick=True)
+
+
+def peers_of(row):
+    return [finding.peer for finding in row.findings]
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_the_numpy_idiom_scores_as_ours(cell):
+    network, genomes, batch = population.workload(population.Case(cell, 5, 3, sequences=4, steps=6))
+    theirs = numpy_peer.fitness(cell, stacked(network, genomes), batch).check()[0]
+    np.testing.assert_allclose(-network.fitness(genomes, batch), theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize("peer", ["jax", "torch"])
+def test_populations_and_gradients_agree_with_their_peers(peer):
+    pytest.importorskip(peer)
+    small = population.Case("elman", 5, 3, sequences=4, steps=6, peers=(peer,), product=False)
+    row = population.measure(small, Session(quick=True))
+    assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-5
+    row = gradient.measure(gradient.Case("elman", 5, 2, 3, 6, 4), Session(quick=True))
+    found = {finding.peer.split()[0]: finding for finding in row.findings}
+    finding = found[{"jax": "JAX", "torch": "PyTorch"}[peer]]
+    assert finding.numbers["deviation"] < 1e-5 and finding.value == pytest.approx(
+        finding.seconds.minimum / row.ours.minimum
+    )
+
+
+def test_gated_cells_of_peers_agree_with_ours():
+    pytest.importorskip("jax")
+    pytest.importorskip("torch")
+    from evorrn.bench.peers import jax_peer, torch_peer
+
+    for cell in ("lstm", "gru"):
+        network, genomes, batch = population.workload(population.Case(cell, 5, 3, sequences=4, steps=6))
+        weights = stacked(network, genomes)
+        wanted = numpy_peer.fitness(cell, weights, batch).check()[0]
+        for module in (jax_peer, torch_peer):
+            np.testing.assert_allclose(module.fitness(cell, weights, batch).check()[0], wanted, rtol=1e-5)
+        single = {name: values[0] for name, values in weights.items()}
+        for one, other in zip(
+            jax_peer.gradient(cell, single, batch).check(), torch_peer.gradient(cell, single, batch).check()
+        ):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_a_generation_counts_whom_it_evaluates():
+    row = generation.measure(generation.Case(SMALL, {"deap": Target(at_least=1)}), Session(quick=True))
+    assert row.ours is not None and 1 <= row.numbers["evaluated"] <= SMALL.individuals
+    deap = next(finding for finding in row.findings if finding.peer.startswith("DEAP"))
+    assert deap.target == Target(at_least=1) and deap.numbers["deviation"] < 1e-5
+    each = next(finding for finding in row.findings if finding.peer.endswith("NumPy, per individual"))
+    assert each.seconds.median == pytest.approx(deap.seconds.median / deap.numbers["evaluated"])
+    if "evosax" in sys.modules:
+        assert peers_of(row)[0].startswith("evosax") and row.findings[0].numbers["evaluated"] == 3
+
+
+def test_a_reservoir_is_run_and_fitted_as_by_its_peer():
+    pytest.importorskip("reservoirpy")
+    states = reservoir.measure(reservoir.Case("a", 12, 3, Target(at_least=1), steps=40), QUICK)
+    assert peers_of(states) == ["reservoirpy", "reservoirpy, ours in float32"] and states.remarks == []
+    assert states.findings[0].numbers["deviation"] < 1e-12
+    fitted = reservoir.measure(reservoir.Case("b", 12, 3, Target(at_least=1), fitted=True, steps=200), QUICK)
+    assert fitted.findings[0].numbers["deviation"] < 1e-8 and fitted.remarks == []
+
+
+def test_scaling_is_the_slope_of_the_times(monkeypatch):
+    case = scaling.Case("t", SMALL, "steps", 2, 200)
+    assert case.sizes == [2, 6, 20, 64, 200]
+    monkeypatch.setattr(
+        scaling,
+        "alternate",
+        lambda calls, rounds: {size: Times((1e-3 * int(size) ** 1.25,)) for size in calls},
+    )
+    row = scaling.measure(case, QUICK)
+    assert row.findings[0].value == pytest.approx(1.25) and row.findings[0].verdict == "14 % over"
+    assert row.numbers["sizes"] == case.sizes
+
+
+def test_start_up_waits_in_another_process(tmp_path):
+    cases = {case.name: case for case in start_up.GROUP.cases}
+    row = start_up.measure(cases["help"], QUICK)
+    assert len(row.ours.calls) == 2 and row.findings[0].value == row.ours.minimum > 0.01
+    assert start_up.first_generation(tmp_path) > 0 and any((tmp_path / "runs").iterdir())
+    assert any((tmp_path / "evorrn").glob("*.py"))
+    assert start_up.cold_call("elman", "fitness")(tmp_path) > 0  # not cold any more, which is quicker
+    broken = start_up.Case("x", "x", Target(at_most=1), start_up.cold_call("no-such", "fitness"), warm=True)
+    row = start_up.measure(broken, QUICK)
+    assert row.ours is None and row.findings[0].verdict == "not measured" and "no-such" in row.remarks[0]
+
+
+def test_contenders_take_turns_and_are_called_equally_often(monkeypatch):
+    from evorrn.bench import timing
+
+    monkeypatch.setattr(timing, "PAUSE_SECONDS", 0.0)
+    called = []
+    times = alternate({name: lambda name=name: called.append(name) for name in "ab"}, rounds=2)
+    assert "".join(called) == "ab" + 2 * "aaabbb"
+    assert {name: len(taken.calls) for name, taken in times.items()} == {"a": 6, "b": 6}
+
+
+def test_a_contender_who_disagrees_or_breaks_is_left_out():
+    ours = Contender("ours", lambda: None, lambda: [np.ones(2)])
+    wrong = Contender("wrong", lambda: None, lambda: [np.array([1, 1.001])])
+    lost = Contender("lost", lambda: None, lambda: [np.array([1, math.nan])])
+    broken = Contender("broken", lambda: None, lambda: 1 / 0)
+    faster = Contender("other work", lambda: None, work=2.0, unit="of its rate")
+    remarks = []
+    mine, findings = QUICK.contest(ours, [wrong, lost, broken, faster], remarks)
+    assert [finding.peer for finding in findings] == ["other work"]
+    assert findings[0].value == pytest.approx(findings[0].seconds.minimum / mine.minimum / 2)
+    assert "wrong disagrees with ours by 1.0e-03" in remarks[0] and "lost disagrees" in remarks[1]
+    assert "broken failed: ZeroDivisionError" in remarks[2]
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "verdict", "text"),
+    [
+        (Target(at_least=2.5), 2.5, "met", "≥ 2.5"),
+        (Target(at_least=2.5), 2.0, "20 % short", "≥ 2.5"),
+        (Target(at_most=0.3), 0.36, "20 % over", "≤ 0.3"),
+        (Target(0.9, 1.1), 1.0, "met", "0.9 to 1.1"),
+        (Target(0.9, 1.1), 0.45, "50 % short", "0.9 to 1.1"),
+        (Target(0.9, 1.1), math.nan, "not measured", "0.9 to 1.1"),
+    ],
+)
+def test_a_verdict_says_by_how_much(target, value, verdict, text):
+    assert Finding("peer", value, "x", target).verdict == verdict and str(target) == text
+
+
+def test_the_geometric_mean_is_over_the_better_peer():
+    rows = [
+        Row(name, name, None, [Finding("a", first, "x"), Finding("b", second, "x")])
+        for name, first, second in (("one", 2.0, 9.0), ("two", 32.0, 8.0))
+    ]
+    row = gradient.summarise(rows)
+    assert row.findings[0].value == pytest.approx(4) and row.remarks == []
+    row = gradient.summarise([rows[0], Row("alone", "alone", None, [Finding("a", 8.0, "x")])])
+    assert row.findings[0].value == pytest.approx(4) and "alone" in row.remarks[0]
+    assert gradient.summarise([Row("none", "none")]).findings[0].verdict == "not measured"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_threads_are_limited_and_given_back():
+    allowed, before = os.sched_getaffinity(0), get_threads()
+    with limited_threads() as count:
+        assert count == len(os.sched_getaffinity(0)) == get_threads() <= 2
+    assert os.sched_getaffinity(0) == allowed and get_threads() == before
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A bench of one group with two tiny rows, on a machine without JAX."""
+    from evorrn.bench import machine
+
+    monkeypatch.setitem(sys.modules, "jax", None)
+    monkeypatch.delitem(sys.modules, "evorrn.bench.peers.jax_peer", raising=False)
+    monkeypatch.setattr(numpy_peer, "GEMM_SIZE", 50)
+    monkeypatch.setattr(machine, "GEMM_SIZE", 50)
+    targets = {"numpy": Target(at_least=1e9), "product": Target(at_least=1e-9)}
+    cases = [
+        population.Case("elman", hidden, 3, sequences=4, steps=6, targets=targets, peers=("jax", "numpy"))
+        for hidden in (4, 5)
+    ]
+    group = Group("population", "fitness", cases, population.measure)
+    monkeypatch.setattr(suite, "groups", lambda: {"population": group})
+
+
+def typed(capsys, *words):
+    with pytest.raises(SystemExit) as left:
+        main(["bench", *words])
+    said = capsys.readouterr()
+    return said.out, said.err, left.value.code or 0
+
+
+def test_json_has_every_number_and_names_who_is_missing(capsys, tiny):
+    out, err, code = typed(capsys, "--quick", "--json")
+    content = json.loads(out)
+    assert code == 0 and "population/elman-4: elman H 4" in err
+    machine = content["machine"]
+    assert {"processor", "features", "cores", "threads", "versions", "load"} <= set(machine)
+    assert set(machine["gemm_gflops"]) == {"float32", "float64"} and machine["versions"]["numpy"]
+    assert list(content["missing"]) == ["jax"] and "evorrn[bench]" in content["missing"]["jax"]
+    (group,) = content["groups"]
+    assert group["statistic"] == "minimum" and [row["name"] for row in group["rows"]] == [
+        "elman-4",
+        "elman-5",
+    ]
+    for row in group["rows"]:
+        assert row["seconds"] == min(row["calls"]) and row["gflops"] > 0
+        product, numpy_loop = row["findings"]
+        assert product["unit"] == "of its rate" and product["met"] and product["target"]["at_least"] == 1e-9
+        assert numpy_loop["value"] == pytest.approx(numpy_loop["seconds"] / row["seconds"])
+        assert not numpy_loop["met"] and numpy_loop["shortfall"] == pytest.approx(1, abs=1e-3)
+        assert row["remarks"] == ["jax is missing"]
+
+
+def test_a_table_says_who_fell_short_and_who_was_missing(capsys, tiny):
+    out, err, code = typed(capsys, "population/elman-5", "--quick")
+    assert code == 0 and "elman-4" not in out + err
+    assert (
+        "minimum of all calls" in out and "NumPy, one by one" in out and "! jax is missing (elman-5)" in out
+    )
+    assert "1 of 2 targets met, not met:\n  population/elman-5 against NumPy, one by one: 100 % short" in out
+    assert "\nmissing: jax, " in out and "GFLOP/s" in out.splitlines()[0]
+
+
+def test_rows_are_listed_and_unknown_ones_refused(capsys):
+    out, _, code = typed(capsys, "--list")
+    listed = [line.split()[0] for line in out.splitlines()[1:]]
+    assert code == 0 and len(listed) == len(set(listed)) == sum(len(g.cases) for g in suite.groups().values())
+    out, _, _ = typed(capsys, "--list", "--json", "gradient", "start-up/help")
+    assert [row["name"] for row in json.loads(out)][-1] == "start-up/help" and len(json.loads(out)) == 11
+    for name, wanted in (("gradients", "did you mean 'gradient'"), ("population/elman-33", "elman-32'")):
+        out, err, code = typed(capsys, name)
+        assert code == 2 and wanted in err and out == ""
