@@ -32,6 +32,9 @@ class LinearNetwork:
     def init(self, seed=None, rng=None):
         return (rng or np.random.default_rng(seed)).standard_normal(self.size)
 
+    def init_many(self, rng, count):
+        return rng.standard_normal((count, self.size))
+
     def predict(self, genome, x, lengths=None, free_from=None):
         weights = genome[: -self.outputs].reshape(self.outputs, self.inputs)
         return self.gain * (x @ weights.T + genome[-self.outputs :])

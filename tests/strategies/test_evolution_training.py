@@ -27,13 +27,13 @@ def ahead():
 
 
 def test_the_genetic_algorithm_clearly_beats_as_many_random_networks(network, ahead):
-    for seed in (0, 1):
-        best = {
-            strategy.name: strategy.fit(network, ahead, seed=seed, budget="6000eval").metrics["valid"]
-            for strategy in (GeneticAlgorithm(), RandomSearch())
-        }
-        assert best["ga"]["nrmse_std"] < 0.7 * best["random"]["nrmse_std"]
-        assert best["random"]["nrmse_std"] < 1.0  # the mean as a prediction
+    def mean(strategy):
+        runs = [strategy.fit(network, ahead, seed=seed, budget="6000eval") for seed in range(3)]
+        return np.mean([run.metrics["valid"]["nrmse_std"] for run in runs])
+
+    random = mean(RandomSearch())
+    assert random < 0.6  # far better than the mean as a prediction
+    assert mean(GeneticAlgorithm()) < 0.6 * random
 
 
 def test_mackey_glass_against_random_networks_and_persistence():
