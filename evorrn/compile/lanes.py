@@ -18,7 +18,7 @@ from evorrn.kernels.activations import (
     elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
 )
 from evorrn.kernels.lanes import (
-    clear, close_loop, copy, copy_vector, flat, join, select_lanes, set_aside, take,
+    at, block, clear, close_loop, copy, copy_vector, flat, join, select_lanes, set_aside, take,
 )
 from evorrn.kernels.losses import {loss}, {loss}_gradient
 from evorrn.kernels.separate import SeparateArrays
@@ -72,22 +72,22 @@ class LanesEmitter:
             "for t in range(longest):",
             "    now, new = t & 1, 1 - (t & 1)",
         ]
-        inner = [f"{variable(name)} = {variable(name)}_slots[now]" for name in states]
-        inner += [f"{variable(name)}_new = {variable(name)}_slots[new]" for name in states]
+        inner = [f"{variable(name)} = at({variable(name)}_slots, now)" for name in states]
+        inner += [f"{variable(name)}_new = at({variable(name)}_slots, new)" for name in states]
         last = variable(OUTPUT) if self.step.feeds_back else f"{OUTPUT}_new"
         if self.step.feeds_back:
-            inner += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, teacher[t])"]
+            inner += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, at(teacher, t))"]
         inner += [
-            "x_t = x[t]",
+            "x_t = at(x, t)",
             "if t >= first_free:",
             f"    x_t = close_loop(closed, x_t, {last}, free_from, t)",
         ]
         inner += calls
-        inner += [f"{self.loss}({OUTPUT}_new, targets[t], weights[t], total)"]
-        inner += ["if outputs.shape[0] > 0:", f"    copy(outputs[t], {OUTPUT}_new)"]
+        inner += [f"{self.loss}({OUTPUT}_new, at(targets, t), at(weights, t), total)"]
+        inner += ["if outputs.shape[0] > 0:", f"    copy(at(outputs, t), {OUTPUT}_new)"]
         inner += ["if t >= shortest:"]
         inner += [f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)" for name in states]
-        inner += ["if hidden.shape[0] > 0:", f"    copy(hidden[t], {variable(self.step.hidden)}_new)"]
+        inner += ["if hidden.shape[0] > 0:", f"    copy(at(hidden, t), {variable(self.step.hidden)}_new)"]
         body += ["    " + line for line in inner]
         body += self._save_states("slots[longest & 1]")
         body += ["copy_vector(losses, total)"]
@@ -181,15 +181,15 @@ class LanesEmitter:
             "for k in range(steps):",
             "    t = t0 + k",
             "    if output_gradient.shape[0] > 0:",
-            "        copy(d_outputs[k], output_gradient[t])",
+            "        copy(at(d_outputs, k), at(output_gradient, t))",
             "    else:",
-            f"        {self.loss}({output_tape}[k], targets[t], weights[t], total)",
-            f"        {self.loss}_gradient({output_tape}[k], targets[t], weights[t], scale, d_outputs[k])",
+            f"        {self.loss}(at({output_tape}, k), at(targets, t), at(weights, t), total)",
+            f"        {self.loss}_gradient(at({output_tape}, k), at(targets, t), at(weights, t), scale, at(d_outputs, k))",
             "for k in range(steps - 1, -1, -1):",
         ]
         inner += ["    " + line for line in self._adjoint_step(taped, sorted(ring), back_calls, names)]
         inner += ["    if t % BLOCK == 0:"]
-        inner += ["        block = min(BLOCK, steps - k)"]
+        inner += ["        many = min(BLOCK, steps - k)"]
         inner += ["        " + line for line in self._add_products(names, ring)]
         body += ["    " + line for line in inner]
         body += ["copy_vector(losses, total)"]
@@ -218,18 +218,18 @@ class LanesEmitter:
         return (*(self.graph.nodes[index].shape[0] for index in kept), *self.step.states.values(), "O", "O")
 
     def _record_step(self, taped: list[int], calls: list[str]) -> list[str]:
-        lines = ["t = t0 + k", "x_t = x[t]"]
+        lines = ["t = t0 + k", "x_t = at(x, t)"]
         for name in self.step.states:
             lines += [
-                f"{variable(name)} = {variable(name)}_tape[k]",
-                f"{variable(name)}_new = {variable(name)}_tape[k + 1]",
+                f"{variable(name)} = at({variable(name)}_tape, k)",
+                f"{variable(name)}_new = at({variable(name)}_tape, k + 1)",
             ]
         if self.step.feeds_back:
-            lines += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, teacher[t])"]
-        lines += [f"{self.names[index]} = {self.names[index]}_tape[k]" for index in taped]
+            lines += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, at(teacher, t))"]
+        lines += [f"{self.names[index]} = at({self.names[index]}_tape, k)" for index in taped]
         lines += calls
         if self.step.feeds_back:
-            lines += [f"copy({OUTPUT}_outputs[k], {OUTPUT}_new)"]
+            lines += [f"copy(at({OUTPUT}_outputs, k), {OUTPUT}_new)"]
         lines += ["if t >= shortest:"]
         lines += [
             f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)"
@@ -238,17 +238,22 @@ class LanesEmitter:
         return lines
 
     def _adjoint_step(self, taped: list[int], ring: list[int], calls: list[str], names: Names) -> list[str]:
-        lines = ["t = t0 + k", "now, old = t & 1, 1 - (t & 1)", "x_t = x[t]", "d_output = d_outputs[k]"]
+        lines = [
+            "t = t0 + k",
+            "now, old = t & 1, 1 - (t & 1)",
+            "x_t = at(x, t)",
+            "d_output = at(d_outputs, k)",
+        ]
         for name in self.step.states:
             v = variable(name)
             lines += [
-                f"{v} = {v}_tape[k]",
-                f"{v}_new = {v}_tape[k + 1]",
-                f"d_next_{v} = d_{v}_slots[now]",
-                f"d_{v} = d_{v}_slots[old]",
+                f"{v} = at({v}_tape, k)",
+                f"{v}_new = at({v}_tape, k + 1)",
+                f"d_next_{v} = at(d_{v}_slots, now)",
+                f"d_{v} = at(d_{v}_slots, old)",
             ]
-        lines += [f"{self.names[index]} = {self.names[index]}_tape[k]" for index in taped]
-        lines += [f"{names[index]} = {names[index]}_ring[t % BLOCK]" for index in ring]
+        lines += [f"{self.names[index]} = at({self.names[index]}_tape, k)" for index in taped]
+        lines += [f"{names[index]} = at({names[index]}_ring, t % BLOCK)" for index in ring]
         lines += ["if t >= shortest:"]
         lines += [
             f"    set_aside(d_next_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states
@@ -271,17 +276,17 @@ class LanesEmitter:
         def series(index: int) -> str:
             node = graph.nodes[index]
             if index in ring:
-                return f"{names[index]}_ring[:block]"
+                return f"block({names[index]}_ring, 0, many)"
             if node.op == "input" and node.name == "x":
-                return "x[t : t + block]"
+                return "block(x, t, many)"
             if node.op == "input" and node.name == "d.output":
-                return "d_outputs[k : k + block]"
+                return "block(d_outputs, k, many)"
             if node.op == "input":
-                return f"{variable(node.name)}_tape[k : k + block]"
+                return f"block({variable(node.name)}_tape, k, many)"
             for name, new in self.graph.outputs.items():
                 if index == new and name in self.step.states:
-                    return f"{variable(name)}_tape[k + 1 : k + 1 + block]"
-            return f"{self.names[index]}_tape[k : k + block]"
+                    return f"block({variable(name)}_tape, k + 1, many)"
+            return f"block({self.names[index]}_tape, k, many)"
 
         lines = []
         for name, term in self.step.adjoint.parameter_terms:
@@ -290,7 +295,7 @@ class LanesEmitter:
             if node.op == "outer":
                 lines.append(f"outer({target}, {series(node.operands[0])}, {series(node.operands[1])})")
             else:
-                lines.append(f"outer({target}.reshape((-1, 1)), {series(term)}, ones[:block])")
+                lines.append(f"outer({target}.reshape((-1, 1)), {series(term)}, block(ones, 0, many))")
         return lines
 
     def _per_tile(self, job: list[str], body: list[str]) -> list[str]:

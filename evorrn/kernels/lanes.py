@@ -97,6 +97,50 @@ def _flat(typingctx: Any, array: Any) -> Any:
     return kind(array), generate
 
 
+@intrinsic
+def _at(typingctx: Any, array: Any, index: Any) -> Any:
+    kind = types.Array(array.dtype, array.ndim - 1, "C")
+    signature = kind(array, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _borrowed(context, builder, array, arguments[0], kind, arguments[1], None)
+
+    return signature, generate
+
+
+@intrinsic
+def _block(typingctx: Any, array: Any, start: Any, count: Any) -> Any:
+    signature = array(array, types.int64, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _borrowed(context, builder, array, arguments[0], array, arguments[1], arguments[2])
+
+    return signature, generate
+
+
+def _borrowed(
+    context: Any, builder: Any, source: Any, value: Any, kind: Any, start: ir.Value, count: ir.Value | None
+) -> Any:
+    """Return a view without a reference of its own: one entry of an array, or `count` of them."""
+    given = context.make_array(source)(context, builder, value)
+    shape = cgutils.unpack_tuple(builder, given.shape, source.ndim)
+    strides = cgutils.unpack_tuple(builder, given.strides, source.ndim)
+    address = builder.add(builder.ptrtoint(given.data, I64), builder.mul(start, strides[0]))
+    made = context.make_array(kind)(context, builder)
+    made.data = builder.inttoptr(address, made.data.type)
+    lengths = shape[1:] if count is None else [count, *shape[1:]]
+    total = integer(1)
+    for length in lengths:
+        total = builder.mul(total, length)
+    made.nitems = total
+    made.itemsize = given.itemsize
+    made.shape = cgutils.pack_array(builder, lengths)
+    made.strides = cgutils.pack_array(builder, strides[1:] if count is None else strides)
+    made.meminfo = ir.Constant(made.meminfo.type, None)
+    made.parent = ir.Constant(made.parent.type, None)
+    return made._getvalue()
+
+
 def plain_select(target, other, ends, t):
     """Take `other` (or zero, for None) in the lanes whose end is at or before time step t.
 
@@ -119,6 +163,22 @@ def plain_flat(array):
     return np.reshape(array, -1)
 
 
+def plain_at(array, index):
+    """Return one entry of an array along its first axis.
+
+    Compiled, the view holds no reference, which is cheaper to make and to compile: only where the array
+    is used again later, as in a loop.
+    """
+    return array[index]
+
+
+def plain_block(array, start, count):
+    """Return `count` entries of an array along its first axis; see `plain_at`."""
+    return array[start : start + count]
+
+
+at: Any = _at if machine.compiling() else plain_at
+block: Any = _block if machine.compiling() else plain_block
 select_lanes: Any = _select if machine.compiling() else plain_select
 copy: Any = _memory_copy if machine.compiling() else plain_copy
 flat: Any = _flat if machine.compiling() else plain_flat
