@@ -1,0 +1,97 @@
+"""Mackey-Glass, against SciPy's integrator by the method of steps."""
+
+import numpy as np
+import pytest
+from evorrn_tasks.mackey_glass import integrate
+from scipy.integrate import solve_ivp
+
+import evorrn
+from evorrn.training import score
+
+
+def by_scipy(count, tau, start):
+    """Solve one interval of a delay at a time, with the interval before as a known function."""
+    known = [lambda t: np.full(np.shape(t), start)]
+    bounds = [(-tau, 0.0)]
+    value = start
+    while bounds[-1][1] < count:
+        begin = bounds[-1][1]
+        past = known[-1]
+
+        def slope(t, x, past=past):
+            delayed = past(t - tau)
+            return 0.2 * delayed / (1 + delayed**10) - 0.1 * x
+
+        solved = solve_ivp(
+            slope, (begin, begin + tau), [value], method="DOP853", rtol=1e-11, atol=1e-12, dense_output=True
+        )
+        value = solved.y[0, -1]
+        known.append(lambda t, solved=solved: solved.sol(t)[0])
+        bounds.append((begin, begin + tau))
+    times = np.arange(count)
+    values = np.full(count, start)
+    for (begin, end), function in zip(bounds[1:], known[1:]):
+        inside = (times > begin) & (times <= end)
+        values[inside] = function(times[inside])
+    return values
+
+
+@pytest.mark.parametrize(
+    ("tau", "start", "error"), [(17.0, 1.2, 1e-8), (30.0, 0.6, 1e-8), (5.0, 1.4, 1e-8), (23.456, 0.9, 5e-5)]
+)
+def test_solution_agrees_with_scipy(tau, start, error):
+    ours = integrate(250, tau=tau, start=start)
+    assert ours.shape == (250,)
+    assert np.abs(ours - by_scipy(250, tau, start)).max() < error
+
+
+def test_error_falls_as_the_fourth_power_of_the_step():
+    exact = by_scipy(250, 17.0, 0.7)
+    errors = [np.abs(integrate(250, tau=17.0, start=0.7, substeps=n) - exact).max() for n in (2, 4, 8)]
+    assert errors[0] > 12 * errors[1] > 12 * 12 * errors[2]
+
+
+def test_record_holds_the_splits_in_order():
+    task = evorrn.task("mackey-glass", train=100, valid=30, test=40, washout=20, horizon=6, windows=4)
+    splits = task.data(5)
+    scaling = splits.scaling
+    truth = {
+        name: scaling.restore_targets(batch.targets)[:, :, 0][batch.scored]
+        for name, batch in (("train", splits.train), ("valid", splits.valid), ("test", splits.test))
+    }
+    assert [len(values) for values in truth.values()] == [100, 30, 40]
+    series = np.concatenate(list(truth.values()))
+    first = scaling.restore_inputs(splits.train.inputs)[0, :, 0]
+    whole = np.concatenate([first[:26], series])
+    assert np.allclose(scaling.restore_inputs(splits.test.inputs)[0, :, 0], whole[130 : 130 + 60])
+    assert splits.train.inputs.shape == (4, 45, 1)
+    training_rows = whole[:126]
+    assert np.allclose(scaling.input_mean, training_rows.mean())
+    assert np.allclose(scaling.target_deviation, training_rows.std())
+
+
+def test_windows_of_unequal_length_score_every_training_step_once():
+    splits = evorrn.task("mackey-glass", train=100, valid=5, test=5, washout=8, windows=7).data(0)
+    assert splits.train.scored.sum() == 100
+    assert set(splits.train.lengths.tolist()) == {22, 23}
+    assert not splits.train.scored[:, :8].any()
+    one = evorrn.task("mackey-glass", train=100, valid=5, test=5, washout=8, windows=1).data(0)
+    assert np.array_equal(splits.train.targets[splits.train.scored], one.train.targets[one.train.scored])
+
+
+def test_series_stays_on_the_attractor():
+    series = integrate(3000, tau=17.0, start=1.1)[1000:]
+    assert 0.2 < series.min() < 0.5 and 1.2 < series.max() < 1.4
+    assert 0.21 < series.std() < 0.24
+
+
+def test_default_horizon_leaves_room_above_the_linear_baseline():
+    task = evorrn.task("mackey-glass")
+    splits = task.data(0)
+    values = {
+        name: score(outputs, splits.test, task.metrics, splits.scaling)["nrmse_std"]
+        for name, outputs in task.baselines(splits).items()
+    }
+    assert abs(values["mean"] - 1) < 0.05
+    assert values["persistence"] > 1
+    assert 0.3 < values["linear autoregression"] < 0.6

@@ -1,0 +1,134 @@
+"""Every registered task keeps the contract, at its defaults and at other sizes."""
+
+import numpy as np
+import pytest
+
+import evorrn
+from evorrn import registry
+from evorrn.errors import ConfigError
+from evorrn.metrics import METRICS
+from evorrn.task import Recommended
+from evorrn.testing import check_task
+
+SYNTHETIC = ("mackey-glass", "narma", "sines", "adding", "copy")
+SMALL = [
+    ("sunspots", {"horizon": 5, "washout": 0}),
+    ("sunspots", {"train_until": 1900, "valid_until": 1950}),
+    ("mackey-glass", {"train": 50, "valid": 20, "test": 30, "windows": 3, "washout": 7, "horizon": 1}),
+    ("mackey-glass", {"tau": 30.05, "train": 60, "valid": 10, "test": 10, "windows": 1, "washout": 0}),
+    ("mackey-glass", {"train": 10, "valid": 5, "test": 5, "windows": 10, "horizon": 84}),
+    ("narma", {"order": 20, "train": 100, "valid": 30, "test": 40, "windows": 7, "washout": 3}),
+    ("narma", {"order": 30, "train": 100, "valid": 30, "test": 40, "windows": 1}),
+    ("sines", {"waves": 2, "washout": 1, "train": 20, "valid": 10, "test": 40}),
+    ("sines", {"waves": 5}),
+    ("adding", {"length": 2, "train": 5, "valid": 3, "test": 4}),
+    ("adding", {"length": 20, "definition": "1997", "train": 50, "valid": 20, "test": 30}),
+    ("copy", {"delay": 1, "copied": 1, "symbols": 2, "train": 10, "valid": 9, "test": 11}),
+]
+
+
+@pytest.fixture
+def paths(tmp_path):
+    t = np.arange(200)
+    load = np.sin(0.3 * t) + 0.01 * t
+    rows = [f"{a},{b:.6f},{c:.6f}" for a, b, c in zip(t, np.cos(t), load)]
+    (tmp_path / "a.csv").write_text("time,temp,load\n" + "\n".join(rows) + "\n")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", inputs=rng.normal(size=(12, 9, 3)), targets=rng.integers(0, 2, (12, 9)))
+    return {"csv": {"path": str(tmp_path / "a.csv")}, "npz": {"path": str(tmp_path / "a.npz")}}
+
+
+@pytest.mark.parametrize("name", sorted(registry.tasks()))
+def test_defaults_keep_the_contract(name, paths):
+    check_task(evorrn.task(name, **paths.get(name, {})))
+
+
+@pytest.mark.parametrize(("name", "settings"), SMALL)
+def test_other_sizes_keep_the_contract(name, settings):
+    check_task(evorrn.task(name, **settings), seed=2**40 + 3)
+
+
+def test_all_the_promised_tasks_are_there():
+    names = {"sunspots", "mackey-glass", "narma", "sines", "adding", "copy", "csv", "npz"}
+    assert names <= set(evorrn.tasks())
+
+
+@pytest.mark.parametrize("name", sorted(registry.tasks()))
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", None, True])
+def test_a_seed_is_a_whole_number_from_0_on(name, seed, paths):
+    task = evorrn.task(name, **paths.get(name, {}))
+    with pytest.raises(ConfigError, match="seed: expected a whole number of at least 0"):
+        task.data(seed)
+
+
+@pytest.mark.parametrize("name", sorted(registry.tasks()))
+def test_a_numpy_seed_is_the_same_seed(name, paths):
+    task = evorrn.task(name, **paths.get(name, {}))
+    plain, numpy_made = task.data(3), task.data(np.int64(3))
+    assert np.array_equal(plain.train.inputs, numpy_made.train.inputs)
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_training_validation_and_test_are_different_draws(name):
+    splits = evorrn.task(name).data(0)
+    first = [batch.inputs[0, :10] for batch in splits]
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[1], first[2])
+
+
+@pytest.mark.parametrize("name", sorted(registry.tasks()))
+def test_advice_makes_real_networks_and_strategies(name, paths):
+    task = evorrn.task(name, **paths.get(name, {}))
+    for strategy in ("ga", "esn", "bptt", "random"):
+        advice = task.recommended(strategy)
+        assert isinstance(advice, Recommended)
+        registry.make_strategy(strategy, advice.strategy)
+        net = evorrn.Network.for_task(task, **advice.network)
+        assert (net.inputs, net.outputs) == (task.inputs, task.outputs)
+        if strategy == "esn":
+            assert net.direct and net.dtype == np.float64
+    assert task.recommended("ga").network == task.recommended("random").network
+
+
+@pytest.mark.parametrize("name", sorted(registry.tasks()))
+def test_references_say_where_they_are_from(name, paths):
+    for reference in evorrn.task(name, **paths.get(name, {})).references:
+        assert reference.metric in METRICS and reference.conditions and reference.source
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "sentence"),
+    [
+        ("sunspots", {"horizon": 0}, "task.horizon: expected a value >= 1"),
+        ("sunspots", {"horizon": 500}, "task.train_until: expected at least"),
+        ("sunspots", {"valid_until": 1800}, "task.valid_until: expected a year from 1830 to 2007"),
+        ("sunspots", {"valid_until": 2008}, "task.valid_until: expected a year from 1830 to 2007"),
+        ("mackey-glass", {"tau": 2}, "task.tau: expected a value >= 5"),
+        ("mackey-glass", {"train": 10, "windows": 11}, "task.windows: expected at most one per training"),
+        ("mackey-glass", {"horizn": 3}, "did you mean 'horizon'"),
+        ("narma", {"order": 11}, "task.order: unknown value '11'"),
+        ("narma", {"train": 0}, "task.train: expected a value >= 2"),
+        ("sines", {"waves": 6}, "task.waves: expected a value <= 5"),
+        ("sines", {"washout": 0}, "task.washout: expected a value >= 1"),
+        ("adding", {"definition": "1998"}, "did you mean '1997'"),
+        ("adding", {"definition": "1997", "length": 19}, "task.length: expected at least 20"),
+        ("adding", {"length": 1}, "task.length: expected a value >= 2"),
+        ("copy", {"symbols": 1}, "task.symbols: expected a value >= 2"),
+        ("copy", {"delay": 1.5}, "task.delay: expected int, got 1.5"),
+        ("csv", {}, "task.path: expected the path of a file"),
+        ("npz", {}, "task.path: expected the path of a file"),
+        ("csv", {"path": "x", "shares": [0.5, 0.5, 0.5]}, "task.shares: expected three shares"),
+        ("npz", {"path": "x", "shares": [1.0, 0.0, 0.0]}, "task.shares: expected three shares"),
+        ("csv", {"path": "x", "shares": [0.5, 0.5]}, "task.shares: expected list of float"),
+    ],
+)
+def test_settings_out_of_range_are_refused(name, settings, sentence):
+    with pytest.raises(ConfigError) as error:
+        evorrn.task(name, **settings)
+    assert sentence in str(error.value)
+
+
+def test_all_mistakes_are_reported_at_once():
+    with pytest.raises(ConfigError) as error:
+        evorrn.task("mackey-glass", tau="long", horizon=0, trian=4)
+    assert len(error.value.problems) == 3
