@@ -29,8 +29,8 @@ from evorrn.packing import (
 if TYPE_CHECKING:
     from evorrn.network import Network
 
-GROUP = 8
-"""Pairs of genome and sequence that run side by side when units are the vector axis."""
+GROUP_BYTES, GROUP_MOST = 20 * 1024, 16
+"""Pairs of genome and sequence run side by side while their weights together fit the fastest cache."""
 
 SPARSE_UNITS, SPARSE_DENSITY = 128, 0.03
 """Units from which sparse kernels are tried, and the density below which they win, per byte of a number."""
@@ -247,7 +247,7 @@ class Programs:
         last_state: np.ndarray,
     ) -> np.ndarray:
         program = self._module("rows", sparse).forward
-        group = 1 if sparse else GROUP
+        group = 1 if sparse else min(max(GROUP_BYTES // genomes[0].nbytes, 1), GROUP_MOST)
         sequences, steps, _ = packed.x.shape
         pairs = len(genomes) * sequences
         losses = np.zeros((len(genomes), sequences))
