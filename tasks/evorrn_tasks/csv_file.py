@@ -111,7 +111,7 @@ class CsvFile(Task):
         if self.input_columns != OTHERS:
             return [name for name in self._named(self.input_columns) if name not in self.targets]
         others = [name for name in self.table.numeric() if name not in self.targets]
-        return [name for name in others if not np.all(np.diff(self.table.columns([name]), axis=0) > 0)]
+        return [name for name in others if not _rises(self.table.columns([name]))]
 
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""
@@ -185,3 +185,7 @@ class CsvFile(Task):
         """Return how many steps of training, validation and test are scored, for a number of rows."""
         train, valid, test = cut(rows, self.shares)
         return train - self.horizon - self._washout(rows), valid, test
+
+
+def _rises(values: np.ndarray) -> bool:
+    return bool((values[1:] > values[:-1]).all())

@@ -216,15 +216,15 @@ class NpzFile(Task):
         return learn_scaling(rows, train.targets[train.scored].astype(np.float64), own=own)
 
     def _scaled(self, part: Batch, scaling: Scaling) -> Batch:
-        """Return a split in scaled units; what lies beyond a length or at an unscored step becomes 0."""
+        """Return a split in scaled units; what lies beyond a length becomes 0, and a target that is no number."""
         assert part.lengths is not None
         inside = np.arange(part.steps) < part.lengths[:, None]
         inputs = np.where(inside[:, :, None], part.inputs, 0.0)
         inputs = np.where(inside[:, :, None], scaling.scale_inputs(inputs), 0.0)
         targets = part.targets
         if not part.labelled:
-            known = np.where(part.scored[:, :, None], targets, 0.0)
-            targets = np.where(part.scored[:, :, None], scaling.scale_targets(known), 0.0)
+            known = np.isfinite(targets) & inside[:, :, None]
+            targets = np.where(known, scaling.scale_targets(np.where(known, targets, 0.0)), 0.0)
         return Batch(inputs, targets, mask=part.scored, lengths=part.lengths)
 
     def _check_classes(self, splits: Splits) -> None:

@@ -29,7 +29,9 @@ def test_mean_baseline_of_the_modern_definition_is_one_sixth():
     splits = task.data(0)
     value = score(task.baselines(splits)["mean"], splits.test, task.metrics, splits.scaling)
     assert abs(value["mse"] - 1 / 6) < 0.01
-    assert abs(value["within_004"] - 0.0784) < 0.01  # chance that a triangular draw lies within 0.04 of its mean
+    assert (
+        abs(value["within_004"] - 0.0784) < 0.01
+    )  # chance that a triangular draw lies within 0.04 of its mean
 
 
 @pytest.mark.parametrize("length", [20, 100])

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from evorrn_tasks.mackey_glass import integrate
 from scipy.integrate import solve_ivp
 
 import evorrn
 from evorrn.training import score
+from evorrn_tasks.mackey_glass import integrate
 
 
 def by_scipy(count, tau, start):

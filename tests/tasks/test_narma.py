@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from evorrn_tasks import narma
-from evorrn_tasks.narma import DIVERGED, TRANSIENT, respond
 
 import evorrn
 from evorrn.errors import DataError
 from evorrn.training import score
+from evorrn_tasks import narma
+from evorrn_tasks.narma import DIVERGED, TRANSIENT, respond
 
 
 def by_formula(u, order):
@@ -83,7 +83,7 @@ def test_a_diverging_draw_is_left_infinite_and_drawn_again(monkeypatch):
 
 def test_a_record_that_always_diverges_is_an_error(monkeypatch):
     monkeypatch.setattr(narma, "DIVERGED", 0.01)
-    with pytest.raises(DataError, match="draws .* diverged; ask for fewer steps"):
+    with pytest.raises(DataError, match=r"draws .* diverged; ask for fewer steps"):
         narma.draw(0, 10, 5)
 
 

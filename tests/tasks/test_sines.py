@@ -28,7 +28,9 @@ def test_splits_lie_where_the_docstring_says():
     assert np.flatnonzero(splits.valid.scored[0]).tolist() == list(range(100, 400))
     assert np.flatnonzero(splits.test.scored[0]).tolist() == list(range(400, 700))
     assert np.array_equal(splits.test.inputs[0, :400], splits.train.inputs[0])
-    assert np.allclose(splits.valid.targets[0, -1], splits.train.inputs[0, 0])  # validation ends where training begins
+    assert np.allclose(
+        splits.valid.targets[0, -1], splits.train.inputs[0, 0]
+    )  # validation ends where training begins
     known = splits.scaling.restore_inputs(splits.train.inputs)
     assert np.allclose(splits.scaling.input_mean, known.mean())
 

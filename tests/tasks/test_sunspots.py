@@ -4,10 +4,10 @@ import csv
 
 import numpy as np
 import pytest
-from evorrn_tasks.sunspots import RECORD
 
 import evorrn
 from evorrn.training import score
+from evorrn_tasks.sunspots import RECORD
 
 
 def record():

@@ -120,7 +120,7 @@ def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> S
         When a target is constant, or when numbers are too large or too small to be scaled.
     """
     target_mean, target_deviation = _moments(targets)
-    constant = np.flatnonzero(np.ptp(targets, axis=0) == 0)
+    constant = np.flatnonzero(_constant(targets))
     if constant.size:
         raise DataError(
             f"target {constant[0] + 1} of {targets.shape[1]} is constant ({targets[0, constant[0]]:g}) over the "
@@ -129,7 +129,7 @@ def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> S
     input_mean, input_deviation = _moments(inputs)
     binary = np.isin(inputs, (0.0, 1.0)).all(axis=0)
     input_mean[binary] = 0.0
-    input_deviation[binary | (np.ptp(inputs, axis=0) == 0)] = 1.0
+    input_deviation[binary | _constant(inputs)] = 1.0
     input_mean[:own], input_deviation[:own] = target_mean[:own], target_deviation[:own]
     deviations = np.concatenate([input_deviation, target_deviation])
     if not np.isfinite(deviations).all() or deviations.min() == 0:
@@ -137,6 +137,10 @@ def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> S
             "the values are too large or too close to each other to be scaled in double precision"
         )
     return Scaling(input_mean, input_deviation, target_mean, target_deviation)
+
+
+def _constant(rows: np.ndarray) -> np.ndarray:
+    return np.asarray((rows == rows[:1]).all(axis=0))
 
 
 def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

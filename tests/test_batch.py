@@ -1,0 +1,107 @@
+"""Batch: what it accepts, what it makes of it, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from evorrn.batch import Batch
+from evorrn.errors import DataError, ShapeError
+
+X = np.zeros((3, 4, 2))
+Y = np.ones((3, 4, 1))
+
+
+def test_defaults_score_every_step():
+    batch = Batch(X, Y)
+    assert (batch.size, batch.steps, batch.n_inputs, batch.n_outputs) == (3, 4, 2, 1)
+    assert batch.scored.all() and batch.lengths.tolist() == [4, 4, 4]
+    assert batch.moved_steps == 12 and not batch.labelled
+
+
+def test_lengths_and_mask_decide_what_is_scored():
+    mask = np.array([[0, 1, 1, 1]] * 3)
+    batch = Batch(X, Y, mask=mask, lengths=[2, 4, 1])
+    assert batch.scored.tolist() == [[False, True, False, False], [False, True, True, True], [False] * 4]
+    assert batch.moved_steps == 7
+
+
+def test_labels_of_each_step():
+    batch = Batch(X, np.array([[0, 1, 2, 0]] * 3), lengths=[4, 4, 2])
+    assert batch.labelled and batch.n_outputs == 3
+    assert batch.targets.dtype == np.int64
+
+
+def test_one_label_stands_at_the_last_step():
+    batch = Batch(X, np.array([2, 0, 1], dtype=np.uint8), lengths=[4, 2, 1])
+    assert batch.targets[batch.scored].tolist() == [2, 0, 1]
+    assert np.argwhere(batch.scored).tolist() == [[0, 3], [1, 1], [2, 0]]
+
+
+def test_what_is_not_scored_or_beyond_a_length_may_be_anything():
+    x, y = X.copy(), Y.copy()
+    x[0, 3], y[0, 3], y[1, 0] = np.nan, np.inf, np.nan
+    mask = np.ones((3, 4), dtype=bool)
+    mask[1, 0] = False
+    assert Batch(x, y, mask=mask, lengths=[3, 4, 4]).size == 3
+    labels = np.zeros((3, 4), dtype=int)
+    labels[0, 0] = -1
+    mask[0, 0] = False
+    assert Batch(X, labels, mask=mask).n_outputs == 1
+
+
+def test_arrays_are_copies_that_cannot_be_written():
+    x = X.copy()
+    batch = Batch(x, Y)
+    x[:] = 7
+    assert (batch.inputs == 0).all()
+    with pytest.raises(ValueError, match="read-only"):
+        batch.inputs[0] = 1
+
+
+def test_types_of_numbers():
+    assert Batch(X.astype(np.float32), Y).inputs.dtype == np.float32
+    assert Batch(X.astype(np.float16), Y).inputs.dtype == np.float64
+    assert Batch(X.astype(int), Y.astype(bool)).targets.dtype == np.float64
+    assert Batch(X.tolist(), Y.tolist()).inputs.shape == (3, 4, 2)
+
+
+def test_take_keeps_the_order_of_the_indices():
+    x = np.arange(24.0).reshape(3, 4, 2)
+    mask = np.eye(3, 4, dtype=bool)
+    batch = Batch(x, Y, mask=mask, lengths=[1, 2, 3]).take([2, 0, 2])
+    assert np.array_equal(batch.inputs, x[[2, 0, 2]])
+    assert batch.lengths.tolist() == [3, 1, 3]
+    assert np.array_equal(batch.scored, mask[[2, 0, 2]])
+
+
+def test_take_keeps_labels_at_the_last_step():
+    batch = Batch(X, np.array([2, 0, 1]), lengths=[4, 2, 1]).take(np.array([1]))
+    assert batch.targets[batch.scored].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "options", "kind", "sentence"),
+    [
+        (X[0], Y, {}, ShapeError, "inputs: expected shape (B, T, I), got (4, 2)"),
+        (X[:, :0], Y[:, :0], {}, ShapeError, "at least one sequence, step and input, got (3, 0, 2)"),
+        (X, Y[:2], {}, ShapeError, "targets: expected shape (3, 4, O) of floats"),
+        (X, Y[:, :, 0], {}, ShapeError, "got (3, 4) of float64"),
+        (X, Y[:, :, :0], {}, ShapeError, "got (3, 4, 0)"),
+        ([[[1.0], [2.0]], [[1.0]]], Y, {}, ShapeError, "inputs: expected a rectangular array"),
+        (X.astype(complex), Y, {}, ShapeError, "inputs: expected numbers, got dtype complex128"),
+        (X.astype("U1"), Y, {}, ShapeError, "inputs: expected numbers, got dtype <U1"),
+        (X, Y, {"mask": np.ones((3, 5))}, ShapeError, "mask: expected shape (3, 4), got (3, 5)"),
+        (X, Y, {"mask": np.full((3, 4), 0.5)}, ShapeError, "mask: expected booleans"),
+        (X, Y, {"mask": np.zeros((3, 4))}, DataError, "mask: expected at least one scored step"),
+        (X, Y, {"lengths": [4, 4]}, ShapeError, "lengths: expected 3 integers, got (2,)"),
+        (X, Y, {"lengths": [4.0, 4.0, 4.0]}, ShapeError, "lengths: expected 3 integers"),
+        (X, Y, {"lengths": [0, 4, 4]}, ShapeError, "lengths: expected values from 1 to 4, got 0 to 4"),
+        (X, Y, {"lengths": [5, 4, 4]}, ShapeError, "lengths: expected values from 1 to 4, got 4 to 5"),
+        (X, np.full((3, 4), -1), {}, DataError, "targets: expected labels from 0 on, got -1"),
+        (np.where(np.arange(24).reshape(3, 4, 2) == 13, np.nan, X), Y, {}, DataError, "got nan at (1, 2, 1)"),
+        (X, np.where(np.arange(12).reshape(3, 4, 1) == 6, np.inf, Y), {}, DataError, "got inf at (1, 2, 0)"),
+    ],
+)
+def test_refusals(inputs, targets, options, kind, sentence):
+    with pytest.raises(kind) as error:
+        Batch(inputs, targets, **options)
+    assert sentence in str(error.value)

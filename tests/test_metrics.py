@@ -1,0 +1,79 @@
+"""Metrics, against sums written out by hand."""
+
+import numpy as np
+import pytest
+
+from evorrn import metrics
+from evorrn.errors import UnknownName
+
+RNG = np.random.default_rng(0)
+P, T = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)) * [1.0, 5.0] + 3.0
+LOGITS, LABELS = RNG.normal(size=(40, 3)), RNG.integers(0, 3, 40)
+
+
+def test_errors_by_hand():
+    square = sum((P[n, o] - T[n, o]) ** 2 for n in range(50) for o in range(2)) / 100
+    assert np.isclose(metrics.mse(P, T), square)
+    assert np.isclose(metrics.rmse(P, T), square**0.5)
+    assert np.isclose(metrics.mae(P, T), sum(abs(P - T).ravel().tolist()) / 100)
+
+
+def test_each_normaliser_is_what_its_name_says():
+    per_output = ((P - T) ** 2).mean(axis=0)
+    assert np.isclose(metrics.nmse_std(P, T), (per_output / T.var(axis=0)).mean())
+    assert np.isclose(metrics.nrmse_std(P, T), np.sqrt((per_output / T.var(axis=0)).mean()))
+    spread = T.max(axis=0) - T.min(axis=0)
+    assert np.isclose(metrics.nrmse_range(P, T), (np.sqrt(per_output) / spread).mean())
+    one = metrics.nrmse_std(P[:, :1], T[:, :1])
+    assert np.isclose(one, metrics.rmse(P[:, :1], T[:, :1]) / T[:, 0].std())
+
+
+def test_predicting_the_mean_has_a_normalised_error_of_one():
+    constant = np.broadcast_to(T.mean(axis=0), T.shape)
+    assert np.isclose(metrics.nrmse_std(constant, T), 1.0)
+
+
+def test_normalised_errors_do_not_depend_on_units():
+    for metric in (metrics.nrmse_std, metrics.nmse_std, metrics.nrmse_range):
+        assert np.isclose(metric(P * 7 + 2, T * 7 + 2), metric(P, T))
+
+
+def test_classes_by_hand():
+    right = sum(int(row.tolist().index(max(row.tolist())) == label) for row, label in zip(LOGITS, LABELS))
+    assert metrics.accuracy(LOGITS, LABELS) == right / 40
+    softmax = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+    expected = -np.log(softmax[np.arange(40), LABELS]).mean()
+    assert np.isclose(metrics.cross_entropy(LOGITS, LABELS), expected)
+    assert np.isclose(metrics.cross_entropy(LOGITS + 1e4, LABELS), expected)
+
+
+def test_share_within_0_04():
+    truth = np.zeros((4, 1))
+    predicted = np.array([[0.0], [0.0399], [-0.0399], [0.041]])
+    assert metrics.within_004(predicted, truth) == 0.75
+    assert metrics.within_004(np.full((4, 1), np.nan), truth) == 0.0
+
+
+def test_evaluate_gives_every_metric_by_name():
+    names = [name for name in metrics.METRICS if name not in ("accuracy", "cross_entropy")]
+    values = metrics.evaluate(names, P, T)
+    assert list(values) == names
+    assert all(isinstance(value, float) for value in values.values())
+    assert values["rmse"] == metrics.rmse(P, T)
+    assert set(metrics.METRICS) >= metrics.HIGHER_IS_BETTER
+
+
+@pytest.mark.filterwarnings("error")
+def test_divergence_and_constant_truth_are_values_and_not_warnings():
+    flat = np.ones((5, 1))
+    names = ("mse", "nrmse_std", "nrmse_range")
+    diverged = metrics.evaluate(names, np.full((5, 1), 1e200), np.zeros((5, 1)))
+    assert diverged["mse"] == np.inf
+    assert np.isnan(metrics.evaluate(("rmse",), np.full((5, 1), np.nan), flat)["rmse"])
+    assert metrics.evaluate(names, flat + 1, flat)["nrmse_std"] == np.inf
+    assert np.isnan(metrics.evaluate(names, flat, flat)["nrmse_std"])
+
+
+def test_unknown_metrics_have_a_nearest_name():
+    with pytest.raises(UnknownName, match="unknown metric 'nrmse'; did you mean"):
+        metrics.evaluate(("nrmse",), P, T)

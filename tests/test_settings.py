@@ -1,0 +1,113 @@
+"""Settings: ranges, types, aliases, and all mistakes at once."""
+
+import math
+from dataclasses import FrozenInstanceError, dataclass
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from evorrn.errors import ConfigError
+from evorrn.settings import Settings, build, describe, names, plain, setting
+
+
+@dataclass(frozen=True)
+class Oven(Settings):
+    """A made-up set of settings."""
+
+    count: int = setting(3, "how many", minimum=1, maximum=9)
+    heat: float = setting(0.5, "how hot", above=0, below=1)
+    kind: str = setting("gas", "which", choices=("gas", "wood"))
+    dark: bool = setting(False, "whether")
+    sizes: tuple[int, ...] = setting((1, 2), "some", minimum=0)
+    span: tuple[float, float] | None = setting(None, "from and to")
+    scale: float | tuple[float, float] = setting(1.0, "one or a range", above=0)
+    mode: Literal["a", "b"] = setting("a", "letter")
+    shelf: int | None = setting(None, "which shelf", alias="level")
+
+    def problems(self):
+        found = super().problems()
+        if not found and self.count == 9 and self.dark:
+            found.append("count: expected fewer in the dark")
+        return found
+
+
+def test_defaults_names_and_descriptions():
+    oven = Oven()
+    assert names(Oven)[:3] == ["count", "heat", "kind"]
+    assert oven.values()["sizes"] == [1, 2] and oven.values()["span"] is None
+    assert describe(Oven)[0] == ("count", "int", 3, "how many")
+    with pytest.raises(FrozenInstanceError):
+        oven.count = 4
+
+
+def test_lists_become_tuples_and_whole_numbers_floats():
+    oven = build(Oven, {"sizes": [4, 5, 6], "span": [0, 2], "heat": 0.25, "scale": [1, 2]}, "oven")
+    assert oven.sizes == (4, 5, 6) and oven.span == (0.0, 2.0) and oven.scale == (1.0, 2.0)
+    assert type(oven.span[0]) is float
+    assert type(build(Oven, {"scale": 2}, "oven").scale) is float
+
+
+def test_values_make_the_same_settings_again():
+    oven = Oven(count=2, span=(0.5, 2.0), dark=True)
+    assert build(Oven, oven.values(), "oven") == oven
+
+
+def test_none_can_be_written_as_a_word():
+    assert build(Oven, {"span": "none", "shelf": "none"}, "oven") == Oven()
+
+
+def test_another_name_is_understood():
+    assert build(Oven, {"level": 2}, "oven").shelf == 2
+    assert "level" not in build(Oven, {"level": 2}, "oven").values()
+    with pytest.raises(ConfigError, match=r"oven.shelf: expected int"):
+        build(Oven, {"level": 2.5}, "oven")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("count", 0, "expected a value >= 1, got 0"),
+        ("count", 10, "expected a value <= 9, got 10"),
+        ("count", 2.0, "expected int, got 2.0"),
+        ("count", True, "expected int, got True"),
+        ("count", "3", "expected int, got '3'"),
+        ("count", None, "expected int, got None"),
+        ("heat", 0, "expected a value > 0, got 0"),
+        ("heat", 1.0, "expected a value < 1, got 1.0"),
+        ("heat", math.nan, "expected a number, got nan"),
+        ("heat", math.inf, "expected a value < 1, got inf"),
+        ("kind", "gass", "did you mean 'gas'"),
+        ("kind", 4, "expected str, got 4"),
+        ("dark", 1, "expected bool, got 1"),
+        ("sizes", [1, -2], "expected a value >= 0, got -2"),
+        ("sizes", 4, "expected list of int, got 4"),
+        ("sizes", [1, "x"], "expected list of int, got (1, 'x')"),
+        ("span", [1.0], "expected list of float or none, got [1.0]"),
+        ("scale", [1.0, 0.0], "expected a value > 0, got 0.0"),
+        ("mode", "c", "got 'c'"),
+    ],
+)
+def test_refusals_name_the_setting_and_what_came(name, value, sentence):
+    with pytest.raises(ConfigError) as error:
+        build(Oven, {name: value}, "oven")
+    assert str(error.value).startswith(f"oven.{name}: ") and sentence in str(error.value)
+
+
+def test_every_mistake_is_reported_at_once():
+    with pytest.raises(ConfigError) as error:
+        build(Oven, {"count": 0, "hea": 1, "kind": "coal", "dark": False}, "oven")
+    assert len(error.value.problems) == 3
+    assert "unknown setting 'hea'; did you mean 'heat'" in str(error.value)
+
+
+def test_rules_over_several_settings_are_checked_with_their_path():
+    with pytest.raises(ConfigError, match=r"oven.count: expected fewer in the dark"):
+        build(Oven, {"count": 9, "dark": True}, "oven")
+    with pytest.raises(ConfigError, match=r"^count: expected fewer"):
+        Oven(count=9, dark=True)
+
+
+def test_plain_data():
+    assert plain((1, (2, np.float64(3.0)), {"a": np.int64(4)})) == [1, [2, 3.0], {"a": 4}]
+    assert type(plain(np.float32(1.5))) is float
