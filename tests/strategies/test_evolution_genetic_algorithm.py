@@ -88,13 +88,14 @@ def test_elites_are_distinct_and_never_lost():
 
 def test_without_elites_the_best_ever_is_still_known():
     search = GeneticAlgorithm(population=6, elite=0, mutation_size=5.0).search(np.zeros(3), seed=0)
-    best = -np.inf
+    best, lost = -np.inf, 0
     for _ in range(30):
         genomes = search.ask()
         best = max(best, sphere(genomes).max())
         search.tell(genomes, sphere(genomes))
         assert search.best.fitness == best
-    assert search.state["fitness"].max() < best
+        lost += search.state["fitness"].max() < best
+    assert lost > 0
 
 
 @pytest.mark.parametrize("crossover", CROSSOVERS)

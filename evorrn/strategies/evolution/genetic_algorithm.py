@@ -78,7 +78,7 @@ class GeneticAlgorithm(EvolutionStrategy):
         "gene", "what mutates as a whole: a gene, a named block, or all weights into a neuron", choices=UNITS
     )
     mutation_rate: float = setting(
-        0.1,
+        0.03,
         "probability of a unit of a mutating individual to change; one changes at least",
         above=0,
         maximum=1,
