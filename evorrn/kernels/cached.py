@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numba import config, njit
+import numba
 
 from evorrn.compile.load import cache_folder
 
@@ -18,11 +18,13 @@ def cached(function: F) -> F:
     It is kept where emitted kernels are (``$EVORRN_CACHE``, else the user's cache folder), unless
     ``NUMBA_CACHE_DIR`` says otherwise; where no folder can be written it is compiled in every process.
     """
-    given = config.CACHE_DIR
-    config.CACHE_DIR = given or str(cache_folder())
+    compiler: Any = numba.njit
+    options: Any = numba.config
+    given = options.CACHE_DIR
+    options.CACHE_DIR = given or str(cache_folder())
     try:
-        return njit(function, cache=True, error_model="numpy")
+        return compiler(function, cache=True, error_model="numpy")
     except RuntimeError:  # numba found no folder that can be written
-        return njit(function, error_model="numpy")
+        return compiler(function, error_model="numpy")
     finally:
-        config.CACHE_DIR = given
+        options.CACHE_DIR = given
