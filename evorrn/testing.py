@@ -1,4 +1,4 @@
-"""Checks that a new task keeps the contract that training and comparing rely on.
+"""Checks that a new cell, task or strategy keeps the contract that everything else relies on.
 
 They are for the tests of whoever writes one: each raises `AssertionError` with what was wanted and what came.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from evorrn import metrics
 from evorrn.batch import Batch
+from evorrn.cell_check import check_cell as check_cell
 from evorrn.settings import build
 from evorrn.strategies.check import check_strategy as check_strategy
 from evorrn.task import Recommended, Reference, Scaling, Splits, Task

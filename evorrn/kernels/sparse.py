@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True)
+@njit
 def compress(matrix):
     """Return a matrix (M, K) as row starts (M + 1,), column indices and values of what is not zero."""
     starts = np.zeros(matrix.shape[0] + 1, np.uint32)
@@ -33,7 +33,7 @@ def compress(matrix):
     return starts, columns, values
 
 
-@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+@njit(fastmath={"contract"}, error_model="numpy")
 def add_sparse(out, compressed, vector):
     """Add a compressed matrix times a vector to `out`."""
     starts, columns, values = compressed

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.batch import Batch
+from evorrn.blas import one_thread
 from evorrn.budget import Budget
 from evorrn.errors import EvorrnError, RunError
 from evorrn.lab import environment
@@ -28,7 +29,6 @@ from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder, 
 from evorrn.plain import npz_bytes, write_atomic
 from evorrn.problem import Problem
 from evorrn.result import Result, load
-from evorrn.blas import one_thread
 from evorrn.training import Progress, Trainer, finish, predictions, train
 
 

@@ -244,7 +244,10 @@ def test_initialisations():
     "settings,words",
     [
         ({"inputs": 0}, ["network.inputs"]),
-        ({"hidden": 0, "loss": "msee", "dtype": "float16"}, ["network.hidden", "did you mean 'mse'", "network.dtype"]),
+        (
+            {"hidden": 0, "loss": "msee", "dtype": "float16"},
+            ["network.hidden", "did you mean 'mse'", "network.dtype"],
+        ),
         ({"hidden": ()}, ["at least one layer"]),
         ({"cell": "lstmm"}, ["did you mean 'lstm'"]),
         ({"cell": "elman", "cell_options": {"activation": "than"}}, ["did you mean 'tanh'"]),

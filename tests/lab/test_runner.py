@@ -117,9 +117,7 @@ def test_interrupted_and_resumed_is_the_same_to_the_last_byte(undisturbed, tmp_p
 
 @pytest.mark.parametrize("name", ["ga", "esn", "bptt", "random"])
 def test_every_way_of_training_stops_and_goes_on_to_the_last_byte(tmp_path, name):
-    settings = {"ga": {"population": 8}, "random": {"count": 8}, "esn": {}, "bptt": {"batch_size": 1}}[
-        name
-    ]
+    settings = {"ga": {"population": 8}, "random": {"count": 8}, "esn": {}, "bptt": {"batch_size": 1}}[name]
     hidden = 20 if name == "esn" else 3
     spec = resolve(
         {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.initial import INITIALISERS
 from evorrn.blas import one_thread
+from evorrn.initial import INITIALISERS
 
 if TYPE_CHECKING:
     from evorrn.network import Network

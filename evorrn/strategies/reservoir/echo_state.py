@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from evorrn.blas import one_thread
 from evorrn.budget import Budget
 from evorrn.errors import ConfigError
 from evorrn.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
-from evorrn.blas import one_thread
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.readout import logit_scale, mean_loss, regression_targets
 from evorrn.strategies.reservoir.ridge import ridge
