@@ -32,7 +32,7 @@ class Adding(Task):
     Nothing is scaled.
 
     Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", section 5.4, for "1997"; Arjovsky, Shah
-    and Bengio 2016, "Unitary evolution recurrent neural networks", section 5.2, for "modern".
+    and Bengio 2016, "Unitary evolution recurrent neural networks", for "modern".
     """
 
     name = "adding"

@@ -27,8 +27,8 @@ class CopyMemory(Task):
     Without memory the best one can do is to give the blank and, after the cue, every symbol with equal
     probability: 10 ln 8 / (delay + 20) nats per step.
 
-    Source: Arjovsky, Shah and Bengio 2016, "Unitary evolution recurrent neural networks", section 5.1, after
-    Hochreiter and Schmidhuber 1997.
+    Source: Arjovsky, Shah and Bengio 2016, "Unitary evolution recurrent neural networks", after Hochreiter
+    and Schmidhuber 1997.
     """
 
     name = "copy"

@@ -155,7 +155,7 @@ class CsvFile(Task):
             return Recommended({"cell": "leaky", "hidden": 50, "direct": True, "dtype": "float64"})
         if strategy == "bptt":
             return Recommended({"cell": "gru", "hidden": 8}, {"batch_size": 4})
-        return Recommended({"cell": "elman", "hidden": 8, "direct": True})
+        return Recommended({"cell": "gru", "hidden": 4, "direct": True})
 
     def _listing(self) -> str:
         names = self.table.names

@@ -23,8 +23,8 @@ class MackeyGlass(Task):
 
     ``dx/dt = 0.2 x(t - tau) / (1 + x(t - tau)^10) - 0.1 x(t)`` is integrated by `integrate` (Runge-Kutta of
     order 4, step 0.1) from a constant past drawn from the seed, uniform on [0.5, 1.5). The first 1000 units of
-    time are dropped, then one value is taken per unit of time. The input at a step is the series' value,
-    the target its value `horizon` steps later.
+    time, or ten delays where that is longer, are dropped; then one value is taken per unit of time. The input at a
+    step is the series' value, the target its value `horizon` steps later.
 
     The record holds training, validation and test in this order, and a step belongs to the split in which its
     target lies. Each split begins with `washout` unscored steps; the training part is cut into `windows`
@@ -104,7 +104,8 @@ class MackeyGlass(Task):
         start = generator(seed).uniform(0.5, 1.5)
         train_end = self.washout + self.horizon + self.train
         valid_end = train_end + self.valid
-        series = integrate(TRANSIENT + valid_end + self.test, tau=self.tau, start=start)[TRANSIENT:]
+        transient = max(TRANSIENT, math.ceil(10 * self.tau))
+        series = integrate(transient + valid_end + self.test, tau=self.tau, start=start)[transient:]
         return forecasting_splits(
             series[:, None],
             targets=1,
@@ -123,12 +124,12 @@ class MackeyGlass(Task):
         }
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of 200 leaky units, an LSTM for gradients, else a small Elman network."""
+        """Return a reservoir of 200 leaky units, an LSTM for gradients, else a few leaky units."""
         if strategy == "esn":
             return Recommended({"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"})
         if strategy == "bptt":
             return Recommended({"cell": "lstm", "hidden": 16}, {"batch_size": 4})
-        return Recommended({"cell": "elman", "hidden": 8})
+        return Recommended({"cell": "leaky", "hidden": 8})
 
 
 def integrate(count: int, *, tau: float, start: float, substeps: int = SUBSTEPS) -> np.ndarray:

@@ -115,14 +115,14 @@ class Narma(Task):
         return {"mean": baselines.mean(splits), "linear shift register": baselines.linear(splits)}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of 200 fast units that stay nearly linear, else small Elman networks."""
+        """Return a reservoir of fast, nearly linear units, an Elman network for gradients, else a few leaky units."""
         if strategy == "esn":
             network = {"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"}
             ranges = {"leak": (0.7, 1.0), "input_scaling": (0.05, 0.5), "spectral_radius": (0.7, 1.1)}
             return Recommended(network, ranges)
         if strategy == "bptt":
             return Recommended({"cell": "elman", "hidden": 16}, {"batch_size": 4})
-        return Recommended({"cell": "elman", "hidden": 8})
+        return Recommended({"cell": "leaky", "hidden": 8})
 
 
 def draw(seed: int, order: int, steps: int) -> tuple[np.ndarray, np.ndarray]:

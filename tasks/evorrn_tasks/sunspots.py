@@ -96,6 +96,4 @@ class Sunspots(Task):
         """Return small networks, since there are some 110 training years."""
         if strategy == "esn":
             return Recommended({"cell": "leaky", "hidden": 60, "direct": True, "dtype": "float64"})
-        if strategy == "bptt":
-            return Recommended({"cell": "gru", "hidden": 8})
-        return Recommended({"cell": "elman", "hidden": 8, "direct": True})
+        return Recommended({"cell": "gru", "hidden": 8 if strategy == "bptt" else 4})
