@@ -46,7 +46,7 @@ class CsvFile(Task):
     target: str | tuple[str, ...] = setting("", "column or columns to forecast; empty: the last of numbers")
     input_columns: str | tuple[str, ...] = setting(
         OTHERS,
-        "further input columns, as a list or joined by commas; *: every other column of numbers; empty: none",
+        "further input columns (or: inputs), a list or joined by commas; *: every other of numbers; empty: none",
         alias="inputs",
     )
     horizon: int = setting(
