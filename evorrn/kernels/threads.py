@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from evorrn.errors import EvorrnError
+
+T = TypeVar("T")
 
 _pool: ThreadPoolExecutor | None = None
 _pool_owner = 0
@@ -63,6 +65,18 @@ def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
     finally:  # nobody may leave while another thread still writes to the arrays
         for other in others:
             other.result()
+
+
+def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of independent calls, in order; each should release Python's lock for long."""
+    results: list[Any] = [None] * len(tasks)
+
+    def run(first: int, last: int) -> None:
+        for k in range(first, last):
+            results[k] = tasks[k]()
+
+    share(len(tasks), run)
+    return results
 
 
 def _executor(workers: int) -> ThreadPoolExecutor:

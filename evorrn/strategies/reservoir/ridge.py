@@ -8,12 +8,18 @@ generalised cross-validation; then all rows are used.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from evorrn.blas import one_thread
+from evorrn.kernels.threads import together
+
+PIECES = 4
+"""Equal parts of the rows whose products are summed side by side."""
 
 
 @dataclass(frozen=True)
@@ -84,41 +90,43 @@ def ridge(
     2012, eq. 9: the bias is not penalised and the penalty is per row.
     """
     grid = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]  # a tie goes to the larger penalty
+    x, y = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    rows = len(x)
     with one_thread():
-        sums = _Sums(np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64))
-        if len(grid) == 1 or sums.rows == 1:
-            sums.add(sums.rows)
+        if len(grid) == 1 or rows == 1:
+            sums = _Sums(x, y, [rows])
             chosen, scores, unseen = 0, np.zeros(0), None
         elif select == "gcv":
-            sums.add(sums.rows)
+            sums = _Sums(x, y, [rows])
             scores, unseen = _generalised(sums, grid), None
             chosen = int(np.argmin(scores))
         else:
-            scores, outputs = _blocks(sums, grid, held_out, blocks)
+            last = min(max(round(held_out * rows), 1), rows - 1)
+            edges = np.unique(np.linspace(rows - last, rows, blocks + 1).round().astype(int)).tolist()
+            sums = _Sums(x, y, edges)
+            scores, outputs = _blocks(sums, grid, edges)
             chosen = int(np.argmin(scores))
             unseen = outputs[:, chosen]
         weights, bias = sums.solve(grid[chosen])
     return RidgeFit(weights, bias, float(grid[chosen]), scores, unseen, sums.work)
 
 
-def _blocks(sums: _Sums, grid: np.ndarray, held_out: float, blocks: int) -> tuple[np.ndarray, np.ndarray]:
+def _blocks(sums: _Sums, grid: np.ndarray, edges: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the squared error of every α on the held-out rows, and the outputs (R', A, O) behind it."""
-    last = min(max(round(held_out * sums.rows), 1), sums.rows - 1)
-    edges = np.unique(np.linspace(sums.rows - last, sums.rows, blocks + 1).round().astype(int))
-    total, outputs = np.zeros(len(grid)), [np.zeros((0, len(grid), sums.y.shape[1]))]
-    sums.add(int(edges[0]))
-    for stop in edges[1:]:
-        rows = slice(sums.used, int(stop))
-        predicted = sums.predict(rows, *sums.solve_all(grid)[:2])
-        total += np.square(predicted - sums.y[rows, None]).sum(axis=(0, 2))
+    solved = together([partial(sums.solve_all, edge, grid) for edge in edges[:-1]])
+    total, outputs = np.zeros(len(grid)), []
+    for (start, stop), (weights, bias, _) in zip(itertools.pairwise(edges), solved):
+        sums.charge_decomposition(grid)
+        predicted = sums.predict(slice(start, stop), weights, bias)
+        total += np.square(predicted - sums.y[start:stop, None]).sum(axis=(0, 2))
         outputs.append(predicted + sums.y_shift)
-        sums.add(int(stop))
-    return np.where(np.isfinite(total), total, np.inf) / last, np.concatenate(outputs)
+    return np.where(np.isfinite(total), total, np.inf) / (edges[-1] - edges[0]), np.concatenate(outputs)
 
 
 def _generalised(sums: _Sums, grid: np.ndarray) -> np.ndarray:
     """Return the criterion of generalised cross-validation for every α."""
-    weights, bias, values = sums.solve_all(grid)
+    weights, bias, values = sums.solve_all(sums.rows, grid)
+    sums.charge_decomposition(grid)
     predicted = sums.predict(slice(0, sums.rows), weights, bias)
     error = np.square(predicted - sums.y[:, None]).sum(axis=2).mean(axis=0)
     freedom = 1 + (values / (values + grid[:, None])).sum(axis=1)  # the bias counts as one
@@ -129,52 +137,51 @@ def _generalised(sums: _Sums, grid: np.ndarray) -> np.ndarray:
 
 
 class _Sums:
-    """Sums of products over the first `used` rows, grown block by block, and the solutions they give.
+    """Sums of products over the first rows up to each of some edges, and the solutions they give.
 
     Rows are shifted by the mean of all rows once, so that centring on the rows in use loses no digits.
+    Pieces between the edges are summed side by side and added in order: their cut depends on the data
+    alone, so the bits do not depend on the threads.
     """
 
-    def __init__(self, features: np.ndarray, targets: np.ndarray) -> None:
+    def __init__(self, features: np.ndarray, targets: np.ndarray, edges: list[int]) -> None:
         self.rows, self.width = features.shape
         self.x_shift, self.y_shift = features.mean(axis=0), targets.mean(axis=0)
         self.x, self.y = features - self.x_shift, targets - self.y_shift
-        self.used = 0
-        self.work = 0
-        outputs = targets.shape[1]
-        self.gram = np.zeros((self.width, self.width))
-        self.cross = np.zeros((self.width, outputs))
-        self.x_sum, self.y_sum = np.zeros(self.width), np.zeros(outputs)
+        self.work = self.rows * self.width * (self.width + targets.shape[1])
+        cuts = sorted({0, *edges, *np.linspace(0, self.rows, PIECES + 1).round().astype(int).tolist()})
+        bounds = list(itertools.pairwise(cuts))
+        pieces = together([partial(self._piece, start, stop) for start, stop in bounds])
+        self._up_to: dict[int, tuple[np.ndarray, ...]] = {}
+        running = tuple(np.zeros_like(part) for part in pieces[0])
+        for (_, stop), piece in zip(bounds, pieces):
+            running = tuple(total + part for total, part in zip(running, piece))
+            if stop in edges:
+                self._up_to[stop] = running
 
-    def add(self, stop: int) -> None:
-        """Take the rows up to `stop` into the sums."""
-        x, y = self.x[self.used : stop], self.y[self.used : stop]
-        self.gram += x.T @ x
-        self.cross += x.T @ y
-        self.x_sum += x.sum(axis=0)
-        self.y_sum += y.sum(axis=0)
-        self.work += len(x) * self.width * (self.width + y.shape[1])
-        self.used = stop
+    def _piece(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        x, y = self.x[start:stop], self.y[start:stop]
+        return x.T @ x, x.T @ y, x.sum(axis=0), y.sum(axis=0)
 
-    def _centred(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        x_mean, y_mean = self.x_sum / self.used, self.y_sum / self.used
-        gram = self.gram / self.used - np.outer(x_mean, x_mean)
-        cross = self.cross / self.used - np.outer(x_mean, y_mean)
-        return gram, cross, x_mean, y_mean
+    def _centred(self, used: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        gram, cross, x_sum, y_sum = self._up_to[used]
+        x_mean, y_mean = x_sum / used, y_sum / used
+        return gram / used - np.outer(x_mean, x_mean), cross / used - np.outer(x_mean, y_mean), x_mean, y_mean
 
-    def solve_all(self, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return weights (F, A, O) and biases (A, O) of every α, and the eigenvalues (F,)."""
-        from scipy.linalg import eigh
-
-        gram, cross, x_mean, y_mean = self._centred()
-        values, vectors = eigh(gram, driver="evd", overwrite_a=True, check_finite=False)
+    def solve_all(self, used: int, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return weights (F, A, O) and biases (A, O) of every α for the first rows, and the eigenvalues (F,)."""
+        gram, cross, x_mean, y_mean = self._centred(used)
+        values, vectors = np.linalg.eigh(gram)  # NumPy's lets other threads run meanwhile
         values = np.maximum(values, 0)
         floor = np.maximum(grid, np.finfo(np.float64).eps * values[-1])
         scaled = (vectors.T @ cross)[:, None, :] / (values[:, None] + floor)[:, :, None]
         weights = np.tensordot(vectors, scaled, axes=1)
-        outputs = cross.shape[1]
-        # Symmetric eigendecomposition with vectors: 9 F³ operations (Golub & Van Loan, 8.3).
-        self.work += 9 * self.width**3 // 2 + len(grid) * outputs * self.width**2
         return weights, y_mean - np.tensordot(x_mean, weights, axes=1), values
+
+    def charge_decomposition(self, grid: np.ndarray) -> None:
+        """Count one call of `solve_all`; apart from it, since calls run side by side."""
+        # Symmetric eigendecomposition with vectors: 9 F³ operations (Golub & Van Loan, 8.3).
+        self.work += 9 * self.width**3 // 2 + len(grid) * self.y.shape[1] * self.width**2
 
     def predict(self, rows: slice, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
         """Return outputs (R', A, O) for shifted rows."""
@@ -186,7 +193,7 @@ class _Sums:
         """Return weights (O, F) and bias (O,) of one α, for rows as they came."""
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-        gram, cross, x_mean, y_mean = self._centred()
+        gram, cross, x_mean, y_mean = self._centred(self.rows)
         diagonal = np.einsum("ii->i", gram)
         diagonal += alpha
         try:
@@ -195,6 +202,7 @@ class _Sums:
             bias = y_mean - x_mean @ weights
             self.work += self.width**3 // 3 + self.width**2 * cross.shape[1]
         except LinAlgError:  # α is lost in the rounding of a singular Gram matrix
-            all_weights, all_bias, _ = self.solve_all(np.array([alpha]))
+            all_weights, all_bias, _ = self.solve_all(self.rows, np.array([alpha]))
+            self.charge_decomposition(np.array([alpha]))
             weights, bias = all_weights[:, 0], all_bias[0]
         return weights.T, bias + self.y_shift - self.x_shift @ weights
