@@ -18,7 +18,7 @@ from evorrn.kernels.activations import (
     elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
 )
 from evorrn.kernels.lanes import (
-    at, block, clear, close_loop, copy, copy_vector, flat, join, select_lanes, set_aside, take,
+    at, block, clear, close_loop, copy, copy_vector, entries, flat, join, matrix, select_lanes, set_aside, take,
 )
 from evorrn.kernels.losses import {loss}, {loss}_gradient
 from evorrn.kernels.separate import SeparateArrays
@@ -295,7 +295,8 @@ class LanesEmitter:
             if node.op == "outer":
                 lines.append(f"outer({target}, {series(node.operands[0])}, {series(node.operands[1])})")
             else:
-                lines.append(f"outer({target}.reshape((-1, 1)), {series(term)}, block(ones, 0, many))")
+                column = f"matrix(gradient, offsets, {list(self.step.parameters).index(name)}, {size(node.shape[0])}, 1)"
+                lines.append(f"outer({column}, {series(term)}, block(ones, 0, many))")
         return lines
 
     def _per_tile(self, job: list[str], body: list[str]) -> list[str]:
@@ -317,9 +318,9 @@ class LanesEmitter:
     def _unpack_parameters(self, source: str, prefix: str) -> list[str]:
         lines = []
         for k, (name, shape) in enumerate(self.step.parameters.items()):
-            view = f"{source}[offsets[{k}] : offsets[{k + 1}]]"
+            view = f"entries({source}, offsets, {k})"
             if len(shape) == 2:
-                view += f".reshape(({size(shape[0])}, {size(shape[1])}))"
+                view = f"matrix({source}, offsets, {k}, {size(shape[0])}, {size(shape[1])})"
             lines.append(f"{prefix}{variable(name)} = {view}")
         return lines
 

@@ -18,7 +18,7 @@ from numba import njit
 from evorrn.kernels.activations import (
     elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
 )
-from evorrn.kernels.lanes import flat
+from evorrn.kernels.lanes import entries, flat, matrix
 from evorrn.kernels.losses import {loss}
 from evorrn.kernels.rows import (
     affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
@@ -214,11 +214,10 @@ class RowsEmitter:
         order = list(self.step.parameters)
         for name, shape, transposed in self._used_parameters():
             k, target = order.index(name), self._packed(name, transposed)
-            view = f"genome[offsets[{k}] : offsets[{k + 1}]]"
             if len(shape) == 1:
-                lines.append(f"pack_vector({target}[n], {view})")
+                lines.append(f"pack_vector({target}[n], entries(genome, offsets, {k}))")
                 continue
-            view += f".reshape(({size(shape[0])}, {size(shape[1])})){'.T' if transposed else ''}"
+            view = f"matrix(genome, offsets, {k}, {size(shape[0])}, {size(shape[1])}){'.T' if transposed else ''}"
             if name in self.sparse:
                 lines.append(f"{target} = compress({view})")
                 continue

@@ -118,6 +118,42 @@ def _block(typingctx: Any, array: Any, start: Any, count: Any) -> Any:
     return signature, generate
 
 
+@intrinsic
+def _entries(typingctx: Any, vector: Any, offsets: Any, k: Any) -> Any:
+    signature = vector(vector, offsets, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table = context.make_array(offsets)(context, builder, arguments[1]).data
+        start = builder.load(builder.gep(table, [arguments[2]]))
+        stop = builder.load(builder.gep(table, [builder.add(arguments[2], integer(1))]))
+        count = builder.sub(stop, start)
+        return _borrowed(context, builder, vector, arguments[0], vector, start, count)
+
+    return signature, generate
+
+
+@intrinsic
+def _matrix(typingctx: Any, vector: Any, offsets: Any, k: Any, rows: Any, columns: Any) -> Any:
+    kind = types.Array(vector.dtype, 2, "C")
+    signature = kind(vector, offsets, types.int64, types.int64, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        given = context.make_array(vector)(context, builder, arguments[0])
+        table = context.make_array(offsets)(context, builder, arguments[1]).data
+        rows, columns = arguments[3:]
+        made = context.make_array(kind)(context, builder)
+        made.data = builder.gep(given.data, [builder.load(builder.gep(table, [arguments[2]]))])
+        made.nitems = builder.mul(rows, columns)
+        made.itemsize = given.itemsize
+        made.shape = cgutils.pack_array(builder, [rows, columns])
+        made.strides = cgutils.pack_array(builder, [builder.mul(columns, given.itemsize), given.itemsize])
+        made.meminfo = ir.Constant(made.meminfo.type, None)
+        made.parent = ir.Constant(made.parent.type, None)
+        return made._getvalue()
+
+    return signature, generate
+
+
 def _borrowed(
     context: Any, builder: Any, source: Any, value: Any, kind: Any, start: ir.Value, count: ir.Value | None
 ) -> Any:
@@ -177,6 +213,18 @@ def plain_block(array, start, count):
     return array[start : start + count]
 
 
+def plain_entries(vector, offsets, k):
+    """Return block k of a genome, from ``offsets[k]`` to ``offsets[k + 1]``; see `plain_at`."""
+    return vector[offsets[k] : offsets[k + 1]]
+
+
+def plain_matrix(vector, offsets, k, rows, columns):
+    """Return block k of a genome as a matrix; see `plain_at`."""
+    return vector[offsets[k] : offsets[k + 1]].reshape((rows, columns))
+
+
+entries: Any = _entries if machine.compiling() else plain_entries
+matrix: Any = _matrix if machine.compiling() else plain_matrix
 at: Any = _at if machine.compiling() else plain_at
 block: Any = _block if machine.compiling() else plain_block
 select_lanes: Any = _select if machine.compiling() else plain_select
