@@ -78,7 +78,9 @@ def test_a_csv_file_is_a_task(console, tmp_path):
         "load,temp\n" + "".join(f"{a:.5f},{b:.5f}\n" for a, b in zip(rows, rows[::-1]))
     )
     words = ("run", "my.csv", "--target", "load", "--inputs", "temp", "--horizon", "2")
-    said = console.type(*words, "--strategy", "random", "--hidden", "3", "--budget", "2gen", "--json")
+    said = console.type(
+        *words, "--strategy", "random", "--cell", "elman", "--hidden", "3", "--budget", "2gen", "--json"
+    )
     assert said.code == 0, said.err
     content = json.loads(said.out)
     assert content["task"] == "csv" and content["network"]["genes"] == 3 * (2 + 3 + 1) + 4
