@@ -83,7 +83,10 @@ def test_a_csv_file_is_a_task(console, tmp_path):
     )
     assert said.code == 0, said.err
     content = json.loads(said.out)
-    assert content["task"] == "csv" and content["network"]["genes"] == 3 * (2 + 3 + 1) + 4
+    assert content["task"] == "csv"
+    assert (
+        content["network"]["genes"] == 3 * (2 + 3 + 1) + 3 + 1 + 2
+    )  # the advised network sees its inputs directly
     spec = (tmp_path / content["folder"] / "spec.toml").read_text()
     assert f'path = "{tmp_path}/my.csv"' in spec and "horizon = 2" in spec and '"task.path" = ' in spec
 
