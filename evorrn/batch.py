@@ -43,7 +43,7 @@ class Batch:
     _packed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        inputs = _numeric("inputs", self.inputs)
+        inputs = numeric("inputs", self.inputs)
         if inputs.ndim != 3:
             raise ShapeError(f"inputs: expected shape (B, T, I), got {inputs.shape}")
         if 0 in inputs.shape:
@@ -126,7 +126,8 @@ class Batch:
         )
 
 
-def _numeric(name: str, value: Any) -> np.ndarray:
+def numeric(name: str, value: Any) -> np.ndarray:
+    """Return an array of numbers, at least float32 where they are floats; raises ShapeError for anything else."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -144,7 +145,7 @@ def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
         f"({sequences}, {steps}, O) of floats or ({sequences}, {steps}) or ({sequences},) of integer labels"
     )
     if array.ndim == 3 and array.shape[:2] == (sequences, steps) and array.shape[2] > 0:
-        return _numeric("targets", array)
+        return numeric("targets", array)
     if array.shape in ((sequences, steps), (sequences,)) and array.dtype.kind in "iub":
         return array.astype(np.int64)
     raise ShapeError(f"targets: expected shape {wanted}, got {array.shape} of {array.dtype}")

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evorrn import torch_weights
-from evorrn.batch import Batch
+from evorrn.batch import Batch, numeric
 from evorrn.compile.grammar import Cell
 from evorrn.compile.step import Step, compose
 from evorrn.errors import ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.initial import INITIALISERS
 from evorrn.registry import cells, find_cell
+from evorrn.settings import check_seed
 
 if TYPE_CHECKING:
     from evorrn.programs import Programs
@@ -71,7 +72,7 @@ class Network:
         initial: Mapping[str, str] | None = None,
     ) -> None:
         problems: list[str] = []
-        sizes = (hidden,) if isinstance(hidden, int | np.integer) else tuple(hidden)
+        sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
         for name, value in (("inputs", inputs), ("outputs", outputs), *(("hidden", size) for size in sizes)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 problems.append(f"network.{name}: expected a whole number of at least 1, got {value!r}")
@@ -88,7 +89,7 @@ class Network:
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
         try:
             self.cell = find_cell(cell)
-            options = self.cell.check_options(cell_options or {})
+            options = self.cell.check_options(_mapping("cell_options", cell_options))
         except EvorrnError as error:
             problems.append(f"network.cell: {error}")
         if problems:
@@ -98,7 +99,7 @@ class Network:
         self.loss_name = loss
         self.direct, self.feedback = bool(direct), bool(feedback)
         self.dtype = np.dtype(kind)
-        self._reference = cell if isinstance(cell, str) else _reference(self.cell)
+        self._reference = cell if isinstance(cell, str) and ".py:" not in cell else _reference(self.cell)
         self._numbers, self._activations = options
         self.step: Step = compose(
             [self.cell] * len(self.hidden),
@@ -109,7 +110,7 @@ class Network:
         self.blocks: dict[str, tuple[int, ...]] = {
             name: tuple(self.sizes[d] for d in shape) for name, shape in self.step.parameters.items()
         }
-        self._initial = self._choose_initial(initial or {})
+        self._initial = self._choose_initial(_mapping("initial", initial))
 
     # --- What it is --------------------------------------------------------------------------------
 
@@ -182,9 +183,9 @@ class Network:
 
     def init(self, seed: int | None = None, rng: np.random.Generator | None = None) -> np.ndarray:
         """Return a random genome (n,), from a seed or a generator."""
-        if (seed is None) == (rng is None):
+        if (seed is None) == (rng is None) or not (rng is None or isinstance(rng, np.random.Generator)):
             raise EvorrnError("init: expected either a seed or rng=Generator")
-        return self.init_many(np.random.default_rng(seed) if rng is None else rng, 1)[0]
+        return self.init_many(np.random.default_rng(check_seed(seed)) if rng is None else rng, 1)[0]
 
     def init_many(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes (count, n); drawn block by block, so not as one by one."""
@@ -275,7 +276,7 @@ class Network:
             *self._sequences(x, lengths),
             state=self._state(state, np.shape(x)[0]),
             free_from=self._free_from(free_from, x),
-            teacher=self._teacher(teacher, x),
+            teacher=self._teacher(teacher, x, lengths),
             want="outputs",
         )
         return run if return_state else run[0]
@@ -296,7 +297,7 @@ class Network:
             *self._sequences(x, lengths),
             state=self._state(state, np.shape(x)[0]),
             free_from=None,
-            teacher=self._teacher(teacher, x),
+            teacher=self._teacher(teacher, x, lengths),
             want="hidden",
         )[0]
 
@@ -333,7 +334,7 @@ class Network:
             self._numbers,
             batch,
             self._state(state, batch.size),
-            self._teacher(teacher, batch.inputs),
+            self._teacher(teacher, batch.inputs, batch.lengths),
             1.0 / entries,
         )
         return total / entries, gradient
@@ -349,7 +350,7 @@ class Network:
         teacher: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the gradient (n,) of any function of the outputs, from its gradient there, (B, T, O)."""
-        given = np.asarray(output_gradient)
+        given = numeric("output_gradient", output_gradient)
         inputs, ends = self._sequences(x, lengths)
         if given.shape != (*inputs.shape[:2], self.outputs):
             wanted = (*inputs.shape[:2], self.outputs)
@@ -361,7 +362,7 @@ class Network:
             ends,
             given,
             self._state(state, len(inputs)),
-            self._teacher(teacher, x),
+            self._teacher(teacher, x, lengths),
         )
 
     # --- Cost --------------------------------------------------------------------------------------
@@ -433,7 +434,7 @@ class Network:
 
     def _genomes(self, genomes: np.ndarray) -> np.ndarray:
         array = np.asarray(genomes)
-        if array.ndim != 2 or array.shape[1] != self.size:
+        if array.ndim != 2 or array.shape[1] != self.size or len(array) == 0:
             raise ShapeError(f"genomes: expected shape (P, {self.size}), got {array.shape}")
         if array.dtype.kind not in "fiu":
             raise ShapeError(f"genomes: expected floats, got dtype {array.dtype}")
@@ -442,11 +443,9 @@ class Network:
             return np.require(array, self.dtype, ["C", "W"])
 
     def _sequences(self, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        array = np.asarray(x)
+        array = numeric("x", x)
         if array.ndim != 3 or array.shape[2] != self.inputs or 0 in array.shape:
             raise ShapeError(f"x: expected shape (B, T, {self.inputs}), got {array.shape}")
-        if array.dtype.kind not in "fiub":
-            raise ShapeError(f"x: expected numbers, got dtype {array.dtype}")
         if lengths is None:
             return array, np.full(len(array), array.shape[1], np.int64)
         ends = np.asarray(lengths)
@@ -461,21 +460,26 @@ class Network:
     def _state(self, state: np.ndarray | None, sequences: int) -> np.ndarray:
         if state is None:
             return np.zeros((sequences, self.state_size), self.dtype)
-        array = np.asarray(state)
+        array = numeric("state", state)
         if array.shape != (sequences, self.state_size):
             raise ShapeError(f"state: expected shape ({sequences}, {self.state_size}), got {array.shape}")
         return np.array(array, self.dtype)
 
-    def _teacher(self, teacher: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
+    def _teacher(
+        self, teacher: np.ndarray | None, x: np.ndarray, lengths: np.ndarray | None
+    ) -> np.ndarray | None:
         if teacher is None:
             return None
         if not self.step.feeds_back:
             raise ConfigError("teacher: this network does not see its own output; make it with feedback=True")
-        array = np.asarray(teacher)
+        array = numeric("teacher", teacher)
         wanted = (*np.shape(x)[:2], self.outputs)
         if array.shape != wanted:
             raise ShapeError(f"teacher: expected shape {wanted}, got {array.shape}")
-        return np.array(array, self.dtype)
+        result = np.array(array, self.dtype)
+        if lengths is not None:  # what lies beyond a length may be NaN, and zero times NaN spoils a gradient
+            result[np.arange(wanted[1])[None, :] >= np.asarray(lengths)[:, None]] = 0
+        return result
 
     def _free_from(self, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
         if free_from is None:
@@ -513,6 +517,12 @@ class Network:
         if problems:
             raise ConfigError(problems)
         return ways
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"network.{name}: expected names with their values, got {value!r}")
+    return value or {}
 
 
 def _reference(cell: Cell) -> str:

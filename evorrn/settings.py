@@ -62,6 +62,9 @@ class Settings:
     """
 
     def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            object.__setattr__(self, field.name, _convert(getattr(self, field.name), hints[field.name]))
         found = self.problems()
         if found:
             raise ConfigError(found)
@@ -80,6 +83,20 @@ class Settings:
     def values(self) -> dict[str, Any]:
         """Return the settings as plain data, tuples as lists, in order of declaration."""
         return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+
+def check_seed(seed: Any) -> int:
+    """Return a seed as an int.
+
+    Raises
+    ------
+    ConfigError
+        When it is no whole number of at least 0.
+    """
+    value = plain(seed)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigError(f"seed: expected a whole number of at least 0, got {seed!r}")
+    return value
 
 
 def names(cls: type[Settings]) -> list[str]:
@@ -160,7 +177,9 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 
 
 def _convert(value: Any, hint: Any) -> Any:
-    """Bring lists to tuples and ints to floats, so that TOML and Python say the same."""
+    """Bring lists to tuples, ints to floats and NumPy scalars to Python, so that all say the same."""
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
     for option in _alternatives(hint):
         if typing.get_origin(option) is tuple and isinstance(value, list | tuple):
             inner = typing.get_args(option)

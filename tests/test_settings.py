@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evorrn.errors import ConfigError
-from evorrn.settings import Settings, build, describe, names, plain, setting
+from evorrn.settings import Settings, build, check_seed, describe, names, plain, setting
 
 
 @dataclass(frozen=True)
@@ -111,3 +111,16 @@ def test_rules_over_several_settings_are_checked_with_their_path():
 def test_plain_data():
     assert plain((1, (2, np.float64(3.0)), {"a": np.int64(4)})) == [1, [2, 3.0], {"a": 4}]
     assert type(plain(np.float32(1.5))) is float
+
+
+def test_python_may_give_lists_and_numpy_numbers():
+    oven = Oven(count=np.int64(4), heat=np.float32(0.25), sizes=[1, 2], span=[0, 1])
+    assert oven == Oven(count=4, heat=0.25, sizes=(1, 2), span=(0.0, 1.0))
+    assert type(oven.count) is int
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, None, "1", True])
+def test_a_seed_is_a_whole_number_of_at_least_0(seed):
+    assert check_seed(np.int64(3)) == 3
+    with pytest.raises(ConfigError, match="seed: expected a whole number of at least 0"):
+        check_seed(seed)

@@ -11,6 +11,7 @@ import naive
 
 import evorrn
 from evorrn.batch import Batch
+from evorrn.errors import ConfigError, ShapeError
 from evorrn.network import Network
 
 CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn"]
@@ -286,3 +287,58 @@ def test_wrong_arrays_are_refused():
     ):
         with pytest.raises(evorrn.EvorrnError):
             call()
+
+
+def test_a_teacher_beyond_a_length_has_no_effect():
+    network = Network(2, 1, cell="leaky", hidden=4, feedback=True, dtype="float64")
+    rng = np.random.default_rng(0)
+    genome, x, teacher = network.init(seed=0), rng.standard_normal((3, 6, 2)), rng.standard_normal((3, 6, 1))
+    batch = Batch(x, teacher, lengths=[6, 2, 4])
+    spoiled = np.where(np.arange(6)[None, :, None] < batch.lengths[:, None, None], teacher, np.nan)
+    loss, gradient = network.loss_and_gradient(genome, batch, teacher=spoiled)
+    assert np.array_equal(gradient, network.loss_and_gradient(genome, batch, teacher=teacher)[1])
+    assert np.isfinite(loss) and np.isfinite(gradient).all()
+    given = rng.standard_normal((3, 6, 1))
+    assert np.isfinite(network.vjp(genome, x, given, lengths=[6, 2, 4], teacher=spoiled)).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"hidden": None}, {"hidden": 2.5}, {"hidden": "32"}, {"cell_options": [1]}, {"initial": [1]}],
+)
+def test_settings_of_the_wrong_kind_are_named(settings):
+    with pytest.raises(ConfigError, match=f"network.*{next(iter(settings))}|network.cell"):
+        Network(1, 1, **settings)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", True])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(ConfigError, match="seed: expected a whole number of at least 0"):
+        Network(1, 1, hidden=2).init(seed=seed)
+
+
+def test_arrays_that_are_none_of_numbers_are_refused():
+    network = Network(1, 1, hidden=2)
+    genome, x = network.init(seed=0), np.zeros((2, 3, 1))
+    with pytest.raises(ShapeError, match="ragged"):
+        network.predict(genome, [[[1.0]], [[1.0], [2.0]]])
+    with pytest.raises(ShapeError, match="state: expected numbers"):
+        network.predict(genome, x, state=np.full((2, 2), "a"))
+    with pytest.raises(ShapeError, match="output_gradient: expected numbers"):
+        network.vjp(genome, x, np.full((2, 3, 1), "a"))
+    with pytest.raises(ShapeError, match=r"expected shape \(P, "):
+        network.fitness(np.zeros((0, network.size)), Batch(x, x))
+
+
+def test_a_cell_from_a_file_is_found_from_every_folder(tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text(
+        "import evorrn\n\n\n"
+        '@evorrn.cell(state={"h": "H"}, parameters={"W": "H I"})\n'
+        "def own(p, x, h):\n"
+        "    return p.W @ x + h\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = Network(1, 1, cell="own.py:own", hidden=2).settings()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert Network.from_settings(settings).cell.name == "own"
