@@ -204,3 +204,14 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path):
         for t in (whole, second)
     ]
     assert tree_bytes(ends[0]) == tree_bytes(ends[1])
+
+
+def test_sequences_with_nothing_scored_are_no_minibatch():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 3, 1))
+    mask = np.ones((4, 3), dtype=bool)
+    mask[2] = False
+    network = Network(1, 1, cell="leaky", hidden=2, dtype="float64")
+    whole = BPTT(batch_size=1).fit(network, Batch(x, x, mask=mask), seed=0, budget="3gen")
+    assert np.isfinite(whole.history["train_loss"]).all()
+    assert whole.meter.evaluations == 9

@@ -158,7 +158,8 @@ class BPTT(Strategy):
         if self.batch_size == 0 or self.batch_size >= count:
             return [None]
         order = rng.permutation(count)
-        return [order[start : start + self.batch_size] for start in range(0, count, self.batch_size)]
+        parts = [order[start : start + self.batch_size] for start in range(0, count, self.batch_size)]
+        return [part for part in parts if _scored(problem, part)]  # others have no loss
 
     def _judge(self, valid_loss: float, state: State) -> State:
         """Return how long validation has stood still, and whether it is time to stop."""
