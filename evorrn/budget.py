@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from evorrn.training import Progress
 
 from evorrn.errors import ConfigError
+from evorrn.settings import plain
 
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TEXT = re.compile(r"^\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([kMGT]?)\s*(gen|eval|steps|s)?\s*$")
@@ -63,6 +64,8 @@ class Budget:
             value = getattr(self, field.name)
             if value is None:
                 continue
+            value = plain(value)  # a NumPy number is a number
+            object.__setattr__(self, field.name, value)
             number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             if not number:
                 problems.append(f"budget.{field.name}: expected a finite number, got {value!r}")
@@ -115,7 +118,8 @@ class Budget:
             name = _FIELD[match.group(3)]
             if name in limits:
                 raise ConfigError(f"budget: {name} is given twice in {text!r}")
-            limits[name] = value if name == "seconds" else round(value)
+            whole = math.isclose(value, round(value), rel_tol=1e-12)  # 1.1G is no whole float
+            limits[name] = round(value) if whole and name != "seconds" else value
         return cls(**limits)  # type: ignore[arg-type]
 
     def values(self) -> dict[str, float]:

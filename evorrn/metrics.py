@@ -15,7 +15,7 @@ from evorrn.errors import UnknownName
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "within_004"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "within_004"})
 
 
 def mse(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -69,9 +69,31 @@ def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(log_total - shifted[np.arange(len(truth)), truth]))
 
 
+def binary_accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of scored entries whose logit is above zero just where the truth is above one half."""
+    return float(np.mean((predicted > 0) == (truth > 0.5)))
+
+
+def binary_cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean over scored entries of ``softplus(logit) - truth * logit`` in nats."""
+    return float(np.mean(np.logaddexp(0, predicted) - truth * predicted))
+
+
 METRICS: dict[str, Metric] = {
     function.__name__: function
-    for function in (mse, rmse, mae, nmse_std, nrmse_std, nrmse_range, accuracy, within_004, cross_entropy)
+    for function in (
+        mse,
+        rmse,
+        mae,
+        nmse_std,
+        nrmse_std,
+        nrmse_range,
+        accuracy,
+        within_004,
+        cross_entropy,
+        binary_accuracy,
+        binary_cross_entropy,
+    )
 }
 
 

@@ -195,12 +195,13 @@ def load(folder: str | Path) -> Result:
         with np.load(folder / "genome.npz", allow_pickle=False) as archive:
             genome = archive["genome"]
         network = Network.from_settings(content["network"])
+        network.check_genome(genome)
         scaling = content["scaling"]
         known = {f.name for f in dataclasses.fields(Meter)}
         meter = {**content["meter"], **content["times"]}
         history, seconds = load_history(folder)
         return Result(
-            genome=network.check_genome(genome),
+            genome=genome,
             network=network,
             stopped_by=content["stopped_by"],
             history=history,

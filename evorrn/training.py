@@ -16,6 +16,7 @@ from evorrn.budget import Budget
 from evorrn.errors import ConfigError, StopTraining
 from evorrn.problem import Meter, Problem, first_scored
 from evorrn.result import Result
+from evorrn.settings import check_seed
 from evorrn.task import Scaling, Splits, Task
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ def fit(
     callbacks: Sequence[Callable[[Progress], None]] = (),
 ) -> Result:
     """Train a network in memory and score it; see `evorrn.strategies.base.Strategy.fit`."""
+    seed = check_seed(seed)
     task = data if isinstance(data, Task) else None
     splits = as_splits(data, seed)
     limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.parse(budget)
@@ -254,6 +256,8 @@ def fit(
         raise ConfigError(
             f"budget: {strategy.name} goes on until told to stop; give one, for instance Budget(generations=100)"
         )
+    if splits.test is not None:  # before the budget is spent, not after
+        network.check_batch(splits.test)
     free_run = task is not None and task.free_run
     problem = Problem(network, splits.train, splits.valid, free_run=free_run)
     trainer = Trainer(strategy, problem, seed=seed, budget=limit)
@@ -295,7 +299,7 @@ def as_splits(data: Task | Batch | Splits | Sequence[Batch], seed: int) -> Split
         return data.data(seed)
     if isinstance(data, Splits):
         return data
-    batches = [data] if isinstance(data, Batch) else list(data)
+    batches = list(data) if isinstance(data, Sequence) else [data]
     if not 1 <= len(batches) <= 3 or not all(isinstance(batch, Batch) for batch in batches):
         raise ConfigError(
             "data: expected a Task, a Batch, or a sequence (train, valid, test) of one to three Batch"
@@ -326,7 +330,7 @@ def default_metrics(network: Network) -> tuple[str, ...]:
     return {
         "mse": ("nrmse_std", "rmse"),
         "cross-entropy": ("accuracy", "cross_entropy"),
-        "binary-cross-entropy": ("rmse",),
+        "binary-cross-entropy": ("binary_accuracy", "binary_cross_entropy"),
     }[network.loss_name]
 
 

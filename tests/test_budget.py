@@ -1,5 +1,6 @@
 """Budgets as typed and as made: what they mean, and what junk is refused."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +83,10 @@ def test_anything_at_all_is_a_budget_or_a_clear_error(junk):
         assert not Budget.parse(junk).empty
     except EvorrnError as error:
         assert str(error).startswith("budget")
+
+
+def test_numpy_numbers_are_numbers():
+    assert Budget(generations=np.int64(5), seconds=np.float32(2)) == Budget(generations=5, seconds=2.0)
+    with pytest.raises(ConfigError, match=r"budget.generations: .*whole number"):
+        Budget.parse("1.5gen")
+    assert Budget.parse("1.1G").work == 1_100_000_000

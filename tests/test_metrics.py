@@ -77,3 +77,11 @@ def test_divergence_and_constant_truth_are_values_and_not_warnings():
 def test_unknown_metrics_have_a_nearest_name():
     with pytest.raises(UnknownName, match="unknown metric 'nrmse'; did you mean"):
         metrics.evaluate(("nrmse",), P, T)
+
+
+def test_binary_classes_are_judged_on_logits():
+    logits, truth = np.array([[2.0, -3.0], [0.5, 0.5]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert metrics.binary_accuracy(logits, truth) == 0.75
+    chance = 1 / (1 + np.exp(-logits))
+    by_hand = -(truth * np.log(chance) + (1 - truth) * np.log(1 - chance)).mean()
+    assert np.isclose(metrics.binary_cross_entropy(logits, truth), by_hand)

@@ -9,7 +9,8 @@ from stand_in import TRUTH, LinearNetwork, batch, problem
 
 from evorrn.batch import Batch
 from evorrn.budget import Budget
-from evorrn.errors import ConfigError, StopTraining
+from evorrn.errors import ConfigError, ShapeError, StopTraining
+from evorrn.network import Network
 from evorrn.plain import load_tree, save_tree, tree_bytes
 from evorrn.problem import Problem
 from evorrn.settings import setting
@@ -286,3 +287,26 @@ def test_scores_are_taken_over_scored_steps():
     logits = np.array([[[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]])
     assert score(logits, labels, ("accuracy",), None)["accuracy"] == pytest.approx(2 / 3)
     assert default_metrics(LinearNetwork()) == ("nrmse_std", "rmse")
+
+
+def test_test_data_that_do_not_fit_are_refused_before_training():
+    wrong = Batch(np.zeros((1, 2, 3)), np.zeros((1, 2, 1)))
+    steps = []
+    with pytest.raises(ShapeError):
+        fit(Walk(), Network(2, 1), (batch(0), batch(0), wrong), budget="3gen", callbacks=[steps.append])
+    assert not steps
+
+
+@pytest.mark.parametrize("seed", [-1, "a"])
+def test_junk_seeds_are_refused(seed):
+    with pytest.raises(ConfigError, match="seed: expected"):
+        fit(Walk(), LinearNetwork(), batch(0), seed=seed, budget="1gen")
+
+
+def test_binary_classes_are_learned_when_logits_have_their_sign():
+    network = LinearNetwork()
+    network.loss_name = "binary-cross-entropy"
+    classes = (network.predict(TRUTH, batch(0).inputs) > 0).astype(float)
+    classes[0, 0] = 1 - classes[0, 0]
+    assert Problem(network, Batch(batch(0).inputs, classes)).learned(TRUTH, 0.04) == 0.75
+    assert default_metrics(network) == ("binary_accuracy", "binary_cross_entropy")
