@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
 from evorrn.kernels import machine
-from evorrn.kernels.tiles import I64, Loop, integer, new_function, scalar_type, unpacked
+from evorrn.kernels.vector import I64, Loop, integer, new_function, scalar_type, unpacked
 
 
 def _select_function(module: ir.Module, scalar: ir.Type) -> ir.Function:

@@ -19,7 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
 from evorrn.kernels import machine
-from evorrn.kernels.tiles import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
+from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
 
 # Columns worked on side by side, by vectors per column: enough chains to hide the latency of adding.
 _COLUMNS = {4: 2, 2: 4, 1: 8}
