@@ -11,6 +11,7 @@ The coefficients are our own fits: iteratively reweighted least squares on the r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +52,7 @@ def _power_of_two(typingctx: Any, shifted: Any) -> Any:
 
 @register_jitable(**_JIT)
 def _expm1_parts32(x):
-    """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-87, 88.8]."""
+    """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-87, 88.3], from 88.4 on s is infinite."""
     shifted = x * _LOG2E32 + _SHIFT32
     n = shifted - _SHIFT32
     r = (x - n * _LN2_HIGH32) - n * _LN2_LOW32
@@ -65,7 +66,7 @@ def _expm1_parts32(x):
 
 @register_jitable(**_JIT)
 def _expm1_parts64(x):
-    """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-708, 709.8]; Taylor to degree 13."""
+    """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-708, 709.4], beyond s is infinite; Taylor to degree 13."""
     shifted = x * _LOG2E64 + _SHIFT64
     n = shifted - _SHIFT64
     r = (x - n * _LN2_HIGH64) - n * _LN2_LOW64
@@ -93,15 +94,19 @@ def _clamp(x, low, high):
 
 @register_jitable(**_JIT)
 def _exp32(x):
-    s, p = _expm1_parts32(_clamp(x, F(-87.0), F(88.9)))
+    high = x > F(88.0)  # the power of two would overflow before the result does
+    s, p = _expm1_parts32(_clamp(x - F(1.0) if high else x, F(-87.0), F(88.3)))
     y = s * p + s
+    y = y * F(math.e) if high else y
     return F(0.0) if x < F(-87.0) else y
 
 
 @register_jitable(**_JIT)
 def _exp64(x):
-    s, p = _expm1_parts64(_clamp(x, D(-708.0), D(709.9)))
+    high = x > D(709.0)
+    s, p = _expm1_parts64(_clamp(x - D(1.0) if high else x, D(-708.0), D(709.0)))
     y = s * p + s
+    y = y * D(math.e) if high else y
     return D(0.0) if x < D(-708.0) else y
 
 
@@ -149,13 +154,13 @@ def _tanh64(x):
 @register_jitable(**_JIT)
 def _sigmoid32(x):
     s, p = _expm1_parts32(_clamp(-x, F(-87.0), F(88.9)))
-    return F(1.0) / (F(1.0) + (s * p + s))
+    return F(1.0) / (F(1.0) + s * (F(1.0) + p))  # s + s p would be NaN where s is infinite and p negative
 
 
 @register_jitable(**_JIT)
 def _sigmoid64(x):
     s, p = _expm1_parts64(_clamp(-x, D(-708.0), D(709.9)))
-    return D(1.0) / (D(1.0) + (s * p + s))
+    return D(1.0) / (D(1.0) + s * (D(1.0) + p))
 
 
 @register_jitable(**_JIT)

@@ -83,3 +83,21 @@ def test_bounded_ones_never_pass_their_bounds(name):
     x = np.linspace(-30, 30, 200_001).astype(np.float32)
     y = compiled(name)(x)
     assert y.max() <= 1.0 and y.min() >= (-1.0 if name == "tanh" else 0.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["exp", "sigmoid", "swish"])
+def test_where_the_exponential_is_about_to_overflow(name, dtype):
+    end = np.log(float(np.finfo(dtype).max))
+    x = (np.concatenate([np.linspace(-1.5, 3, 4001) + end, [2 * end]]) * (1 if name == "exp" else -1)).astype(
+        dtype
+    )
+    y = compiled(name)(x).astype(float)
+    assert not np.isnan(y).any()
+    if name == "exp":
+        inside = x.astype(float) < end
+        exact = [float(mpmath.exp(mpmath.mpf(float(value)))) for value in x[inside]]
+        np.testing.assert_allclose(y[inside], exact, rtol=6 * float(np.finfo(dtype).eps))
+        assert np.isinf(y[x.astype(float) > end + 1e-4]).all()
+    else:
+        assert np.abs(y).max() < 1e4 * float(np.finfo(dtype).tiny)
