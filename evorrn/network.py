@@ -315,7 +315,9 @@ class Network:
 
     def loss(self, genome: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> float:
         """Return the loss of one genome; with `free_from` (B,) in closed loop from those steps on."""
-        sums = self._loss_sums(np.asarray(genome)[None], batch, self._free_from(free_from, batch.inputs))
+        sums = self._loss_sums(
+            np.asarray(genome)[None], batch, self._free_from(free_from, batch.inputs), sparse=True
+        )
         with np.errstate(invalid="ignore", over="ignore"):
             return float(sums.sum() / self._scored_entries(batch).sum())
 
@@ -422,10 +424,10 @@ class Network:
             raise ShapeError(f"batch: expected {self.outputs} targets, got {batch.n_outputs}")
 
     def _loss_sums(
-        self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None
+        self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None, sparse: bool = False
     ) -> np.ndarray:
         self.check_batch(batch)
-        return self._programs.loss_sums(self._genomes(genomes), self._numbers, batch, free_from)
+        return self._programs.loss_sums(self._genomes(genomes), self._numbers, batch, free_from, sparse)
 
     def _scored_entries(self, batch: Batch) -> np.ndarray:
         """Return how many entries of each sequence are averaged: steps for classes, else outputs too."""

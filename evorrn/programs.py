@@ -132,9 +132,18 @@ class Programs:
         return values, ends
 
     def loss_sums(
-        self, genomes: np.ndarray, numbers: Mapping[str, float], batch: Batch, free_from: np.ndarray | None
+        self,
+        genomes: np.ndarray,
+        numbers: Mapping[str, float],
+        batch: Batch,
+        free_from: np.ndarray | None,
+        sparse: bool,
     ) -> np.ndarray:
-        """Return the summed loss of every genome on every sequence, shape (P, B), float64."""
+        """Return the summed loss of every genome on every sequence, shape (P, B), float64.
+
+        With `sparse` one genome alone may be run through its entries that are not zero, which adds in
+        another order than a population does.
+        """
         state = np.zeros((batch.size, self.state_size), self.dtype)
         if self._along_rows(batch.size):
             empty = np.zeros((batch.size, 0, self.outputs), self.dtype)
@@ -147,7 +156,7 @@ class Programs:
                 free_from,
                 None,
                 state,
-                self.sparse_blocks(genomes[0], batch.size) if len(genomes) == 1 else frozenset(),
+                self.sparse_blocks(genomes[0], batch.size) if sparse else frozenset(),
                 outputs=empty,
                 hidden=empty,
                 last_state=ends,

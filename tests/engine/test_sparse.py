@@ -23,6 +23,8 @@ def test_sparse_equals_dense(cell):
     many = Batch(np.repeat(x, 20, 0), np.repeat(batch.targets, 20, 0), lengths=np.repeat(batch.lengths, 20))
     assert not network._programs.sparse_blocks(genome, 40)
     assert network.loss(genome, batch) == pytest.approx(network.loss(genome, many), rel=1e-12)
+    # Fitness does not depend on the size of the population, so it knows none either.
+    assert network.fitness(genome[None], batch)[0] == network.fitness(np.stack([genome] * 3), batch)[2]
     np.testing.assert_allclose(
         network.states(genome, x), network.states(genome, many.inputs)[[0, 20]], rtol=1e-10, atol=1e-12
     )
