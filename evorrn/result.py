@@ -205,7 +205,10 @@ def load(folder: str | Path) -> Result:
             network=network,
             stopped_by=content["stopped_by"],
             history=history,
-            metrics=content["metrics"],
+            metrics={
+                split: {name: value + 0 for name, value in values.items()}
+                for split, values in content["metrics"].items()
+            },
             meter=Meter(**{name: value for name, value in meter.items() if name in known}),
             seconds=seconds,
             scaling=None if scaling is None else Scaling(**{n: np.array(v) for n, v in scaling.items()}),
@@ -217,7 +220,15 @@ def load(folder: str | Path) -> Result:
         raise RunError(
             f"{folder}: expected a run folder with {Path(str(error.filename)).name} in it"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
         raise RunError(f"{folder}: expected a complete run folder, but it cannot be read ({error})") from None
 
 

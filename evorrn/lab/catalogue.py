@@ -130,8 +130,8 @@ def kernel_page(cell: Cell, reference: str) -> Page:
 def task_page(kind: type[Task]) -> Page:
     """Return how a task is made, its settings, references and recommended networks."""
     facts = [
-        ("loss", kind.loss),
-        ("metrics", ", ".join(kind.metrics)),
+        ("loss", _declared(kind.loss)),
+        ("metrics", _declared(kind.metrics)),
         (
             "the seed changes",
             "the data and the training" if kind.seed_changes == "data" else "the training alone",
@@ -228,6 +228,13 @@ def _numbers(values: Mapping[str, float]) -> list[str]:
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value:,}"
         for name, value in values.items()
     ]
+
+
+def _declared(value: Any) -> str:
+    """Return what a kind of task declares, where that is not left to each file of data."""
+    if isinstance(value, property):
+        return "as the file decides"
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

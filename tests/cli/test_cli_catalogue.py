@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tiny import HERE, WALK, WAVE
@@ -65,7 +66,10 @@ def test_a_task_is_shown_with_its_settings_and_references(console):
     for reference in registry.find_task("narma").references:
         assert reference.source in said.out
     assert "esn" in said.out
+    for name in registry.tasks():
+        assert console.type("show", name).code == 0
     assert "path" in console.type("show", "csv").out
+    assert "as the file decides" in console.type("show", "npz").out
 
 
 def test_a_strategy_is_shown_with_every_setting(console):
@@ -85,6 +89,19 @@ def test_a_run_is_shown_by_its_id(console):
         said.code == 0 and folder["id"] in said.out and "complete" in said.out and "strategy.size" in said.out
     )
     assert console.type("show", folder["folder"]).out == said.out
+
+
+@pytest.mark.parametrize("metrics", [None, {"test": None}, {"test": {"rmse": None}}])
+def test_a_run_whose_scores_cannot_be_read_is_listed_without_them(console, metrics):
+    folder = Path(
+        json.loads(console.type("run", WAVE, "--strategy", WALK, "--budget", "3gen", "--json").out)["folder"]
+    )
+    content = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps({**content, "metrics": metrics}))
+    said = console.type("list", "runs")
+    assert said.code == 0 and folder.name in said.out
+    said = console.type("show", folder.name)
+    assert said.code == 2 and "complete run folder" in said.err
 
 
 def test_a_folder_of_the_same_name_does_not_hide_a_strategy(console, tmp_path):
