@@ -50,12 +50,15 @@ def compare(
     """
     from evorrn.cli.output import note, print_json, silent, stdout, warn
     from evorrn.cli.progress import watching_comparison
+    from evorrn.errors import EvorrnError
     from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
     from evorrn.lab.arguments import names, typed
     from evorrn.lab.store import runs_root
     from evorrn.lab.table import show
 
+    if strategies is not None and not names(strategies):
+        raise EvorrnError("strategies: expected at least one name, for instance ga,esn, got none")
     raw, base = typed(
         task,
         cell=cell,

@@ -61,6 +61,13 @@ def run(
     if continue_ is not None:
         if budget is None:
             raise EvorrnError("run: --continue needs a larger --budget")
+        given = {"strategy": strategy, "cell": cell, "hidden": hidden, "seed": seed, "set": set_}
+        given |= {"target": target, "inputs": inputs, "horizon": horizon}
+        refused = [f"--{name}" for name, value in given.items() if value not in (None, [])]
+        if refused:
+            raise EvorrnError(
+                f"run: --continue takes everything but the budget from its run, got {', '.join(refused)}"
+            )
         spec = continued(continue_, budget, root)
     else:
         assert task is not None

@@ -39,6 +39,7 @@ def test_a_comparison_is_a_table_and_its_report_can_be_made_again(console, tmp_p
     [
         (("compare", "narm"), "did you mean 'narma'"),
         (("compare", WAVE, "--strategies", "gaa"), "did you mean 'ga'"),
+        (("compare", WAVE, "--strategies", ","), "strategies: expected at least one name"),
         (("compare", WAVE, "--seeds", "0"), "seeds: expected a whole number of at least 1"),
         (("compare", WAVE, "--budget", "10gen"), "budget: a comparison needs a limit"),
         (("compare", WAVE, "--set", "ga.populaton=9"), "did you mean 'population'"),

@@ -114,6 +114,8 @@ def test_continue_makes_a_new_run_with_more_budget(console):
     assert whole["metrics"] == second["metrics"]
     assert console.type("run", "--continue", first["id"]).code == 2
     assert console.type("run", "--continue", first["id"], "--budget", "5gen").code == 2
+    said = console.type("run", "--continue", first["id"], "--budget", "9gen", "--cell", "lstm", "--seed", "0")
+    assert said.code == 2 and "got --cell, --seed" in said.err
 
 
 @pytest.mark.parametrize(
