@@ -326,6 +326,7 @@ class _Reader:
             name = self._function(expression.func)
             if name and len(expression.args) == 1 and not expression.keywords:
                 return self._apply(expression, name, self._value(expression.args[0]))
+            self._check_imported(expression)
         self._refuse(expression or ast.Pass(), "this is outside the language of cells")
 
     def _parameter(self, expression: ast.Attribute) -> int:
@@ -375,6 +376,11 @@ class _Reader:
             if found is known:
                 return name
         return "tanh" if found is np.tanh else "exp" if found is np.exp else None
+
+    def _check_imported(self, call: ast.Call) -> None:
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        if name in FUNCTIONS and name in inspect.getclosurevars(self.cell.function).unbound:
+            self._refuse(call, f"{name} is not defined, write `from evorrn import {name}`")
 
     def _line(self, node: ast.AST) -> int:
         return self.cell.first_line + getattr(node, "lineno", 1) - 1

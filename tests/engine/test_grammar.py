@@ -156,6 +156,14 @@ def test_unknown_names_come_with_the_nearest():
         declare(unknown_variable)
 
 
+def test_a_function_that_was_not_imported_is_said_to_be():
+    def forgot(p, x, h):
+        return softplus(p.W @ x)  # noqa: F821
+
+    with pytest.raises(CellError, match="softplus is not defined, write `from evorrn import softplus`"):
+        declare(forgot)
+
+
 def test_wrong_declarations_are_refused():
     def good(p, x, h):
         return relu(p.W @ x + p.U @ h + p.b)
