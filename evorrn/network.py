@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evorrn import torch_weights
+from evorrn import arguments, torch_weights
 from evorrn.batch import Batch, numeric
 from evorrn.compile.grammar import Cell
 from evorrn.compile.step import Step, compose
@@ -232,7 +232,7 @@ class Network:
 
     def check_genome(self, genome: np.ndarray) -> np.ndarray:
         """Return a genome as a vector of the network's dtype; raises ShapeError when it does not fit."""
-        return self._genomes(np.asarray(genome)[None])[0]
+        return arguments.genomes(self, np.asarray(genome)[None])[0]
 
     # --- Running -----------------------------------------------------------------------------------
 
@@ -273,10 +273,10 @@ class Network:
         run = self._programs.run(
             self.check_genome(genome),
             self._numbers,
-            *self._sequences(x, lengths),
-            state=self._state(state, np.shape(x)[0]),
-            free_from=self._free_from(free_from, x),
-            teacher=self._teacher(teacher, x, lengths),
+            *arguments.sequences(self, x, lengths),
+            state=arguments.state(self, state, np.shape(x)[0]),
+            free_from=arguments.free_from(self, free_from, x),
+            teacher=arguments.teacher(self, teacher, x, lengths),
             want="outputs",
         )
         return run if return_state else run[0]
@@ -294,10 +294,10 @@ class Network:
         return self._programs.run(
             self.check_genome(genome),
             self._numbers,
-            *self._sequences(x, lengths),
-            state=self._state(state, np.shape(x)[0]),
+            *arguments.sequences(self, x, lengths),
+            state=arguments.state(self, state, np.shape(x)[0]),
             free_from=None,
-            teacher=self._teacher(teacher, x, lengths),
+            teacher=arguments.teacher(self, teacher, x, lengths),
             want="hidden",
         )[0]
 
@@ -316,7 +316,7 @@ class Network:
     def loss(self, genome: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> float:
         """Return the loss of one genome; with `free_from` (B,) in closed loop from those steps on."""
         sums = self._loss_sums(
-            np.asarray(genome)[None], batch, self._free_from(free_from, batch.inputs), sparse=True
+            np.asarray(genome)[None], batch, arguments.free_from(self, free_from, batch.inputs), sparse=True
         )
         with np.errstate(invalid="ignore", over="ignore"):
             return float(sums.sum() / self._scored_entries(batch).sum())
@@ -335,8 +335,8 @@ class Network:
             self.check_genome(genome),
             self._numbers,
             batch,
-            self._state(state, batch.size),
-            self._teacher(teacher, batch.inputs, batch.lengths),
+            arguments.state(self, state, batch.size),
+            arguments.teacher(self, teacher, batch.inputs, batch.lengths),
             1.0 / entries,
         )
         return total / entries, gradient
@@ -353,7 +353,7 @@ class Network:
     ) -> np.ndarray:
         """Return the gradient (n,) of any function of the outputs, from its gradient there, (B, T, O)."""
         given = numeric("output_gradient", output_gradient)
-        inputs, ends = self._sequences(x, lengths)
+        inputs, ends = arguments.sequences(self, x, lengths)
         if given.shape != (*inputs.shape[:2], self.outputs):
             wanted = (*inputs.shape[:2], self.outputs)
             raise ShapeError(f"output_gradient: expected shape {wanted}, got {given.shape}")
@@ -363,8 +363,8 @@ class Network:
             inputs,
             ends,
             given,
-            self._state(state, len(inputs)),
-            self._teacher(teacher, x, lengths),
+            arguments.state(self, state, len(inputs)),
+            arguments.teacher(self, teacher, x, lengths),
         )
 
     # --- Cost --------------------------------------------------------------------------------------
@@ -427,73 +427,14 @@ class Network:
         self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None, sparse: bool = False
     ) -> np.ndarray:
         self.check_batch(batch)
-        return self._programs.loss_sums(self._genomes(genomes), self._numbers, batch, free_from, sparse)
+        return self._programs.loss_sums(
+            arguments.genomes(self, genomes), self._numbers, batch, free_from, sparse
+        )
 
     def _scored_entries(self, batch: Batch) -> np.ndarray:
         """Return how many entries of each sequence are averaged: steps for classes, else outputs too."""
         steps = batch.scored.sum(axis=1)
         return steps if self.loss_name == "cross-entropy" else steps * self.outputs
-
-    def _genomes(self, genomes: np.ndarray) -> np.ndarray:
-        array = np.asarray(genomes)
-        if array.ndim != 2 or array.shape[1] != self.size or len(array) == 0:
-            raise ShapeError(f"genomes: expected shape (P, {self.size}), got {array.shape}")
-        if array.dtype.kind not in "fiu":
-            raise ShapeError(f"genomes: expected floats, got dtype {array.dtype}")
-        with np.errstate(over="ignore"):  # a gene beyond float32 becomes infinite and shows as divergence
-            # Compiled programs take writable arrays alone: a read-only one would be compiled for anew.
-            return np.require(array, self.dtype, ["C", "W"])
-
-    def _sequences(self, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        array = numeric("x", x)
-        if array.ndim != 3 or array.shape[2] != self.inputs or 0 in array.shape:
-            raise ShapeError(f"x: expected shape (B, T, {self.inputs}), got {array.shape}")
-        if lengths is None:
-            return array, np.full(len(array), array.shape[1], np.int64)
-        ends = np.asarray(lengths)
-        if ends.shape != (len(array),) or ends.dtype.kind not in "iu":
-            raise ShapeError(f"lengths: expected {len(array)} integers, got {ends.shape} of {ends.dtype}")
-        if ends.min() < 1 or ends.max() > array.shape[1]:
-            raise ShapeError(
-                f"lengths: expected values from 1 to {array.shape[1]}, got {ends.min()} to {ends.max()}"
-            )
-        return array, ends.astype(np.int64)
-
-    def _state(self, state: np.ndarray | None, sequences: int) -> np.ndarray:
-        if state is None:
-            return np.zeros((sequences, self.state_size), self.dtype)
-        array = numeric("state", state)
-        if array.shape != (sequences, self.state_size):
-            raise ShapeError(f"state: expected shape ({sequences}, {self.state_size}), got {array.shape}")
-        return np.array(array, self.dtype)
-
-    def _teacher(
-        self, teacher: np.ndarray | None, x: np.ndarray, lengths: np.ndarray | None
-    ) -> np.ndarray | None:
-        if teacher is None:
-            return None
-        if not self.step.feeds_back:
-            raise ConfigError("teacher: this network does not see its own output; make it with feedback=True")
-        array = numeric("teacher", teacher)
-        wanted = (*np.shape(x)[:2], self.outputs)
-        if array.shape != wanted:
-            raise ShapeError(f"teacher: expected shape {wanted}, got {array.shape}")
-        result = np.array(array, self.dtype)
-        if lengths is not None:  # what lies beyond a length may be NaN, and zero times NaN spoils a gradient
-            result[np.arange(wanted[1])[None, :] >= np.asarray(lengths)[:, None]] = 0
-        return result
-
-    def _free_from(self, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
-        if free_from is None:
-            return None
-        array = np.asarray(free_from)
-        if array.shape != (np.shape(x)[0],) or array.dtype.kind not in "iu":
-            raise ShapeError(
-                f"free_from: expected {np.shape(x)[0]} integers, got {array.shape} of {array.dtype}"
-            )
-        if (array < np.shape(x)[1]).any() and self.outputs > self.inputs:
-            raise ConfigError(f"free run: {self.outputs} outputs cannot stand for {self.inputs} inputs")
-        return array
 
     def _default_initial(self, block: str) -> str:
         if block == "readout.b":

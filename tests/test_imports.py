@@ -14,7 +14,7 @@ LAYERS = [
     ("kernels",),
     ("cells",),
     ("batch", "packing", "task", "registry"),
-    ("programs", "torch_weights", "network"),
+    ("programs", "torch_weights", "arguments", "network"),
     ("cell_check", "problem"),
     ("result", "training"),
     ("strategies",),
