@@ -21,7 +21,8 @@ def report(outcome: Outcome, *, json: bool, quiet: bool, debug: bool) -> int:
         say("\n".join(_lines(outcome)))
     if outcome.status == "failed":
         warn(f"the run failed: {outcome.error}")
-        note(outcome.traceback if debug else f"  the traceback is in {outcome.folder / 'status.json'}")
+        where = f"is in {outcome.folder / 'status.json'}" if outcome.recorded else "is shown with --debug"
+        note(outcome.traceback if debug else f"  the traceback {where}")
     elif outcome.status == "interrupted":
         warn(f"interrupted; the same command goes on from {outcome.folder}")
     return code

@@ -53,6 +53,8 @@ class Outcome:
         Where it went wrong.
     diverged : bool
         Whether an output that is scored on test is not finite.
+    recorded : bool
+        Whether ``status.json`` in the folder says the same; not on a disk that is full.
     """
 
     spec: Spec
@@ -63,6 +65,7 @@ class Outcome:
     error: str = ""
     traceback: str = ""
     diverged: bool = False
+    recorded: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as plain data, as ``evorrn run --json`` prints it."""
@@ -157,10 +160,11 @@ def execute(
                     run.set_status(INTERRUPTED)
                 return Outcome(spec, run.path, INTERRUPTED)
             except Exception as error:
-                trace = traceback.format_exc()
+                said, trace, recorded = _one_line(error), traceback.format_exc(), False
                 with suppress(OSError):
-                    run.set_status(FAILED, error=_one_line(error), traceback=trace)
-                return Outcome(spec, run.path, FAILED, result, error=_one_line(error), traceback=trace)
+                    run.set_status(FAILED, error=said, traceback=trace)
+                    recorded = True
+                return Outcome(spec, run.path, FAILED, result, error=said, traceback=trace, recorded=recorded)
 
 
 def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:

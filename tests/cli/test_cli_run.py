@@ -105,6 +105,22 @@ def test_a_failure_is_one_line_and_the_traceback_on_demand(console):
     assert content["status"] == "failed" and content["error"] == "RuntimeError: the stride broke"
 
 
+def test_a_failure_that_could_not_be_written_points_to_no_file(console, tmp_path, monkeypatch):
+    from evorrn.lab import store
+
+    write = store.write_atomic
+
+    def full(path, content):
+        if path.name == "status.json" and '"failed"' in content:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content)
+
+    monkeypatch.setattr(store, "write_atomic", full)
+    said = console.type(*WALKING, "--budget", "9gen", "--set", "strategy.breaks_at=3")
+    assert said.code == 1 and "the stride broke" in said.err
+    assert "the traceback is shown with --debug" in said.err and "status.json" not in said.err
+
+
 def test_continue_makes_a_new_run_with_more_budget(console):
     first = json.loads(console.type(*WALKING, "--budget", "5gen", "--json").out)
     said = console.type("run", "--continue", first["id"], "--budget", "9gen", "--json")
