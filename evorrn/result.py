@@ -221,6 +221,7 @@ def load(folder: str | Path) -> Result:
             f"{folder}: expected a run folder with {Path(str(error.filename)).name} in it"
         ) from None
     except (
+        EvorrnError,  # a cell, a shape or a setting that is not the run's own
         OSError,
         ValueError,
         KeyError,

@@ -270,6 +270,19 @@ def test_a_torn_result_is_said_to_be(tmp_path):
     assert execute(spec, tmp_path, force=True, plots=False).status == "complete"
 
 
+@pytest.mark.parametrize(
+    ("settings", "reason"), [({"hidden": 9}, "genome"), ({"cell": "lstmm"}, "lstmm"), ({"sise": 1}, "sise")]
+)
+def test_a_result_of_another_network_names_its_folder(tmp_path, settings, reason):
+    folder = execute(resolve(raw("3gen")), tmp_path, plots=False).folder
+    content = json.loads((folder / "result.json").read_text())
+    content["network"].update(settings)
+    (folder / "result.json").write_text(json.dumps(content))
+    with pytest.raises(RunError, match=reason) as caught:
+        evorrn.load(folder)
+    assert str(caught.value).startswith(f"{folder}: ")
+
+
 def test_results_of_another_version_warn_and_its_checkpoints_are_refused(tmp_path, monkeypatch):
     done, half, warnings = resolve(raw("3gen")), resolve(raw()), []
     execute(done, tmp_path, plots=False)
