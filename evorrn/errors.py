@@ -43,6 +43,10 @@ class RunError(EvorrnError):
     """A run folder that is missing, truncated or from another version."""
 
 
+class Unfinished(EvorrnError):
+    """Something that was under way cannot go on, for instance on a full disk; what was done is kept."""
+
+
 class ConfigError(EvorrnError):
     """One or more mistakes in settings, all reported at once.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from evorrn.errors import EvorrnError
+from evorrn.errors import EvorrnError, Unfinished
 
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -52,4 +52,4 @@ def _complain(error: Exception, debug: bool) -> int:
         print(f"evorrn: {error}", file=sys.stderr)
     else:
         print(f"evorrn: unexpected {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
-    return WRONG_INPUT if expected else FAILED
+    return WRONG_INPUT if expected and not isinstance(error, Unfinished) else FAILED

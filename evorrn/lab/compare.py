@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn import training
 from evorrn.budget import Budget
-from evorrn.errors import ConfigError, EvorrnError
+from evorrn.errors import ConfigError, Unfinished
 from evorrn.lab import environment
 from evorrn.lab.comparison import Baseline, Comparison, Row
 from evorrn.lab.pool import Ended, Say, Standing, run_all
@@ -95,6 +95,8 @@ def compare(
     ------
     ConfigError
         With every mistake in what was given, before anything runs.
+    Unfinished
+        When runs have ended and the rest, or the report, cannot be written.
     KeyboardInterrupt
         When somebody interrupted; runs under way left checkpoints, and the same call goes on from there.
     """
@@ -131,7 +133,7 @@ def compare(
         write_atomic(folder / "comparison.json", json.dumps(comparison.as_dict(), indent=1) + "\n")
         write_report(comparison, root, folder / "report.html")
     except OSError as error:
-        raise EvorrnError(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
+        raise Unfinished(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
     return comparison
 
 

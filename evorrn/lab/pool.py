@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn.errors import EvorrnError
+from evorrn.errors import EvorrnError, Unfinished
 from evorrn.lab.runner import execute
 from evorrn.lab.spec import Spec, resolve
 from evorrn.lab.store import COMPLETE, INTERRUPTED, RunFolder
@@ -100,7 +100,7 @@ def run_all(
     Raises
     ------
     EvorrnError
-        When a run was refused, see `evorrn.lab.runner.execute`.
+        When a run was refused, see `evorrn.lab.runner.execute`; `Unfinished` when others have run before.
     KeyboardInterrupt
         When somebody interrupted; running ones have left checkpoints.
     """
@@ -108,18 +108,23 @@ def run_all(
     new = [place for place, spec in enumerate(specs) if force or not _complete(spec, root)]
     workers = min(jobs, len(new))
     here = range(len(specs)) if workers < 2 else sorted(set(range(len(specs))) - set(new))
-    for place in here:
-        spec = specs[place]
+    try:
+        for place in here:
+            spec = specs[place]
 
-        def follow(progress: Progress | None, spec: Spec = spec) -> None:
-            watch(Standing(spec, len(ended), len(specs), progress))
+            def follow(progress: Progress | None, spec: Spec = spec) -> None:
+                watch(Standing(spec, len(ended), len(specs), progress))
 
-        follow(None)
-        ended[place] = _execute(spec, root, force, follow, warn, note)
-        if ended[place].status == INTERRUPTED:
-            raise KeyboardInterrupt
-    if workers > 1:
-        _run_in_workers(specs, new, root, workers, force, ended, watch, warn, note)
+            follow(None)
+            ended[place] = _execute(spec, root, force, follow, warn, note)
+            if ended[place].status == INTERRUPTED:
+                raise KeyboardInterrupt
+        if workers > 1:
+            _run_in_workers(specs, new, root, workers, force, ended, watch, warn, note)
+    except EvorrnError as error:
+        if ended.keys() & set(new):
+            raise Unfinished(f"{error}; the runs are kept") from error
+        raise
     return [ended[place] for place in range(len(specs))]
 
 
@@ -169,11 +174,11 @@ def _run_in_workers(
             waiting: set[Future[Ended | str]] = set(futures)
             while waiting:
                 done, waiting = wait(waiting, PATIENCE, FIRST_COMPLETED)
-                for future in done:
-                    found = future.result()
+                results = {futures[future]: future.result() for future in done}
+                ended.update({place: one for place, one in results.items() if isinstance(one, Ended)})
+                for found in results.values():
                     if isinstance(found, str):
                         raise EvorrnError(found)
-                    ended[futures[future]] = found
                 relay()
         except BrokenProcessPool:
             raise RuntimeError(

@@ -34,6 +34,30 @@ def test_a_comparison_is_a_table_and_its_report_can_be_made_again(console, tmp_p
     assert console.type(*COMPARING, "--quiet").out == ""
 
 
+def test_a_disk_that_fills_up_is_a_failure_once_something_ran(console, monkeypatch):
+    from evorrn.lab import compare, runner
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def write_the_last(*_):
+        monkeypatch.setattr(runner, "write_atomic", full)
+        monkeypatch.setattr(runner, "_write_outcome", full)
+        return False
+
+    monkeypatch.setattr(runner, "write_atomic", full)
+    said = console.type(*COMPARING)
+    assert said.code == 2 and "No space left on device" in said.err and "kept" not in said.err
+    monkeypatch.undo()
+    monkeypatch.setattr(runner, "_write_outcome", write_the_last)
+    said = console.type(*COMPARING)
+    assert said.code == 1 and "No space left on device; the runs are kept" in said.err
+    monkeypatch.undo()
+    monkeypatch.setattr(compare, "write_atomic", full)
+    said = console.type(*COMPARING, "--force")
+    assert said.code == 1 and "comparisons" in said.err and "the runs are kept" in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
