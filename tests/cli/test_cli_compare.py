@@ -40,22 +40,23 @@ def test_a_disk_that_fills_up_is_a_failure_once_something_ran(console, monkeypat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    def write_the_last(*_):
-        monkeypatch.setattr(runner, "write_atomic", full)
-        monkeypatch.setattr(runner, "_write_outcome", full)
-        return False
+    with monkeypatch.context() as before_the_first_run:
+        before_the_first_run.setattr(runner, "write_atomic", full)
+        said = console.type(*COMPARING)
+        assert said.code == 2 and "No space left on device" in said.err and "kept" not in said.err
+    with monkeypatch.context() as after_it:
 
-    monkeypatch.setattr(runner, "write_atomic", full)
-    said = console.type(*COMPARING)
-    assert said.code == 2 and "No space left on device" in said.err and "kept" not in said.err
-    monkeypatch.undo()
-    monkeypatch.setattr(runner, "_write_outcome", write_the_last)
-    said = console.type(*COMPARING)
-    assert said.code == 1 and "No space left on device; the runs are kept" in said.err
-    monkeypatch.undo()
-    monkeypatch.setattr(compare, "write_atomic", full)
-    said = console.type(*COMPARING, "--force")
-    assert said.code == 1 and "comparisons" in said.err and "the runs are kept" in said.err
+        def write_the_last(*_):
+            after_it.setattr(runner, "write_atomic", full)
+            return False
+
+        after_it.setattr(runner, "_write_outcome", write_the_last)
+        said = console.type(*COMPARING)
+        assert said.code == 1 and "No space left on device; the runs are kept" in said.err
+    with monkeypatch.context() as at_the_end:
+        at_the_end.setattr(compare, "write_atomic", full)
+        said = console.type(*COMPARING, "--force")
+        assert said.code == 1 and "comparisons" in said.err and "the runs are kept" in said.err
 
 
 @pytest.mark.parametrize(
