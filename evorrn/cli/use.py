@@ -46,7 +46,10 @@ def forecast(
         typer.Option("--warmup", help="File of known inputs; the end of the test data by default."),
     ] = None,
     inputs: Annotated[
-        Path | None, typer.Option("--inputs", help="File of future inputs that are not the output itself.")
+        Path | None,
+        typer.Option(
+            "--inputs", help="Future inputs that are not the output itself: a file of exactly --steps rows."
+        ),
     ] = None,
     out: Out = None,
     runs: Runs = None,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from evorrn.errors import DataError, EvorrnError, RunError
 from evorrn.lab.arguments import read
+from evorrn.lab.inputs import columns_wanted, read_inputs
 from evorrn.lab.spec import resolve
 from evorrn.lab.store import COMPLETE, RunFolder
 from evorrn.plain import write_atomic
@@ -78,7 +78,9 @@ def predict(run: RunFolder, path: Path, columns: Sequence[str] = ()) -> Sheet:
         When the run is not complete or the file does not fit its network.
     """
     result = trained(run)
-    inputs = read_inputs(path, result.network.inputs, result.input_names, columns)
+    inputs = read_inputs(
+        path, result.network.inputs, result.input_names, columns, "; name them as --columns A,B"
+    )
     outputs = result.predict(inputs)
     truth = None
     if result.horizon and result.network.loss_name == "mse" and outputs.shape[2] <= inputs.shape[2]:
@@ -98,7 +100,7 @@ def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Pat
     warmup : Path, optional
         File of known inputs up to now; by default the test data of the run's task, to their end.
     inputs : Path, optional
-        File of the future values of the inputs that are not the network's own outputs.
+        File of the future values of the inputs that are not the network's own outputs, one row a step.
 
     Raises
     ------
@@ -107,14 +109,18 @@ def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Pat
     """
     result = trained(run)
     network = result.network
+    if steps < 1:
+        raise EvorrnError(f"--steps: expected at least 1, got {steps}")
+    own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
+    future = _future_inputs(result, own, steps, inputs)
     if warmup is None:
         known = _end_of_test(run, result)
     else:
         known = read_inputs(warmup, network.inputs, result.input_names)
-    future = None
-    if inputs is not None:
-        own = network.outputs if result.horizon == 1 else 0
-        future = read_inputs(inputs, network.inputs - own, result.input_names[own:])
+    if future is not None and len(future) != len(known):
+        raise DataError(
+            f"{inputs}: expected one sequence for each of the {len(known)} known, got {len(future)}"
+        )
     values = result.forecast(known, steps, future)
     past = known[:, :, : network.outputs] if result.horizon == 1 else None
     return _sheet(result, values, past)
@@ -132,50 +138,6 @@ def trained(run: RunFolder) -> Result:
     if state != COMPLETE:
         raise RunError(f"{run.path}: expected a complete run, this one is {state}")
     return load(run.path)
-
-
-def read_inputs(
-    path: Path, width: int, trained_on: Sequence[str] = (), columns: Sequence[str] = ()
-) -> np.ndarray:
-    """Return the inputs in a file, shape (B, T, width).
-
-    Parameters
-    ----------
-    path : Path
-        A table with one row per time step, or an ``.npz`` file.
-    width : int
-        Inputs at a time step.
-    trained_on : sequence of str
-        Names of the inputs in the data of the run, taken where the table has them. Else its columns
-        of numbers are, apart from those that only ever rise (row numbers, dates as numbers).
-    columns : sequence of str
-        Names of the columns to take instead.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read or its columns do not fit.
-    UnknownName
-        When a column of `columns` is not there.
-    """
-    if path.suffix == ".npz":
-        return _npz_inputs(path, width)
-    from evorrn_tasks.common.table import read_table
-
-    table = read_table(path)
-    chosen = list(columns)
-    if not chosen and len(trained_on) == width and set(trained_on) <= set(table.names):
-        chosen = list(trained_on)
-    if not chosen:
-        chosen = table.numeric()
-    if not columns and len(chosen) != width:
-        chosen = [name for name in chosen if not (np.diff(table.columns([name]), axis=0) > 0).all()]
-    if len(chosen) != width:
-        raise DataError(
-            f"{path}: expected {width} columns of inputs ({', '.join(trained_on)}), got {', '.join(chosen) or 'none'}; "
-            "name them as --columns A,B"
-        )
-    return table.columns(chosen)[None]
 
 
 def write_sheet(sheet: Sheet, path: Path) -> None:
@@ -211,23 +173,24 @@ def plot_forecast(sheet: Sheet, path: Path) -> None:
     plots.forecast_plot(known, sheet.outputs[0], path)
 
 
-def _npz_inputs(path: Path, width: int) -> np.ndarray:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "inputs" not in archive.files:
-                raise DataError(
-                    f"{path}: expected an array named inputs, got {', '.join(archive.files) or 'none'}"
-                )
-            inputs = np.asarray(archive["inputs"])
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected an .npz file of arrays, but it cannot be read ({error})") from None
-    if inputs.ndim == 2:
-        inputs = inputs[None]
-    if inputs.ndim != 3 or inputs.shape[2] != width or inputs.dtype.kind not in "fiub":
-        raise DataError(
-            f"{path}: expected inputs of shape (B, T, {width}), got {inputs.shape} of {inputs.dtype}"
+def _future_inputs(result: Result, own: int, steps: int, path: Path | None) -> np.ndarray | None:
+    """Return the future inputs (B, steps, I - own) in a file, None where there is none and none is needed."""
+    width, names = result.network.inputs - own, result.input_names[own:]
+    if path is None:
+        if not width:
+            return None
+        missing = (
+            f"give --inputs FILE with {columns_wanted(width, names)} and {steps} rows, one for each step"
         )
-    return inputs.astype(np.float64)
+        if not own and not result.network.feedback:
+            missing = f"a run with task.horizon=1 can go on from its own outputs; for this one {missing}"
+        raise EvorrnError(f"forecast: {missing}")
+    if not width:
+        raise EvorrnError(f"--inputs: this network has no inputs but its own outputs; leave {path} out")
+    future = read_inputs(path, width, names)
+    if future.shape[1] != steps:
+        raise DataError(f"{path}: expected {steps} rows, one for each of --steps, got {future.shape[1]}")
+    return future
 
 
 def _end_of_test(run: RunFolder, result: Result) -> np.ndarray:

@@ -81,7 +81,7 @@ def test_a_forecast_with_further_inputs_goes_on_from_the_last_row_of_the_file(co
     )
     folder = json.loads(console.type(*words).out)["folder"]
     said = console.type("forecast", folder, "--steps", 3)
-    assert said.code == 2 and "future values of its 1 exogenous inputs" in said.err
+    assert said.code == 2 and "give --inputs FILE with 1 column of inputs (temp) and 3 rows" in said.err
     said = console.type("forecast", folder, "--steps", 3, "--inputs", "future.csv")
     values = [float(row["load"]) for row in rows(said.out)]
     result, known, by_hand = evorrn.load(folder), table, []
@@ -89,7 +89,12 @@ def test_a_forecast_with_further_inputs_goes_on_from_the_last_row_of_the_file(co
         by_hand.append(result.predict(known)[-1, 0])
         known = np.concatenate([known, [[by_hand[-1], temp]]])
     assert np.allclose(values, by_hand, rtol=1e-5)
-    assert console.type("forecast", folder, "--steps", 4, "--inputs", "future.csv").code == 2
+    said = console.type("forecast", folder, "--steps", 4, "--inputs", "future.csv")
+    assert said.code == 2 and "future.csv: expected 4 rows, one for each of --steps, got 3" in said.err
+    (tmp_path / "none.csv").write_text("a,b\n2,1\n1,2\n2,1\n")
+    said = console.type("forecast", folder, "--steps", 3, "--inputs", "none.csv")
+    assert said.code == 2 and "expected 1 column of inputs (temp), got a, b\n" in said.err
+    assert "exactly --steps" in console.type("forecast", "--help").out
     assert [*rows(console.type("predict", folder, "my.csv").out)[0]] == ["step", "load+1"]
 
 
@@ -129,14 +134,35 @@ def test_what_cannot_be_forecast_says_what_is_missing(console, tmp_path):
     words = ("run", WAVE, "--strategy", WALK, "--budget", "2gen", "--set", "task.horizon=2", "--json")
     folder = json.loads(console.type(*words).out)["folder"]
     said = console.type("forecast", folder)
-    assert said.code == 2 and "horizon 1" in said.err and said.out == ""
+    assert said.code == 2 and "task.horizon=1" in said.err and said.out == ""
+    assert "give --inputs FILE with 1 column of inputs (input1) and 20 rows" in said.err
+
+
+def test_future_inputs_that_are_not_needed_or_not_of_as_many_sequences_are_refused(console, tmp_path, run):
+    np.savez(tmp_path / "x.npz", inputs=np.zeros((2, 3, 1)))
+    said = console.type("forecast", run, "--steps", 3, "--inputs", "x.npz")
+    assert said.code == 2 and "no inputs but its own outputs; leave x.npz out" in said.err
+    words = ("run", WAVE, "--strategy", WALK, "--budget", "2gen", "--set", "task.horizon=2", "--json")
+    folder = json.loads(console.type(*words).out)["folder"]
+    said = console.type("forecast", folder, "--steps", 3, "--inputs", "x.npz")
+    assert said.code == 2 and "x.npz: expected one sequence for each of the 1 known, got 2" in said.err
+
+
+def test_a_number_that_is_not_finite_is_named_with_its_file_and_place(console, tmp_path, run):
+    inputs = np.zeros((2, 5, 1))
+    inputs[1, 3, 0] = inputs[1, 4, 0] = np.nan
+    np.savez(tmp_path / "all.npz", inputs=inputs)
+    np.savez(tmp_path / "one.npz", inputs=inputs[1])
+    for name, place in (("all", "[1, 3, 0]"), ("one", "[3, 0]")):
+        said = console.type("predict", run, f"{name}.npz")
+        assert said.code == 2 and f"{name}.npz: expected finite inputs, got nan at {place}\n" in said.err
 
 
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        ("a,b\n3,2\n1,1\n", "expected 1 columns of inputs"),
-        ("a\nx\ny\n", "expected 1 columns of inputs"),
+        ("a,b\n3,2\n1,1\n", "expected 1 column of inputs (input1), got a, b; name them as --columns A,B"),
+        ("a\nx\ny\n", "expected 1 column of inputs"),
         ("a\n1\n\n,\n", "x.csv"),
         ("", "empty file"),
         (bytes(range(256)), "binary"),
