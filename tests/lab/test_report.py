@@ -81,6 +81,12 @@ def test_the_answer_and_the_cautions_stand_on_it(made, page):
         assert text in page.text
 
 
+def test_the_ranking_is_narrow_enough_for_a_laptop(made):
+    text = made[2].read_text(encoding="utf-8")
+    assert text.count('<table class="ranking">') == 1
+    assert ".ranking th { white-space: normal;" in text  # its headings are the widest of its cells
+
+
 def test_every_plot_is_on_it(page):
     assert page.tags.count("svg") == 1 + 2 + len(CENTRES)
 
