@@ -17,12 +17,15 @@ def list_(
     json: Json = False,
 ) -> None:
     """List tasks, strategies and cells, or the runs in a folder."""
-    from evorrn.cli.output import print_json, print_page
+    from evorrn.cli.output import print_json, print_page, warn
     from evorrn.lab import catalogue
     from evorrn.lab.store import runs_root
 
     if kind == "runs" or (kind is None and runs is not None):
-        page = catalogue.runs_listing(runs_root(runs))
+        root = runs_root(runs)
+        if not root.is_dir():
+            warn(f"there is no folder {root}")
+        page = catalogue.runs_listing(root)
     else:
         page = catalogue.listing(kind)
     if json:

@@ -33,7 +33,9 @@ def test_list_names_everything_there_is(console):
 
 
 def test_list_of_runs_shows_their_state_and_score(console):
-    assert console.type("list", "runs").code == 0
+    for words, folder in ((("list", "runs"), "runs"), (("list", "--runs", "rnus"), "rnus")):
+        said = console.type(*words)
+        assert said.code == 0 and said.err == f"evorrn: there is no folder {folder}\n"
     console.type("run", WAVE, "--strategy", WALK, "--budget", "3gen", "--quiet")
     console.type(
         "run", WAVE, "--strategy", WALK, "--budget", "9gen", "--set", "strategy.breaks_at=2", "--quiet"
@@ -41,7 +43,7 @@ def test_list_of_runs_shows_their_state_and_score(console):
     said = console.type("list", "runs")
     states = sorted(line.split()[3] for line in said.out.splitlines()[2:])
     assert states == ["complete", "failed"] and "nrmse_std" in said.out
-    assert console.type("list", "--runs", "runs").out == said.out
+    assert console.type("list", "--runs", "runs").out == said.out and said.err == ""
 
 
 def test_a_cell_is_shown_as_its_equations(console):
