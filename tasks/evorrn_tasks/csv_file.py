@@ -138,7 +138,9 @@ class CsvFile(Task):
                 windows=windows,
             )
         except DataError as error:
-            raise DataError(f"{self.path}, target {', '.join(self.targets)}: {error}") from None
+            constant = bool((record[:train_end, 0] == record[0, 0]).all())
+            advice = self._another_target() if constant else ""
+            raise DataError(f"{self.path}, target {', '.join(self.targets)}: {error}{advice}") from None
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, the present value and a linear model of present and past rows."""
@@ -160,6 +162,13 @@ class CsvFile(Task):
     def _listing(self) -> str:
         names = self.table.names
         return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+    def _another_target(self) -> str:
+        """Return the advice to name a target, where none was named and there are others to choose from."""
+        others = [name for name in self.table.numeric() if name not in self.targets]
+        if self._named(self.target) or not others:
+            return ""
+        return f"; choose another column of numbers (--target NAME): {', '.join(others)}"
 
     def _named(self, value: str | tuple[str, ...]) -> list[str]:
         """Return the columns that a setting names; text may be one name or several joined by commas."""

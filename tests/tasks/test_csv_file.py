@@ -157,7 +157,8 @@ def test_any_file_trains_and_forecasts(path):
         (
             "a,b\n" + "1,2\n3,2\n" * 30,
             {},
-            "target b: target 1 of 1 is constant (2) over the 42 training rows",
+            "target b: target 1 of 1 is constant (2) over the 42 training rows: there is nothing to learn; "
+            "choose another column of numbers (--target NAME): a",
         ),
         ("a,b\n" + "1,x\n3,y\n" * 30, {"target": "b"}, "line 2, column 'b': expected a number, got 'x'"),
         ("a,b\n" + "p,x\nq,y\n" * 30, {}, "expected a column of numbers, got only text in a, b"),
@@ -175,6 +176,21 @@ def test_files_that_cannot_be_used(tmp_path, content, settings, sentence):
     with pytest.raises(DataError) as error:
         make(target, **settings).data(0)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "settings"),
+    [
+        ("a,b\n" + "1,2\n3,2\n" * 30, {"target": "b"}),
+        ("b\n" + "2\n" * 60, {}),
+        ("a,b\n" + "1,2\n3,1e308\n" * 20, {}),
+    ],
+)
+def test_another_target_is_advised_only_where_it_would_help(tmp_path, content, settings):
+    (tmp_path / "bad.csv").write_text(content)
+    with pytest.raises(DataError) as error:
+        make(tmp_path / "bad.csv", **settings).data(0)
+    assert "--target" not in str(error.value)
 
 
 @pytest.mark.parametrize(
