@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.cli import FAILED, INTERRUPTED
 from evorrn.cli.output import note, print_json, say, warn
+from evorrn.lab import words
 from evorrn.lab.words import amount
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ def _lines(outcome: Outcome) -> list[str]:
     result, spec = outcome.result, outcome.spec
     assert result is not None
     meter = result.meter
-    title = f"{spec.strategy.name} on {spec.task.name}: stopped by {result.stopped_by}"
+    subject = words.subject(
+        {**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names}
+    )
+    title = f"{spec.strategy.name} on {subject}: stopped by {result.stopped_by}"
     lines = [title + (", complete already (--force runs it again)" if outcome.reused else "")]
     lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]
     if outcome.diverged:

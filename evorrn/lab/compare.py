@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from evorrn import training
 from evorrn.budget import Budget
 from evorrn.errors import ConfigError, Unfinished
-from evorrn.lab import environment
+from evorrn.lab import environment, words
 from evorrn.lab.comparison import Baseline, Comparison, Row
 from evorrn.lab.pool import Ended, Say, Standing, run_all
 from evorrn.lab.ranking import make_baseline, make_differences, make_row, rank
@@ -117,7 +117,7 @@ def compare(
     rows = rank([_row(plan[name], by_name[name], metric) for name in plan], metric)
     folder = root / "comparisons" / _identity(plan)
     comparison = Comparison(
-        task={"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()},
+        task=_task(task),
         budget=str(given["budget"]),
         metric=metric,
         seeds=tuple(range(count)),
@@ -170,7 +170,7 @@ def plan_runs(
             found.append(f"strategies: {name} and another are both called {first.strategy.name}")
         plan[first.strategy.name] = [first]
     if found:
-        raise ConfigError(list(dict.fromkeys(found)))
+        raise ConfigError(_once(found))
     for specs in plan.values():
         first = specs[0]
         specs += [resolve({**first.content, "seed": seed}, base) for seed in range(1, seeds)]
@@ -190,6 +190,22 @@ def score_baselines(task: Task, seeds: Sequence[int], metric: str) -> list[Basel
         make_baseline(name, metric, found if len(found) == len(seeds) else found * len(seeds))
         for name, found in values.items()
     ]
+
+
+def _once(problems: Sequence[str]) -> list[str]:
+    """Return the mistakes that every strategy tells, each once; an unknown entry with the first advice for it."""
+    told: dict[str, str] = {}
+    for problem in problems:
+        key = problem.partition(":")[0] if ": unknown entry " in problem else problem
+        if "did you mean" not in told.get(key, ""):
+            told[key] = problem
+    return list(told.values())
+
+
+def _task(task: Task) -> dict[str, Any]:
+    """Return a task as a comparison keeps it; with the outputs that its settings may leave to its file."""
+    content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
+    return {**content, "outputs": list(task.output_names)} if task.name in words.FILE_TASKS else content
 
 
 def _row(specs: Sequence[Spec], ended: Sequence[Ended], metric: str) -> Row:

@@ -97,7 +97,7 @@ class Comparison:
     Attributes
     ----------
     task : dict
-        ``name``, ``settings``, ``version`` and ``seed_changes`` of the task.
+        ``name``, ``version``, ``seed_changes`` and the settings of the task; of a data file its ``outputs``.
     budget : str
         As typed.
     metric : str

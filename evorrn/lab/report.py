@@ -111,6 +111,7 @@ def render(comparison: Comparison, root: Path) -> str:
     ]
     return pages.get_template("report.html").render(
         comparison=comparison,
+        subject=words.subject(comparison.task),
         strategies=words.ways(len(comparison.rows)),
         seeds=words.counted(len(comparison.seeds), "seed"),
         counts_work=comparison.budget[-1:] in "kMGT0123456789",

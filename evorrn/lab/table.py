@@ -52,7 +52,7 @@ def title(comparison: Comparison) -> str:
     seeds = words.counted(len(comparison.seeds), "seed")
     better = "higher" if comparison.higher_is_better else "lower"
     return (
-        f"{comparison.task['name']}: {words.ways(len(comparison.rows))}, {comparison.budget} each, {seeds}; "
+        f"{words.subject(comparison.task)}: {words.ways(len(comparison.rows))}, {comparison.budget} each, {seeds}; "
         f"{comparison.metric} on test, {better} is better"
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from evorrn.budget import Budget
 from evorrn.errors import EvorrnError
@@ -12,6 +14,8 @@ from evorrn.lab.comparison import Baseline, Comparison, Row, badness
 from evorrn.lab.statistics import LEVEL, seeds_needed, smallest_p
 from evorrn.metrics import METRICS
 
+FILE_TASKS = ("csv", "npz")
+"""Tasks that are called like the kind of their file, which does not tell one from another."""
 UNEQUAL = 1.2
 """Share of the budget above which a row does not stand at equal cost with the others."""
 
@@ -140,6 +144,21 @@ def differences(comparison: Comparison) -> str:
         f"{text}. {hold} of {len(pairs)} differences hold: they would be rare by luck alone. One that does not hold "
         "may still be real; these seeds do not show it."
     )
+
+
+def subject(task: Mapping[str, Any]) -> str:
+    """Return what a task is called in titles: of a data file its name, and what is forecast where that has names.
+
+    Parameters
+    ----------
+    task : mapping
+        ``name``, for a data file ``path``, and ``outputs``, the names of its outputs.
+    """
+    if task["name"] not in FILE_TASKS or not task.get("path"):
+        return str(task["name"])
+    names = [name for name in task.get("outputs", ()) if not re.fullmatch(r"output\d+", name)]
+    targets = f", {'target' if len(names) == 1 else 'targets'} {listed(names)}" if names else ""
+    return Path(task["path"]).name + targets
 
 
 def against(row: Row, baseline: Baseline, comparison: Comparison) -> str:

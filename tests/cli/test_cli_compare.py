@@ -34,6 +34,18 @@ def test_a_comparison_is_a_table_and_its_report_can_be_made_again(console, tmp_p
     assert console.type(*COMPARING, "--quiet").out == ""
 
 
+def test_a_file_stands_in_the_titles_with_its_target(console, tmp_path):
+    rows = "".join(f"{t * 7 % 11},{t * t % 13}\n" for t in range(90))
+    (tmp_path / "load.csv").write_text("temp,load\n" + rows)
+    words = ("--hidden", 2, "--budget", "100k")
+    said = console.type("compare", "load.csv", "--strategies", "random", "--seeds", 1, "--jobs", 1, *words)
+    assert said.code == 0 and said.out.startswith("load.csv, target load: 1 way of training"), said.err
+    page = next((tmp_path / "runs" / "comparisons").glob("*/report.html")).read_text()
+    assert "<title>load.csv, target load: " in page and "<h1>load.csv, target load: which" in page
+    said = console.type("run", "load.csv", "--strategy", "random", *words)
+    assert said.code == 0 and said.out.startswith("random on load.csv, target load: stopped by ")
+
+
 def test_a_disk_that_fills_up_is_a_failure_once_something_ran(console, monkeypatch):
     from evorrn.lab import compare, runner
 

@@ -219,6 +219,21 @@ def test_the_share_of_a_baselines_error(median, text):
     assert words.against(found.rows[0], found.baselines[0], found) == text
 
 
+@pytest.mark.parametrize(
+    ("task", "text"),
+    [
+        ({"name": "narma", "order": 10}, "narma"),
+        ({"name": "csv", "path": "/data/load.csv", "outputs": ["load"]}, "load.csv, target load"),
+        ({"name": "csv", "path": "load.csv", "outputs": ["a", "b"]}, "load.csv, targets a and b"),
+        ({"name": "npz", "path": "/data/my.npz", "outputs": ["output1", "output2"]}, "my.npz"),
+        ({"name": "csv", "path": "/data/load.csv"}, "load.csv"),
+        ({"name": "wind", "path": "/data/wind.dat"}, "wind"),
+    ],
+)
+def test_a_data_file_is_called_by_its_name_and_target(task, text):
+    assert words.subject(task) == text
+
+
 def test_the_seeds_role_is_said():
     assert any("fixed record" in text for text in words.notes(made_up()))
     assert any("Every seed draws new data" in text for text in words.notes(comparison([row("a", [0.1] * 3)])))
