@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import ConfigError
+from evorrn.errors import ConfigError, unknown
 
 
 def typed(
@@ -117,6 +118,15 @@ def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, An
     if found:
         raise ConfigError(found)
     return result
+
+
+def unknown_entry(name: str, known: Sequence[str], tables: Mapping[str, Iterable[str]]) -> str:
+    """Return that a spec has no such entry; of a setting whose table was left out, what to write."""
+    dotted = {setting: f"{table}.{setting}" for table, settings in tables.items() for setting in settings}
+    close = get_close_matches(name, [*known, *dotted], n=1, cutoff=0.8)
+    if close and close[0] in dotted:
+        return f"{name}: unknown entry {name!r}; did you mean {dotted[close[0]]!r}?"
+    return f"{name}: {unknown('entry', name, known)}"
 
 
 def value_of(text: str) -> Any:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from evorrn import registry
 from evorrn.budget import Budget
 from evorrn.errors import ConfigError, EvorrnError, unknown
+from evorrn.lab.arguments import unknown_entry
 from evorrn.settings import build
 from evorrn.task import Recommended, Task
 
@@ -106,7 +107,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     from evorrn.network import Network
 
     base = Path.cwd() if base is None else base
-    found = _Problems(f"{key}: {unknown('entry', key, KEYS)}" for key in raw if key not in KEYS)
+    found = _Problems()
     tables = {name: found.table(raw, name) for name in ("task", "network", "strategy", "files")}
     seed = raw.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
@@ -136,6 +137,9 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
         network = make(**_network_settings(usual, known))
+    settings = {"task": task.values() if task else (), "network": _network_names()}
+    settings["strategy"] = strategy.values() if strategy else ()
+    found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]
     if found or budget is None or task is None or strategy is None or network is None:
         raise ConfigError(found)
     content = {
@@ -184,10 +188,7 @@ class _Problems(list[str]):
 
     def network_settings(self, table: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings of a network that exist and have the right kind, and note the others."""
-        from evorrn.network import Network
-
-        allowed = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
-        good = {}
+        allowed, good = _network_names(), {}
         for name, value in table.items():
             wanted, kinds = NETWORK_KINDS.get(name, ("", object))
             if name not in allowed:
@@ -199,6 +200,13 @@ class _Problems(list[str]):
             else:
                 good[name] = value
         return good
+
+
+def _network_names() -> list[str]:
+    """Return the settings of a network that a spec may hold."""
+    from evorrn.network import Network
+
+    return [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
 
 
 def _budget(value: Any) -> Budget:

@@ -80,6 +80,10 @@ def test_a_disk_that_fills_up_is_a_failure_once_something_ran(console, monkeypat
         (("compare", WAVE, "--seeds", "0"), "seeds: expected a whole number of at least 1"),
         (("compare", WAVE, "--budget", "10gen"), "budget: a comparison needs a limit"),
         (("compare", WAVE, "--set", "ga.populaton=9"), "did you mean 'population'"),
+        (
+            ("compare", WAVE, "--set", "population=9"),
+            "evorrn: population: unknown entry 'population'; did you mean 'ga.pop",
+        ),
         (("compare", "none.csv", "--target", "x"), "none.csv"),
         (("compare",), "Missing argument"),
         (("report", "ffff"), "no comparison 'ffff'"),
