@@ -213,10 +213,10 @@ def ways(number: int) -> str:
 
 
 def hidden(network: dict[str, object]) -> str:
-    """Return cell and sizes of a network, for instance ``lstm 32`` or ``gru 16+16``."""
+    """Return cell and sizes of a network, for instance ``lstm 32`` or ``gru 16+16``; of a file's cell its name."""
     sizes = network.get("hidden")
     text = "+".join(map(str, sizes)) if isinstance(sizes, list | tuple) else str(sizes)
-    return f"{network.get('cell')} {text}"
+    return f"{str(network.get('cell')).rpartition(':')[2]} {text}"
 
 
 def _against_baseline(comparison: Comparison, best: Row, baseline: Baseline) -> str:

@@ -283,3 +283,10 @@ def test_the_terminal_table_fits_and_names_everything():
 )
 def test_figures(value, text):
     assert words.figure(value) == text
+
+
+def test_a_cell_from_a_file_is_shown_by_its_name():
+    from evorrn.lab.words import hidden
+
+    assert hidden({"cell": "/somewhere/mine.py:minimal", "hidden": [16, 8]}) == "minimal 16+8"
+    assert hidden({"cell": "lstm", "hidden": 32}) == "lstm 32"
