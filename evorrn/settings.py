@@ -7,7 +7,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from evorrn.errors import ConfigError, unknown
 
@@ -60,6 +60,15 @@ class Settings:
     Subclasses are ``@dataclass(frozen=True)`` with fields made by `setting`; they may override
     `problems` to add what concerns several fields.
     """
+
+    def __new__(cls, *arguments: Any, **values: Any) -> Self:
+        """Refuse names that are no setting with the nearest one, before Python does without it."""
+        if dataclasses.is_dataclass(cls):
+            known = names(cls)
+            wrong = [f"{name}: {unknown('setting', name, known)}" for name in values if name not in known]
+            if wrong:
+                raise ConfigError(wrong)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

@@ -124,3 +124,16 @@ def test_a_seed_is_a_whole_number_of_at_least_0(seed):
     assert check_seed(np.int64(3)) == 3
     with pytest.raises(ConfigError, match="seed: expected a whole number of at least 0"):
         check_seed(seed)
+
+
+def test_a_wrong_name_in_python_is_told_with_the_nearest():
+    import copy
+
+    import pytest
+
+    from evorrn import GeneticAlgorithm
+    from evorrn.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="did you mean 'population'"):
+        GeneticAlgorithm(popolation=8)
+    assert copy.copy(GeneticAlgorithm(population=8)).population == 8
