@@ -206,8 +206,8 @@ class Programs:
     def sparse_blocks(self, genome: np.ndarray, sequences: int) -> frozenset[str]:
         """Return the blocks of a genome that are run through their entries that are not zero.
 
-        Measured: compressed rows pass dense columns near a density of 0.16 in float32 and 0.3 in float64,
-        from about a hundred units on; below that size everything fits the fastest cache.
+        Measured at a density of 0.1: compressed rows are 1.5 times faster than dense columns with 500 units
+        in float32, more with more units and in float64, and slower with 100 units in float32.
         """
         if max(self.units) < SPARSE_UNITS or not self._along_rows(sequences):
             return frozenset()

@@ -200,7 +200,7 @@ class StageWriter:
             parts += [names[matrix] + (".T" if transposed else ""), names[vector]]
         bias = names[stage.bias] if stage.bias is not None else "None"
         comment = f"# {names[stage.node]} = {equation(self.graph, stage.node, stored, names)}"
-        return [comment, f"affine({names[stage.node]}, {bias}, ({', '.join(parts)},), False)"]
+        return [comment, f"affine({names[stage.node]}, {bias}, ({', '.join(parts)},))"]
 
     def move(self, stage: Move) -> str:
         """Return the call that puts vectors together or takes one apart."""

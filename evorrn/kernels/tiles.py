@@ -40,16 +40,14 @@ _TERM = ir.ArrayType(I64, 6)
 
 
 def _affine_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Function:
-    """out[r, :] (+)= start + sum over terms and j of W[r, j] * X[j, :]."""
+    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]."""
     pointer = scalar.as_pointer()
     name = f"evorrn_affine_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
-    # out, rows, lanes, bias (null: zero), bias stride, terms, their number, whether to add to out
-    function = new_function(
-        module, name, [pointer, I64, I64, pointer, I64, _TERM.as_pointer(), I64, ir.IntType(1)]
-    )
+    # out, rows, lanes, bias (null: zero), bias stride, terms, their number
+    function = new_function(module, name, [pointer, I64, I64, pointer, I64, _TERM.as_pointer(), I64])
     if function is None:
         return module.globals[name]
-    out, rows, lanes, bias, bias_stride, terms, count, add = function.args
+    out, rows, lanes, bias, bias_stride, terms, count = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
     lane = integer(0)
     for vectors, block in ROW_BLOCKS.items():
@@ -73,7 +71,6 @@ def _affine_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Funct
                 bias_stride,
                 terms,
                 count,
-                add,
             )
             down.close([])
         columns.close([])
@@ -96,7 +93,6 @@ def _affine_block(
     bias_stride: ir.Value,
     terms: ir.Value,
     count: ir.Value,
-    add: ir.Value,
 ) -> None:
     """Emit one block of height x vectors accumulators."""
     v = Vector(b, scalar, width)
@@ -104,14 +100,7 @@ def _affine_block(
         [b.add(b.mul(b.add(row, integer(r)), lanes), b.add(lane, integer(c * width))) for c in range(vectors)]
         for r in range(height)
     ]
-    from_out, from_bias, check_bias, from_zero, ready = (
-        b.append_basic_block(name) for name in ("from_out", "from_bias", "check_bias", "from_zero", "ready")
-    )
-    b.cbranch(add, from_out, check_bias)
-    b.position_at_end(from_out)
-    kept = [v.load(out, place[r][c]) for r in range(height) for c in range(vectors)]
-    b.branch(ready)
-    b.position_at_end(check_bias)
+    from_bias, from_zero, ready = (b.append_basic_block(name) for name in ("from_bias", "from_zero", "ready"))
     null = ir.Constant(bias.type, None)
     b.cbranch(b.icmp_unsigned("!=", b.ptrtoint(bias, I64), b.ptrtoint(null, I64)), from_bias, from_zero)
     b.position_at_end(from_bias)
@@ -124,9 +113,8 @@ def _affine_block(
     b.position_at_end(ready)
     totals = []
     for r in range(height):
-        for c in range(vectors):
+        for _ in range(vectors):
             phi = b.phi(v.type)
-            phi.add_incoming(kept[r * vectors + c], from_out)
             phi.add_incoming(spread[r], from_bias)
             phi.add_incoming(v.zero, from_zero)
             totals.append(phi)
@@ -198,8 +186,8 @@ def _outer_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Functi
 
 
 @intrinsic
-def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any, add: Any) -> Any:
-    signature = types.void(out, bias, terms, add)
+def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any) -> Any:
+    signature = types.void(out, bias, terms)
     kinds = list(terms)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -226,7 +214,7 @@ def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any, add: Any) -> A
             start, stride = ir.Constant(scalar.as_pointer(), None), [integer(0)]
         first = builder.gep(table, [integer(0), integer(0)])
         count = integer(len(kinds) // 2)
-        builder.call(function, [data, shape[0], shape[1], start, stride[0], first, count, arguments[3]])
+        builder.call(function, [data, shape[0], shape[1], start, stride[0], first, count])
         return context.get_dummy_value()
 
     return signature, generate
@@ -262,13 +250,10 @@ def _outer_simd(typingctx: Any, target: Any, left: Any, right: Any) -> Any:
 
 
 @register_jitable
-def _start(out, bias, add):
+def _start(out, bias):
     for r in range(out.shape[0]):
         for k in range(out.shape[1]):
-            if bias is not None:
-                out[r, k] = bias[r]
-            elif not add:
-                out[r, k] = 0.0
+            out[r, k] = 0.0 if bias is None else bias[r]
 
 
 @register_jitable
@@ -280,7 +265,7 @@ def _accumulate(out, matrix, tile):
                 out[r, k] += weight * tile[j, k]
 
 
-def plain_affine(out, bias, terms, add):
+def plain_affine(out, bias, terms):
     """Set a tile to a bias plus a sum of matrices times tiles.
 
     Parameters
@@ -289,26 +274,24 @@ def plain_affine(out, bias, terms, add):
     bias : ndarray, shape (M,), or None for zero
     terms : tuple (W1, X1, W2, X2, ...)
         Matrices (M, K), of any strides, and tiles (K, lanes).
-    add : bool
-        Add to what `out` holds; the bias must be None then.
     """
-    _start(out, bias, add)
+    _start(out, bias)
     for position in range(0, len(terms), 2):
         _accumulate(out, terms[position], terms[position + 1])
 
 
 @overload(plain_affine)
-def _affine_choose(out, bias, terms, add):
+def _affine_choose(out, bias, terms):
     if len(terms) == 2:
 
-        def last(out, bias, terms, add):
-            _start(out, bias, add)
+        def last(out, bias, terms):
+            _start(out, bias)
             _accumulate(out, terms[0], terms[1])
 
         return last
 
-    def more(out, bias, terms, add):
-        plain_affine(out, bias, terms[:-2], add)
+    def more(out, bias, terms):
+        plain_affine(out, bias, terms[:-2])
         _accumulate(out, terms[-2], terms[-1])
 
     return more
