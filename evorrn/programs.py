@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evorrn.batch import Batch
-from evorrn.compile.lanes import BLOCK, LanesEmitter
+from evorrn.compile.lanes import BLOCK, Buffer
+from evorrn.compile.lanes_gradient import GradientEmitter
 from evorrn.compile.load import load
 from evorrn.compile.rows import RowsEmitter
 from evorrn.kernels import machine, threads
@@ -56,7 +57,7 @@ class Programs:
         title = (
             f"{kind}{network.cell.name} x {len(network.hidden)}, {network.loss_name}, {network.dtype.name}"
         )
-        self._emitter = LanesEmitter(network.step, title, network.dtype.name, self._loss)
+        self._emitter = GradientEmitter(network.step, title, network.dtype.name, self._loss)
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in network.blocks.values())])
         self._rows = (network.step, title, network.dtype.name, self._loss, machine.lanes(network.dtype))
         recurrent = [
@@ -70,7 +71,7 @@ class Programs:
         }
         self._sizes = np.array([network.sizes[name] for name in network.step.dimensions], np.int64)
         self._offsets = ends.astype(np.int64)
-        self._tape_row = sum(network.sizes[name] for name in self._emitter.tape_rows())
+        self._rows_of = network.sizes
         self._modules: dict[str, ModuleType] = {}
 
     def source(self) -> str:
@@ -307,9 +308,10 @@ class Programs:
         tiling = packed.tiling
         free, span = free_steps(tiling, packed, free_from)
         losses = np.zeros((len(genomes), tiling.tiles, tiling.lanes))
+        places = self._places(self._emitter.forward_buffers, tiling.lanes, {"2": 2})
         threads.share(
             len(genomes) * tiling.tiles,
-            program,
+            self._with_scratch(program, places),
             genomes,
             self._options(numbers),
             self._sizes,
@@ -341,14 +343,20 @@ class Programs:
     ) -> tuple[np.ndarray, np.ndarray]:
         program = self._module("gradient").gradient
         tiling = packed.tiling
-        bytes_a_step = self._tape_row * tiling.lanes * self.dtype.itemsize
+        buffers = self._emitter.gradient_buffers
+        rows_a_step = sum(self._rows_of[b.dimension] for b in buffers if b.steps.startswith("segment"))
+        bytes_a_step = rows_a_step * tiling.lanes * self.dtype.itemsize
         segment = max(BLOCK, TAPE_BYTES // bytes_a_step // BLOCK * BLOCK)
+        segment = max(1, min(segment, packed.x.shape[1]))
+        counts = {"2": 2, "BLOCK": BLOCK, "segment": segment, "segment + 1": segment + 1}
+        counts["count"] = -(-packed.x.shape[1] // segment)
+        places = self._places(buffers, tiling.lanes, counts)
         gradients = np.zeros((tiling.tiles, genome.size), self.dtype)
         last = np.zeros((tiling.tiles, 0, tiling.lanes), self.dtype)
         losses = np.zeros((tiling.tiles, tiling.lanes))
         threads.share(
             tiling.tiles,
-            program,
+            self._with_scratch(program, places),
             genome,
             self._options(numbers),
             self._sizes,
@@ -361,6 +369,7 @@ class Programs:
             self._pack_teacher(tiling, teacher),
             tiling.pack(state[:, None], self.dtype)[:, 0],
             output_gradient,
+            np.ones((BLOCK, 1, tiling.lanes), self.dtype),
             self.dtype.type(scale),
             segment,
             gradients,
@@ -368,6 +377,19 @@ class Programs:
             losses,
         )
         return losses, gradients.sum(axis=0, dtype=np.float64).astype(self.dtype)
+
+    def _places(self, buffers: Sequence[Buffer], lanes: int, counts: Mapping[str, int]) -> np.ndarray:
+        """Return where each buffer of a program begins in its memory, and the end, in numbers."""
+        sizes = [counts.get(b.steps, 1) * self._rows_of[b.dimension] * lanes for b in buffers]
+        return np.cumsum([0, *sizes], dtype=np.int64)
+
+    def _with_scratch(self, program: Callable[..., None], places: np.ndarray) -> Callable[..., None]:
+        """Return a program with the memory of its buffers, which each thread keeps from call to call."""
+
+        def run(first: int, last: int, *arguments: Any) -> None:
+            program(first, last, threads.scratch(int(places[-1]), self.dtype), places, *arguments)
+
+        return run
 
     def _pack_teacher(self, tiling: Tiling, teacher: np.ndarray | None) -> np.ndarray:
         if teacher is None:

@@ -138,20 +138,40 @@ def _matrix(typingctx: Any, vector: Any, offsets: Any, k: Any, rows: Any, column
     signature = kind(vector, offsets, types.int64, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        given = context.make_array(vector)(context, builder, arguments[0])
-        table = context.make_array(offsets)(context, builder, arguments[1]).data
-        rows, columns = arguments[3:]
-        made = context.make_array(kind)(context, builder)
-        made.data = builder.gep(given.data, [builder.load(builder.gep(table, [arguments[2]]))])
-        made.nitems = builder.mul(rows, columns)
-        made.itemsize = given.itemsize
-        made.shape = cgutils.pack_array(builder, [rows, columns])
-        made.strides = cgutils.pack_array(builder, [builder.mul(columns, given.itemsize), given.itemsize])
-        made.meminfo = ir.Constant(made.meminfo.type, None)
-        made.parent = ir.Constant(made.parent.type, None)
-        return made._getvalue()
+        return _shaped(context, builder, signature, arguments)
 
     return signature, generate
+
+
+@intrinsic
+def _series(typingctx: Any, vector: Any, offsets: Any, k: Any, steps: Any, rows: Any, columns: Any) -> Any:
+    kind = types.Array(vector.dtype, 3, "C")
+    signature = kind(vector, offsets, types.int64, types.int64, types.int64, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _shaped(context, builder, signature, arguments)
+
+    return signature, generate
+
+
+def _shaped(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Return what begins at ``offsets[k]`` of a vector as a contiguous array without a reference."""
+    given = context.make_array(signature.args[0])(context, builder, arguments[0])
+    table = context.make_array(signature.args[1])(context, builder, arguments[1]).data
+    made = context.make_array(signature.return_type)(context, builder)
+    made.data = builder.gep(given.data, [builder.load(builder.gep(table, [arguments[2]]))])
+    shape = arguments[3:]
+    total, strides = integer(1), [given.itemsize]
+    for length in reversed(shape):
+        total = builder.mul(total, length)
+        strides.insert(0, builder.mul(length, strides[0]))
+    made.nitems = total
+    made.itemsize = given.itemsize
+    made.shape = cgutils.pack_array(builder, shape)
+    made.strides = cgutils.pack_array(builder, strides[1:])
+    made.meminfo = ir.Constant(made.meminfo.type, None)
+    made.parent = ir.Constant(made.parent.type, None)
+    return made._getvalue()
 
 
 def _borrowed(
@@ -220,23 +240,22 @@ def plain_entries(vector, offsets, k):
 
 def plain_matrix(vector, offsets, k, rows, columns):
     """Return block k of a genome as a matrix; see `plain_at`."""
-    return vector[offsets[k] : offsets[k + 1]].reshape((rows, columns))
+    return vector[offsets[k] : offsets[k] + rows * columns].reshape((rows, columns))
+
+
+def plain_series(vector, offsets, k, steps, rows, columns):
+    """Return matrices that follow each other from ``offsets[k]`` on, as (steps, rows, columns)."""
+    return vector[offsets[k] : offsets[k] + steps * rows * columns].reshape((steps, rows, columns))
 
 
 entries: Any = _entries if machine.compiling() else plain_entries
 matrix: Any = _matrix if machine.compiling() else plain_matrix
+series: Any = _series if machine.compiling() else plain_series
 at: Any = _at if machine.compiling() else plain_at
 block: Any = _block if machine.compiling() else plain_block
 select_lanes: Any = _select if machine.compiling() else plain_select
 copy: Any = _memory_copy if machine.compiling() else plain_copy
 flat: Any = _flat if machine.compiling() else plain_flat
-
-
-@register_jitable
-def copy_vector(target, source):
-    """Copy a vector. (Assigning to a slice would compile the text of its error messages.)"""
-    for k in range(target.shape[0]):
-        target[k] = source[k]
 
 
 @register_jitable

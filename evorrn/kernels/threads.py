@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+
+import numpy as np
 
 from evorrn.errors import EvorrnError
 
 T = TypeVar("T")
 
+CACHE_LINE = 64
+
 _pool: ThreadPoolExecutor | None = None
 _pool_owner = 0
 _count = 0
+_own = threading.local()
 
 
 def available() -> int:
@@ -77,6 +83,20 @@ def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
     share(len(tasks), run)
     return results
+
+
+def scratch(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return memory of this thread's own, of at least `size` numbers, which the next call returns again.
+
+    It begins at a cache line, and what is in it is left from before.
+    """
+    wanted = -(-size * dtype.itemsize // CACHE_LINE) * CACHE_LINE
+    memory = getattr(_own, "memory", None)
+    if memory is None or memory.nbytes < wanted:
+        raw = np.empty(wanted + CACHE_LINE, np.uint8)
+        start = -raw.ctypes.data % CACHE_LINE
+        memory = _own.memory = raw[start : start + wanted]
+    return memory.view(dtype)
 
 
 def _executor(workers: int) -> ThreadPoolExecutor:
