@@ -1,58 +1,150 @@
-"""Sparse recurrent matrices: compressed rows, several sums at a time.
+"""Sparse recurrent matrices: slices of as many rows as a vector has lanes, one row a lane.
 
-A row is summed in eight partial sums, which hides the latency of adding; the order is fixed, so the
-bits are. Whether a matrix is run this way is decided by its density alone, see `evorrn.programs`.
+The first entries of the rows of a slice, as many as its shortest row has, stand side by side and are
+added lane by lane: no sum across a vector, and one order for each row. What longer rows have left, and
+the rows after the last whole slice, are added row by row. No entry is made up to fill a slice, so a
+state that is not finite spreads along true links only. Whether a matrix is run this way is decided by
+its density alone, see `evorrn.programs`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, register_jitable
+
+from evorrn.kernels import machine
+from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
 
 
 @njit
-def compress(matrix):
-    """Return a matrix (M, K) as row starts (M + 1,), column indices and values of what is not zero."""
-    starts = np.zeros(matrix.shape[0] + 1, np.uint32)
-    count = 0
-    for r in range(matrix.shape[0]):
+def compress(matrix, lanes):
+    """Return the entries of a matrix (M, K) that are not zero, as `add_sparse` takes them.
+
+    Returns
+    -------
+    depths : ndarray of int64, shape (S,)
+        Entries that every row of a slice has in the slice.
+    columns : ndarray of uint32, values : ndarray
+        Entries of the slices, in order: all first ones of a slice's rows, then all second ones.
+    rest_rows, rest_starts : ndarray of int64
+        Rows with further entries, and where these begin and end.
+    rest_columns : ndarray of uint32, rest_values : ndarray
+    """
+    rows = matrix.shape[0]
+    counts = np.zeros(rows, np.int64)
+    for r in range(rows):
+        count = 0
+        for j in range(matrix.shape[1]):
+            count += matrix[r, j] != 0
+        counts[r] = count
+    depths = np.zeros(rows // lanes, np.int64)
+    for s in range(depths.shape[0]):
+        depths[s] = counts[s * lanes : (s + 1) * lanes].min()
+    total, kept = counts.sum(), depths.sum() * lanes
+    columns, values = np.empty(kept, np.uint32), np.empty(kept, matrix.dtype)
+    rest_columns, rest_values = np.empty(total - kept, np.uint32), np.empty(total - kept, matrix.dtype)
+    rest_rows, rest_starts = np.empty(rows, np.int64), np.zeros(rows + 1, np.int64)
+    start = n_rest = place = 0
+    for r in range(rows):
+        s, lane = r // lanes, r % lanes
+        depth = depths[s] if s < depths.shape[0] else 0
+        k = 0
         for j in range(matrix.shape[1]):
             if matrix[r, j] != 0:
-                count += 1
-        starts[r + 1] = count
-    # Unsigned indices: signed ones are checked for being negative at every access.
-    columns = np.empty(count, np.uint32)
-    values = np.empty(count, matrix.dtype)
-    k = 0
-    for r in range(matrix.shape[0]):
-        for j in range(matrix.shape[1]):
-            if matrix[r, j] != 0:
-                columns[k] = j
-                values[k] = matrix[r, j]
+                if k < depth:
+                    columns[start + k * lanes + lane] = j
+                    values[start + k * lanes + lane] = matrix[r, j]
+                else:
+                    rest_columns[place] = j
+                    rest_values[place] = matrix[r, j]
+                    place += 1
                 k += 1
-    return starts, columns, values
+        if k > depth:
+            rest_rows[n_rest] = r
+            n_rest += 1
+            rest_starts[n_rest] = place
+        if lane == lanes - 1:
+            start += depth * lanes
+    return depths, columns, values, rest_rows[:n_rest], rest_starts, rest_columns, rest_values
 
 
 @njit(fastmath={"contract"}, error_model="numpy")
 def add_sparse(out, compressed, vector):
     """Add a compressed matrix times a vector to `out`."""
-    starts, columns, values = compressed
-    zero = out[0] * 0
-    for r in range(starts.shape[0] - 1):
-        k, end = starts[r], starts[r + 1]
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
-        eight = np.uint32(8)
-        while k + eight <= end:
-            s0 += values[k] * vector[columns[k]]
-            s1 += values[k + np.uint32(1)] * vector[columns[k + np.uint32(1)]]
-            s2 += values[k + np.uint32(2)] * vector[columns[k + np.uint32(2)]]
-            s3 += values[k + np.uint32(3)] * vector[columns[k + np.uint32(3)]]
-            s4 += values[k + np.uint32(4)] * vector[columns[k + np.uint32(4)]]
-            s5 += values[k + np.uint32(5)] * vector[columns[k + np.uint32(5)]]
-            s6 += values[k + np.uint32(6)] * vector[columns[k + np.uint32(6)]]
-            s7 += values[k + np.uint32(7)] * vector[columns[k + np.uint32(7)]]
-            k += eight
-        while k < end:
-            s0 += values[k] * vector[columns[k]]
-            k += np.uint32(1)
-        out[r] += ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+    depths, columns, values, rest_rows, rest_starts, rest_columns, rest_values = compressed
+    add_slices(out, depths, columns, values, vector)
+    for n in range(rest_rows.shape[0]):
+        total = out[rest_rows[n]]
+        for k in range(rest_starts[n], rest_starts[n + 1]):
+            total += rest_values[k] * vector[rest_columns[k]]
+        out[rest_rows[n]] = total
+
+
+def _slices_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Function:
+    """out[s * width + lane] += sum over k of values[s, k, lane] * vector[columns[s, k, lane]]."""
+    pointer, indices = scalar.as_pointer(), ir.IntType(32).as_pointer()
+    name = f"evorrn_slices_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
+    function = new_function(module, name, [pointer, I64.as_pointer(), I64, indices, pointer, pointer])
+    if function is None:
+        return module.globals[name]
+    out, depths, slices, columns, values, vector = function.args
+    b = ir.IRBuilder(function.append_basic_block("entry"))
+    v = Vector(b, scalar, width)
+    each = Loop(b, integer(0), slices, integer(1), [integer(0)])
+    rows = b.mul(each.index, integer(width))
+    stop = b.add(each.values[0], b.mul(b.load(b.gep(depths, [each.index])), integer(width)))
+    inner = Loop(b, each.values[0], stop, integer(width), [v.load(out, rows)])
+    gathered = ir.Constant(v.type, ir.Undefined)
+    for pair in range(0, width, 2):
+        # Two columns a load: loads are what this kernel waits for, and gathering instructions are slower yet.
+        place = b.gep(columns, [b.add(inner.index, integer(pair))])
+        both = b.load(b.bitcast(place, I64.as_pointer()))
+        both.align = 4
+        for k, column in enumerate((b.and_(both, integer(0xFFFFFFFF)), b.lshr(both, integer(32)))):
+            number = b.load(b.gep(vector, [column]))
+            gathered = b.insert_element(gathered, number, ir.Constant(ir.IntType(32), pair + k))
+    (total,) = inner.close([v.fma(v.load(values, inner.index), gathered, inner.values[0])])
+    v.store(total, out, rows)
+    each.close([stop])
+    b.ret_void()
+    return function
+
+
+@intrinsic
+def _slices_simd(typingctx: Any, out: Any, depths: Any, columns: Any, values: Any, vector: Any) -> Any:
+    signature = types.void(out, depths, columns, values, vector)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = _slices_function(builder.module, scalar_type(out), width_of(out))
+        target, entries, numbers = (
+            unpacked(context, builder, kind, arguments[k])[0]
+            for k, kind in ((0, out), (3, values), (4, vector))
+        )
+        counts = context.make_array(depths)(context, builder, arguments[1])
+        slices = builder.extract_value(counts.shape, 0)
+        indices = context.make_array(columns)(context, builder, arguments[2]).data
+        builder.call(function, [target, counts.data, slices, indices, entries, numbers])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@register_jitable
+def plain_slices(out, depths, columns, values, vector):
+    """Add the slices of a compressed matrix times a vector to `out`; see `compress`."""
+    if depths.shape[0] > 0:
+        lanes = columns.shape[0] // max(depths.sum(), 1)
+        k = 0
+        for s in range(depths.shape[0]):
+            for _ in range(depths[s]):
+                for lane in range(lanes):
+                    out[s * lanes + lane] += values[k] * vector[columns[k]]
+                    k += 1
+
+
+add_slices: Any = _slices_simd if machine.simd() and machine.compiling() else plain_slices
+"""What `add_sparse` calls, see `plain_slices`."""

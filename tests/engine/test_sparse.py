@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from evorrn.batch import Batch
+from evorrn.kernels import machine
+from evorrn.kernels.sparse import add_sparse, compress, plain_slices
 from evorrn.network import Network
+
+
+def add_sparse_plainly(out, compressed, vector):
+    """The slices by plain loops, the rest by NumPy."""
+    depths, columns, values, rows, starts, rest_columns, rest_values = compressed
+    plain_slices(out, depths, columns, values, vector)
+    for n, row in enumerate(rows):
+        its = slice(starts[n], starts[n + 1])
+        out[row] += rest_values[its] @ vector[rest_columns[its]]
 
 
 @pytest.mark.parametrize("cell", ["leaky", "lstm"])
@@ -36,3 +47,28 @@ def test_options_share_programs():
     genome, x = network.init(seed=0), np.ones((1, 3, 1))
     assert not np.array_equal(network.predict(genome, x), twin.predict(genome, x))
     assert twin._programs is network._programs and network.cell_options["leak"] == 0.3
+
+
+@pytest.mark.parametrize("dtype,tolerance", [(np.float32, 1e-5), (np.float64, 1e-13)])
+@pytest.mark.parametrize("rows,columns,density", [(5, 9, 0.5), (16, 16, 0.3), (67, 40, 0.1), (64, 30, 0.0)])
+def test_compressed_product(rows, columns, density, dtype, tolerance):
+    rng = np.random.default_rng(rows)
+    matrix = rng.standard_normal((rows, columns)) * (rng.random((rows, columns)) < density)
+    if rows == 67:
+        matrix[20] = 0  # a slice without entries of its own, whose other rows have some
+    vector, start = rng.standard_normal(columns).astype(dtype), rng.standard_normal(rows).astype(dtype)
+    compressed = compress(matrix.astype(dtype), machine.lanes(dtype))
+    for add in (add_sparse, add_sparse_plainly):
+        out = start.copy()
+        add(out, compressed, vector)
+        np.testing.assert_allclose(out, start + matrix @ vector, rtol=0, atol=tolerance * columns)
+
+
+def test_what_is_not_finite_spreads_along_links_alone():
+    matrix = np.eye(24)
+    matrix[3, 0] = 1.0
+    out = np.zeros(24)
+    vector = np.ones(24)
+    vector[0] = np.nan
+    add_sparse(out, compress(matrix, machine.lanes(np.float64)), vector)
+    assert np.flatnonzero(np.isnan(out)).tolist() == [0, 3]
