@@ -14,6 +14,7 @@ _HOMES = {
     "Network": "evorrn.network",
     "Batch": "evorrn.batch",
     "Task": "evorrn.task",
+    "Environment": "evorrn.environment",
     "Splits": "evorrn.task",
     "Scaling": "evorrn.task",
     "Problem": "evorrn.problem",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from evorrn.batch import Batch as Batch
     from evorrn.budget import Budget as Budget
     from evorrn.compile.grammar import cell as cell
+    from evorrn.environment import Environment as Environment
     from evorrn.errors import EvorrnError as EvorrnError
     from evorrn.errors import StopTraining as StopTraining
     from evorrn.kernels.threads import set_threads as set_threads

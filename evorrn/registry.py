@@ -23,6 +23,7 @@ from evorrn.settings import build
 
 if TYPE_CHECKING:
     from evorrn.compile.grammar import Cell
+    from evorrn.environment import Environment
     from evorrn.strategies.base import Strategy
     from evorrn.task import Task
 
@@ -34,11 +35,12 @@ def cells() -> dict[str, Cell]:
     return _find("evorrn.cells", lambda value: isinstance(value, Cell), lambda value: value.name)
 
 
-def tasks() -> dict[str, type[Task]]:
-    """Return every registered task class by name."""
+def tasks() -> dict[str, type[Task] | type[Environment]]:
+    """Return every registered class of tasks and environments by name."""
+    from evorrn.environment import Environment
     from evorrn.task import Task
 
-    return _find("evorrn_tasks", _concrete(Task), lambda value: value.name, group="evorrn.tasks")
+    return _find("evorrn_tasks", _concrete(Task, Environment), lambda value: value.name, group="evorrn.tasks")
 
 
 def strategies() -> dict[str, type[Strategy]]:
@@ -60,13 +62,16 @@ def find_cell(reference: Any) -> Cell:
     return found
 
 
-def find_task(reference: str) -> type[Task]:
-    """Return a task class from its name or ``"file.py:name"``."""
+def find_task(reference: str) -> type[Task] | type[Environment]:
+    """Return the class of a task or an environment from its name or ``"file.py:name"``."""
+    from evorrn.environment import Environment
     from evorrn.task import Task
 
     found = _lookup("task", reference, tasks())
-    if not _concrete(Task)(found):
-        raise EvorrnError(f"task: expected a subclass of evorrn.task.Task with a name, got {found!r}")
+    if not _concrete(Task, Environment)(found):
+        raise EvorrnError(
+            f"task: expected a subclass of evorrn.task.Task with a name or of evorrn.environment.Environment, got {found!r}"
+        )
     return found
 
 
@@ -80,8 +85,8 @@ def find_strategy(reference: str) -> type[Strategy]:
     return found
 
 
-def make_task(name: str, settings: Mapping[str, Any]) -> Task:
-    """Make a task from its name and settings; every mistake is reported at once."""
+def make_task(name: str, settings: Mapping[str, Any]) -> Task | Environment:
+    """Make a task or an environment from its name and settings; every mistake is reported at once."""
     return build(find_task(name), settings, "task")
 
 
@@ -115,9 +120,9 @@ def load_file(path: Path) -> ModuleType:
     return module
 
 
-def _concrete(base: type) -> Callable[[Any], bool]:
+def _concrete(*bases: type) -> Callable[[Any], bool]:
     return lambda value: (
-        isinstance(value, type) and issubclass(value, base) and isinstance(getattr(value, "name", None), str)
+        isinstance(value, type) and issubclass(value, bases) and isinstance(getattr(value, "name", None), str)
     )
 
 

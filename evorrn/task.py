@@ -9,12 +9,15 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from evorrn.batch import Batch
 from evorrn.settings import Settings
+
+if TYPE_CHECKING:
+    from evorrn.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ class Task(Settings):
 class _Callable(types.ModuleType):
     """A module that is also the function `evorrn.task`: both names are promises."""
 
-    def __call__(self, name: str, **settings: Any) -> Task:
+    def __call__(self, name: str, **settings: Any) -> Task | Environment:
         from evorrn.registry import make_task
 
         return make_task(name, settings)

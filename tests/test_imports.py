@@ -13,7 +13,7 @@ LAYERS = [
     ("compile",),
     ("kernels",),
     ("cells",),
-    ("batch", "packing", "task", "registry"),
+    ("batch", "packing", "task", "environment", "registry"),
     ("programs", "torch_weights", "arguments", "network"),
     ("cell_check", "problem"),
     ("result", "training"),
@@ -76,7 +76,14 @@ def test_imports_run_downward():
 def test_strategies_know_no_task_and_tasks_no_engine():
     for path in files("evorrn/strategies"):
         assert not [m for m, _ in imports(path) if m.startswith("evorrn_tasks")], path
-    seen = {"evorrn.task", "evorrn.batch", "evorrn.metrics", "evorrn.settings", "evorrn.errors"}
+    seen = {
+        "evorrn.task",
+        "evorrn.batch",
+        "evorrn.metrics",
+        "evorrn.settings",
+        "evorrn.errors",
+        "evorrn.environment",
+    }
     for path in files("tasks/evorrn_tasks"):
         assert {m for m, _ in imports(path) if m.split(".")[0] == "evorrn"} <= seen, path
     for path in files("evorrn/compile"):

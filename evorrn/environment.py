@@ -1,0 +1,136 @@
+"""The Environment contract: control without a teacher, where the network's outputs move its next inputs.
+
+An environment is a class that names its sizes and three compiled functions for one individual. They run
+inside the population's kernel, many individuals side by side, with no Python in between.
+`sin` and `cos` for such functions can be imported from here; they cost a tenth of those of ``math``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from evorrn.settings import Settings
+from evorrn.task import Recommended, Reference
+
+if TYPE_CHECKING:
+    from evorrn.kernels.trigonometry import cos as cos
+    from evorrn.kernels.trigonometry import sin as sin
+
+
+class Environment(Settings):
+    """A world with a reward: its sizes, and how it starts, is seen and moves.
+
+    An environment is a ``@dataclass(frozen=True)`` whose fields are its settings (made by
+    `evorrn.settings.setting`), found by name as tasks are. It must give `name`, `observations`, `actions`,
+    `states`, `time_limit`, `reset`, `observe` and `step`, as class attributes, settings or properties.
+
+    The three functions are made with ``numba.njit`` at the top of a module and given to the class as
+    ``staticmethod(function)``, or by a property that chooses among several by the settings. They see one
+    individual, and float64 numbers alone; an index into their arrays should be a constant or that of a
+    short loop of known length. Constants that depend on settings are chosen with the function, or lie in
+    the state. Whatever is random is drawn by `reset` into the state, so that a step needs no generator and
+    an episode depends on genome and start alone.
+
+    They are compiled anew for the kernel under its own rules, whatever options ``njit`` was given: a
+    division by zero gives an infinity or NaN and raises nothing, and nothing may be raised in `observe`
+    and `step`. Where `step` has no branch that LLVM cannot turn into a selection, no call of ``math``
+    beyond ``sqrt`` and ``fabs``, and no loop that runs as long as a condition holds, several individuals
+    share a vector instruction; otherwise it is as right, and slower.
+
+    Attributes
+    ----------
+    name : str
+        As typed on the command line.
+    version : int
+        Raised when the same start and the same actions give other rewards.
+    loss : str
+        ``"reward"``: the fitness of a genome comes from the rewards it collects.
+    metrics : tuple of str
+        The first is the one that ranks.
+    seed_changes : str
+        ``"data"``: another seed draws other starts.
+    horizon, free_run
+        What they are for a task; an environment has neither.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    loss: ClassVar[str] = "reward"
+    metrics: ClassVar[tuple[str, ...]] = ("episode_return", "episode_length")
+    seed_changes: ClassVar[str] = "data"
+    free_run: ClassVar[bool] = False
+    references: ClassVar[tuple[Reference, ...]] = ()
+
+    horizon: Any = None
+
+    @property
+    def observations(self) -> int:
+        """Numbers that the network sees at a time step."""
+        raise NotImplementedError
+
+    @property
+    def actions(self) -> int:
+        """Outputs of the network at a time step."""
+        raise NotImplementedError
+
+    @property
+    def states(self) -> int:
+        """State variables, float64."""
+        raise NotImplementedError
+
+    @property
+    def time_limit(self) -> int:
+        """Time steps at most in an episode."""
+        raise NotImplementedError
+
+    @property
+    def reset(self) -> Any:
+        """``reset(state, rng)``: fill the state (states,) for a new start from a numpy Generator."""
+        raise NotImplementedError
+
+    @property
+    def observe(self) -> Any:
+        """``observe(state, observation)``: fill the observation (observations,) from the state."""
+        raise NotImplementedError
+
+    @property
+    def step(self) -> Any:
+        """``step(state, action) -> (reward, done)``: move the state in place by the action (actions,)."""
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of the network: the observations."""
+        return self.observations
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network: the actions."""
+        return self.actions
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What the observations are called."""
+        return tuple(f"observation{place}" for place in range(1, self.observations + 1))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What the actions are called."""
+        return tuple(f"action{place}" for place in range(1, self.actions + 1))
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """What the state variables are called, for pictures."""
+        return tuple(f"state{place}" for place in range(1, self.states + 1))
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return the network and settings advised for a strategy's command-line name."""
+        return Recommended({"cell": "elman", "hidden": 8})
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("sin", "cos"):  # numba is loaded when they are first used
+        from evorrn.kernels import trigonometry
+
+        return getattr(trigonometry, name)
+    raise AttributeError(f"module 'evorrn.environment' has no attribute {name!r}")
