@@ -26,6 +26,8 @@ _HOMES = {
     "Strategy": "evorrn.strategies.base",
     "EvolutionStrategy": "evorrn.strategies.base",
     "GeneticAlgorithm": "evorrn.strategies.evolution.genetic_algorithm",
+    "PopulationStrategy": "evorrn.strategies.evolution.population",
+    "SNES": "evorrn.strategies.evolution.snes",
     "RandomSearch": "evorrn.strategies.evolution.random_search",
     "EchoState": "evorrn.strategies.reservoir.echo_state",
     "BPTT": "evorrn.strategies.gradient.bptt",
@@ -89,7 +91,9 @@ if TYPE_CHECKING:
     from evorrn.strategies.base import Strategy as Strategy
     from evorrn.strategies.base import load_search as load_search
     from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
+    from evorrn.strategies.evolution.population import PopulationStrategy as PopulationStrategy
     from evorrn.strategies.evolution.random_search import RandomSearch as RandomSearch
+    from evorrn.strategies.evolution.snes import SNES as SNES
     from evorrn.strategies.gradient.bptt import BPTT as BPTT
     from evorrn.strategies.reservoir.echo_state import EchoState as EchoState
     from evorrn.task import Scaling as Scaling
