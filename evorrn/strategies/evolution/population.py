@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.blas import one_thread
 from evorrn.errors import ConfigError, unknown
 from evorrn.settings import setting
 from evorrn.strategies.base import Around, EvolutionStrategy, State, generator, generator_state
@@ -43,6 +44,8 @@ class Start:
         Restarts before this start.
     layout : dict of str to tuple of int
         ``{block name: shape}`` of a genome, in order.
+    previous : dict, optional
+        The method's state when the start before this one ended; None at the first.
     """
 
     point: np.ndarray
@@ -50,6 +53,7 @@ class Start:
     draw: Callable[[int], np.ndarray]
     restarts: int
     layout: dict[str, tuple[int, ...]]
+    previous: State | None = None
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,8 @@ class PopulationStrategy(EvolutionStrategy):
     def ask(self, state: State) -> tuple[State, np.ndarray]:
         """Return the state with a pending population, and the genomes (P, n) to be evaluated."""
         rng = generator(state)
-        method, points = self.sample(state["method"], rng)
+        with one_thread():
+            method, points = self.sample(state["method"], rng)
         genomes = self._fold(points * state["scale"])
         return {**state, "method": method, "rng": generator_state(rng)}, genomes
 
@@ -230,7 +235,8 @@ class PopulationStrategy(EvolutionStrategy):
         rng = generator(state)
         method = state["method"]
         if np.isfinite(values).any():
-            method = self.update(method, genomes / state["scale"], self.shape(genomes, values), rng)
+            with one_thread():
+                method = self.update(method, genomes / state["scale"], self.shape(genomes, values), rng)
         better = worth > state["best_fitness"]
         lately = worth > state["best_since_start"]
         told = {
@@ -266,6 +272,7 @@ class PopulationStrategy(EvolutionStrategy):
             draw,
             state["restarts"] + 1,
             {name: tuple(shape) for name, shape in state["layout"].items()},
+            state["method"],
         )
         method = self.begin(start, rng)
         return {

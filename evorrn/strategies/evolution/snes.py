@@ -77,7 +77,7 @@ class SNES(PopulationStrategy):
             **method,
             "mean": method["mean"] + self.rate_mean * sigma * (weights @ noise),
             "sigma": sigma * np.exp(rate / 2 * (weights @ np.square(noise) - weights.sum())),
-            "noise": noise[:0],
+            "noise": np.zeros((0, sigma.size)),
         }
 
     def centre(self, method: State) -> np.ndarray:
