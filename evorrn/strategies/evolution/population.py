@@ -44,6 +44,8 @@ class Start:
         Restarts before this start.
     layout : dict of str to tuple of int
         ``{block name: shape}`` of a genome, in order.
+    scale : ndarray, shape (n,)
+        What a coordinate is multiplied by to give the gene: the factor on the step size of its block.
     previous : dict, optional
         The method's state when the start before this one ended; None at the first.
     """
@@ -53,7 +55,17 @@ class Start:
     draw: Callable[[int], np.ndarray]
     restarts: int
     layout: dict[str, tuple[int, ...]]
+    scale: np.ndarray
     previous: State | None = None
+
+    def population(self, count: int) -> np.ndarray:
+        """Return a start population (count, n), for methods whose step sizes are its spread.
+
+        The first is the start point. The others are drawn, and their distance from it is multiplied by
+        the factors on the step sizes of their blocks.
+        """
+        apart = self.draw(count - 1) - self.point
+        return np.concatenate([self.point[None], self.point + apart * self.scale])
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,9 @@ class PopulationStrategy(EvolutionStrategy):
         "training sequences drawn for each generation, all by default; the best of a generation is then "
         "judged on all of them",
         minimum=1,
+    )
+    finalists: int = setting(
+        1, "individuals of a generation judged on all sequences to find its best, with `sequences`", minimum=1
     )
     restart_after: int | None = setting(
         None, "generations without a better individual after which the search starts anew", minimum=1
@@ -141,6 +156,10 @@ class PopulationStrategy(EvolutionStrategy):
         """Return the standard deviation of each coordinate (n,) of the method's distribution."""
         return None
 
+    def crowned(self, method: State, champion: np.ndarray) -> State:
+        """Return the method's state after the best of a generation, a point (n,), was found on all sequences."""
+        return method
+
     def stagnates(self, method: State, waiting: int) -> bool:
         """Return whether to start anew, after so many generations without a better individual."""
         return self.restart_after is not None and waiting >= self.restart_after
@@ -173,6 +192,7 @@ class PopulationStrategy(EvolutionStrategy):
             lambda count: np.asarray(draw(rng, count), dtype=np.float64) / scale,
             0,
             blocks,
+            scale,
         )
         method = self.begin(start, rng)
         return {
@@ -206,7 +226,7 @@ class PopulationStrategy(EvolutionStrategy):
         return self._told(state, genomes, values, genomes[first], float(values[first]))
 
     def step(self, problem: Problem, state: State) -> State:
-        """Evaluate one generation; with `sequences` on as many, and then its best on all of them."""
+        """Evaluate one generation; with `sequences` on as many, and then its `finalists` on all of them."""
         state, genomes = self.ask(state)
         centre = self.centre(state["method"])
         judged = genomes
@@ -219,24 +239,36 @@ class PopulationStrategy(EvolutionStrategy):
             state = {**state, "rng": generator_state(rng)}
         values = problem.fitness(judged, chosen)
         values = np.where(np.isfinite(values), values, -np.inf)
-        first = int(values.argmax())
-        champion, worth = judged[first], float(values[first])
-        if chosen is not None:
-            worth = float(problem.fitness(champion[None])[0])
-            worth = worth if math.isfinite(worth) else -math.inf
-        state = self._told(state, genomes, values[: len(genomes)], champion, worth)
+        if chosen is None:
+            best, worth = judged, values
+        else:
+            best = judged[np.argsort(-values, kind="stable")[: self.finalists]]
+            worth = problem.fitness(best)
+            worth = np.where(np.isfinite(worth), worth, -np.inf)
+        first = int(worth.argmax())
+        state = self._told(
+            state, genomes, values[: len(genomes)], best[first], float(worth[first]), chosen is not None
+        )
         return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
 
     # --- Plumbing ----------------------------------------------------------------------------------
 
     def _told(
-        self, state: State, genomes: np.ndarray, values: np.ndarray, champion: np.ndarray, worth: float
+        self,
+        state: State,
+        genomes: np.ndarray,
+        values: np.ndarray,
+        champion: np.ndarray,
+        worth: float,
+        crowned: bool = False,
     ) -> State:
         rng = generator(state)
         method = state["method"]
         if np.isfinite(values).any():
             with one_thread():
                 method = self.update(method, genomes / state["scale"], self.shape(genomes, values), rng)
+        if crowned and math.isfinite(worth):
+            method = self.crowned(method, champion / state["scale"])
         better = worth > state["best_fitness"]
         lately = worth > state["best_since_start"]
         told = {
@@ -272,6 +304,7 @@ class PopulationStrategy(EvolutionStrategy):
             draw,
             state["restarts"] + 1,
             {name: tuple(shape) for name, shape in state["layout"].items()},
+            scale,
             state["method"],
         )
         method = self.begin(start, rng)
@@ -302,9 +335,13 @@ class PopulationStrategy(EvolutionStrategy):
             return genomes if high is None else np.where(genomes > high, 2 * high - genomes, genomes)
         if high is None:
             return np.where(genomes < low, 2 * low - genomes, genomes)
+        outside = (genomes < low) | (genomes > high)
+        if not outside.any():
+            return genomes
         width = high - low
         beyond = np.mod(genomes - low, 2 * width)
-        return np.clip(low + np.minimum(beyond, 2 * width - beyond), low, high)
+        folded = np.clip(low + np.minimum(beyond, 2 * width - beyond), low, high)
+        return np.where(outside, folded, genomes)  # those inside stay bit for bit: elites do not wander
 
     def _record(
         self, state: State, method: State, genomes: np.ndarray, values: np.ndarray
