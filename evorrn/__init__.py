@@ -22,6 +22,7 @@ _HOMES = {
     "Budget": "evorrn.budget",
     "Result": "evorrn.result",
     "load": "evorrn.result",
+    "results": "evorrn.lab.results",
     "load_search": "evorrn.strategies.base",
     "Strategy": "evorrn.strategies.base",
     "EvolutionStrategy": "evorrn.strategies.base",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from evorrn.errors import EvorrnError as EvorrnError
     from evorrn.errors import StopTraining as StopTraining
     from evorrn.kernels.threads import set_threads as set_threads
+    from evorrn.lab.results import results as results
     from evorrn.network import Network as Network
     from evorrn.problem import Meter as Meter
     from evorrn.problem import Problem as Problem

@@ -10,6 +10,7 @@ import evorrn
 from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
+from evorrn.cli.results import diff, results
 from evorrn.cli.run import run
 from evorrn.cli.use import forecast, predict
 
@@ -45,5 +46,7 @@ app.command()(predict)
 app.command()(forecast)
 app.command("list")(list_)
 app.command()(show)
+app.command()(results)
+app.command()(diff)
 app.command()(report)
 app.command()(bench)
