@@ -154,11 +154,16 @@ def _find(
         for value in vars(module).values():
             if wanted(value):
                 found[name(value)] = value
-    for entry in importlib.metadata.entry_points(group=group or package):
-        value = entry.load()
+    for value in _entries(group or package):
         if wanted(value):
             found.setdefault(name(value), value)
     return dict(sorted(found.items()))
+
+
+@functools.cache
+def _entries(group: str) -> tuple[Any, ...]:
+    """Return what other distributions registered; looking it up reads a file of every distribution there is."""
+    return tuple(entry.load() for entry in importlib.metadata.entry_points(group=group))
 
 
 @functools.cache

@@ -113,5 +113,6 @@ def test_another_distribution_can_bring_tasks(own, monkeypatch):
         return [Entry()] if group == "evorrn.tasks" else real(group=group)
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    monkeypatch.setattr(registry, "_entries", registry._entries.__wrapped__)
     assert registry.tasks()["doubling"] is kind
     assert evorrn.task("doubling").steps == 5

@@ -15,6 +15,7 @@ import numpy as np
 from evorrn.errors import StopTraining
 from evorrn.lab.environment import RESULTS_VERSION
 from evorrn.lab.store import INTERRUPTED, RUNNING, RunFolder
+from evorrn.plain import settle
 from evorrn.result import save_history
 from evorrn.training import Progress, Trainer
 
@@ -22,6 +23,7 @@ CHECKPOINT_SECONDS = 15.0
 """Time between checkpoints, which are also the run's heartbeat."""
 
 Say = Callable[[str], None]
+Stop = Callable[[Progress], str]
 
 
 class Recorder:
@@ -36,6 +38,8 @@ class Recorder:
         Called with every `Progress`.
     warn : callable
         Called with a sentence when a checkpoint cannot be written.
+    stop : callable
+        Called with every `Progress`; a text ends the run as an interruption does, and says why.
     """
 
     def __init__(
@@ -45,23 +49,28 @@ class Recorder:
         interruption: Interruption,
         watch: Callable[[Progress], None],
         warn: Say,
+        stop: Stop = lambda progress: "",
     ) -> None:
         self.run = run
         self.trainer = trainer
         self.interruption = interruption
         self.watch = watch
         self.warn = warn
+        self.stop = stop
         self.interrupted = False
+        self.stopped = ""
         self.saved = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
         """Take note of a step; raise StopTraining when somebody interrupts."""
         self.watch(progress)
-        if self.interruption.asked:
+        self.stopped = "" if self.interruption.asked else self.stop(progress)
+        if self.interruption.asked or self.stopped:
             self.interrupted = True
             raise StopTraining(INTERRUPTED)
         if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
             self.try_checkpoint()
+            settle()
             self.saved = time.monotonic()
 
     def try_checkpoint(self) -> None:

@@ -6,6 +6,7 @@ checkpoints, states, the files of the outcome, and a good end when somebody inte
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import traceback
@@ -23,13 +24,17 @@ from evorrn.budget import Budget
 from evorrn.errors import EvorrnError, RunError
 from evorrn.lab import environment
 from evorrn.lab.arguments import read
-from evorrn.lab.recorder import Interruption, Recorder, Say
+from evorrn.lab.recorder import Interruption, Recorder, Say, Stop
 from evorrn.lab.spec import Spec, resolve
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder, find_run
-from evorrn.plain import npz_bytes, write_atomic
+from evorrn.plain import durable_together, npz_bytes, settle, write_atomic
 from evorrn.problem import Problem
 from evorrn.result import Result, load
+from evorrn.task import Splits
 from evorrn.training import Progress, Trainer, finish, predictions, train
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What the system says when no more can be written."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ class Outcome:
         Whether an output that is scored on test is not finite.
     recorded : bool
         Whether ``status.json`` in the folder says the same; not on a disk that is full.
+    stopped : str
+        Why `stop` ended the run, see `execute`; empty unless it did.
+    disk : bool
+        Whether it failed since the disk took no more.
     """
 
     spec: Spec
@@ -66,6 +75,8 @@ class Outcome:
     traceback: str = ""
     diverged: bool = False
     recorded: bool = True
+    stopped: str = ""
+    disk: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as plain data, as ``evorrn run --json`` prints it."""
@@ -93,7 +104,9 @@ def execute(
     *,
     force: bool = False,
     plots: bool = True,
+    splits: Splits | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
+    stop: Stop = lambda progress: "",
     warn: Say = lambda sentence: None,
     note: Say = lambda sentence: None,
 ) -> Outcome:
@@ -111,8 +124,13 @@ def execute(
         Start anew, whatever is in the folder.
     plots : bool
         Draw the learning curve and the predictions into the folder.
+    splits : Splits, optional
+        What ``spec.task.data(spec.seed)`` gives, where it is at hand.
     watch : callable
         Called with a `Progress` after every step of the strategy.
+    stop : callable
+        Called with a `Progress` after every step; a text ends the run as an interruption does, with a
+        checkpoint, and ``status.json`` says why.
     warn, note : callable
         Called with a sentence: what deserves attention but stops nothing, and what is good to know.
 
@@ -125,13 +143,13 @@ def execute(
     run = RunFolder(root / spec.folder)
     if not force and run.state() == COMPLETE:
         return _reuse(spec, run, plots, warn)
-    splits = spec.task.data(spec.seed)
+    splits = spec.task.data(spec.seed) if splits is None else splits
     assert splits.test is not None  # the Task contract
     spec.network.check_batch(splits.test)
     problem = Problem(spec.network, splits.train, splits.valid, free_run=spec.task.free_run)
     inherited = None if spec.parent is None else _checkpoint(find_run(spec.parent, root))
     start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)
-    with one_thread():
+    with one_thread(), durable_together():
         # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
         trainer = None if run.path.exists() else start(state=inherited)
         with run.claimed(), Interruption(note) as interruption:
@@ -142,17 +160,19 @@ def execute(
             try:
                 if trainer is None or state is not None:
                     trainer = start(state=inherited if state is None else state)
-                recorder = Recorder(run, trainer, interruption, watch, warn)
+                recorder = Recorder(run, trainer, interruption, watch, warn, stop)
                 train(trainer, [recorder])
                 if recorder.interrupted:
                     recorder.checkpoint()
-                    run.set_status(INTERRUPTED, **recorder.progress())
-                    return Outcome(spec, run.path, INTERRUPTED)
+                    why = {"stopped": recorder.stopped} if recorder.stopped else {}
+                    run.set_status(INTERRUPTED, **recorder.progress(), **why)
+                    return Outcome(spec, run.path, INTERRUPTED, stopped=recorder.stopped)
                 result = finish(trainer, splits, spec.task)
                 recorder.try_checkpoint()
                 diverged = _write_outcome(run, result, splits.test, spec.task.free_run)
                 if plots:
                     _draw(run, result, warn)
+                settle()
                 run.set_status(COMPLETE, **recorder.progress(), diverged=diverged)
                 return Outcome(spec, run.path, COMPLETE, result, diverged=diverged)
             except KeyboardInterrupt:
@@ -161,10 +181,13 @@ def execute(
                 return Outcome(spec, run.path, INTERRUPTED)
             except Exception as error:
                 said, trace, recorded = _one_line(error), traceback.format_exc(), False
+                disk = isinstance(error, OSError) and error.errno in FULL
                 with suppress(OSError):
                     run.set_status(FAILED, error=said, traceback=trace)
                     recorded = True
-                return Outcome(spec, run.path, FAILED, result, error=said, traceback=trace, recorded=recorded)
+                return Outcome(
+                    spec, run.path, FAILED, result, error=said, traceback=trace, recorded=recorded, disk=disk
+                )
 
 
 def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.errors import EvorrnError, RunError, nearest
-from evorrn.plain import load_tree, save_tree, write_atomic
+from evorrn.plain import load_tree, save_tree, settle, write_atomic
 
 LEASE = 900.0
 """Seconds without a heartbeat after which a claim held on another host counts as given up."""
@@ -75,10 +75,13 @@ class RunFolder:
 
     def save_checkpoint(self, tree: dict[str, Any]) -> None:
         """Write a checkpoint and keep the one before it; a write that fails leaves both as they were."""
+        if not (self.path / CHECKPOINT).exists():
+            save_tree(self.path / CHECKPOINT, tree)
+            return
         fresh = self.path / ".checkpoint-next.npz"
         save_tree(fresh, tree)
-        with suppress(FileNotFoundError):
-            os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
+        settle()
+        os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
         os.replace(fresh, self.path / CHECKPOINT)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
