@@ -28,7 +28,11 @@ _HOMES = {
     "EvolutionStrategy": "evorrn.strategies.base",
     "GeneticAlgorithm": "evorrn.strategies.evolution.genetic_algorithm",
     "PopulationStrategy": "evorrn.strategies.evolution.population",
+    "CMAES": "evorrn.strategies.evolution.cma_es",
+    "SepCMAES": "evorrn.strategies.evolution.sep_cma_es",
+    "LMMAES": "evorrn.strategies.evolution.lm_ma_es",
     "SNES": "evorrn.strategies.evolution.snes",
+    "XNES": "evorrn.strategies.evolution.xnes",
     "RandomSearch": "evorrn.strategies.evolution.random_search",
     "EchoState": "evorrn.strategies.reservoir.echo_state",
     "BPTT": "evorrn.strategies.gradient.bptt",
@@ -92,10 +96,14 @@ if TYPE_CHECKING:
     from evorrn.strategies.base import EvolutionStrategy as EvolutionStrategy
     from evorrn.strategies.base import Strategy as Strategy
     from evorrn.strategies.base import load_search as load_search
+    from evorrn.strategies.evolution.cma_es import CMAES as CMAES
     from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
+    from evorrn.strategies.evolution.lm_ma_es import LMMAES as LMMAES
     from evorrn.strategies.evolution.population import PopulationStrategy as PopulationStrategy
     from evorrn.strategies.evolution.random_search import RandomSearch as RandomSearch
+    from evorrn.strategies.evolution.sep_cma_es import SepCMAES as SepCMAES
     from evorrn.strategies.evolution.snes import SNES as SNES
+    from evorrn.strategies.evolution.xnes import XNES as XNES
     from evorrn.strategies.gradient.bptt import BPTT as BPTT
     from evorrn.strategies.reservoir.echo_state import EchoState as EchoState
     from evorrn.task import Scaling as Scaling

@@ -16,6 +16,7 @@ from evorrn.strategies.evolution.population import (
     shared_weights,
     standardised,
 )
+from evorrn.strategies.evolution.recombination import usual_population
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class SNES(PopulationStrategy):
         return {
             "mean": start.point,
             "sigma": np.full(size, self.sigma or start.deviation),
-            "population": self.population or 4 + int(3 * math.log(size)),
+            "population": self.population or usual_population(size),
             "noise": np.zeros((0, size)),
         }
 
