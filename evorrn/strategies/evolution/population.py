@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.blas import one_thread
-from evorrn.errors import ConfigError, unknown
-from evorrn.settings import setting
-from evorrn.strategies.base import Around, EvolutionStrategy, State, generator, generator_state
+from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.units import check_layout
+from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments
 
 if TYPE_CHECKING:
     from evorrn.problem import Problem
@@ -69,7 +68,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class PopulationStrategy(EvolutionStrategy):
+class PopulationStrategy(VectorStrategy):
     """A search over real vectors that asks for a population and is told its fitness.
 
     A subclass gives `begin`, `sample` and `update`, where it can `centre` and `spread`, and a default for
@@ -81,45 +80,6 @@ class PopulationStrategy(EvolutionStrategy):
     seen and all records are of raw fitness. Bounds fold the line back like a mirror at both ends: a method may
     step out of them, the genome that is evaluated never does.
     """
-
-    population: int | None = setting(None, "individuals of a generation", minimum=2)
-    lower: float | None = setting(None, "lower bound of every gene")
-    upper: float | None = setting(None, "upper bound of every gene")
-    step_sizes: dict[str, float] | None = setting(
-        None, "factor on the step size of a named block, or of all blocks whose names begin so"
-    )
-    weight_decay: float = setting(
-        0.0, "half of this times the sum of squared genes is taken from the fitness that selects", minimum=0
-    )
-    sequences: int | None = setting(
-        None,
-        "training sequences drawn for each generation, all by default; the best of a generation is then "
-        "judged on all of them",
-        minimum=1,
-    )
-    finalists: int = setting(
-        1, "individuals of a generation judged on all sequences to find its best, with `sequences`", minimum=1
-    )
-    restart_after: int | None = setting(
-        None, "generations without a better individual after which the search starts anew", minimum=1
-    )
-
-    least_population: ClassVar[int] = 2
-    """Individuals that the method cannot do without."""
-
-    def problems(self) -> list[str]:
-        """Return one sentence for each setting, or pair of settings, that is not allowed."""
-        found = super().problems()
-        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
-            found.append(f"upper: expected more than the lower bound {self.lower:g}, got {self.upper:g}")
-        if not found and self.population is not None and self.population < self.least_population:
-            found.append(
-                f"population: {self.name} needs at least {self.least_population}, got {self.population}"
-            )
-        for name, factor in (self.step_sizes or {}).items() if not found else ():
-            if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
-                found.append(f"step_sizes.{name}: expected a number > 0, got {factor!r}")
-        return found
 
     # --- What a method gives -----------------------------------------------------------------------
 
@@ -180,11 +140,11 @@ class PopulationStrategy(EvolutionStrategy):
         """Return the state before the first `ask`; see `EvolutionStrategy.initial`."""
         blocks: dict[str, tuple[int, ...]] = {"genome": (size,)} if layout is None else dict(layout)
         check_layout(blocks, size)
-        scale = self._scale(blocks)
+        scale = self.factors(blocks)
         if isinstance(draw, Around):
             mean, deviation = draw.centre, np.full(size, draw.spread)
         else:
-            mean, deviation = _moments(draw(rng, MOMENT_DRAWS), blocks)
+            mean, deviation = moments(draw(rng, MOMENT_DRAWS), blocks)
         point = draw.centre if isinstance(draw, Around) else np.array(draw(rng, 1)[0], dtype=np.float64)
         start = Start(
             point / scale,
@@ -216,14 +176,17 @@ class PopulationStrategy(EvolutionStrategy):
         rng = generator(state)
         with one_thread():
             method, points = self.sample(state["method"], rng)
-        genomes = self._fold(points * state["scale"])
+        genomes = np.ascontiguousarray(
+            self.folded(points * state["scale"])
+        )  # sums follow the order in memory
         return {**state, "method": method, "rng": generator_state(rng)}, genomes
 
     def tell(self, state: State, genomes: np.ndarray, fitness: np.ndarray) -> State:
         """Return the state after the genomes asked for were given their fitness, higher is better."""
         values = np.where(np.isfinite(fitness), fitness, -np.inf)
         first = int(values.argmax())
-        return self._told(state, genomes, values, genomes[first], float(values[first]))
+        champion = genomes[first]
+        return self._told(state, genomes, Verdict(values, champion, champion, float(values[first])))
 
     def step(self, problem: Problem, state: State) -> State:
         """Evaluate one generation; with `sequences` on as many, and then its `finalists` on all of them."""
@@ -231,44 +194,21 @@ class PopulationStrategy(EvolutionStrategy):
         centre = self.centre(state["method"])
         judged = genomes
         if centre is not None:
-            judged = np.concatenate([genomes, self._fold(centre * state["scale"])[None]])
-        chosen = None
-        if self.sequences is not None and self.sequences < problem.sequences:
-            rng = generator(state)
-            chosen = np.sort(rng.choice(problem.sequences, self.sequences, replace=False))
-            state = {**state, "rng": generator_state(rng)}
-        values = problem.fitness(judged, chosen)
-        values = np.where(np.isfinite(values), values, -np.inf)
-        if chosen is None:
-            best, worth = judged, values
-        else:
-            best = judged[np.argsort(-values, kind="stable")[: self.finalists]]
-            worth = problem.fitness(best)
-            worth = np.where(np.isfinite(worth), worth, -np.inf)
-        first = int(worth.argmax())
-        state = self._told(
-            state, genomes, values[: len(genomes)], best[first], float(worth[first]), chosen is not None
-        )
+            judged = np.concatenate([genomes, self.folded(centre * state["scale"])[None]])
+        state, verdict = self.judge(problem, state, judged)
+        state = self._told(state, genomes, verdict)
         return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
 
     # --- Plumbing ----------------------------------------------------------------------------------
 
-    def _told(
-        self,
-        state: State,
-        genomes: np.ndarray,
-        values: np.ndarray,
-        champion: np.ndarray,
-        worth: float,
-        crowned: bool = False,
-    ) -> State:
+    def _told(self, state: State, genomes: np.ndarray, verdict: Verdict) -> State:
         rng = generator(state)
-        method = state["method"]
+        method, values, worth = state["method"], verdict.values[: len(genomes)], verdict.worth
         if np.isfinite(values).any():
             with one_thread():
                 method = self.update(method, genomes / state["scale"], self.shape(genomes, values), rng)
-        if crowned and math.isfinite(worth):
-            method = self.crowned(method, champion / state["scale"])
+        if verdict.crowned and math.isfinite(worth):
+            method = self.crowned(method, verdict.champion / state["scale"])
         better = worth > state["best_fitness"]
         lately = worth > state["best_since_start"]
         told = {
@@ -277,19 +217,13 @@ class PopulationStrategy(EvolutionStrategy):
             "method": method,
             "waiting": 0 if lately else state["waiting"] + 1,
             "best_since_start": worth if lately else state["best_since_start"],
-            "best_genome": np.array(champion) if better else state["best_genome"],
+            "best_genome": np.array(verdict.network) if better else state["best_genome"],
             "best_fitness": worth if better else state["best_fitness"],
             "record": self._record(state, method, genomes, values),
         }
         if self.stagnates(method, told["waiting"]):
             told = self._restarted(told, rng)
         return {**told, "rng": generator_state(rng)}
-
-    def shape(self, genomes: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return the fitness (P,) that selects: raw fitness less the weight decay."""
-        if self.weight_decay == 0:
-            return values
-        return values - 0.5 * self.weight_decay * np.einsum("pn,pn->p", genomes, genomes)
 
     def _restarted(self, state: State, rng: np.random.Generator) -> State:
         """Return the state at the beginning of another start, with the best ever kept."""
@@ -316,33 +250,6 @@ class PopulationStrategy(EvolutionStrategy):
             "best_since_start": -math.inf,
         }
 
-    def _scale(self, blocks: dict[str, tuple[int, ...]]) -> np.ndarray:
-        """Return the factor on each gene's step size, shape (n,)."""
-        factors, used, parts = self.step_sizes or {}, set(), []
-        for name, shape in blocks.items():
-            keys = [key for key in factors if name == key or name.startswith(key + ".")]
-            used.update(keys)
-            parts.append(np.full(math.prod(shape), factors[max(keys, key=len)] if keys else 1.0))
-        unused = [key for key in factors if key not in used]
-        if unused:
-            raise ConfigError([f"step_sizes.{key}: {unknown('block', key, list(blocks))}" for key in unused])
-        return np.concatenate(parts)
-
-    def _fold(self, genomes: np.ndarray) -> np.ndarray:
-        """Return genomes mirrored at the bounds until they are inside."""
-        low, high = self.lower, self.upper
-        if low is None:
-            return genomes if high is None else np.where(genomes > high, 2 * high - genomes, genomes)
-        if high is None:
-            return np.where(genomes < low, 2 * low - genomes, genomes)
-        outside = (genomes < low) | (genomes > high)
-        if not outside.any():
-            return genomes
-        width = high - low
-        beyond = np.mod(genomes - low, 2 * width)
-        folded = np.clip(low + np.minimum(beyond, 2 * width - beyond), low, high)
-        return np.where(outside, folded, genomes)  # those inside stay bit for bit: elites do not wander
-
     def _record(
         self, state: State, method: State, genomes: np.ndarray, values: np.ndarray
     ) -> dict[str, float]:
@@ -366,19 +273,6 @@ class PopulationStrategy(EvolutionStrategy):
             record[f"step_size.{name}"] = float(np.sqrt(np.mean(np.square(steps[place : place + count]))))
             place += count
         return {**record, **self.extra_record(method)}
-
-
-def _moments(draws: np.ndarray, blocks: dict[str, tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation (n,) of start genomes (count, n), one of each to a block."""
-    mean, deviation = [], []
-    place = 0
-    for shape in blocks.values():
-        count = math.prod(shape)
-        block = np.asarray(draws[:, place : place + count], dtype=np.float64)
-        mean.append(np.full(count, block.mean()))
-        deviation.append(np.full(count, block.std()))
-        place += count
-    return np.concatenate(mean), np.concatenate(deviation)
 
 
 def centred_ranks(fitness: np.ndarray) -> np.ndarray:
