@@ -84,7 +84,12 @@ class Predictions:
 
 
 def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
-    """Return the median loss over runs, from where each of them has one.
+    """Return the median loss over runs, from where each of them has one."""
+    return quantile_curves(curves, (0.5,), points)[0]
+
+
+def quantile_curves(curves: Sequence[Curve], shares: Sequence[float], points: int = 240) -> list[Curve]:
+    """Return quantiles of the loss over runs, from where each of them has one.
 
     A run keeps its last loss after its end.
 
@@ -92,6 +97,8 @@ def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
     ----------
     curves : sequence of Curve
         Without losses that are not finite, see `Curve.best_so_far`.
+    shares : sequence of float
+        Which quantiles, between 0 and 1.
     points : int
         Places along the cost, evenly spread over its logarithm.
     """
@@ -100,4 +107,4 @@ def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
     spent = np.geomspace(max(first, 1e-9), max(last, 1e-9), points)
     spent[0], spent[-1] = first, last  # rounding must not move the ends
     rows = [curve.loss[np.searchsorted(curve.spent, spent, side="right") - 1] for curve in curves]
-    return Curve(spent, np.median(rows, axis=0))
+    return [Curve(spent, losses) for losses in np.quantile(rows, shares, axis=0)]

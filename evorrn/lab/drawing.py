@@ -32,10 +32,10 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     places = colour_places(comparison)
     entries = ranked(comparison)
     values = np.concatenate([entry.values for entry in entries])
-    _scale(axes, "x", values, ratio=3)
+    scale_axis(axes, "x", values, ratio=3)
     for height, entry in enumerate(entries):
         if isinstance(entry, Row):
-            _ranking_row(axes, height, entry, places[entry.strategy])
+            ranking_row(axes, height, entry, places[entry.strategy])
         elif np.isfinite(entry.value):
             axes.axvline(entry.value, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
             axes.plot(entry.value, height, marker="|", markersize=15, markeredgewidth=2.2, color=MUTED)
@@ -49,7 +49,8 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     axes.set_xlabel(f"{comparison.metric} on test ({better} is better)")
 
 
-def _ranking_row(axes: Axes, height: float, row: Row, place: int) -> None:
+def ranking_row(axes: Axes, height: float, row: Row, place: int) -> None:
+    """Draw the seeds of a row, their median and its interval along one line."""
     colour = SERIES[place % len(SERIES)]
     values = np.asarray(row.values)
     good = np.isfinite(values)
@@ -113,10 +114,10 @@ def draw_learning(
                 middle.spent[-1], middle.loss[-1], MARKERS[place % len(MARKERS)], color=colour, markersize=5
             )
     axes.set(xlabel=label, ylabel="best validation loss so far", xscale="log")
-    _scale(axes, "y", np.concatenate(drawn))
-    _log_labels(axes.xaxis, np.concatenate(spent))
+    scale_axis(axes, "y", np.concatenate(drawn))
+    log_labels(axes.xaxis, np.concatenate(spent))
     if len(drawn) > 1:
-        _legend_above(axes)
+        legend_above(axes)
 
 
 def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) -> None:
@@ -144,7 +145,7 @@ def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) 
         axes.set_ylim(*_room(truth, predicted))
         axes.set(ylabel=f"{shown.name}, original units")
     axes.set_xlabel("scored time steps of test")
-    _legend_above(axes)
+    legend_above(axes)
 
 
 def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray], label: str) -> None:
@@ -152,10 +153,10 @@ def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray]
     for place, (name, column) in enumerate((("training", "train_loss"), ("validation", "valid_loss"))):
         loss = np.where(np.isfinite(history[column]), history[column], np.nan)
         axes.plot(spent, loss, color=SERIES[place], linestyle=LINES[place], linewidth=1.6, label=name)
-    _scale(axes, "y", np.concatenate([history["train_loss"], history["valid_loss"]]))
+    scale_axis(axes, "y", np.concatenate([history["train_loss"], history["valid_loss"]]))
     axes.set(xlabel=label, ylabel="loss")
-    axes.xaxis.set_major_formatter(_short)
-    _legend_above(axes)
+    axes.xaxis.set_major_formatter(short)
+    legend_above(axes)
 
 
 def draw_forecast(axes: Axes, known: np.ndarray, forecast: np.ndarray) -> None:
@@ -166,7 +167,7 @@ def draw_forecast(axes: Axes, known: np.ndarray, forecast: np.ndarray) -> None:
     joined = np.concatenate([past[-1:], np.where(np.isfinite(forecast), forecast, np.nan)])
     axes.plot(joined, color=SERIES[1], marker="o", markersize=3, linewidth=1.6, label="forecast")
     axes.set(xlabel="time steps after the last known value", ylabel="value, original units")
-    _legend_above(axes)
+    legend_above(axes)
 
 
 def draw_outputs(axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name: str) -> None:
@@ -177,7 +178,7 @@ def draw_outputs(axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name
     shown = np.where(np.isfinite(outputs), outputs, np.nan)
     axes.plot(shown, color=SERIES[0], linewidth=1.8, linestyle=(0, (4, 1.2)), label="prediction")
     axes.set(xlabel="time steps", ylabel=name)
-    _legend_above(axes)
+    legend_above(axes)
 
 
 def colour_places(comparison: Comparison) -> dict[str, int]:
@@ -190,11 +191,12 @@ def ranking_height(comparison: Comparison) -> float:
     return 0.8 + 0.42 * (len(comparison.rows) + len(comparison.baselines))
 
 
-def _legend_above(axes: Axes) -> None:
+def legend_above(axes: Axes) -> None:
+    """Put the legend above the axes, where it hides nothing."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=4, borderaxespad=0.2, columnspacing=1.4)
 
 
-def _short(value: float, _: object = None) -> str:
+def short(value: float, _: object = None) -> str:
     """Return a number as budgets are typed: 500M, 2G."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
@@ -202,23 +204,23 @@ def _short(value: float, _: object = None) -> str:
     return f"{value:g}"
 
 
-def _scale(axes: Axes, letter: str, values: np.ndarray, ratio: float = 10) -> None:
+def scale_axis(axes: Axes, letter: str, values: np.ndarray, ratio: float = 10) -> None:
     """Make an axis logarithmic when its values are positive and far apart."""
     finite = values[np.isfinite(values)]
     if len(finite) and finite.min() > 0 and finite.max() > ratio * finite.min():
         axes.set(**{f"{letter}scale": "log"})
-        _log_labels(getattr(axes, f"{letter}axis"), finite)
+        log_labels(getattr(axes, f"{letter}axis"), finite)
 
 
-def _log_labels(axis: Any, values: np.ndarray) -> None:
+def log_labels(axis: Any, values: np.ndarray) -> None:
     """Write plain numbers at a logarithmic axis: at decades, and between them where those are few."""
     spread = values.max() / values.min() if len(values) else 1.0
     marked = range(2, 10) if spread < 5 else (2, 5) if spread < 50 else ()
 
     def between(value: float, _: object = None) -> str:
-        return _short(value) if round(value / 10 ** np.floor(np.log10(value))) in marked else ""
+        return short(value) if round(value / 10 ** np.floor(np.log10(value))) in marked else ""
 
-    axis.set_major_formatter(_short)
+    axis.set_major_formatter(short)
     axis.set_minor_formatter(between)
     axis.grid(visible=len(marked) > 2, which="minor")
 
