@@ -63,6 +63,8 @@ class Start:
         The first is the start point. The others are drawn, and their distance from it is multiplied by
         the factors on the step sizes of their blocks.
         """
+        if count == 1:
+            return self.point[None]
         apart = self.draw(count - 1) - self.point
         return np.concatenate([self.point[None], self.point + apart * self.scale])
 
