@@ -2,19 +2,40 @@
 
 An environment is a class that names its sizes and three compiled functions for one individual. They run
 inside the population's kernel, many individuals side by side, with no Python in between.
-`sin` and `cos` for such functions can be imported from here; they cost a tenth of those of ``math``.
+`sin`, `cos` and `tanh` for such functions can be imported from here; they cost a tenth of those of ``math``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from evorrn.settings import Settings
 from evorrn.task import Recommended, Reference
 
 if TYPE_CHECKING:
+    from evorrn.control import EpisodeAssessment
+    from evorrn.kernels.activations import tanh as tanh
     from evorrn.kernels.trigonometry import cos as cos
     from evorrn.kernels.trigonometry import sin as sin
+    from evorrn.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """The start states of an environment's episodes, by split.
+
+    Parameters
+    ----------
+    train, valid, test : ndarray, shape (E, states), float64
+    """
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
 
 
 class Environment(Settings):
@@ -46,9 +67,11 @@ class Environment(Settings):
     loss : str
         ``"reward"``: the fitness of a genome comes from the rewards it collects.
     metrics : tuple of str
-        The first is the one that ranks.
+        Keys of `evorrn.metrics.EPISODE_METRICS`; the first is the one that ranks.
     seed_changes : str
         ``"data"``: another seed draws other starts.
+    train, valid, test : int
+        Starts of each split; an environment may make them settings.
     horizon, free_run
         What they are for a task; an environment has neither.
     """
@@ -56,12 +79,15 @@ class Environment(Settings):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     loss: ClassVar[str] = "reward"
-    metrics: ClassVar[tuple[str, ...]] = ("episode_return", "episode_length")
+    metrics: ClassVar[tuple[str, ...]] = ("return", "steps")
     seed_changes: ClassVar[str] = "data"
     free_run: ClassVar[bool] = False
     references: ClassVar[tuple[Reference, ...]] = ()
 
     horizon: Any = None
+    train: Any = 10
+    valid: Any = 20
+    test: Any = 100
 
     @property
     def observations(self) -> int:
@@ -120,8 +146,57 @@ class Environment(Settings):
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """What the state variables are called, for pictures."""
+        """What the state variables are called, for pictures: the first ones, or all."""
         return tuple(f"state{place}" for place in range(1, self.states + 1))
+
+    def starts(self, seed: int) -> Starts:
+        """Return the starts of each split, each from a stream of its own; the same seed gives the same bytes."""
+        from evorrn.control import draw_starts
+
+        return draw_starts(self, seed)
+
+    def succeeded(self, returns: np.ndarray, lengths: np.ndarray) -> np.ndarray | None:
+        """Return which episodes reached the mark of success, a boolean array; None where there is no mark.
+
+        Parameters
+        ----------
+        returns : ndarray of any shape
+            Sums of rewards.
+        lengths : ndarray of int, of that shape
+            Time steps taken.
+        """
+        return None
+
+    def assessment(self, seed: int) -> EpisodeAssessment:
+        """Return what a network is trained on and judged by in the runs of a seed."""
+        from evorrn.control import EpisodeAssessment
+
+        return EpisodeAssessment(self, self.starts(seed), seed)
+
+    def episodes(
+        self, network: Network, genomes: np.ndarray, starts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the return, float64, and the length, int64, of each genome from each start, shapes (P, E).
+
+        Parameters
+        ----------
+        network : Network
+        genomes : ndarray, shape (P, n)
+        starts : ndarray, shape (E, states)
+        """
+        return network.simulate(genomes, self, starts)
+
+    def trajectory(
+        self, network: Network, genome: np.ndarray, start: np.ndarray, time_limit: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return observations (T, I), actions (T, O), rewards (T,) and states (T, S) of one episode."""
+        return network.trajectory(genome, self, start, time_limit)
+
+    def play(self, policy: Callable[[int], np.ndarray], starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return returns and lengths (E,) of actions that nobody learned; see `evorrn.control.play`."""
+        from evorrn.control import play
+
+        return play(self, policy, starts)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return the network and settings advised for a strategy's command-line name."""
@@ -129,8 +204,8 @@ class Environment(Settings):
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("sin", "cos"):  # numba is loaded when they are first used
-        from evorrn.kernels import trigonometry
+    if name in ("sin", "cos", "tanh"):  # numba is loaded when they are first used
+        from evorrn.kernels import activations, trigonometry
 
-        return getattr(trigonometry, name)
+        return getattr(activations if name == "tanh" else trigonometry, name)
     raise AttributeError(f"module 'evorrn.environment' has no attribute {name!r}")

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -54,19 +54,16 @@ class Meter:
         return dataclasses.asdict(self)
 
 
-class Problem:
-    """A network with its loss, and the data it is trained and validated on.
+class MeteredProblem:
+    """What every problem has, whatever it is made of: a network, a meter, and the loss that validation gave last.
+
+    A subclass gives `sequences` and `fitness`, `_validation_loss` for `validate`, and what else it provides.
 
     Parameters
     ----------
     network : Network
-    train : Batch
-    valid : Batch, optional
-        What `validate` scores on; the training data when there is none.
     meter : Meter, optional
         Charged for every answer; a new one by default.
-    free_run : bool
-        Whether `validate` lets the network run on its own outputs from the first scored step on.
 
     Attributes
     ----------
@@ -75,29 +72,15 @@ class Problem:
         ``targets``.
     """
 
-    provides: frozenset[str] = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
+    provides: frozenset[str] = frozenset()
 
-    def __init__(
-        self,
-        network: Network,
-        train: Batch,
-        valid: Batch | None = None,
-        *,
-        meter: Meter | None = None,
-        free_run: bool = False,
-    ) -> None:
-        network.check_batch(train)
-        if valid is not None:
-            network.check_batch(valid)
+    def __init__(self, network: Network, meter: Meter | None = None) -> None:
         self.network = network
-        self.train = train
-        self.valid = valid
         self.meter = meter or Meter()
-        self.free_run = free_run
         self._options: dict[str, float] = {}
         self._validated: dict[str, Any] = {}  # shared with every variant that `with_options` makes
 
-    def with_options(self, options: Mapping[str, float]) -> Problem:
+    def with_options(self, options: Mapping[str, float]) -> Self:
         """Return this problem for a network with other numeric cell options, for instance a leak.
 
         Data, meter and compiled programs are shared, so a strategy can try many values.
@@ -121,12 +104,85 @@ class Problem:
 
     @property
     def sequences(self) -> int:
-        """Number of training sequences, B."""
-        return self.train.size
+        """Number of training sequences, or of training starts."""
+        raise NotImplementedError
 
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes, shape (count, n), initialised as the network says."""
         return self.network.init_many(rng, count)
+
+    def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Return the fitness (P,) of each genome (P, n), higher is better, ``-inf`` where it is not finite."""
+        raise NotImplementedError
+
+    def charge(self, work: int) -> None:
+        """Charge work that a strategy does by itself, for instance a linear solve, in multiply-adds."""
+        self.meter.work += int(work)
+
+    def validate(self, genome: np.ndarray) -> float:
+        """Return the loss on validation data, NaN or inf when it diverged; charged once per network."""
+        last = self._validated
+        if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
+            return last["loss"]
+        loss = self._validation_loss(genome)
+        last.update(genome=np.array(genome), options=dict(self._options), loss=loss)
+        return loss
+
+    def learned(self, genome: np.ndarray, tolerance: float) -> float:
+        """Return the share of the training sequences, or starts, that a genome has learned."""
+        raise NotImplementedError
+
+    def validated(self) -> dict[str, Any]:
+        """Return the network validated last and its loss as plain data, for checkpoints."""
+        return dict(self._validated)
+
+    def restore_validated(self, last: Mapping[str, Any]) -> None:
+        """Take back what `validated` gave, so that a resumed run is charged as an undisturbed one."""
+        self._validated.clear()
+        self._validated.update(last)
+
+    def _validation_loss(self, genome: np.ndarray) -> float:
+        raise NotImplementedError
+
+
+class Problem(MeteredProblem):
+    """A network with its loss, and the sequences it is trained and validated on.
+
+    Parameters
+    ----------
+    network : Network
+    train : Batch
+    valid : Batch, optional
+        What `validate` scores on; the training data when there is none.
+    meter : Meter, optional
+        Charged for every answer; a new one by default.
+    free_run : bool
+        Whether `validate` lets the network run on its own outputs from the first scored step on.
+    """
+
+    provides = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
+
+    def __init__(
+        self,
+        network: Network,
+        train: Batch,
+        valid: Batch | None = None,
+        *,
+        meter: Meter | None = None,
+        free_run: bool = False,
+    ) -> None:
+        network.check_batch(train)
+        if valid is not None:
+            network.check_batch(valid)
+        super().__init__(network, meter)
+        self.train = train
+        self.valid = valid
+        self.free_run = free_run
+
+    @property
+    def sequences(self) -> int:
+        """Number of training sequences, B."""
+        return self.train.size
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the fitness of each genome: its negative training loss, ``-inf`` where not finite.
@@ -186,22 +242,6 @@ class Problem:
         """Return the batch of a split, ``"train"`` or ``"valid"`` (training data when there is none)."""
         return self.train if split == "train" or self.valid is None else self.valid
 
-    def charge(self, work: int) -> None:
-        """Charge work that a strategy does by itself, for instance a linear solve, in multiply-adds."""
-        self.meter.work += int(work)
-
-    def validate(self, genome: np.ndarray) -> float:
-        """Return the loss on validation data, NaN or inf when it diverged; charged once per network."""
-        last = self._validated
-        if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
-            return last["loss"]
-        batch = self.batch("valid")
-        with self._charged(batch, 0, genome):
-            free_from = first_scored(batch) if self.free_run else None
-            loss = self.network.loss(genome, batch, free_from=free_from)
-        last.update(genome=np.array(genome), options=dict(self._options), loss=loss)
-        return loss
-
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
         """Return the share of training sequences that are within `tolerance` at every scored entry.
 
@@ -220,14 +260,11 @@ class Problem:
         has_scored = batch.scored.any(axis=1)
         return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))
 
-    def validated(self) -> dict[str, Any]:
-        """Return the network validated last and its loss as plain data, for checkpoints."""
-        return dict(self._validated)
-
-    def restore_validated(self, last: Mapping[str, Any]) -> None:
-        """Take back what `validated` gave, so that a resumed run is charged as an undisturbed one."""
-        self._validated.clear()
-        self._validated.update(last)
+    def _validation_loss(self, genome: np.ndarray) -> float:
+        batch = self.batch("valid")
+        with self._charged(batch, 0, genome):
+            free_from = first_scored(batch) if self.free_run else None
+            return self.network.loss(genome, batch, free_from=free_from)
 
     def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
         return self.train if sequences is None else self.train.take(sequences)

@@ -17,6 +17,7 @@ from evorrn.batch import Batch
 from evorrn.settings import Settings
 
 if TYPE_CHECKING:
+    from evorrn.assessment import SequenceAssessment
     from evorrn.environment import Environment
 
 
@@ -174,6 +175,12 @@ class Task(Settings):
             split alone.
         """
         raise NotImplementedError
+
+    def assessment(self, seed: int) -> SequenceAssessment:
+        """Return what a network is trained on and judged by in the runs of a seed."""
+        from evorrn.assessment import SequenceAssessment
+
+        return SequenceAssessment(self.data(seed), self)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return the network and settings advised for a strategy's command-line name."""

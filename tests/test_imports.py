@@ -15,7 +15,7 @@ LAYERS = [
     ("cells",),
     ("batch", "packing", "task", "environment", "registry"),
     ("programs", "torch_weights", "arguments", "network"),
-    ("cell_check", "problem"),
+    ("cell_check", "problem", "assessment", "control"),
     ("result", "training"),
     ("strategies",),
     ("testing",),

@@ -1,4 +1,4 @@
-"""What is drawn on a pair of axes: the ranking, learning curves, predictions, losses, a forecast.
+"""What is drawn on a pair of axes: the ranking, learning curves, predictions, an episode, losses, a forecast.
 
 Strategies are told apart by colour, line style and marker together, in colours that stay apart for
 colour-blind readers. Axes are matplotlib's, made by `evorrn.lab.plots`.
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from evorrn.lab.comparison import Baseline, Comparison, Row
-from evorrn.lab.curves import Curve, Predictions, median_curve
+from evorrn.lab.curves import Curve, Predictions, Trajectory, median_curve
+from evorrn.lab.kept import Kept
 from evorrn.lab.ranking import ranked
 
 Axes = Any
@@ -21,6 +22,8 @@ INK, MUTED, GRID = "#1b2026", "#5b6570", "#d9dee4"
 SERIES = ("#0072b2", "#d55e00", "#00835f", "#a2448f", "#96700a", "#6f7782")
 LINES = ("-", (0, (6, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.2)), (0, (10, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+LONGEST = 1000
+"""Time steps of an episode that stay readable in one plot."""
 
 
 def draw_ranking(axes: Axes, comparison: Comparison) -> None:
@@ -146,6 +149,44 @@ def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) 
         axes.set(ylabel=f"{shown.name}, original units")
     axes.set_xlabel("scored time steps of test")
     legend_above(axes)
+
+
+def draw_trajectory(axes: Axes, shown: Trajectory, name: str, place: int = 0) -> None:
+    """Draw the states and actions of an episode, in one panel for each unit, in place of the axes given."""
+    panels, figure = shown.panels(), axes.figure
+    slots = axes.get_subplotspec().subgridspec(len(panels), 1)
+    axes.remove()
+    stack: list[Axes] = []
+    for (label, series), slot in zip(panels, slots):
+        panel = figure.add_subplot(slot, sharex=stack[0] if stack else None)
+        stack.append(panel)
+        for number, (variable, values) in enumerate(series.items()):
+            finite = np.where(np.isfinite(values), values, np.nan)[:LONGEST]
+            colour = SERIES[(place + number) % len(SERIES)]
+            panel.plot(
+                finite, color=colour, linestyle=LINES[number % len(LINES)], linewidth=1.3, label=variable
+            )
+        panel.set_ylabel(label)
+        panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), borderaxespad=0.3)
+        panel.tick_params(labelbottom=False)
+    stack[-1].tick_params(labelbottom=True)
+    steps = int(shown.lengths[shown.start])
+    excerpt = f", the first {LONGEST} of {steps}" if steps > LONGEST else ""
+    stack[-1].set_xlabel(f"time steps of test start {shown.start + 1}{excerpt}")
+    stack[0].set_title(f"{name}: return {shown.returns[shown.start]:.4g}", loc="left", fontsize=10)
+
+
+def draw_kept(axes: Axes, kept: Kept, name: str, place: int = 0) -> None:
+    """Draw what a run kept of its network's doings on test."""
+    if isinstance(kept, Trajectory):
+        draw_trajectory(axes, kept, name, place)
+    else:
+        draw_predictions(axes, kept, name, place)
+
+
+def kept_height(kept: Kept) -> float:
+    """Return the height of such a plot in inches."""
+    return 0.9 + 0.95 * len(kept.panels()) if isinstance(kept, Trajectory) else 2.9
 
 
 def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray], label: str) -> None:

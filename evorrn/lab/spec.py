@@ -27,6 +27,7 @@ from evorrn.settings import build
 from evorrn.task import Recommended, Task
 
 if TYPE_CHECKING:
+    from evorrn.environment import Environment
     from evorrn.network import Network
     from evorrn.strategies.base import Strategy
 
@@ -53,7 +54,7 @@ class Spec:
     ----------
     content : dict
         The whole spec as plain data, every default filled in.
-    task : Task
+    task : Task or Environment
     network : Network
     strategy : Strategy
     budget : Budget
@@ -63,7 +64,7 @@ class Spec:
     """
 
     content: dict[str, Any]
-    task: Task
+    task: Task | Environment
     network: Network
     strategy: Strategy
     budget: Budget
@@ -235,7 +236,7 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     return result
 
 
-def _task(table: Mapping[str, Any]) -> Task:
+def _task(table: Mapping[str, Any]) -> Task | Environment:
     if not isinstance(table.get("name"), str):
         raise ConfigError(f"task.name: expected the name of a task or a data file, got {table.get('name')!r}")
     settings = {name: value for name, value in table.items() if name not in ("name", "version")}
