@@ -301,9 +301,31 @@ class Network:
             want="hidden",
         )[0]
 
-    def fitness(self, genomes: np.ndarray, batch: Batch) -> np.ndarray:
-        """Return the negative loss of each genome, shape (P,), float64; ``-inf`` where it is not finite."""
-        sums = self._loss_sums(genomes, batch)
+    def population_states(
+        self,
+        genomes: np.ndarray,
+        x: np.ndarray,
+        *,
+        lengths: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the output of the last layer of every genome (P, n), shape (P, B, T, H); see `states`."""
+        inputs, ends = arguments.sequences(self, x, lengths)
+        return self._programs.hidden_states(
+            arguments.genomes(self, genomes),
+            self._numbers,
+            inputs,
+            ends,
+            arguments.state(self, None, len(inputs)),
+            arguments.teacher(self, teacher, x, lengths),
+        )
+
+    def fitness(self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> np.ndarray:
+        """Return the negative loss of each genome, shape (P,), float64; ``-inf`` where it is not finite.
+
+        With `free_from` (B,) sequences run in closed loop from those steps on; see `predict`.
+        """
+        sums = self._loss_sums(genomes, batch, arguments.free_from(self, free_from, batch.inputs))
         with np.errstate(invalid="ignore", over="ignore"):
             losses = sums.sum(axis=1) / self._scored_entries(batch).sum()
         return np.where(np.isfinite(losses), -losses, -np.inf)

@@ -184,7 +184,13 @@ class Problem(MeteredProblem):
         """Number of training sequences, B."""
         return self.train.size
 
-    def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+    def fitness(
+        self,
+        genomes: np.ndarray,
+        sequences: Sequence[int] | np.ndarray | None = None,
+        *,
+        free_run: bool = False,
+    ) -> np.ndarray:
         """Return the fitness of each genome: its negative training loss, ``-inf`` where not finite.
 
         Parameters
@@ -192,6 +198,8 @@ class Problem(MeteredProblem):
         genomes : ndarray, shape (P, n)
         sequences : sequence of int, optional
             Training sequences to use; all by default.
+        free_run : bool
+            Let the networks run on their own outputs from the first scored step on.
 
         Returns
         -------
@@ -199,7 +207,7 @@ class Problem(MeteredProblem):
         """
         batch = self._batch(sequences)
         with self._charged(batch, len(genomes)):
-            return self.network.fitness(genomes, batch)
+            return self.network.fitness(genomes, batch, first_scored(batch) if free_run else None)
 
     def sequence_losses(self, genomes: np.ndarray) -> np.ndarray:
         """Return each training sequence's own loss for each genome, shape (P, B), float64."""
@@ -232,6 +240,30 @@ class Problem(MeteredProblem):
         with self._charged(batch, 1, genome):
             return self.network.states(
                 genome, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
+            )
+
+    def population_states(
+        self,
+        genomes: np.ndarray,
+        sequences: Sequence[int] | np.ndarray | None = None,
+        teacher: bool = False,
+    ) -> np.ndarray:
+        """Return the last layer's output of every genome on training data, shape (P, B, T, H).
+
+        No evaluation is counted, since no loss is asked for.
+
+        Parameters
+        ----------
+        genomes : ndarray, shape (P, n)
+        sequences : sequence of int, optional
+            Training sequences to use; all by default.
+        teacher : bool
+            As for `states`.
+        """
+        batch = self._batch(sequences)
+        with self._charged(batch, 0, passes=len(genomes)):
+            return self.network.population_states(
+                genomes, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
             )
 
     def targets(self, split: str = "train") -> np.ndarray:
@@ -270,11 +302,13 @@ class Problem(MeteredProblem):
         return self.train if sequences is None else self.train.take(sequences)
 
     @contextmanager
-    def _charged(self, batch: Batch, evaluations: int, genome: np.ndarray | None = None) -> Iterator[None]:
+    def _charged(
+        self, batch: Batch, evaluations: int, genome: np.ndarray | None = None, passes: int | None = None
+    ) -> Iterator[None]:
         before = self.network.compile_seconds
         yield
         self.meter.compile_seconds += self.network.compile_seconds - before
-        passes = max(evaluations, 1)
+        passes = max(evaluations, 1) if passes is None else passes
         self.meter.work += passes * self.network.forward_work(batch, genome)
         self.meter.steps_forward += passes * batch.moved_steps
         self.meter.evaluations += evaluations
