@@ -102,23 +102,27 @@ class EnvironmentProblem(MeteredProblem):
         ConfigError
             When the environment has no such mark.
         """
-        returns, lengths = self._episodes(genome[None], self.train, 0)
-        succeeded = self.environment.succeeded(returns, lengths)
-        if succeeded is None:
+        share = self.environment.learned(lambda starts, limit: self._play(genome, starts, limit), self.train)
+        if share is None:
             raise ConfigError(f"budget.learned: {self.environment.name} has no mark of success to be reached")
-        return float(np.mean(succeeded))
+        return share
 
     def _validation_loss(self, genome: np.ndarray) -> float:
         starts = self.train if self.valid is None else self.valid
         with np.errstate(invalid="ignore", over="ignore"):
             return -float(self._episodes(genome[None], starts, 0)[0].mean())
 
+    def _play(self, genome: np.ndarray, starts: np.ndarray, time_limit: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return returns and lengths (E,) of one genome's episodes of at most `time_limit` steps."""
+        returns, lengths = self._episodes(genome[None], starts, 0, time_limit)
+        return returns[0], lengths[0]
+
     def _episodes(
-        self, genomes: np.ndarray, starts: np.ndarray, evaluations: int
+        self, genomes: np.ndarray, starts: np.ndarray, evaluations: int, time_limit: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return returns and lengths (P, E), charged to the meter."""
         with self._compiling():
-            returns, lengths = self.environment.episodes(self.network, genomes, starts)
+            returns, lengths = self.environment.episodes(self.network, genomes, starts, time_limit)
         self.meter.work += self.network.simulation_work(lengths)
         self.meter.steps_forward += int(lengths.sum())
         self.meter.evaluations += evaluations

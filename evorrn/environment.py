@@ -167,6 +167,24 @@ class Environment(Settings):
         """
         return None
 
+    def learned(
+        self, play: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]], starts: np.ndarray
+    ) -> float | None:
+        """Return which share of an environment a network has learned, None where nothing marks success.
+
+        By default it is the share of the training starts whose episodes succeed. A stricter test, with other
+        starts or a longer time, may stand in its place.
+
+        Parameters
+        ----------
+        play : callable
+            ``play(starts, time_limit)`` gives returns and lengths (E,) of the network's episodes.
+        starts : ndarray, shape (E, states)
+            Training starts.
+        """
+        succeeded = self.succeeded(*play(starts, self.time_limit))
+        return None if succeeded is None else float(np.mean(succeeded))
+
     def assessment(self, seed: int) -> EpisodeAssessment:
         """Return what a network is trained on and judged by in the runs of a seed."""
         from evorrn.control import EpisodeAssessment
@@ -174,7 +192,7 @@ class Environment(Settings):
         return EpisodeAssessment(self, self.starts(seed), seed)
 
     def episodes(
-        self, network: Network, genomes: np.ndarray, starts: np.ndarray
+        self, network: Network, genomes: np.ndarray, starts: np.ndarray, time_limit: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the return, float64, and the length, int64, of each genome from each start, shapes (P, E).
 
@@ -183,8 +201,10 @@ class Environment(Settings):
         network : Network
         genomes : ndarray, shape (P, n)
         starts : ndarray, shape (E, states)
+        time_limit : int, optional
+            Time steps at most, in place of the environment's own.
         """
-        return network.simulate(genomes, self, starts)
+        return network.simulate(genomes, self, starts, time_limit)
 
     def trajectory(
         self, network: Network, genome: np.ndarray, start: np.ndarray, time_limit: int

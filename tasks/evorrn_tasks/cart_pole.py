@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,9 @@ from evorrn_tasks.common.poles import (
 
 BALANCED, DAMPING, WINDOW, MEMORY = 6, 7, 8, 100
 """Places in the state under the damping fitness: balanced steps, the last f2, the swings of 100 steps."""
+
+LONG_TEST, GRID_TEST, GENERALISES = 100_000, 1000, 200
+"""Steps of the long test, steps from each start of the grid, and how many of its 625 starts must succeed."""
 
 SPREAD = (2.16, 1.35, 3.6 * DEGREE, 8.6 * DEGREE)
 """Largest cart position, cart velocity, angle and angular velocity of the long pole at a drawn start."""
@@ -167,6 +171,24 @@ class CartPole(Environment):
         if self.fitness == "standard":
             return np.asarray(returns >= self.time_limit)
         return np.asarray(lengths >= self.time_limit)
+
+    def learned(
+        self, play: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]], starts: np.ndarray
+    ) -> float | None:
+        """Return the share of starts without failure; under the damping fitness 1 or 0, by the papers' test.
+
+        A network that balances the time limit from the first start is tested for 100,000 steps from there, then for
+        1000 steps from each of 625 starts, of which 200 must succeed.
+
+        Source: Gruau, Whitley and Pyeatt 1996, as used by Gomez, Schmidhuber and Miikkulainen 2008.
+        """
+        if self.fitness == "standard":
+            return super().learned(play, starts)
+        first = self.first_start()[None]
+        for limit in (self.time_limit, LONG_TEST):
+            if play(first, limit)[1][0] < limit:
+                return 0.0
+        return float(np.sum(play(self.grid_of_starts(), GRID_TEST)[1] >= GRID_TEST) >= GENERALISES)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a small network without biases, which have nothing to do where left and right are alike."""
