@@ -21,10 +21,12 @@ from evorrn.registry import cells, find_cell
 from evorrn.settings import check_seed
 
 if TYPE_CHECKING:
+    from evorrn.environment import Environment
     from evorrn.programs import Programs
+    from evorrn.simulation import Simulator, Trajectory
     from evorrn.task import Task
 
-LOSSES = ("mse", "cross-entropy", "binary-cross-entropy")
+LOSSES = ("mse", "cross-entropy", "binary-cross-entropy", "reward")
 DTYPES = ("float32", "float64")
 
 
@@ -42,7 +44,8 @@ class Network:
     cell_options : mapping, optional
         Settings of the cell that are not genes, for every layer.
     loss : str
-        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``.
+        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``; ``"reward"`` where fitness comes from
+        episodes in an environment and there are no targets.
     direct : bool
         Whether the readout also sees the input.
     feedback : bool
@@ -115,8 +118,8 @@ class Network:
     # --- What it is --------------------------------------------------------------------------------
 
     @classmethod
-    def for_task(cls, task: Task, **settings: Any) -> Network:
-        """Make a network with sizes and loss from a task; see `Network` for the settings."""
+    def for_task(cls, task: Task | Environment, **settings: Any) -> Network:
+        """Make a network with sizes and loss from a task or an environment; see `Network` for the settings."""
         return cls(task.inputs, task.outputs, loss=task.loss, **settings)
 
     @classmethod
@@ -151,9 +154,8 @@ class Network:
         numbers, functions = self.cell.check_options({**self.cell_options, **options})
         if functions != self._activations:
             raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
-        programs = self._programs  # made before the copy, so that both share them
+        self._programs, self._simulator  # noqa: B018  (made before the copy, so that both share them)
         twin = copy.copy(self)
-        twin.__dict__["_programs"] = programs
         twin._numbers = numbers
         return twin
 
@@ -389,6 +391,53 @@ class Network:
             arguments.teacher(self, teacher, x, lengths),
         )
 
+    # --- Acting ------------------------------------------------------------------------------------
+
+    def simulate(
+        self,
+        genomes: np.ndarray,
+        environment: Environment,
+        starts: np.ndarray,
+        time_limit: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Let every individual act from every start, each episode from a network state of zero.
+
+        Parameters
+        ----------
+        genomes : ndarray, shape (P, n)
+        environment : Environment
+            As many observations as the network has inputs, as many actions as it has outputs.
+        starts : ndarray, shape (E, states)
+            As `evorrn.worlds.environment_starts` returns them.
+        time_limit : int, optional
+            Time steps of an episode at most; by default the environment's own.
+
+        Returns
+        -------
+        returns : ndarray, shape (P, E)
+            Sums of rewards in float64; NaN where a reward or an action was not finite, which ends an episode.
+        lengths : ndarray of int64, shape (P, E)
+            Time steps made.
+
+        Raises
+        ------
+        ConfigError
+            When the environment does not fit the network, or cannot run.
+        ShapeError
+            When genomes or starts do not fit.
+        """
+        return self._simulator.simulate(
+            arguments.genomes(self, genomes), self._numbers, environment, starts, time_limit
+        )
+
+    def trajectory(
+        self, genome: np.ndarray, environment: Environment, start: np.ndarray, time_limit: int | None = None
+    ) -> Trajectory:
+        """Return one episode of a genome (n,) from a start (states,), bit for bit as `simulate` runs it."""
+        return self._simulator.trajectory(
+            self.check_genome(genome), self._numbers, environment, start, time_limit
+        )
+
     # --- Cost --------------------------------------------------------------------------------------
 
     def forward_work(self, batch: Batch, genome: np.ndarray | None = None) -> int:
@@ -403,10 +452,17 @@ class Network:
         """Return the multiply-adds that the adjoint adds to a forward pass."""
         return self._costs[1] * batch.moved_steps
 
+    def simulation_work(self, lengths: np.ndarray) -> int:
+        """Return the multiply-adds of episodes of these lengths.
+
+        They are the network's. What an environment computes itself is not known; it shows in its steps.
+        """
+        return self._costs[0] * int(np.sum(lengths))
+
     @property
     def compile_seconds(self) -> float:
         """Time spent so far on making this network's programs ready."""
-        return self._programs.compile_seconds
+        return self._programs.compile_seconds + self._simulator.compile_seconds
 
     def kernel_source(self) -> str:
         """Return the emitted source of this network's programs."""
@@ -427,10 +483,20 @@ class Network:
 
         return Programs(self)
 
+    @cached_property
+    def _simulator(self) -> Simulator:
+        from evorrn.simulation import Simulator
+
+        return Simulator(self)
+
     # --- Checks ------------------------------------------------------------------------------------
 
     def check_batch(self, batch: Batch) -> None:
-        """Raise ShapeError when a batch does not fit this network."""
+        """Raise ShapeError when a batch does not fit this network, ConfigError when none does."""
+        if self.loss_name == "reward":
+            raise ConfigError(
+                "network.loss: reward comes from an environment, see Network.simulate, not a batch"
+            )
         if batch.n_inputs != self.inputs:
             raise ShapeError(f"batch: expected {self.inputs} inputs, got {batch.n_inputs}")
         if self.loss_name == "cross-entropy":

@@ -51,7 +51,7 @@ class Programs:
         self.units = network.hidden
         self.options = network.step.options
         self.compile_seconds = 0.0
-        self._loss = LOSSES[network.loss_name]
+        self._loss = LOSSES.get(network.loss_name, "mse")  # programs without targets use none
         self._label = network.cell.name.replace("-", "_")
         kind = "direct " * network.direct + "feedback " * network.feedback
         title = (

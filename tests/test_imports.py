@@ -13,8 +13,8 @@ LAYERS = [
     ("compile",),
     ("kernels",),
     ("cells",),
-    ("batch", "packing", "task", "environment", "registry"),
-    ("programs", "torch_weights", "arguments", "network"),
+    ("batch", "packing", "task", "environment", "vectorised", "registry"),
+    ("worlds", "programs", "simulation", "torch_weights", "arguments", "network", "stepping"),
     ("cell_check", "problem", "assessment", "control"),
     ("result", "training"),
     ("strategies",),
@@ -83,6 +83,7 @@ def test_strategies_know_no_task_and_tasks_no_engine():
         "evorrn.settings",
         "evorrn.errors",
         "evorrn.environment",
+        "evorrn.vectorised",
     }
     for path in files("tasks/evorrn_tasks"):
         assert {m for m, _ in imports(path) if m.split(".")[0] == "evorrn"} <= seen, path
