@@ -12,6 +12,7 @@ from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
 from evorrn.cli.results import diff, results
 from evorrn.cli.run import run
+from evorrn.cli.sweep import sweep
 from evorrn.cli.use import forecast, predict
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.command()(predict)
 app.command()(forecast)
 app.command("list")(list_)
 app.command()(show)
+app.add_typer(sweep, name="sweep")
 app.command()(results)
 app.command()(diff)
 app.command()(report)

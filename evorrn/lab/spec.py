@@ -8,6 +8,7 @@ of it; the content of the files it names is.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import inspect
@@ -82,6 +83,10 @@ class Spec:
         names = [self.task.name, f"{self.strategy.name}-{self.network.cell.name}"]
         return Path(*[re.sub(r"[^\w.+-]", "_", name) for name in names], self.id)
 
+    def with_seed(self, seed: int) -> Spec:
+        """Return the same spec with another seed; the objects it stands for are shared."""
+        return dataclasses.replace(self, content={**self.content, "seed": seed}, seed=seed)
+
     def toml(self) -> str:
         """Return the spec as TOML, from which `resolve` makes the same spec again."""
         import tomli_w
@@ -122,7 +127,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     task_table = _task_table(tables["task"], base)
     with found.under("task"):
         task = _task(task_table)
-    strategy_name = _reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
+    strategy_name = reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
     advice = Recommended()
     with found.under("strategy"):
         kind = registry.find_strategy(strategy_name)
@@ -132,7 +137,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         strategy = build(kind, {**advice.strategy, **given}, "strategy")
     network_table = {**tables["network"]}
     if "cell" in network_table:
-        network_table["cell"] = _reference(network_table["cell"], base)
+        network_table["cell"] = reference(network_table["cell"], base)
     known = found.network_settings(network_table)
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
@@ -230,7 +235,7 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     if isinstance(name, str) and Path(name).suffix in DATA_FILES:
         result["name"], result["path"] = DATA_FILES[Path(name).suffix], name
     if "name" in result:
-        result["name"] = _reference(result["name"], base)
+        result["name"] = reference(result["name"], base)
     if isinstance(result.get("path"), str):
         result["path"] = str((base / result["path"]).resolve())
     return result
@@ -252,7 +257,7 @@ def _task(table: Mapping[str, Any]) -> Task | Environment:
     return task
 
 
-def _reference(value: Any, base: Path) -> Any:
+def reference(value: Any, base: Path) -> Any:
     """Return ``file.py:name`` with an absolute path, and any other name as it is."""
     source, separator, member = _split_reference(value)
     return f"{(base / source).resolve()}{separator}{member}" if source.endswith(".py") else value
