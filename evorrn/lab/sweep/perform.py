@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evorrn.assessment import Assessment
+from evorrn.blas import one_thread
 from evorrn.errors import EvorrnError
 from evorrn.lab.runner import Outcome, execute
 from evorrn.lab.spec import Spec, resolve
@@ -33,6 +35,8 @@ STOPPED = "stopped"
 """Why a run was stopped whose sweep was."""
 LOOK_SECONDS = 0.2
 """Time between two looks at whether the sweep was stopped."""
+KEPT = 10
+"""Seeds whose data are kept for the cells that follow, and cells that are kept for their seeds."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def perform(order: Order) -> Report:
                 spec,
                 Path(order.root),
                 plots=False,
-                splits=_splits(spec),
+                assessment=_assessment(spec),
                 stop=_stopper(order, spec),
                 warn=remarks.append,
             )
@@ -155,13 +159,9 @@ def warm(order: Order) -> None:
     Many cold processes would each compile the same; what goes wrong here goes wrong again in a run, which
     has a folder to tell it.
     """
-    from evorrn.blas import one_thread
-    from evorrn.problem import Problem
-
     with _alone, suppress(Exception), one_thread():
         spec = _spec(order)
-        splits = _splits(spec)
-        problem = Problem(spec.network, splits.train, splits.valid, free_run=spec.task.free_run)
+        problem = _assessment(spec).problem(spec.network)
         Trainer(spec.strategy, problem, seed=spec.seed, budget=spec.budget).step()
 
 
@@ -179,32 +179,23 @@ def _spec(order: Order) -> Spec:
     return spec
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=KEPT)
 def _resolved(text: str, home: str) -> Spec:
     return resolve({**json.loads(text), "seed": 0}, Path(home))
 
 
-def _splits(spec: Spec) -> Any:
+def _assessment(spec: Spec) -> Assessment:
+    """Return what `spec.task` gives for the seed, kept for the runs that share it."""
     seed = spec.seed if spec.task.seed_changes == "data" else 0
-    return _data(json.dumps([spec.content["task"], spec.content.get("files")]), seed, _Task(spec.task))
+    key = json.dumps([spec.content["task"], spec.content.get("files"), seed])
+    if key not in _assessments:
+        while len(_assessments) >= KEPT:
+            del _assessments[next(iter(_assessments))]
+        _assessments[key] = spec.task.assessment(seed)
+    return _assessments[key]
 
 
-class _Task:
-    """A task that a cache looks past: its settings are the key already."""
-
-    def __init__(self, task: Any) -> None:
-        self.task = task
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Task)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@functools.lru_cache(maxsize=8)
-def _data(text: str, seed: int, given: _Task) -> Any:
-    return given.task.data(seed)
+_assessments: dict[str, Assessment] = {}
 
 
 def _stopper(order: Order, spec: Spec) -> Any:
