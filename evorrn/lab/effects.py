@@ -105,9 +105,9 @@ def _effect(study: Study, axis: str) -> Effect:
     used = whole or matched
     ratios: dict[str, list[float]] = {label: [] for label in labels}
     for block in used:
-        centre = float(np.median(list(block.values())))
-        if math.isfinite(centre):
-            for label, ratio in zip(block, multiples(np.array(list(block.values())), centre)):
+        errors = np.array(list(block.values()))
+        if np.isfinite(errors).any():
+            for label, ratio in zip(block, multiples(errors, float(errors[np.isfinite(errors)].mean()))):
                 ratios[label].append(float(ratio))
     if not any(ratios.values()):
         for cell in study.configurations:

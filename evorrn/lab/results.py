@@ -125,8 +125,8 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """The folder of a sweep, ``RUNS/sweeps/<name>``."""
+class SweepRuns:
+    """The runs of a sweep, as its folder ``RUNS/sweeps/<name>`` lists them."""
 
     path: Path
 
@@ -166,7 +166,7 @@ class Sweep:
         return tuple([name for name in declared if name in seen] + [n for n in seen if n not in declared])
 
 
-def find_sweep(target: str | Path, root: Path | None = None) -> Sweep | None:
+def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None:
     """Return the sweep of a sweep file or of its folder; None when the target is neither.
 
     Raises
@@ -176,15 +176,17 @@ def find_sweep(target: str | Path, root: Path | None = None) -> Sweep | None:
     """
     path = Path(target)
     if path.is_dir():
-        return Sweep(path.resolve()) if (path / RUN_LIST).is_file() else None
+        return SweepRuns(path.resolve()) if (path / RUN_LIST).is_file() else None
     if path.suffix != ".toml":
         return None
+    if (path.parent / RUN_LIST).is_file():  # the copy in the sweep's own folder
+        return SweepRuns(path.parent.resolve())
     content = read(path)
     name = str(content.get("name") or path.stem)
     folder = runs_root(root) / SWEEPS / name
     if not (folder / RUN_LIST).is_file():
         raise RunError(f"{path}: there are no runs of the sweep {name!r} in {runs_root(root)}")
-    return Sweep(folder)
+    return SweepRuns(folder)
 
 
 def _planned(row: Row, run: Planned) -> Row:

@@ -41,7 +41,7 @@ class Row(NamedTuple):
     work, steps, seconds : float or None
         None before a run is complete, but for the work that a checkpoint has noted.
     stopped_by, error : str
-        Empty where there is none.
+        Empty where there is none. What stops a run before its end is ``error``, or ``pruned`` by a search.
     """
 
     folder: str
@@ -147,7 +147,7 @@ def _row(
             seed,
             settings,
             work=_number(status.get("work")),
-            stopped_by="error" if state == FAILED else "",
+            stopped_by="error" if state == FAILED else str(status.get("stopped") or ""),
             error=str(status.get("error") or ""),
         )
     result = _json(path / "result.json")

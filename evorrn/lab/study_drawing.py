@@ -63,10 +63,9 @@ def draw_overall(axes: Axes, found: Sequence[Overall], places: Mapping[str, int]
             axes.plot(ends, [height] * 2, color=colour, linewidth=9, alpha=0.32, solid_capstyle="butt")
         if np.isfinite(entry.middle.value):
             axes.plot([entry.middle.value] * 2, [height - 0.3, height + 0.3], color=INK, linewidth=2.2)
-        else:
-            axes.annotate(
-                "✕ failed", (1.01, height), xycoords=("axes fraction", "data"), va="center", fontsize=9
-            )
+        if np.isinf([entry.middle.value, *ends]).any():
+            where = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 9}
+            axes.annotate("✕ many failed", (1.01, height), **where)
     _names_down(axes, [entry.contender for entry in found])
     axes.set_xlabel("error, as a multiple of the best median on each task")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -55,15 +55,17 @@ class Standing:
 
 @dataclass(frozen=True)
 class Lead:
-    """A pair of contenders on a task, `a` the one ahead seed by seed.
+    """A pair of contenders on a task or over all tasks, `a` the one ahead pair by pair.
 
     Attributes
     ----------
-    task, a, b : str
-    seeds, ahead : int
-        Seeds that both have, and those in which `a` was strictly better.
+    task : str
+        Empty for all tasks.
+    a, b : str
+    pairs, ahead : int
+        Seeds that both have, or tasks, and in how many of them `a` was strictly better.
     uncorrected, p : float
-        Of Wilcoxon's signed-rank test, before and after Holm's correction over all pairs on all tasks.
+        Of Wilcoxon's signed-rank test, before and after Holm's correction over all pairs of contenders.
     holds : bool
     probability : Estimate
         The probability that a run of `a` is better than one of `b`.
@@ -72,12 +74,20 @@ class Lead:
     task: str
     a: str
     b: str
-    seeds: int
+    pairs: int
     ahead: int
     uncorrected: float
     p: float
     holds: bool
     probability: Estimate
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found on one task: how the contenders stand, best first, and which leads hold."""
+
+    standings: list[Standing]
+    leads: list[Lead]
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,11 @@ class Overall:
     contender: str
     middle: Estimate
     rank: float
+
+
+def findings(study: Study) -> dict[str, Findings]:
+    """Return what was found on every task."""
+    return {task: Findings(standings(study, task), leads(study, task)) for task in study.tasks}
 
 
 def standings(study: Study, task: str) -> list[Standing]:
@@ -111,31 +126,44 @@ def standings(study: Study, task: str) -> list[Standing]:
     return sorted(found, key=lambda standing: (standing.median.median, standing.contender))
 
 
-def leads(study: Study) -> list[Lead]:
-    """Return every pair of contenders on every task, tested seed by seed and corrected together."""
-    found, tests = [], []
-    for task in study.tasks:
-        shown = [standing.configuration for standing in standings(study, task)]
-        for a, b in combinations(shown, 2):
-            seeds, first, second = _paired(a, b)
-            test = signed_ranks(paired_differences(first, second))
-            if test.positive > test.negative:  # the better median may still lose seed by seed
-                a, b, first, second = b, a, second, first
-            found.append((task, a, b, seeds, int((first < second).sum())))
-            tests.append(test.p)
+def leads(study: Study, task: str) -> list[Lead]:
+    """Return every pair of contenders on a task, tested seed by seed."""
+    shown = [standing.configuration for standing in standings(study, task)]
+    pairs = [(a.contender, b.contender, *_paired(a, b)) for a, b in combinations(shown, 2)]
+    runs = {cell.contender: [cell.errors] for cell in shown}
+    return _tested(task, pairs, runs)
+
+
+def leads_across(study: Study) -> list[Lead]:
+    """Return every pair of contenders, tested task by task by their median errors; none for fewer than eight tasks.
+
+    Notes
+    -----
+    Source: Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", section 3.1.3.
+    """
+    names = [entry.contender for entry in overall(study)]
+    if len(study.tasks) < FEWEST_TASKS:
+        return []
+    runs = {name: strata(study, name) for name in names}
+    medians = {name: np.array([np.median(stratum) for stratum in runs[name]]) for name in names}
+    return _tested("", [(a, b, medians[a], medians[b]) for a, b in combinations(names, 2)], runs)
+
+
+def _tested(
+    task: str,
+    pairs: Sequence[tuple[str, str, np.ndarray, np.ndarray]],
+    runs: Mapping[str, Sequence[np.ndarray]],
+) -> list[Lead]:
+    """Return pairs of contenders tested and corrected together, the one that is ahead first."""
+    found = []
+    for a, b, first, second in pairs:
+        test = signed_ranks(paired_differences(first, second))
+        if test.positive > test.negative:  # the better median may still lose pair by pair
+            a, b, first, second = b, a, second, first
+        found.append((a, b, len(first), int((first < second).sum()), test.p))
     return [
-        Lead(
-            task,
-            a.contender,
-            b.contender,
-            seeds,
-            ahead,
-            raw,
-            float(p),
-            bool(p <= LEVEL),
-            improvement([a.errors], [b.errors]),
-        )
-        for (task, a, b, seeds, ahead), raw, p in zip(found, tests, holm(tests))
+        Lead(task, a, b, count, ahead, raw, float(p), bool(p <= LEVEL), improvement(runs[a], runs[b]))
+        for (a, b, count, ahead, raw), p in zip(found, holm([raw for *_, raw in found]))
     ]
 
 
@@ -172,16 +200,16 @@ def strata(study: Study, contender: str) -> list[np.ndarray]:
 
 
 def reachable(found: Sequence[Lead]) -> float:
-    """Return the smallest corrected p-value that the pair with most seeds could have."""
-    return smallest_p(max((lead.seeds for lead in found), default=0), len(found))
+    """Return the smallest corrected p-value that could come out of so many pairs and seeds, or tasks."""
+    return smallest_p(max((lead.pairs for lead in found), default=0), len(found))
 
 
-def _paired(a: Configuration, b: Configuration) -> tuple[int, np.ndarray, np.ndarray]:
-    """Return how many seeds two configurations share, and the errors of both in those seeds."""
+def _paired(a: Configuration, b: Configuration) -> tuple[np.ndarray, np.ndarray]:
+    """Return the errors of two configurations in the seeds that both have."""
     first = {trial.row.seed: trial.error for trial in a.trials}
     second = {trial.row.seed: trial.error for trial in b.trials}
     seeds = [seed for seed in first if seed in second]
-    return len(seeds), np.array([first[seed] for seed in seeds]), np.array([second[seed] for seed in seeds])
+    return np.array([first[seed] for seed in seeds]), np.array([second[seed] for seed in seeds])
 
 
 def _medians(study: Study, names: Sequence[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,18 +13,29 @@ from evorrn.lab.rows import DAMAGED, EMPTY, MISSING
 from evorrn.lab.statistics import LEVEL, seeds_needed
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING
 from evorrn.lab.study import Study, values_of
-from evorrn.lab.study_tests import Lead, Overall, Standing, reachable
+from evorrn.lab.study_tests import Findings, Lead, Overall, Standing, reachable
 from evorrn.lab.words import counted, figure, listed
 
-ORDER = (COMPLETE, FAILED, RUNNING, INTERRUPTED, MISSING, EMPTY, DAMAGED)
+PRUNED = "pruned"
+ORDER = (COMPLETE, FAILED, PRUNED, RUNNING, INTERRUPTED, MISSING, EMPTY, DAMAGED)
 ENOUGH_SEEDS = 10
 UNEQUAL = 1.2
+"""Ratio of work above which contenders do not stand at equal cost."""
+MOST_TASKS = 4
+"""Tasks that the answer tells of one by one."""
 
 
 def title(study: Study) -> str:
     """Return what was swept, in a line."""
-    axes = [f"{counted(len(labels), 'value')} of {name}" for name, labels in study.axes.items()]
-    return f"{counted(len(study.runs.rows), 'run')}: {listed(axes)}, {seeds_text(study)}" if axes else ""
+    axes = [f"{len(labels)} values of {name}" for name, labels in study.axes.items() if len(labels) > 1]
+    return ", ".join(
+        [
+            f"{counted(len(study.runs.rows), 'run')}: {listed(axes)}"
+            if axes
+            else counted(len(study.runs.rows), "run"),
+            seeds_text(study),
+        ]
+    )
 
 
 def seeds_text(study: Study) -> str:
@@ -36,124 +47,143 @@ def seeds_text(study: Study) -> str:
 
 def state(study: Study) -> str:
     """Return how many runs are in which state, in a line."""
-    found = Counter(row.status for row in study.runs.rows)
+    found = _states(study)
     order = sorted(found, key=lambda status: ORDER.index(status) if status in ORDER else len(ORDER))
     return ", ".join(f"{found[status]} {status}" for status in order)
 
 
+def _states(study: Study) -> Counter[str]:
+    return Counter(PRUNED if row.stopped_by == PRUNED else row.status for row in study.runs.rows)
+
+
 def answer(
-    study: Study, found: dict[str, list[Standing]], pairs: Sequence[Lead], across: Sequence[Overall]
+    study: Study, found: Mapping[str, Findings], across: Sequence[Overall], leads: Sequence[Lead]
 ) -> str:
-    """Return the outcome in a few sentences: who leads on each task and across them, and whether that holds."""
+    """Return the outcome in a few sentences: who leads across the tasks and on each, and whether that holds."""
     if len(study.contenders) < 2:
         return "The sweep compares nothing but configurations of one way of training: see what its axes do."
     parts = []
     if across and math.isfinite(across[0].middle.value):
         best = across[0]
         parts.append(
-            f"Across {counted(len(study.tasks), 'task')} {best.contender} comes out best: interquartile mean error "
-            f"{figure(best.middle.value)} times the best median of each task, average rank {best.rank:.2f}."
+            f"Across {len(study.tasks)} tasks {best.contender} comes out best: interquartile mean error "
+            f"{figure(best.middle.value)} times the best median of each task, average rank {best.rank:.2f}"
+            f"{_holding(best.contender, leads, 'tasks') if leads else ''}."
         )
-    for task, standings in list(found.items())[:4]:
-        top = standings[0]
+    for task, there in list(found.items())[:MOST_TASKS]:
+        top, metric = there.standings[0], study.metrics[task]
         if not math.isfinite(top.median.median):
             parts.append(f"On {task} most runs of every contender failed.")
             continue
-        metric = study.metrics[task]
         value = float(values_of(np.array([top.median.median]), metric)[0])
         text = f"On {task} {top.contender} is best with {metric} {figure(value)}"
-        mine = [pair for pair in pairs if pair.task == task and top.contender in (pair.a, pair.b)]
-        hold = [pair.b for pair in mine if pair.holds and pair.a == top.contender]
-        open_ = [pair.b if pair.a == top.contender else pair.a for pair in mine if not pair.holds]
-        if reachable(pairs) > LEVEL:
-            text += "; the seeds are too few to show that its lead is more than luck"
-        elif hold and not open_:
-            text += f", and its lead over {listed(hold)} holds"
-        elif hold:
-            text += f"; its lead over {listed(hold)} holds, that over {listed(open_)} does not"
-        elif open_:
-            text += f"; its lead over {listed(open_)} does not hold up"
-        parts.append(text + ".")
-    if len(found) > 4:
-        parts.append(f"The other {len(found) - 4} tasks are below.")
+        parts.append(f"{text}{_holding(top.contender, there.leads, 'seeds')}.")
+    if len(found) > MOST_TASKS:
+        parts.append(f"The other {len(found) - MOST_TASKS} tasks are below.")
     return " ".join(parts)
 
 
-def cautions(study: Study, found: dict[str, list[Standing]], pairs: Sequence[Lead]) -> list[str]:
+def _holding(best: str, leads: Sequence[Lead], what: str) -> str:
+    """Return which leads of the best hold, as the end of a sentence."""
+    mine = [pair for pair in leads if best in (pair.a, pair.b)]
+    hold = [pair.b for pair in mine if pair.holds and pair.a == best]
+    open_ = [pair.b if pair.a == best else pair.a for pair in mine if not pair.holds]
+    lose = [pair.a for pair in mine if pair.holds and pair.b == best]
+    if reachable(leads) > LEVEL:
+        return f"; the {what} are too few to show that its lead is more than luck" if leads else ""
+    parts = []
+    if hold:
+        parts.append(f"its lead over {listed(hold)} holds")
+    if open_:
+        parts.append(
+            f"that over {listed(open_)} does not"
+            if hold
+            else f"its lead over {listed(open_)} does not hold up"
+        )
+    if lose:
+        parts.append(f"yet {listed(lose)} is ahead of it {what[:-1]} by {what[:-1]}")
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def cautions(study: Study, found: Mapping[str, Findings]) -> list[str]:
     """Return what a reader must know before believing the numbers, one sentence or two each."""
-    said = []
-    states = Counter(row.status for row in study.runs.rows)
+    said, total = [], len(study.runs.rows)
+    states = _states(study)
     waiting = sum(states[status] for status in (RUNNING, INTERRUPTED, MISSING, EMPTY))
     if waiting:
-        said.append(
-            f"The sweep is not finished: {counted(waiting, 'run')} of {len(study.runs.rows)} are still to come."
-        )
+        said.append(f"The sweep is not finished: {waiting} of {counted(total, 'run')} are still to come.")
+    if states[PRUNED]:
+        said.append(f"Runs that the search pruned, and that are in no statistics: {states[PRUNED]}.")
     if states[DAMAGED]:
-        said.append(
-            f"{counted(states[DAMAGED], 'run folder')} cannot be read and is left out."
-            if states[DAMAGED] == 1
-            else f"{states[DAMAGED]} run folders cannot be read and are left out."
-        )
+        said.append(f"Run folders that cannot be read, and are left out: {states[DAMAGED]}.")
     bad = sum(not math.isfinite(trial.error) for cell in study.configurations for trial in cell.trials)
     if bad:
+        said.append(f"Runs that failed or gave no finite value, and rank worst everywhere: {bad}.")
+    said += _too_few(found)
+    standings = [standing for there in found.values() for standing in there.standings]
+    tried = {standing.contender: standing.tried for standing in standings}
+    if len(set(tried.values())) > 1:
+        names = listed([f"{name} {number}" for name, number in tried.items()])
         said.append(
-            f"{counted(bad, 'run')} failed or gave no finite value; {'it ranks' if bad == 1 else 'they rank'} worst everywhere."
-        )
-    said += _too_few(study, pairs)
-    tried = {(s.contender, s.tried) for standings in found.values() for s in standings}
-    numbers = {number for _, number in tried}
-    if len(numbers) > 1 and len(study.contenders) > 1:
-        names = listed([f"{name} ({number})" for name, number in sorted(tried)])
-        said.append(
-            f"Contenders were chosen from different numbers of configurations, and more tries find better ones: {names}."
+            f"More tries find better configurations, and contenders had different numbers of them: {names}."
         )
     if any(
-        not math.isfinite(s.configuration.valid)
-        for standings in found.values()
-        for s in standings
-        if s.failed < len(s.configuration.trials)
+        standing.median.median < math.inf and standing.configuration.valid == math.inf
+        for standing in standings
     ):
-        said.append("Some runs have no validation error, so their configuration could not be chosen by it.")
-    for task, standings in found.items():
-        works = [s.work for s in standings if math.isfinite(s.work) and s.work > 0]
-        if "budget" not in study.compared and works and max(works) > UNEQUAL * min(works):
-            least, most = (
-                f(
-                    standings,
-                    key=lambda s: s.work if math.isfinite(s.work) else (math.inf if f is min else -1),
-                )
-                for f in (min, max)
-            )
-            said.append(
-                f"On {task} the work was not equal: {most.contender} used {most.work / least.work:.2g} times that of {least.contender}."
-            )
+        said.append("Some configurations have no validation error, so the choice among them was blind.")
+    if "budget" not in study.compared:
+        said += [text for task, there in found.items() if (text := _unequal(task, there.standings))]
     return said
 
 
-def _too_few(study: Study, pairs: Sequence[Lead]) -> list[str]:
+def _too_few(found: Mapping[str, Findings]) -> list[str]:
+    """Return that the seeds are too few for a claim, where they are."""
+    pairs = max((there.leads for there in found.values()), key=len)
     if not pairs:
         return []
-    seeds = max(pair.seeds for pair in pairs)
-    smallest = reachable(pairs)
+    seeds, smallest = max(pair.pairs for pair in pairs), reachable(pairs)
     if smallest > LEVEL:
         return [
-            f"With {counted(seeds, 'seed')} and {counted(len(pairs), 'pair')} the smallest corrected p-value there can "
-            f"be is {figure(smallest)}: no lead can hold, however large. At least {seeds_needed(len(pairs))} seeds are needed."
+            f"With {counted(seeds, 'seed')} and {counted(len(pairs), 'pair')} the smallest corrected p-value there "
+            f"can be is {figure(smallest)}: no lead on a task can hold, however large. At least "
+            f"{seeds_needed(len(pairs))} seeds are needed."
         ]
     if seeds < ENOUGH_SEEDS:
         return [
-            f"{counted(seeds, 'seed')} are few for a claim: ten or more are usual, and intervals from fewer are too narrow."
+            f"{seeds} seeds are few for a claim: ten or more are usual, and intervals from fewer are too narrow."
         ]
     return []
 
 
-def leads_text(pairs: Sequence[Lead]) -> str:
-    """Return how many leads hold, in a sentence or two."""
-    smallest = reachable(pairs)
-    text = f"Wilcoxon's signed-rank test, seed by seed; p is given after Holm's correction over all {counted(len(pairs), 'pair')}"
+def _unequal(task: str, standings: Sequence[Standing]) -> str:
+    """Return that work on a task was not equal, where it was not."""
+    known = sorted((s for s in standings if s.work > 0), key=lambda s: s.work)
+    if not known or known[-1].work <= UNEQUAL * known[0].work:
+        return ""
+    times = known[-1].work / known[0].work
+    return f"On {task} work was not equal: {known[-1].contender} used {times:.2g} times that of {known[0].contender}."
+
+
+def leads_text(found: Mapping[str, Findings], across: Sequence[Lead]) -> str:
+    """Return how leads are tested and how many hold, in a few sentences."""
+    pairs = [pair for there in found.values() for pair in there.leads]
+    most = max((there.leads for there in found.values()), key=len)
+    smallest = reachable(most)
+    text = (
+        "Wilcoxon's signed-rank test, on each task seed by seed; p is given after Holm's correction over the "
+        f"{counted(len(most), 'pair')} of a task"
+    )
     if smallest > LEVEL:
-        return f"{text}. It cannot be smaller than {figure(smallest)}: too few seeds to tell anything apart."
-    return f"{text}, and can be as small as {figure(smallest)}. {sum(pair.holds for pair in pairs)} of {len(pairs)} leads hold."
+        text += f". It cannot be smaller than {figure(smallest)}: too few seeds to tell anything apart."
+    else:
+        text += f", and can be as small as {figure(smallest)}. {sum(pair.holds for pair in pairs)} of {len(pairs)} leads hold."
+    if across:
+        text += (
+            " Over all tasks it goes task by task, by the medians: "
+            f"{sum(pair.holds for pair in across)} of {len(across)} leads hold."
+        )
+    return text
 
 
 def ranks_text(study: Study, found: RankComparison | None) -> str:

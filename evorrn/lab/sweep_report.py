@@ -25,11 +25,11 @@ from evorrn.lab.study import Study, make_study, values_of
 from evorrn.lab.study_tests import (
     Overall,
     Standing,
+    findings,
     improvements,
-    leads,
+    leads_across,
     overall,
     rank_comparison,
-    standings,
     strata,
 )
 from evorrn.plain import write_atomic
@@ -94,22 +94,22 @@ def render(shown: Mapping[str, Any]) -> str:
 def content(study: Study) -> dict[str, Any]:
     """Return everything that the page shows."""
     places = {name: place for place, name in enumerate(sorted(study.contenders))}
-    found = {task: standings(study, task) for task in study.tasks}
-    pairs, across = leads(study), overall(study)
+    found, across, pairs = findings(study), overall(study), leads_across(study)
     ranks = rank_comparison(study)
     return {
         "name": study.name,
         "title": study_words.title(study),
         "state": study_words.state(study),
-        "answer": study_words.answer(study, found, pairs, across),
-        "cautions": study_words.cautions(study, found, pairs),
+        "answer": study_words.answer(study, found, across, pairs),
+        "cautions": study_words.cautions(study, found),
         "notes": study_words.notes(study),
         "several": len(study.contenders) > 1,
         "colours": {name: place % len(SERIES) + 1 for name, place in places.items()},
-        "tasks": [_task(study, task, found[task], places) for task in study.tasks],
+        "tasks": [_task(study, task, found[task].standings, places) for task in study.tasks],
         "across": _across(study, across, places),
-        "pairs": pairs,
-        "leads_text": study_words.leads_text(pairs) if pairs else "",
+        "across_pairs": pairs,
+        "pairs": [pair for there in found.values() for pair in there.leads],
+        "leads_text": study_words.leads_text(found, pairs),
         "improvements": _improvements(study),
         "ranks_text": study_words.ranks_text(study, ranks),
         "ranks": None
@@ -168,7 +168,11 @@ def _standing(study: Study, standing: Standing) -> dict[str, Any]:
         "contender": standing.contender,
         "median": Interval(*median),
         "middle": Estimate(*middle),
-        "settings": ", ".join(f"{name} = {standing.configuration.values[name]}" for name in study.tuned),
+        "settings": ", ".join(
+            f"{name.rpartition('.')[2]} {standing.configuration.values[name]}"
+            for name in study.tuned
+            if len(study.axes[name]) > 1
+        ),
         "tried": standing.tried,
         "seeds": len(standing.configuration.trials),
         "failed": standing.failed,
