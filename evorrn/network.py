@@ -54,6 +54,9 @@ class Network:
         ``"float32"`` or ``"float64"``.
     initial : mapping, optional
         ``{block or parameter name: initialisation}`` where the cell's own choice is not wanted.
+    biases : bool
+        Whether the readout and the cells have biases: in a cell, the vectors that are nothing but a summand
+        of its equations. Without them they are neither genes nor computed.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Network:
         feedback: bool = False,
         dtype: str | np.dtype | type = "float32",
         initial: Mapping[str, str] | None = None,
+        biases: bool = True,
     ) -> None:
         problems: list[str] = []
         sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
@@ -86,7 +90,7 @@ class Network:
         kind = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
         if kind not in DTYPES:
             problems.append(f"network.dtype: {unknown('dtype', kind, DTYPES)}")
-        for name, flag in (("direct", direct), ("feedback", feedback)):
+        for name, flag in (("direct", direct), ("feedback", feedback), ("biases", biases)):
             if not isinstance(flag, bool | np.bool_):
                 problems.append(f"network.{name}: expected true or false, got {flag!r}")
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
@@ -100,7 +104,7 @@ class Network:
         self.inputs, self.outputs = int(inputs), int(outputs)
         self.hidden = tuple(int(size) for size in sizes)
         self.loss_name = loss
-        self.direct, self.feedback = bool(direct), bool(feedback)
+        self.direct, self.feedback, self.biases = bool(direct), bool(feedback), bool(biases)
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else _reference(self.cell)
         self._numbers, self._activations = options
@@ -109,6 +113,7 @@ class Network:
             [self._activations] * len(self.hidden),
             direct=self.direct,
             feedback=self.feedback,
+            biases=self.biases,
         )
         self.blocks: dict[str, tuple[int, ...]] = {
             name: tuple(self.sizes[d] for d in shape) for name, shape in self.step.parameters.items()
@@ -128,7 +133,11 @@ class Network:
         return cls(**settings)
 
     def settings(self) -> dict[str, Any]:
-        """Return the keyword arguments that make this network again, as plain data."""
+        """Return the keyword arguments that make this network again, as plain data.
+
+        `biases` is named only where there are none, so that networks with them have the settings, and runs
+        the names, that they had before it could be chosen.
+        """
         return {
             "inputs": self.inputs,
             "outputs": self.outputs,
@@ -142,6 +151,7 @@ class Network:
             "initial": {
                 name: way for name, way in self._initial.items() if way != self._default_initial(name)
             },
+            **({} if self.biases else {"biases": False}),
         }
 
     @property

@@ -1,6 +1,7 @@
 """Small worlds that tests let networks act in, and their rollout in plain Python, which compiles nothing."""
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 
 import naive
@@ -118,7 +119,8 @@ def plain(function):
 
 def rollout(network, genome, environment, start, limit):
     """Return observations, actions, rewards and states of an episode, run in float64 by NumPy and Python."""
-    blocks = {name: np.asarray(value, float) for name, value in network.unpack(genome).items()}
+    blocks = defaultdict(float)  # a bias that a network lacks is zero
+    blocks.update({name: np.asarray(value, float) for name, value in network.unpack(genome).items()})
     dimensions = naive.STATES.get(network.cell.name, {"h": "H"})
     layers = [
         {name: np.zeros(size if d == "H" else network.outputs) for name, d in dimensions.items()}
@@ -131,9 +133,8 @@ def rollout(network, genome, environment, start, limit):
         plain(environment.observe)(state, observation)
         signal = np.concatenate([observation, y]) if network.feedback else observation
         for k in range(len(layers)):
-            own = {
-                name.split(".")[1]: value for name, value in blocks.items() if name.startswith(f"layer{k}.")
-            }
+            own = defaultdict(float)
+            own.update({n.split(".")[1]: value for n, value in blocks.items() if n.startswith(f"layer{k}.")})
             layers[k] = naive.CELLS[network.cell.name](own, signal, layers[k], y, network.cell_options)
             signal = layers[k]["h"]
         y = blocks["readout.W"] @ signal + blocks["readout.b"]

@@ -153,7 +153,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         "budget": _budget_content(budget),
         **({"parent": parent} if parent is not None else {}),
         "task": {"name": task_table["name"], "version": task.version, **task.values()},
-        "network": _network_content(network, network_table),
+        "network": _network_content(network, network_table, usual),
         "strategy": {"name": strategy_name, **strategy.values()},
     }
     files = _digests(content, tables["files"])
@@ -283,11 +283,14 @@ def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dic
     return merged
 
 
-def _network_content(network: Network, table: Mapping[str, Any]) -> dict[str, Any]:
+def _network_content(network: Network, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a network as a spec holds it; what is advised is named even where the value is Python's default."""
     content = {name: value for name, value in network.settings().items() if name not in FROM_TASK}
     content["cell"] = table.get("cell", content["cell"])
     hidden = list(network.hidden)
     content["hidden"] = hidden[0] if len(hidden) == 1 else hidden
+    if "biases" in usual:
+        content["biases"] = network.biases
     return {name: value for name, value in content.items() if value != {}}
 
 
