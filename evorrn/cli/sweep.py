@@ -117,6 +117,40 @@ def work(
     raise typer.Exit(report(tally, file, json=json, quiet=quiet))
 
 
+@sweep.command()
+def submit(
+    file: File,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Write a job array for Slurm.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Tasks of the array.")] = 10,
+    threads: Threads = 1,
+    sbatch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sbatch", metavar="OPTION", help="Further option: --sbatch=--time=04:00:00. Repeatable."
+        ),
+    ] = None,
+    go: Annotated[bool, typer.Option("--go", help="Submit it, too.")] = False,
+    yes: Yes = False,
+    runs: Runs = None,
+) -> None:
+    """Print and write the script of a job array whose tasks are workers of a sweep."""
+    from evorrn.cli.output import note, say
+    from evorrn.errors import EvorrnError
+    from evorrn.lab.store import runs_root
+    from evorrn.lab.sweep import submit as lab
+    from evorrn.lab.sweep.plan import make_plan
+    from evorrn.lab.sweep.sweep_file import read_sweep
+
+    if not slurm:
+        raise EvorrnError("submit: expected the scheduler, --slurm")
+    checked, root = read_sweep(file), runs_root(runs)
+    script = lab.slurm_script(checked, file, root, workers=workers, threads=threads, options=sbatch or ())
+    make_plan(checked, many=yes)  # what is wrong with a cell is told here, not in every task of the array
+    say(script)
+    path = lab.write_script(checked, root, script)
+    note(lab.submit(path) if go else f"written to {path}; --go submits it")
+
+
 def _lead(
     context: typer.Context,
     file: Path,

@@ -70,14 +70,20 @@ class Recorder:
             raise StopTraining(INTERRUPTED)
         if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
             self.try_checkpoint()
-            settle()
             self.saved = time.monotonic()
 
-    def try_checkpoint(self) -> None:
-        """Write a checkpoint and the heartbeat; a run that goes well is not ended for want of one."""
+    def try_checkpoint(self, last: bool = False) -> None:
+        """Write a checkpoint and the heartbeat; a run that goes well is not ended for want of one.
+
+        The last one is followed by the outcome at once: history and status come with that.
+        """
         try:
+            if last:
+                self._save_state()
+                return
             self.checkpoint()
             self.run.set_status(RUNNING, **self.progress())
+            settle()
         except OSError as error:
             self.warn(
                 f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on without"
@@ -85,9 +91,12 @@ class Recorder:
 
     def checkpoint(self) -> None:
         """Write what the run needs to go on, and its history so far."""
-        self.run.save_checkpoint({"results_version": RESULTS_VERSION, **self.trainer.state()})
+        self._save_state()
         history = {name: np.array(column) for name, column in self.trainer.history.items()}
         save_history(self.run.path, history, np.array(self.trainer.seconds))
+
+    def _save_state(self) -> None:
+        self.run.save_checkpoint({"results_version": RESULTS_VERSION, **self.trainer.state()})
 
     def progress(self) -> dict[str, Any]:
         """Return how far the run is, for ``status.json``."""

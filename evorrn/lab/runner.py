@@ -162,7 +162,7 @@ def execute(
                     run.set_status(INTERRUPTED, **recorder.progress(), **why)
                     return Outcome(spec, run.path, INTERRUPTED, stopped=recorder.stopped)
                 result = finish(trainer, assessment)
-                recorder.try_checkpoint()
+                recorder.try_checkpoint(last=True)
                 record = assessment.record(result.network, result.genome)
                 _write_outcome(run, result, record)
                 if plots:

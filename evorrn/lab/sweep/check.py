@@ -11,8 +11,9 @@ from typing import Any
 
 from evorrn.lab.rows import DAMAGED, Reader, Row
 from evorrn.lab.store import COMPLETE, FAILED
+from evorrn.lab.sweep.adaptive import check_values
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.plan import Plan, make_plan
+from evorrn.lab.sweep.plan import Plan, check_size, make_plan
 from evorrn.lab.sweep.sweep_file import Sweep
 
 
@@ -77,6 +78,8 @@ def check(
     """
     SweepFolder(root, sweep).check()
     if sweep.adaptive:
+        check_size(sweep, many)
+        check_values(sweep)
         return Check(sweep, sweep.cells_wanted, sweep.cells_wanted * sweep.seeds)
     plan = make_plan(sweep, many=many, tell=checked)
     found = Check(sweep, plan.cells, plan.runs, plan.repeated)

@@ -12,7 +12,7 @@ from evorrn.lab.rows import DAMAGED, Reader, Row
 from evorrn.lab.store import COMPLETE, FAILED, RUNNING
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.perform import Report
-from evorrn.lab.sweep.plan import Plan, PlannedRun
+from evorrn.lab.sweep.plan import PlannedRun
 from evorrn.lab.sweep.tally import Tally
 
 AT_ONCE = 50
@@ -33,7 +33,14 @@ class Next:
 
 
 class Feed(Protocol):
-    """Where a leader takes runs from."""
+    """Where a leader takes runs from.
+
+    Attributes
+    ----------
+    tally : Tally
+    """
+
+    tally: Tally
 
     @property
     def exhausted(self) -> bool:
@@ -46,12 +53,23 @@ class Feed(Protocol):
         """Take note of how something handed out has ended; None for programs made warm."""
 
 
+class Runs(Protocol):
+    """Runs in groups that share compiled programs."""
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are."""
+
+    def group(self, place: int) -> Iterator[PlannedRun]:
+        """Yield the runs of a group."""
+
+
 class PlanFeed:
-    """The runs of a plan.
+    """Runs that are known beforehand.
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or ListedRuns
     root : Path
         The folder of all runs.
     tally : Tally
@@ -70,7 +88,7 @@ class PlanFeed:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Runs,
         root: Path,
         tally: Tally,
         warn: Say,
@@ -82,7 +100,7 @@ class PlanFeed:
     ) -> None:
         self.root, self.tally, self.warn = root, tally, warn
         self.failed_only, self.warm, self.wait = failed_only, warm, wait
-        count = len(plan.programs)
+        count = plan.groups
         self._groups = [_Group(plan.group((first + place) % count)) for place in range(count)]
         self._elsewhere: list[PlannedRun] = []
         self._looked = 0.0
@@ -122,7 +140,7 @@ class PlanFeed:
         """Return whether a run is to be done, and count it where it is not."""
         row = Reader(self.root).row(run.folder)
         if row.status == COMPLETE:
-            self._count_complete(run, row)
+            pass_over(self.tally, run, row)
         elif row.status == DAMAGED:
             self.tally.damaged += 1
             self.warn(f"damaged, left alone: {self.root / run.folder}: {row.error}")
@@ -153,12 +171,14 @@ class PlanFeed:
         self._elsewhere.append(run)
         self.tally.elsewhere += 1
 
-    def _count_complete(self, run: PlannedRun, row: Row) -> None:
-        self.tally.before += 1
-        place = next((k for k, name in enumerate(row.metric_names) if name.startswith("valid.")), None)
-        if place is not None:
-            metric = row.metric_names[place].removeprefix("valid.")
-            self.tally.compare(row.settings["task.name"], metric, row.metric_values[place], spell(run.axes))
+
+def pass_over(tally: Tally, run: PlannedRun, row: Row) -> None:
+    """Count a run that is complete already."""
+    tally.before += 1
+    metric = next((name for name in row.metric_names if name.startswith("valid.")), None)
+    if metric is not None:
+        task, name = row.settings["task.name"], metric.removeprefix("valid.")
+        tally.compare(task, name, row.get(metric), spell(run.axes))
 
 
 class _Group:

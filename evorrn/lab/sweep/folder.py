@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import ConfigError, EvorrnError
+from evorrn.errors import ConfigError, EvorrnError, RunError
 from evorrn.lab.store import myself, process_started
+from evorrn.lab.sweep.plan import PlannedRun
 from evorrn.lab.sweep.sweep_file import MORE_OF_THE_SAME, Sweep
 from evorrn.plain import write_atomic
 
@@ -90,6 +91,22 @@ class SweepFolder:
         except OSError as error:
             raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
 
+    def listed_runs(self) -> ListedRuns:
+        """Return the runs that ``runs.jsonl`` lists.
+
+        Raises
+        ------
+        RunError
+            When there is no such list.
+        """
+        try:
+            lines = (self.path / RUN_LIST).read_text(encoding="utf-8").splitlines()
+            return ListedRuns([PlannedRun.from_line(line) for line in lines])
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{self.path / RUN_LIST}: expected a list of runs, but it cannot be read ({error})"
+            ) from None
+
     @contextmanager
     def session(self) -> Iterator[Path]:
         """Hold a file in ``claims`` that says who works on the sweep; its runs stop when it is removed."""
@@ -106,6 +123,20 @@ class SweepFolder:
         finally:
             with suppress(OSError):
                 claim.unlink(missing_ok=True)
+
+
+class ListedRuns:
+    """Runs from a list, as one group."""
+
+    groups = 1
+
+    def __init__(self, runs: list[PlannedRun]) -> None:
+        self._listed = runs
+        self.runs = len(runs)
+
+    def group(self, place: int) -> Iterator[PlannedRun]:
+        """Yield the runs."""
+        return iter(self._listed)
 
 
 def _gone(claim: Path) -> bool:

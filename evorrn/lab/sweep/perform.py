@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from evorrn.assessment import Assessment
 from evorrn.blas import one_thread
 from evorrn.errors import EvorrnError
@@ -35,8 +37,10 @@ STOPPED = "stopped"
 """Why a run was stopped whose sweep was."""
 LOOK_SECONDS = 0.2
 """Time between two looks at whether the sweep was stopped."""
-KEPT = 10
-"""Seeds whose data are kept for the cells that follow, and cells that are kept for their seeds."""
+KEPT_BYTES = 2**27
+"""Memory that a worker gives to the data of seeds, for the cells that follow."""
+KEPT_CELLS = 8
+"""Resolved cells that a worker keeps for their other seeds."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def perform(order: Order) -> Report:
         except Exception as error:  # the parent resolved the same, so this worker's surroundings differ
             return Report(FAILED, "", error=_said(error), traceback=traceback.format_exc())
         folder = spec.folder.as_posix()
-        task, metric = spec.task.name, spec.task.metrics[0]
+        task, metric = str(spec.content["task"]["name"]), spec.task.metrics[0]
         try:
             outcome = execute(
                 spec,
@@ -179,23 +183,35 @@ def _spec(order: Order) -> Spec:
     return spec
 
 
-@functools.lru_cache(maxsize=KEPT)
+@functools.lru_cache(maxsize=KEPT_CELLS)
 def _resolved(text: str, home: str) -> Spec:
     return resolve({**json.loads(text), "seed": 0}, Path(home))
 
 
 def _assessment(spec: Spec) -> Assessment:
-    """Return what `spec.task` gives for the seed, kept for the runs that share it."""
+    """Return what the task gives for the seed, kept for the cells that share it."""
     seed = spec.seed if spec.task.seed_changes == "data" else 0
     key = json.dumps([spec.content["task"], spec.content.get("files"), seed])
-    if key not in _assessments:
-        while len(_assessments) >= KEPT:
-            del _assessments[next(iter(_assessments))]
-        _assessments[key] = spec.task.assessment(seed)
-    return _assessments[key]
+    if key not in _kept:
+        assessment = spec.task.assessment(seed)
+        _kept[key] = assessment, _bytes(assessment)
+        while len(_kept) > 1 and sum(size for _, size in _kept.values()) > KEPT_BYTES:
+            del _kept[next(iter(_kept))]
+    return _kept[key][0]
 
 
-_assessments: dict[str, Assessment] = {}
+_kept: dict[str, tuple[Assessment, int]] = {}
+
+
+def _bytes(value: Any) -> int:
+    """Return the memory of the arrays that an object holds."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_bytes, value))
+    return sum(map(_bytes, vars(value).values())) if hasattr(value, "__dict__") else 0
 
 
 def _stopper(order: Order, spec: Spec) -> Any:

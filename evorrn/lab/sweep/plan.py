@@ -86,6 +86,11 @@ class Plan:
         """How many runs there are."""
         return self.cells * self.sweep.seeds
 
+    @property
+    def groups(self) -> int:
+        """How many groups of runs share their compiled programs."""
+        return len(self.programs)
+
     def add(self, cell: Cell, spec: Spec) -> None:
         """Add the runs of a checked cell."""
         program = program_of(spec)
@@ -96,16 +101,16 @@ class Plan:
         self._file.writelines(run.line() for run in runs_of(cell, spec, self.sweep.seeds))
         self.cells += 1
 
-    def group(self, program: int) -> Iterator[PlannedRun]:
-        """Yield the runs that share a compiled program, cell by cell."""
-        for offset in self._offsets[program]:
+    def group(self, place: int) -> Iterator[PlannedRun]:
+        """Yield the runs of a group, cell by cell."""
+        for offset in self._offsets[place]:
             self._file.seek(offset)
             lines = [self._file.readline() for _ in range(self.sweep.seeds)]
             yield from map(PlannedRun.from_line, lines)
 
     def __iter__(self) -> Iterator[PlannedRun]:
-        for program in range(len(self.programs)):
-            yield from self.group(program)
+        for place in range(self.groups):
+            yield from self.group(place)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines of ``runs.jsonl``."""

@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import ConfigError, EvorrnError
+from evorrn.errors import ConfigError
 from evorrn.lab.recorder import Interruption
 from evorrn.lab.store import INTERRUPTED
-from evorrn.lab.sweep.feed import PlanFeed
+from evorrn.lab.sweep.adaptive import SearchFeed, check_values
+from evorrn.lab.sweep.feed import Feed, PlanFeed
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.lead import Leader
 from evorrn.lab.sweep.local import LocalExecutor
 from evorrn.lab.sweep.perform import Report
-from evorrn.lab.sweep.plan import make_plan
+from evorrn.lab.sweep.plan import Plan, check_size, make_plan
 from evorrn.lab.sweep.sweep_file import Sweep, read_sweep
 from evorrn.lab.sweep.tally import Tally
 
@@ -105,11 +106,12 @@ def run_sweep(
     sweep, tell = _read(sweep), tell or Tell()
     folder = SweepFolder(root, sweep)
     folder.check()
-    plan = make_plan(sweep, many=many, tell=tell.checked)
-    tally = Tally(plan.runs)
-    folder.adopt()
-    folder.write_list(plan.lines())
-    feed = PlanFeed(plan, root, tally, tell.warn, failed_only=retry, warm=jobs > 1)
+    if sweep.adaptive and not retry:
+        feed: Feed = _search(folder, tell, many, jobs)
+    else:
+        plan = folder.listed_runs() if sweep.adaptive else _plan(folder, many, tell)
+        feed = PlanFeed(plan, root, Tally(plan.runs), tell.warn, failed_only=retry, warm=jobs > 1)
+    tally = feed.tally
     with _executor(executor, jobs, threads) as workers:
         _lead(folder, workers, jobs, threads, feed, tally, fail_fast, tell)
     return tally
@@ -142,10 +144,8 @@ def work_on(
         )
     folder = SweepFolder(root, sweep)
     folder.check()
-    plan = make_plan(sweep, many=many, tell=tell.checked)
+    plan = _plan(folder, many, tell)
     tally = Tally(plan.runs)
-    folder.adopt()
-    folder.write_list(plan.lines())
     me = hashlib.sha256(f"{socket.gethostname()} {os.getpid()}".encode()).digest()
     feed = PlanFeed(plan, root, tally, tell.warn, warm=False, wait=False, first=int.from_bytes(me[:4], "big"))
     here = _Here()
@@ -153,12 +153,29 @@ def work_on(
     return tally
 
 
+def _plan(folder: SweepFolder, many: bool, tell: Tell) -> Plan:
+    """Check a sweep, and write its file and the list of its runs into its folder."""
+    plan = make_plan(folder.sweep, many=many, tell=tell.checked)
+    folder.adopt()
+    folder.write_list(plan.lines())
+    return plan
+
+
+def _search(folder: SweepFolder, tell: Tell, many: bool, jobs: int) -> SearchFeed:
+    """Check an adaptive search, and begin it."""
+    sweep = folder.sweep
+    check_size(sweep, many)
+    check_values(sweep)
+    folder.adopt()
+    return SearchFeed(sweep, folder, Tally(sweep.cells_wanted * sweep.seeds), tell.warn, warm=jobs > 1)
+
+
 def _lead(
     folder: SweepFolder,
     executor: Executor,
     slots: int,
     threads: int,
-    feed: PlanFeed,
+    feed: Feed,
     tally: Tally,
     fail_fast: bool,
     tell: Tell,
@@ -216,6 +233,3 @@ class _Here(Executor):
 
 def _read(sweep: Sweep | str | Path) -> Sweep:
     return sweep if isinstance(sweep, Sweep) else read_sweep(Path(sweep))
-
-
-__all__ = ["EvorrnError", "Tell", "run_sweep", "work_on"]
