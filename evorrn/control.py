@@ -49,7 +49,7 @@ class EnvironmentProblem(MeteredProblem):
         When the network does not fit the environment, or starts do not.
     """
 
-    provides = frozenset({"fitness", "sequence_losses"})
+    provides = Environment.provides
 
     def __init__(
         self,
@@ -193,22 +193,21 @@ class EpisodeAssessment(Assessment):
         return metrics.evaluate_episodes(names, returns, lengths, succeeded)
 
 
-Policy = Callable[[int], np.ndarray]
-
-
 def baseline_episodes(
     environment: Environment, starts: np.ndarray, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return returns and lengths (E,) of doing nothing, and of acting at random."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(RANDOM_STREAM,)))
-    policies: dict[str, Policy] = {
+    policies: dict[str, Callable[[int], np.ndarray]] = {
         "no action": lambda count: np.zeros((count, environment.actions)),
         "random action": lambda count: rng.standard_normal((count, environment.actions)),
     }
     return {name: environment.play(policy, starts) for name, policy in policies.items()}
 
 
-def play(environment: Environment, policy: Policy, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def play(
+    environment: Environment, policy: Callable[[int], np.ndarray], starts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Play from each start with actions that nobody learned, one time step after the other in Python.
 
     Parameters
@@ -236,14 +235,12 @@ def play(environment: Environment, policy: Policy, starts: np.ndarray) -> tuple[
 def draw_starts(environment: Environment, seed: int) -> Starts:
     """Return starts for each split of an environment, each split from a stream of its own."""
     counts = (environment.train, environment.valid, environment.test)
-    drawn = []
-    for split, count in enumerate(counts):
-        entropy = np.random.SeedSequence(check_seed(seed), spawn_key=(STARTS_STREAM, split))
-        rng, states = np.random.default_rng(entropy), np.zeros((count, environment.states))
-        for state in states:
-            environment.reset(state, rng)
-        drawn.append(states)
-    return Starts(*drawn)
+    streams = [
+        np.random.SeedSequence(check_seed(seed), spawn_key=(STARTS_STREAM, split)) for split in range(3)
+    ]
+    return Starts(
+        *(environment.draw(count, np.random.default_rng(stream)) for count, stream in zip(counts, streams))
+    )
 
 
 def check_fit(network: Network, environment: Environment) -> None:

@@ -72,6 +72,10 @@ class Environment(Settings):
         ``"data"``: another seed draws other starts.
     train, valid, test : int
         Starts of each split; an environment may make them settings.
+    provides : frozenset of str
+        What the problem of its runs can answer: there are no targets, so there is no gradient either.
+    short : str or None
+        The setting that may be given after a colon behind the name, as ``gym:CartPole-v1``.
     horizon, free_run
         What they are for a task; an environment has neither.
     """
@@ -81,8 +85,11 @@ class Environment(Settings):
     loss: ClassVar[str] = "reward"
     metrics: ClassVar[tuple[str, ...]] = ("return", "steps")
     seed_changes: ClassVar[str] = "data"
+    provides: ClassVar[frozenset[str]] = frozenset({"fitness", "sequence_losses"})
     free_run: ClassVar[bool] = False
     references: ClassVar[tuple[Reference, ...]] = ()
+
+    short: ClassVar[str | None] = None
 
     horizon: Any = None
     train: Any = 10
@@ -154,6 +161,12 @@ class Environment(Settings):
         from evorrn.control import draw_starts
 
         return draw_starts(self, seed)
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Return starts (count, states) that `reset` draws one after the other."""
+        from evorrn.worlds import environment_starts
+
+        return environment_starts(self, count, rng)
 
     def succeeded(self, returns: np.ndarray, lengths: np.ndarray) -> np.ndarray | None:
         """Return which episodes reached the mark of success, a boolean array; None where there is no mark.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from evorrn.batch import Batch
+from evorrn.task import ANSWERS
 
 if TYPE_CHECKING:
     from evorrn.network import Network
@@ -160,7 +161,7 @@ class Problem(MeteredProblem):
         Whether `validate` lets the network run on its own outputs from the first scored step on.
     """
 
-    provides = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
+    provides = ANSWERS
 
     def __init__(
         self,

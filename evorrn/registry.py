@@ -87,7 +87,18 @@ def find_strategy(reference: str) -> type[Strategy]:
 
 def make_task(name: str, settings: Mapping[str, Any]) -> Task | Environment:
     """Make a task or an environment from its name and settings; every mistake is reported at once."""
-    return build(find_task(name), settings, "task")
+    name, implied = expand_task(name)
+    return build(find_task(name), {**implied, **settings}, "task")
+
+
+def expand_task(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the setting that a short name like ``gym:CartPole-v1`` stands for.
+
+    Any other name comes back as it is, with no settings.
+    """
+    head, separator, rest = name.partition(":")
+    setting = getattr(tasks().get(head), "short", None) if separator else None
+    return (name, {}) if setting is None else (head, {setting: rest})
 
 
 def make_strategy(name: str, settings: Mapping[str, Any]) -> Strategy:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from evorrn.environment import Environment
 
 
+ANSWERS = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
+"""What a problem made of sequences with targets can answer."""
+
+
 @dataclass(frozen=True)
 class Scaling:
     """The affine map between a task's original units and what the network sees.
@@ -126,6 +130,8 @@ class Task(Settings):
     horizon : int or None
         Steps ahead that the target lies; with 1 the first O inputs of the next step are the target,
         so the network can run free. None when the target is no future input.
+    provides : frozenset of str
+        What the problem of its runs can answer, see `evorrn.problem.Problem.provides`.
     free_run : bool
         Validation and test are judged in closed loop: over the unscored steps at the start the network
         sees the true inputs, from the first scored step on its own last outputs in place of the first O inputs.
@@ -136,6 +142,7 @@ class Task(Settings):
     loss: ClassVar[str] = "mse"
     metrics: ClassVar[tuple[str, ...]] = ("nrmse_std", "rmse")
     seed_changes: ClassVar[str] = "data"
+    provides: ClassVar[frozenset[str]] = ANSWERS
     free_run: ClassVar[bool] = False
     references: ClassVar[tuple[Reference, ...]] = ()
 

@@ -84,7 +84,10 @@ class Trainer:
     ) -> None:
         missing = sorted(set(strategy.requires) - problem.provides)
         if missing:
-            raise ConfigError(f"strategy {strategy.name}: needs a problem that provides {', '.join(missing)}")
+            raise ConfigError(
+                f"strategy {strategy.name}: needs a problem that provides {', '.join(missing)}; this one "
+                f"provides {', '.join(sorted(problem.provides))}"
+            )
         self.strategy = strategy
         self.problem = problem
         self.budget = budget

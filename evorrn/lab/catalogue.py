@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from evorrn import registry
@@ -99,7 +100,8 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
     UnknownName
         When there is nothing of that name.
     """
-    found = _find(name)
+    named, implied = registry.expand_task(name)
+    found = _find(named)
     if kernel and not hasattr(found, "function"):
         raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(registry.cells())})")
     if found is None:
@@ -109,7 +111,7 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
     if hasattr(found, "function"):
         return kernel_page(found, name) if kernel else cell_page(found)
     if hasattr(found, "observe"):
-        return environment_page(found)
+        return environment_page(found, implied)
     return task_page(found) if hasattr(found, "baselines") else strategy_page(found)
 
 
@@ -143,11 +145,11 @@ def task_page(kind: type[Task]) -> Page:
     return Page(f"{kind.name} (task)", _prose(kind), tables=[Table("", ("", ""), facts), *_advice(kind)])
 
 
-def environment_page(kind: type[Environment]) -> Page:
+def environment_page(kind: type[Environment], settings: Mapping[str, Any] = MappingProxyType({})) -> Page:
     """Return what a network sees and does in an environment, its settings, references and recommended networks."""
     facts = [("metrics", _declared(kind.metrics)), ("the seed changes", "the starts and the training")]
     try:
-        made = kind()
+        made = kind(**settings)
         facts += [("observations", ", ".join(made.input_names)), ("actions", ", ".join(made.output_names))]
     except EvorrnError:  # it has settings without a usable default
         pass

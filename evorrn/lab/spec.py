@@ -135,6 +135,11 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
             advice = task.recommended(kind.name)
         given = {name: value for name, value in tables["strategy"].items() if name != "name"}
         strategy = build(kind, {**advice.strategy, **given}, "strategy")
+        missing = sorted(kind.requires - (task.provides if task is not None else kind.requires))
+        if missing:
+            found.append(
+                f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have"
+            )
     network_table = {**tables["network"]}
     if "cell" in network_table:
         network_table["cell"] = reference(network_table["cell"], base)
@@ -234,6 +239,9 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     name = result.get("name")
     if isinstance(name, str) and Path(name).suffix in DATA_FILES:
         result["name"], result["path"] = DATA_FILES[Path(name).suffix], name
+    elif isinstance(name, str):
+        result["name"], implied = registry.expand_task(name)
+        result = {**implied, **result}
     if "name" in result:
         result["name"] = reference(result["name"], base)
     if isinstance(result.get("path"), str):

@@ -27,8 +27,8 @@ from evorrn_tasks.common.poles import (
     move_two,
 )
 
-BALANCED, DAMPING, WINDOW, MEMORY = 6, 7, 8, 100
-"""Places in the state under the damping fitness: balanced steps, the last f2, the swings of 100 steps."""
+BALANCED, DAMPING, TOTAL, WINDOW, MEMORY = 6, 7, 8, 9, 100
+"""Places in the state under the damping fitness: balanced steps, the last f2, the swings of 100 steps and their sum."""
 
 LONG_TEST, GRID_TEST, GENERALISES = 100_000, 1000, 200
 """Steps of the long test, steps from each start of the grid, and how many of its 625 starts must succeed."""
@@ -89,7 +89,9 @@ class CartPole(Environment):
     poles: int = setting(1, "poles on the cart", choices=(1, 2))
     velocities: bool = setting(True, "whether the network sees velocities")
     fitness: str = setting("standard", "what is rewarded", choices=("standard", "damping"))
-    start_angle: float = setting(4.0, "degrees that the long pole leans at the first training start")
+    start_angle: float = setting(
+        4.0, "degrees that the long pole leans at the first training start", minimum=-36, maximum=36
+    )
     time_limit: int = setting(
         1000, "time steps of 0.02 s until the episode ends; 100,000 in the papers", minimum=1
     )
@@ -244,13 +246,10 @@ def observe_two_still(state: np.ndarray, observation: np.ndarray) -> None:
 @compiled
 def damping_reward(state: np.ndarray) -> float:
     """Return what one more balanced step adds to the damping fitness."""
-    total = abs(state[POSITION]) + abs(state[VELOCITY]) + abs(state[ANGLE]) + abs(state[SPEED])
-    newest = total
-    for place in range(WINDOW, WINDOW + MEMORY - 1):
-        kept = state[place + 1]
-        state[place] = kept
-        total += kept
-    state[WINDOW + MEMORY - 1] = newest
+    newest = abs(state[POSITION]) + abs(state[VELOCITY]) + abs(state[ANGLE]) + abs(state[SPEED])
+    place = WINDOW + int(state[BALANCED]) % MEMORY
+    total = state[TOTAL] + newest - state[place]
+    state[TOTAL], state[place] = total, newest
     state[BALANCED] += 1.0
     damping = 0.75 / total if state[BALANCED] >= MEMORY else 0.0
     gain = 0.1 / 1000.0 + 0.9 * (damping - state[DAMPING])
