@@ -10,6 +10,7 @@ import evorrn
 from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
+from evorrn.cli.reproduce import reproduce
 from evorrn.cli.results import diff, results
 from evorrn.cli.run import run
 from evorrn.cli.sweep import sweep
@@ -43,6 +44,7 @@ def _options(
 
 app.command()(run)
 app.command()(compare)
+app.command()(reproduce)
 app.command()(predict)
 app.command()(forecast)
 app.command("list")(list_)

@@ -43,10 +43,16 @@ def describe(spec: Spec, progress: Progress) -> str:
         f"work {amount(progress.work)}",
     ]
     if used is not None:
-        parts.append(f"{used:.0%} of {spec.content['budget']}")
+        parts.append(f"{used:.0%} of {_limits(spec)}")
         if used > 0:
             parts.append(f"{clock(progress.seconds * (1 - used) / used)} left")
     return ", ".join(parts)
+
+
+def _limits(spec: Spec) -> str:
+    """Return the budget of a run as typed, or limit by limit where text cannot say it."""
+    values = spec.budget.values().items()
+    return spec.budget.text() or ", ".join(f"{name} {value:g}" for name, value in values)
 
 
 def describe_standing(standing: Standing) -> str:

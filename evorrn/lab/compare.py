@@ -36,7 +36,6 @@ SEEDS, BUDGET = 10, "5G"
 QUICK_SEEDS, QUICK_BUDGET = 3, "200M"
 SHARED_COSTS = ("work", "steps", "seconds")
 """Limits that mean the same for every way of training; a generation of one is no epoch of another."""
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
 
 
 def compare(
@@ -126,7 +125,7 @@ def compare(
         differences=tuple(make_differences(rows, metric)),
         references=tuple(dataclasses.asdict(reference) for reference in task.references),
         command=command or _command(given, strategies, count),
-        environment=_environment(),
+        environment=environment.summary(),
         report=str(folder / "report.html"),
     )
     try:
@@ -260,10 +259,3 @@ def _command(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int) -> s
         for name, value in dict(table or {}).items():
             words += ["--set", f"{section}.{name}={json.dumps(value)}"]
     return shlex.join(words)
-
-
-def _environment() -> dict[str, Any]:
-    """Return what matters of the environment; every run's ``env.json`` has all of it."""
-    found = environment.describe()
-    versions = found.pop("distributions")
-    return {**found, "libraries": {name: versions[name] for name in LIBRARIES if name in versions}}

@@ -48,13 +48,16 @@ class Ended:
     test : dict
         Metrics on test.
     cost : dict
-        ``work``, ``steps`` and ``seconds``.
+        ``work``, ``steps``, ``evaluations`` and ``seconds``.
+    stopped_by : str
+        The limit or rule that ended training.
     """
 
     status: str
     error: str = ""
     test: dict[str, float] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
+    stopped_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,10 @@ def _execute(
         return Ended(outcome.status, outcome.error)
     meter = outcome.result.meter
     cost = {"work": meter.work, "steps": meter.steps, "seconds": meter.seconds}
-    return Ended(COMPLETE, test=outcome.result.metrics["test"], cost=cost)
+    cost["evaluations"] = meter.evaluations
+    return Ended(
+        COMPLETE, test=outcome.result.metrics["test"], cost=cost, stopped_by=outcome.result.stopped_by
+    )
 
 
 def _run_in_workers(

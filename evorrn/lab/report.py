@@ -95,7 +95,7 @@ def render(comparison: Comparison, root: Path) -> str:
         amount=words.amount,
         interval=words.interval,
         hidden=words.hidden,
-        settings=_settings,
+        settings=settings_text,
     )
     places, baseline = colour_places(comparison), comparison.best_baseline
     entries = [
@@ -129,7 +129,7 @@ def render(comparison: Comparison, root: Path) -> str:
         predictions=_predictions(comparison, root),
         runs=run_records(comparison, root),
         environment=[
-            (name, _settings(value))
+            (name, settings_text(value))
             for name in SHOWN_ENVIRONMENT
             if (value := comparison.environment.get(name))
         ],
@@ -189,7 +189,7 @@ def _plot(draw: Any, width: float, height: float, name: str) -> Any:
     return Markup(plots.inline_svg(draw, width, height, name))
 
 
-def _settings(value: Any) -> str:
+def settings_text(value: Any) -> str:
     """Return settings as a line of text; tables within them in brackets, empty ones left out."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} = {_inner(item)}" for name, item in value.items() if item not in ({}, []))
@@ -198,7 +198,7 @@ def _settings(value: Any) -> str:
 
 def _inner(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"{{{_settings(value)}}}"
+        return f"{{{settings_text(value)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_inner(item) for item in value)}]"
     return "none" if value is None else str(value)
