@@ -11,6 +11,7 @@ from evorrn.lab.catalogue import Page, Table
 from evorrn.lab.query import text
 from evorrn.lab.rows import COSTS, DAMAGED, Reader, Row
 from evorrn.lab.store import RunFolder
+from evorrn.lab.words import listed
 
 OUTCOME = ("status", "stopped_by", "error")
 
@@ -64,7 +65,7 @@ def page(found: Difference) -> Page:
         if pairs
     ]
     same = [name for name, pairs in parts if not pairs]
-    return Page(f"no difference in {' and '.join(same)}" if same else "", tables=tables)
+    return Page("", f"no difference in {listed(same)}" if same else "", tables=tables)
 
 
 def _outcome(row: Row) -> dict[str, Any]:

@@ -54,13 +54,31 @@ class Effect:
 
 @dataclass(frozen=True)
 class Slice:
-    """The median relative error over two axes (len(y_labels), len(x_labels)); NaN where nothing ran."""
+    """The relative error over two axes, the median over everything else.
+
+    Attributes
+    ----------
+    x, y : str
+    x_labels, y_labels : list of str
+    errors : dict
+        By ``(x label, y label)``, where there are runs.
+    """
 
     x: str
     y: str
     x_labels: list[str]
     y_labels: list[str]
-    errors: np.ndarray
+    errors: dict[tuple[str, str], float]
+
+    @property
+    def scattered(self) -> bool:
+        """Whether an axis has too many values for a place each."""
+        return any(len(labels) > FEW for labels in (self.x_labels, self.y_labels))
+
+    def table(self) -> np.ndarray:
+        """Return the errors (len(y_labels), len(x_labels)), NaN where nothing ran."""
+        rows = [[self.errors.get((x, y), math.nan) for x in self.x_labels] for y in self.y_labels]
+        return np.array(rows)
 
 
 def effects(study: Study) -> list[Effect]:
@@ -71,7 +89,7 @@ def effects(study: Study) -> list[Effect]:
 
 def slices(study: Study, found: Sequence[Effect]) -> list[Slice]:
     """Return the error over pairs of axes, those with the largest effects first."""
-    names = [effect.axis for effect in found if not effect.scattered][:4]
+    names = [effect.axis for effect in found if effect.scattered or len(effect.labels) <= FEW][:4]
     return [_slice(study, x, y) for x, y in list(combinations(names, 2))[:MOST_SLICES]]
 
 
@@ -117,14 +135,11 @@ def _effect(study: Study, axis: str) -> Effect:
 
 
 def _slice(study: Study, x: str, y: str) -> Slice:
-    columns, rows = study.axes[x], study.axes[y]
     found: dict[tuple[str, str], list[float]] = {}
     for cell in study.configurations:
-        found.setdefault((cell.values[y], cell.values[x]), []).append(_typical(study, cell))
-    errors = np.full((len(rows), len(columns)), np.nan)
-    for (row, column), values in found.items():
-        errors[rows.index(row), columns.index(column)] = np.median(values)
-    return Slice(x, y, columns, rows, errors)
+        found.setdefault((cell.values[x], cell.values[y]), []).append(_typical(study, cell))
+    errors = {place: float(np.median(values)) for place, values in found.items()}
+    return Slice(x, y, study.axes[x], study.axes[y], errors)
 
 
 def _typical(study: Study, cell: Configuration) -> float:

@@ -67,7 +67,7 @@ def read_runs(
     with closing(_open()) as connection:
         rows, gone = {}, []
         there = set(wanted)
-        for row, written in _stored(connection, home, None if folders is None else wanted):
+        for row, written in _known(connection, home, None if folders is None else wanted):
             if row.folder not in there:
                 gone.append(row.folder)
             elif _written(f"{root}/{row.folder}/{LAST_WRITTEN[row.status]}") == written:
@@ -140,6 +140,16 @@ def _open() -> sqlite3.Connection:
     return memory
 
 
+def _known(connection: sqlite3.Connection, home: str, folders: Sequence[str] | None) -> list[tuple[Row, int]]:
+    """Return the rows that the index holds; none, and an empty index, where they make no sense."""
+    try:
+        return list(_stored(connection, home, folders))
+    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, struct.error):
+        with suppress(sqlite3.DatabaseError):
+            connection.executescript(f"DROP TABLE runs; DROP TABLE shared; {TABLES}")
+        return []
+
+
 def _stored(
     connection: sqlite3.Connection, home: str, folders: Sequence[str] | None
 ) -> Iterator[tuple[Row, int]]:
@@ -198,13 +208,13 @@ def _store(connection: sqlite3.Connection, home: str, fresh: Sequence[tuple[Row,
             row.error,
         )
 
-    with suppress(sqlite3.OperationalError), connection:
+    with suppress(sqlite3.DatabaseError), connection:
         rows = [stored(row, written) for row, written in fresh]
         connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({','.join('?' * 13)})", rows)
 
 
 def _forget(connection: sqlite3.Connection, home: str, gone: Sequence[str]) -> None:
     if gone:
-        with suppress(sqlite3.OperationalError), connection:
+        with suppress(sqlite3.DatabaseError), connection:
             query = "DELETE FROM runs WHERE root = ? AND folder = ?"
             connection.executemany(query, [(home, name) for name in gone])

@@ -184,7 +184,7 @@ def make_study(runs: Runs) -> Study:
         if task not in metrics:  # nothing but failures there
             continue
         error, valid = (_error(row, split, metrics[task]) for split in ("test", "valid"))
-        contender = ", ".join(_named(name, value[name]) for name in compared) or _way(row)
+        contender = ", ".join(named(name, value[name]) for name in compared) or _way(row)
         point = (task, *value.values())
         cell = cells.setdefault(point, Configuration(task, contender, value, []))
         cell.trials.append(Trial(row, value, error, valid))
@@ -227,6 +227,18 @@ def is_number(label: str) -> bool:
         return False
 
 
+def chosen_text(study: Study, cell: Configuration) -> str:
+    """Return the tuned values of a configuration, as a reader wants them."""
+    several = [name for name in study.tuned if len(study.axes[name]) > 1]
+    plain = {name: named(name, cell.values[name]) for name in several}
+    return ", ".join(f"cell {text}" if name == "network.cell" else text for name, text in plain.items())
+
+
+def short_label(label: str) -> str:
+    """Return the label of an axis with no more digits than a reader needs."""
+    return f"{float(label):.3g}" if is_number(label) and len(label) > 6 else label
+
+
 def _compared(names: Sequence[str], axes: Mapping[str, list[str]]) -> tuple[str, ...]:
     """Return what is compared: the strategy, else the cell, else another axis of names, else of few numbers."""
     several = [name for name in names if len(axes[name]) > 1 and name != "budget"]
@@ -241,19 +253,14 @@ def _task(row: Row, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
     name = values.get("task.name") or _label("task.name", row.get("task.name"))
     if name in FILE_TASKS and "task.path" not in task_axes:
         name = Path(plain_text(row.get("task.path"))).name
-    rest = [
-        _named(axis, values[axis]) for axis in task_axes if axis != "task.name" and values[axis] != "none"
-    ]
+    rest = [named(axis, values[axis]) for axis in task_axes if axis != "task.name" and values[axis] != "none"]
     return ", ".join([name, *rest])
 
 
-def _named(axis: str, label: str) -> str:
-    """Return a value with what it is, where that is not plain from the value."""
-    return (
-        label
-        if axis in ("strategy.name", "network.cell", "task.name", "budget")
-        else f"{axis.rpartition('.')[2]} {label}"
-    )
+def named(axis: str, label: str) -> str:
+    """Return a value of an axis with what it is, where that is not plain from the value."""
+    plain = axis in ("strategy.name", "network.cell", "task.name", "budget")
+    return label if plain else f"{axis.rpartition('.')[2]} {short_label(label)}"
 
 
 def _label(axis: str, value: Any) -> str:

@@ -22,11 +22,11 @@ from evorrn.lab.drawing import (
     scale_axis,
     short,
 )
-from evorrn.lab.effects import Effect, Slice
+from evorrn.lab.effects import FEW, Effect, Slice
 from evorrn.lab.rank_tests import RankComparison
 from evorrn.lab.ranking import make_row
 from evorrn.lab.reaching import Spent, reached_share
-from evorrn.lab.study import is_number, values_of
+from evorrn.lab.study import is_number, short_label, values_of
 from evorrn.lab.study_tests import Overall, Standing
 from evorrn.lab.words import figure
 from evorrn.metrics import HIGHER_IS_BETTER
@@ -203,8 +203,8 @@ def draw_effect(axes: Axes, effect: Effect) -> None:
     if effect.scattered:
         at = np.array([float(label) for label in effect.labels])
         x = np.repeat(at, [len(ratios) for ratios in effect.ratios])
-        axes.scatter(*_thin(x, everything), s=9, color=SERIES[0], alpha=0.45, linewidth=0)
-        _place_numbers(axes, at)
+        axes.scatter(*_thin(x, everything), s=14, color=SERIES[0], alpha=0.45, linewidth=0)
+        _place_values(axes, "x", effect.labels)
     else:
         for place, ratios in enumerate(effect.ratios):
             finite = ratios[np.isfinite(ratios)]
@@ -217,7 +217,7 @@ def draw_effect(axes: Axes, effect: Effect) -> None:
                 [place, place], [low, high], color=SERIES[0], linewidth=9, alpha=0.35, solid_capstyle="butt"
             )
             axes.plot([place - 0.3, place + 0.3], [middle, middle], color=INK, linewidth=2.2)
-        axes.set_xticks(range(len(effect.labels)), [_short_label(label) for label in effect.labels])
+        axes.set_xticks(range(len(effect.labels)), [short_label(label) for label in effect.labels])
         axes.grid(axis="x", visible=False)
     if effect.blocks:
         axes.axhline(1, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
@@ -225,25 +225,49 @@ def draw_effect(axes: Axes, effect: Effect) -> None:
 
 
 def draw_slice(axes: Axes, found: Slice) -> None:
-    """Draw the median relative error at each pair of values of two axes."""
-    finite = found.errors[np.isfinite(found.errors)]
-    shown = np.where(np.isfinite(found.errors), found.errors, np.nan)
+    """Draw the median relative error at each pair of values of two axes, brighter where it is smaller."""
+    finite = np.array([error for error in found.errors.values() if np.isfinite(error)])
     low, high = (finite.min(), finite.max()) if len(finite) else (1.0, 1.0)
-    spread = np.log(shown / low) / max(np.log(high / low), 1e-12) if low > 0 else shown / max(high, 1e-300)
-    axes.pcolormesh(1 - spread, cmap=SCALE, vmin=0, vmax=1)
-    for i, row in enumerate(found.errors):
-        for j, value in enumerate(row):
-            if np.isnan(value):
-                axes.text(j + 0.5, i + 0.5, "–", ha="center", va="center", fontsize=9, color=MUTED)
-            elif np.isinf(value):
-                axes.text(j + 0.5, i + 0.5, "failed", ha="center", va="center", fontsize=8.5, color=INK)
+
+    def brightness(error: Any) -> Any:
+        return 1 - np.log(np.maximum(error, 1e-3) / max(low, 1e-3)) / max(
+            np.log(high / max(low, 1e-3)), 1e-12
+        )
+
+    axes.set(xlabel=found.x, ylabel=found.y)
+    if found.scattered:
+        points = [(x, y, brightness(error)) for (x, y), error in found.errors.items() if np.isfinite(error)]
+        for letter, labels in (("x", found.x_labels), ("y", found.y_labels)):
+            _place_values(axes, letter, labels)
+        x, y = (
+            [_at(point[place], labels) for point in points]
+            for place, labels in enumerate((found.x_labels, found.y_labels))
+        )
+        axes.scatter(
+            x,
+            y,
+            c=[bright for *_, bright in points],
+            cmap=SCALE,
+            vmin=0,
+            vmax=1,
+            s=32,
+            linewidth=0.6,
+            edgecolor=MUTED,
+        )
+        return
+    table = found.table()
+    axes.pcolormesh(np.where(np.isfinite(table), brightness(table), np.nan), cmap=SCALE, vmin=0, vmax=1)
+    for i, row in enumerate(table):
+        for j, error in enumerate(row):
+            if np.isfinite(error):
+                _cell_text(axes, j, i, figure(error), dark=brightness(error) > 0.55)
             else:
-                _cell_text(axes, j, i, figure(value), dark=1 - spread[i, j] > 0.55)
-    axes.set_xticks(np.arange(len(found.x_labels)) + 0.5, [_short_label(label) for label in found.x_labels])
-    axes.set_yticks(np.arange(len(found.y_labels)) + 0.5, [_short_label(label) for label in found.y_labels])
+                text = "–" if np.isnan(error) else "failed"
+                axes.text(j + 0.5, i + 0.5, text, ha="center", va="center", fontsize=8.5, color=MUTED)
+    axes.set_xticks(np.arange(len(found.x_labels)) + 0.5, [short_label(label) for label in found.x_labels])
+    axes.set_yticks(np.arange(len(found.y_labels)) + 0.5, [short_label(label) for label in found.y_labels])
     axes.grid(visible=False)
     axes.tick_params(length=0)
-    axes.set(xlabel=found.x, ylabel=found.y)
 
 
 def draw_parallel(
@@ -283,7 +307,7 @@ def draw_parallel(
             axes.text(
                 place - 0.03,
                 heights[name][label],
-                _short_label(label),
+                short_label(label),
                 ha="right",
                 va="center",
                 fontsize=8.5,
@@ -337,17 +361,27 @@ def _thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[::step], y[::step]
 
 
-def _place_numbers(axes: Axes, values: np.ndarray) -> None:
+def _place_values(axes: Axes, letter: str, labels: Sequence[str]) -> None:
+    """Scale an axis for numbers, logarithmically where they are far apart, or give each name a place."""
+    axis = getattr(axes, f"{letter}axis")
+    if not all(map(is_number, labels)):
+        axis.set_ticks(range(len(labels)), [short_label(label) for label in labels])
+        return
+    values = np.array([float(label) for label in labels])
     if values.min() > 0 and values.max() > 20 * values.min():
-        axes.set_xscale("log")
-        log_labels(axes.xaxis, values)
+        axes.set(**{f"{letter}scale": "log"})
+        log_labels(axis, values)
     else:
-        axes.xaxis.set_major_formatter(short)
+        axis.set_major_formatter(short)
+
+
+def _at(label: str, labels: Sequence[str]) -> float:
+    return float(label) if all(map(is_number, labels)) else float(labels.index(label))
 
 
 def _heights(labels: Sequence[str]) -> dict[str, float]:
     """Return the height in [0, 1] of every value of an axis: evenly for names and few numbers, else to scale."""
-    if len(labels) <= 12 or not all(map(is_number, labels)):
+    if len(labels) <= FEW or not all(map(is_number, labels)):
         return {label: (place + 0.5) / len(labels) for place, label in enumerate(labels)}
     values = np.array([float(label) for label in labels])
     if values.min() > 0 and values.max() > 20 * values.min():
@@ -358,8 +392,4 @@ def _heights(labels: Sequence[str]) -> dict[str, float]:
 
 def _marked(labels: Sequence[str]) -> list[str]:
     """Return the values of an axis that are written at it: all of a few, else the ends and the middle."""
-    return list(labels) if len(labels) <= 12 else [labels[0], labels[len(labels) // 2], labels[-1]]
-
-
-def _short_label(label: str) -> str:
-    return f"{float(label):.3g}" if is_number(label) and len(label) > 6 else label
+    return list(labels) if len(labels) <= FEW else [labels[0], labels[len(labels) // 2], labels[-1]]

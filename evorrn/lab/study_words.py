@@ -12,7 +12,7 @@ from evorrn.lab.rank_tests import FEWEST_TASKS, RankComparison
 from evorrn.lab.rows import DAMAGED, EMPTY, MISSING
 from evorrn.lab.statistics import LEVEL, seeds_needed
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING
-from evorrn.lab.study import Study, values_of
+from evorrn.lab.study import Study, chosen_text, values_of
 from evorrn.lab.study_tests import Findings, Lead, Overall, Standing, reachable
 from evorrn.lab.words import counted, figure, listed
 
@@ -76,7 +76,8 @@ def answer(
             parts.append(f"On {task} most runs of every contender failed.")
             continue
         value = float(values_of(np.array([top.median.median]), metric)[0])
-        text = f"On {task} {top.contender} is best with {metric} {figure(value)}"
+        how = chosen_text(study, top.configuration)
+        text = f"On {task} {top.contender} is best with {metric} {figure(value)}{f' ({how})' if how else ''}"
         parts.append(f"{text}{_holding(top.contender, there.leads, 'seeds')}.")
     if len(found) > MOST_TASKS:
         parts.append(f"The other {len(found) - MOST_TASKS} tasks are below.")
@@ -123,7 +124,7 @@ def cautions(study: Study, found: Mapping[str, Findings]) -> list[str]:
     standings = [standing for there in found.values() for standing in there.standings]
     tried = {standing.contender: standing.tried for standing in standings}
     if len(set(tried.values())) > 1:
-        names = listed([f"{name} {number}" for name, number in tried.items()])
+        names = listed([f"{name} ({number})" for name, number in tried.items()])
         said.append(
             f"More tries find better configurations, and contenders had different numbers of them: {names}."
         )

@@ -17,11 +17,11 @@ from evorrn.lab import plots, study_runs, study_words, words
 from evorrn.lab import study_drawing as drawing
 from evorrn.lab.aggregates import Estimate, interquartile_estimate, performance_profile
 from evorrn.lab.drawing import SERIES
-from evorrn.lab.effects import effects, pooled, slices
+from evorrn.lab.effects import Slice, effects, pooled, slices
 from evorrn.lab.query import ranking_metrics
 from evorrn.lab.results import read_results
 from evorrn.lab.statistics import Interval, median_interval
-from evorrn.lab.study import Study, make_study, values_of
+from evorrn.lab.study import Study, chosen_text, make_study, values_of
 from evorrn.lab.study_tests import (
     Overall,
     Standing,
@@ -168,11 +168,7 @@ def _standing(study: Study, standing: Standing) -> dict[str, Any]:
         "contender": standing.contender,
         "median": Interval(*median),
         "middle": Estimate(*middle),
-        "settings": ", ".join(
-            f"{name.rpartition('.')[2]} {standing.configuration.values[name]}"
-            for name in study.tuned
-            if len(study.axes[name]) > 1
-        ),
+        "settings": chosen_text(study, standing.configuration),
         "tried": standing.tried,
         "seeds": len(standing.configuration.trials),
         "failed": standing.failed,
@@ -219,6 +215,7 @@ def _axes(study: Study) -> dict[str, Any]:
                 "axis": effect.axis,
                 "size": effect.size,
                 "blocks": effect.blocks,
+                "scattered": effect.scattered,
                 "svg": _plot(_with(drawing.draw_effect, effect), 4.4, 3.1, f"effect of {effect.axis}"),
             }
             for effect in found
@@ -226,8 +223,7 @@ def _axes(study: Study) -> dict[str, Any]:
         "slices": [
             _plot(
                 _with(drawing.draw_slice, shown),
-                1.6 + max(0.62 * len(shown.x_labels), 2.2),
-                1.0 + max(0.36 * len(shown.y_labels), 1.2),
+                *((4.4, 3.1) if shown.scattered else _grid_size(shown)),
                 f"{shown.y} by {shown.x}",
             )
             for shown in slices(study, found)
@@ -241,6 +237,11 @@ def _axes(study: Study) -> dict[str, Any]:
     }
 
 
+def _grid_size(shown: Slice) -> tuple[float, float]:
+    """Return the size of a table drawn in cells, in inches."""
+    return 1.6 + max(0.62 * len(shown.x_labels), 2.2), 1.0 + max(0.36 * len(shown.y_labels), 1.2)
+
+
 def _configurations(study: Study) -> dict[str, Any]:
     """Return the table of all configurations, as the page's script reads it."""
     rows = []
@@ -248,7 +249,8 @@ def _configurations(study: Study) -> dict[str, Any]:
         metric = study.metrics[cell.task]
         failed = int((~np.isfinite(cell.errors)).sum())
         estimates = _in_metric(metric, median_interval(cell.errors), interquartile_estimate([cell.errors]))
-        rows.append([*cell.values.values(), len(cell.trials), failed, metric, *estimates.ravel().tolist()])
+        given = [cell.trials[0].row.get(name) for name in study.axes]
+        rows.append([*given, len(cell.trials), failed, metric, *estimates.ravel().tolist()])
     columns = [
         *study.axes,
         "seeds",
