@@ -35,8 +35,8 @@ class Start:
     point : ndarray, shape (n,)
         The start point or mean.
     deviation : float
-        Root mean square of the standard deviations of the start points' coordinates: the step size
-        where a method is given none.
+        Root mean square of the standard deviations of the start genes: the step size where a method is
+        given none, which the factor of a block then multiplies.
     draw : callable
         ``draw(count)`` gives start points (count, n).
     restarts : int
@@ -150,7 +150,7 @@ class PopulationStrategy(VectorStrategy):
         point = draw.centre if isinstance(draw, Around) else np.array(draw(rng, 1)[0], dtype=np.float64)
         start = Start(
             point / scale,
-            float(np.sqrt(np.mean(np.square(deviation / scale)))) or 1.0,
+            float(np.sqrt(np.mean(np.square(deviation)))) or 1.0,
             lambda count: np.asarray(draw(rng, count), dtype=np.float64) / scale,
             0,
             blocks,
@@ -236,7 +236,7 @@ class PopulationStrategy(VectorStrategy):
 
         start = Start(
             draw(1)[0],
-            float(np.sqrt(np.mean(np.square(deviation / scale)))) or 1.0,
+            float(np.sqrt(np.mean(np.square(deviation)))) or 1.0,
             draw,
             state["restarts"] + 1,
             {name: tuple(shape) for name, shape in state["layout"].items()},
