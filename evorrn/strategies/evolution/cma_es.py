@@ -63,24 +63,24 @@ class CMAES(PopulationStrategy):
         return {
             **LazyStrategy.begun(start.point, run["first_sigma"], run.pop("population")),
             **run,
-            "points": np.zeros((0, start.point.size)),
+            "steps": np.zeros((0, start.point.size)),
             "memory": np.zeros((0, 3)),
         }
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
         """Return samples around the mean, which DEAP draws from a global generator."""
         with seeded_globals(rng):
-            points = np.array(LazyStrategy(method).generate(np.asarray))
-        return {**method, "points": points}, points
+            steps = LazyStrategy(method).steps()
+        return {**method, "steps": steps}, method["centroid"] + method["sigma"] * steps
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Update DEAP's state from the points as they were before the bounds folded them."""
+        """Update DEAP's state from the steps of the better half."""
         strategy = LazyStrategy(method)
-        strategy.update(method["points"][best_first(fitness, strategy.mu)])
+        strategy.update(method["steps"][best_first(fitness, strategy.mu)])
         memory = method["memory"] if self.restarts == "none" else remembered(method["memory"], fitness)
-        return {**method, **strategy.plain(), "points": method["points"][:0].copy(), "memory": memory}
+        return {**method, **strategy.plain(), "steps": method["steps"][:0].copy(), "memory": memory}
 
     def centre(self, method: State) -> np.ndarray:
         """Return the mean (n,)."""

@@ -20,11 +20,12 @@ class LazyStrategy(cma.Strategy):
     Sampling and parameters are DEAP's; `update` is its computation in another order. What is mended:
 
     - DEAP decomposes C, an effort of n^3, in every generation. Here it happens once C has learned for
-      0.5 / (n (c_1 + c_mu)) generations, as in Hansen's own minimal code (purecma), which is each generation
-      up to about 15 genes. B and D are those that the samples came from.
-    - Steps are measured in units of sigma before they are squared, so that a small sigma does not underflow,
-      and eigenvalues that rounding made negative are raised to 1e-20 of the largest: DEAP takes the
-      square root of what comes.
+      0.5 / (n (c_1 + c_mu)) generations, as in Hansen's own minimal code (purecma); that is every generation
+      below about 20 genes with the usual population. B and D are those that the samples came from.
+    - `steps` has DEAP draw around zero at unit size, and `update` takes such steps: DEAP gets them back from the
+      points, where those of a small sigma are lost beside a large centroid, and divides by sigma squared.
+    - Eigenvalues that rounding made negative are raised to 1e-20 of the largest, and all to 1e-200, to which
+      they fall in very long runs on a plateau; DEAP takes the root of what comes, and divides by it.
     - The rate of the path of C is (4 + mu_w / n) / (n + 4 + 2 mu_w / n), as in Hansen's tutorial, eq. 56 of
       arXiv:1604.00772. DEAP's older 4 / (n + 4) is its limit for small populations and too slow for those that
       restarts have doubled often.
@@ -71,15 +72,22 @@ class LazyStrategy(cma.Strategy):
         ratio = self.mueff / self.dim
         self.cc = (4 + ratio) / (self.dim + 4 + 2 * ratio)
 
-    def update(self, parents: np.ndarray) -> None:
-        """Update the state from the mu best points of a generation.
+    def steps(self) -> np.ndarray:
+        """Return B D z for each individual of a generation, shape (P, n), from NumPy's global generator."""
+        centroid, sigma = self.centroid, self.sigma
+        self.centroid, self.sigma = np.zeros(self.dim), 1.0
+        drawn = np.array(self.generate(np.asarray))
+        self.centroid, self.sigma = centroid, sigma
+        return drawn
+
+    def update(self, steps: np.ndarray) -> None:
+        """Update the state from the steps of the mu fittest of a generation.
 
         Parameters
         ----------
-        parents : ndarray, shape (mu, n)
-            Best first.
+        steps : ndarray, shape (mu, n)
+            Best first, in units of sigma.
         """
-        steps = (parents - self.centroid) / self.sigma
         shift = self.weights @ steps
         self.centroid = self.centroid + self.sigma * shift
         white = self.B @ ((self.B.T @ shift) / self.diagD)
@@ -97,12 +105,12 @@ class LazyStrategy(cma.Strategy):
             + self.ccovmu * ((self.weights * steps.T) @ steps)
         )
         self.sigma = self.sigma * math.exp(min(1.0, self.cs / self.damps * (length - 1)))
-        if self.update_count - self.decomposed >= 0.5 / (self.dim * (self.ccov1 + self.ccovmu)):
+        if self.update_count - self.decomposed >= int(0.5 / (self.dim * (self.ccov1 + self.ccovmu))):
             self.decompose()
 
     def decompose(self) -> None:
         """Bring eigenvectors and deviations up to date with the matrix."""
         values, self.B = np.linalg.eigh(self.C)
-        self.diagD = np.sqrt(np.maximum(values, 1e-20 * values[-1]))
+        self.diagD = np.sqrt(np.maximum(values, max(1e-20 * values[-1], 1e-200)))
         self.BD = self.B * self.diagD
         self.decomposed = self.update_count

@@ -40,6 +40,7 @@ class XNES(PopulationStrategy):
     """
 
     name: ClassVar[str] = "xnes"
+    least_population: ClassVar[int] = 4  # with the default rates, the gradient of fewer is noise
 
     sigma: float | None = setting(
         None, "step size at the start; the deviation of the start genomes by default", above=0
