@@ -14,6 +14,7 @@ _HOMES = {
     "Network": "evorrn.network",
     "Batch": "evorrn.batch",
     "Task": "evorrn.task",
+    "Environment": "evorrn.environment",
     "Splits": "evorrn.task",
     "Scaling": "evorrn.task",
     "Problem": "evorrn.problem",
@@ -21,10 +22,24 @@ _HOMES = {
     "Budget": "evorrn.budget",
     "Result": "evorrn.result",
     "load": "evorrn.result",
+    "results": "evorrn.lab.results",
     "load_search": "evorrn.strategies.base",
     "Strategy": "evorrn.strategies.base",
     "EvolutionStrategy": "evorrn.strategies.base",
     "GeneticAlgorithm": "evorrn.strategies.evolution.genetic_algorithm",
+    "PopulationStrategy": "evorrn.strategies.evolution.population",
+    "CMAES": "evorrn.strategies.evolution.cma_es",
+    "SepCMAES": "evorrn.strategies.evolution.sep_cma_es",
+    "LMMAES": "evorrn.strategies.evolution.lm_ma_es",
+    "SNES": "evorrn.strategies.evolution.snes",
+    "XNES": "evorrn.strategies.evolution.xnes",
+    "TruncationGA": "evorrn.strategies.evolution.truncation_ga",
+    "OpenAIES": "evorrn.strategies.evolution.openai_es",
+    "PGPE": "evorrn.strategies.evolution.pgpe",
+    "OnePlusOneES": "evorrn.strategies.evolution.one_plus_one_es",
+    "DifferentialEvolution": "evorrn.strategies.evolution.differential_evolution",
+    "SHADE": "evorrn.strategies.evolution.shade",
+    "ParticleSwarm": "evorrn.strategies.evolution.particle_swarm",
     "RandomSearch": "evorrn.strategies.evolution.random_search",
     "EchoState": "evorrn.strategies.reservoir.echo_state",
     "BPTT": "evorrn.strategies.gradient.bptt",
@@ -75,9 +90,11 @@ if TYPE_CHECKING:
     from evorrn.batch import Batch as Batch
     from evorrn.budget import Budget as Budget
     from evorrn.compile.grammar import cell as cell
+    from evorrn.environment import Environment as Environment
     from evorrn.errors import EvorrnError as EvorrnError
     from evorrn.errors import StopTraining as StopTraining
     from evorrn.kernels.threads import set_threads as set_threads
+    from evorrn.lab.results import results as results
     from evorrn.network import Network as Network
     from evorrn.problem import Meter as Meter
     from evorrn.problem import Problem as Problem
@@ -86,8 +103,23 @@ if TYPE_CHECKING:
     from evorrn.strategies.base import EvolutionStrategy as EvolutionStrategy
     from evorrn.strategies.base import Strategy as Strategy
     from evorrn.strategies.base import load_search as load_search
+    from evorrn.strategies.evolution.cma_es import CMAES as CMAES
+    from evorrn.strategies.evolution.differential_evolution import (
+        DifferentialEvolution as DifferentialEvolution,
+    )
     from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
+    from evorrn.strategies.evolution.lm_ma_es import LMMAES as LMMAES
+    from evorrn.strategies.evolution.one_plus_one_es import OnePlusOneES as OnePlusOneES
+    from evorrn.strategies.evolution.openai_es import OpenAIES as OpenAIES
+    from evorrn.strategies.evolution.particle_swarm import ParticleSwarm as ParticleSwarm
+    from evorrn.strategies.evolution.pgpe import PGPE as PGPE
+    from evorrn.strategies.evolution.population import PopulationStrategy as PopulationStrategy
     from evorrn.strategies.evolution.random_search import RandomSearch as RandomSearch
+    from evorrn.strategies.evolution.sep_cma_es import SepCMAES as SepCMAES
+    from evorrn.strategies.evolution.shade import SHADE as SHADE
+    from evorrn.strategies.evolution.snes import SNES as SNES
+    from evorrn.strategies.evolution.truncation_ga import TruncationGA as TruncationGA
+    from evorrn.strategies.evolution.xnes import XNES as XNES
     from evorrn.strategies.gradient.bptt import BPTT as BPTT
     from evorrn.strategies.reservoir.echo_state import EchoState as EchoState
     from evorrn.task import Scaling as Scaling

@@ -1,7 +1,7 @@
 """Measures of error, each named by its normaliser and taken over scored entries only.
 
-Every metric is a function of two arrays: the predictions and the truth at the scored entries, in the
-task's original units. Names say what the error is divided by: ``nrmse_std`` divides by the standard
+Every metric of sequences is a function of two arrays: the predictions and the truth at the scored entries,
+in the task's original units. One of episodes is a function of their returns, lengths and success. Names say what the error is divided by: ``nrmse_std`` divides by the standard
 deviation of the truth in the split that is scored, ``nrmse_range`` by its range.
 """
 
@@ -14,8 +14,9 @@ import numpy as np
 from evorrn.errors import UnknownName
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
+EpisodeMetric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "within_004"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "within_004", "return", "success"})
 
 
 def mse(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -95,6 +96,59 @@ METRICS: dict[str, Metric] = {
         binary_cross_entropy,
     )
 }
+
+
+def mean_return(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
+    """Return the mean over episodes of the sum of rewards."""
+    return float(np.mean(returns))
+
+
+def mean_steps(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
+    """Return the mean number of time steps that an episode takes."""
+    return float(np.mean(lengths))
+
+
+def success_share(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
+    """Return the share of episodes that reach the environment's mark of success."""
+    return float(np.mean(succeeded))
+
+
+EPISODE_METRICS: dict[str, EpisodeMetric] = {
+    "return": mean_return,
+    "steps": mean_steps,
+    "success": success_share,
+}
+
+
+def evaluate_episodes(
+    names: Iterable[str], returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray | None
+) -> dict[str, float]:
+    """Return every named metric of episodes.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Keys of `EPISODE_METRICS`.
+    returns : ndarray, shape (E,)
+        Sums of rewards.
+    lengths : ndarray of int, shape (E,)
+        Time steps taken.
+    succeeded : ndarray of bool, shape (E,), or None
+        Which episodes reached the mark of success; None where there is no mark, and all count as failed.
+
+    Raises
+    ------
+    UnknownName
+        For a name that is no metric.
+    """
+    reached = np.zeros(np.shape(returns), dtype=bool) if succeeded is None else succeeded
+    result = {}
+    with np.errstate(all="ignore"):  # a reward that is not finite gives inf or nan, not a warning
+        for name in names:
+            if name not in EPISODE_METRICS:
+                raise UnknownName("metric", name, EPISODE_METRICS)
+            result[name] = EPISODE_METRICS[name](np.asarray(returns), np.asarray(lengths), reached)
+    return result
 
 
 def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -21,10 +21,12 @@ from evorrn.registry import cells, find_cell
 from evorrn.settings import check_seed
 
 if TYPE_CHECKING:
+    from evorrn.environment import Environment
     from evorrn.programs import Programs
+    from evorrn.simulation import Simulator, Trajectory
     from evorrn.task import Task
 
-LOSSES = ("mse", "cross-entropy", "binary-cross-entropy")
+LOSSES = ("mse", "cross-entropy", "binary-cross-entropy", "reward")
 DTYPES = ("float32", "float64")
 
 
@@ -42,7 +44,8 @@ class Network:
     cell_options : mapping, optional
         Settings of the cell that are not genes, for every layer.
     loss : str
-        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``.
+        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``; ``"reward"`` where fitness comes from
+        episodes in an environment and there are no targets.
     direct : bool
         Whether the readout also sees the input.
     feedback : bool
@@ -51,6 +54,9 @@ class Network:
         ``"float32"`` or ``"float64"``.
     initial : mapping, optional
         ``{block or parameter name: initialisation}`` where the cell's own choice is not wanted.
+    biases : bool
+        Whether the readout and the cells have biases: in a cell, the vectors that are nothing but a summand
+        of its equations. Without them they are neither genes nor computed.
 
     Raises
     ------
@@ -70,6 +76,7 @@ class Network:
         feedback: bool = False,
         dtype: str | np.dtype | type = "float32",
         initial: Mapping[str, str] | None = None,
+        biases: bool = True,
     ) -> None:
         problems: list[str] = []
         sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
@@ -83,7 +90,7 @@ class Network:
         kind = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
         if kind not in DTYPES:
             problems.append(f"network.dtype: {unknown('dtype', kind, DTYPES)}")
-        for name, flag in (("direct", direct), ("feedback", feedback)):
+        for name, flag in (("direct", direct), ("feedback", feedback), ("biases", biases)):
             if not isinstance(flag, bool | np.bool_):
                 problems.append(f"network.{name}: expected true or false, got {flag!r}")
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
@@ -97,7 +104,7 @@ class Network:
         self.inputs, self.outputs = int(inputs), int(outputs)
         self.hidden = tuple(int(size) for size in sizes)
         self.loss_name = loss
-        self.direct, self.feedback = bool(direct), bool(feedback)
+        self.direct, self.feedback, self.biases = bool(direct), bool(feedback), bool(biases)
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else _reference(self.cell)
         self._numbers, self._activations = options
@@ -106,6 +113,7 @@ class Network:
             [self._activations] * len(self.hidden),
             direct=self.direct,
             feedback=self.feedback,
+            biases=self.biases,
         )
         self.blocks: dict[str, tuple[int, ...]] = {
             name: tuple(self.sizes[d] for d in shape) for name, shape in self.step.parameters.items()
@@ -115,8 +123,8 @@ class Network:
     # --- What it is --------------------------------------------------------------------------------
 
     @classmethod
-    def for_task(cls, task: Task, **settings: Any) -> Network:
-        """Make a network with sizes and loss from a task; see `Network` for the settings."""
+    def for_task(cls, task: Task | Environment, **settings: Any) -> Network:
+        """Make a network with sizes and loss from a task or an environment; see `Network` for the settings."""
         return cls(task.inputs, task.outputs, loss=task.loss, **settings)
 
     @classmethod
@@ -125,7 +133,11 @@ class Network:
         return cls(**settings)
 
     def settings(self) -> dict[str, Any]:
-        """Return the keyword arguments that make this network again, as plain data."""
+        """Return the keyword arguments that make this network again, as plain data.
+
+        `biases` is named only where there are none, so that networks with them have the settings, and runs
+        the names, that they had before it could be chosen.
+        """
         return {
             "inputs": self.inputs,
             "outputs": self.outputs,
@@ -139,6 +151,7 @@ class Network:
             "initial": {
                 name: way for name, way in self._initial.items() if way != self._default_initial(name)
             },
+            **({} if self.biases else {"biases": False}),
         }
 
     @property
@@ -151,9 +164,8 @@ class Network:
         numbers, functions = self.cell.check_options({**self.cell_options, **options})
         if functions != self._activations:
             raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
-        programs = self._programs  # made before the copy, so that both share them
+        self._programs, self._simulator  # noqa: B018  (made before the copy, so that both share them)
         twin = copy.copy(self)
-        twin.__dict__["_programs"] = programs
         twin._numbers = numbers
         return twin
 
@@ -301,9 +313,31 @@ class Network:
             want="hidden",
         )[0]
 
-    def fitness(self, genomes: np.ndarray, batch: Batch) -> np.ndarray:
-        """Return the negative loss of each genome, shape (P,), float64; ``-inf`` where it is not finite."""
-        sums = self._loss_sums(genomes, batch)
+    def population_states(
+        self,
+        genomes: np.ndarray,
+        x: np.ndarray,
+        *,
+        lengths: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the output of the last layer of every genome (P, n), shape (P, B, T, H); see `states`."""
+        inputs, ends = arguments.sequences(self, x, lengths)
+        return self._programs.hidden_states(
+            arguments.genomes(self, genomes),
+            self._numbers,
+            inputs,
+            ends,
+            arguments.state(self, None, len(inputs)),
+            arguments.teacher(self, teacher, x, lengths),
+        )
+
+    def fitness(self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> np.ndarray:
+        """Return the negative loss of each genome, shape (P,), float64; ``-inf`` where it is not finite.
+
+        With `free_from` (B,) sequences run in closed loop from those steps on; see `predict`.
+        """
+        sums = self._loss_sums(genomes, batch, arguments.free_from(self, free_from, batch.inputs))
         with np.errstate(invalid="ignore", over="ignore"):
             losses = sums.sum(axis=1) / self._scored_entries(batch).sum()
         return np.where(np.isfinite(losses), -losses, -np.inf)
@@ -367,6 +401,53 @@ class Network:
             arguments.teacher(self, teacher, x, lengths),
         )
 
+    # --- Acting ------------------------------------------------------------------------------------
+
+    def simulate(
+        self,
+        genomes: np.ndarray,
+        environment: Environment,
+        starts: np.ndarray,
+        time_limit: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Let every individual act from every start, each episode from a network state of zero.
+
+        Parameters
+        ----------
+        genomes : ndarray, shape (P, n)
+        environment : Environment
+            As many observations as the network has inputs, as many actions as it has outputs.
+        starts : ndarray, shape (E, states)
+            As `evorrn.worlds.environment_starts` returns them.
+        time_limit : int, optional
+            Time steps of an episode at most; by default the environment's own.
+
+        Returns
+        -------
+        returns : ndarray, shape (P, E)
+            Sums of rewards in float64; NaN where a reward or an action was not finite, which ends an episode.
+        lengths : ndarray of int64, shape (P, E)
+            Time steps made.
+
+        Raises
+        ------
+        ConfigError
+            When the environment does not fit the network, or cannot run.
+        ShapeError
+            When genomes or starts do not fit.
+        """
+        return self._simulator.simulate(
+            arguments.genomes(self, genomes), self._numbers, environment, starts, time_limit
+        )
+
+    def trajectory(
+        self, genome: np.ndarray, environment: Environment, start: np.ndarray, time_limit: int | None = None
+    ) -> Trajectory:
+        """Return one episode of a genome (n,) from a start (states,), bit for bit as `simulate` runs it."""
+        return self._simulator.trajectory(
+            self.check_genome(genome), self._numbers, environment, start, time_limit
+        )
+
     # --- Cost --------------------------------------------------------------------------------------
 
     def forward_work(self, batch: Batch, genome: np.ndarray | None = None) -> int:
@@ -381,10 +462,17 @@ class Network:
         """Return the multiply-adds that the adjoint adds to a forward pass."""
         return self._costs[1] * batch.moved_steps
 
+    def simulation_work(self, lengths: np.ndarray) -> int:
+        """Return the multiply-adds of episodes of these lengths.
+
+        They are the network's. What an environment computes itself is not known; it shows in its steps.
+        """
+        return self._costs[0] * int(np.sum(lengths))
+
     @property
     def compile_seconds(self) -> float:
         """Time spent so far on making this network's programs ready."""
-        return self._programs.compile_seconds
+        return self._programs.compile_seconds + self._simulator.compile_seconds
 
     def kernel_source(self) -> str:
         """Return the emitted source of this network's programs."""
@@ -405,10 +493,20 @@ class Network:
 
         return Programs(self)
 
+    @cached_property
+    def _simulator(self) -> Simulator:
+        from evorrn.simulation import Simulator
+
+        return Simulator(self)
+
     # --- Checks ------------------------------------------------------------------------------------
 
     def check_batch(self, batch: Batch) -> None:
-        """Raise ShapeError when a batch does not fit this network."""
+        """Raise ShapeError when a batch does not fit this network, ConfigError when none does."""
+        if self.loss_name == "reward":
+            raise ConfigError(
+                "network.loss: reward comes from an environment, see Network.simulate, not a batch"
+            )
         if batch.n_inputs != self.inputs:
             raise ShapeError(f"batch: expected {self.inputs} inputs, got {batch.n_inputs}")
         if self.loss_name == "cross-entropy":

@@ -5,11 +5,16 @@ Nothing is pickled, so nothing can run when a file is read.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +22,15 @@ import numpy as np
 
 from evorrn.errors import RunError
 
+_waiting: ContextVar[set[Path] | None] = ContextVar("waiting", default=None)
+
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that readers see the old content or the new, never a part; survive power loss."""
+    """Write a file so that readers see the old content or the new, never a part; survive power loss.
+
+    Within `durable_together` it survives power loss only from the next `settle` on.
+    """
+    waiting = _waiting.get()
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -27,17 +38,54 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if waiting is None:
+                os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    if waiting is None:
+        _sync(path.parent)
+    else:
+        waiting.add(path)
+
+
+@contextmanager
+def durable_together() -> Iterator[None]:
+    """Let what is written in the block wait for the disk together, at each `settle` and at its end."""
+    token = _waiting.set(set())
     try:
-        os.fsync(folder)
+        yield
+        settle()
     finally:
-        os.close(folder)
+        _waiting.reset(token)
+
+
+def settle() -> None:
+    """Make what was written so far within `durable_together` survive power loss."""
+    waiting = _waiting.get()
+    if waiting:
+        folders = {path.parent for path in waiting}
+        # Side by side, since files that wait for the disk at the same time wait for the same write of its journal.
+        list(_threads().map(_sync, [*waiting, *folders]))
+        waiting.clear()
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(8, thread_name_prefix="evorrn-disk")
+
+
+def _sync(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # removed since it was written
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def save_tree(path: Path, tree: Any) -> None:

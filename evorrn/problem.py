@@ -11,11 +11,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from evorrn.batch import Batch
+from evorrn.task import ANSWERS
 
 if TYPE_CHECKING:
     from evorrn.network import Network
@@ -54,19 +55,16 @@ class Meter:
         return dataclasses.asdict(self)
 
 
-class Problem:
-    """A network with its loss, and the data it is trained and validated on.
+class MeteredProblem:
+    """What every problem has, whatever it is made of: a network, a meter, and the loss that validation gave last.
+
+    A subclass gives `sequences` and `fitness`, `_validation_loss` for `validate`, and what else it provides.
 
     Parameters
     ----------
     network : Network
-    train : Batch
-    valid : Batch, optional
-        What `validate` scores on; the training data when there is none.
     meter : Meter, optional
         Charged for every answer; a new one by default.
-    free_run : bool
-        Whether `validate` lets the network run on its own outputs from the first scored step on.
 
     Attributes
     ----------
@@ -75,29 +73,15 @@ class Problem:
         ``targets``.
     """
 
-    provides: frozenset[str] = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
+    provides: frozenset[str] = frozenset()
 
-    def __init__(
-        self,
-        network: Network,
-        train: Batch,
-        valid: Batch | None = None,
-        *,
-        meter: Meter | None = None,
-        free_run: bool = False,
-    ) -> None:
-        network.check_batch(train)
-        if valid is not None:
-            network.check_batch(valid)
+    def __init__(self, network: Network, meter: Meter | None = None) -> None:
         self.network = network
-        self.train = train
-        self.valid = valid
         self.meter = meter or Meter()
-        self.free_run = free_run
         self._options: dict[str, float] = {}
         self._validated: dict[str, Any] = {}  # shared with every variant that `with_options` makes
 
-    def with_options(self, options: Mapping[str, float]) -> Problem:
+    def with_options(self, options: Mapping[str, float]) -> Self:
         """Return this problem for a network with other numeric cell options, for instance a leak.
 
         Data, meter and compiled programs are shared, so a strategy can try many values.
@@ -121,14 +105,93 @@ class Problem:
 
     @property
     def sequences(self) -> int:
-        """Number of training sequences, B."""
-        return self.train.size
+        """Number of training sequences, or of training starts."""
+        raise NotImplementedError
 
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes, shape (count, n), initialised as the network says."""
         return self.network.init_many(rng, count)
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Return the fitness (P,) of each genome (P, n), higher is better, ``-inf`` where it is not finite."""
+        raise NotImplementedError
+
+    def charge(self, work: int) -> None:
+        """Charge work that a strategy does by itself, for instance a linear solve, in multiply-adds."""
+        self.meter.work += int(work)
+
+    def validate(self, genome: np.ndarray) -> float:
+        """Return the loss on validation data, NaN or inf when it diverged; charged once per network."""
+        last = self._validated
+        if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
+            return last["loss"]
+        loss = self._validation_loss(genome)
+        last.update(genome=np.array(genome), options=dict(self._options), loss=loss)
+        return loss
+
+    def learned(self, genome: np.ndarray, tolerance: float) -> float:
+        """Return the share of the training sequences, or starts, that a genome has learned."""
+        raise NotImplementedError
+
+    def validated(self) -> dict[str, Any]:
+        """Return the network validated last and its loss as plain data, for checkpoints."""
+        return dict(self._validated)
+
+    def restore_validated(self, last: Mapping[str, Any]) -> None:
+        """Take back what `validated` gave, so that a resumed run is charged as an undisturbed one."""
+        self._validated.clear()
+        self._validated.update(last)
+
+    def _validation_loss(self, genome: np.ndarray) -> float:
+        raise NotImplementedError
+
+
+class Problem(MeteredProblem):
+    """A network with its loss, and the sequences it is trained and validated on.
+
+    Parameters
+    ----------
+    network : Network
+    train : Batch
+    valid : Batch, optional
+        What `validate` scores on; the training data when there is none.
+    meter : Meter, optional
+        Charged for every answer; a new one by default.
+    free_run : bool
+        Whether `validate` lets the network run on its own outputs from the first scored step on.
+    """
+
+    provides = ANSWERS
+
+    def __init__(
+        self,
+        network: Network,
+        train: Batch,
+        valid: Batch | None = None,
+        *,
+        meter: Meter | None = None,
+        free_run: bool = False,
+    ) -> None:
+        network.check_batch(train)
+        if valid is not None:
+            network.check_batch(valid)
+        super().__init__(network, meter)
+        self.train = train
+        self.valid = valid
+        self.free_run = free_run
+
+    @property
+    def sequences(self) -> int:
+        """Number of training sequences, B."""
+        return self.train.size
+
+    def fitness(
+        self,
+        genomes: np.ndarray,
+        sequences: Sequence[int] | np.ndarray | None = None,
+        *,
+        free_run: bool = False,
+    ) -> np.ndarray:
         """Return the fitness of each genome: its negative training loss, ``-inf`` where not finite.
 
         Parameters
@@ -136,6 +199,8 @@ class Problem:
         genomes : ndarray, shape (P, n)
         sequences : sequence of int, optional
             Training sequences to use; all by default.
+        free_run : bool
+            Let the networks run on their own outputs from the first scored step on.
 
         Returns
         -------
@@ -143,7 +208,7 @@ class Problem:
         """
         batch = self._batch(sequences)
         with self._charged(batch, len(genomes)):
-            return self.network.fitness(genomes, batch)
+            return self.network.fitness(genomes, batch, first_scored(batch) if free_run else None)
 
     def sequence_losses(self, genomes: np.ndarray) -> np.ndarray:
         """Return each training sequence's own loss for each genome, shape (P, B), float64."""
@@ -178,6 +243,30 @@ class Problem:
                 genome, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
             )
 
+    def population_states(
+        self,
+        genomes: np.ndarray,
+        sequences: Sequence[int] | np.ndarray | None = None,
+        teacher: bool = False,
+    ) -> np.ndarray:
+        """Return the last layer's output of every genome on training data, shape (P, B, T, H).
+
+        No evaluation is counted, since no loss is asked for.
+
+        Parameters
+        ----------
+        genomes : ndarray, shape (P, n)
+        sequences : sequence of int, optional
+            Training sequences to use; all by default.
+        teacher : bool
+            As for `states`.
+        """
+        batch = self._batch(sequences)
+        with self._charged(batch, 0, passes=len(genomes)):
+            return self.network.population_states(
+                genomes, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
+            )
+
     def targets(self, split: str = "train") -> np.ndarray:
         """Return the targets of a split: (B, T, O) floats or (B, T) labels."""
         return self.batch(split).targets
@@ -185,22 +274,6 @@ class Problem:
     def batch(self, split: str = "train") -> Batch:
         """Return the batch of a split, ``"train"`` or ``"valid"`` (training data when there is none)."""
         return self.train if split == "train" or self.valid is None else self.valid
-
-    def charge(self, work: int) -> None:
-        """Charge work that a strategy does by itself, for instance a linear solve, in multiply-adds."""
-        self.meter.work += int(work)
-
-    def validate(self, genome: np.ndarray) -> float:
-        """Return the loss on validation data, NaN or inf when it diverged; charged once per network."""
-        last = self._validated
-        if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
-            return last["loss"]
-        batch = self.batch("valid")
-        with self._charged(batch, 0, genome):
-            free_from = first_scored(batch) if self.free_run else None
-            loss = self.network.loss(genome, batch, free_from=free_from)
-        last.update(genome=np.array(genome), options=dict(self._options), loss=loss)
-        return loss
 
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
         """Return the share of training sequences that are within `tolerance` at every scored entry.
@@ -220,24 +293,23 @@ class Problem:
         has_scored = batch.scored.any(axis=1)
         return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))
 
-    def validated(self) -> dict[str, Any]:
-        """Return the network validated last and its loss as plain data, for checkpoints."""
-        return dict(self._validated)
-
-    def restore_validated(self, last: Mapping[str, Any]) -> None:
-        """Take back what `validated` gave, so that a resumed run is charged as an undisturbed one."""
-        self._validated.clear()
-        self._validated.update(last)
+    def _validation_loss(self, genome: np.ndarray) -> float:
+        batch = self.batch("valid")
+        with self._charged(batch, 0, genome):
+            free_from = first_scored(batch) if self.free_run else None
+            return self.network.loss(genome, batch, free_from=free_from)
 
     def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
         return self.train if sequences is None else self.train.take(sequences)
 
     @contextmanager
-    def _charged(self, batch: Batch, evaluations: int, genome: np.ndarray | None = None) -> Iterator[None]:
+    def _charged(
+        self, batch: Batch, evaluations: int, genome: np.ndarray | None = None, passes: int | None = None
+    ) -> Iterator[None]:
         before = self.network.compile_seconds
         yield
         self.meter.compile_seconds += self.network.compile_seconds - before
-        passes = max(evaluations, 1)
+        passes = max(evaluations, 1) if passes is None else passes
         self.meter.work += passes * self.network.forward_work(batch, genome)
         self.meter.steps_forward += passes * batch.moved_steps
         self.meter.evaluations += evaluations

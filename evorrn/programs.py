@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
@@ -51,7 +52,7 @@ class Programs:
         self.units = network.hidden
         self.options = network.step.options
         self.compile_seconds = 0.0
-        self._loss = LOSSES[network.loss_name]
+        self._loss = LOSSES.get(network.loss_name, "mse")  # programs without targets use none
         self._label = network.cell.name.replace("-", "_")
         kind = "direct " * network.direct + "feedback " * network.feedback
         title = (
@@ -131,6 +132,42 @@ class Programs:
             ends = tiling.unpack(last[:, None])[:, 0]
         values[np.arange(x.shape[1])[None, :] >= lengths[:, None]] = 0
         return values, ends
+
+    def hidden_states(
+        self,
+        genomes: np.ndarray,
+        numbers: Mapping[str, float],
+        x: np.ndarray,
+        lengths: np.ndarray,
+        state: np.ndarray,
+        teacher: np.ndarray | None,
+    ) -> np.ndarray:
+        """Return the hidden states (P, B, T, H) of every genome.
+
+        Genomes share the threads where a single one would leave all but one of them idle.
+        """
+        states = np.empty((len(genomes), *x.shape[:2], self.hidden), self.dtype)
+
+        def one(index: int) -> None:
+            states[index], _ = self.run(
+                genomes[index],
+                numbers,
+                x,
+                lengths,
+                state=state,
+                free_from=None,
+                teacher=teacher,
+                want="hidden",
+            )
+
+        one(0)  # compiles, where that has not been done yet
+        rest = [functools.partial(one, index) for index in range(1, len(genomes))]
+        if self._jobs(genomes[0], len(x)) == 1:
+            threads.together(rest)
+        else:
+            for task in rest:
+                task()
+        return states
 
     def loss_sums(
         self,
@@ -242,6 +279,18 @@ class Programs:
         as_rows = sequences * sum(-(-units // vector) for units in self.units)
         return 2 * as_rows <= as_lanes
 
+    def _jobs(self, genome: np.ndarray, sequences: int) -> int:
+        """Return among how many threads at most one genome's pass over some sequences is shared."""
+        if self._along_rows(sequences):
+            may_be_sparse = self._may_be_sparse and max(self.units) >= SPARSE_UNITS
+            return -(-sequences // (1 if may_be_sparse else self._group(genome)))
+        return self._forward_tiling(sequences).tiles
+
+    @staticmethod
+    def _group(genome: np.ndarray) -> int:
+        """Return how many pairs of genome and sequence are run side by side."""
+        return min(max(GROUP_BYTES // genome.nbytes, 1), GROUP_MOST)
+
     def _call_rows(
         self,
         genomes: np.ndarray,
@@ -257,7 +306,7 @@ class Programs:
         last_state: np.ndarray,
     ) -> np.ndarray:
         program = self._module("rows", sparse).forward
-        group = 1 if sparse else min(max(GROUP_BYTES // genomes[0].nbytes, 1), GROUP_MOST)
+        group = 1 if sparse else self._group(genomes[0])
         sequences, steps, _ = packed.x.shape
         pairs = len(genomes) * sequences
         losses = np.zeros((len(genomes), sequences))

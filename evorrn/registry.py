@@ -23,6 +23,7 @@ from evorrn.settings import build
 
 if TYPE_CHECKING:
     from evorrn.compile.grammar import Cell
+    from evorrn.environment import Environment
     from evorrn.strategies.base import Strategy
     from evorrn.task import Task
 
@@ -34,11 +35,12 @@ def cells() -> dict[str, Cell]:
     return _find("evorrn.cells", lambda value: isinstance(value, Cell), lambda value: value.name)
 
 
-def tasks() -> dict[str, type[Task]]:
-    """Return every registered task class by name."""
+def tasks() -> dict[str, type[Task] | type[Environment]]:
+    """Return every registered class of tasks and environments by name."""
+    from evorrn.environment import Environment
     from evorrn.task import Task
 
-    return _find("evorrn_tasks", _concrete(Task), lambda value: value.name, group="evorrn.tasks")
+    return _find("evorrn_tasks", _concrete(Task, Environment), lambda value: value.name, group="evorrn.tasks")
 
 
 def strategies() -> dict[str, type[Strategy]]:
@@ -60,13 +62,16 @@ def find_cell(reference: Any) -> Cell:
     return found
 
 
-def find_task(reference: str) -> type[Task]:
-    """Return a task class from its name or ``"file.py:name"``."""
+def find_task(reference: str) -> type[Task] | type[Environment]:
+    """Return the class of a task or an environment from its name or ``"file.py:name"``."""
+    from evorrn.environment import Environment
     from evorrn.task import Task
 
     found = _lookup("task", reference, tasks())
-    if not _concrete(Task)(found):
-        raise EvorrnError(f"task: expected a subclass of evorrn.task.Task with a name, got {found!r}")
+    if not _concrete(Task, Environment)(found):
+        raise EvorrnError(
+            f"task: expected a subclass of evorrn.task.Task with a name or of evorrn.environment.Environment, got {found!r}"
+        )
     return found
 
 
@@ -80,9 +85,20 @@ def find_strategy(reference: str) -> type[Strategy]:
     return found
 
 
-def make_task(name: str, settings: Mapping[str, Any]) -> Task:
-    """Make a task from its name and settings; every mistake is reported at once."""
-    return build(find_task(name), settings, "task")
+def make_task(name: str, settings: Mapping[str, Any]) -> Task | Environment:
+    """Make a task or an environment from its name and settings; every mistake is reported at once."""
+    name, implied = expand_task(name)
+    return build(find_task(name), {**implied, **settings}, "task")
+
+
+def expand_task(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the setting that a short name like ``gym:CartPole-v1`` stands for.
+
+    Any other name comes back as it is, with no settings.
+    """
+    head, separator, rest = name.partition(":")
+    setting = getattr(tasks().get(head), "short", None) if separator else None
+    return (name, {}) if setting is None else (head, {setting: rest})
 
 
 def make_strategy(name: str, settings: Mapping[str, Any]) -> Strategy:
@@ -115,9 +131,9 @@ def load_file(path: Path) -> ModuleType:
     return module
 
 
-def _concrete(base: type) -> Callable[[Any], bool]:
+def _concrete(*bases: type) -> Callable[[Any], bool]:
     return lambda value: (
-        isinstance(value, type) and issubclass(value, base) and isinstance(getattr(value, "name", None), str)
+        isinstance(value, type) and issubclass(value, bases) and isinstance(getattr(value, "name", None), str)
     )
 
 
@@ -149,11 +165,16 @@ def _find(
         for value in vars(module).values():
             if wanted(value):
                 found[name(value)] = value
-    for entry in importlib.metadata.entry_points(group=group or package):
-        value = entry.load()
+    for value in _entries(group or package):
         if wanted(value):
             found.setdefault(name(value), value)
     return dict(sorted(found.items()))
+
+
+@functools.cache
+def _entries(group: str) -> tuple[Any, ...]:
+    """Return what other distributions registered; looking it up reads a file of every distribution there is."""
+    return tuple(entry.load() for entry in importlib.metadata.entry_points(group=group))
 
 
 @functools.cache

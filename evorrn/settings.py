@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -71,7 +72,7 @@ class Settings:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        hints = type_hints(type(self))
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             object.__setattr__(self, field.name, _convert(getattr(self, field.name), hints[field.name]))
         found = self.problems()
@@ -80,7 +81,7 @@ class Settings:
 
     def problems(self) -> list[str]:
         """Return one sentence for each field whose value is not allowed."""
-        hints = typing.get_type_hints(type(self))
+        hints = type_hints(type(self))
         found = []
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
@@ -115,7 +116,7 @@ def names(cls: type[Settings]) -> list[str]:
 
 def describe(cls: type[Settings]) -> list[tuple[str, str, Any, str]]:
     """Return ``(name, type, default, help)`` of every setting of a class."""
-    hints = typing.get_type_hints(cls)
+    hints = type_hints(cls)
     return [
         (field.name, _type_name(hints[field.name]), field.default, field.metadata.get("help", ""))
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
@@ -143,7 +144,7 @@ def build(cls: type[S], values: Mapping[str, Any], path: str) -> S:
     known = names(cls)
     values = _without_aliases(cls, values)
     found = [f"{path}.{name}: {unknown('setting', name, known)}" for name in values if name not in known]
-    hints = typing.get_type_hints(cls)
+    hints = type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     good: dict[str, Any] = {}
     for name, value in values.items():
@@ -176,6 +177,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+
+
+@functools.cache
+def type_hints(cls: type) -> dict[str, Any]:
+    """Return the types of a class's settings; finding them means evaluating text."""
+    return typing.get_type_hints(cls)
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -9,12 +9,20 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from evorrn.batch import Batch
 from evorrn.settings import Settings
+
+if TYPE_CHECKING:
+    from evorrn.assessment import SequenceAssessment
+    from evorrn.environment import Environment
+
+
+ANSWERS = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
+"""What a problem made of sequences with targets can answer."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,8 @@ class Task(Settings):
     horizon : int or None
         Steps ahead that the target lies; with 1 the first O inputs of the next step are the target,
         so the network can run free. None when the target is no future input.
+    provides : frozenset of str
+        What the problem of its runs can answer, see `evorrn.problem.Problem.provides`.
     free_run : bool
         Validation and test are judged in closed loop: over the unscored steps at the start the network
         sees the true inputs, from the first scored step on its own last outputs in place of the first O inputs.
@@ -132,6 +142,7 @@ class Task(Settings):
     loss: ClassVar[str] = "mse"
     metrics: ClassVar[tuple[str, ...]] = ("nrmse_std", "rmse")
     seed_changes: ClassVar[str] = "data"
+    provides: ClassVar[frozenset[str]] = ANSWERS
     free_run: ClassVar[bool] = False
     references: ClassVar[tuple[Reference, ...]] = ()
 
@@ -172,6 +183,12 @@ class Task(Settings):
         """
         raise NotImplementedError
 
+    def assessment(self, seed: int) -> SequenceAssessment:
+        """Return what a network is trained on and judged by in the runs of a seed."""
+        from evorrn.assessment import SequenceAssessment
+
+        return SequenceAssessment(self.data(seed), self)
+
     def recommended(self, strategy: str) -> Recommended:
         """Return the network and settings advised for a strategy's command-line name."""
         return Recommended({"cell": "elman", "hidden": 16})
@@ -180,7 +197,7 @@ class Task(Settings):
 class _Callable(types.ModuleType):
     """A module that is also the function `evorrn.task`: both names are promises."""
 
-    def __call__(self, name: str, **settings: Any) -> Task:
+    def __call__(self, name: str, **settings: Any) -> Task | Environment:
         from evorrn.registry import make_task
 
         return make_task(name, settings)

@@ -1,7 +1,8 @@
 """Weights under PyTorch's names, for cells that PyTorch has.
 
 Both directions are linear, so gradients pass through them as well. PyTorch keeps two biases where one
-would do: `to_torch` writes the sum to ``bias_ih`` and zero to ``bias_hh``, `from_torch` adds them.
+would do: `to_torch` writes the sum to ``bias_ih`` and zero to ``bias_hh``, `from_torch` adds them. A network
+without biases has the names of PyTorch's modules with ``bias=False``; a bias is then an unknown weight.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ def to_torch(network: Network, genome: np.ndarray) -> dict[str, np.ndarray]:
     blocks = network.unpack(genome)
     result = {}
     for layer, hidden in enumerate(network.hidden):
-        for part, names in zip(PARTS, network.cell.torch):
+        for part, names in _parts(network):
             stacked = [
-                np.zeros(hidden, blocks["readout.b"].dtype) if name == "0" else blocks[f"layer{layer}.{name}"]
+                np.zeros(hidden, blocks["readout.W"].dtype) if name == "0" else blocks[f"layer{layer}.{name}"]
                 for name in names.split()
             ]
             result[f"rnn.{part}_l{layer}"] = np.concatenate(stacked)
     result["readout.weight"] = blocks["readout.W"].copy()
-    result["readout.bias"] = blocks["readout.b"].copy()
+    if network.biases:
+        result["readout.bias"] = blocks["readout.b"].copy()
     return result
 
 
@@ -59,20 +61,28 @@ def from_torch(network: Network, state_dict: Mapping[str, Any]) -> np.ndarray:
         raise ShapeError("\n".join(problems))
     blocks: dict[str, np.ndarray] = {}
     for layer, hidden in enumerate(network.hidden):
-        parts = {part: given[f"rnn.{part}_l{layer}"] for part in PARTS}
-        both_biases = parts["bias_ih"].copy()
-        for position, name in enumerate(network.cell.torch[3].split()):
-            if name == "0":  # no bias of its own: the two are one
-                where = slice(position * hidden, (position + 1) * hidden)
-                both_biases[where] += parts["bias_hh"][where]
-        parts["bias_ih"] = both_biases
-        for part, names in zip(PARTS, network.cell.torch):
+        parts = {part: given[f"rnn.{part}_l{layer}"] for part, _ in _parts(network)}
+        if network.biases:
+            both_biases = parts["bias_ih"].copy()
+            for position, name in enumerate(network.cell.torch[3].split()):
+                if name == "0":  # no bias of its own: the two are one
+                    where = slice(position * hidden, (position + 1) * hidden)
+                    both_biases[where] += parts["bias_hh"][where]
+            parts["bias_ih"] = both_biases
+        for part, names in _parts(network):
             for position, name in enumerate(names.split()):
                 if name != "0":
                     blocks[f"layer{layer}.{name}"] = parts[part][position * hidden : (position + 1) * hidden]
     blocks["readout.W"] = given["readout.weight"]
-    blocks["readout.b"] = given["readout.bias"]
+    if network.biases:
+        blocks["readout.b"] = given["readout.bias"]
     return network.pack(blocks).astype(network.dtype)
+
+
+def _parts(network: Network) -> list[tuple[str, str]]:
+    """Return the names that PyTorch has for parts of a layer, each with the cell's names for it."""
+    named = list(zip(PARTS, network.cell.torch))
+    return named if network.biases else named[:2]
 
 
 def _check(network: Network) -> None:

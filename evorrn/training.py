@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from evorrn import metrics
+from evorrn.assessment import Assessment, assess
 from evorrn.batch import Batch
 from evorrn.budget import Budget
+from evorrn.environment import Environment
 from evorrn.errors import ConfigError, StopTraining
-from evorrn.problem import Meter, Problem, first_scored
+from evorrn.problem import Meter, MeteredProblem
 from evorrn.result import Result
 from evorrn.settings import check_seed
-from evorrn.task import Scaling, Splits, Task
+from evorrn.task import Splits, Task
 
 if TYPE_CHECKING:
     from evorrn.network import Network
@@ -37,10 +38,10 @@ class StateMachine(Protocol):
     def requires(self) -> frozenset[str]:
         """What a problem must provide."""
 
-    def start(self, problem: Problem, rng: np.random.Generator) -> dict[str, Any]:
+    def start(self, problem: Any, rng: np.random.Generator) -> dict[str, Any]:
         """Return the state before the first step."""
 
-    def step(self, problem: Problem, state: dict[str, Any]) -> dict[str, Any]:
+    def step(self, problem: Any, state: dict[str, Any]) -> dict[str, Any]:
         """Return the state after one step."""
 
 
@@ -65,7 +66,7 @@ class Trainer:
     Parameters
     ----------
     strategy : StateMachine
-    problem : Problem
+    problem : MeteredProblem
     seed : int
     budget : Budget
     state : dict, optional
@@ -75,7 +76,7 @@ class Trainer:
     def __init__(
         self,
         strategy: StateMachine,
-        problem: Problem,
+        problem: MeteredProblem,
         *,
         seed: int,
         budget: Budget,
@@ -83,7 +84,10 @@ class Trainer:
     ) -> None:
         missing = sorted(set(strategy.requires) - problem.provides)
         if missing:
-            raise ConfigError(f"strategy {strategy.name}: needs a problem that provides {', '.join(missing)}")
+            raise ConfigError(
+                f"strategy {strategy.name}: needs a problem that provides {', '.join(missing)}; this one "
+                f"provides {', '.join(sorted(problem.provides))}"
+            )
         self.strategy = strategy
         self.problem = problem
         self.budget = budget
@@ -199,7 +203,7 @@ class Trainer:
             self._learned = (self.step_count, tolerance, share)
         return self._learned[2]
 
-    def _candidate_problem(self) -> Problem:
+    def _candidate_problem(self) -> MeteredProblem:
         """Return the problem with the cell options that the candidate was made for."""
         return self.problem.with_options(self._strategy_state.get("cell_options", {}))
 
@@ -241,7 +245,7 @@ def train(trainer: Trainer, callbacks: Sequence[Callable[[Progress], None]] = ()
 def fit(
     strategy: StateMachine,
     network: Network,
-    data: Task | Batch | Splits | Sequence[Batch],
+    data: Task | Environment | Batch | Splits | Sequence[Batch],
     *,
     seed: int = 0,
     budget: Budget | str | None = None,
@@ -249,97 +253,33 @@ def fit(
 ) -> Result:
     """Train a network in memory and score it; see `evorrn.strategies.base.Strategy.fit`."""
     seed = check_seed(seed)
-    task = data if isinstance(data, Task) else None
-    splits = as_splits(data, seed)
+    assessment = assess(data, seed)
     limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.parse(budget)
     if limit.empty and not getattr(strategy, "ends_by_itself", False):
         raise ConfigError(
             f"budget: {strategy.name} goes on until told to stop; give one, for instance Budget(generations=100)"
         )
-    if splits.test is not None:  # before the budget is spent, not after
-        network.check_batch(splits.test)
-    free_run = task is not None and task.free_run
-    problem = Problem(network, splits.train, splits.valid, free_run=free_run)
-    trainer = Trainer(strategy, problem, seed=seed, budget=limit)
+    trainer = Trainer(strategy, assessment.problem(network), seed=seed, budget=limit)
     train(trainer, callbacks)
-    return finish(trainer, splits, task)
+    return finish(trainer, assessment)
 
 
-def finish(trainer: Trainer, splits: Splits, task: Task | None) -> Result:
+def finish(trainer: Trainer, assessment: Assessment) -> Result:
     """Score the genome that validation chose, on test once, and return the result of the run."""
     network = trainer.best_network()
     genome = trainer.best_genome
     if genome is None:  # stopped before the first candidate: an untrained network is the honest answer
         genome = network.init(seed=0)
-    free_run = trainer.problem.free_run
-    names = task.metrics if task is not None else default_metrics(network)
-    measured = {}
-    for split, batch in (("train", splits.train), ("valid", splits.valid), ("test", splits.test)):
-        if batch is not None:
-            outputs = predictions(network, genome, batch, free_run and split != "train")
-            measured[split] = score(outputs, batch, names, splits.scaling)
     return Result(
         genome=genome,
         network=network,
         stopped_by=trainer.stopped_by,
         history={name: np.array(column) for name, column in trainer.history.items()},
-        metrics=measured,
+        metrics=assessment.scores(network, genome),
         meter=trainer.problem.meter,
         seconds=np.array(trainer.seconds),
-        scaling=splits.scaling,
-        horizon=task.horizon if task is not None else detect_horizon(splits.train),
-        input_names=task.input_names if task is not None else (),
-        output_names=task.output_names if task is not None else (),
+        scaling=assessment.scaling,
+        horizon=assessment.horizon,
+        input_names=assessment.input_names,
+        output_names=assessment.output_names,
     )
-
-
-def as_splits(data: Task | Batch | Splits | Sequence[Batch], seed: int) -> Splits:
-    """Return the splits of a task, or of one to three batches given by hand."""
-    if isinstance(data, Task):
-        return data.data(seed)
-    if isinstance(data, Splits):
-        return data
-    batches = list(data) if isinstance(data, Sequence) else [data]
-    if not 1 <= len(batches) <= 3 or not all(isinstance(batch, Batch) for batch in batches):
-        raise ConfigError(
-            "data: expected a Task, a Batch, or a sequence (train, valid, test) of one to three Batch"
-        )
-    valid, test = [*batches[1:], None, None][:2]
-    return Splits(batches[0], valid, test)
-
-
-def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bool) -> np.ndarray:
-    """Return the outputs (B, T, O) of a genome on a batch, in closed loop from the first scored step if asked."""
-    free_from = first_scored(batch) if free_run else None
-    return network.predict(genome, batch.inputs, lengths=batch.lengths, free_from=free_from)
-
-
-def score(
-    outputs: np.ndarray, batch: Batch, names: Sequence[str], scaling: Scaling | None
-) -> dict[str, float]:
-    """Return the metrics of outputs (B, T, O) over the scored entries of a batch, in original units."""
-    predicted = outputs[batch.scored]
-    truth = batch.targets[batch.scored]
-    if scaling is not None and not batch.labelled:
-        predicted, truth = scaling.restore_targets(predicted), scaling.restore_targets(truth)
-    return metrics.evaluate(names, predicted, truth)
-
-
-def default_metrics(network: Network) -> tuple[str, ...]:
-    """Return the metrics of a run without a task, by the loss of its network."""
-    return {
-        "mse": ("nrmse_std", "rmse"),
-        "cross-entropy": ("accuracy", "cross_entropy"),
-        "binary-cross-entropy": ("binary_accuracy", "binary_cross_entropy"),
-    }[network.loss_name]
-
-
-def detect_horizon(batch: Batch) -> int | None:
-    """Return 1 when every target is the next step's first inputs, so that the network can run free."""
-    if batch.labelled or batch.n_outputs > batch.n_inputs or batch.steps < 2:
-        return None
-    assert batch.lengths is not None
-    ahead = batch.inputs[:, 1:, : batch.n_outputs]
-    inside = batch.scored[:, :-1] & (np.arange(1, batch.steps)[None, :] < batch.lengths[:, None])
-    same = np.array_equal(ahead[inside], batch.targets[:, :-1][inside])
-    return 1 if same and inside.any() else None

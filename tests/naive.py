@@ -67,6 +67,11 @@ def indrnn(w, x, s, y, o):
     return {"h": ACTIVATIONS[o["activation"]](w["W_x"] @ x + w["u"] * s["h"] + w["b"])}
 
 
+def diagonal_jordan(w, x, s, y, o):
+    fed = np.maximum(np.tanh(y), 0)
+    return {"h": ACTIVATIONS[o["activation"]](w["W_x"] @ x + w["W_y"] @ fed + w["u"] * s["h"] + w["b"])}
+
+
 CELLS = {
     "elman": elman,
     "jordan": jordan,
@@ -75,6 +80,7 @@ CELLS = {
     "gru": gru,
     "gru-reset-before": gru_reset_before,
     "indrnn": indrnn,
+    "diagonal-jordan": diagonal_jordan,
 }
 STATES = {"lstm": {"h": "H", "c": "H"}, "jordan": {"h": "H", "c": "O"}}
 

@@ -43,8 +43,8 @@ class LinearNetwork:
         error = self.predict(genome, batch.inputs) - batch.targets
         return float(np.mean(error[batch.scored] ** 2))
 
-    def fitness(self, genomes, batch):
-        return np.array([-self.loss(genome, batch) for genome in genomes])
+    def fitness(self, genomes, batch, free_from=None):
+        return np.array([-self.loss(genome, batch, free_from) for genome in genomes])
 
     def sequence_losses(self, genomes, batch):
         parts = [batch.take([index]) for index in range(batch.size)]

@@ -13,9 +13,9 @@ LAYERS = [
     ("compile",),
     ("kernels",),
     ("cells",),
-    ("batch", "packing", "task", "registry"),
-    ("programs", "torch_weights", "arguments", "network"),
-    ("cell_check", "problem"),
+    ("batch", "packing", "task", "environment", "vectorised", "registry"),
+    ("worlds", "programs", "simulation", "torch_weights", "arguments", "network", "stepping"),
+    ("cell_check", "problem", "assessment", "control"),
     ("result", "training"),
     ("strategies",),
     ("testing",),
@@ -76,7 +76,15 @@ def test_imports_run_downward():
 def test_strategies_know_no_task_and_tasks_no_engine():
     for path in files("evorrn/strategies"):
         assert not [m for m, _ in imports(path) if m.startswith("evorrn_tasks")], path
-    seen = {"evorrn.task", "evorrn.batch", "evorrn.metrics", "evorrn.settings", "evorrn.errors"}
+    seen = {
+        "evorrn.task",
+        "evorrn.batch",
+        "evorrn.metrics",
+        "evorrn.settings",
+        "evorrn.errors",
+        "evorrn.environment",
+        "evorrn.vectorised",
+    }
     for path in files("tasks/evorrn_tasks"):
         assert {m for m, _ in imports(path) if m.split(".")[0] == "evorrn"} <= seen, path
     for path in files("evorrn/compile"):

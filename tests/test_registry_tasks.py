@@ -6,6 +6,7 @@ import pytest
 
 import evorrn
 from evorrn import registry
+from evorrn.environment import Environment
 from evorrn.errors import EvorrnError, UnknownName
 from evorrn.task import Task
 
@@ -46,7 +47,7 @@ def test_built_in_tasks_are_found_by_their_name():
     found = registry.tasks()
     assert list(found) == sorted(found)
     assert found["mackey-glass"].__name__ == "MackeyGlass"
-    assert all(issubclass(kind, Task) and kind.name == name for name, kind in found.items())
+    assert all(issubclass(kind, Task | Environment) and kind.name == name for name, kind in found.items())
     assert evorrn.tasks() == list(found)
 
 
@@ -113,5 +114,6 @@ def test_another_distribution_can_bring_tasks(own, monkeypatch):
         return [Entry()] if group == "evorrn.tasks" else real(group=group)
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    monkeypatch.setattr(registry, "_entries", registry._entries.__wrapped__)
     assert registry.tasks()["doubling"] is kind
     assert evorrn.task("doubling").steps == 5

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from stand_in import TRUTH, LinearNetwork, batch, problem
 
+from evorrn.assessment import as_splits, default_metrics, detect_horizon, score
 from evorrn.batch import Batch
 from evorrn.budget import Budget
 from evorrn.errors import ConfigError, ShapeError, StopTraining
@@ -16,7 +17,7 @@ from evorrn.problem import Problem
 from evorrn.settings import setting
 from evorrn.strategies.base import Strategy, generator, generator_state
 from evorrn.task import Splits
-from evorrn.training import Trainer, as_splits, default_metrics, detect_horizon, fit, score, train
+from evorrn.training import Trainer, fit, train
 
 
 @dataclass(frozen=True)
@@ -263,11 +264,11 @@ def test_fit_wants_a_budget_where_nothing_else_ends_the_run():
 
 def test_data_by_hand():
     one = batch(0)
-    assert as_splits(one, 0) == Splits(one, None, None)
-    assert as_splits([one, one], 0) == Splits(one, one, None)
+    assert as_splits(one) == Splits(one, None, None)
+    assert as_splits([one, one]) == Splits(one, one, None)
     for junk in ([], [one] * 4, [one, "test"]):
         with pytest.raises(ConfigError, match="one to three Batch"):
-            as_splits(junk, 0)
+            as_splits(junk)
 
 
 def test_a_horizon_of_one_is_seen_in_the_data():

@@ -10,7 +10,10 @@ import evorrn
 from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
+from evorrn.cli.reproduce import reproduce
+from evorrn.cli.results import diff, results
 from evorrn.cli.run import run
+from evorrn.cli.sweep import sweep
 from evorrn.cli.use import forecast, predict
 
 app = typer.Typer(
@@ -41,9 +44,13 @@ def _options(
 
 app.command()(run)
 app.command()(compare)
+app.command()(reproduce)
 app.command()(predict)
 app.command()(forecast)
 app.command("list")(list_)
 app.command()(show)
+app.add_typer(sweep, name="sweep")
+app.command()(results)
+app.command()(diff)
 app.command()(report)
 app.command()(bench)

@@ -1,4 +1,4 @@
-"""``evorrn compare`` and ``evorrn report``: which way of training works best at equal cost."""
+"""``evorrn compare``: which way of training works best at equal cost; ``evorrn report``: what came out, again."""
 
 from __future__ import annotations
 
@@ -89,23 +89,42 @@ def compare(
 
 
 def report(
-    comparison: Annotated[
-        str, typer.Argument(help="A comparison: its folder, its id or the beginning of it.")
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A comparison: its folder, its id or the beginning of it; or a sweep: its file or folder."
+        ),
     ],
     picture: Annotated[
-        Path | None, typer.Option("--picture", help="Draw the comparison to an .svg or .png file as well.")
+        Path | None, typer.Option("--picture", help="Draw a comparison to an .svg or .png file as well.")
     ] = None,
     runs: Runs = None,
     json: Json = False,
 ) -> None:
-    """Print a comparison again, and write its report anew from the run folders."""
-    from evorrn.cli.output import print_json, stdout
+    """Say again what a comparison or a sweep found, and write its report anew from the run folders.
+
+    The report of a sweep can be written at any time, also while it is running.
+    """
+    from evorrn.cli.output import print_json, say, stdout
+    from evorrn.errors import EvorrnError
+    from evorrn.lab import sweep_report
     from evorrn.lab.report import rebuild, write_picture
+    from evorrn.lab.results import find_sweep
     from evorrn.lab.store import find_comparison, runs_root
     from evorrn.lab.table import show
 
     root = runs_root(runs)
-    found = rebuild(find_comparison(comparison, root), root)
+    sweep = find_sweep(target, root)
+    if sweep is not None:
+        if picture is not None:
+            raise EvorrnError("--picture: expected a comparison; a sweep has its pictures in its report")
+        written = sweep_report.rebuild(sweep.path)
+        if json:
+            print_json(written.as_dict())
+        else:
+            say("\n".join(written.lines()))
+        return
+    found = rebuild(find_comparison(target, root), root)
     if picture is not None:
         write_picture(found, root, picture)
     if json:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evorrn.lab.words import amount
 
@@ -43,10 +43,16 @@ def describe(spec: Spec, progress: Progress) -> str:
         f"work {amount(progress.work)}",
     ]
     if used is not None:
-        parts.append(f"{used:.0%} of {spec.content['budget']}")
+        parts.append(f"{used:.0%} of {_limits(spec)}")
         if used > 0:
-            parts.append(f"{_clock(progress.seconds * (1 - used) / used)} left")
+            parts.append(f"{clock(progress.seconds * (1 - used) / used)} left")
     return ", ".join(parts)
+
+
+def _limits(spec: Spec) -> str:
+    """Return the budget of a run as typed, or limit by limit where text cannot say it."""
+    values = spec.budget.values().items()
+    return spec.budget.text() or ", ".join(f"{name} {value:g}" for name, value in values)
 
 
 def describe_standing(standing: Standing) -> str:
@@ -62,7 +68,7 @@ def _line(start: str, quiet: bool) -> Iterator[Callable[[Callable[[], str]], Non
     if quiet:
         yield lambda text: None
     elif not sys.stderr.isatty():
-        yield _throttled(PLAIN_SECONDS, lambda text: print(text, file=sys.stderr))
+        yield throttled(PLAIN_SECONDS, lambda text: print(text, file=sys.stderr))
     else:
         from rich.console import Console
         from rich.live import Live
@@ -75,14 +81,14 @@ def _line(start: str, quiet: bool) -> Iterator[Callable[[Callable[[], str]], Non
                 live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
             show(start)
-            yield _throttled(LIVE_SECONDS, show)
+            yield throttled(LIVE_SECONDS, show)
 
 
-def _throttled(seconds: float, show: Callable[[str], None]) -> Callable[[Callable[[], str]], None]:
-    """Return a function that shows the first text, and then no more than one in an interval."""
+def throttled(seconds: float, show: Callable[[Any], None]) -> Callable[[Callable[[], Any]], None]:
+    """Return a function that shows the first text it is given the making of, then no more than one in an interval."""
     shown = float("-inf")
 
-    def now_and_then(text: Callable[[], str]) -> None:
+    def now_and_then(text: Callable[[], Any]) -> None:
         nonlocal shown
         now = time.monotonic()
         if now - shown >= seconds:
@@ -92,7 +98,8 @@ def _throttled(seconds: float, show: Callable[[str], None]) -> Callable[[Callabl
     return now_and_then
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time as a clock shows it."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -12,8 +12,10 @@ import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from evorrn.errors import EvorrnError
 from evorrn.plain import write_atomic
@@ -29,7 +31,7 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("evorrn"))
 
 
-def load(source: str, label: str) -> ModuleType:
+def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> ModuleType:
     """Import emitted source, from the cache when it is there.
 
     Parameters
@@ -37,6 +39,8 @@ def load(source: str, label: str) -> ModuleType:
     source : str
     label : str
         Put into the file's name for the reader.
+    given : mapping, optional
+        Functions that the source uses without defining them, by name; what they do must show in the source.
 
     Raises
     ------
@@ -52,6 +56,7 @@ def load(source: str, label: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise EvorrnError(f"cannot import the kernel {path}")
     module = importlib.util.module_from_spec(spec)
+    vars(module).update(given or {})
     sys.modules[name] = module  # numba finds the module by its name when it loads cached code
     spec.loader.exec_module(module)
     return module

@@ -90,6 +90,7 @@ def compose(
     *,
     direct: bool,
     feedback: bool,
+    biases: bool = True,
 ) -> Step:
     """Put layers and a linear readout together.
 
@@ -103,6 +104,9 @@ def compose(
         Whether the readout also sees the network's input.
     feedback : bool
         Whether the first layer's input has the last output below it.
+    biases : bool
+        Without them the readout has none, and every vector parameter of a cell that is nothing but a summand
+        is left out, of equations and parameters alike.
     """
     builder = Builder()
     inputs = builder.leaf("input", "x", ("I",))
@@ -119,11 +123,15 @@ def compose(
     for layer, (cell, functions) in enumerate(zip(cells, activations)):
         prefix = f"layer{layer}."
         rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
-        shapes = {prefix + name: tuple(rename[d] for d in shape) for name, shape in cell.parameters.items()}
-        parameters.update(shapes)
+        graph = cell.graph(functions)
+        absent = set() if biases else _vanishing(graph)
+        without = {graph.nodes[index].name for index in absent}
+        for name, shape in cell.parameters.items():
+            if name not in without:
+                parameters[prefix + name] = tuple(rename[d] for d in shape)
         states.update({prefix + name: rename[dimension] for name, dimension in cell.state.items()})
         options += [prefix + name for name in cell.options]
-        new = _inline(builder, cell.graph(functions), prefix, rename, signal)
+        new = _inline(builder, graph, absent, prefix, rename, signal)
         results.update(new)
         signal = new[prefix + next(iter(cell.state))]
     hidden = f"layer{len(cells) - 1}.{next(iter(cells[-1].state))}"
@@ -133,8 +141,10 @@ def compose(
         parameters["readout.W_x"] = ("O", "I")
         weights = builder.leaf("parameter", "readout.W_x", ("O", "I"))
         output = builder.apply("add", output, builder.apply("matvec", weights, inputs))
-    parameters["readout.b"] = ("O",)
-    results[OUTPUT] = builder.apply("add", output, builder.leaf("parameter", "readout.b", ("O",)))
+    if biases:
+        parameters["readout.b"] = ("O",)
+        output = builder.apply("add", output, builder.leaf("parameter", "readout.b", ("O",)))
+    results[OUTPUT] = output
     if sees_output:
         states[OUTPUT] = "O"
     graph, new_index = group_products(builder.graph(results))
@@ -154,13 +164,39 @@ def _own(builder: Builder, index: int, taken: set[int]) -> int:
     return index
 
 
+def _vanishing(graph: Graph) -> set[int]:
+    """Return the nodes of a cell that are zero without biases: vector parameters that are only ever added, and sums of them."""
+    nodes = graph.nodes
+    biases = {k for k, node in enumerate(nodes) if node.op == "parameter" and len(node.shape) == 1}
+    while True:
+        zero = set(biases)
+        needed = set()
+        for index, node in enumerate(nodes):
+            absent = [operand for operand in node.operands if operand in zero]
+            if node.op == "add" and len(absent) == 2:
+                zero.add(index)
+            elif absent:
+                others = [operand for operand in node.operands if operand not in zero]
+                if node.op != "add" or nodes[others[0]].shape != node.shape:
+                    needed.update(absent)
+        needed.update(zero.intersection(graph.outputs.values()))
+        if not needed:
+            return zero
+        biases.difference_update(graph.reachable(needed))
+
+
 def _inline(
-    builder: Builder, graph: Graph, prefix: str, rename: Mapping[str, str], signal: int
+    builder: Builder, graph: Graph, absent: set[int], prefix: str, rename: Mapping[str, str], signal: int
 ) -> dict[str, int]:
-    """Add a cell's graph under a layer's names; return its new states."""
+    """Add a cell's graph, less the nodes that are absent, under a layer's names; return its new states."""
     new: list[int] = []
-    for node in graph.nodes:
-        if node.op == "input" and node.name == "x":
+    for index, node in enumerate(graph.nodes):
+        left = [new[operand] for operand in node.operands if operand not in absent]
+        if index in absent:
+            new.append(-1)
+        elif len(left) < len(node.operands):  # a sum with a bias that is absent is its other term
+            new.append(left[0])
+        elif node.op == "input" and node.name == "x":
             new.append(signal)
         elif node.op == "constant":
             new.append(builder.constant(node.value))
@@ -168,5 +204,5 @@ def _inline(
             name = node.name if node.op == "input" and node.name == OUTPUT else prefix + node.name
             new.append(builder.leaf(node.op, name, tuple(rename[d] for d in node.shape)))
         else:
-            new.append(builder.apply(node.op, *[new[operand] for operand in node.operands]))
+            new.append(builder.apply(node.op, *left))
     return {prefix + name: new[index] for name, index in graph.outputs.items()}

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from evorrn import registry
@@ -17,6 +18,7 @@ from evorrn.settings import Settings, describe, plain
 
 if TYPE_CHECKING:
     from evorrn.compile.grammar import Cell
+    from evorrn.environment import Environment
     from evorrn.strategies.base import Strategy
     from evorrn.task import Task
 
@@ -98,7 +100,8 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
     UnknownName
         When there is nothing of that name.
     """
-    found = _find(name)
+    named, implied = registry.expand_task(name)
+    found = _find(named)
     if kernel and not hasattr(found, "function"):
         raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(registry.cells())})")
     if found is None:
@@ -107,6 +110,8 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
         raise UnknownName("name", name, [*registry.cells(), *registry.tasks(), *registry.strategies()])
     if hasattr(found, "function"):
         return kernel_page(found, name) if kernel else cell_page(found)
+    if hasattr(found, "observe"):
+        return environment_page(found, implied)
     return task_page(found) if hasattr(found, "baselines") else strategy_page(found)
 
 
@@ -137,20 +142,37 @@ def task_page(kind: type[Task]) -> Page:
             "the data and the training" if kind.seed_changes == "data" else "the training alone",
         ),
     ]
-    tables = [Table("", ("", ""), facts), _settings_table(kind)]
+    return Page(f"{kind.name} (task)", _prose(kind), tables=[Table("", ("", ""), facts), *_advice(kind)])
+
+
+def environment_page(kind: type[Environment], settings: Mapping[str, Any] = MappingProxyType({})) -> Page:
+    """Return what a network sees and does in an environment, its settings, references and recommended networks."""
+    facts = [("metrics", _declared(kind.metrics)), ("the seed changes", "the starts and the training")]
+    try:
+        made = kind(**settings)
+        facts += [("observations", ", ".join(made.input_names)), ("actions", ", ".join(made.output_names))]
+    except EvorrnError:  # it has settings without a usable default
+        pass
+    return Page(
+        f"{kind.name} (environment)", _prose(kind), tables=[Table("", ("", ""), facts), *_advice(kind)]
+    )
+
+
+def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
+    """Return the tables of settings, published values and recommended networks."""
+    tables = [_settings_table(kind)]
     references = [(f"{r.value:g}", r.metric, r.conditions, r.source) for r in kind.references]
     if references:
         tables.append(Table("published values", ("value", "metric", "conditions", "source"), references))
     try:
         task = kind()
     except EvorrnError:  # it has settings without a usable default, such as the path of a file
-        return Page(f"{kind.name} (task)", _prose(kind), tables=tables)
+        return tables
     advice = [
         (name, _pairs(task.recommended(name).network), _pairs(task.recommended(name).strategy))
         for name in registry.strategies()
     ]
-    tables.append(Table("recommended", ("strategy", "network", "settings"), advice))
-    return Page(f"{kind.name} (task)", _prose(kind), tables=tables)
+    return [*tables, Table("recommended", ("strategy", "network", "settings"), advice)]
 
 
 def strategy_page(kind: type[Strategy]) -> Page:

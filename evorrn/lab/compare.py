@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn import training
 from evorrn.budget import Budget
 from evorrn.errors import ConfigError, Unfinished
 from evorrn.lab import environment, words
@@ -27,6 +26,7 @@ from evorrn.lab.spec import Spec, resolve
 from evorrn.plain import write_atomic
 
 if TYPE_CHECKING:
+    from evorrn.environment import Environment
     from evorrn.task import Task
 
 STRATEGIES = ("ga", "esn", "bptt", "random")
@@ -36,7 +36,6 @@ SEEDS, BUDGET = 10, "5G"
 QUICK_SEEDS, QUICK_BUDGET = 3, "200M"
 SHARED_COSTS = ("work", "steps", "seconds")
 """Limits that mean the same for every way of training; a generation of one is no epoch of another."""
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
 
 
 def compare(
@@ -126,7 +125,7 @@ def compare(
         differences=tuple(make_differences(rows, metric)),
         references=tuple(dataclasses.asdict(reference) for reference in task.references),
         command=command or _command(given, strategies, count),
-        environment=_environment(),
+        environment=environment.summary(),
         report=str(folder / "report.html"),
     )
     try:
@@ -177,15 +176,12 @@ def plan_runs(
     return plan
 
 
-def score_baselines(task: Task, seeds: Sequence[int], metric: str) -> list[Baseline]:
-    """Return the task's trivial predictions, scored on the test data that the runs of each seed see."""
+def score_baselines(task: Task | Environment, seeds: Sequence[int], metric: str) -> list[Baseline]:
+    """Return what is reached without training, scored on the test data or starts of the runs of each seed."""
     values: dict[str, list[float]] = {}
     for seed in seeds if task.seed_changes == "data" else seeds[:1]:
-        splits = task.data(seed)
-        assert splits.test is not None  # the Task contract
-        for name, outputs in task.baselines(splits).items():
-            scored = training.score(outputs, splits.test, [metric], splits.scaling)
-            values.setdefault(name, []).append(scored[metric])
+        for name, value in task.assessment(seed).baselines(metric).items():
+            values.setdefault(name, []).append(value)
     return [
         make_baseline(name, metric, found if len(found) == len(seeds) else found * len(seeds))
         for name, found in values.items()
@@ -202,7 +198,7 @@ def _once(problems: Sequence[str]) -> list[str]:
     return list(told.values())
 
 
-def _task(task: Task) -> dict[str, Any]:
+def _task(task: Task | Environment) -> dict[str, Any]:
     """Return a task as a comparison keeps it; with the outputs that its settings may leave to its file."""
     content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
     return {**content, "outputs": list(task.output_names)} if task.name in words.FILE_TASKS else content
@@ -263,10 +259,3 @@ def _command(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int) -> s
         for name, value in dict(table or {}).items():
             words += ["--set", f"{section}.{name}={json.dumps(value)}"]
     return shlex.join(words)
-
-
-def _environment() -> dict[str, Any]:
-    """Return what matters of the environment; every run's ``env.json`` has all of it."""
-    found = environment.describe()
-    versions = found.pop("distributions")
-    return {**found, "libraries": {name: versions[name] for name in LIBRARIES if name in versions}}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evorrn.errors import RunError
-from evorrn.metrics import HIGHER_IS_BETTER
+from evorrn.metrics import EPISODE_METRICS, HIGHER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,11 @@ class Comparison:
     def higher_is_better(self) -> bool:
         """Whether more of the metric is better."""
         return self.metric in HIGHER_IS_BETTER
+
+    @property
+    def of_episodes(self) -> bool:
+        """Whether networks act in an environment, in place of predicting sequences."""
+        return self.metric in EPISODE_METRICS
 
     @property
     def best(self) -> Row:

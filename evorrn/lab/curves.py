@@ -1,9 +1,10 @@
-"""What a plot shows, as arrays: losses along cost, and predictions beside the truth."""
+"""What a plot shows, as arrays: losses along cost, predictions beside the truth, the course of an episode."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -45,6 +46,8 @@ class Predictions:
         What the first output is called.
     """
 
+    kind: ClassVar[str] = "predictions"
+
     truth: np.ndarray
     predicted: np.ndarray
     scored: np.ndarray
@@ -83,8 +86,55 @@ class Predictions:
         return self.truth[:, :, 0][self.scored], self.predicted[:, :, 0][self.scored]
 
 
+@dataclass(frozen=True)
+class Trajectory:
+    """The course of one episode, and how all episodes on test ended.
+
+    Parameters
+    ----------
+    observations : ndarray, shape (T, I)
+    actions : ndarray, shape (T, O)
+        Outputs of the network.
+    rewards : ndarray, shape (T,)
+    states : ndarray, shape (T, S)
+    state_names, action_names : ndarray of str
+        What the first states and the actions are called, units in brackets at the end.
+    start : int
+        Number of the episode among the test starts.
+    returns, lengths : ndarray, shape (E,)
+        Of every episode on test.
+    """
+
+    kind: ClassVar[str] = "trajectory"
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    states: np.ndarray
+    state_names: np.ndarray
+    action_names: np.ndarray
+    start: int
+    returns: np.ndarray
+    lengths: np.ndarray
+
+    def panels(self) -> list[tuple[str, dict[str, np.ndarray]]]:
+        """Return ``(label, {name: series})`` of what is drawn together: states of one unit, then the actions."""
+        grouped: dict[str, dict[str, np.ndarray]] = {}
+        for place, full in enumerate(self.state_names.tolist()):
+            name, _, unit = full.removesuffix(")").partition(" (")
+            grouped.setdefault(unit, {})[name] = self.states[:, place]
+        named = [(unit or "state", series) for unit, series in grouped.items()]
+        actions = {name: self.actions[:, place] for place, name in enumerate(self.action_names.tolist())}
+        return [*named, ("output", actions)]
+
+
 def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
-    """Return the median loss over runs, from where each of them has one.
+    """Return the median loss over runs, from where each of them has one."""
+    return quantile_curves(curves, (0.5,), points)[0]
+
+
+def quantile_curves(curves: Sequence[Curve], shares: Sequence[float], points: int = 240) -> list[Curve]:
+    """Return quantiles of the loss over runs, from where each of them has one.
 
     A run keeps its last loss after its end.
 
@@ -92,6 +142,8 @@ def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
     ----------
     curves : sequence of Curve
         Without losses that are not finite, see `Curve.best_so_far`.
+    shares : sequence of float
+        Which quantiles, between 0 and 1.
     points : int
         Places along the cost, evenly spread over its logarithm.
     """
@@ -100,4 +152,4 @@ def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
     spent = np.geomspace(max(first, 1e-9), max(last, 1e-9), points)
     spent[0], spent[-1] = first, last  # rounding must not move the ends
     rows = [curve.loss[np.searchsorted(curve.spent, spent, side="right") - 1] for curve in curves]
-    return Curve(spent, np.median(rows, axis=0))
+    return [Curve(spent, losses) for losses in np.quantile(rows, shares, axis=0)]

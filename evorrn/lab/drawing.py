@@ -1,4 +1,4 @@
-"""What is drawn on a pair of axes: the ranking, learning curves, predictions, losses, a forecast.
+"""What is drawn on a pair of axes: the ranking, learning curves, predictions, an episode, losses, a forecast.
 
 Strategies are told apart by colour, line style and marker together, in colours that stay apart for
 colour-blind readers. Axes are matplotlib's, made by `evorrn.lab.plots`.
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from evorrn.lab.comparison import Baseline, Comparison, Row
-from evorrn.lab.curves import Curve, Predictions, median_curve
+from evorrn.lab.curves import Curve, Predictions, Trajectory, median_curve
+from evorrn.lab.kept import Kept
 from evorrn.lab.ranking import ranked
 
 Axes = Any
@@ -21,6 +22,8 @@ INK, MUTED, GRID = "#1b2026", "#5b6570", "#d9dee4"
 SERIES = ("#0072b2", "#d55e00", "#00835f", "#a2448f", "#96700a", "#6f7782")
 LINES = ("-", (0, (6, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.2)), (0, (10, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+LONGEST = 1000
+"""Time steps of an episode that stay readable in one plot."""
 
 
 def draw_ranking(axes: Axes, comparison: Comparison) -> None:
@@ -32,10 +35,10 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     places = colour_places(comparison)
     entries = ranked(comparison)
     values = np.concatenate([entry.values for entry in entries])
-    _scale(axes, "x", values, ratio=3)
+    scale_axis(axes, "x", values, ratio=3)
     for height, entry in enumerate(entries):
         if isinstance(entry, Row):
-            _ranking_row(axes, height, entry, places[entry.strategy])
+            ranking_row(axes, height, entry, places[entry.strategy])
         elif np.isfinite(entry.value):
             axes.axvline(entry.value, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
             axes.plot(entry.value, height, marker="|", markersize=15, markeredgewidth=2.2, color=MUTED)
@@ -49,7 +52,8 @@ def draw_ranking(axes: Axes, comparison: Comparison) -> None:
     axes.set_xlabel(f"{comparison.metric} on test ({better} is better)")
 
 
-def _ranking_row(axes: Axes, height: float, row: Row, place: int) -> None:
+def ranking_row(axes: Axes, height: float, row: Row, place: int) -> None:
+    """Draw the seeds of a row, their median and its interval along one line."""
     colour = SERIES[place % len(SERIES)]
     values = np.asarray(row.values)
     good = np.isfinite(values)
@@ -113,10 +117,10 @@ def draw_learning(
                 middle.spent[-1], middle.loss[-1], MARKERS[place % len(MARKERS)], color=colour, markersize=5
             )
     axes.set(xlabel=label, ylabel="best validation loss so far", xscale="log")
-    _scale(axes, "y", np.concatenate(drawn))
-    _log_labels(axes.xaxis, np.concatenate(spent))
+    scale_axis(axes, "y", np.concatenate(drawn))
+    log_labels(axes.xaxis, np.concatenate(spent))
     if len(drawn) > 1:
-        _legend_above(axes)
+        legend_above(axes)
 
 
 def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) -> None:
@@ -144,7 +148,45 @@ def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) 
         axes.set_ylim(*_room(truth, predicted))
         axes.set(ylabel=f"{shown.name}, original units")
     axes.set_xlabel("scored time steps of test")
-    _legend_above(axes)
+    legend_above(axes)
+
+
+def draw_trajectory(axes: Axes, shown: Trajectory, name: str, place: int = 0) -> None:
+    """Draw the states and actions of an episode, in one panel for each unit, in place of the axes given."""
+    panels, figure = shown.panels(), axes.figure
+    slots = axes.get_subplotspec().subgridspec(len(panels), 1)
+    axes.remove()
+    stack: list[Axes] = []
+    for (label, series), slot in zip(panels, slots):
+        panel = figure.add_subplot(slot, sharex=stack[0] if stack else None)
+        stack.append(panel)
+        for number, (variable, values) in enumerate(series.items()):
+            finite = np.where(np.isfinite(values), values, np.nan)[:LONGEST]
+            colour = SERIES[(place + number) % len(SERIES)]
+            panel.plot(
+                finite, color=colour, linestyle=LINES[number % len(LINES)], linewidth=1.3, label=variable
+            )
+        panel.set_ylabel(label)
+        panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), borderaxespad=0.3)
+        panel.tick_params(labelbottom=False)
+    stack[-1].tick_params(labelbottom=True)
+    steps = int(shown.lengths[shown.start])
+    excerpt = f", the first {LONGEST} of {steps}" if steps > LONGEST else ""
+    stack[-1].set_xlabel(f"time steps of test start {shown.start + 1}{excerpt}")
+    stack[0].set_title(f"{name}: return {shown.returns[shown.start]:.4g}", loc="left", fontsize=10)
+
+
+def draw_kept(axes: Axes, kept: Kept, name: str, place: int = 0) -> None:
+    """Draw what a run kept of its network's doings on test."""
+    if isinstance(kept, Trajectory):
+        draw_trajectory(axes, kept, name, place)
+    else:
+        draw_predictions(axes, kept, name, place)
+
+
+def kept_height(kept: Kept) -> float:
+    """Return the height of such a plot in inches."""
+    return 0.9 + 0.95 * len(kept.panels()) if isinstance(kept, Trajectory) else 2.9
 
 
 def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray], label: str) -> None:
@@ -152,10 +194,10 @@ def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray]
     for place, (name, column) in enumerate((("training", "train_loss"), ("validation", "valid_loss"))):
         loss = np.where(np.isfinite(history[column]), history[column], np.nan)
         axes.plot(spent, loss, color=SERIES[place], linestyle=LINES[place], linewidth=1.6, label=name)
-    _scale(axes, "y", np.concatenate([history["train_loss"], history["valid_loss"]]))
+    scale_axis(axes, "y", np.concatenate([history["train_loss"], history["valid_loss"]]))
     axes.set(xlabel=label, ylabel="loss")
-    axes.xaxis.set_major_formatter(_short)
-    _legend_above(axes)
+    axes.xaxis.set_major_formatter(short)
+    legend_above(axes)
 
 
 def draw_forecast(axes: Axes, known: np.ndarray, forecast: np.ndarray) -> None:
@@ -166,7 +208,7 @@ def draw_forecast(axes: Axes, known: np.ndarray, forecast: np.ndarray) -> None:
     joined = np.concatenate([past[-1:], np.where(np.isfinite(forecast), forecast, np.nan)])
     axes.plot(joined, color=SERIES[1], marker="o", markersize=3, linewidth=1.6, label="forecast")
     axes.set(xlabel="time steps after the last known value", ylabel="value, original units")
-    _legend_above(axes)
+    legend_above(axes)
 
 
 def draw_outputs(axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name: str) -> None:
@@ -177,7 +219,7 @@ def draw_outputs(axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name
     shown = np.where(np.isfinite(outputs), outputs, np.nan)
     axes.plot(shown, color=SERIES[0], linewidth=1.8, linestyle=(0, (4, 1.2)), label="prediction")
     axes.set(xlabel="time steps", ylabel=name)
-    _legend_above(axes)
+    legend_above(axes)
 
 
 def colour_places(comparison: Comparison) -> dict[str, int]:
@@ -190,11 +232,12 @@ def ranking_height(comparison: Comparison) -> float:
     return 0.8 + 0.42 * (len(comparison.rows) + len(comparison.baselines))
 
 
-def _legend_above(axes: Axes) -> None:
+def legend_above(axes: Axes) -> None:
+    """Put the legend above the axes, where it hides nothing."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=4, borderaxespad=0.2, columnspacing=1.4)
 
 
-def _short(value: float, _: object = None) -> str:
+def short(value: float, _: object = None) -> str:
     """Return a number as budgets are typed: 500M, 2G."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
@@ -202,23 +245,23 @@ def _short(value: float, _: object = None) -> str:
     return f"{value:g}"
 
 
-def _scale(axes: Axes, letter: str, values: np.ndarray, ratio: float = 10) -> None:
+def scale_axis(axes: Axes, letter: str, values: np.ndarray, ratio: float = 10) -> None:
     """Make an axis logarithmic when its values are positive and far apart."""
     finite = values[np.isfinite(values)]
     if len(finite) and finite.min() > 0 and finite.max() > ratio * finite.min():
         axes.set(**{f"{letter}scale": "log"})
-        _log_labels(getattr(axes, f"{letter}axis"), finite)
+        log_labels(getattr(axes, f"{letter}axis"), finite)
 
 
-def _log_labels(axis: Any, values: np.ndarray) -> None:
+def log_labels(axis: Any, values: np.ndarray) -> None:
     """Write plain numbers at a logarithmic axis: at decades, and between them where those are few."""
     spread = values.max() / values.min() if len(values) else 1.0
     marked = range(2, 10) if spread < 5 else (2, 5) if spread < 50 else ()
 
     def between(value: float, _: object = None) -> str:
-        return _short(value) if round(value / 10 ** np.floor(np.log10(value))) in marked else ""
+        return short(value) if round(value / 10 ** np.floor(np.log10(value))) in marked else ""
 
-    axis.set_major_formatter(_short)
+    axis.set_major_formatter(short)
     axis.set_minor_formatter(between)
     axis.grid(visible=len(marked) > 2, which="minor")
 

@@ -17,6 +17,9 @@ import evorrn
 RESULTS_VERSION = 1
 """Raised whenever the same spec gives other numbers than before."""
 
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
+"""Those whose versions a report names."""
+
 THREAD_VARIABLES = (
     "EVORRN_SIMD",
     "MKL_NUM_THREADS",
@@ -100,3 +103,10 @@ def _ask_git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def summary() -> dict[str, Any]:
+    """Return what matters of the environment for a report; every run's ``env.json`` has all of it."""
+    found = dict(describe())
+    versions = found.pop("distributions")
+    return {**found, "libraries": {name: versions[name] for name in LIBRARIES if name in versions}}

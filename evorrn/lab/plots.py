@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.lab.comparison import Comparison
-from evorrn.lab.curves import Curve, Predictions
+from evorrn.lab.curves import Curve
 from evorrn.lab.drawing import (
     GRID,
     INK,
@@ -23,13 +23,15 @@ from evorrn.lab.drawing import (
     SERIES,
     colour_places,
     draw_forecast,
+    draw_kept,
     draw_learning,
     draw_losses,
     draw_outputs,
-    draw_predictions,
     draw_ranking,
+    kept_height,
     ranking_height,
 )
+from evorrn.lab.kept import Kept
 from evorrn.plain import write_atomic
 
 STYLE: Any = {
@@ -75,10 +77,10 @@ def learning_curve(history: Mapping[str, np.ndarray], path: Path, seconds: np.nd
             draw_losses(axes, spent, history, label)
 
 
-def predictions_plot(shown: Predictions, path: Path) -> None:
-    """Draw predictions of the test split over the truth, to an ``.svg`` or ``.png`` file."""
-    with _sheet(path, 7.2, 3.2) as (axes,):
-        draw_predictions(axes, shown, "prediction")
+def kept_plot(kept: Kept, path: Path) -> None:
+    """Draw predictions of test over the truth, or the course of an episode, to an ``.svg`` or ``.png`` file."""
+    with _sheet(path, 7.2, kept_height(kept) + 0.3) as (axes,):
+        draw_kept(axes, kept, kept.kind.removesuffix("s"))
 
 
 def forecast_plot(known: np.ndarray, forecast: np.ndarray, path: Path) -> None:
@@ -122,7 +124,7 @@ def ranking_plot(comparison: Comparison, path: Path) -> None:
 def picture(
     comparison: Comparison,
     curves: Mapping[str, Sequence[Curve]],
-    shown: Mapping[str, Predictions],
+    shown: Mapping[str, Kept],
     path: Path,
 ) -> None:
     """Draw a whole comparison on one sheet: ranking, learning curves, and what the best predicts.
@@ -132,7 +134,7 @@ def picture(
     comparison : Comparison
     curves : mapping of str to sequence of Curve
         Validation loss against work, by strategy.
-    shown : mapping of str to Predictions
+    shown : mapping of str to Predictions or Trajectory
     path : Path
         Ends in ``.svg`` or ``.png``.
     """
@@ -143,7 +145,7 @@ def picture(
         spare.remove()
         below.set_subplotspec(below.get_subplotspec().get_gridspec()[1, :])
         if best in shown:
-            draw_predictions(below, shown[best], best, places[best])
+            draw_kept(below, shown[best], best, places[best])
 
 
 def inline_svg(draw: Callable[[Any], None], width: float, height: float, name: str) -> str:

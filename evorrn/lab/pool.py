@@ -48,13 +48,16 @@ class Ended:
     test : dict
         Metrics on test.
     cost : dict
-        ``work``, ``steps`` and ``seconds``.
+        ``work``, ``steps``, ``evaluations`` and ``seconds``.
+    stopped_by : str
+        The limit or rule that ended training.
     """
 
     status: str
     error: str = ""
     test: dict[str, float] = field(default_factory=dict)
     cost: dict[str, float] = field(default_factory=dict)
+    stopped_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,10 @@ def _execute(
         return Ended(outcome.status, outcome.error)
     meter = outcome.result.meter
     cost = {"work": meter.work, "steps": meter.steps, "seconds": meter.seconds}
-    return Ended(COMPLETE, test=outcome.result.metrics["test"], cost=cost)
+    cost["evaluations"] = meter.evaluations
+    return Ended(
+        COMPLETE, test=outcome.result.metrics["test"], cost=cost, stopped_by=outcome.result.stopped_by
+    )
 
 
 def _run_in_workers(
@@ -164,7 +170,7 @@ def _run_in_workers(
             else:
                 watch(Standing(specs[place], len(ended), len(specs), message))
 
-    with _one_thread_each(), _terminable():
+    with one_thread_each(), _terminable():
         pool = ProcessPoolExecutor(workers, context, _begin_worker, (records, stop))
         try:
             with _deaf_children():
@@ -208,10 +214,10 @@ def _complete(spec: Spec, root: Path) -> bool:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that start within the block compute with one thread."""
+def one_thread_each(threads: int = 1) -> Iterator[None]:
+    """Let processes that start within the block compute with one thread, or as many as given."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ import numpy as np
 from evorrn.errors import StopTraining
 from evorrn.lab.environment import RESULTS_VERSION
 from evorrn.lab.store import INTERRUPTED, RUNNING, RunFolder
+from evorrn.plain import settle
 from evorrn.result import save_history
 from evorrn.training import Progress, Trainer
 
@@ -22,6 +23,7 @@ CHECKPOINT_SECONDS = 15.0
 """Time between checkpoints, which are also the run's heartbeat."""
 
 Say = Callable[[str], None]
+Stop = Callable[[Progress], str]
 
 
 class Recorder:
@@ -36,6 +38,8 @@ class Recorder:
         Called with every `Progress`.
     warn : callable
         Called with a sentence when a checkpoint cannot be written.
+    stop : callable
+        Called with every `Progress`; a text ends the run as an interruption does, and says why.
     """
 
     def __init__(
@@ -45,30 +49,41 @@ class Recorder:
         interruption: Interruption,
         watch: Callable[[Progress], None],
         warn: Say,
+        stop: Stop = lambda progress: "",
     ) -> None:
         self.run = run
         self.trainer = trainer
         self.interruption = interruption
         self.watch = watch
         self.warn = warn
+        self.stop = stop
         self.interrupted = False
+        self.stopped = ""
         self.saved = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
         """Take note of a step; raise StopTraining when somebody interrupts."""
         self.watch(progress)
-        if self.interruption.asked:
+        self.stopped = "" if self.interruption.asked else self.stop(progress)
+        if self.interruption.asked or self.stopped:
             self.interrupted = True
             raise StopTraining(INTERRUPTED)
         if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
             self.try_checkpoint()
             self.saved = time.monotonic()
 
-    def try_checkpoint(self) -> None:
-        """Write a checkpoint and the heartbeat; a run that goes well is not ended for want of one."""
+    def try_checkpoint(self, last: bool = False) -> None:
+        """Write a checkpoint and the heartbeat; a run that goes well is not ended for want of one.
+
+        The last one is followed by the outcome at once: history and status come with that.
+        """
         try:
+            if last:
+                self._save_state()
+                return
             self.checkpoint()
             self.run.set_status(RUNNING, **self.progress())
+            settle()
         except OSError as error:
             self.warn(
                 f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on without"
@@ -76,9 +91,12 @@ class Recorder:
 
     def checkpoint(self) -> None:
         """Write what the run needs to go on, and its history so far."""
-        self.run.save_checkpoint({"results_version": RESULTS_VERSION, **self.trainer.state()})
+        self._save_state()
         history = {name: np.array(column) for name, column in self.trainer.history.items()}
         save_history(self.run.path, history, np.array(self.trainer.seconds))
+
+    def _save_state(self) -> None:
+        self.run.save_checkpoint({"results_version": RESULTS_VERSION, **self.trainer.state()})
 
     def progress(self) -> dict[str, Any]:
         """Return how far the run is, for ``status.json``."""

@@ -14,6 +14,7 @@ import numpy as np
 from evorrn.errors import RunError
 from evorrn.lab.comparison import Comparison, Row
 from evorrn.lab.curves import Curve, Predictions
+from evorrn.lab.kept import Kept, read_kept
 from evorrn.result import load_history
 
 
@@ -75,21 +76,20 @@ def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
     return records
 
 
-def typical_predictions(comparison: Comparison, row: Row, root: Path) -> tuple[int, Predictions] | None:
-    """Return the seed nearest to a row's median and its predictions; None when no run left any."""
+def typical_run(comparison: Comparison, row: Row, root: Path) -> tuple[int, Kept] | None:
+    """Return the seed nearest to a row's median and what its run kept of test; None when no run left anything."""
     centre = row.median if math.isfinite(row.median) else np.nan
     distance = np.abs(np.asarray(row.values) - centre)
     for place in np.argsort(distance, kind="stable"):  # NaN distances come last
         if not math.isfinite(row.values[place]):
             continue
         try:
-            with np.load(root / row.runs[place] / "predictions.npz", allow_pickle=False) as arrays:
-                shown = Predictions(**arrays)
-            names = _json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
-            told = names[0] != "output1"  # the name of an output that has none
-            return comparison.seeds[place], dataclasses.replace(shown, name=names[0]) if told else shown
-        except (OSError, ValueError, TypeError, IndexError):
+            kept = read_kept(root / row.runs[place])
+        except RunError:
             continue
+        names = _json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
+        told = isinstance(kept, Predictions) and names[0] != "output1"  # the name of an output that has none
+        return comparison.seeds[place], dataclasses.replace(kept, name=names[0]) if told else kept
     return None
 
 

@@ -15,13 +15,14 @@ from evorrn.lab.comparison import Comparison, Row
 from evorrn.lab.drawing import (
     SERIES,
     colour_places,
+    draw_kept,
     draw_learning,
-    draw_predictions,
     draw_ranking,
+    kept_height,
     ranking_height,
 )
 from evorrn.lab.ranking import ranked
-from evorrn.lab.records import learning_curves, load_comparison, run_records, typical_predictions
+from evorrn.lab.records import learning_curves, load_comparison, run_records, typical_run
 from evorrn.plain import write_atomic
 
 SHOWN_ENVIRONMENT = (
@@ -75,9 +76,7 @@ def rebuild(folder: Path, root: Path) -> Comparison:
 def write_picture(comparison: Comparison, root: Path, path: Path) -> None:
     """Draw a comparison on one sheet, to an ``.svg`` or ``.png`` file."""
     shown = {
-        row.strategy: found[1]
-        for row in comparison.rows
-        if (found := typical_predictions(comparison, row, root))
+        row.strategy: found[1] for row in comparison.rows if (found := typical_run(comparison, row, root))
     }
     curves = {row.strategy: learning_curves(row, root)[0] for row in comparison.rows}
     plots.picture(comparison, curves, shown, path)
@@ -96,7 +95,7 @@ def render(comparison: Comparison, root: Path) -> str:
         amount=words.amount,
         interval=words.interval,
         hidden=words.hidden,
-        settings=_settings,
+        settings=settings_text,
     )
     places, baseline = colour_places(comparison), comparison.best_baseline
     entries = [
@@ -130,7 +129,7 @@ def render(comparison: Comparison, root: Path) -> str:
         predictions=_predictions(comparison, root),
         runs=run_records(comparison, root),
         environment=[
-            (name, _settings(value))
+            (name, settings_text(value))
             for name in SHOWN_ENVIRONMENT
             if (value := comparison.environment.get(name))
         ],
@@ -163,7 +162,7 @@ def _learning(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
 def _predictions(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
     places, found = colour_places(comparison), []
     for row in comparison.rows:
-        typical = typical_predictions(comparison, row, root)
+        typical = typical_run(comparison, row, root)
         if typical is None:
             continue
         seed, shown = typical
@@ -171,12 +170,12 @@ def _predictions(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
         found.append(
             {
                 "svg": _plot(
-                    lambda axes, shown=shown, row=row: draw_predictions(
+                    lambda axes, shown=shown, row=row: draw_kept(
                         axes, shown, row.strategy, places[row.strategy]
                     ),
                     5.6,
-                    2.9,
-                    f"predictions {row.strategy}",
+                    kept_height(shown),
+                    f"{shown.kind} {row.strategy}",
                 ),
                 "caption": f"{row.strategy}, seed {seed}: {comparison.metric} {words.figure(value)}",
             }
@@ -190,7 +189,7 @@ def _plot(draw: Any, width: float, height: float, name: str) -> Any:
     return Markup(plots.inline_svg(draw, width, height, name))
 
 
-def _settings(value: Any) -> str:
+def settings_text(value: Any) -> str:
     """Return settings as a line of text; tables within them in brackets, empty ones left out."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} = {_inner(item)}" for name, item in value.items() if item not in ({}, []))
@@ -199,7 +198,7 @@ def _settings(value: Any) -> str:
 
 def _inner(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"{{{_settings(value)}}}"
+        return f"{{{settings_text(value)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_inner(item) for item in value)}]"
     return "none" if value is None else str(value)

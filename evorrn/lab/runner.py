@@ -6,6 +6,7 @@ checkpoints, states, the files of the outcome, and a good end when somebody inte
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import traceback
@@ -15,21 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from evorrn.batch import Batch
+from evorrn.assessment import Assessment, Record
 from evorrn.blas import one_thread
 from evorrn.budget import Budget
 from evorrn.errors import EvorrnError, RunError
 from evorrn.lab import environment
 from evorrn.lab.arguments import read
-from evorrn.lab.recorder import Interruption, Recorder, Say
+from evorrn.lab.recorder import Interruption, Recorder, Say, Stop
 from evorrn.lab.spec import Spec, resolve
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder, find_run
-from evorrn.plain import npz_bytes, write_atomic
-from evorrn.problem import Problem
+from evorrn.plain import durable_together, npz_bytes, settle, write_atomic
 from evorrn.result import Result, load
-from evorrn.training import Progress, Trainer, finish, predictions, train
+from evorrn.training import Progress, Trainer, finish, train
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What the system says when no more can be written."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Outcome:
         Whether an output that is scored on test is not finite.
     recorded : bool
         Whether ``status.json`` in the folder says the same; not on a disk that is full.
+    stopped : str
+        Why `stop` ended the run, see `execute`; empty unless it did.
+    disk : bool
+        Whether it failed since the disk took no more.
     """
 
     spec: Spec
@@ -66,6 +71,8 @@ class Outcome:
     traceback: str = ""
     diverged: bool = False
     recorded: bool = True
+    stopped: str = ""
+    disk: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as plain data, as ``evorrn run --json`` prints it."""
@@ -93,7 +100,9 @@ def execute(
     *,
     force: bool = False,
     plots: bool = True,
+    assessment: Assessment | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
+    stop: Stop = lambda progress: "",
     warn: Say = lambda sentence: None,
     note: Say = lambda sentence: None,
 ) -> Outcome:
@@ -110,9 +119,14 @@ def execute(
     force : bool
         Start anew, whatever is in the folder.
     plots : bool
-        Draw the learning curve and the predictions into the folder.
+        Draw the learning curve, and predictions or a trajectory, into the folder.
+    assessment : Assessment, optional
+        What ``spec.task.assessment(spec.seed)`` gives, where it is at hand.
     watch : callable
         Called with a `Progress` after every step of the strategy.
+    stop : callable
+        Called with a `Progress` after every step; a text ends the run as an interruption does, with a
+        checkpoint, and ``status.json`` says why.
     warn, note : callable
         Called with a sentence: what deserves attention but stops nothing, and what is good to know.
 
@@ -125,13 +139,11 @@ def execute(
     run = RunFolder(root / spec.folder)
     if not force and run.state() == COMPLETE:
         return _reuse(spec, run, plots, warn)
-    splits = spec.task.data(spec.seed)
-    assert splits.test is not None  # the Task contract
-    spec.network.check_batch(splits.test)
-    problem = Problem(spec.network, splits.train, splits.valid, free_run=spec.task.free_run)
+    assessment = spec.task.assessment(spec.seed) if assessment is None else assessment
+    problem = assessment.problem(spec.network)
     inherited = None if spec.parent is None else _checkpoint(find_run(spec.parent, root))
     start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)
-    with one_thread():
+    with one_thread(), durable_together():
         # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
         trainer = None if run.path.exists() else start(state=inherited)
         with run.claimed(), Interruption(note) as interruption:
@@ -142,29 +154,35 @@ def execute(
             try:
                 if trainer is None or state is not None:
                     trainer = start(state=inherited if state is None else state)
-                recorder = Recorder(run, trainer, interruption, watch, warn)
+                recorder = Recorder(run, trainer, interruption, watch, warn, stop)
                 train(trainer, [recorder])
                 if recorder.interrupted:
                     recorder.checkpoint()
-                    run.set_status(INTERRUPTED, **recorder.progress())
-                    return Outcome(spec, run.path, INTERRUPTED)
-                result = finish(trainer, splits, spec.task)
-                recorder.try_checkpoint()
-                diverged = _write_outcome(run, result, splits.test, spec.task.free_run)
+                    why = {"stopped": recorder.stopped} if recorder.stopped else {}
+                    run.set_status(INTERRUPTED, **recorder.progress(), **why)
+                    return Outcome(spec, run.path, INTERRUPTED, stopped=recorder.stopped)
+                result = finish(trainer, assessment)
+                recorder.try_checkpoint(last=True)
+                record = assessment.record(result.network, result.genome)
+                _write_outcome(run, result, record)
                 if plots:
                     _draw(run, result, warn)
-                run.set_status(COMPLETE, **recorder.progress(), diverged=diverged)
-                return Outcome(spec, run.path, COMPLETE, result, diverged=diverged)
+                settle()
+                run.set_status(COMPLETE, **recorder.progress(), diverged=record.diverged)
+                return Outcome(spec, run.path, COMPLETE, result, diverged=record.diverged)
             except KeyboardInterrupt:
                 with suppress(OSError):
                     run.set_status(INTERRUPTED)
                 return Outcome(spec, run.path, INTERRUPTED)
             except Exception as error:
                 said, trace, recorded = _one_line(error), traceback.format_exc(), False
+                disk = isinstance(error, OSError) and error.errno in FULL
                 with suppress(OSError):
                     run.set_status(FAILED, error=said, traceback=trace)
                     recorded = True
-                return Outcome(spec, run.path, FAILED, result, error=said, traceback=trace, recorded=recorded)
+                return Outcome(
+                    spec, run.path, FAILED, result, error=said, traceback=trace, recorded=recorded, disk=disk
+                )
 
 
 def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
@@ -239,31 +257,21 @@ def _reuse(spec: Spec, run: RunFolder, plots: bool, warn: Say) -> Outcome:
     return Outcome(spec, run.path, COMPLETE, result, reused=True, diverged=diverged)
 
 
-def _write_outcome(run: RunFolder, result: Result, test: Batch, free_run: bool) -> bool:
-    """Write the files of the outcome, and return whether the network diverged on test."""
+def _write_outcome(run: RunFolder, result: Result, record: Record) -> None:
+    """Write the files of the outcome."""
     result.save(run.path)
-    shown = _test_predictions(result, test, free_run)
-    write_atomic(run.path / "predictions.npz", npz_bytes(shown))
-    return not bool(np.isfinite(shown["predicted"][shown["scored"]]).all())
-
-
-def _test_predictions(result: Result, batch: Batch, free_run: bool) -> dict[str, np.ndarray]:
-    """Return truth (B, T, O), predicted (B, T, O) and scored (B, T) of a split, in original units."""
-    predicted, truth = predictions(result.network, result.genome, batch, free_run), batch.targets
-    if result.scaling is not None and not batch.labelled:
-        predicted, truth = result.scaling.restore_targets(predicted), result.scaling.restore_targets(truth)
-    return {"truth": truth, "predicted": predicted, "scored": batch.scored}
+    write_atomic(run.path / f"{record.name}.npz", npz_bytes(record.arrays))
 
 
 def _draw(run: RunFolder, result: Result, warn: Say) -> None:
     """Draw the run's plots; a plot that fails costs no result."""
     from evorrn.lab import plots
-    from evorrn.lab.curves import Predictions
+    from evorrn.lab.kept import read_kept
 
     try:
         plots.learning_curve(result.history, run.path / "plots" / "learning.png", result.seconds)
-        with np.load(run.path / "predictions.npz", allow_pickle=False) as shown:
-            plots.predictions_plot(Predictions(**shown), run.path / "plots" / "predictions.png")
+        kept = read_kept(run.path)
+        plots.kept_plot(kept, run.path / "plots" / f"{kept.kind}.png")
     except Exception as error:
         warn(f"{run.path}: some plots are missing: {_one_line(error)}")
 

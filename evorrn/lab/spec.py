@@ -8,6 +8,7 @@ of it; the content of the files it names is.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import inspect
@@ -27,6 +28,7 @@ from evorrn.settings import build
 from evorrn.task import Recommended, Task
 
 if TYPE_CHECKING:
+    from evorrn.environment import Environment
     from evorrn.network import Network
     from evorrn.strategies.base import Strategy
 
@@ -53,7 +55,7 @@ class Spec:
     ----------
     content : dict
         The whole spec as plain data, every default filled in.
-    task : Task
+    task : Task or Environment
     network : Network
     strategy : Strategy
     budget : Budget
@@ -63,7 +65,7 @@ class Spec:
     """
 
     content: dict[str, Any]
-    task: Task
+    task: Task | Environment
     network: Network
     strategy: Strategy
     budget: Budget
@@ -80,6 +82,10 @@ class Spec:
         """Where the run lies below the runs folder: ``<task>/<strategy>-<cell>/<id>``."""
         names = [self.task.name, f"{self.strategy.name}-{self.network.cell.name}"]
         return Path(*[re.sub(r"[^\w.+-]", "_", name) for name in names], self.id)
+
+    def with_seed(self, seed: int) -> Spec:
+        """Return the same spec with another seed; the objects it stands for are shared."""
+        return dataclasses.replace(self, content={**self.content, "seed": seed}, seed=seed)
 
     def toml(self) -> str:
         """Return the spec as TOML, from which `resolve` makes the same spec again."""
@@ -121,7 +127,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     task_table = _task_table(tables["task"], base)
     with found.under("task"):
         task = _task(task_table)
-    strategy_name = _reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
+    strategy_name = reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
     advice = Recommended()
     with found.under("strategy"):
         kind = registry.find_strategy(strategy_name)
@@ -129,9 +135,14 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
             advice = task.recommended(kind.name)
         given = {name: value for name, value in tables["strategy"].items() if name != "name"}
         strategy = build(kind, {**advice.strategy, **given}, "strategy")
+        missing = sorted(kind.requires - (task.provides if task is not None else kind.requires))
+        if missing:
+            found.append(
+                f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have"
+            )
     network_table = {**tables["network"]}
     if "cell" in network_table:
-        network_table["cell"] = _reference(network_table["cell"], base)
+        network_table["cell"] = reference(network_table["cell"], base)
     known = found.network_settings(network_table)
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
@@ -147,7 +158,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         "budget": _budget_content(budget),
         **({"parent": parent} if parent is not None else {}),
         "task": {"name": task_table["name"], "version": task.version, **task.values()},
-        "network": _network_content(network, network_table),
+        "network": _network_content(network, network_table, usual),
         "strategy": {"name": strategy_name, **strategy.values()},
     }
     files = _digests(content, tables["files"])
@@ -228,14 +239,17 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     name = result.get("name")
     if isinstance(name, str) and Path(name).suffix in DATA_FILES:
         result["name"], result["path"] = DATA_FILES[Path(name).suffix], name
+    elif isinstance(name, str):
+        result["name"], implied = registry.expand_task(name)
+        result = {**implied, **result}
     if "name" in result:
-        result["name"] = _reference(result["name"], base)
+        result["name"] = reference(result["name"], base)
     if isinstance(result.get("path"), str):
         result["path"] = str((base / result["path"]).resolve())
     return result
 
 
-def _task(table: Mapping[str, Any]) -> Task:
+def _task(table: Mapping[str, Any]) -> Task | Environment:
     if not isinstance(table.get("name"), str):
         raise ConfigError(f"task.name: expected the name of a task or a data file, got {table.get('name')!r}")
     settings = {name: value for name, value in table.items() if name not in ("name", "version")}
@@ -251,7 +265,7 @@ def _task(table: Mapping[str, Any]) -> Task:
     return task
 
 
-def _reference(value: Any, base: Path) -> Any:
+def reference(value: Any, base: Path) -> Any:
     """Return ``file.py:name`` with an absolute path, and any other name as it is."""
     source, separator, member = _split_reference(value)
     return f"{(base / source).resolve()}{separator}{member}" if source.endswith(".py") else value
@@ -277,11 +291,14 @@ def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dic
     return merged
 
 
-def _network_content(network: Network, table: Mapping[str, Any]) -> dict[str, Any]:
+def _network_content(network: Network, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a network as a spec holds it; what is advised is named even where the value is Python's default."""
     content = {name: value for name, value in network.settings().items() if name not in FROM_TASK}
     content["cell"] = table.get("cell", content["cell"])
     hidden = list(network.hidden)
     content["hidden"] = hidden[0] if len(hidden) == 1 else hidden
+    if "biases" in usual:
+        content["biases"] = network.biases
     return {name: value for name, value in content.items() if value != {}}
 
 

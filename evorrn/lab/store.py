@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.errors import EvorrnError, RunError, nearest
-from evorrn.plain import load_tree, save_tree, write_atomic
+from evorrn.plain import load_tree, save_tree, settle, write_atomic
 
 LEASE = 900.0
 """Seconds without a heartbeat after which a claim held on another host counts as given up."""
@@ -63,7 +63,7 @@ class RunFolder:
 
     def set_status(self, status: str, **more: Any) -> None:
         """Write ``status.json`` with who writes it and when: the run's heartbeat."""
-        content = {"status": status, **_myself(), "heartbeat": time.time(), **more}
+        content = {"status": status, **myself(), "heartbeat": time.time(), **more}
         write_atomic(self.path / "status.json", json.dumps(content, indent=1) + "\n")
 
     def state(self) -> str:
@@ -75,10 +75,13 @@ class RunFolder:
 
     def save_checkpoint(self, tree: dict[str, Any]) -> None:
         """Write a checkpoint and keep the one before it; a write that fails leaves both as they were."""
+        if not (self.path / CHECKPOINT).exists():
+            save_tree(self.path / CHECKPOINT, tree)
+            return
         fresh = self.path / ".checkpoint-next.npz"
         save_tree(fresh, tree)
-        with suppress(FileNotFoundError):
-            os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
+        settle()
+        os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
         os.replace(fresh, self.path / CHECKPOINT)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
@@ -128,7 +131,7 @@ class RunFolder:
         prepared = self.path / f".claim-{token}"
         prepared.mkdir(parents=True)
         try:
-            owner = {"token": token, **_myself(), "since": time.time()}
+            owner = {"token": token, **myself(), "since": time.time()}
             write_atomic(prepared / "owner.json", json.dumps(owner))
             if not _rename(prepared, claim):
                 held = _read_json(claim / "owner.json")
@@ -152,7 +155,7 @@ class RunFolder:
 
     def _abandoned(self, owner: dict[str, Any]) -> bool:
         if owner.get("host") == socket.gethostname():
-            return owner.get("started") != _started(owner.get("pid"))
+            return owner.get("started") != process_started(owner.get("pid"))
         return time.time() - float(owner.get("heartbeat", 0.0)) > LEASE
 
     def _busy(self, owner: dict[str, Any]) -> str:
@@ -223,11 +226,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _myself() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+def myself() -> dict[str, Any]:
+    """Return who this process is: host, pid, and when it was started."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": process_started(os.getpid())}
 
 
-def _started(pid: Any) -> str | None:
+def process_started(pid: Any) -> str | None:
     """Return when a process of this host was started, None when there is none: a pid may be used again."""
     try:
         os.kill(int(pid), 0)

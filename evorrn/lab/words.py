@@ -12,7 +12,7 @@ from evorrn.budget import Budget
 from evorrn.errors import EvorrnError
 from evorrn.lab.comparison import Baseline, Comparison, Row, badness
 from evorrn.lab.statistics import LEVEL, seeds_needed, smallest_p
-from evorrn.metrics import METRICS
+from evorrn.metrics import EPISODE_METRICS, METRICS
 
 FILE_TASKS = ("csv", "npz")
 """Tasks that are called like the kind of their file, which does not tell one from another."""
@@ -104,8 +104,10 @@ def notes(comparison: Comparison) -> list[str]:
             "training varies on this record, not how the ranking would carry over to another one."
         ]
     else:
-        found = ["Every seed draws new data; within a seed all strategies and baselines see the same."]
-    found.append(f"{comparison.metric}: {_meaning(comparison.metric)}, on the test split, in original units.")
+        drawn = "starts" if comparison.of_episodes else "data"
+        found = [f"Every seed draws new {drawn}; within a seed all strategies and baselines see the same."]
+    where = "from the test starts" if comparison.of_episodes else "on the test split, in original units"
+    found.append(f"{comparison.metric}: {_meaning(comparison.metric)}, {where}.")
     if seeds > 1:
         found.append(
             "Intervals are 95 % percentile bootstrap intervals of the median, computed exactly, as from endlessly "
@@ -154,6 +156,8 @@ def subject(task: Mapping[str, Any]) -> str:
     task : mapping
         ``name``, for a data file ``path``, and ``outputs``, the names of its outputs.
     """
+    if task["name"] == "gym":
+        return f"gym:{task['id']}"
     if task["name"] not in FILE_TASKS or not task.get("path"):
         return str(task["name"])
     names = [name for name in task.get("outputs", ()) if not re.fullmatch(r"output\d+", name)]
@@ -245,7 +249,8 @@ def _reason(row: Row) -> str:
 
 
 def _meaning(metric: str) -> str:
-    text = (METRICS[metric].__doc__ or metric).split(".")[0] if metric in METRICS else metric
+    known = {**METRICS, **EPISODE_METRICS}
+    text = (known[metric].__doc__ or metric).split(".")[0] if metric in known else metric
     return re.sub(r" \([^)]*\)", "", text.removeprefix("Return "))  # shapes are for programmers
 
 

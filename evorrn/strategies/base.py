@@ -191,11 +191,26 @@ class EvolutionStrategy(Strategy):
         if point.ndim != 1 or point.size == 0 or not np.isfinite(point).all():
             raise ShapeError(f"start: expected a finite vector (n,), got shape {point.shape}")
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STRATEGY_STREAM,)))
+        return Search(self, self.initial(point.size, rng, Around(point, spread), layout))
 
-        def draw(generator: np.random.Generator, count: int) -> np.ndarray:
-            return point + spread * generator.standard_normal((count, point.size))
 
-        return Search(self, self.initial(point.size, rng, draw, layout))
+@dataclass(frozen=True)
+class Around:
+    """Draws start genomes from a normal distribution around a point.
+
+    Attributes
+    ----------
+    centre : ndarray, shape (n,)
+    spread : float
+        Standard deviation.
+    """
+
+    centre: np.ndarray
+    spread: float
+
+    def __call__(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Return `count` start genomes, shape (count, n)."""
+        return self.centre + self.spread * rng.standard_normal((count, self.centre.size))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from evorrn.batch import Batch
 from evorrn.errors import ConfigError, ShapeError
 from evorrn.network import Network
 
-CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn"]
+CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn", "diagonal-jordan"]
 
 
 def problem(network, sequences, steps, rng, *, ragged=True, masked=True):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from evorrn.assessment import SequenceAssessment
 from evorrn.batch import Batch
 from evorrn.errors import ConfigError, RunError
 from evorrn.lab import compare as module
@@ -27,6 +28,7 @@ class Task:
 
     name, version, metrics = "made-up", 1, ("nrmse_std", "rmse")
     references = (Reference(0.5, "nrmse_std", "none", "nobody"),)
+    free_run, horizon, input_names, output_names = False, None, (), ()
 
     def __init__(self, seed_changes="data"):
         self.seed_changes = seed_changes
@@ -34,6 +36,9 @@ class Task:
 
     def values(self):
         return {"horizon": 1}
+
+    def assessment(self, seed):
+        return SequenceAssessment(self.data(seed), self)
 
     def data(self, seed):
         self.asked.append(seed)

@@ -97,7 +97,7 @@ def draw_everything(folder, suffix):
         "valid_loss": curves["esn"][0].loss,
     }
     plots.learning_curve(history, folder / f"learning{suffix}", np.arange(60.0))
-    plots.predictions_plot(shown, folder / f"predictions{suffix}")
+    plots.kept_plot(shown, folder / f"predictions{suffix}")
     plots.forecast_plot(shown.truth[0], shown.predicted[0, -20:], folder / f"forecast{suffix}")
     plots.ranking_plot(comparison, folder / f"ranking{suffix}")
     plots.picture(comparison, curves, {"esn": shown}, folder / f"picture{suffix}")
@@ -132,7 +132,7 @@ def test_png_files_are_png(tmp_path):
     ids=["series", "labels", "one step a sequence", "diverged"],
 )
 def test_predictions_of_every_kind_can_be_drawn(shown, tmp_path):
-    plots.predictions_plot(shown, tmp_path / "p.svg")
+    plots.kept_plot(shown, tmp_path / "p.svg")
     assert (tmp_path / "p.svg").stat().st_size > 1000
 
 

@@ -229,3 +229,13 @@ def test_junk_is_refused_with_an_error_of_ours_or_resolved(junk):
     except EvorrnError:
         return
     assert resolve(tomllib.loads(spec.toml())).id == spec.id
+
+
+def test_biases_that_a_task_advises_against_can_be_had_and_stay():
+    raw = {"task": {"name": "cart-pole"}, "strategy": {"name": "random"}}
+    assert resolve(raw).content["network"]["biases"] is False
+    wanted = resolve({**raw, "network": {"biases": True}})
+    assert wanted.network.biases
+    assert resolve(wanted.content).content == wanted.content
+    assert resolve({**raw, "network": {"biases": False}}).id == resolve(raw).id != wanted.id
+    assert "biases" not in resolve({"task": {"name": WAVE}}).content["network"]  # ids of older runs hold

@@ -7,9 +7,10 @@ import evorrn
 from evorrn import registry
 from evorrn.errors import ConfigError
 from evorrn.metrics import METRICS
-from evorrn.task import Recommended
+from evorrn.task import Recommended, Task
 from evorrn.testing import check_task
 
+SEQUENCES = [name for name, kind in registry.tasks().items() if issubclass(kind, Task)]
 SYNTHETIC = ("mackey-glass", "narma", "sines", "adding", "copy")
 SMALL = [
     ("sunspots", {"horizon": 5, "washout": 0}),
@@ -38,7 +39,7 @@ def paths(tmp_path):
     return {"csv": {"path": str(tmp_path / "a.csv")}, "npz": {"path": str(tmp_path / "a.npz")}}
 
 
-@pytest.mark.parametrize("name", sorted(registry.tasks()))
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_defaults_keep_the_contract(name, paths):
     check_task(evorrn.task(name, **paths.get(name, {})))
 
@@ -53,7 +54,7 @@ def test_all_the_promised_tasks_are_there():
     assert names <= set(evorrn.tasks())
 
 
-@pytest.mark.parametrize("name", sorted(registry.tasks()))
+@pytest.mark.parametrize("name", SEQUENCES)
 @pytest.mark.parametrize("seed", [-1, 1.5, "0", None, True])
 def test_a_seed_is_a_whole_number_from_0_on(name, seed, paths):
     task = evorrn.task(name, **paths.get(name, {}))
@@ -61,7 +62,7 @@ def test_a_seed_is_a_whole_number_from_0_on(name, seed, paths):
         task.data(seed)
 
 
-@pytest.mark.parametrize("name", sorted(registry.tasks()))
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_a_numpy_seed_is_the_same_seed(name, paths):
     task = evorrn.task(name, **paths.get(name, {}))
     plain, numpy_made = task.data(3), task.data(np.int64(3))
@@ -76,7 +77,7 @@ def test_training_validation_and_test_are_different_draws(name):
     assert not np.array_equal(first[1], first[2])
 
 
-@pytest.mark.parametrize("name", sorted(registry.tasks()))
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_advice_makes_real_networks_and_strategies(name, paths):
     task = evorrn.task(name, **paths.get(name, {}))
     for strategy in ("ga", "esn", "bptt", "random"):
@@ -90,7 +91,7 @@ def test_advice_makes_real_networks_and_strategies(name, paths):
     assert task.recommended("ga").network == task.recommended("random").network
 
 
-@pytest.mark.parametrize("name", sorted(registry.tasks()))
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_references_say_where_they_are_from(name, paths):
     for reference in evorrn.task(name, **paths.get(name, {})).references:
         assert reference.metric in METRICS and reference.conditions and reference.source

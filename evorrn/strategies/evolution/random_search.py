@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RandomSearch(Strategy):
-    """Draws networks as the problem initialises them, and keeps the best.
+    """Draws networks and keeps the best: as the problem initialises them, or uniformly within a width.
 
     Notes
     -----
     Source: S. Hochreiter and J. Schmidhuber, Bridging Long Time Lags by Weight Guessing and "Long
-    Short-Term Memory" (1996); here weights come from the network's own initialisation.
+    Short-Term Memory" (1996), who draw every weight uniformly between -100 and 100: ``width=100``.
+    Deviation: by default weights come from the network's own initialisation.
     """
 
     name: ClassVar[str] = "random"
@@ -30,6 +31,11 @@ class RandomSearch(Strategy):
     requires: ClassVar[frozenset[str]] = frozenset({"fitness"})
 
     count: int = setting(64, "networks drawn and evaluated together in one step", minimum=1)
+    width: float | None = setting(
+        None,
+        "weights are uniform between minus and plus this; as the network initialises them by default",
+        above=0,
+    )
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first draw."""
@@ -46,7 +52,10 @@ class RandomSearch(Strategy):
     def step(self, problem: Problem, state: State) -> State:
         """Draw and evaluate networks in one call."""
         rng = generator(state)
-        genomes = problem.init(rng, self.count)
+        if self.width is None:
+            genomes = problem.init(rng, self.count)
+        else:
+            genomes = rng.uniform(-self.width, self.width, (self.count, problem.size))
         fitness = problem.fitness(genomes)
         values = np.where(np.isfinite(fitness), fitness, -np.inf)
         first = int(values.argmax())

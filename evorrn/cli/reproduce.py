@@ -1,0 +1,63 @@
+"""``evorrn reproduce``: a published table, run again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evorrn.cli.options import Json, Quiet, Runs
+
+
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(help="A published experiment, or a .toml file; lists them if left out.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few rows and seeds, in a minute or two.")] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Runs of each row.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
+    runs: Runs = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a published experiment again, and say whether its figures come out.
+
+    Runs are kept: the same command goes on with one that was interrupted.
+    """
+    from evorrn.cli.output import note, print_json, silent, stdout, warn
+    from evorrn.cli.progress import watching_comparison
+    from evorrn.kernels.threads import available
+    from evorrn.lab.experiment import experiments, find_experiment, read_experiment
+    from evorrn.lab.reproduce import reproduce as again
+    from evorrn.lab.reproduction_table import listing, show
+    from evorrn.lab.store import runs_root
+
+    if name is None:
+        known = [read_experiment(path) for path in experiments().values()]
+        if json:
+            print_json([{"name": one.name, "title": one.title, "source": one.source} for one in known])
+        else:
+            for line in listing(known):
+                stdout().file.write(line + "\n")
+        return
+    experiment = find_experiment(name)
+    with watching_comparison(quiet) as watch:
+        made = again(
+            experiment,
+            root=runs_root(runs),
+            seeds=seeds,
+            quick=quick,
+            jobs=jobs or available(),
+            force=force,
+            watch=watch,
+            warn=warn,
+            note=silent if quiet else note,
+        )
+    if json:
+        print_json(made.as_dict())
+    elif not quiet:
+        show(made, stdout())

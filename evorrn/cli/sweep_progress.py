@@ -1,0 +1,125 @@
+"""Progress of a sweep on stderr: a living bar on a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from evorrn.cli.output import note, silent, warn
+from evorrn.cli.progress import LIVE_SECONDS, PLAIN_SECONDS, clock, throttled
+from evorrn.lab.words import figure
+
+if TYPE_CHECKING:
+    from evorrn.lab.sweep.perform import Report
+    from evorrn.lab.sweep.run import Tell
+    from evorrn.lab.sweep.tally import Tally
+
+MOST_TASKS = 3
+"""Tasks whose best run fits into one line."""
+
+
+@contextmanager
+def checking(quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Give a callback that says now and then how many cells were checked."""
+    show = throttled(PLAIN_SECONDS, lambda text: note(text))
+    started = time.monotonic()
+
+    def checked(done: int) -> None:
+        if not quiet and time.monotonic() - started > PLAIN_SECONDS:
+            show(lambda: f"{done:,} cells checked")
+
+    yield checked
+
+
+@contextmanager
+def watching_sweep(quiet: bool, debug: bool) -> Iterator[Tell]:
+    """Give the callbacks that show a sweep while the block runs."""
+    from evorrn.lab.sweep.run import Tell
+
+    known: set[str] = set()
+
+    def failure(put: Callable[[str], None]) -> Callable[[str, Report], None]:
+        def tell(where: str, report: Report) -> None:
+            put(f"evorrn: failed: {where}: {report.error}")
+            if report.traceback and (debug or report.error not in known):
+                known.add(report.error)
+                put("  " + report.traceback.rstrip().replace("\n", "\n  "))
+            put(f"  saved in {report.folder}/status.json") if report.folder else None
+
+        return tell
+
+    with checking(quiet) as checked:
+        if quiet or not sys.stderr.isatty():
+            show = silent if quiet else throttled(PLAIN_SECONDS, lambda text: note(text))
+            watch = silent if quiet else (lambda tally: show(lambda: describe(tally)))
+            remark = silent if quiet else note
+            yield Tell(checked, watch, failure(lambda text: note(text)), warn, remark)
+            return
+        with _live() as (put, watch):
+            yield Tell(checked, watch, failure(put), lambda text: put(f"evorrn: {text}"), put)
+
+
+def describe(tally: Tally) -> str:
+    """Return where a sweep stands as one line."""
+    parts = [f"{tally.ended:,} of {tally.total:,}", *_counts(tally), *_pace(tally)]
+    return ", ".join([*parts, *_best(tally)])
+
+
+def _counts(tally: Tally) -> list[str]:
+    failed = tally.failed + tally.failed_before
+    counts = {
+        "running": tally.under_way,
+        "elsewhere": tally.elsewhere,
+        "pruned": tally.pruned,
+        "failed": failed,
+        "damaged": tally.damaged,
+    }
+    return [f"{count:,} {name}" for name, count in counts.items() if count]
+
+
+def _pace(tally: Tally) -> list[str]:
+    if not tally.rate or tally.seconds_left is None:
+        return []
+    rate = f"{tally.rate:.3g} a second" if tally.rate >= 1 else f"{60 * tally.rate:.3g} a minute"
+    return [rate, f"{clock(tally.seconds_left)} left"]
+
+
+def _best(tally: Tally) -> list[str]:
+    """Return the best run so far; of several tasks only their figures."""
+    found = list(tally.best.values())
+    if len(found) == 1:
+        best = found[0]
+        return [f"best validation {best.metric} {figure(best.value)} ({best.where})"]
+    return [f"best on {best.task} {figure(best.value)}" for best in found[:MOST_TASKS]]
+
+
+@contextmanager
+def _live() -> Iterator[tuple[Callable[[str], None], Callable[[Tally], None]]]:
+    """Give a function that prints above a living bar, and one that moves it."""
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(stderr=True)
+
+    def picture(tally: Tally) -> Any:
+        row = Table.grid(padding=(0, 1))
+        share = f"{tally.ended:,}/{tally.total:,}"
+        failed = tally.failed + tally.failed_before
+        counts = Text(", ".join([*_counts(tally), *_pace(tally)]), style="red" if failed else "")
+        row.add_row(ProgressBar(tally.total, tally.ended, width=30), Text(share, style="bold"), counts)
+        best = Text(", ".join(_best(tally)), no_wrap=True, overflow="ellipsis", style="dim")
+        return Group(row, best)
+
+    with Live(Text("checking the cells"), console=console, auto_refresh=False, transient=True) as live:
+        refresh = throttled(LIVE_SECONDS, lambda drawn: live.update(drawn, refresh=True))
+        live.refresh()
+        yield (
+            lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
+            lambda tally: refresh(lambda: picture(tally)),
+        )

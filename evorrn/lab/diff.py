@@ -1,0 +1,93 @@
+"""What differs between two runs: in spec, in environment, in outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evorrn.lab.catalogue import Page, Table
+from evorrn.lab.query import text
+from evorrn.lab.rows import COSTS, DAMAGED, Reader, Row
+from evorrn.lab.store import RunFolder
+from evorrn.lab.words import listed
+
+OUTCOME = ("status", "stopped_by", "error")
+
+Pairs = dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between two runs, by dotted name: the value of the one and that of the other.
+
+    Attributes
+    ----------
+    runs : tuple of str
+        The ids.
+    spec, environment, outcome : dict of str to tuple
+        None stands for what a run does not have.
+    """
+
+    runs: tuple[str, str]
+    spec: Pairs
+    environment: Pairs
+    outcome: Pairs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the difference as plain data."""
+        return dataclasses.asdict(self)
+
+
+def difference(a: RunFolder, b: RunFolder) -> Difference:
+    """Return what differs between two runs, whatever state they are in."""
+    rows = [Reader(run.path.resolve().parent).row(run.id) for run in (a, b)]
+    specs = [{"seed": row.seed, **row.settings} for row in rows]
+    environments = [_flat(run.environment()) for run in (a, b)]
+    return Difference(
+        (a.id, b.id),
+        spec={} if DAMAGED in (rows[0].status, rows[1].status) else _differing(*specs),
+        environment=_differing(*environments),
+        outcome=_differing(*(_outcome(row) for row in rows)),
+    )
+
+
+def page(found: Difference) -> Page:
+    """Return a difference as a page to print."""
+    columns = ("", *found.runs)
+    parts = (("spec", found.spec), ("environment", found.environment), ("outcome", found.outcome))
+    tables = [
+        Table(
+            name, columns, [(key, *(_shown(key, value) for value in values)) for key, values in pairs.items()]
+        )
+        for name, pairs in parts
+        if pairs
+    ]
+    same = [name for name, pairs in parts if not pairs]
+    return Page("", f"no difference in {listed(same)}" if same else "", tables=tables)
+
+
+def _outcome(row: Row) -> dict[str, Any]:
+    metrics = dict(zip(row.metric_names, row.metric_values))
+    return {name: getattr(row, name) for name in OUTCOME} | metrics | {n: getattr(row, n) for n in COSTS}
+
+
+def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
+    names = [*a, *(name for name in b if name not in a)]
+    return {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested tables by dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _shown(name: str, value: Any) -> str:
+    return "–" if value is None else text(name, value)

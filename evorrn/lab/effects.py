@@ -1,0 +1,153 @@
+"""What the axes of a sweep do: the effect of each alone, two at a time, and all configurations at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from evorrn.lab.study import Configuration, Study, is_number, multiples
+
+FEW = 12
+"""Values of an axis up to which each has a place of its own; more are drawn along a scale."""
+MOST_SLICES = 6
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one axis does to the error.
+
+    Attributes
+    ----------
+    axis : str
+    labels : list of str
+    ratios : list of ndarray
+        By label, errors as multiples of what they are compared with.
+    blocks : int
+        Groups of runs that differ in this axis alone; 0 where the design has none, and the errors are
+        multiples of the best on their task.
+    """
+
+    axis: str
+    labels: list[str]
+    ratios: list[np.ndarray]
+    blocks: int
+
+    @property
+    def scattered(self) -> bool:
+        """Whether the values are too many for a place each."""
+        return len(self.labels) > FEW and all(map(is_number, self.labels))
+
+    @property
+    def size(self) -> float:
+        """The worst label's median as a multiple of the best one's; 1 when there is no effect."""
+        if self.scattered:
+            joined = [float(np.median(part)) for part in _bins(self.ratios)]
+        else:
+            joined = [float(np.median(ratios)) for ratios in self.ratios if len(ratios)]
+        finite = [value for value in joined if math.isfinite(value) and value > 0]
+        return max(finite) / min(finite) if finite else 1.0
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The relative error over two axes, the median over everything else.
+
+    Attributes
+    ----------
+    x, y : str
+    x_labels, y_labels : list of str
+    errors : dict
+        By ``(x label, y label)``, where there are runs.
+    """
+
+    x: str
+    y: str
+    x_labels: list[str]
+    y_labels: list[str]
+    errors: dict[tuple[str, str], float]
+
+    @property
+    def scattered(self) -> bool:
+        """Whether an axis has too many values for a place each."""
+        return any(len(labels) > FEW for labels in (self.x_labels, self.y_labels))
+
+    def table(self) -> np.ndarray:
+        """Return the errors (len(y_labels), len(x_labels)), NaN where nothing ran."""
+        rows = [[self.errors.get((x, y), math.nan) for x in self.x_labels] for y in self.y_labels]
+        return np.array(rows)
+
+
+def effects(study: Study) -> list[Effect]:
+    """Return the effect of every axis that is no task's, the largest first."""
+    names = [name for name in study.axes if name not in study.task_axes and len(study.axes[name]) > 1]
+    return sorted((_effect(study, name) for name in names), key=lambda effect: -effect.size)
+
+
+def slices(study: Study, found: Sequence[Effect]) -> list[Slice]:
+    """Return the error over pairs of axes, those with the largest effects first."""
+    names = [effect.axis for effect in found if effect.scattered or len(effect.labels) <= FEW][:4]
+    return [_slice(study, x, y) for x, y in list(combinations(names, 2))[:MOST_SLICES]]
+
+
+def pooled(study: Study) -> list[tuple[dict[str, str], float]]:
+    """Return every configuration's values without the task's, and its median error over tasks, best last.
+
+    Errors are multiples of the best on their task.
+    """
+    groups: dict[tuple[str, ...], list[Configuration]] = {}
+    names = [name for name in study.axes if name not in study.task_axes]
+    for cell in study.configurations:
+        groups.setdefault(tuple(cell.values[name] for name in names), []).append(cell)
+    found = [
+        (dict(zip(names, point)), float(np.median([_typical(study, cell) for cell in cells])))
+        for point, cells in groups.items()
+    ]
+    return sorted(found, key=lambda pair: -pair[1])
+
+
+def _effect(study: Study, axis: str) -> Effect:
+    labels = study.axes[axis]
+    others = [name for name in study.axes if name != axis]
+    blocks: dict[tuple[str, ...], dict[str, float]] = {}
+    for cell in study.configurations:
+        for trial in cell.trials:
+            place = (*(cell.values[name] for name in others), str(trial.row.seed), cell.task)
+            blocks.setdefault(place, {})[cell.values[axis]] = trial.error
+    matched = [block for block in blocks.values() if len(block) > 1]
+    # Blocks that lack some values would compare each with other rivals, so they step in only when none is whole.
+    whole = [block for block in matched if len(block) == len(labels)]
+    used = whole or matched
+    ratios: dict[str, list[float]] = {label: [] for label in labels}
+    for block in used:
+        errors = np.array(list(block.values()))
+        if np.isfinite(errors).any():
+            for label, ratio in zip(block, multiples(errors, float(errors[np.isfinite(errors)].mean()))):
+                ratios[label].append(float(ratio))
+    if not any(ratios.values()):
+        for cell in study.configurations:
+            ratios[cell.values[axis]].append(_typical(study, cell))
+        used = []
+    return Effect(axis, labels, [np.array(ratios[label]) for label in labels], len(used))
+
+
+def _slice(study: Study, x: str, y: str) -> Slice:
+    found: dict[tuple[str, str], list[float]] = {}
+    for cell in study.configurations:
+        found.setdefault((cell.values[x], cell.values[y]), []).append(_typical(study, cell))
+    errors = {place: float(np.median(values)) for place, values in found.items()}
+    return Slice(x, y, study.axes[x], study.axes[y], errors)
+
+
+def _typical(study: Study, cell: Configuration) -> float:
+    """Return the median error of a configuration as a multiple of the best on its task."""
+    return float(study.relative(cell.task, np.array([np.median(cell.errors)]))[0])
+
+
+def _bins(ratios: Sequence[np.ndarray], count: int = 5) -> list[np.ndarray]:
+    """Return the ratios of neighbouring labels together, in a few parts."""
+    parts = np.array_split(np.arange(len(ratios)), count)
+    return [np.concatenate([ratios[place] for place in part]) for part in parts if len(part)]

@@ -1,0 +1,283 @@
+"""Reproduce: run a published experiment again, and say honestly whether its figures come out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import ConfigError
+from evorrn.lab import environment
+from evorrn.lab.aggregates import draws
+from evorrn.lab.experiment import EVALUATIONS, Case, Experiment
+from evorrn.lab.pool import Ended, Say, Standing, run_all
+from evorrn.lab.reaching import Spent, expected_running_time, median_cost
+from evorrn.lab.statistics import LEVEL
+from evorrn.plain import write_atomic
+
+BETTER, REPRODUCED, NOT_REPRODUCED, UNPUBLISHED = "better", "reproduced", "not reproduced", "no figure"
+LEARNED = "learned"
+"""What stops a run that has solved its problem."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came out for one row of a published table.
+
+    Attributes
+    ----------
+    problem, method, of, conditions, deviation : str
+        See `evorrn.lab.experiment.Case`.
+    strategy : dict
+        Name and settings.
+    network : dict
+        Cell, units and number of genes.
+    seeds : int
+        Runs.
+    solved : int or None
+        Runs that learned their problem; None where the measure is a metric.
+    mean, low, high : float
+        Over all runs, with its 95 % bootstrap interval. For evaluations it is what all runs spent for each time
+        that one succeeded; ``inf`` when none did.
+    median, spread : float
+        Median, and standard deviation over the runs that succeeded.
+    values : tuple of float
+        Each run's figure, ``inf`` for one that failed.
+    published : float or None
+    verdict : str
+        ``"better"`` where the whole interval is better than the published figure, ``"reproduced"`` where it
+        holds the figure, else ``"not reproduced"``; ``"no figure"`` where none was published.
+    """
+
+    problem: str
+    method: str
+    of: str
+    conditions: str
+    deviation: str
+    strategy: dict[str, Any]
+    network: dict[str, Any]
+    seeds: int
+    solved: int | None
+    mean: float
+    low: float
+    high: float
+    median: float
+    spread: float
+    values: tuple[float, ...]
+    published: float | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A published experiment, run again.
+
+    Attributes
+    ----------
+    experiment : str
+        Its name.
+    title, source, measure : str
+    notes : tuple of str
+    quick : bool
+        Whether only the quick rows were run, with few seeds.
+    findings : tuple of Finding
+    environment : dict
+    report : str
+        The page that was written.
+    """
+
+    experiment: str
+    title: str
+    source: str
+    measure: str
+    notes: tuple[str, ...]
+    quick: bool
+    findings: tuple[Finding, ...]
+    environment: dict[str, Any]
+    report: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the reproduction as plain data; a figure that is not finite is null, as in strict JSON."""
+        return _strict(dataclasses.asdict(self))  # type: ignore[no-any-return]
+
+
+def reproduce(
+    experiment: Experiment,
+    *,
+    root: Path,
+    seeds: int | None = None,
+    quick: bool = False,
+    jobs: int = 1,
+    force: bool = False,
+    watch: Callable[[Standing], None] = lambda standing: None,
+    warn: Say = lambda sentence: None,
+    note: Say = lambda sentence: None,
+) -> Reproduction:
+    """Run every row of an experiment in every seed, judge it, and write ``reproduction.json`` and ``report.html``.
+
+    Runs are ordinary run folders: the same call goes on with one that was interrupted.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    root : Path
+        The folder of all runs.
+    seeds : int, optional
+        Runs of each row: seeds 0, 1, 2, ...; the experiment's own number by default.
+    quick : bool
+        Only the rows that are quick, in few seeds.
+    jobs, force, watch, warn, note
+        See `evorrn.lab.pool.run_all`.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake in the experiment's specs, before anything runs.
+    """
+    count = seeds if seeds is not None else experiment.quick_seeds if quick else experiment.seeds
+    cases = [case for case in experiment.cases if case.quick or not quick]
+    plan, found = [], []
+    for case in cases:
+        try:
+            plan.append(case.specs(count))
+        except ConfigError as error:
+            found += [f"{case.problem}, {case.method}: {problem}" for problem in error.problems]
+    if found:
+        raise ConfigError(found)
+    everything = [spec for specs in plan for spec in specs]
+    ended = iter(run_all(everything, root, jobs=jobs, force=force, watch=watch, warn=warn, note=note))
+    findings = []
+    for case, specs in zip(cases, plan):
+        runs = [next(ended) for _ in specs]
+        for spec, run in zip(specs, runs):
+            if run.error:
+                warn(f"{case.problem}, {case.method}, seed {spec.seed} failed: {run.error}")
+        content = specs[0].content
+        network = {name: content["network"][name] for name in ("cell", "hidden")}
+        findings.append(
+            judge(
+                case,
+                runs,
+                experiment,
+                strategy=content["strategy"],
+                network={**network, "genes": specs[0].network.size},
+            )
+        )
+    folder = root / "reproductions" / (experiment.name + ("-quick" if quick else ""))
+    made = Reproduction(
+        experiment=experiment.name,
+        title=experiment.title,
+        source=experiment.source,
+        measure=experiment.measure,
+        notes=experiment.notes,
+        quick=quick,
+        findings=tuple(findings),
+        environment=environment.summary(),
+        report=str(folder / "report.html"),
+    )
+    from evorrn.lab.reproduction_report import render
+
+    write_atomic(folder / "reproduction.json", json.dumps(made.as_dict(), indent=1) + "\n")
+    write_atomic(folder / "report.html", render(made))
+    return made
+
+
+def judge(
+    case: Case,
+    runs: Sequence[Ended],
+    experiment: Experiment,
+    *,
+    strategy: dict[str, Any],
+    network: dict[str, Any],
+) -> Finding:
+    """Return what the runs of a row come to."""
+    counted = experiment.measure == EVALUATIONS
+    if counted:
+        spent = Spent(
+            np.array([run.cost.get("evaluations", math.nan) for run in runs]),
+            np.array([run.stopped_by == LEARNED for run in runs]),
+        )
+        values = np.where(spent.reached, spent.cost, math.inf)
+        mean, low, high = _running_time(spent)
+        median, solved = median_cost(spent), int(spent.reached.sum())
+    else:
+        worst = -math.inf if experiment.higher_is_better else math.inf
+        found = [run.test.get(experiment.measure, math.nan) for run in runs]
+        values = np.array([value if math.isfinite(value) else worst for value in found])
+        mean, low, high = _mean(values)
+        median, solved = float(np.median(values)), None
+    finite = values[np.isfinite(values)]
+    return Finding(
+        problem=case.problem,
+        method=case.method,
+        of=case.of,
+        conditions=case.conditions,
+        deviation=case.deviation,
+        strategy=strategy,
+        network=network,
+        seeds=len(runs),
+        solved=solved,
+        mean=mean,
+        low=low,
+        high=high,
+        median=median,
+        spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
+        values=tuple(values.tolist()),
+        published=case.published,
+        verdict=verdict(mean, low, high, case.published, experiment.higher_is_better),
+    )
+
+
+def verdict(
+    mean: float, low: float, high: float, published: float | None, higher_is_better: bool = False
+) -> str:
+    """Return whether a figure with its interval is better than a published one, reproduces it, or does not.
+
+    Where there is no interval, the figure stands for it.
+    """
+    if published is None:
+        return UNPUBLISHED
+    low, high = (mean if math.isnan(end) else end for end in (low, high))
+    best, worst = (high, low) if higher_is_better else (low, high)
+    if (worst > published) if higher_is_better else (worst < published):
+        return BETTER
+    return (
+        REPRODUCED if ((best >= published) if higher_is_better else (best <= published)) else NOT_REPRODUCED
+    )
+
+
+def _running_time(spent: Spent) -> tuple[float, float, float]:
+    value = expected_running_time(spent)
+    if len(spent.cost) < 2 or not spent.reached.any():
+        return value, math.nan, math.nan
+    again = draws(len(spent.cost), 0)
+    reached = spent.reached[again].sum(axis=1)
+    with np.errstate(divide="ignore"):
+        times = spent.cost[again].sum(axis=1) / reached
+    return value, *_ends(times)
+
+
+def _mean(values: np.ndarray) -> tuple[float, float, float]:
+    if len(values) < 2:
+        return float(values.mean()), math.nan, math.nan
+    return float(values.mean()), *_ends(values[draws(len(values), 0)].mean(axis=1))
+
+
+def _ends(resampled: np.ndarray) -> tuple[float, float]:
+    ordered = np.sort(resampled)
+    low, high = (ordered[round(share * (len(ordered) - 1))] for share in (LEVEL / 2, 1 - LEVEL / 2))
+    return float(low), float(high)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _strict(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

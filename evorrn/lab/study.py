@@ -1,0 +1,288 @@
+"""Study: a sweep's runs put in order for statistics: tasks, ways of training, configurations, seeds.
+
+The axes of a sweep play three parts. Those of the task say *on what* a run was trained. One of the others,
+the strategy where it is an axis, and the budget beside it, says what is *compared*: a contender. All that
+is left is *tuned*: on every task a contender is shown with the configuration whose median validation error
+over the seeds is smallest. The test data have no say in that choice, so test values of chosen
+configurations can be compared.
+
+All errors are lower-is-better; that of a run that failed or whose value is not finite is ``inf``. Shares
+that are higher-is-better, such as accuracy, enter as what is missing to 1, returns with their sign turned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import RunError
+from evorrn.lab.query import plain_text
+from evorrn.lab.results import Runs
+from evorrn.lab.rows import Row
+from evorrn.lab.store import COMPLETE, FAILED
+from evorrn.lab.words import FILE_TASKS
+from evorrn.metrics import HIGHER_IS_BETTER
+
+MOST_CONTENDERS = 10
+"""Values of a numeric axis above which it is not compared value by value."""
+
+SHARES = frozenset({"accuracy", "binary_accuracy", "within_004", "success"})
+
+Point = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run that counts: complete or failed.
+
+    Attributes
+    ----------
+    row : Row
+    values : dict of str to str
+        Its value on every axis, as text.
+    error, valid : float
+        Of the metric that ranks its task, on test and on validation.
+    """
+
+    row: Row
+    values: Mapping[str, str]
+    error: float
+    valid: float
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All seeds of one point on the axes.
+
+    Attributes
+    ----------
+    task, contender : str
+    values : dict of str to str
+        Its value on every axis.
+    trials : list of Trial
+        In order of their seeds.
+    """
+
+    task: str
+    contender: str
+    values: Mapping[str, str]
+    trials: list[Trial]
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Test errors (n,), by seed."""
+        return np.array([trial.error for trial in self.trials])
+
+    @property
+    def valid(self) -> float:
+        """The median validation error."""
+        return float(np.median([trial.valid for trial in self.trials]))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A sweep, ready for statistics.
+
+    Attributes
+    ----------
+    name : str
+    runs : Runs
+    axes : dict of str to list of str
+        Every axis and its values, ascending where they are numbers.
+    compared, tuned, task_axes : tuple of str
+        The parts that the axes play.
+    metrics : dict of str to str
+        The metric that ranks each task.
+    configurations : list of Configuration
+    """
+
+    name: str
+    runs: Runs
+    axes: dict[str, list[str]]
+    compared: tuple[str, ...]
+    tuned: tuple[str, ...]
+    task_axes: tuple[str, ...]
+    metrics: dict[str, str]
+    configurations: list[Configuration] = field(default_factory=list)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that have a metric, in order of the axes."""
+        return list(self.metrics)
+
+    @property
+    def contenders(self) -> list[str]:
+        """What is compared, in order of the axes."""
+        return list(dict.fromkeys(c.contender for c in self.configurations))
+
+    def of(self, task: str, contender: str) -> list[Configuration]:
+        """Return the configurations of a contender on a task."""
+        return [c for c in self.configurations if c.task == task and c.contender == contender]
+
+    def chosen(self, task: str, contender: str) -> Configuration | None:
+        """Return the configuration with the smallest median validation error, among those with most runs."""
+        return self._chosen.get((task, contender))
+
+    def everywhere(self) -> list[str]:
+        """Return the contenders that have runs on every task, so that they can be compared across tasks."""
+        return [c for c in self.contenders if all(self.of(task, c) for task in self.tasks)]
+
+    def scale(self, task: str) -> float:
+        """Return the best median test error of the chosen configurations on a task; NaN when all failed."""
+        return self._scales[task]
+
+    def relative(self, task: str, errors: np.ndarray) -> np.ndarray:
+        """Return errors as multiples of the best median on their task."""
+        return multiples(errors, self.scale(task))
+
+    @cached_property
+    def _chosen(self) -> dict[tuple[str, str], Configuration]:
+        found: dict[tuple[str, str], Configuration] = {}
+        for cell in self.configurations:
+            best = found.setdefault((cell.task, cell.contender), cell)
+            if (-len(cell.trials), cell.valid) < (-len(best.trials), best.valid):
+                found[cell.task, cell.contender] = cell
+        return found
+
+    @cached_property
+    def _scales(self) -> dict[str, float]:
+        best = dict.fromkeys(self.metrics, math.inf)
+        for (task, _), cell in self._chosen.items():
+            best[task] = min(best[task], float(np.median(cell.errors)))
+        return {task: error if math.isfinite(error) else math.nan for task, error in best.items()}
+
+
+def make_study(runs: Runs) -> Study:
+    """Return the study of a sweep's runs.
+
+    Raises
+    ------
+    RunError
+        When no run is complete: there is nothing to say about any of them.
+    """
+    counted = [row for row in runs.rows if row.status in (COMPLETE, FAILED)]
+    if not any(row.status == COMPLETE for row in counted):
+        raise RunError(f"sweep {runs.sweep}: expected at least one complete run, but there is none yet")
+    values = [{name: _label(name, row.get(name)) for name in runs.axes} for row in counted]
+    axes = {name: ordered(value[name] for value in values) for name in runs.axes}
+    task_axes = tuple(name for name in axes if name.startswith("task."))
+    compared = _compared([name for name in axes if name not in task_axes], axes)
+    tuned = tuple(name for name in axes if name not in (*task_axes, *compared))
+    metrics: dict[str, str] = {}
+    for row, value in zip(counted, values):
+        if row.metric_names:
+            metrics.setdefault(_task(row, value, task_axes), _ranking(row))
+    cells: dict[Point, Configuration] = {}
+    for row, value in sorted(zip(counted, values), key=lambda pair: pair[0].seed or 0):
+        task = _task(row, value, task_axes)
+        if task not in metrics:  # nothing but failures there
+            continue
+        error, valid = (_error(row, split, metrics[task]) for split in ("test", "valid"))
+        contender = ", ".join(named(name, value[name]) for name in compared) or _way(row)
+        point = (task, *value.values())
+        cell = cells.setdefault(point, Configuration(task, contender, value, []))
+        cell.trials.append(Trial(row, value, error, valid))
+    order = list(axes)
+    configurations = sorted(
+        cells.values(), key=lambda c: [axes[name].index(c.values[name]) for name in order]
+    )
+    tasks = {c.task: metrics[c.task] for c in configurations}
+    return Study(runs.sweep, runs, axes, compared, tuned, task_axes, tasks, configurations)
+
+
+def multiples(errors: np.ndarray, reference: float) -> np.ndarray:
+    """Return errors as multiples of a reference: 1 where they are equal, 2 where twice as bad.
+
+    A return, which has no natural zero, counts by how far it falls short, in units of the reference's size.
+    """
+    if not math.isfinite(reference) or reference == 0:
+        return np.where(errors == reference, 1.0, np.inf)
+    return np.maximum(1.0 + (errors - reference) / abs(reference), 0.0)
+
+
+def values_of(errors: np.ndarray, metric: str) -> np.ndarray:
+    """Return the values of a metric that stand behind errors."""
+    if metric in SHARES:
+        return 1.0 - errors
+    return -errors if metric in HIGHER_IS_BETTER else errors
+
+
+def ordered(labels: Iterable[str]) -> list[str]:
+    """Return the different labels of an axis: ascending where all are numbers, else as they came."""
+    found = list(dict.fromkeys(labels))
+    return sorted(found, key=float) if all(is_number(label) for label in found) else found
+
+
+def is_number(label: str) -> bool:
+    """Return whether the label of an axis is a number."""
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
+
+
+def chosen_text(study: Study, cell: Configuration) -> str:
+    """Return the tuned values of a configuration, as a reader wants them."""
+    several = [name for name in study.tuned if len(study.axes[name]) > 1]
+    plain = {name: named(name, cell.values[name]) for name in several}
+    return ", ".join(f"cell {text}" if name == "network.cell" else text for name, text in plain.items())
+
+
+def short_label(label: str) -> str:
+    """Return the label of an axis with no more digits than a reader needs."""
+    return f"{float(label):.3g}" if is_number(label) and len(label) > 6 else label
+
+
+def _compared(names: Sequence[str], axes: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Return what is compared: the strategy, else the cell, else another axis of names, else of few numbers."""
+    several = [name for name in names if len(axes[name]) > 1 and name != "budget"]
+    words = [name for name in several if not all(map(is_number, axes[name]))]
+    few = [name for name in several if len(axes[name]) <= MOST_CONTENDERS]
+    preferred: list[str] = [name for name in ("strategy.name", "network.cell") if name in several]
+    main = (preferred or [name for name in words if name in few] or few)[:1]
+    return (*main, *(["budget"] if len(axes.get("budget", ())) > 1 else []))
+
+
+def _task(row: Row, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
+    name = values.get("task.name") or _label("task.name", row.get("task.name"))
+    if name in FILE_TASKS and "task.path" not in task_axes:
+        name = Path(plain_text(row.get("task.path"))).name
+    rest = [named(axis, values[axis]) for axis in task_axes if axis != "task.name" and values[axis] != "none"]
+    return ", ".join([name, *rest])
+
+
+def named(axis: str, label: str) -> str:
+    """Return a value of an axis with what it is, where that is not plain from the value."""
+    plain = axis in ("strategy.name", "network.cell", "task.name", "budget")
+    return label if plain else f"{axis.rpartition('.')[2]} {short_label(label)}"
+
+
+def _label(axis: str, value: Any) -> str:
+    text = plain_text(value)
+    if axis in ("task.name", "strategy.name", "network.cell") and (":" in text or "/" in text):
+        source, _, member = text.rpartition(":")
+        return member if source.endswith(".py") else Path(text).name
+    return text
+
+
+def _way(row: Row) -> str:
+    return _label("strategy.name", row.get("strategy.name"))
+
+
+def _ranking(row: Row) -> str:
+    return next(name for name in row.metric_names if name.startswith("test.")).partition(".")[2]
+
+
+def _error(row: Row, split: str, metric: str) -> float:
+    value = row.get(f"{split}.{metric}")
+    if value is None or not math.isfinite(value):
+        return math.inf
+    if metric in SHARES:
+        return 1.0 - float(value)
+    return -float(value) if metric in HIGHER_IS_BETTER else float(value)

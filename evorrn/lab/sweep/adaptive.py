@@ -1,0 +1,277 @@
+"""Adaptive search: cells chosen by what earlier ones have reached, with Optuna asked and told by one process.
+
+The search is a function of the sweep file alone, however many workers there are, however often it is stopped
+and in whatever order runs end: cell n is asked for when just the first ``n - ahead`` have been told, in their
+order. So the study needs no file. The same command asks the same cells again, finds their runs complete and
+goes on.
+
+What is minimised is the best validation loss, the median over the seeds of a cell.
+
+Source: Bergstra et al. 2011, Algorithms for hyper-parameter optimization (tree-structured Parzen estimators),
+and Hansen 2016, The CMA evolution strategy: a tutorial, both as Optuna has them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import ConfigError
+from evorrn.lab.rows import DAMAGED, Reader
+from evorrn.lab.spec import Spec, resolve
+from evorrn.lab.store import COMPLETE, FAILED, RUNNING, RunFolder
+from evorrn.lab.sweep.axes import spell
+from evorrn.lab.sweep.feed import AGAIN_SECONDS, Next, Say, pass_over
+from evorrn.lab.sweep.folder import SweepFolder
+from evorrn.lab.sweep.perform import PRUNED, Report
+from evorrn.lab.sweep.plan import PlannedRun, Refusals, program_of, runs_of
+from evorrn.lab.sweep.pruning import curve, median_bars, was_pruned
+from evorrn.lab.sweep.sampling import PATIENCE, Cell, excluded, spec_of, whole_where_wanted
+from evorrn.lab.sweep.study import distribution, make_study, state
+from evorrn.lab.sweep.sweep_file import Sweep
+from evorrn.lab.sweep.tally import Tally
+
+IN_VAIN = 50
+"""Cells in a row that are no new ones, after which a search has nothing left to find."""
+LIST_SECONDS = 2.0
+"""Time between two writings of the list of runs while the search goes on."""
+
+
+@dataclass
+class Trial:
+    """A cell that was asked for."""
+
+    asked: Any
+    runs: list[PlannedRun]
+    spec: Spec
+    bars: list[tuple[tuple[float, float], ...]]
+    ended: set[str] = field(default_factory=set)
+    curves: np.ndarray | None = None  # (seeds, shares + 1), once told
+
+
+class SearchFeed:
+    """The runs of an adaptive search, see `evorrn.lab.sweep.feed.Feed`.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    folder : SweepFolder
+        Where the list of runs is written.
+    tally : Tally
+        Told of the runs that are passed over.
+    warn : callable
+        Called with a sentence for each damaged folder and each cell that the spec refuses.
+    warm : bool
+        Whether programs are compiled by one process before others use them.
+
+    Raises
+    ------
+    EvorrnError
+        When Optuna is not installed.
+    """
+
+    def __init__(
+        self, sweep: Sweep, folder: SweepFolder, tally: Tally, warn: Say, *, warm: bool = True
+    ) -> None:
+        self.sweep, self.folder, self.tally, self.warn = sweep, folder, tally, warn
+        self.study = make_study(sweep)
+        self._distributions = {axis.label: distribution(axis) for axis in sweep.axes}
+        self._trials: list[Trial] = []
+        self._by_cell: dict[str, Trial] = {}
+        self._told = 0
+        self._waiting: deque[tuple[Trial, PlannedRun]] = deque()
+        self._owners: dict[str, Trial] = {}
+        self._programs: dict[
+            tuple[Any, ...], bool
+        ] = {}  # whether they are warm; absent before they are begun
+        self._warm = warm
+        self._elsewhere: list[tuple[Trial, PlannedRun]] = []
+        self._looked = self._listed = 0.0
+        self._in_vain = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more will come, once what was handed out is back."""
+        return self._all_asked and not self._waiting and not self._elsewhere
+
+    def next(self) -> Next | None:
+        """Return what is to be done next; None when there is nothing now."""
+        while not self._waiting and self._ask():
+            pass
+        self._look_elsewhere()
+        for place, (trial, run) in enumerate(self._waiting):
+            program = program_of(trial.spec)
+            if self._warm and program not in self._programs:
+                self._programs[program] = False
+                return Next(run, warm=True)
+            if not self._warm or self._programs[program]:
+                del self._waiting[place]
+                return Next(run, bars=trial.bars[run.seed])
+        return None
+
+    def back(self, given: Next, report: Report | None) -> None:
+        """Take note of how something handed out has ended; None for programs made warm."""
+        trial = self._owners[given.run.id]
+        if given.warm:
+            self._programs[program_of(trial.spec)] = True
+        elif report is not None and report.status == "busy":
+            self._elsewhere.append((trial, given.run))
+            self.tally.elsewhere += 1
+        elif report is not None and (report.status in (COMPLETE, FAILED) or report.stopped == PRUNED):
+            trial.ended.add(given.run.id)
+
+    def lines(self) -> list[str]:
+        """Return the lines of ``runs.jsonl`` so far."""
+        return [run.line() for trial in self._by_cell.values() for run in trial.runs]
+
+    @property
+    def _all_asked(self) -> bool:
+        return len(self._by_cell) >= self.sweep.cells_wanted or self._in_vain >= IN_VAIN
+
+    def _ask(self) -> bool:
+        """Ask for one more cell and put its runs in the queue; False when it is not time yet."""
+        if self._all_asked:
+            return False
+        due = len(self._trials) - self.sweep.search.ahead
+        if due >= 0 and not self._tell(due):
+            return False
+        for _ in range(PATIENCE):
+            asked = self.study.ask(self._distributions)
+            cell = self._cell(asked.params)
+            spec = None if excluded(self.sweep, cell) else self._resolve(cell)
+            if spec is not None:
+                break
+            self.study.tell(asked, state=state("FAIL"))
+        else:
+            raise ConfigError(
+                f"search.runs: {self.sweep.search.sampler} chose {PATIENCE} cells in a row that are excluded or refused"
+            )
+        known = self._by_cell.get(spec.id)
+        if known is not None:  # told again in its turn, with the same value
+            self._trials.append(Trial(asked, known.runs, spec, known.bars, known.ended))
+            self._in_vain += 1
+            if self._all_asked:
+                self.warn(
+                    f"{self.sweep.search.sampler} chooses no new cells any more; it ends after {len(self._by_cell)}"
+                )
+                self.tally.total = len(self._by_cell) * self.sweep.seeds
+                self.folder.write_list(self.lines())
+            return True
+        self._in_vain = 0
+        runs = list(runs_of(cell, spec, self.sweep.seeds))
+        told = [trial.curves for trial in self._trials if trial.curves is not None]
+        bars = [
+            median_bars([curves[seed] for curves in told]) if self.sweep.search.prune else ()
+            for seed in range(self.sweep.seeds)
+        ]
+        trial = Trial(asked, runs, spec, bars)
+        self._trials.append(trial)
+        self._by_cell[spec.id] = trial
+        for run in runs:
+            self._owners[run.id] = trial
+            if self._wanted(trial, run):
+                self._waiting.append((trial, run))
+        if self._all_asked or time.monotonic() - self._listed > LIST_SECONDS:
+            self._listed = time.monotonic()
+            self.folder.write_list(self.lines())
+        return True
+
+    def _tell(self, place: int) -> bool:
+        """Tell the study what a cell has reached; False while its runs are under way."""
+        trial = self._trials[place]
+        if len(trial.ended) < len(trial.runs):
+            return False
+        if place < self._told:
+            return True
+        root = self.folder.root
+        trial.curves = np.array([curve(RunFolder(root / run.folder), trial.spec) for run in trial.runs])
+        pruned = sum(was_pruned(RunFolder(root / run.folder)) for run in trial.runs)
+        reached = np.median(trial.curves, axis=0)
+        for share, value in enumerate(reached[:-1]):
+            if math.isfinite(value):
+                trial.asked.report(float(value), share)
+        if 2 * pruned >= len(trial.runs) and math.isfinite(reached[0]):
+            self.study.tell(trial.asked, state=state("PRUNED"))
+        elif math.isfinite(reached[-1]):
+            self.study.tell(trial.asked, float(reached[-1]))
+        else:
+            self.study.tell(trial.asked, state=state("FAIL"))
+        self._told = place + 1
+        return True
+
+    def _cell(self, params: Mapping[str, Any]) -> Cell:
+        cell: Cell = {}
+        for axis in self.sweep.axes:
+            value = params[axis.label]
+            cell.update(axis.points[value] if axis.finite else {axis.names[0]: value})
+        return whole_where_wanted(self.sweep, cell)
+
+    def _resolve(self, cell: Cell) -> Spec | None:
+        try:
+            return resolve({**spec_of(self.sweep, cell), "seed": 0}, self.sweep.home)
+        except ConfigError as error:
+            self.warn(f"cell refused: {spell(cell)}: {'; '.join(error.problems)}")
+            return None
+
+    def _wanted(self, trial: Trial, run: PlannedRun) -> bool:
+        """Return whether a run is to be done, and count it where it is not."""
+        row = Reader(self.folder.root).row(run.folder)
+        if row.status == RUNNING:
+            self._elsewhere.append((trial, run))
+            self.tally.elsewhere += 1
+            return False
+        pruned = was_pruned(RunFolder(self.folder.root / run.folder))
+        if row.status not in (COMPLETE, FAILED, DAMAGED) and not pruned:
+            return True
+        trial.ended.add(run.id)
+        if row.status == COMPLETE:
+            pass_over(self.tally, run, row)
+        elif row.status == FAILED:
+            self.tally.failed_before += 1
+        elif row.status == DAMAGED:
+            self.tally.damaged += 1
+            self.warn(f"damaged, left alone: {self.folder.root / run.folder}: {row.error}")
+        else:
+            self.tally.pruned += 1
+        return False
+
+    def _look_elsewhere(self) -> None:
+        """Take over the runs that other processes have left unfinished."""
+        if self._elsewhere and time.monotonic() - self._looked >= AGAIN_SECONDS:
+            self._looked = time.monotonic()
+            held, self._elsewhere, self.tally.elsewhere = self._elsewhere, [], 0
+            self._waiting.extend(one for one in held if self._wanted(*one))
+
+
+def check_values(sweep: Sweep) -> None:
+    """Resolve a cell for each value of each axis, so that what the spec refuses is told before anything runs.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake.
+    """
+    refused, checked = Refusals(), 0
+    first = {axis.label: (axis.points[0] if axis.finite else axis.draw(0.0)) for axis in sweep.axes}
+    for axis in sweep.axes:
+        points = axis.points or (axis.draw(0.0), axis.draw(1.0))
+        for point in points:
+            cell: Cell = {}
+            for part in ({**first, axis.label: point}).values():
+                cell.update(part)
+            cell = whole_where_wanted(sweep, cell)
+            if excluded(sweep, cell):
+                continue
+            checked += 1
+            try:
+                resolve({**spec_of(sweep, cell), "seed": 0}, sweep.home)
+            except ConfigError as error:
+                refused.add(cell, error.problems)
+    if refused:
+        raise ConfigError(refused.sentences(checked))

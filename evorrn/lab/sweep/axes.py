@@ -1,0 +1,316 @@
+"""Axes: what a sweep varies, as lists, ranges or distributions, several settings together where wanted.
+
+An axis is written as ``"setting" = values``, where values are a list or one of the tables
+
+- ``{ range = [first, last, step] }``, the last included,
+- ``{ log2 = [first, last] }`` and ``{ log10 = [first, last] }``, each value 2 or 10 times the one before,
+- ``{ uniform = [low, high] }`` and ``{ loguniform = [low, high] }``, for samplers that draw.
+
+Settings that go together are named in one key, ``"task.name, task.horizon" = [["sunspots", 1], ...]``, and
+a whole table may be an axis, ``strategy = [{ name = "ga", population = 64 }, { name = "esn" }]``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from evorrn.errors import nearest, unknown
+from evorrn.lab.sweep.known import TABLES, known_settings
+
+FORMS = ("range", "log2", "log10", "uniform", "loguniform")
+LONGEST = 1_000_000
+"""Most values of one axis: a range that is longer is a slip of the step."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Dotted names of the settings that it varies together.
+    points : tuple of dict
+        What each of its values assigns, by dotted name; empty for a distribution.
+    low, high : float
+        Range of a distribution.
+    logarithmic : bool
+        Whether a distribution is uniform in the logarithm.
+    ordered : bool
+        Whether values are numbers, so that near ones are alike.
+    """
+
+    names: tuple[str, ...]
+    points: tuple[dict[str, Any], ...] = ()
+    low: float = math.nan
+    high: float = math.nan
+    logarithmic: bool = False
+    ordered: bool = False
+
+    @property
+    def label(self) -> str:
+        """The axis as the file names it."""
+        return ", ".join(self.names)
+
+    @property
+    def finite(self) -> bool:
+        """Whether its values can be listed."""
+        return bool(self.points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def draw(self, share: float) -> dict[str, Any]:
+        """Return what a number from 0 to below 1 stands for: uniform shares give the axis's distribution."""
+        if self.points:
+            return self.points[min(int(share * len(self.points)), len(self.points) - 1)]
+        if self.logarithmic:
+            low, high = math.log(self.low), math.log(self.high)
+            value = math.exp(low + share * (high - low))
+        else:
+            value = self.low + share * (self.high - self.low)
+        return {self.names[0]: min(max(value, self.low), self.high)}
+
+    def describe(self) -> str:
+        """Return its values in a few words."""
+        if not self.points:
+            kind = "loguniform" if self.logarithmic else "uniform"
+            return f"{kind} from {self.low:g} to {self.high:g}"
+        shown = [spell(point) if len(self.names) > 1 else _plain(point) for point in self.points[:6]]
+        return ", ".join(shown) + (f", ... ({len(self.points)} values)" if len(self.points) > 6 else "")
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Cells that are left out: those with one of the values of every setting named."""
+
+    values: Mapping[str, tuple[Any, ...]]
+
+    def __contains__(self, cell: Mapping[str, Any]) -> bool:
+        return all(name in cell and cell[name] in wanted for name, wanted in self.values.items())
+
+
+def parse_axes(table: Mapping[str, Any], base: Mapping[str, Any], home: Path, found: list[str]) -> list[Axis]:
+    """Return the axes of a sweep file; mistakes are added to `found`, each led by its path."""
+    axes: list[Axis] = []
+    taken: dict[str, str] = {}
+    strange: list[str] = []
+    for label, value in _entries(table):
+        names = tuple(name.strip() for name in label.split(","))
+        if any(name.split(".")[0] not in TABLES for name in names):
+            strange.append(label)
+            continue
+        sentences = ["names a setting twice"] if len(set(names)) < len(names) else []
+        axis = _axis(names, value, sentences)
+        found += [f"axes.{label}: {sentence}" for sentence in sentences]
+        if axis is None:
+            continue
+        for name in axis.names:
+            other = next(
+                (o for o in taken if o == name or o.startswith(f"{name}.") or name.startswith(f"{o}.")), None
+            )
+            if other is not None:
+                what = (
+                    f"is varied by the axis {taken[other]} already"
+                    if other == name
+                    else f"is in the axis {taken[other]} too"
+                )
+                found.append(f"axes.{label}: {name} {what}; a setting has one axis")
+        taken.update(dict.fromkeys(axis.names, label))
+        axes.append(axis)
+    found += _unknown_names(axes, strange, base, home)
+    return axes
+
+
+def parse_exclusions(tables: Sequence[Any], axes: Sequence[Axis], found: list[str]) -> list[Exclusion]:
+    """Return the exclusions of a sweep file; mistakes are added to `found`."""
+    exclusions, known = [], {name: axis for axis in axes for name in axis.names}
+    for place, table in enumerate(tables):
+        values: dict[str, tuple[Any, ...]] = {}
+        for name, value in _entries(table):
+            path = f"exclude[{place}].{name}"
+            if name not in known:
+                found.append(f"{path}: {unknown('axis', name, known)}")
+                continue
+            wanted = (
+                tuple(value)
+                if isinstance(value, list) and not _is_value(value, known[name], name)
+                else (value,)
+            )
+            values[name] = wanted
+            if known[name].finite:
+                there = [point[name] for point in known[name].points if name in point]
+                for one in wanted:
+                    if one not in there:
+                        guess = nearest(one, [str(item) for item in there])
+                        hint = f"; did you mean {guess!r}?" if guess else ""
+                        found.append(f"{path}: {one!r} is no value of that axis{hint}")
+        if not table:
+            found.append(f"exclude[{place}]: expected settings and their values, got none")
+        elif values:
+            exclusions.append(Exclusion(values))
+    return exclusions
+
+
+def spell(cell: Mapping[str, Any]) -> str:
+    """Return what a cell assigns as text."""
+    return ", ".join(f"{name}={_text(value)}" for name, value in cell.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def _plain(point: Mapping[str, Any]) -> str:
+    return _text(next(iter(point.values())))
+
+
+def _is_value(value: Any, axis: Axis, name: str) -> bool:
+    return any(point.get(name) == value for point in axis.points)
+
+
+def _entries(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted names and values, whether the dots were quoted or not."""
+    for key, value in table.items():
+        inside = f"{prefix}{key}" in (*TABLES, "network.cell_options", "network.initial")
+        if isinstance(value, Mapping) and (inside or (not prefix and "." not in key)):
+            yield from _entries(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _axis(names: tuple[str, ...], value: Any, found: list[str]) -> Axis | None:
+    if isinstance(value, Mapping):
+        if len(names) > 1:
+            found.append(f"expected a list of lists with {len(names)} values each, got {dict(value)!r}")
+            return None
+        return _ranged(names[0], value, found)
+    if not isinstance(value, list):
+        found.append(f"expected a list or a table such as {{ log2 = [16, 64] }}, got {value!r}")
+        return None
+    if not value:
+        found.append("expected at least one value, got none")
+        return None
+    points = []
+    for item in value:
+        if len(names) > 1:
+            if not isinstance(item, list) or len(item) != len(names):
+                found.append(f"expected lists of {len(names)} values, one for each setting, got {item!r}")
+                continue
+            points.append(dict(zip(names, item)))
+        elif names[0] in ("task", "network", "strategy"):
+            if not isinstance(item, Mapping):
+                found.append(f"expected tables such as {{ name = ... }}, got {item!r}")
+                continue
+            points.append({f"{names[0]}.{key}": one for key, one in _entries(item)})
+        else:
+            points.append({names[0]: item})
+    for place, point in enumerate(points):
+        if point in points[:place]:
+            found.append(f"{_text(value[place])} is there twice")
+    if found:
+        return None
+    every = tuple(dict.fromkeys(itertools.chain.from_iterable(points)))
+    ordered = len(every) == 1 and all(_is_number(point[every[0]]) for point in points)
+    return Axis(every, tuple(points), ordered=ordered)
+
+
+def _ranged(name: str, table: Mapping[str, Any], found: list[str]) -> Axis | None:
+    forms = [key for key in table if key in FORMS]
+    found += [unknown("form", key, FORMS) for key in table if key not in FORMS]
+    if len(forms) != 1:
+        found.append(f"expected one of {', '.join(FORMS)}, got {', '.join(forms)}")
+    if found:
+        return None
+    form, given = forms[0], table[forms[0]]
+    count = 3 if form == "range" else 2
+    if not isinstance(given, list) or len(given) != count or not all(map(_is_number, given)):
+        what = "three numbers, [first, last, step]" if form == "range" else "two numbers, [first, last]"
+        found.append(f"{form}: expected {what}, got {given!r}")
+        return None
+    first, last = given[:2]
+    if form in ("log2", "log10", "loguniform") and first <= 0:
+        found.append(f"{form}: expected numbers above 0, got {given!r}")
+    elif form == "range" and (given[2] <= 0 or last < first):
+        found.append(f"range: expected a last value not below the first and a step above 0, got {given!r}")
+    elif form != "range" and last <= first:
+        found.append(f"{form}: expected a last value above the first, got {given!r}")
+    if found:
+        return None
+    if form in ("uniform", "loguniform"):
+        return Axis(
+            (name,), low=float(first), high=float(last), logarithmic=form == "loguniform", ordered=True
+        )
+    if form == "range" and (last - first) / given[2] > LONGEST:
+        found.append(f"range: {given!r} has more than {LONGEST:,} values")
+        return None
+    values = _steps(first, last, given[2]) if form == "range" else _powers(first, last, int(form[3:]))
+    return Axis((name,), tuple({name: value} for value in values), ordered=True)
+
+
+def _steps(first: float, last: float, step: float) -> list[float]:
+    """Return first, first + step, ... up to last, exact in the decimals that were typed."""
+    start, stop, width = (Decimal(str(number)) for number in (first, last, step))
+    whole = all(isinstance(number, int) for number in (first, step))
+    values = [start + place * width for place in range(int((stop - start) / width) + 1)]
+    return [int(value) if whole else float(value) for value in values]
+
+
+def _powers(first: float, last: float, factor: int) -> list[float]:
+    """Return first, factor times first, ... up to last, exact in the decimals that were typed."""
+    value, values = Decimal(str(first)), []
+    while value <= Decimal(str(last)):
+        values.append(int(value) if isinstance(first, int) else float(value))
+        value *= factor
+    return values
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _unknown_names(
+    axes: Sequence[Axis], strange: Sequence[str], base: Mapping[str, Any], home: Path
+) -> list[str]:
+    """Return one sentence for each axis that names no setting of any task or strategy in the sweep.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+    strange : sequence of str
+        Labels of the axes that were not made, since their names cannot be settings.
+    base : mapping
+        The spec that all cells have in common.
+    home : Path
+        Folder that relative paths start from.
+    """
+    values: dict[str, list[Any]] = {}
+    for axis in axes:
+        for point in axis.points:
+            for name, value in point.items():
+                values.setdefault(name, []).append(value)
+    found: list[str] = []
+    known = known_settings(base, values, home, found)
+    for label in (*strange, *(axis.label for axis in axes)):
+        for name in (part.strip() for part in label.split(",")):
+            free = name.startswith(("network.cell_options.", "network.initial."))
+            if free or name in known or f"{name.split('.')[0]}.*" in known:
+                continue
+            if name in ("seed", "seeds"):
+                found.append(
+                    f"axes.{label}: seeds are no axis; give seeds = 10 beside the axes: every cell runs in all"
+                )
+                continue
+            ends = {setting.rpartition(".")[2]: setting for setting in sorted(known) if "." in setting}
+            guess = ends.get(name) or nearest(name, known)
+            hint = f"; did you mean {guess!r}?" if guess else f" (settings begin with {', '.join(TABLES)})"
+            found.append(f"axes.{label}: {name!r} names no setting of any task or strategy here{hint}")
+    return found

@@ -1,0 +1,100 @@
+"""Dask clusters as executors: one of this machine, or any whose scheduler can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+from evorrn.errors import EvorrnError
+
+REACH_SECONDS = 5.0
+"""Time that a scheduler has to answer."""
+FIRST_WORKER_SECONDS = 60.0
+"""Time that a cluster has to show its first worker."""
+
+
+@contextmanager
+def dask_executor(
+    address: str | None, jobs: int, note: Callable[[str], None]
+) -> Iterator[tuple[Executor | None, int]]:
+    """Give an executor on a Dask cluster, and how many runs it can have under way.
+
+    Parameters
+    ----------
+    address : str or None
+        Of a scheduler, for instance ``tcp://10.0.0.1:8786``; ``local`` for a cluster of this machine; None
+        for no cluster: then there is no executor and `jobs` is given back.
+    jobs : int
+        Workers of a local cluster.
+    note : callable
+        Called with a sentence that is good to know.
+
+    Raises
+    ------
+    EvorrnError
+        When Dask is not installed, or the scheduler or its workers cannot be reached.
+    """
+    if address is None:
+        yield None, jobs
+        return
+    try:
+        import distributed
+    except ImportError:
+        raise EvorrnError("--dask: needs Dask; install evorrn[cluster]") from None
+    with _quiet(distributed), _client(distributed, address, jobs) as client:
+        slots = _slots(distributed, client, note)
+        executor = client.get_executor(pure=False)
+        try:
+            yield executor, slots
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _client(distributed: Any, address: str, jobs: int) -> Iterator[Any]:
+    if address == "local":
+        cluster = distributed.LocalCluster(
+            n_workers=jobs, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+        )
+        with cluster, distributed.Client(cluster) as client:
+            yield client
+        return
+    try:
+        client = distributed.Client(address, timeout=REACH_SECONDS)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EvorrnError(
+            f"--dask: no Dask scheduler answers at {address} ({type(error).__name__}); start one with: dask scheduler"
+        ) from None
+    with client:
+        yield client
+
+
+def _slots(distributed: Any, client: Any, note: Callable[[str], None]) -> int:
+    """Return how many runs a cluster can have under way: one a worker process."""
+    try:
+        client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+    except (TimeoutError, distributed.TimeoutError):
+        raise EvorrnError(
+            f"--dask: the scheduler at {client.scheduler.address} has no workers; start some with: "
+            f"dask worker {client.scheduler.address} --nthreads 1"
+        ) from None
+    threads = client.nthreads()
+    if max(threads.values()) > 1:
+        note("Dask workers with several threads do one run at a time; start them with --nthreads 1")
+    return len(threads)
+
+
+@contextmanager
+def _quiet(distributed: Any) -> Iterator[None]:
+    """Keep Dask's own log off the terminal: what concerns the sweep is told by the sweep."""
+    import logging
+
+    log = logging.getLogger("distributed")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -1,0 +1,160 @@
+"""The folder of a sweep, ``RUNS/sweeps/<name>``: its file, the list of its runs, and who works on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+import tomllib
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from evorrn.errors import ConfigError, EvorrnError, RunError
+from evorrn.lab.store import myself, process_started
+from evorrn.lab.sweep.plan import PlannedRun
+from evorrn.lab.sweep.sweep_file import MORE_OF_THE_SAME, Sweep
+from evorrn.plain import write_atomic
+
+FILE, RUN_LIST, CLAIMS = "sweep.toml", "runs.jsonl", "claims"
+
+
+class SweepFolder:
+    """The folder of one sweep.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of all runs.
+    sweep : Sweep
+    """
+
+    def __init__(self, root: Path, sweep: Sweep) -> None:
+        self.root = root.resolve()
+        self.path = self.root / "sweeps" / sweep.name
+        self.sweep = sweep
+
+    def check(self) -> None:
+        """Raise ConfigError when the folder holds another sweep of that name."""
+        try:
+            text = (self.path / FILE).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.path / FILE}: cannot be read ({error})") from None
+        try:
+            held = tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            held = {}
+        changed = sorted(_changed(held, tomllib.loads(self.sweep.text)) - set(MORE_OF_THE_SAME))
+        if changed:
+            raise ConfigError(
+                f"name: {self.path} holds another sweep, which differs in {', '.join(changed)}; give this one "
+                "another name (runs that both have are not run twice)"
+            )
+
+    def adopt(self) -> None:
+        """Write the sweep's file into the folder.
+
+        Raises
+        ------
+        ConfigError
+            When another sweep is there.
+        EvorrnError
+            When the folder cannot be written.
+        """
+        self.check()
+        try:
+            (self.path / CLAIMS).mkdir(parents=True, exist_ok=True)
+            write_atomic(self.path / FILE, self.sweep.text)
+        except OSError as error:
+            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
+
+    def write_list(self, lines: Iterable[str]) -> None:
+        """Write ``runs.jsonl``, line by line."""
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=self.path, prefix=f".{RUN_LIST}.", suffix=".tmp", delete=False, encoding="utf-8"
+            ) as stream:
+                try:
+                    stream.writelines(lines)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                    os.chmod(stream.name, 0o644)
+                    os.replace(stream.name, self.path / RUN_LIST)
+                except BaseException:
+                    Path(stream.name).unlink(missing_ok=True)
+                    raise
+        except OSError as error:
+            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
+
+    def listed_runs(self) -> ListedRuns:
+        """Return the runs that ``runs.jsonl`` lists.
+
+        Raises
+        ------
+        RunError
+            When there is no such list.
+        """
+        try:
+            lines = (self.path / RUN_LIST).read_text(encoding="utf-8").splitlines()
+            return ListedRuns([PlannedRun.from_line(line) for line in lines])
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{self.path / RUN_LIST}: expected a list of runs, but it cannot be read ({error})"
+            ) from None
+
+    @contextmanager
+    def session(self) -> Iterator[Path]:
+        """Hold a file in ``claims`` that says who works on the sweep; its runs stop when it is removed."""
+        claim = self.path / CLAIMS / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.json"
+        try:
+            for other in (self.path / CLAIMS).glob("*.json"):
+                if _gone(other):
+                    other.unlink(missing_ok=True)
+            write_atomic(claim, json.dumps(myself()) + "\n")
+        except OSError as error:
+            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
+        try:
+            yield claim
+        finally:
+            with suppress(OSError):
+                claim.unlink(missing_ok=True)
+
+
+class ListedRuns:
+    """Runs from a list, as one group."""
+
+    groups = 1
+
+    def __init__(self, runs: list[PlannedRun]) -> None:
+        self._listed = runs
+        self.runs = len(runs)
+
+    def group(self, place: int) -> Iterator[PlannedRun]:
+        """Yield the runs."""
+        return iter(self._listed)
+
+
+def _gone(claim: Path) -> bool:
+    """Return whether the process of a claim has left this host."""
+    try:
+        owner = json.loads(claim.read_text())
+        return owner["host"] == socket.gethostname() and owner["started"] != process_started(owner["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> set[str]:
+    """Return the dotted names of the entries in which two tables differ."""
+    found = set()
+    for name in {*old, *new}:
+        one, other = old.get(name), new.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found |= _changed(one, other, f"{prefix}{name}.")
+        elif one != other:
+            found.add(f"{prefix}{name}")
+    return found

@@ -1,0 +1,98 @@
+"""What a sweep may vary: the settings of a spec by their dotted names."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evorrn import registry
+from evorrn.budget import Budget
+from evorrn.errors import EvorrnError
+from evorrn.lab.spec import DATA_FILES, DEFAULT_STRATEGY, FROM_TASK, reference
+from evorrn.settings import Settings, names, type_hints
+
+TABLES = ("budget", "task", "network", "strategy")
+
+
+def known_settings(
+    base: Mapping[str, Any], values: Mapping[str, Sequence[Any]], home: Path, found: list[str]
+) -> set[str]:
+    """Return the dotted names of all settings that some cell of a sweep has.
+
+    Parameters
+    ----------
+    base : mapping
+        The spec that the cells have in common.
+    values : mapping
+        The values that axes give to settings, by dotted name.
+    home : Path
+        Folder that relative paths start from.
+    found : list of str
+        Tasks and strategies that cannot be found are added here, one sentence each.
+
+    Returns
+    -------
+    set of str
+        With ``task.*`` or ``strategy.*`` where one cannot be found, so that its settings are not known.
+    """
+    from evorrn.network import Network
+
+    network = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
+    known = {"budget", "task", "network", "strategy", "task.name", "strategy.name"}
+    known |= {f"budget.{field.name}" for field in dataclasses.fields(Budget)}
+    known |= {f"network.{name}" for name in network}
+    for table in ("task", "strategy"):
+        for name in _chosen(base, values, table):
+            try:
+                known |= {f"{table}.{setting}" for setting in names(find_kind(table, name, home))}
+            except EvorrnError as error:
+                known.add(f"{table}.*")
+                where = f"axes.{table}.name" if f"{table}.name" in values else f"base.{table}.name"
+                found.append(f"{where}: {error}")
+    return known
+
+
+def takes_whole_numbers(name: str, kinds: Mapping[str, type]) -> bool:
+    """Return whether a setting takes whole numbers only.
+
+    Parameters
+    ----------
+    name : str
+        Dotted.
+    kinds : mapping
+        The classes of the task and the strategy, under ``task`` and ``strategy``.
+    """
+    table, _, setting = name.partition(".")
+    if table == "network":
+        return setting == "hidden"
+    if table == "budget":
+        return setting in ("", "work", "generations", "evaluations", "steps")
+    hint = type_hints(kinds[table]).get(setting)
+    options: tuple[object, ...] = typing.get_args(hint) or (hint,)
+    return int in options and float not in options
+
+
+def _chosen(base: Mapping[str, Any], values: Mapping[str, Sequence[Any]], table: str) -> Iterable[Any]:
+    """Return the names that a sweep gives its task or strategy."""
+    given = base.get(table)
+    name = given.get("name") if isinstance(given, Mapping) else None
+    if name is None and table == "strategy":
+        name = DEFAULT_STRATEGY
+    chosen = values.get(f"{table}.name") or ([] if name is None else [name])
+    return list(dict.fromkeys(map(str, chosen)))
+
+
+def find_kind(table: str, name: Any, home: Path) -> type[Settings]:
+    """Return the class of a task or strategy from its name as typed.
+
+    Raises
+    ------
+    EvorrnError
+        When there is none of that name.
+    """
+    find = registry.find_task if table == "task" else registry.find_strategy
+    return find(reference(DATA_FILES.get(Path(str(name)).suffix, name), home))

@@ -1,0 +1,234 @@
+"""The plan of a sweep: every cell checked before anything runs, every run with its id and folder.
+
+The list of runs lies in a file, in an order that keeps runs of one compiled program together; in memory are
+a few bytes a cell. So a plan of a million runs takes no more memory than one of a hundred.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from evorrn.errors import ConfigError
+from evorrn.lab.spec import Spec, resolve
+from evorrn.lab.sweep.axes import spell
+from evorrn.lab.sweep.sampling import Cell, cells, spec_of
+from evorrn.lab.sweep.sweep_file import Sweep
+
+MANY = 1_000_000
+"""Runs from which a sweep must be confirmed."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a plan.
+
+    Attributes
+    ----------
+    id : str
+    folder : str
+        Below the folder of all runs.
+    axes : dict
+        What its cell assigns by dotted name, and ``seed``.
+    """
+
+    id: str
+    folder: str
+    axes: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return int(self.axes["seed"])
+
+    @property
+    def cell(self) -> Cell:
+        """What its cell assigns."""
+        return {name: value for name, value in self.axes.items() if name != "seed"}
+
+    def line(self) -> str:
+        """Return the run as a line of ``runs.jsonl``."""
+        return json.dumps({"id": self.id, "folder": self.folder, "axes": self.axes}) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> PlannedRun:
+        """Read what `line` wrote."""
+        return cls(**json.loads(line))
+
+
+class Plan:
+    """The checked runs of a grid, random or Sobol sweep.
+
+    Attributes
+    ----------
+    sweep : Sweep
+    cells : int
+    repeated : int
+        Cells that are left out, since another one gives the same spec.
+    programs : list of tuple
+        What runs must have in common to share compiled programs, in the order of the list.
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self.cells = 0
+        self.repeated = 0
+        self.programs: list[tuple[Any, ...]] = []
+        self._offsets: list[array[int]] = []  # of the first run of each cell, by program
+        self._file: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", prefix="evorrn-plan-")  # noqa: SIM115
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are."""
+        return self.cells * self.sweep.seeds
+
+    @property
+    def groups(self) -> int:
+        """How many groups of runs share their compiled programs."""
+        return len(self.programs)
+
+    def add(self, cell: Cell, spec: Spec) -> None:
+        """Add the runs of a checked cell."""
+        program = program_of(spec)
+        if program not in self.programs:
+            self.programs.append(program)
+            self._offsets.append(array("q"))
+        self._offsets[self.programs.index(program)].append(self._file.tell())
+        self._file.writelines(run.line() for run in runs_of(cell, spec, self.sweep.seeds))
+        self.cells += 1
+
+    def group(self, place: int) -> Iterator[PlannedRun]:
+        """Yield the runs of a group, cell by cell."""
+        for offset in self._offsets[place]:
+            self._file.seek(offset)
+            lines = [self._file.readline() for _ in range(self.sweep.seeds)]
+            yield from map(PlannedRun.from_line, lines)
+
+    def __iter__(self) -> Iterator[PlannedRun]:
+        for place in range(self.groups):
+            yield from self.group(place)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of ``runs.jsonl``."""
+        return (run.line() for run in self)
+
+
+def make_plan(sweep: Sweep, *, many: bool = False, tell: Callable[[int], None] = lambda done: None) -> Plan:
+    """Check every cell of a sweep and list its runs.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        One that is not adaptive.
+    many : bool
+        Whether more than a million runs are meant.
+    tell : callable
+        Called with the number of cells checked so far.
+
+    Raises
+    ------
+    ConfigError
+        With every cell that the spec refuses, or when there are none or too many.
+    """
+    check_size(sweep, many)
+    plan, refused, seen = Plan(sweep), Refusals(), set()
+    for done, cell in enumerate(cells(sweep), start=1):
+        tell(done)
+        try:
+            spec = resolve({**spec_of(sweep, cell), "seed": 0}, sweep.home)
+        except ConfigError as error:
+            refused.add(cell, error.problems)
+            continue
+        mark = int(spec.id, 16)
+        if mark in seen:
+            plan.repeated += 1
+            continue
+        seen.add(mark)
+        if not refused:
+            plan.add(cell, spec)
+    if refused:
+        raise ConfigError(refused.sentences(done))
+    if not plan.cells:
+        raise ConfigError("exclude: expected some cells to be left, got none")
+    return plan
+
+
+def check_size(sweep: Sweep, many: bool) -> None:
+    """Raise ConfigError for more than a million runs that nobody said were meant."""
+    runs = sweep.cells_wanted * sweep.seeds
+    if runs > MANY and not many:
+        raise ConfigError(
+            f"axes: {runs:,} runs ({sweep.cells_wanted:,} cells x {sweep.seeds} seeds) are more than a million; "
+            "--yes if they are meant"
+        )
+
+
+def runs_of(cell: Cell, spec: Spec, seeds: int) -> Iterator[PlannedRun]:
+    """Yield the runs of a cell, one a seed."""
+    home = spec.folder.parent.as_posix()
+    for seed in range(seeds):
+        name = spec.with_seed(seed).id
+        yield PlannedRun(name, f"{home}/{name}", {**cell, "seed": seed})
+
+
+def program_of(spec: Spec) -> tuple[Any, ...]:
+    """Return what two runs must have in common to share compiled programs.
+
+    Sizes are left out: they decide at most which of a few programs of one network is used.
+    """
+    network = spec.network
+    settings = network.settings()
+    activations = {name: value for name, value in settings["cell_options"].items() if isinstance(value, str)}
+    shape = ("loss", "direct", "feedback", "dtype")
+    return (
+        spec.task.name,
+        spec.strategy.name,
+        settings["cell"],
+        len(network.hidden),
+        json.dumps(activations, sort_keys=True),
+        *(settings[name] for name in shape),
+    )
+
+
+class Refusals:
+    """What the spec refuses, and in which cells; the same sentence is told once, with all of its cells."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, list[Cell]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._cells)
+
+    def add(self, cell: Cell, problems: Sequence[str]) -> None:
+        """Take note of a refused cell."""
+        for problem in problems:
+            self._cells.setdefault(problem, []).append(cell)
+
+    def sentences(self, checked: int) -> list[str]:
+        """Return one sentence for each problem, with every cell that has it."""
+        return [f"{problem} [{_where(cells, checked)}]" for problem, cells in self._cells.items()]
+
+
+def _where(refused: Sequence[Cell], checked: int) -> str:
+    """Return cells in as few words as say all of them: settings times settings where they are a product."""
+    if len(refused) == checked:
+        return "all cells" if checked > 1 else spell(refused[0])
+    values: dict[str, dict[str, Any]] = {}
+    for cell in refused:
+        for name, value in cell.items():
+            values.setdefault(name, {})[json.dumps(value)] = value
+    product = 1
+    for options in values.values():
+        product *= len(options)
+    count = f"{len(refused)} of {checked} cells"
+    if product == len(refused) and all(set(cell) == set(values) for cell in refused):
+        return f"{count}: " + ", ".join(f"{name}={_either(options)}" for name, options in values.items())
+    return f"{count}: " + "; ".join(map(spell, refused))
+
+
+def _either(options: Mapping[str, Any]) -> str:
+    return " or ".join(spell({"": value})[1:] for value in options.values())

@@ -1,0 +1,145 @@
+"""Cells of a sweep: the whole grid, random points or a Sobol sequence, one after the other.
+
+A cell is what the axes assign, by dotted name. The same file gives the same cells in the same order; none
+is kept, so a sweep of any length takes the memory of one.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.errors import ConfigError
+from evorrn.lab.spec import DEFAULT_STRATEGY
+from evorrn.lab.sweep.axes import Axis
+from evorrn.lab.sweep.known import find_kind, takes_whole_numbers
+from evorrn.lab.sweep.sweep_file import Sweep
+
+Cell = dict[str, Any]
+
+BLOCK = 256
+"""Points of a Sobol sequence that are made at a time; a power of two keeps its balance."""
+PATIENCE = 1000
+"""Draws in a row that may be excluded or known already before a sampler gives up."""
+
+
+def cells(sweep: Sweep) -> Iterator[Cell]:
+    """Yield the cells of a grid, random or Sobol sweep, each once, without those that are excluded.
+
+    Raises
+    ------
+    ConfigError
+        When exclusions and repetitions leave fewer cells than were asked for.
+    """
+    if sweep.search.sampler == "grid":
+        yield from (cell for cell in _grid(sweep.axes) if not excluded(sweep, cell))
+        return
+    shares = {"random": _random, "sobol": _sobol}[sweep.search.sampler](sweep)
+    seen: set[int] = set()
+    in_vain = 0
+    while len(seen) < sweep.cells_wanted:
+        cell = at(sweep, next(shares))
+        mark = _mark(cell)
+        if mark in seen or excluded(sweep, cell):
+            in_vain += 1
+            if in_vain == PATIENCE:
+                raise ConfigError(
+                    f"search.runs: expected no more cells than the axes and exclusions allow, got "
+                    f"{sweep.cells_wanted} and found {len(seen)}"
+                )
+            continue
+        in_vain = 0
+        seen.add(mark)
+        yield cell
+
+
+def at(sweep: Sweep, shares: np.ndarray) -> Cell:
+    """Return the cell that one number from 0 to below 1 for each axis stands for."""
+    cell: Cell = {}
+    for axis, share in zip(sweep.axes, shares):
+        cell.update(axis.draw(float(share)))
+    return whole_where_wanted(sweep, cell)
+
+
+def whole_where_wanted(sweep: Sweep, cell: Cell) -> Cell:
+    """Return a cell whose drawn numbers are whole where the setting takes whole numbers only."""
+    drawn = [axis.names[0] for axis in sweep.axes if not axis.finite]
+    if not drawn:
+        return cell
+    kinds = {
+        table: _kind(table, str(cell.get(f"{table}.name", _base_name(sweep.base, table))), sweep.home)
+        for table in {name.split(".")[0] for name in drawn} & {"task", "strategy"}
+    }
+    rounded = {name: round(cell[name]) for name in drawn if takes_whole_numbers(name, kinds)}
+    return {**cell, **rounded}
+
+
+def excluded(sweep: Sweep, cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell is one of those left out."""
+    return any(cell in exclusion for exclusion in sweep.exclusions)
+
+
+def spec_of(sweep: Sweep, cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec as typed that a cell stands for, without a seed."""
+    raw = {name: dict(value) if isinstance(value, Mapping) else value for name, value in sweep.base.items()}
+    for name, value in cell.items():
+        *path, last = name.split(".")
+        table = raw
+        for part in path:
+            inner = table.get(part)
+            table[part] = dict(inner) if isinstance(inner, Mapping) else {}
+            table = table[part]
+        table[last] = value
+    return raw
+
+
+def _grid(axes: tuple[Axis, ...], start: Cell | None = None) -> Iterator[Cell]:
+    if not axes:
+        yield dict(start or {})
+        return
+    for point in axes[0].points:
+        yield from _grid(axes[1:], {**(start or {}), **point})
+
+
+def _random(sweep: Sweep) -> Iterator[np.ndarray]:
+    """Yield points, each from a stream of its own, so that a longer sweep begins with the same ones."""
+    place = 0
+    while True:
+        stream = np.random.SeedSequence(sweep.search.seed, spawn_key=(place,))
+        yield np.random.default_rng(stream).random(len(sweep.axes))
+        place += 1
+
+
+def _sobol(sweep: Sweep) -> Iterator[np.ndarray]:
+    """Yield points of a scrambled Sobol sequence.
+
+    Source: Owen 1998, Scrambling Sobol' and Niederreiter-Xing points, as `scipy.stats.qmc.Sobol` has it.
+    """
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(len(sweep.axes), scramble=True, seed=sweep.search.seed)
+    while True:
+        yield from sequence.random(BLOCK)
+
+
+def _mark(cell: Mapping[str, Any]) -> int:
+    """Return a number of 64 bits that stands for a cell."""
+    text = json.dumps(cell, sort_keys=True)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def _base_name(base: Mapping[str, Any], table: str) -> str:
+    given = base.get(table)
+    name = given.get("name") if isinstance(given, Mapping) else None
+    return str(name or (DEFAULT_STRATEGY if table == "strategy" else ""))
+
+
+@functools.lru_cache(maxsize=64)
+def _kind(table: str, name: str, home: Path) -> Any:
+    return find_kind(table, name, home)

@@ -1,0 +1,56 @@
+"""Optuna, asked and told: its samplers and distributions for the axes of a sweep."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from evorrn.errors import EvorrnError
+from evorrn.lab.sweep.axes import Axis
+from evorrn.lab.sweep.sweep_file import Sweep
+
+
+def make_study(sweep: Sweep) -> Any:
+    """Return a new study that minimises, with the sampler of a sweep.
+
+    Raises
+    ------
+    EvorrnError
+        When Optuna, or what its sampler needs, is not installed.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise EvorrnError("search: needs Optuna; install evorrn[search]") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    seed = sweep.search.seed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # experimental arguments
+        if sweep.search.sampler == "tpe":
+            sampler: Any = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        else:
+            try:
+                sampler = optuna.samplers.CmaEsSampler(
+                    seed=seed, warn_independent_sampling=False, consider_pruned_trials=True
+                )
+            except ImportError:
+                raise EvorrnError("search: cmaes needs the package cmaes; install evorrn[search]") from None
+    return optuna.create_study(sampler=sampler)
+
+
+def distribution(axis: Axis) -> Any:
+    """Return Optuna's distribution of an axis: over its values' places where these can be listed."""
+    from optuna import distributions
+
+    if not axis.finite:
+        return distributions.FloatDistribution(axis.low, axis.high, log=axis.logarithmic)
+    if axis.ordered:
+        return distributions.IntDistribution(0, len(axis) - 1)
+    return distributions.CategoricalDistribution(tuple(range(len(axis))))
+
+
+def state(name: str) -> Any:
+    """Return how a trial ended, ``FAIL`` or ``PRUNED``, as Optuna says it."""
+    from optuna.trial import TrialState
+
+    return TrialState[name]

@@ -1,0 +1,125 @@
+"""Job arrays: a script for Slurm whose tasks are workers of a sweep."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evorrn.errors import ConfigError, EvorrnError
+from evorrn.lab.sweep.folder import SweepFolder
+from evorrn.lab.sweep.sweep_file import Sweep
+from evorrn.plain import write_atomic
+
+SCRIPT = "submit.sh"
+GRACE_SECONDS = 120
+"""Time that runs have to write checkpoints before Slurm ends the job."""
+
+
+def slurm_script(
+    sweep: Sweep, file: Path, root: Path, *, workers: int, threads: int = 1, options: Sequence[str] = ()
+) -> str:
+    """Return a job array script in which each task is a worker of a sweep.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    file : Path
+        The sweep's file, where the tasks find it.
+    root : Path
+        The folder of all runs, shared by the hosts.
+    workers : int
+        Tasks of the array.
+    threads : int
+        Threads, and cores, of each.
+    options : sequence of str
+        Further lines for ``#SBATCH``, for instance ``--time=04:00:00``.
+
+    Raises
+    ------
+    ConfigError
+        For an adaptive search, which has no use for workers without a parent, and for options that are none.
+    """
+    found = [
+        f"--sbatch: expected an option of sbatch such as --time=04:00:00, got {o!r}"
+        for o in options
+        if not _good(o)
+    ]
+    if sweep.adaptive:
+        found.append(
+            f"search.sampler: {sweep.search.sampler} needs one process that leads; put evorrn sweep run into a job"
+        )
+    if found:
+        raise ConfigError(found)
+    given = {option.split("=")[0] for option in options}
+    lines = {
+        "--job-name": f"evorrn-{sweep.name}",
+        "--array": f"1-{workers}",
+        "--ntasks": "1",
+        "--cpus-per-task": str(threads),
+        "--output": f"{SweepFolder(root, sweep).path}/slurm-%A_%a.out",
+        "--signal": f"TERM@{GRACE_SECONDS}",
+        "--open-mode": "append",
+    }
+    header = [f"#SBATCH {name}={value}" for name, value in lines.items() if name not in given]
+    header += [f"#SBATCH {option}" for option in options]
+    work = [
+        sys.executable,
+        "-m",
+        "evorrn",
+        "sweep",
+        "work",
+        str(file.resolve()),
+        "--runs",
+        str(root.resolve()),
+    ]
+    command = shlex.join([*work, *(["--threads", str(threads)] if threads > 1 else [])])
+    return "\n".join(
+        [
+            "#!/bin/bash",
+            *header,
+            "",
+            "# A worker claims runs until none is left. Slurm's signal reaches it as SIGTERM: it keeps a checkpoint,",
+            "# and the same script, submitted again, goes on from there.",
+            f"export NUMBA_NUM_THREADS={threads} OMP_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}",
+            f"srun {command}",
+            "",
+        ]
+    )
+
+
+def write_script(sweep: Sweep, root: Path, script: str) -> Path:
+    """Write a script into the folder of its sweep, and return where it is."""
+    folder = SweepFolder(root, sweep)
+    folder.adopt()
+    path = folder.path / SCRIPT
+    try:
+        write_atomic(path, script)
+        path.chmod(0o755)
+    except OSError as error:
+        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def submit(script: Path) -> str:
+    """Submit a script to Slurm, and return what it says.
+
+    Raises
+    ------
+    EvorrnError
+        When there is no Slurm here, or it refuses.
+    """
+    command = shutil.which("sbatch")
+    if command is None:
+        raise EvorrnError(f"--go: there is no sbatch here; {script} is written, submit it where Slurm is")
+    done = subprocess.run([command, str(script)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EvorrnError(f"sbatch refused {script}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def _good(option: str) -> bool:
+    return option.startswith("--") and "\n" not in option

@@ -1,0 +1,120 @@
+"""LM-MA-ES: a covariance matrix remembered by a few directions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.strategies.base import State
+from evorrn.strategies.evolution.population import PopulationStrategy, Start
+from evorrn.strategies.evolution.recombination import best_first, logarithmic_weights, usual_population
+
+
+@dataclass(frozen=True)
+class LMMAES(PopulationStrategy):
+    """Limited-memory matrix adaptation evolution strategy: linear in the number of genes.
+
+    With m directions v_1, ..., v_m of fading speed, samples are x_k = y + sigma T z_k, where T is the product of
+
+        T_j = (1 - a_j) I + a_j v_j v_j^T,    j = 1, ..., min(t, m), the first applied first,
+
+    in generation t, counted from 0. With sums over the parents, best first, one generation is
+
+        y     <- y + sigma sum_i w_i T z_i
+        p     <- (1 - c) p + sqrt(mu_w c (2 - c)) sum_i w_i z_i
+        v_j   <- (1 - b_j) v_j + sqrt(mu_w b_j (2 - b_j)) sum_i w_i z_i
+        sigma <- sigma exp(c / 2 (|p|^2 / n - 1)).
+
+    Notes
+    -----
+    Source: I. Loshchilov, T. Glasmachers and H.-G. Beyer, Large Scale Black-Box Optimization by
+    Limited-Memory Matrix Adaptation, IEEE Transactions on Evolutionary Computation 23 (2019), its algorithm for
+    LM-MA-ES, with m = 4 + 3 ln n, c = 2 lambda / n, a_j = 1 / (1.5^(j - 1) n) and b_j = lambda / (4^(j - 1) n).
+    Deviations: rates that would pass 1/2, since the population is large or the genome small, are 1/2 (the
+    paper is about thousands of genes); sigma grows by a factor of e at most in a generation.
+
+    The directions are not applied one after the other: with the v_j as rows of V, the product is
+    T = s I + V^T K V, where the number s and the (m, m) matrix K follow from V V^T. T is linear, so the mean
+    moves by T applied to sum_i w_i z_i.
+    """
+
+    name: ClassVar[str] = "lm-ma-es"
+
+    sigma: float | None = setting(
+        None, "step size at the start; the deviation of the start genomes by default", above=0
+    )
+    directions: int | None = setting(
+        None, "directions that are remembered, m; 4 + 3 ln n by default", minimum=1
+    )
+
+    def begin(self, start: Start, rng: np.random.Generator) -> State:
+        """Return mean, step size, path and directions; 4 + 3 ln n individuals by default."""
+        size = start.point.size
+        return {
+            "mean": start.point,
+            "sigma": self.sigma or start.deviation,
+            "path": np.zeros(size),
+            "directions": np.zeros((self.directions or usual_population(size), size)),
+            "updates": 0,
+            "population": self.population or usual_population(size),
+            "noise": np.zeros((0, size)),
+        }
+
+    def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
+        """Return samples around the mean; their noise is kept for the update."""
+        noise = rng.standard_normal((method["population"], method["mean"].size))
+        return {**method, "noise": noise}, method["mean"] + method["sigma"] * transform(method, noise)
+
+    def update(
+        self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
+    ) -> State:
+        """Move the mean, turn the directions and adapt the step size."""
+        size, population = method["mean"].size, len(fitness)
+        weights, mass = logarithmic_weights(population // 2, 0.5)
+        drift = weights @ method["noise"][best_first(fitness, weights.size)]
+        rate = min(2 * population / size, MOST)
+        rates = np.minimum(population / (4.0 ** np.arange(len(method["directions"])) * size), MOST)[:, None]
+        path = (1 - rate) * method["path"] + math.sqrt(mass * rate * (2 - rate)) * drift
+        directions = (1 - rates) * method["directions"] + np.sqrt(mass * rates * (2 - rates)) * drift
+        growth = rate / 2 * (float(path @ path) / size - 1)
+        return {
+            **method,
+            "mean": method["mean"] + method["sigma"] * transform(method, drift[None])[0],
+            "sigma": method["sigma"] * math.exp(min(1.0, growth)),
+            "path": path,
+            "directions": directions,
+            "updates": method["updates"] + 1,
+            "noise": np.zeros((0, size)),
+        }
+
+    def centre(self, method: State) -> np.ndarray:
+        """Return the mean (n,)."""
+        return method["mean"]
+
+    def extra_record(self, method: State) -> dict[str, float]:
+        """Return the step size, which the directions are yet to turn and stretch."""
+        return {"sigma": method["sigma"]}
+
+
+MOST = 0.5
+"""The largest rate of a path or direction."""
+
+
+def transform(method: State, noise: np.ndarray) -> np.ndarray:
+    """Return T applied to each row of `noise`, shape (P, n), with the directions of this generation."""
+    used = method["directions"][: min(method["updates"], len(method["directions"]))]
+    count, size = used.shape
+    between = used @ used.T
+    rest, core = 1.0, np.zeros((count, count))
+    for j in range(count):
+        rate = min(1 / (1.5**j * size), MOST)
+        along = core @ between[:, j]
+        along[j] += rest
+        rest *= 1 - rate
+        core *= 1 - rate
+        core[:, j] += rate * along
+    return rest * noise + (noise @ used.T) @ core @ used

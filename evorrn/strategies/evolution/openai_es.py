@@ -1,0 +1,75 @@
+"""OpenAIES: a gradient estimated from mirrored noise of one size, followed by Adam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.strategies.base import State
+from evorrn.strategies.evolution.mirrored import MirroredStrategy
+from evorrn.strategies.evolution.population import Start
+from evorrn.strategies.gradient.optimisers import Coefficients, adam
+
+
+@dataclass(frozen=True)
+class OpenAIES(MirroredStrategy):
+    """Evolution strategy as a gradient estimator: linear in the number of genes.
+
+    With directions e_k and the centred ranks r of the points m + s e_k and m - s e_k, Adam goes down
+
+        g = w m - 1/P sum_k (r_k+ - r_k-) e_k,    k = 1 ... P/2,
+
+    where s stays what it is and w is the weight decay.
+
+    Notes
+    -----
+    Source: T. Salimans, J. Ho, X. Chen, S. Sidor and I. Sutskever, Evolution Strategies as a Scalable
+    Alternative to Reinforcement Learning (2017), algorithm 1 with the mirrored sampling, rank
+    transformation and weight decay of its section 2.1; g is scaled as in the authors' published code, so
+    that weight decay means the same. Adam: D. P. Kingma and J. Ba (2015), algorithm 1. Deviations: equal
+    fitness shares its ranks; raw fitness, standardised, may take the place of ranks; Adam's epsilon is
+    added to the corrected root, as in its paper. Defaults that differ: noise is a tenth of the deviation of
+    the start genomes and the learning rate half of it (0.02 and 0.01 in the code, whatever the network);
+    no weight decay (0.005); 64 individuals (hundreds to thousands). Weight decay acts on the coordinates
+    of the search, genes in units of the step sizes of their blocks.
+    """
+
+    name: ClassVar[str] = "openai-es"
+
+    weight_decay: float = setting(0.0, "this times the mean is added to the gradient of the loss", minimum=0)
+    sigma: float | None = setting(
+        None, "step size; a tenth of the deviation of the start genomes by default", above=0
+    )
+    rate: float | None = setting(None, "learning rate of Adam; half of sigma by default", above=0)
+    momentum: float = setting(0.9, "Adam's share of the mean gradient kept", minimum=0, below=1)
+    decay: float = setting(0.999, "Adam's share of the mean squared gradient kept", minimum=0, below=1)
+
+    def begin(self, start: Start, rng: np.random.Generator) -> State:
+        """Return mean, step size and learning rate; Adam has seen nothing yet."""
+        size = start.point.size
+        sigma = self.sigma or 0.1 * start.deviation
+        return {
+            "mean": start.point,
+            "sigma": np.full(size, sigma),
+            "rate": self.rate or 0.5 * sigma,
+            "moments": {},
+            "noise": np.zeros((0, size)),
+        }
+
+    def update(
+        self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
+    ) -> State:
+        """Follow the estimated gradient, and the weight decay, by a step of Adam."""
+        plus, minus = self.sides(fitness)
+        mean = method["mean"]
+        gradient = self.weight_decay * mean - (plus - minus) @ method["noise"] / len(fitness)
+        coefficients = Coefficients(momentum=self.momentum, decay=self.decay)
+        mean, moments = adam(mean, gradient, method["rate"], method["moments"], coefficients)
+        return {**method, "mean": mean, "moments": moments, "noise": np.zeros((0, mean.size))}
+
+    def shape(self, genomes: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return raw fitness: weight decay is in the gradient."""
+        return values

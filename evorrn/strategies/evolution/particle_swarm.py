@@ -1,0 +1,96 @@
+"""ParticleSwarm: individuals in flight between the best they saw and the best their neighbours saw."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.strategies.base import State
+from evorrn.strategies.evolution.population import Start
+from evorrn.strategies.evolution.survivors import SurvivorStrategy
+
+
+@dataclass(frozen=True)
+class ParticleSwarm(SurvivorStrategy):
+    """Particle swarm with a constriction coefficient.
+
+    A particle at x, that was best at p and whose neighbours were best at g, moves with
+
+        v <- k (v + U(0, c1) * (p - x) + U(0, c2) * (g - x)),    x <- x + v,
+
+    with random numbers for each gene, k = 2 / |2 - c - sqrt(c^2 - 4 c)| and c = c1 + c2 > 4.
+
+    Notes
+    -----
+    Source: M. Clerc and J. Kennedy, The particle swarm - explosion, stability, and convergence in a
+    multidimensional complex space, IEEE Transactions on Evolutionary Computation 6 (2002), the constriction of
+    type 1'' with its defaults c1 = c2 = 2.05, k = 0.7298; the ring, in which a particle has two neighbours:
+    J. Kennedy and R. Mendes (2002). Deviations: there is no maximum speed; at the start a velocity is half of the way to
+    another start point; a particle whose own best is not worse than the neighbours' follows its own; a particle
+    beyond the bounds is mirrored back, and its velocity is the way it came. Both papers have 20 to 30
+    particles; here 64 by default. The step size of a block is a factor on its spread in the start population.
+    """
+
+    name: ClassVar[str] = "pso"
+
+    population: int = setting(64, "particles", minimum=2)
+    cognitive: float = setting(2.05, "c1, the pull of the best a particle saw", minimum=0)
+    social: float = setting(2.05, "c2, the pull of the best its neighbours saw", minimum=0)
+    neighbours: str = setting(
+        "all", "whose best a particle follows: everybody's, or the two next to it", choices=("all", "ring")
+    )
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting, or pair of settings, that is not allowed."""
+        found = super().problems()
+        if not found and self.cognitive + self.social <= 4:
+            found.append(
+                f"social: expected a sum of cognitive and social above 4, got {self.cognitive + self.social:g}"
+            )
+        return found
+
+    def begin(self, start: Start, rng: np.random.Generator) -> State:
+        """Return the start population, each particle on its way to another start point."""
+        state = self.keep(start, self.population)
+        points = state["kept"]
+        return {**state, "position": points, "velocity": (start.population(len(points)) - points) / 2}
+
+    def propose(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
+        """Return where the particles fly next."""
+        position, kept = method["position"], method["kept"]
+        leaders = kept[self._leaders(method["kept_fitness"])]
+        total = self.cognitive + self.social
+        constriction = 2 / abs(2 - total - math.sqrt(total * total - 4 * total))
+        pull = self.cognitive * rng.random(kept.shape) * (kept - position)
+        pull += self.social * rng.random(kept.shape) * (leaders - position)
+        return method, position + constriction * (method["velocity"] + pull)
+
+    def compete(
+        self, method: State, trials: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
+    ) -> State:
+        """Move the particles, and note where they were better than ever."""
+        better = fitness > method["kept_fitness"]
+        return {
+            **method,
+            "position": trials,
+            "velocity": trials - method["position"],
+            "kept": np.where(better[:, None], trials, method["kept"]),
+            "kept_fitness": np.where(better, fitness, method["kept_fitness"]),
+        }
+
+    def spread(self, method: State) -> np.ndarray:
+        """Return the root mean square of each coordinate (n,) of the velocities."""
+        return np.sqrt(np.mean(np.square(method["velocity"]), axis=0))
+
+    def _leaders(self, fitness: np.ndarray) -> np.ndarray:
+        """Return whom each particle follows (P,), itself where nobody near is better."""
+        own = np.arange(len(fitness))
+        if self.neighbours == "all":
+            best = int(fitness.argmax())
+            return np.where(fitness >= fitness[best], own, best)
+        near = np.stack([own, np.roll(own, 1), np.roll(own, -1)])
+        return near[fitness[near].argmax(axis=0), own]

@@ -1,0 +1,145 @@
+"""sep-CMA-ES: CMA-ES with a diagonal covariance matrix."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.strategies.base import State
+from evorrn.strategies.evolution.population import PopulationStrategy, Start
+from evorrn.strategies.evolution.recombination import best_first, logarithmic_weights, usual_population
+
+
+@dataclass(frozen=True)
+class SepCMAES(PopulationStrategy):
+    """Separable covariance matrix adaptation evolution strategy: linear in the number of genes.
+
+    With samples x_k = m + sigma d z_k, where d^2 = c is the diagonal of the matrix, and sums over the parents,
+    best first, one generation is
+
+        m     <- m + sigma d sum_i w_i z_i
+        p_s   <- (1 - c_s) p_s + sqrt(c_s (2 - c_s) mu_w) sum_i w_i z_i
+        p_c   <- (1 - c_c) p_c + h sqrt(c_c (2 - c_c) mu_w) d sum_i w_i z_i
+        c     <- (1 - c_cov) c + c_cov / mu_w p_c^2 + c_cov (1 - 1 / mu_w) c sum_i w_i z_i^2
+        sigma <- sigma exp(c_s / d_s (|p_s| / E|N(0, I)| - 1)).
+
+    Half of the individuals are parents, and h is 0 while p_s is much longer than expected, else 1.
+
+    Notes
+    -----
+    Source: R. Ros and N. Hansen, A Simple Modification in CMA-ES Achieving Linear Time and Space
+    Complexity, PPSN X (2008): the (mu/mu_w, lambda)-CMA-ES with the rate c_cov of the full matrix times
+    (n + 2) / 3, which a diagonal can bear. Deviations: the rate stays below 1, which it would pass where the
+    population is much larger than n; sigma grows by a factor of e at most in a generation; equal
+    individuals rank in their order of arrival.
+    """
+
+    name: ClassVar[str] = "sep-cma-es"
+
+    sigma: float | None = setting(
+        None, "step size at the start; the deviation of the start genomes by default", above=0
+    )
+
+    def begin(self, start: Start, rng: np.random.Generator) -> State:
+        """Return mean, step size, diagonal and paths; 4 + 3 ln n individuals by default."""
+        size = start.point.size
+        return {
+            "mean": start.point,
+            "sigma": self.sigma or start.deviation,
+            "variance": np.ones(size),
+            "path_sigma": np.zeros(size),
+            "path_variance": np.zeros(size),
+            "updates": 0,
+            "population": self.population or usual_population(size),
+            "noise": np.zeros((0, size)),
+        }
+
+    def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
+        """Return samples around the mean; their noise is kept for the update."""
+        noise = rng.standard_normal((method["population"], method["mean"].size))
+        return {**method, "noise": noise}, method["mean"] + self.spread(method) * noise
+
+    def update(
+        self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
+    ) -> State:
+        """Move the mean, and adapt diagonal and step size."""
+        size, updates = method["mean"].size, method["updates"] + 1
+        rate = Rates.of(size, len(fitness))
+        parents = method["noise"][best_first(fitness, rate.weights.size)]
+        drift = rate.weights @ parents
+        path_sigma = (1 - rate.sigma) * method["path_sigma"]
+        path_sigma = path_sigma + math.sqrt(rate.sigma * (2 - rate.sigma) * rate.mass) * drift
+        length = float(np.linalg.norm(path_sigma)) / expected_length(size)
+        usual = math.sqrt(1 - (1 - rate.sigma) ** (2 * updates)) * (1.4 + 2 / (size + 1))
+        deviation = np.sqrt(method["variance"])
+        path = (1 - rate.path) * method["path_variance"]
+        if length < usual:
+            path = path + math.sqrt(rate.path * (2 - rate.path) * rate.mass) * deviation * drift
+        learned = np.square(path) / rate.mass
+        learned += (1 - 1 / rate.mass) * method["variance"] * (rate.weights @ np.square(parents))
+        return {
+            **method,
+            "mean": method["mean"] + method["sigma"] * deviation * drift,
+            "sigma": method["sigma"] * math.exp(min(1.0, rate.sigma / rate.damping * (length - 1))),
+            "variance": (1 - rate.variance) * method["variance"] + rate.variance * learned,
+            "path_sigma": path_sigma,
+            "path_variance": path,
+            "updates": updates,
+            "noise": np.zeros((0, size)),
+        }
+
+    def centre(self, method: State) -> np.ndarray:
+        """Return the mean (n,)."""
+        return method["mean"]
+
+    def spread(self, method: State) -> np.ndarray:
+        """Return the standard deviation of each coordinate (n,)."""
+        return method["sigma"] * np.sqrt(method["variance"])
+
+
+class Rates(NamedTuple):
+    """What the method takes from genes and population alone.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (mu,)
+        Of the parents, best first.
+    mass : float
+        Variance effective selection mass, mu_w.
+    sigma, damping : float
+        Rate of the path of the step size and damping of the step size, c_s and d_s.
+    path, variance : float
+        Rates of the path of the diagonal and of the diagonal, c_c and c_cov.
+    """
+
+    weights: np.ndarray
+    mass: float
+    sigma: float
+    damping: float
+    path: float
+    variance: float
+
+    @classmethod
+    def of(cls, size: int, population: int) -> Rates:
+        """Return the defaults of the paper."""
+        weights, mass = logarithmic_weights(population // 2, 1.0)
+        sigma = (mass + 2) / (size + mass + 3)
+        full = 2 / (mass * (size + math.sqrt(2)) ** 2)
+        full += (1 - 1 / mass) * min(1.0, (2 * mass - 1) / ((size + 2) ** 2 + mass))
+        return cls(
+            weights,
+            mass,
+            sigma,
+            1 + 2 * max(0.0, math.sqrt((mass - 1) / (size + 1)) - 1) + sigma,
+            4 / (size + 4),
+            min(1.0, (size + 2) / 3 * full),
+        )
+
+
+def expected_length(size: int) -> float:
+    """Return the expected length of a vector of `size` standard normal numbers, to about 1e-3 or better."""
+    return math.sqrt(size) * (1 - 1 / (4 * size) + 1 / (21 * size**2))

@@ -1,0 +1,164 @@
+"""VectorStrategy: settings that every search over real vectors has in common, and what they do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from evorrn.errors import ConfigError, unknown
+from evorrn.settings import setting
+from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state
+
+if TYPE_CHECKING:
+    from evorrn.problem import Problem
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a generation was judged.
+
+    Attributes
+    ----------
+    values : ndarray, shape (P,)
+        Raw fitness, higher is better, ``-inf`` where it was not finite.
+    champion : ndarray, shape (n,)
+        The best genome of the generation.
+    network : ndarray
+        What was evaluated for it: the champion itself, unless the strategy adds solved weights.
+    worth : float
+        The champion's fitness on all sequences.
+    crowned : bool
+        Whether the champion was found on all sequences after the others were judged on some.
+    """
+
+    values: np.ndarray
+    champion: np.ndarray
+    network: np.ndarray
+    worth: float
+    crowned: bool = False
+
+
+@dataclass(frozen=True)
+class VectorStrategy(EvolutionStrategy):
+    """A search over real vectors: its population, bounds, step sizes by block, weight decay and sequences."""
+
+    population: int | None = setting(None, "individuals of a generation", minimum=2)
+    lower: float | None = setting(None, "lower bound of every gene")
+    upper: float | None = setting(None, "upper bound of every gene")
+    step_sizes: dict[str, float] | None = setting(
+        None, "factor on the step size of a named block, or of all blocks whose names begin so"
+    )
+    weight_decay: float = setting(
+        0.0, "half of this times the sum of squared genes is taken from the fitness that selects", minimum=0
+    )
+    sequences: int | None = setting(
+        None,
+        "training sequences drawn for each generation, all by default; the best of a generation is then "
+        "judged on all of them",
+        minimum=1,
+    )
+    finalists: int = setting(
+        1, "individuals of a generation judged on all sequences to find its best, with `sequences`", minimum=1
+    )
+    restart_after: int | None = setting(
+        None, "generations without a better individual after which the search starts anew", minimum=1
+    )
+
+    least_population: ClassVar[int] = 2
+    """Individuals that the method cannot do without."""
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting, or pair of settings, that is not allowed."""
+        found = super().problems()
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            found.append(f"upper: expected more than the lower bound {self.lower:g}, got {self.upper:g}")
+        if not found and self.population is not None and self.population < self.least_population:
+            found.append(
+                f"population: {self.name} needs at least {self.least_population}, got {self.population}"
+            )
+        for name, factor in (self.step_sizes or {}).items() if not found else ():
+            if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
+                found.append(f"step_sizes.{name}: expected a number > 0, got {factor!r}")
+        return found
+
+    def evaluate(
+        self, problem: Problem, genomes: np.ndarray, sequences: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the networks that genomes (P, n) stand for, a row each, and their fitness (P,)."""
+        return genomes, problem.fitness(genomes, sequences)
+
+    def judge(self, problem: Problem, state: State, genomes: np.ndarray) -> tuple[State, Verdict]:
+        """Evaluate a generation; with `sequences` on as many, and then its `finalists` on all of them."""
+        chosen = None
+        if self.samples(problem):
+            rng = generator(state)
+            chosen = np.sort(rng.choice(problem.sequences, self.sequences, replace=False))
+            state = {**state, "rng": generator_state(rng)}
+        networks, values = self._finite(problem, genomes, chosen)
+        leading, worth = genomes, values
+        if chosen is not None:
+            leading = genomes[np.argsort(-values, kind="stable")[: self.finalists]]
+            networks, worth = self._finite(problem, leading, None)
+        first = int(worth.argmax())
+        return state, Verdict(
+            values, leading[first], networks[first], float(worth[first]), chosen is not None
+        )
+
+    def samples(self, problem: Problem) -> bool:
+        """Return whether a generation is judged on some of the sequences alone."""
+        return self.sequences is not None and self.sequences < problem.sequences
+
+    def shape(self, genomes: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return the fitness (P,) that selects: raw fitness less the weight decay."""
+        if self.weight_decay == 0:
+            return values
+        return values - 0.5 * self.weight_decay * np.einsum("pn,pn->p", genomes, genomes)
+
+    def factors(self, blocks: dict[str, tuple[int, ...]]) -> np.ndarray:
+        """Return the factor on each gene's step size, shape (n,)."""
+        factors, used, parts = self.step_sizes or {}, set(), []
+        for name, shape in blocks.items():
+            keys = [key for key in factors if name == key or name.startswith(key + ".")]
+            used.update(keys)
+            parts.append(np.full(math.prod(shape), factors[max(keys, key=len)] if keys else 1.0))
+        unused = [key for key in factors if key not in used]
+        if unused:
+            raise ConfigError([f"step_sizes.{key}: {unknown('block', key, list(blocks))}" for key in unused])
+        return np.concatenate(parts)
+
+    def folded(self, genomes: np.ndarray) -> np.ndarray:
+        """Return genomes mirrored at the bounds until they are inside."""
+        low, high = self.lower, self.upper
+        if low is None:
+            return genomes if high is None else np.where(genomes > high, 2 * high - genomes, genomes)
+        if high is None:
+            return np.where(genomes < low, 2 * low - genomes, genomes)
+        outside = (genomes < low) | (genomes > high)
+        if not outside.any():
+            return genomes
+        width = high - low
+        beyond = np.mod(genomes - low, 2 * width)
+        folded = np.clip(low + np.minimum(beyond, 2 * width - beyond), low, high)
+        return np.where(outside, folded, genomes)  # those inside stay bit for bit: elites do not wander
+
+    def _finite(
+        self, problem: Problem, genomes: np.ndarray, sequences: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        networks, values = self.evaluate(problem, genomes, sequences)
+        return networks, np.where(np.isfinite(values), values, -np.inf)
+
+
+def moments(draws: np.ndarray, blocks: dict[str, tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation (n,) of start genomes (count, n), one of each to a block."""
+    mean, deviation = [], []
+    place = 0
+    for shape in blocks.values():
+        count = math.prod(shape)
+        block = np.asarray(draws[:, place : place + count], dtype=np.float64)
+        mean.append(np.full(count, block.mean()))
+        deviation.append(np.full(count, block.std()))
+        place += count
+    return np.concatenate(mean), np.concatenate(deviation)

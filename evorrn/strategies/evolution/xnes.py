@@ -1,0 +1,112 @@
+"""xNES: natural gradient on the mean and on a full transformation, in exponential coordinates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from evorrn.settings import setting
+from evorrn.strategies.base import State
+from evorrn.strategies.evolution.population import PopulationStrategy, Start, shared_weights
+from evorrn.strategies.evolution.recombination import usual_population
+from evorrn.strategies.evolution.snes import utilities
+
+
+@dataclass(frozen=True)
+class XNES(PopulationStrategy):
+    """Exponential natural evolution strategy: a full covariance matrix, for up to a few thousand genes.
+
+    With samples x_k = m + sigma B z_k, where det B = 1, and utilities u_k, one generation is
+
+        g     = sum_k u_k z_k,    G = sum_k u_k (z_k z_k^T - I),    t = trace G / n
+        m     <- m + eta_m sigma B g
+        sigma <- sigma exp(eta_s / 2 t)
+        B     <- B exp(eta_B / 2 (G - t I)), the exponential of a matrix.
+
+    Notes
+    -----
+    Source: T. Glasmachers, T. Schaul, Y. Sun, D. Wierstra and J. Schmidhuber, Exponential Natural Evolution
+    Strategies, GECCO (2010), algorithm xNES, with the utilities and defaults there, which are also in table 1
+    of Wierstra et al., Natural Evolution Strategies, JMLR 15 (2014). Samples are m + sigma B z, with which the
+    updates above follow the gradient; listings that sample with B transposed agree while B is symmetric.
+    Deviation: individuals of equal fitness share their utilities.
+
+    A generation takes time of the order of n^2 for each individual, up to n^3 for a population as large
+    as the genome is long, and memory of n^2. Beyond a few thousand genes use `SNES`, `SepCMAES` or `LMMAES`,
+    which are linear in n.
+    """
+
+    name: ClassVar[str] = "xnes"
+    least_population: ClassVar[int] = 4  # with the default rates, the gradient of fewer is noise
+
+    sigma: float | None = setting(
+        None, "step size at the start; the deviation of the start genomes by default", above=0
+    )
+    rate_mean: float = setting(1.0, "learning rate of the mean", above=0)
+    rate_sigma: float | None = setting(
+        None, "learning rate of the step size; (9 + 3 ln n) / (5 n sqrt n) by default", above=0
+    )
+    rate_shape: float | None = setting(
+        None, "learning rate of the transformation; (9 + 3 ln n) / (5 n sqrt n) by default", above=0
+    )
+
+    def begin(self, start: Start, rng: np.random.Generator) -> State:
+        """Return mean, step size and transformation; 4 + 3 ln n individuals by default."""
+        size = start.point.size
+        return {
+            "mean": start.point,
+            "sigma": self.sigma or start.deviation,
+            "shape": np.eye(size),
+            "population": self.population or usual_population(size),
+            "noise": np.zeros((0, size)),
+        }
+
+    def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
+        """Return samples around the mean; their noise is kept for the update."""
+        noise = rng.standard_normal((method["population"], method["mean"].size))
+        return {**method, "noise": noise}, method["mean"] + method["sigma"] * (noise @ method["shape"].T)
+
+    def update(
+        self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
+    ) -> State:
+        """Follow the natural gradient of the expected utility."""
+        noise, shape, sigma = method["noise"], method["shape"], method["sigma"]
+        size = noise.shape[1]
+        usual = (9 + 3 * math.log(size)) / (5 * size * math.sqrt(size))
+        weights = shared_weights(fitness, utilities(len(fitness)))
+        mean_square = float(weights @ np.einsum("pn,pn->p", noise, noise)) / size
+        return {
+            **method,
+            "mean": method["mean"] + self.rate_mean * sigma * (shape @ (weights @ noise)),
+            "sigma": sigma * math.exp((self.rate_sigma or usual) / 2 * (mean_square - weights.sum())),
+            "shape": _turned(shape, noise, (self.rate_shape or usual) / 2 * weights),
+            "noise": np.zeros((0, size)),
+        }
+
+    def centre(self, method: State) -> np.ndarray:
+        """Return the mean (n,)."""
+        return method["mean"]
+
+    def spread(self, method: State) -> np.ndarray:
+        """Return the standard deviation of each coordinate (n,)."""
+        return method["sigma"] * np.linalg.norm(method["shape"], axis=1)
+
+
+def _turned(shape: np.ndarray, noise: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return B exp(S - trace S / n I) for S = sum_k w_k z_k z_k^T.
+
+    With fewer samples than genes S is zero across the samples, so that its eigenvectors are sought among
+    their combinations alone.
+    """
+    count, size = noise.shape
+    if count < size:
+        basis, corner = np.linalg.qr(noise.T)
+        values, vectors = np.linalg.eigh((corner * weights) @ corner.T)
+        vectors = basis @ vectors
+    else:
+        values, vectors = np.linalg.eigh((noise.T * weights) @ noise)
+    turned = shape + ((shape @ vectors) * np.expm1(values)) @ vectors.T
+    return math.exp(-values.sum() / size) * turned

@@ -1,0 +1,153 @@
+"""Environments made ready for kernels: checked, named by what their functions contain, compiled, explained."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import re
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from evorrn.batch import numeric
+from evorrn.compile import foreign
+from evorrn.compile.individuals import RESET, World
+from evorrn.compile.load import load
+from evorrn.environment import Environment
+from evorrn.errors import ConfigError, EvorrnError, ShapeError
+
+_fingerprint = functools.lru_cache(maxsize=256)(foreign.fingerprint)
+
+FUNCTIONS = {
+    "reset": "reset(state, rng)",
+    "observe": "observe(state, observation)",
+    "step": "step(state, action)",
+}
+SIZES = ("observations", "actions", "states", "time_limit")
+
+
+def check(environment: Environment) -> None:
+    """Raise ConfigError with everything that keeps an environment from running.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not isinstance(environment, Environment):
+        raise ConfigError(f"environment: expected an evorrn.Environment, got {environment!r}")
+    found = []
+    for name in SIZES:
+        value = getattr(environment, name)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            found.append(f"{name}: expected a whole number of at least 1, got {value!r}")
+    for name, form in FUNCTIONS.items():
+        function = getattr(environment, name)
+        if not foreign.is_compiled(function):
+            found.append(f"{name}: expected a function {form} made with numba.njit, got {function!r}")
+        elif len(inspect.signature(getattr(function, "py_func", function)).parameters) != 2:
+            found.append(f"{name}: expected {form}, got a function of other parameters")
+    if found:
+        raise ConfigError([f"environment {environment.name}: {problem}" for problem in found])
+
+
+def world(environment: Environment) -> World:
+    """Return what a kernel knows of a checked environment."""
+    return World(
+        int(environment.observations),
+        int(environment.actions),
+        int(environment.states),
+        _fingerprint(environment.observe, environment.step),
+    )
+
+
+def module(environment: Environment, source: str, label: str) -> ModuleType:
+    """Return the module of an emitted program that calls an environment's functions."""
+    functions = {f"{name}_world": foreign.inlined(getattr(environment, name)) for name in FUNCTIONS}
+    return load(source, label, functions)
+
+
+def environment_starts(environment: Environment, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return starts (count, states) that `reset` draws one after the other; fewer are the first of more.
+
+    Raises
+    ------
+    ConfigError
+        When the environment is not one that can run.
+    EvorrnError
+        When `reset` does not compile.
+    """
+    check(environment)
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise EvorrnError(f"starts: expected a number of at least 1, got {count!r}")
+    if not isinstance(rng, np.random.Generator):
+        raise EvorrnError(f"starts: expected a numpy Generator, got {rng!r}")
+    states = np.zeros((int(count), int(environment.states)))
+    source = RESET.format(fingerprint=_fingerprint(environment.reset))
+    with explained(environment):
+        module(environment, source, "starts").fill(states, rng)
+    return states
+
+
+def checked_starts(environment: Environment, given: np.ndarray) -> np.ndarray:
+    """Return starts (E, states) as float64 rows; raises ShapeError when they do not fit."""
+    array = numeric("starts", given)
+    if array.ndim != 2 or array.shape[1] != environment.states or len(array) == 0:
+        raise ShapeError(f"starts: expected shape (E, {environment.states}), got {array.shape}")
+    return np.require(array, np.float64, ["C", "W"])
+
+
+def checked_limit(environment: Environment, given: int | None) -> int:
+    """Return the time steps that an episode may take; the environment's own where none are given."""
+    if given is None:
+        return int(environment.time_limit)
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+        raise ConfigError(f"time_limit: expected a whole number of at least 1, got {given!r}")
+    return int(given)
+
+
+@contextlib.contextmanager
+def explained(environment: Environment) -> Iterator[None]:
+    """Turn a failure to compile into an error that names the function and says what numba said of it.
+
+    Raises
+    ------
+    EvorrnError
+    """
+    from numba.core.errors import NumbaError
+
+    try:
+        yield
+    except NumbaError as error:
+        raise EvorrnError(f"environment {environment.name}: {_explanation(environment, error)}") from None
+
+
+def _explanation(environment: Environment, error: Exception) -> str:
+    from numba import float64, types
+    from numba.core.errors import NumbaError
+    from numba.core.types import npytypes
+
+    vector = float64[::1]
+    generator = npytypes.NumPyRandomGeneratorType("NumPyRandomGeneratorType")
+    for name, second in (("reset", generator), ("observe", vector), ("step", vector)):
+        function = foreign.inlined(getattr(environment, name))
+        try:
+            function.compile((vector, second))
+        except NumbaError as own:
+            return f"{name} does not compile: {_shortened(own)}"
+        result = function.overloads[(vector, second)].signature.return_type
+        if name == "step" and not (isinstance(result, types.BaseTuple) and len(result) == 2):
+            return f"step: expected to return (reward, done), got {result}"
+    return f"its functions do not compile together: {_shortened(error)}"
+
+
+def _shortened(error: Exception) -> str:
+    """Return the first lines of numba's message that say something of the user's code."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain.splitlines()]
+    empty = ("", "Failed in", "During:", "There are", "- Of which", "Overload of", "Overload in", "This is")
+    kept = [line for line in lines if line and not line.startswith(empty[1:])]
+    where = next((line.rstrip(":") for line in lines if line.startswith("File ")), "")
+    said = " ".join([line for line in kept if not line.startswith(("File ", "def ", "<source"))][:3])
+    return f"{said[:300]} ({where})" if where else said[:300]

@@ -1,0 +1,79 @@
+"""What tasks share whose answer is one of two classes, given at the end of a sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evorrn.batch import Batch
+from evorrn.task import Recommended, Splits, Task
+from evorrn_tasks.common.draws import generator
+
+
+class TwoClasses(Task):
+    """Sequences of one input, of two classes in equal numbers, the answer scored at the last step alone.
+
+    A subclass is a frozen dataclass that has the settings `shortest`, `longest`, `train`, `valid` and `test`, and
+    gives `draw`.
+    """
+
+    loss = "binary-cross-entropy"
+    metrics = ("binary_accuracy", "binary_cross_entropy")
+
+    shortest: int
+    longest: int
+    train: int
+    valid: int
+    test: int
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with each setting, and with the two lengths together."""
+        found = super().problems()
+        if not found and self.longest < self.shortest:
+            found.append(f"longest: expected at least shortest, {self.shortest}, got {self.longest}")
+        return found
+
+    @property
+    def inputs(self) -> int:
+        """One number."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """One logit: above zero for the second class."""
+        return 1
+
+    def draw(self, rng: np.random.Generator, answer: int, steps: int) -> np.ndarray:
+        """Return the inputs (T,) of a sequence whose class is `answer`, 0 or 1."""
+        raise NotImplementedError
+
+    def data(self, seed: int) -> Splits:
+        """Return sequences drawn from the seed."""
+        return Splits(*(self._split(seed, place) for place in range(3)))
+
+    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+        """Return the answer of the class that training has more often."""
+        assert splits.test is not None
+        share = splits.train.targets[splits.train.scored].mean()
+        logit = np.log(share / (1 - share)) if 0 < share < 1 else (share - 0.5) * 20
+        return {"more frequent class": np.full((splits.test.size, splits.test.steps, 1), logit)}
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return a small network of gated or slow units, whose state can stay as it is for long."""
+        if strategy == "esn":
+            return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
+        return Recommended({"cell": "gru", "hidden": 4})
+
+    def _split(self, seed: int, place: int) -> Batch:
+        count = (self.train, self.valid, self.test)[place]
+        rng = generator(seed, place)
+        lengths = rng.integers(self.shortest, self.longest + 1, count)
+        classes = np.arange(count) % 2
+        inputs = np.zeros((count, int(lengths.max()), 1))
+        targets = np.zeros_like(inputs)
+        mask = np.zeros(inputs.shape[:2], dtype=bool)
+        for row, steps in enumerate(lengths):
+            inputs[row, :steps, 0] = self.draw(rng, int(classes[row]), int(steps))
+        rows = np.arange(count)
+        targets[rows, lengths - 1, 0] = classes
+        mask[rows, lengths - 1] = True
+        return Batch(inputs, targets, mask=mask, lengths=lengths)
