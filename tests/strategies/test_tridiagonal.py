@@ -10,7 +10,7 @@ def test_shifted_systems_and_eigenvalues_are_those_of_numpy(size):
     rows = rng.standard_normal((60, size))
     matrix, right = rows.T @ rows / 60, rng.standard_normal((size, 2))
     shifts = np.array([1e-3, 0.5, 20.0])
-    reduced = Tridiagonal(matrix)
+    reduced = Tridiagonal(matrix.copy())
     np.testing.assert_allclose(reduced.values, np.linalg.eigvalsh(matrix), rtol=1e-12)
     found = reduced.solve(right, shifts)
     assert found.shape == (size, 3, 2)

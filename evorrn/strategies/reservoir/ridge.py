@@ -151,11 +151,11 @@ class _Sums:
     def __init__(self, features: np.ndarray, targets: np.ndarray, edges: list[int]) -> None:
         self.rows, self.width = features.shape
         self.x_shift, self.y_shift = features.mean(axis=0), targets.mean(axis=0)
-        self.x, self.y = features - self.x_shift, targets - self.y_shift
+        self.x, self.y = np.empty_like(features), targets - self.y_shift
         self.work = self.rows * self.width * (self.width + targets.shape[1])
         cuts = sorted({0, *edges, *np.linspace(0, self.rows, PIECES + 1).round().astype(int).tolist()})
         bounds = list(itertools.pairwise(cuts))
-        pieces = together([partial(self._piece, start, stop) for start, stop in bounds])
+        pieces = together([partial(self._piece, features, start, stop) for start, stop in bounds])
         self._up_to: dict[int, tuple[np.ndarray, ...]] = {}
         running = tuple(np.zeros_like(part) for part in pieces[0])
         for (_, stop), piece in zip(bounds, pieces):
@@ -163,14 +163,17 @@ class _Sums:
             if stop in edges:
                 self._up_to[stop] = running
 
-    def _piece(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+    def _piece(self, features: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, ...]:
         x, y = self.x[start:stop], self.y[start:stop]
+        np.subtract(features[start:stop], self.x_shift, out=x)
         return x.T @ x, x.T @ y, x.sum(axis=0), y.sum(axis=0)
 
     def _centred(self, used: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         gram, cross, x_sum, y_sum = self._up_to[used]
         x_mean, y_mean = x_sum / used, y_sum / used
-        return gram / used - np.outer(x_mean, x_mean), cross / used - np.outer(x_mean, y_mean), x_mean, y_mean
+        centred = gram / used
+        centred -= np.outer(x_mean, x_mean)
+        return centred, cross / used - np.outer(x_mean, y_mean), x_mean, y_mean
 
     def solve_all(self, used: int, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return weights (F, A, O) and biases (A, O) of every α for the first rows, and the eigenvalues (F,)."""
@@ -201,7 +204,8 @@ class _Sums:
         diagonal = np.einsum("ii->i", gram)
         diagonal += alpha
         try:
-            factor = cho_factor(gram, overwrite_a=True, check_finite=False)
+            # The transpose of a symmetric matrix lies in memory as LAPACK wants it.
+            factor = cho_factor(gram.T, overwrite_a=True, check_finite=False)
             weights = cho_solve(factor, cross, check_finite=False)
             bias = y_mean - x_mean @ weights
             self.work += self.width**3 // 3 + self.width**2 * cross.shape[1]

@@ -22,7 +22,7 @@ class Tridiagonal:
     Parameters
     ----------
     matrix : ndarray, shape (F, F), float64
-        Symmetric and finite.
+        Symmetric and finite; overwritten.
 
     Attributes
     ----------
@@ -37,7 +37,8 @@ class Tridiagonal:
 
     def __init__(self, matrix: np.ndarray) -> None:
         self._size = len(matrix)
-        self._reflectors = np.array(matrix, np.float64, order="F")
+        # The transpose of a symmetric matrix lies in memory as LAPACK wants it.
+        self._reflectors = np.asfortranarray(matrix.T)
         self._diagonal, self._beside = np.empty(self._size), np.empty(max(self._size - 1, 1))
         self._factors = np.empty(max(self._size - 1, 1))
         arguments = (self._reflectors, self._size, self._diagonal, self._beside, self._factors)
@@ -65,14 +66,13 @@ class Tridiagonal:
             When a shift is not.
         """
         rotated = self._rotate(b"T", right)
-        solved = np.empty((self._size, len(shifts), right.shape[1]), order="F")
-        for k, shift in enumerate(shifts):
-            columns = np.array(rotated, order="F")
+        solved = []
+        for shift in shifts:
+            columns = rotated.copy(order="F")
             diagonal, beside = self._diagonal + shift, self._beside.copy()
             _call("dptsv", self._size, right.shape[1], diagonal, beside, columns, self._size)
-            solved[:, k] = columns
-        rows = solved.reshape((self._size, -1), order="C")
-        return self._rotate(b"N", rows).reshape(solved.shape, order="C")
+            solved.append(columns)
+        return self._rotate(b"N", np.hstack(solved)).reshape(self._size, len(shifts), right.shape[1])
 
     def _rotate(self, transposed: bytes, columns: np.ndarray) -> np.ndarray:
         """Return Q (or its transpose) times columns."""
