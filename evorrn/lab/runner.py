@@ -266,11 +266,13 @@ def _write_outcome(run: RunFolder, result: Result, record: Record) -> None:
 def _draw(run: RunFolder, result: Result, warn: Say) -> None:
     """Draw the run's plots; a plot that fails costs no result."""
     from evorrn.lab import plots
+    from evorrn.lab.curves import Trajectory
     from evorrn.lab.kept import read_kept
 
     try:
-        plots.learning_curve(result.history, run.path / "plots" / "learning.png", result.seconds)
         kept = read_kept(run.path)
+        returns = isinstance(kept, Trajectory)
+        plots.learning_curve(result.history, run.path / "plots" / "learning.png", result.seconds, returns)
         plots.kept_plot(kept, run.path / "plots" / f"{kept.kind}.png")
     except Exception as error:
         warn(f"{run.path}: some plots are missing: {_one_line(error)}")
