@@ -176,7 +176,7 @@ def execute(
                 return Outcome(spec, run.path, INTERRUPTED)
             except Exception as error:
                 said, trace, recorded = _one_line(error), traceback.format_exc(), False
-                disk = isinstance(error, OSError) and error.errno in FULL
+                disk = disk_full(error)
                 with suppress(OSError):
                     run.set_status(FAILED, error=said, traceback=trace)
                     recorded = True
@@ -276,6 +276,15 @@ def _draw(run: RunFolder, result: Result, warn: Say) -> None:
         plots.kept_plot(kept, run.path / "plots" / f"{kept.kind}.png")
     except Exception as error:
         warn(f"{run.path}: some plots are missing: {_one_line(error)}")
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came from, is the disk's that takes no more."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _one_line(error: Exception) -> str:

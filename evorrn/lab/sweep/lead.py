@@ -17,7 +17,7 @@ from evorrn.lab.recorder import Interruption
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RunFolder
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.feed import Feed, Next, Say
-from evorrn.lab.sweep.perform import BUSY, PRUNED, STOPPED, Order, Report, perform, warm
+from evorrn.lab.sweep.perform import PRUNED, STOPPED, Order, Report, perform, warm
 from evorrn.lab.sweep.sampling import spec_of
 from evorrn.lab.sweep.sweep_file import Sweep
 from evorrn.lab.sweep.tally import Tally
@@ -163,7 +163,8 @@ class Leader:
         for remark in report.remarks:
             self.warn(remark)
         if report.status == COMPLETE:
-            tally.done += 1
+            tally.done += not report.reused
+            tally.before += report.reused
             tally.tick()
             tally.compare(report.task, report.metric, report.valid, where)
         elif report.status == FAILED and report.disk:
@@ -201,6 +202,3 @@ class Leader:
             threads=self.threads,
             bars=given.bars,
         )
-
-
-__all__ = ["BUSY", "Leader"]
