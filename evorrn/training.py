@@ -90,7 +90,7 @@ class Trainer:
             )
         self.strategy = strategy
         self.problem = problem
-        self.budget = budget
+        self.budget = problem.budget = budget
         self.stopped_by = ""
         self.history: dict[str, list[float]] = {}
         self.seconds: list[float] = []
