@@ -1,6 +1,7 @@
 """Episodes of a population: against a rollout in plain Python, and the promises about bits, ends and errors."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import worlds
 from worlds import Pendulum, Tape
 
 import evorrn
+from evorrn import worlds as worlds_of_lab
 from evorrn.environment import Environment
 from evorrn.errors import ConfigError, EvorrnError, ShapeError
+from evorrn.kernels import machine
 from evorrn.network import Network
 from evorrn.worlds import environment_starts
 
@@ -68,6 +71,18 @@ def test_worlds_that_cannot_be_vectorised_are_as_right(environment):
             rewards = worlds.rollout(net, genomes[p], environment, begins[e], environment.time_limit)[2]
             assert lengths[p, e] == len(rewards)
             assert returns[p, e] == pytest.approx(rewards.sum(), rel=1e-9)
+
+
+@pytest.mark.skipif(not machine.compiling(), reason="nothing is compiled")
+def test_individuals_share_vector_instructions():
+    floats, whole = numba.float64[::1], numba.int64[::1]
+    signature = (*[floats] * 5, whole, whole, whole, floats, floats, numba.int64)
+    module = worlds_of_lab.module(Pendulum(), network().kernel_source(Pendulum()), "vectors")
+    fresh = numba.njit(**{**module.LOOP, "cache": False})(module.step_lanes.py_func)
+    fresh.compile(signature)
+    (code,) = fresh.inspect_llvm().values()
+    # Two steps of motion, with the polynomials of sine and cosine in each.
+    assert len(re.findall(r"fmul contract <\d+ x double>", code)) > 50
 
 
 @pytest.mark.parametrize("environment", [Pendulum(), Tape()], ids=["in registers", "many numbers"])
@@ -220,6 +235,13 @@ def test_what_does_not_fit_is_told_at_once():
         net.simulate(population(net, 1), environment, np.zeros((1, 3)), 0)
     with pytest.raises(ConfigError, match="reward comes from an environment"):
         net.fitness(population(net, 1), evorrn.Batch(np.zeros((1, 2, 2)), np.zeros((1, 2, 2))))
+    with pytest.raises(ConfigError) as error:
+        net.simulate(
+            population(net, 1), type("Nothing", (Environment,), {"name": "nothing"})(), np.zeros((1, 3))
+        )
+    assert [problem.split(":")[1].strip() for problem in error.value.problems] == [
+        *("observations", "actions", "states", "time_limit", "reset", "observe", "step")
+    ]
     with pytest.raises(ConfigError, match=r"expected an evorrn\.Environment"):
         net.simulate(population(net, 1), Environment, np.zeros((1, 3)))
 
