@@ -13,7 +13,7 @@ from evorrn.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.esp import ESP
 from evorrn.strategies.reservoir.echo_state import LARGEST_STATE, fitted_steps, sees_output
-from evorrn.strategies.reservoir.readout import logit_scale, regression_targets, write_readout
+from evorrn.strategies.reservoir.readout import check_bias, logit_scale, regression_targets, write_readout
 from evorrn.strategies.reservoir.ridge import ridge_each
 
 if TYPE_CHECKING:
@@ -80,13 +80,14 @@ class Evolino(ESP):
         Raises
         ------
         ConfigError
-            For a problem without states or targets, and for a network that sees its own output under a
-            loss on classes: there is no teacher for logits.
+            For a problem without states or targets, for a network without biases, and for one that sees its
+            own output under a loss on classes: there is no teacher for logits.
         """
         missing = sorted(self.requires - problem.provides)
         if missing:
             raise ConfigError(f"strategy evolino: needs a problem that provides {', '.join(missing)}")
         network = problem.network
+        check_bias(self.name, network)
         if sees_output(network) and network.loss_name != "mse":
             raise ConfigError(
                 f"strategy evolino: a network that sees its own output needs the loss mse, got {network.loss_name}; "

@@ -15,6 +15,7 @@ from evorrn.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.readout import (
+    check_bias,
     logit_scale,
     mean_loss,
     regression_targets,
@@ -131,9 +132,11 @@ class EchoState(Strategy):
         Raises
         ------
         ConfigError
-            For a network with feedback and a loss on classes: there is no teacher for logits.
+            For a network without biases, and for one with feedback and a loss on classes: there is no
+            teacher for logits.
         """
         network = problem.network
+        check_bias(self.name, network)
         if sees_output(network) and network.loss_name != "mse":
             raise ConfigError(
                 f"strategy esn: a network that sees its own output needs the loss mse, got {network.loss_name}; "

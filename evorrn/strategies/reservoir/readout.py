@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn import metrics
+from evorrn.errors import ConfigError
 
 if TYPE_CHECKING:
     from evorrn.network import Network
@@ -71,6 +72,19 @@ def logit_scale(loss: str, outputs: np.ndarray, targets: np.ndarray) -> float:
         scale = float(np.clip(scale - slope / curvature, 0.5 * scale, 2 * scale))
         scale = float(np.clip(scale, 1e-2, 1e3))
     return scale
+
+
+def check_bias(strategy: str, network: Network) -> None:
+    """Refuse a network without biases: a readout is solved with one.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not network.biases:
+        raise ConfigError(
+            f"strategy {strategy}: solves a readout with a bias, and needs network.biases = true"
+        )
 
 
 def write_readout(network: Network, genome: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> None:
