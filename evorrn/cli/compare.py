@@ -17,7 +17,10 @@ def compare(
         str, typer.Argument(help="A task, a .csv or .npz file, or a spec.toml without strategy.")
     ],
     strategies: Annotated[
-        str | None, typer.Option("--strategies", help="Ways of training, with commas; all by default.")
+        str | None,
+        typer.Option(
+            "--strategies", help="Ways of training, with commas; ga, esn, bptt and random by default."
+        ),
     ] = None,
     cell: Cell = None,
     hidden: Hidden = None,
@@ -72,7 +75,7 @@ def compare(
             raw,
             base,
             root=runs_root(runs),
-            strategies=lab.STRATEGIES if strategies is None else names(strategies),
+            strategies=None if strategies is None else names(strategies),
             seeds=seeds,
             quick=quick,
             jobs=jobs or available(),

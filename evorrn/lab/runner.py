@@ -150,7 +150,7 @@ def execute(
             if not force and run.state() == COMPLETE:  # another process was faster
                 return _reuse(spec, run, plots, warn)
             state = _prepare(spec, run, force, warn, note)
-            result = None
+            result, recorder = None, None
             try:
                 if trainer is None or state is not None:
                     trainer = start(state=inherited if state is None else state)
@@ -178,6 +178,8 @@ def execute(
                 said, trace, recorded = _one_line(error), traceback.format_exc(), False
                 disk = disk_full(error)
                 with suppress(OSError):
+                    if recorder is not None and result is None:  # what was reached before is not lost
+                        recorder.checkpoint()
                     run.set_status(FAILED, error=said, traceback=trace)
                     recorded = True
                 return Outcome(
