@@ -123,6 +123,8 @@ def perform(order: Order) -> Report:
     """Do a run, and return how it ended; whatever goes wrong is in the report."""
     started = time.perf_counter()
     with _alone:
+        if not Path(order.session).exists():
+            return Report(INTERRUPTED, "", stopped=STOPPED)
         remarks: list[str] = []
         try:
             spec = _spec(order)
@@ -173,6 +175,8 @@ def warm(order: Order) -> None:
     has a folder to tell it.
     """
     with _alone, suppress(Exception), one_thread():
+        if not Path(order.session).exists():
+            return
         spec = _spec(order)
         problem = _assessment(spec).problem(spec.network)
         Trainer(spec.strategy, problem, seed=spec.seed, budget=spec.budget).step()
