@@ -110,10 +110,10 @@ def report(
     """
     from evorrn.cli.output import print_json, say, stdout
     from evorrn.errors import EvorrnError
-    from evorrn.lab import sweep_report
     from evorrn.lab.report import rebuild, write_picture
     from evorrn.lab.results import find_sweep
     from evorrn.lab.store import find_comparison, runs_root
+    from evorrn.lab.study import report as sweep_report
     from evorrn.lab.table import show
 
     root = runs_root(runs)

@@ -12,10 +12,12 @@ from made_sweep import AXES, LEVELS, write_list, write_run, write_sweep
 from scipy import stats
 
 from evorrn.errors import RunError
-from evorrn.lab import effects, index, study_runs, study_words
+from evorrn.lab import index
 from evorrn.lab.results import read_results
-from evorrn.lab.study import make_study, multiples, ordered, values_of
-from evorrn.lab.study_tests import (
+from evorrn.lab.study import effects
+from evorrn.lab.study import runs as study_runs
+from evorrn.lab.study import words as study_words
+from evorrn.lab.study.standings import (
     findings,
     improvements,
     leads,
@@ -24,6 +26,7 @@ from evorrn.lab.study_tests import (
     rank_comparison,
     standings,
 )
+from evorrn.lab.study.study import make_study, multiples, ordered, values_of
 
 POINT = {"task.name": "narma", "strategy.name": "ga", "network.cell": "elman", "network.hidden": 8}
 

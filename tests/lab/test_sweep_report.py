@@ -13,7 +13,7 @@ from browser import Browser, find_browser
 from made_sweep import AXES, write_sweep
 
 from evorrn.lab import index
-from evorrn.lab.sweep_report import rebuild
+from evorrn.lab.study.report import rebuild
 
 WANTED = (
     "All tasks together", "Each task", "Which leads hold", "Learning, and what a target costs", "What the axes do",
