@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.errors import ConfigError
-from evorrn.lab import catalogue
+from evorrn.errors import ConfigError, EvorrnError
+from evorrn.lab import catalogue, plots
+from evorrn.lab.apply import forecast
 from evorrn.lab.compare import STRATEGIES, compare, usual_strategies
+from evorrn.lab.curves import Trajectory
 from evorrn.lab.kept import read_kept
 from evorrn.lab.runner import execute
 from evorrn.lab.spec import resolve
+from evorrn.lab.store import RunFolder
 
 
 class Fragile(gymnasium.Env):
@@ -68,6 +71,40 @@ def test_a_run_keeps_a_trajectory_and_draws_it(tmp_path):
     np.testing.assert_allclose(result.predict(kept.observations), kept.actions, rtol=1e-5, atol=1e-6)
     again = execute(resolve(raw(MAZE)), tmp_path)
     assert again.reused and again.result.metrics == result.metrics
+
+
+def test_what_is_for_sequences_alone_is_told(tmp_path):
+    run = RunFolder(execute(resolve(raw(MAZE)), tmp_path, plots=False).folder)
+    with pytest.raises(EvorrnError, match="this one acts in an environment"):
+        forecast(run, 5)
+
+
+@pytest.mark.parametrize("steps", [1, 40, 1500])
+def test_a_trajectory_is_drawn_in_panels_by_unit(steps, tmp_path):
+    rng = np.random.default_rng(0)
+    shown = Trajectory(
+        observations=rng.normal(size=(steps, 2)),
+        actions=np.where(rng.random((steps, 2)) < 0.1, np.nan, 1.0),
+        rewards=np.ones(steps),
+        states=rng.normal(size=(steps, 4)),
+        state_names=np.array(["x (m)", "a (rad)", "b (rad)"]),
+        action_names=np.array(["left", "right"]),
+        start=np.array(1),
+        returns=np.array([3.0, 2.5]),
+        lengths=np.array([9, steps]),
+    )
+    panels = shown.panels()
+    assert [(label, list(series)) for label, series in panels] == [
+        ("m", ["x"]),
+        ("rad", ["a", "b"]),
+        ("output", ["left", "right"]),
+    ]
+    np.testing.assert_array_equal(panels[1][1]["b"], shown.states[:, 2])
+    plots.kept_plot(shown, tmp_path / "t.svg")
+    text = (tmp_path / "t.svg").read_text()
+    words = ["return 2.5", "time steps of test start 2", "left", "rad"]
+    assert all(word in text for word in words)
+    assert ("the first 1000 of 1500" in text) == (steps == 1500)
 
 
 def test_a_world_that_breaks_leaves_its_traceback_and_the_state_before(tmp_path):
