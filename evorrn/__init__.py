@@ -41,6 +41,11 @@ _HOMES = {
     "SHADE": "evorrn.strategies.evolution.shade",
     "ParticleSwarm": "evorrn.strategies.evolution.particle_swarm",
     "RandomSearch": "evorrn.strategies.evolution.random_search",
+    "ESP": "evorrn.strategies.evolution.esp",
+    "CoSyNE": "evorrn.strategies.evolution.cosyne",
+    "Evolino": "evorrn.strategies.evolution.evolino",
+    "EvolvedReservoir": "evorrn.strategies.hybrid.evolved_reservoir",
+    "Then": "evorrn.strategies.hybrid.then",
     "EchoState": "evorrn.strategies.reservoir.echo_state",
     "BPTT": "evorrn.strategies.gradient.bptt",
     "cell": "evorrn.compile.grammar",
@@ -104,9 +109,12 @@ if TYPE_CHECKING:
     from evorrn.strategies.base import Strategy as Strategy
     from evorrn.strategies.base import load_search as load_search
     from evorrn.strategies.evolution.cma_es import CMAES as CMAES
+    from evorrn.strategies.evolution.cosyne import CoSyNE as CoSyNE
     from evorrn.strategies.evolution.differential_evolution import (
         DifferentialEvolution as DifferentialEvolution,
     )
+    from evorrn.strategies.evolution.esp import ESP as ESP
+    from evorrn.strategies.evolution.evolino import Evolino as Evolino
     from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm as GeneticAlgorithm
     from evorrn.strategies.evolution.lm_ma_es import LMMAES as LMMAES
     from evorrn.strategies.evolution.one_plus_one_es import OnePlusOneES as OnePlusOneES
@@ -121,6 +129,8 @@ if TYPE_CHECKING:
     from evorrn.strategies.evolution.truncation_ga import TruncationGA as TruncationGA
     from evorrn.strategies.evolution.xnes import XNES as XNES
     from evorrn.strategies.gradient.bptt import BPTT as BPTT
+    from evorrn.strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
+    from evorrn.strategies.hybrid.then import Then as Then
     from evorrn.strategies.reservoir.echo_state import EchoState as EchoState
     from evorrn.task import Scaling as Scaling
     from evorrn.task import Splits as Splits

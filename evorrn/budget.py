@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from evorrn.problem import Meter
     from evorrn.training import Progress
 
 from evorrn.errors import ConfigError
@@ -131,15 +132,19 @@ class Budget:
 
         None when no limit says how far there is to go.
         """
-        spent = {
-            "work": progress.work,
-            "generations": progress.step,
-            "evaluations": progress.evaluations,
-            "steps": progress.steps,
-            "seconds": progress.seconds,
+        return self.share(progress, progress.step)
+
+    def share(self, spent: Progress | Meter, step: int) -> float | None:
+        """Return the share of the budget that was spent by the end of a step; see `used`."""
+        amounts = {
+            "work": spent.work,
+            "generations": step,
+            "evaluations": spent.evaluations,
+            "steps": spent.steps,
+            "seconds": spent.seconds,
         }
         shares = [
-            value / limit for name, value in spent.items() if (limit := getattr(self, name)) is not None
+            value / limit for name, value in amounts.items() if (limit := getattr(self, name)) is not None
         ]
         return min(1.0, max(shares)) if shares else None
 

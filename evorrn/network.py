@@ -474,9 +474,9 @@ class Network:
         """Time spent so far on making this network's programs ready."""
         return self._programs.compile_seconds + self._simulator.compile_seconds
 
-    def kernel_source(self) -> str:
-        """Return the emitted source of this network's programs."""
-        return self._programs.source()
+    def kernel_source(self, environment: Environment | None = None) -> str:
+        """Return the emitted source of this network's programs, or of the one that acts in an environment."""
+        return self._programs.source() if environment is None else self._simulator.source(environment)
 
     @cached_property
     def _costs(self) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from evorrn.batch import Batch
 from evorrn.task import ANSWERS
 
 if TYPE_CHECKING:
+    from evorrn.budget import Budget
     from evorrn.network import Network
 
 
@@ -71,6 +72,8 @@ class MeteredProblem:
     provides : frozenset of str
         What this problem can answer: ``fitness``, ``sequence_losses``, ``gradient``, ``states``,
         ``targets``.
+    budget : Budget or None
+        What the run may use, where a training loop said so.
     """
 
     provides: frozenset[str] = frozenset()
@@ -78,7 +81,9 @@ class MeteredProblem:
     def __init__(self, network: Network, meter: Meter | None = None) -> None:
         self.network = network
         self.meter = meter or Meter()
+        self.budget: Budget | None = None
         self._options: dict[str, float] = {}
+        self._start: np.ndarray | None = None
         self._validated: dict[str, Any] = {}  # shared with every variant that `with_options` makes
 
     def with_options(self, options: Mapping[str, float]) -> Self:
@@ -110,7 +115,16 @@ class MeteredProblem:
 
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes, shape (count, n), initialised as the network says."""
-        return self.network.init_many(rng, count)
+        genomes = self.network.init_many(rng, count)
+        if self._start is not None:
+            genomes[0] = self._start
+        return genomes
+
+    def starting_from(self, genome: np.ndarray) -> Self:
+        """Return this problem with a genome (n,) as the first that `init` gives, every time it is asked."""
+        variant = copy.copy(self)
+        variant._start = np.array(genome)
+        return variant
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the fitness (P,) of each genome (P, n), higher is better, ``-inf`` where it is not finite."""

@@ -13,6 +13,7 @@ import numpy as np
 from evorrn import metrics
 from evorrn.batch import Batch
 from evorrn.cell_check import check_cell as check_cell
+from evorrn.environment_check import check_environment as check_environment
 from evorrn.settings import build
 from evorrn.strategies.check import check_strategy as check_strategy
 from evorrn.task import Recommended, Reference, Scaling, Splits, Task

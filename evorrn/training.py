@@ -90,7 +90,7 @@ class Trainer:
             )
         self.strategy = strategy
         self.problem = problem
-        self.budget = budget
+        self.budget = problem.budget = budget
         self.stopped_by = ""
         self.history: dict[str, list[float]] = {}
         self.seconds: list[float] = []
@@ -216,16 +216,23 @@ class Trainer:
 
 
 class _Clock:
-    """Adds the wall time of a block to a meter, less what compiling took in it."""
+    """Adds the wall time of a block to a meter, less what compiling took in it.
+
+    What a block that fails has charged is taken back: the state of the run is still that before it.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
 
     def __enter__(self) -> None:
+        self.before = self.meter.as_dict()
         self.started = time.perf_counter()
         self.compiled = self.meter.compile_seconds
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: object, *_: object) -> None:
+        if failure is not None:
+            self.meter.__dict__.update(self.before)
+            return
         compiling = self.meter.compile_seconds - self.compiled
         self.meter.seconds += max(0.0, time.perf_counter() - self.started - compiling)
 

@@ -8,6 +8,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -39,17 +40,33 @@ def check(environment: Environment) -> None:
         raise ConfigError(f"environment: expected an evorrn.Environment, got {environment!r}")
     found = []
     for name in SIZES:
-        value = getattr(environment, name)
+        value = _given(environment, name)
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             found.append(f"{name}: expected a whole number of at least 1, got {value!r}")
-    for name, form in FUNCTIONS.items():
-        function = getattr(environment, name)
-        if not foreign.is_compiled(function):
-            found.append(f"{name}: expected a function {form} made with numba.njit, got {function!r}")
-        elif len(inspect.signature(getattr(function, "py_func", function)).parameters) != 2:
-            found.append(f"{name}: expected {form}, got a function of other parameters")
+    for name in FUNCTIONS:
+        function = _given(environment, name)
+        problem = _function_problem(name, function if callable(function) else None)
+        if problem:
+            found.append(problem)
     if found:
         raise ConfigError([f"environment {environment.name}: {problem}" for problem in found])
+
+
+def _given(environment: Environment, name: str) -> Any:
+    try:
+        return getattr(environment, name)
+    except NotImplementedError:
+        return None
+
+
+@functools.lru_cache(maxsize=256)
+def _function_problem(name: str, function: Any) -> str:
+    form = FUNCTIONS[name]
+    if not foreign.is_compiled(function):
+        return f"{name}: expected a function {form} made with numba.njit, got {function!r}"
+    if len(inspect.signature(getattr(function, "py_func", function)).parameters) != 2:
+        return f"{name}: expected {form}, got a function of other parameters"
+    return ""
 
 
 def world(environment: Environment) -> World:

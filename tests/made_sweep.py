@@ -40,8 +40,11 @@ def write_run(
         "strategy": {},
     }
     for dotted, setting in axes.items():
-        section, key = dotted.split(".", 1)
-        spec[section][key] = setting
+        section, _, key = dotted.partition(".")
+        if key:
+            spec[section][key] = setting
+        else:
+            spec[section] = setting
     (path / "spec.toml").write_text(tomli_w.dumps(spec))
     (path / "env.json").write_text(
         json.dumps({"evorrn": "0.1.0", "python": "3.11.2", "host": f"node{seed % 2}"})
@@ -77,7 +80,7 @@ def write_list(root, lines, axes=AXES, name="made-up"):
     return folder
 
 
-def write_sweep(root, *, axes=AXES, seeds=10, levels=LEVELS, noise=0.05, trouble=True, history=True):
+def write_sweep(root, *, axes=AXES, seeds=10, levels=LEVELS, noise=0.02, trouble=True, history=True):
     """Write a sweep, and return its folder.
 
     With trouble, of seed 0 on the first task: ga has failed, esn's files are damaged, bptt's are missing, each

@@ -13,7 +13,16 @@ from evorrn.bench.timing import Times
 from evorrn.errors import UnknownName
 from evorrn.lab.catalogue import Table
 
-MODULES = ("population", "long_series", "gradient", "generation", "reservoir", "start_up", "scaling")
+MODULES = (
+    "population",
+    "long_series",
+    "gradient",
+    "generation",
+    "strategies",
+    "reservoir",
+    "start_up",
+    "scaling",
+)
 COLUMNS = ("row", "sizes", "ours", "peer", "its time", "ratio", "target", "verdict")
 
 

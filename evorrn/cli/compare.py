@@ -17,7 +17,10 @@ def compare(
         str, typer.Argument(help="A task, a .csv or .npz file, or a spec.toml without strategy.")
     ],
     strategies: Annotated[
-        str | None, typer.Option("--strategies", help="Ways of training, with commas; all by default.")
+        str | None,
+        typer.Option(
+            "--strategies", help="Ways of training, with commas; ga, esn, bptt and random by default."
+        ),
     ] = None,
     cell: Cell = None,
     hidden: Hidden = None,
@@ -72,7 +75,7 @@ def compare(
             raw,
             base,
             root=runs_root(runs),
-            strategies=lab.STRATEGIES if strategies is None else names(strategies),
+            strategies=None if strategies is None else names(strategies),
             seeds=seeds,
             quick=quick,
             jobs=jobs or available(),
@@ -107,10 +110,10 @@ def report(
     """
     from evorrn.cli.output import print_json, say, stdout
     from evorrn.errors import EvorrnError
-    from evorrn.lab import sweep_report
     from evorrn.lab.report import rebuild, write_picture
     from evorrn.lab.results import find_sweep
     from evorrn.lab.store import find_comparison, runs_root
+    from evorrn.lab.study import report as sweep_report
     from evorrn.lab.table import show
 
     root = runs_root(runs)

@@ -36,10 +36,11 @@ def watching_comparison(quiet: bool) -> Iterator[Callable[[Standing], None]]:
 def describe(spec: Spec, progress: Progress) -> str:
     """Return a progress record as one line."""
     used = spec.budget.used(progress)
+    what, sign = ("return", -1) if spec.task.loss == "reward" else ("loss", 1)
     parts = [
         f"{spec.strategy.step_name} {progress.step}",
-        f"loss {progress.train_loss:.4g}",
-        f"best validation loss {progress.best_loss:.4g}",
+        f"{what} {sign * progress.train_loss:.4g}",
+        f"best validation {what} {sign * progress.best_loss:.4g}",
         f"work {amount(progress.work)}",
     ]
     if used is not None:

@@ -49,13 +49,13 @@ def results(
     from evorrn.lab import export
     from evorrn.lab.arguments import names
     from evorrn.lab.catalogue import Table
-    from evorrn.lab.query import as_records, select
+    from evorrn.lab.query import select
     from evorrn.lab.results import read_results
     from evorrn.lab.store import runs_root
 
     root = runs_root(runs)
     found = read_results(target if target is not None else root, root, tell=_tell)
-    shown, records = select(
+    chosen = select(
         found,
         where=where or (),
         sort=names(sort or ""),
@@ -63,15 +63,15 @@ def results(
         group=names(group or ""),
     )
     if parquet is not None:
-        export.write_parquet(parquet, shown, records)
+        export.write_parquet(parquet, chosen)
         note(f"wrote {parquet}")
     if json:
-        print_json(records)
+        print_json(chosen.records())
     elif csv:
-        sys.stdout.write(export.csv_text(shown, records))
+        sys.stdout.write(export.csv_text(chosen))
     elif parquet is None:
         heading = f"sweep {found.sweep}" if found.sweep else f"runs in {found.root}"
-        print_table(Table(heading, tuple(shown), as_records(shown, records)))
+        print_table(Table(heading, tuple(chosen.columns), chosen.texts()))
         say(export.counts(found))
 
 

@@ -21,6 +21,7 @@ from evorrn.lab.spec import resolve
 from evorrn.lab.store import COMPLETE, RunFolder
 from evorrn.plain import write_atomic
 from evorrn.result import Result, load
+from evorrn.task import Task
 
 LABEL = "label"
 
@@ -109,6 +110,10 @@ def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Pat
     """
     result = trained(run)
     network = result.network
+    if network.loss_name == "reward":
+        raise EvorrnError(
+            "forecast: expected a run on sequences; this one acts in an environment, see its trajectory.npz"
+        )
     if steps < 1:
         raise EvorrnError(f"--steps: expected at least 1, got {steps}")
     own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
@@ -197,6 +202,7 @@ def _end_of_test(run: RunFolder, result: Result) -> np.ndarray:
     """Return the inputs up to the end of the test data, shape (B, T, I), in original units."""
     try:
         spec = resolve(read(run.path / "spec.toml"), run.path)
+        assert isinstance(spec.task, Task)
         batch = spec.task.data(spec.seed).test
     except EvorrnError as error:
         raise EvorrnError(f"{error}; give the known inputs as --warmup FILE") from None

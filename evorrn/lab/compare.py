@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evorrn import registry
 from evorrn.budget import Budget
-from evorrn.errors import ConfigError, Unfinished
+from evorrn.errors import ConfigError, EvorrnError, Unfinished
 from evorrn.lab import environment, words
 from evorrn.lab.comparison import Baseline, Comparison, Row
 from evorrn.lab.pool import Ended, Say, Standing, run_all
@@ -43,7 +44,7 @@ def compare(
     base: Path | None = None,
     *,
     root: Path,
-    strategies: Sequence[str] = STRATEGIES,
+    strategies: Sequence[str] | None = None,
     seeds: int | None = None,
     quick: bool = False,
     jobs: int = 1,
@@ -68,8 +69,8 @@ def compare(
         Folder that relative paths start from.
     root : Path
         The folder of all runs.
-    strategies : sequence of str
-        Names, or ``file.py:name``.
+    strategies : sequence of str, optional
+        Names, or ``file.py:name``; by default those of `STRATEGIES` that the task can answer.
     seeds : int, optional
         Runs of each strategy, 10 by default: seeds 0, 1, 2, ...
     quick : bool
@@ -101,6 +102,7 @@ def compare(
     """
     count = seeds if seeds is not None else QUICK_SEEDS if quick else SEEDS
     given = {"budget": QUICK_BUDGET if quick else BUDGET, **raw}
+    strategies = usual_strategies(given) if strategies is None else strategies
     plan = plan_runs(given, base, strategies, count)
     # By seed, not by strategy: each worker compiles another program, and an early end leaves whole seeds.
     order = [(name, spec) for specs in zip(*plan.values()) for name, spec in zip(plan, specs)]
@@ -134,6 +136,17 @@ def compare(
     except OSError as error:
         raise Unfinished(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
     return comparison
+
+
+def usual_strategies(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return those of `STRATEGIES` that a task can answer: without targets there is no gradient to be followed."""
+    table = raw.get("task")
+    name = str(table.get("name")) if isinstance(table, Mapping) else ""
+    try:
+        kind = registry.find_task(registry.expand_task(name)[0])
+    except EvorrnError:  # the file of a table, or a mistake that is told when the specs are resolved
+        return STRATEGIES
+    return tuple(name for name in STRATEGIES if registry.find_strategy(name).requires <= kind.provides)
 
 
 def plan_runs(

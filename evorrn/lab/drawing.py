@@ -90,33 +90,40 @@ def ranking_row(axes: Axes, height: float, row: Row, place: int) -> None:
 
 
 def draw_learning(
-    axes: Axes, curves: Mapping[str, Sequence[Curve]], places: Mapping[str, int], label: str
+    axes: Axes,
+    curves: Mapping[str, Sequence[Curve]],
+    places: Mapping[str, int],
+    label: str,
+    returns: bool = False,
 ) -> None:
-    """Draw the best validation loss so far of every run, thin, and the median over runs, thick."""
+    """Draw the best validation loss so far of every run, thin, and the median over runs, thick.
+
+    With `returns`, losses are negative returns, and are drawn as what they are.
+    """
     drawn, spent = [np.ones(0)], [np.ones(0)]
+    sign, quantity = (-1.0, "return") if returns else (1.0, "loss")
     for name, runs in curves.items():
         place = places[name]
         colour, style = SERIES[place % len(SERIES)], LINES[place % len(LINES)]
         best = [curve for curve in (run.best_so_far() for run in runs) if len(curve.loss)]
         for curve in best:
-            axes.step(curve.spent, curve.loss, where="post", color=colour, alpha=0.3, linewidth=0.8)
-            drawn.append(curve.loss)
+            axes.step(curve.spent, sign * curve.loss, where="post", color=colour, alpha=0.3, linewidth=0.8)
+            drawn.append(sign * curve.loss)
             spent.append(curve.spent)
         if best:
             middle = median_curve(best)
             axes.step(
                 middle.spent,
-                middle.loss,
+                sign * middle.loss,
                 where="post",
                 color=colour,
                 linestyle=style,
                 linewidth=2.2,
                 label=name,
             )
-            axes.plot(
-                middle.spent[-1], middle.loss[-1], MARKERS[place % len(MARKERS)], color=colour, markersize=5
-            )
-    axes.set(xlabel=label, ylabel="best validation loss so far", xscale="log")
+            end = middle.spent[-1], sign * middle.loss[-1]
+            axes.plot(*end, MARKERS[place % len(MARKERS)], color=colour, markersize=5)
+    axes.set(xlabel=label, ylabel=f"best validation {quantity} so far", xscale="log")
     scale_axis(axes, "y", np.concatenate(drawn))
     log_labels(axes.xaxis, np.concatenate(spent))
     if len(drawn) > 1:
@@ -167,7 +174,7 @@ def draw_trajectory(axes: Axes, shown: Trajectory, name: str, place: int = 0) ->
                 finite, color=colour, linestyle=LINES[number % len(LINES)], linewidth=1.3, label=variable
             )
         panel.set_ylabel(label)
-        panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), borderaxespad=0.3)
+        panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), borderaxespad=0.3, fontsize=8.5)
         panel.tick_params(labelbottom=False)
     stack[-1].tick_params(labelbottom=True)
     steps = int(shown.lengths[shown.start])
@@ -186,16 +193,20 @@ def draw_kept(axes: Axes, kept: Kept, name: str, place: int = 0) -> None:
 
 def kept_height(kept: Kept) -> float:
     """Return the height of such a plot in inches."""
-    return 0.9 + 0.95 * len(kept.panels()) if isinstance(kept, Trajectory) else 2.9
+    return 0.9 + 0.75 * len(kept.panels()) if isinstance(kept, Trajectory) else 2.9
 
 
-def draw_losses(axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray], label: str) -> None:
-    """Draw the training and validation loss of one run along what it spent."""
+def draw_losses(
+    axes: Axes, spent: np.ndarray, history: Mapping[str, np.ndarray], label: str, returns: bool = False
+) -> None:
+    """Draw the training and validation loss of one run along what it spent, or with `returns` its returns."""
+    sign, drawn = -1.0 if returns else 1.0, []
     for place, (name, column) in enumerate((("training", "train_loss"), ("validation", "valid_loss"))):
-        loss = np.where(np.isfinite(history[column]), history[column], np.nan)
-        axes.plot(spent, loss, color=SERIES[place], linestyle=LINES[place], linewidth=1.6, label=name)
-    scale_axis(axes, "y", np.concatenate([history["train_loss"], history["valid_loss"]]))
-    axes.set(xlabel=label, ylabel="loss")
+        values = np.where(np.isfinite(history[column]), sign * np.asarray(history[column]), np.nan)
+        axes.plot(spent, values, color=SERIES[place], linestyle=LINES[place], linewidth=1.6, label=name)
+        drawn.append(values)
+    scale_axis(axes, "y", np.concatenate(drawn))
+    axes.set(xlabel=label, ylabel="return" if returns else "loss")
     axes.xaxis.set_major_formatter(short)
     legend_above(axes)
 

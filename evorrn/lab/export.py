@@ -6,27 +6,26 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from evorrn.errors import EvorrnError
+from evorrn.lab.query import Selection
 from evorrn.lab.results import Runs
 from evorrn.lab.store import COMPLETE
 from evorrn.lab.words import counted
 
 
-def csv_text(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> str:
-    """Return records as CSV: empty where there is no value, numbers with all their digits."""
+def csv_text(found: Selection) -> str:
+    """Return lines of a table as CSV: empty where there is no value, numbers with all their digits."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([record.get(name) for name in columns] for record in records)
+    writer.writerow(found.columns)
+    writer.writerows(found.lines)
     return buffer.getvalue()
 
 
-def write_parquet(path: Path, columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
-    """Write records to a Parquet file.
+def write_parquet(path: Path, found: Selection) -> None:
+    """Write lines of a table to a Parquet file.
 
     A column whose values are of several kinds, for instance sizes of one and of two layers, is text.
 
@@ -42,8 +41,8 @@ def write_parquet(path: Path, columns: Sequence[str], records: Sequence[Mapping[
         raise EvorrnError("--parquet needs pyarrow: pip install 'evorrn[parquet]', or take --csv") from None
 
     arrays = {}
-    for name in columns:
-        values = [record.get(name) for record in records]
+    for place, name in enumerate(found.columns):
+        values = [line[place] for line in found.lines]
         try:
             arrays[name] = pyarrow.array(values)
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):

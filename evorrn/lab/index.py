@@ -39,9 +39,8 @@ RUN_NAME = re.compile(r"[0-9a-f]{16}")
 TABLES = """
 CREATE TABLE IF NOT EXISTS shared (key INTEGER PRIMARY KEY, text TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS runs (
-    root TEXT, folder TEXT, written INTEGER, status TEXT, seed TEXT, settings INTEGER, names INTEGER,
-    metrics BLOB, work REAL, steps REAL, seconds REAL, stopped_by TEXT, error TEXT,
-    PRIMARY KEY (root, folder)
+    root TEXT, folder TEXT, written INTEGER, seed, ending INTEGER, settings INTEGER, names INTEGER,
+    metrics BLOB, work REAL, steps REAL, seconds REAL, PRIMARY KEY (root, folder)
 ) WITHOUT ROWID;
 """
 
@@ -63,21 +62,21 @@ def read_runs(
         Called with how many of the folders that must be read anew are done, and how many there are.
     """
     wanted = sorted(_walk(str(root))) if folders is None else list(folders)
-    home = str(root.resolve())
+    home, above = str(root.resolve()), f"{root}/"
     with closing(_open()) as connection:
         rows, gone = {}, []
         there = set(wanted)
         for row, written in _known(connection, home, None if folders is None else wanted):
             if row.folder not in there:
                 gone.append(row.folder)
-            elif _written(f"{root}/{row.folder}/{LAST_WRITTEN[row.status]}") == written:
+            elif _written(f"{above}{row.folder}/{LAST_WRITTEN[row.status]}") == written:
                 rows[row.folder] = row
         stale, reader = [name for name in wanted if name not in rows], Reader(root)
         for start in range(0, len(stale), BATCH):
             now, fresh = time.time(), []
             for name in stale[start : start + BATCH]:
                 # Looked at before it is read: a change between the two is noticed the next time.
-                times = {mark: _written(f"{root}/{name}/{mark}") for mark in set(LAST_WRITTEN.values())}
+                times = {mark: _written(f"{above}{name}/{mark}") for mark in set(LAST_WRITTEN.values())}
                 row = rows[name] = reader.row(name)
                 written = times.get(LAST_WRITTEN.get(row.status, ""), 0)
                 if 0 < written < (now - SETTLED) * 1e9:
@@ -154,9 +153,7 @@ def _stored(
     connection: sqlite3.Connection, home: str, folders: Sequence[str] | None
 ) -> Iterator[tuple[Row, int]]:
     """Yield the rows that the index holds, all of a root or those of some folders."""
-    columns = (
-        "folder, written, status, seed, settings, names, metrics, work, steps, seconds, stopped_by, error"
-    )
+    columns = "folder, written, seed, ending, settings, names, metrics, work, steps, seconds"
     query = f"SELECT {columns} FROM runs WHERE root = ?"
     if folders is None:
         found = connection.execute(query, (home,)).fetchall()
@@ -168,9 +165,16 @@ def _stored(
             found += connection.execute(f"{query} AND folder IN ({marks})", (home, *part)).fetchall()
     shared = {key: _shared(text) for key, text in connection.execute("SELECT key, text FROM shared")}
     numbers = {key: struct.Struct(f"<{len(content)}d") for key, content in shared.items()}
-    for folder, written, status, seed, settings, names, metrics, *rest in found:
+    for folder, written, seed, ending, settings, names, metrics, work, steps, seconds in found:
+        status, stopped_by, error = shared[ending]
         values = numbers[names].unpack(metrics)
-        yield Row(folder, status, int(seed), shared[settings], shared[names], values, *rest), written
+        costs = work, steps, seconds
+        yield (
+            Row(
+                folder, status, int(seed), shared[settings], shared[names], values, *costs, stopped_by, error
+            ),
+            written,
+        )
 
 
 def _shared(text: str) -> Any:
@@ -180,37 +184,25 @@ def _shared(text: str) -> Any:
 
 def _store(connection: sqlite3.Connection, home: str, fresh: Sequence[tuple[Row, int]]) -> None:
     """Keep rows; an index that cannot be written costs time later, nothing else."""
-    keys: dict[int, int] = {}
+    keys: dict[Any, int] = {}
 
     def key(content: Any) -> int:
-        if id(content) not in keys:  # rows share their settings, and so they are written once
+        mark = content if isinstance(content, tuple) else id(content)  # rows have their settings in common
+        if mark not in keys:
             text = json.dumps(content, default=str)
             connection.execute("INSERT OR IGNORE INTO shared (text) VALUES (?)", (text,))
-            query = "SELECT key FROM shared WHERE text = ?"
-            (keys[id(content)],) = connection.execute(query, (text,)).fetchone()
-        return keys[id(content)]
+            (keys[mark],) = connection.execute("SELECT key FROM shared WHERE text = ?", (text,)).fetchone()
+        return keys[mark]
 
     def stored(row: Row, written: int) -> tuple[Any, ...]:
         metrics = struct.pack(f"<{len(row.metric_values)}d", *row.metric_values)
-        seed = str(row.seed)  # SQLite's integers end at 2^63
-        shared = key(row.settings), key(row.metric_names)
-        costs = row.work, row.steps, row.seconds
-        return (
-            home,
-            row.folder,
-            written,
-            row.status,
-            seed,
-            *shared,
-            metrics,
-            *costs,
-            row.stopped_by,
-            row.error,
-        )
+        seed = row.seed if row.seed is not None and row.seed < 2**63 else str(row.seed)  # where integers end
+        shared = key((row.status, row.stopped_by, row.error)), key(row.settings), key(row.metric_names)
+        return home, row.folder, written, seed, *shared, metrics, row.work, row.steps, row.seconds
 
     with suppress(sqlite3.DatabaseError), connection:
         rows = [stored(row, written) for row, written in fresh]
-        connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({','.join('?' * 13)})", rows)
+        connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({','.join('?' * 11)})", rows)
 
 
 def _forget(connection: sqlite3.Connection, home: str, gone: Sequence[str]) -> None:

@@ -57,7 +57,12 @@ STYLE: Any = {
 }
 
 
-def learning_curve(history: Mapping[str, np.ndarray], path: Path, seconds: np.ndarray | None = None) -> None:
+def learning_curve(
+    history: Mapping[str, np.ndarray],
+    path: Path,
+    seconds: np.ndarray | None = None,
+    returns: bool = False,
+) -> None:
     """Draw a run's losses against work, and against seconds where they are given.
 
     Parameters
@@ -68,13 +73,15 @@ def learning_curve(history: Mapping[str, np.ndarray], path: Path, seconds: np.nd
         Ends in ``.svg`` or ``.png``.
     seconds : ndarray, optional
         Wall time at each entry of the history.
+    returns : bool
+        Whether losses are negative returns, to be drawn as returns.
     """
     along = [("work (multiply-adds)", np.asarray(history["work"], dtype=np.float64))]
     if seconds is not None and len(seconds) == len(along[0][1]):
         along.append(("seconds, without compiling", np.asarray(seconds)))
     with _sheet(path, 5.2 * len(along), 3.3, columns=len(along)) as panels:
         for axes, (label, spent) in zip(panels, along):
-            draw_losses(axes, spent, history, label)
+            draw_losses(axes, spent, history, label, returns)
 
 
 def kept_plot(kept: Kept, path: Path) -> None:
@@ -139,9 +146,10 @@ def picture(
         Ends in ``.svg`` or ``.png``.
     """
     places, best = colour_places(comparison), comparison.best.strategy
-    with _sheet(path, 11.5, 6.4, rows=2, columns=2) as (ranking, learning, below, spare):
+    height = max([6.4, *(1.7 * kept_height(kept) for name, kept in shown.items() if name == best)])
+    with _sheet(path, 11.5, height, rows=2, columns=2) as (ranking, learning, below, spare):
         draw_ranking(ranking, comparison)
-        draw_learning(learning, curves, places, "work (multiply-adds)")
+        draw_learning(learning, curves, places, "work (multiply-adds)", comparison.of_episodes)
         spare.remove()
         below.set_subplotspec(below.get_subplotspec().get_gridspec()[1, :])
         if best in shown:

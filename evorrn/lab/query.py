@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from evorrn.lab.store import COMPLETE, FAILED
 from evorrn.lab.words import amount, figure
 from evorrn.metrics import HIGHER_IS_BETTER
 
-Record = dict[str, Any]
+Holds = Callable[[Any], bool]
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
@@ -32,6 +33,26 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 USUAL = ("task.name", "strategy.name", "network.cell", "network.hidden", "budget")
 
 
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for: names of columns, and a tuple of values for each line."""
+
+    columns: list[str]
+    lines: list[tuple[Any, ...]]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the lines as dicts."""
+        return [dict(zip(self.columns, line)) for line in self.lines]
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """Return the lines as a reader wants them."""
+        shown = [
+            [value if type(value) is str else text(name, value) for value in values]
+            for name, values in zip(self.columns, zip(*self.lines))
+        ]
+        return list(zip(*shown))
+
+
 def select(
     runs: Runs,
     *,
@@ -39,8 +60,8 @@ def select(
     sort: Sequence[str] = (),
     columns: Sequence[str] = (),
     group: Sequence[str] = (),
-) -> tuple[list[str], list[Record]]:
-    """Return columns and records of a table of runs.
+) -> Selection:
+    """Return some columns of some rows of a table of runs.
 
     Parameters
     ----------
@@ -53,7 +74,7 @@ def select(
         What to show; by default what the sweep varies, or what usually tells runs apart, with the metric
         that ranks each task, work and seconds.
     group : sequence of str
-        One record for each combination of values of these columns: how many runs, how many complete and
+        One line for each combination of values of these columns: how many runs, how many complete and
         failed, and the median of each metric shown with its 95 % interval.
 
     Raises
@@ -65,26 +86,27 @@ def select(
     problems: list[str] = []
     conditions = [_condition(text, known, problems) for text in where]
     shown = list(columns) or usual_columns(runs)
-    problems += [f"--columns: {_no_column(name, known)}" for name in columns if name not in known]
-    problems += [f"--group: {_no_column(name, known)}" for name in group if name not in known]
-    rows = runs.rows if problems else [row for row in runs.rows if all(holds(row) for holds in conditions)]
-    if group:
-        numbers = [name for name in shown if _is_number(name)]
-        names, records = _grouped(rows, group, numbers)
-    else:
-        names, records = shown, []
-    sortable = names if group else known
-    problems += [
-        f"--sort: {_no_column(name.lstrip('-'), sortable)}"
-        for name in sort
-        if name.lstrip("-") not in sortable
-    ]
+    named = [("--columns", name) for name in columns] + [("--group", name) for name in group]
+    named += [] if group else [("--sort", name.lstrip("-")) for name in sort]
+    problems += [f"{option}: {_no_column(name, known)}" for option, name in named if name not in known]
     if problems:
         raise ConfigError(problems)
+    kept = list(range(len(runs.rows)))
+    for name, holds in conditions:
+        values = runs.values(name)
+        kept = [place for place in kept if holds(values[place])]
     if group:
-        return names, _sorted(records, sort, lambda record, name: record[name])
-    rows = _sorted(rows, sort, lambda row, name: row.get(name))
-    return shown, [{name: row.get(name) for name in shown} for row in rows]
+        numbers = [name for name in shown if _is_number(name)]
+        found = _grouped([runs.rows[place] for place in kept], group, numbers)
+        wrong = [name for name in sort if name.lstrip("-") not in found.columns]
+        if wrong:
+            raise ConfigError([f"--sort: {_no_column(name.lstrip('-'), found.columns)}" for name in wrong])
+        by_column = dict(zip(found.columns, zip(*found.lines)))
+        order = _sorted(range(len(found.lines)), sort, by_column)
+        return Selection(found.columns, [found.lines[place] for place in order])
+    order = _sorted(kept, sort, {name.lstrip("-"): runs.values(name.lstrip("-")) for name in sort})
+    chosen = [[values[place] for place in order] for values in map(runs.values, shown)]
+    return Selection(shown, list(zip(*chosen)))
 
 
 def usual_columns(runs: Runs) -> list[str]:
@@ -118,11 +140,12 @@ def plain_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _condition(text: str, known: Sequence[str], problems: list[str]) -> Callable[[Row], bool]:
+def _condition(text: str, known: Sequence[str], problems: list[str]) -> tuple[str, Holds]:
+    """Return the column that a condition is about, and whether it holds for a value."""
     found = re.fullmatch(r"\s*([\w.+-]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", text)
     if found is None:
         problems.append(f"--where: expected a condition, for instance strategy.name=ga, got {text!r}")
-        return lambda row: False
+        return "", lambda value: False
     name, sign, wanted = found.groups()
     if name not in known:
         problems.append(f"--where: {_no_column(name, known)}")
@@ -130,17 +153,15 @@ def _condition(text: str, known: Sequence[str], problems: list[str]) -> Callable
     if sign in ("=", "!="):
         equal = sign == "="
 
-        def same(row: Row) -> bool:
-            value = row.get(name)
-            if _real(value) and _real(number):
-                return bool(value == number) == equal
-            return (plain_text(value) == wanted) == equal
+        def same(value: Any) -> bool:
+            alike = value == number if _real(value) and _real(number) else plain_text(value) == wanted
+            return bool(alike) == equal
 
-        return same
+        return name, same
     if not _real(number):
         problems.append(f"--where: expected a number after {sign}, got {wanted!r} in {text!r}")
     compare = COMPARE[sign]
-    return lambda row: _real(row.get(name)) and compare(row.get(name), number)
+    return name, lambda value: _real(value) and compare(value, number)
 
 
 def _no_column(name: str, known: Sequence[str]) -> str:
@@ -151,23 +172,22 @@ def _no_column(name: str, known: Sequence[str]) -> str:
     return f"unknown column {name!r}{hint} (there are {len(known)}; --columns all shows them)"
 
 
-def _grouped(
-    rows: Sequence[Row], group: Sequence[str], numbers: Sequence[str]
-) -> tuple[list[str], list[Record]]:
+def _grouped(rows: Sequence[Row], group: Sequence[str], numbers: Sequence[str]) -> Selection:
     members: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         members.setdefault(tuple(plain_text(row.get(name)) for name in group), []).append(row)
     records = []
     for found in members.values():
-        record: Record = {name: found[0].get(name) for name in group}
+        record: dict[str, Any] = {name: found[0].get(name) for name in group}
         record |= {"runs": len(found), "complete": _count(found, COMPLETE), "failed": _count(found, FAILED)}
         for name in numbers:
             record |= _summary(name, [row for row in found if row.status in (COMPLETE, FAILED)])
         records.append(record)
-    return list(records[0]) if records else [*group, "runs", "complete", "failed"], records
+    columns = list(records[0]) if records else [*group, "runs", "complete", "failed"]
+    return Selection(columns, [tuple(record.values()) for record in records])
 
 
-def _summary(name: str, rows: Sequence[Row]) -> Record:
+def _summary(name: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the median of a column; of a metric with its interval, where failed runs are the worst."""
     values = [row.get(name) for row in rows]
     if "." not in name:
@@ -185,16 +205,15 @@ def _summary(name: str, rows: Sequence[Row]) -> Record:
     return {name: interval.median, f"{name} low": interval.low, f"{name} high": interval.high}
 
 
-def _sorted(items: Sequence[Any], sort: Sequence[str], get: Callable[[Any, str], Any]) -> list[Any]:
-    """Return items in order of some columns; what has no value comes last, numbers before words."""
-    found = list(items)
+def _sorted(places: Sequence[int], sort: Sequence[str], values: Mapping[str, Sequence[Any]]) -> list[int]:
+    """Return places in order of some columns; what has no value comes last, numbers before words."""
+    found = list(places)
     for name in reversed(sort):
-        bare, descending = name.lstrip("-"), name.startswith("-")
-        keyed = [(get(item, bare), item) for item in found]
-        there = [pair for pair in keyed if pair[0] is not None and pair[0] == pair[0]]
-        rest = [pair for pair in keyed if pair[0] is None or pair[0] != pair[0]]
-        there.sort(key=lambda pair: _order(pair[0]), reverse=descending)
-        found = [item for _, item in [*there, *rest]]
+        column = values[name.lstrip("-")]
+        there = [place for place in found if column[place] is not None and column[place] == column[place]]
+        rest = [place for place in found if column[place] is None or column[place] != column[place]]
+        there.sort(key=lambda place: _order(column[place]), reverse=name.startswith("-"))
+        found = [*there, *rest]
     return found
 
 
@@ -212,8 +231,3 @@ def _real(value: Any) -> bool:
 
 def _count(rows: Sequence[Row], status: str) -> int:
     return sum(row.status == status for row in rows)
-
-
-def as_records(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return records as lines of text cells."""
-    return [tuple(text(name, record.get(name)) for name in columns) for record in records]

@@ -147,7 +147,11 @@ def _learning(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
         {
             "svg": _plot(
                 lambda axes, kind=kind, label=label: draw_learning(
-                    axes, {name: runs[kind] for name, runs in found.items()}, places, label
+                    axes,
+                    {name: runs[kind] for name, runs in found.items()},
+                    places,
+                    label,
+                    comparison.of_episodes,
                 ),
                 5.6,
                 3.6,

@@ -20,6 +20,7 @@ from evorrn.lab.rows import FIRST, LAST, Row
 from evorrn.lab.store import runs_root
 
 SWEEPS, RUN_LIST = "sweeps", "runs.jsonl"
+SPLITS = ("test", "valid", "train")
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,24 @@ class Runs:
         """Return every column that a run has: id, status, seed, settings, metrics, costs, the rest."""
         settings: dict[int, Mapping[str, Any]] = {id(row.settings): row.settings for row in self.rows}
         names = {name for shared in settings.values() for name in shared}
-        metrics = {name for names in {row.metric_names for row in self.rows} for name in names}
+        metrics = {name for names in _shared_names(self.rows) for name in names}
         order = ("budget", "parent", "task", "network", "strategy", "files")
         first = {name: place for shared in settings.values() for place, name in enumerate(shared)}
         ranked = sorted(names, key=lambda name: (_place(name.split(".")[0], order), first[name], name))
-        splits = ("test", "valid", "train")
-        scored = sorted(metrics, key=lambda name: (_place(name.split(".")[0], splits), name))
+        scored = sorted(metrics, key=lambda name: (_place(name.split(".")[0], SPLITS), name))
         return [*FIRST, "seed", *ranked, *scored, *LAST]
+
+    def values(self, name: str) -> list[Any]:
+        """Return a column, None where a run has no such value."""
+        if name in (*FIRST, "seed", *LAST):
+            return [getattr(row, name) for row in self.rows]
+        if name.split(".")[0] not in SPLITS:
+            return [row.settings.get(name) for row in self.rows]
+        place = {
+            id(names): names.index(name) if name in names else None for names in _shared_names(self.rows)
+        }
+        places = [place[id(row.metric_names)] for row in self.rows]
+        return [None if at is None else row.metric_values[at] for row, at in zip(self.rows, places)]
 
 
 def results(folder: str | Path) -> Any:
@@ -80,8 +92,8 @@ def results(folder: str | Path) -> Any:
     if importlib.util.find_spec("pandas") is not None:
         import pandas
 
-        return pandas.DataFrame({name: [row.get(name) for row in runs.rows] for name in columns})
-    return [{name: row.get(name) for name in columns} for row in runs.rows]
+        return pandas.DataFrame({name: runs.values(name) for name in columns})
+    return [dict(zip(columns, line)) for line in zip(*map(runs.values, columns))]
 
 
 def read_results(target: str | Path, root: Path | None = None, tell: Tell = lambda done, total: None) -> Runs:
@@ -194,6 +206,11 @@ def _planned(row: Row, run: Planned) -> Row:
     seed = run.axes.get("seed")
     settings = {name: value for name, value in run.axes.items() if name != "seed"}
     return row._replace(settings=settings, seed=seed if isinstance(seed, int) else None)
+
+
+def _shared_names(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return the different objects that rows have their metrics' names in."""
+    return list({id(row.metric_names): row.metric_names for row in rows}.values())
 
 
 def _place(name: str, order: Sequence[str]) -> int:

@@ -150,7 +150,7 @@ def execute(
             if not force and run.state() == COMPLETE:  # another process was faster
                 return _reuse(spec, run, plots, warn)
             state = _prepare(spec, run, force, warn, note)
-            result = None
+            result, recorder = None, None
             try:
                 if trainer is None or state is not None:
                     trainer = start(state=inherited if state is None else state)
@@ -176,8 +176,10 @@ def execute(
                 return Outcome(spec, run.path, INTERRUPTED)
             except Exception as error:
                 said, trace, recorded = _one_line(error), traceback.format_exc(), False
-                disk = isinstance(error, OSError) and error.errno in FULL
+                disk = disk_full(error)
                 with suppress(OSError):
+                    if recorder is not None and result is None:  # what was reached before is not lost
+                        recorder.checkpoint()
                     run.set_status(FAILED, error=said, traceback=trace)
                     recorded = True
                 return Outcome(
@@ -266,14 +268,25 @@ def _write_outcome(run: RunFolder, result: Result, record: Record) -> None:
 def _draw(run: RunFolder, result: Result, warn: Say) -> None:
     """Draw the run's plots; a plot that fails costs no result."""
     from evorrn.lab import plots
+    from evorrn.lab.curves import Trajectory
     from evorrn.lab.kept import read_kept
 
     try:
-        plots.learning_curve(result.history, run.path / "plots" / "learning.png", result.seconds)
         kept = read_kept(run.path)
+        returns = isinstance(kept, Trajectory)
+        plots.learning_curve(result.history, run.path / "plots" / "learning.png", result.seconds, returns)
         plots.kept_plot(kept, run.path / "plots" / f"{kept.kind}.png")
     except Exception as error:
         warn(f"{run.path}: some plots are missing: {_one_line(error)}")
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came from, is the disk's that takes no more."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _one_line(error: Exception) -> str:

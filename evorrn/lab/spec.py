@@ -135,7 +135,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
             advice = task.recommended(kind.name)
         given = {name: value for name, value in tables["strategy"].items() if name != "name"}
         strategy = build(kind, {**advice.strategy, **given}, "strategy")
-        missing = sorted(kind.requires - (task.provides if task is not None else kind.requires))
+        missing = sorted(strategy.requires - (task.provides if task is not None else strategy.requires))
         if missing:
             found.append(
                 f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have"

@@ -67,9 +67,11 @@ class RunFolder:
         write_atomic(self.path / "status.json", json.dumps(content, indent=1) + "\n")
 
     def state(self) -> str:
-        """Return the state of the run, ``interrupted`` for one whose process is gone."""
+        """Return the state of the run, ``interrupted`` for one whose process is gone or has let go of it."""
         status = self.status()
-        if status.get("status") == RUNNING and self._abandoned(status):
+        if status.get("status") == RUNNING and (
+            not (self.path / "claim").exists() or self._abandoned(status)
+        ):
             return INTERRUPTED
         return str(status.get("status", "empty"))
 

@@ -323,8 +323,14 @@ class Search:
 _SEARCH_FILE = "evorrn search"
 
 
-def load_search(path: str | Path) -> Search:
+def load_search(path: str | Path, *, strategy: EvolutionStrategy | None = None) -> Search:
     """Read a search that `Search.save` wrote, and go on from it.
+
+    Parameters
+    ----------
+    path : str or Path
+    strategy : EvolutionStrategy, optional
+        The strategy as it was, where a file cannot hold all of it, such as a toolbox made in Python.
 
     Raises
     ------
@@ -336,10 +342,14 @@ def load_search(path: str | Path) -> Search:
     tree = load_tree(Path(path))
     if not isinstance(tree, dict) or tree.get("kind") != _SEARCH_FILE:
         raise RunError(f"{path}: expected a search that Search.save wrote")
-    strategy = make_strategy(tree["strategy"], tree["settings"])
-    if not isinstance(strategy, EvolutionStrategy):
+    if strategy is not None and strategy.values() != tree["settings"]:
+        raise RunError(
+            f"{path}: expected the strategy of the search, {tree['strategy']}, with all its settings"
+        )
+    found = strategy or make_strategy(tree["strategy"], tree["settings"])
+    if not isinstance(found, EvolutionStrategy):
         raise RunError(f"{path}: expected an evolution strategy, got {tree['strategy']!r}")
-    search = Search(strategy, tree["state"])
+    search = Search(found, tree["state"])
     search.evaluations, search.generations = tree["evaluations"], tree["generations"]
     search.history = {name: column.tolist() for name, column in tree["history"].items()}
     search._asked = tree["asked"]

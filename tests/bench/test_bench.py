@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from evorrn.bench import generation, gradient, population, reservoir, scaling, start_up, suite
+from evorrn import registry
+from evorrn.bench import generation, gradient, population, reservoir, scaling, start_up, strategies, suite
 from evorrn.bench.peers import numpy_peer
 from evorrn.bench.peers.weights import stacked
 from evorrn.bench.results import Finding, Group, Row, Target
@@ -73,6 +74,46 @@ def test_a_generation_counts_whom_it_evaluates():
     assert each.seconds.median == pytest.approx(deap.seconds.median / deap.numbers["evaluated"])
     if "evosax" in sys.modules:
         assert peers_of(row)[0].startswith("evosax") and row.findings[0].numbers["evaluated"] == 3
+
+
+@pytest.mark.parametrize("name", ["snes", "de"])
+def test_a_generation_of_a_strategy_is_set_against_its_namesakes(name):
+    """One that begins with a mean, and one that begins with a population."""
+    pytest.importorskip("evosax")
+    case = next(case for case in strategies.GROUP.cases if case.name == name)
+    small = population.Case("elman", 4, 8, sequences=3, steps=5)
+    peers = {"evosax": case.peers["evosax"]}
+    row = strategies.measure(strategies.Case(name, peers, case.targets, {}, small), Session(quick=True))
+    (found,) = row.findings
+    assert row.remarks == [] and found.peer == f"evosax {peers['evosax']}, jitted"
+    assert found.target == Target(at_least=2) and found.numbers["deviation"] < 1e-5
+    assert row.numbers["evaluated"] == 8 + (name == "snes")  # the mean is evaluated beside its samples
+    assert row.numbers["generations_per_second"] == pytest.approx(1 / row.ours.median)
+
+
+def test_evotorch_takes_the_same_networks_through_a_generation():
+    pytest.importorskip("evotorch")
+    from evorrn.bench.peers.evotorch_peer import SEARCHERS
+
+    small = population.Case("elman", 4, 8, sequences=3, steps=5)
+    wanted = {case.peers["evotorch"] for case in strategies.GROUP.cases if "evotorch" in case.peers}
+    assert wanted <= set(SEARCHERS)
+    case = strategies.Case("pgpe", {"evotorch": "PGPE"}, workload=small)
+    row = strategies.measure(case, Session(quick=True))
+    (found,) = row.findings
+    assert row.remarks == [] and found.peer == "EvoTorch PGPE" and found.numbers["deviation"] < 1e-5
+
+
+def test_every_strategy_that_asks_has_a_row_or_one_of_its_own():
+    from evorrn.strategies.evolution.population import PopulationStrategy
+
+    timed = {case.name for case in strategies.GROUP.cases}
+    assert timed <= set(registry.strategies())
+    evosax = pytest.importorskip("evosax.algorithms")
+    for case in strategies.GROUP.cases:
+        assert hasattr(evosax, case.peers.get("evosax", "PSO"))
+    asking = {name for name, kind in registry.strategies().items() if issubclass(kind, PopulationStrategy)}
+    assert asking <= timed
 
 
 def test_a_reservoir_is_run_and_fitted_as_by_its_peer():

@@ -118,3 +118,11 @@ def test_weights_go_to_pytorchs_modules_without_bias_and_back():
     np.testing.assert_allclose(bare.states(genome, x), hidden, rtol=1e-9)
     with pytest.raises(ShapeError, match=r"unknown weight 'readout.bias'"):
         bare.from_torch({**state_dict, "readout.bias": np.zeros(2)})
+
+
+@pytest.mark.parametrize("strategy", [evorrn.EchoState(), evorrn.Evolino()], ids=["esn", "evolino"])
+def test_a_solved_readout_needs_its_bias(strategy):
+    bare, _ = pair("elman")
+    batch = Batch(np.zeros((1, 30, 2)), np.zeros((1, 30, 2)))
+    with pytest.raises(ConfigError, match=rf"strategy {strategy.name}: .* needs network.biases = true"):
+        strategy.fit(bare, batch, seed=0, budget=evorrn.Budget(generations=1))

@@ -97,7 +97,7 @@ class Runs:
             return Outcome(spec, root / spec.folder, status, error="it broke" if status == "failed" else "")
         value = QUALITY[spec.strategy.name] * (1 + 0.01 * spec.seed)
         meter = Meter(work=5_000_000_000, steps_forward=100, seconds=2.0)
-        result = SimpleNamespace(metrics={"test": {"nrmse_std": value}}, meter=meter)
+        result = SimpleNamespace(metrics={"test": {"nrmse_std": value}}, meter=meter, stopped_by="work")
         return Outcome(spec, root / spec.folder, "complete", result)
 
 

@@ -19,7 +19,7 @@ from tiny import raw
 import evorrn
 from evorrn.errors import ConfigError, EvorrnError, RunError
 from evorrn.lab import diff, export, index, rows
-from evorrn.lab.query import select
+from evorrn.lab.query import Selection, select
 from evorrn.lab.results import read_results
 from evorrn.lab.runner import execute
 from evorrn.lab.spec import resolve
@@ -232,20 +232,21 @@ def test_a_sweep_is_found_by_its_file_and_lists_what_is_missing(tmp_path, monkey
         read_results("nowhere.toml")
 
 
-def ids(records):
-    return [record["id"] for record in records]
+def asked(runs, **question):
+    found = select(runs, **question)
+    return found.columns, found.records()
 
 
 def test_conditions_sorting_and_columns(tmp_path):
     write_sweep(tmp_path, seeds=3)
     runs = read_results(tmp_path)
-    _, records = select(runs, where=["strategy.name=ga", "network.hidden!=8", "status=complete"])
+    _, records = asked(runs, where=["strategy.name=ga", "network.hidden!=8", "status=complete"])
     by_hand = [
         row.id for row in runs.rows
         if row.status == "complete" and row.get("strategy.name") == "ga" and row.get("network.hidden") == 16
     ]  # fmt: skip
-    assert ids(records) == by_hand and len(by_hand) == 11
-    columns, records = select(
+    assert [record["id"] for record in records] == by_hand and len(by_hand) == 11
+    columns, records = asked(
         runs,
         where=["test.nrmse_std < 0.2", "seed>=1"],
         sort=["-test.nrmse_std"],
@@ -256,7 +257,7 @@ def test_conditions_sorting_and_columns(tmp_path):
         columns == ["id", "test.nrmse_std"] and values == sorted(values, reverse=True) and max(values) < 0.2
     )
     assert len(values) == sum((r.seed or 0) >= 1 and (r.get("test.nrmse_std") or 9) < 0.2 for r in runs.rows)
-    _, records = select(
+    _, records = asked(
         runs,
         sort=["task.name", "-network.hidden", "test.nrmse_std"],
         columns=["task.name", "network.hidden", "test.nrmse_std"],
@@ -268,9 +269,9 @@ def test_conditions_sorting_and_columns(tmp_path):
 
 def test_usual_columns_of_a_sweep_are_its_axes(tmp_path):
     folder = write_sweep(tmp_path, seeds=1)
-    columns, _ = select(read_results(folder))
+    columns, _ = asked(read_results(folder))
     assert columns == ["id", "status", *AXES, "seed", "test.nrmse_std", "work", "seconds"]
-    columns, _ = select(read_results(tmp_path))
+    columns, _ = asked(read_results(tmp_path))
     assert columns[2:7] == ["task.name", "strategy.name", "network.cell", "network.hidden", "budget"]
 
 
@@ -279,7 +280,7 @@ def test_groups_have_the_median_over_their_runs_and_failures_count_as_worst(tmp_
     lines += [write_run(tmp_path, POINT, seed, 0.0, status="failed", error="x") for seed in (3, 4)]
     lines += [write_run(tmp_path, {**POINT, "network.hidden": 16}, 0, 0.7)]
     runs = read_results(write_list(tmp_path, lines))
-    columns, records = select(runs, group=["network.hidden"], sort=["-network.hidden"])
+    columns, records = asked(runs, group=["network.hidden"], sort=["-network.hidden"])
     assert columns[:4] == ["network.hidden", "runs", "complete", "failed"]
     assert [record["network.hidden"] for record in records] == [16, 8]
     small = records[1]
@@ -316,9 +317,8 @@ def test_every_mistake_of_a_question_is_told_at_once(tmp_path):
 def test_csv_keeps_every_digit_and_leaves_out_what_is_not_there(tmp_path):
     write_sweep(tmp_path, seeds=1)
     runs = read_results(tmp_path / "sweeps" / "made-up")
-    columns, records = select(runs, columns=runs.columns())
-    read = list(csv.DictReader(io.StringIO(export.csv_text(columns, records))))
-    assert len(read) == 24 and list(read[0]) == columns
+    read = list(csv.DictReader(io.StringIO(export.csv_text(select(runs, columns=runs.columns())))))
+    assert len(read) == 24 and list(read[0]) == runs.columns()
     for row, told in zip(runs.rows, read):
         value = row.get("test.nrmse_std")
         assert told["test.nrmse_std"] == ("" if value is None else repr(value))
@@ -329,19 +329,19 @@ def test_parquet_comes_back_as_it_was(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     lines = [write_run(tmp_path, {**POINT, "network.hidden": size}, 0, 0.5) for size in (8, [4, 4])]
     runs = read_results(write_list(tmp_path, lines))
-    columns, records = select(runs, columns=runs.columns())
-    export.write_parquet(tmp_path / "out.parquet", columns, records)
+    found = select(runs, columns=runs.columns())
+    export.write_parquet(tmp_path / "out.parquet", found)
     read = parquet.read_table(tmp_path / "out.parquet").to_pydict()
-    assert list(read) == columns and read["test.nrmse_std"] == [0.5, 0.5]
+    assert list(read) == runs.columns() and read["test.nrmse_std"] == [0.5, 0.5]
     assert read["network.hidden"] == ["8", "[4, 4]"]  # of two kinds, so as text
     with pytest.raises(EvorrnError, match="cannot write"):
-        export.write_parquet(tmp_path / "no" / "out.parquet", columns, records)
+        export.write_parquet(tmp_path / "no" / "out.parquet", found)
 
 
 def test_parquet_says_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(EvorrnError, match=r"evorrn\[parquet\]"):
-        export.write_parquet(tmp_path / "x", ["id"], [])
+        export.write_parquet(tmp_path / "x", Selection(["id"], []))
 
 
 def test_diff_tells_spec_environment_and_outcome_apart(tmp_path):

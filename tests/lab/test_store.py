@@ -120,8 +120,11 @@ def test_of_two_that_take_over_one_claim_only_one_gets_it(run, monkeypatch):
 
 def test_the_state_of_a_run_whose_process_is_gone_is_interrupted(run, stranger):
     assert run.state() == "empty"
-    run.set_status("running", step=3)
-    assert run.state() == "running" and run.status()["step"] == 3
+    with run.claimed():
+        run.set_status("running", step=3)
+        assert run.state() == "running" and run.status()["step"] == 3
+    assert run.state() == "interrupted"  # whoever it was has let go of it
+    claim_of(run, host="elsewhere", pid=1, since=time.time())
     status = {**run.status(), "pid": stranger.pid, "started": "1"}
     (run.path / "status.json").write_text(json.dumps(status))
     assert run.state() == "interrupted"

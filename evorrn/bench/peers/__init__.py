@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-PACKAGES = ("numpy", "scipy", "numba", "deap", "jax", "torch", "evosax", "reservoirpy")
+PACKAGES = ("numpy", "scipy", "numba", "deap", "jax", "torch", "evosax", "evotorch", "reservoirpy")
 """Whose versions belong to a measurement."""
 
 

@@ -21,23 +21,14 @@ LAYERS = {"elman": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 def fitness(cell: str, weights: Weights, batch: Batch) -> Contender:
     """Return the contender that scores P individuals, their weights stacked."""
     torch.set_num_threads(get_threads())
-    x, y = _time_first(batch)
-    w = {name: torch.from_numpy(np.ascontiguousarray(values, np.float32)) for name, values in weights.items()}
-    # Matrices (P, in, out) and rows of biases (P, 1, out), as a product of batches wants them.
-    w = {k: v.transpose(1, 2).contiguous() if v.ndim == 3 else v[:, None] for k, v in w.items()}
-    individuals, hidden, _ = w["recurrent"].shape
-    step = CELLS[cell]
+    x, y = time_first(batch)
+    w = for_products(
+        {name: torch.from_numpy(np.ascontiguousarray(values, np.float32)) for name, values in weights.items()}
+    )
 
     @torch.inference_mode()
     def call() -> torch.Tensor:
-        state = (torch.zeros(individuals, x.shape[1], hidden),) * (2 if cell == "lstm" else 1)
-        total = torch.zeros(individuals)
-        for now, wanted in zip(x, y):
-            drive = torch.baddbmm(w["bias"], now.expand(individuals, -1, -1), w["input"])
-            state = step(w, drive, *state)
-            error = torch.baddbmm(w["readout_bias"], state[0], w["readout"]) - wanted
-            total += error.square_().sum((1, 2))
-        return total / y.numel()
+        return losses(cell, w, x, y)
 
     return Contender("PyTorch baddbmm loop", call, lambda: [call().numpy()])
 
@@ -45,7 +36,7 @@ def fitness(cell: str, weights: Weights, batch: Batch) -> Contender:
 def gradient(cell: str, weights: Weights, batch: Batch) -> Contender:
     """Return the contender that computes loss and gradient of one set of weights."""
     torch.set_num_threads(get_threads())
-    x, y = _time_first(batch)
+    x, y = time_first(batch)
     hidden, outputs = weights["recurrent"].shape[1], len(weights["readout"])
     layers = torch.nn.ModuleDict(
         {"rnn": LAYERS[cell](x.shape[2], hidden), "readout": torch.nn.Linear(hidden, outputs)}
@@ -65,7 +56,26 @@ def gradient(cell: str, weights: Weights, batch: Batch) -> Contender:
     return Contender(f"PyTorch nn.{LAYERS[cell].__name__}", call, check)
 
 
-def _time_first(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def for_products(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return matrices (P, in, out) and rows of biases (P, 1, out), as a product of batches wants them."""
+    return {k: v.transpose(1, 2).contiguous() if v.ndim == 3 else v[:, None] for k, v in weights.items()}
+
+
+def losses(cell: str, w: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the loss of P networks (P,) on inputs (T, B, I) and targets (T, B, O)."""
+    individuals, hidden, _ = w["recurrent"].shape
+    step = CELLS[cell]
+    state = (torch.zeros(individuals, x.shape[1], hidden),) * (2 if cell == "lstm" else 1)
+    total = torch.zeros(individuals)
+    for now, wanted in zip(x, y):
+        drive = torch.baddbmm(w["bias"], now.expand(individuals, -1, -1), w["input"])
+        state = step(w, drive, *state)
+        error = torch.baddbmm(w["readout_bias"], state[0], w["readout"]) - wanted
+        total += error.square_().sum((1, 2))
+    return total / y.numel()
+
+
+def time_first(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Return inputs (T, B, I) and targets (T, B, O)."""
     x, y = (
         torch.from_numpy(np.ascontiguousarray(values.swapaxes(0, 1), np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -43,13 +44,13 @@ def dask_executor(
         import distributed
     except ImportError:
         raise EvorrnError("--dask: needs Dask; install evorrn[cluster]") from None
-    with _quiet(distributed), _client(distributed, address, jobs) as client:
+    with _quiet(), _client(distributed, address, jobs) as client:
         slots = _slots(distributed, client, note)
         executor = client.get_executor(pure=False)
         try:
             yield executor, slots
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False)
 
 
 @contextmanager
@@ -87,14 +88,16 @@ def _slots(distributed: Any, client: Any, note: Callable[[str], None]) -> int:
 
 
 @contextmanager
-def _quiet(distributed: Any) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keep Dask's own log off the terminal: what concerns the sweep is told by the sweep."""
-    import logging
-
-    log = logging.getLogger("distributed")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
+    logs = [
+        logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")
+    ]
+    before = [log.disabled for log in logs]
+    for log in logs:
+        log.disabled = True
     try:
         yield
     finally:
-        log.setLevel(before)
+        for log, state in zip(logs, before):
+            log.disabled = state

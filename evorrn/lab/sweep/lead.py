@@ -17,7 +17,7 @@ from evorrn.lab.recorder import Interruption
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RunFolder
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.feed import Feed, Next, Say
-from evorrn.lab.sweep.perform import BUSY, PRUNED, STOPPED, Order, Report, perform, warm
+from evorrn.lab.sweep.perform import PRUNED, STOPPED, Order, Report, perform, warm
 from evorrn.lab.sweep.sampling import spec_of
 from evorrn.lab.sweep.sweep_file import Sweep
 from evorrn.lab.sweep.tally import Tally
@@ -27,7 +27,7 @@ PATIENCE = 0.1
 ATTEMPTS = 2
 """Times that the same run may take its worker down with it."""
 AHEAD = 2
-"""Runs handed out for each that can be under way, so that no worker waits for its next one."""
+"""Runs handed out for each that can be under way, so that no worker waits for its next one to arrive."""
 
 
 class Leader:
@@ -43,6 +43,8 @@ class Leader:
     executor : Executor
     slots : int
         Runs that the executor can have under way at once.
+    ahead : int
+        Runs handed out for each that can be under way.
     threads : int
         Threads of each run.
     tally : Tally
@@ -65,6 +67,7 @@ class Leader:
         executor: Executor,
         slots: int,
         *,
+        ahead: int = AHEAD,
         threads: int = 1,
         tally: Tally,
         fail_fast: bool = False,
@@ -73,7 +76,7 @@ class Leader:
         warn: Say = lambda sentence: None,
     ) -> None:
         self.sweep, self.root, self.session = sweep, root.resolve(), session
-        self.executor, self.slots, self.threads = executor, slots, threads
+        self.executor, self.slots, self.ahead, self.threads = executor, slots, ahead, threads
         self.tally, self.fail_fast = tally, fail_fast
         self.watch, self.failure, self.warn = watch, failure, warn
         self._under_way: dict[Future[Any], Next] = {}
@@ -113,7 +116,7 @@ class Leader:
             self.watch(self.tally)
 
     def _hand_out(self, feed: Feed) -> None:
-        while not self._ended_by and len(self._under_way) < self.slots * AHEAD:
+        while not self._ended_by and len(self._under_way) < self.slots * self.ahead:
             given = self._again.pop() if self._again else feed.next()
             if given is None:
                 return
@@ -163,7 +166,8 @@ class Leader:
         for remark in report.remarks:
             self.warn(remark)
         if report.status == COMPLETE:
-            tally.done += 1
+            tally.done += not report.reused
+            tally.before += report.reused
             tally.tick()
             tally.compare(report.task, report.metric, report.valid, where)
         elif report.status == FAILED and report.disk:
@@ -183,11 +187,8 @@ class Leader:
             self._stop()
 
     def _stop(self) -> None:
-        """Take back what no worker has begun, and let the rest stop with checkpoints."""
+        """Let what is under way stop with checkpoints; what no worker has begun comes back as it is."""
         self.session.unlink(missing_ok=True)
-        for future in list(self._under_way):
-            if future.cancel():
-                self._under_way.pop(future)
 
     def _order(self, given: Next) -> Order:
         run = given.run
@@ -201,6 +202,3 @@ class Leader:
             threads=self.threads,
             bars=given.bars,
         )
-
-
-__all__ = ["BUSY", "Leader"]

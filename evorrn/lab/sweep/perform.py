@@ -23,7 +23,7 @@ import numpy as np
 from evorrn.assessment import Assessment
 from evorrn.blas import one_thread
 from evorrn.errors import EvorrnError
-from evorrn.lab.runner import Outcome, execute
+from evorrn.lab.runner import Outcome, disk_full, execute
 from evorrn.lab.spec import Spec, resolve
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RunBusy, RunFolder
 from evorrn.plain import write_atomic
@@ -90,6 +90,8 @@ class Report:
     error, traceback : str
     disk : bool
         Whether it failed since the disk took no more.
+    reused : bool
+        Whether another process was faster, so that nothing was done.
     task, metric : str
         What it was measured by.
     valid : float
@@ -106,6 +108,7 @@ class Report:
     error: str = ""
     traceback: str = ""
     disk: bool = False
+    reused: bool = False
     task: str = ""
     metric: str = ""
     valid: float = math.nan
@@ -120,6 +123,8 @@ def perform(order: Order) -> Report:
     """Do a run, and return how it ended; whatever goes wrong is in the report."""
     started = time.perf_counter()
     with _alone:
+        if not Path(order.session).exists():
+            return Report(INTERRUPTED, "", stopped=STOPPED)
         remarks: list[str] = []
         try:
             spec = _spec(order)
@@ -140,8 +145,13 @@ def perform(order: Order) -> Report:
             return Report(BUSY, folder)
         except Exception as error:
             trace = traceback.format_exc()
+            if disk_full(error):
+                return Report(FAILED, folder, error=_said(error), disk=True)
             _record(RunFolder(Path(order.root) / folder), spec, _said(error), trace)
             return Report(FAILED, folder, error=_said(error), traceback=trace, task=task, metric=metric)
+        if outcome.disk:  # not the run's fault: it is to go on when there is room
+            with suppress(OSError):
+                RunFolder(outcome.folder).set_status(INTERRUPTED)
     return Report(
         outcome.status,
         folder,
@@ -149,6 +159,7 @@ def perform(order: Order) -> Report:
         error=outcome.error,
         traceback=outcome.traceback,
         disk=outcome.disk,
+        reused=outcome.reused,
         valid=_valid(outcome),
         seconds=time.perf_counter() - started,
         remarks=tuple(remarks),
@@ -164,6 +175,8 @@ def warm(order: Order) -> None:
     has a folder to tell it.
     """
     with _alone, suppress(Exception), one_thread():
+        if not Path(order.session).exists():
+            return
         spec = _spec(order)
         problem = _assessment(spec).problem(spec.network)
         Trainer(spec.strategy, problem, seed=spec.seed, budget=spec.budget).step()
@@ -251,6 +264,3 @@ def _valid(outcome: Outcome) -> float:
 
 def _said(error: Exception) -> str:
     return str(error) if isinstance(error, EvorrnError) else f"{type(error).__name__}: {error}"
-
-
-__all__ = ["BUSY", "INTERRUPTED", "PRUNED", "STOPPED", "Order", "Report", "perform", "warm"]

@@ -22,7 +22,7 @@ from evorrn.lab.store import INTERRUPTED
 from evorrn.lab.sweep.adaptive import SearchFeed, check_values
 from evorrn.lab.sweep.feed import Feed, PlanFeed
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.lead import Leader
+from evorrn.lab.sweep.lead import AHEAD, Leader
 from evorrn.lab.sweep.local import LocalExecutor
 from evorrn.lab.sweep.perform import Report
 from evorrn.lab.sweep.plan import Plan, check_size, make_plan
@@ -190,6 +190,7 @@ def _lead(
             session,
             executor,
             slots,
+            ahead=AHEAD if here is None else 1,
             threads=threads,
             tally=tally,
             fail_fast=fail_fast,

@@ -32,14 +32,14 @@ class DifferentialEvolution(SurvivorStrategy):
     Optimization over Continuous Spaces, Journal of Global Optimization 11 (1997), equations 2 to 5, and
     its section on variants. Deviations: the first individual is the start point itself; trials beyond
     the bounds are mirrored back. Defaults: F = 0.5 as there, CR = 0.9 (its first choice is 0.1, or 0.9 and 1
-    for speed), and 64 individuals where it advises 5 to 10 for each gene, too many for networks. The step
+    for speed), and 32 individuals where it advises 5 to 10 for each gene, too many for networks. The step
     size of a block is a factor on its spread in the start population.
     """
 
     name: ClassVar[str] = "de"
     least_population: ClassVar[int] = 4
 
-    population: int = setting(64, "individuals of a generation", minimum=2)
+    population: int = setting(32, "individuals of a generation", minimum=2)
     variant: str = setting(
         "rand/1",
         "what the mutant of an individual is made from",

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.settings import setting
-from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state
+from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.units import UNITS, check_layout, units
+from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments
 
 if TYPE_CHECKING:
-    from deap.base import Toolbox
-
     from evorrn.problem import Problem
+    from evorrn.strategies.evolution.individuals import Individual
 
 
 @dataclass(frozen=True)
-class GeneticAlgorithm(EvolutionStrategy):
+class GeneticAlgorithm(VectorStrategy):
     """A generational genetic algorithm with elites, whose chromosomes are the genomes themselves.
 
     One generation: parents are selected with replacement; neighbours among their copies cross over
@@ -34,7 +34,19 @@ class GeneticAlgorithm(EvolutionStrategy):
     DEAP's ``eaSimple``, with these differences: elites; a mutation changes at least one unit; where
     chance changed nobody one individual is mutated, so that every generation evaluates somebody. The
     size of mutations follows the start population, so it suits networks of any width; where all start
-    genomes are one point it is absolute.
+    genomes are one point it is absolute. Mutation sizes that adapt themselves: see
+    `evorrn.strategies.evolution.variation.mutate_adapting`.
+
+    Bounds fold the line back like a mirror at both ends, children and start population alike. Under
+    `sequences` everybody is evaluated in every generation, since fitness on other sequences does not
+    compare, and elites are the best of the last generation. A restart forgets the elites, not the best.
+
+    A `toolbox` of your own (``deap.base.Toolbox``, in Python alone) replaces ``select(individuals, k)``,
+    ``mate(first, second)`` and ``mutate(individual)``, those of them that it has. They get individuals that
+    are NumPy arrays (n,) with a ``fitness`` of DEAP's kind, maximised; they may change them in place or
+    return others, but must not swap slices of two arrays, which are views of one memory. What they draw
+    from Python's ``random`` or from NumPy's global generator is seeded by the run and resumes with it; what
+    they remember by themselves is theirs to keep.
     """
 
     name: ClassVar[str] = "ga"
@@ -93,6 +105,14 @@ class GeneticAlgorithm(EvolutionStrategy):
         1.0, "factor on mutation_size after every generation; 1 keeps it", above=0, maximum=1
     )
 
+    adaptation: str = setting(
+        "none",
+        "whether mutation sizes evolve with the individuals, and how many an individual has: one, or one for "
+        "each named block; mutation_size is where they start",
+        choices=("none", "individual", "block"),
+    )
+    toolbox: object | None = setting(None, "a deap.base.Toolbox with operators of your own; in Python alone")
+
     def problems(self) -> list[str]:
         """Return one sentence for each setting, or pair of settings, that is not allowed."""
         found = super().problems()
@@ -100,19 +120,46 @@ class GeneticAlgorithm(EvolutionStrategy):
             found.append(f"elite: expected fewer than the population of {self.population}, got {self.elite}")
         if not found and self.crossover_probability == self.mutation_probability == 0:
             found.append("mutation_probability: expected more than 0 where crossover_probability is 0")
+        if not found and self.adaptation != "none" and self.mutation_decay != 1:
+            found.append("mutation_decay: expected 1 where mutation sizes adapt themselves")
+        if self.toolbox is not None:
+            from deap.base import Toolbox
+
+            if not isinstance(self.toolbox, Toolbox):
+                found.append(f"toolbox: expected a deap.base.Toolbox made in Python, got {self.toolbox!r}")
+            elif self.adaptation != "none" and hasattr(self.toolbox, "mutate"):
+                found.append("adaptation: has no effect on the toolbox's own mutate; expected none")
         return found
+
+    def values(self) -> dict[str, object]:
+        """Return the settings as plain data; a toolbox is mentioned where there is one."""
+        found = {name: value for name, value in super().values().items() if name != "toolbox"}
+        return found if self.toolbox is None else {**found, "toolbox": "made in Python"}
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first generation; compiling the operators counts as compiling."""
         from evorrn.strategies.evolution.individuals import individual
+        from evorrn.strategies.evolution.toolbox import make_toolbox
 
         state = super().start(problem, rng)
-        began = time.perf_counter()
-        box, pair = self.toolbox(state, np.random.default_rng(0)), np.zeros((2, problem.size))
-        box.mate(*map(individual, pair))
-        box.mutate(individual(pair[0]))
-        problem.meter.compile_seconds += time.perf_counter() - began
+        if self.toolbox is None:
+            began = time.perf_counter()
+            box, pair = make_toolbox(self, state, np.random.default_rng(0)), np.zeros((2, problem.size))
+            sizes = state["sizes"][0]
+            box.mate(*(individual(genes, sizes=sizes) for genes in pair))
+            box.mutate(individual(pair[0], sizes=sizes))
+            problem.meter.compile_seconds += time.perf_counter() - began
         return state
+
+    def step(self, problem: Problem, state: State) -> State:
+        """Evaluate one generation; with `sequences` on as many, and then its `finalists` on all of them."""
+        if not self.samples(problem):
+            return super().step(problem, state)
+        state, _ = self.ask(state)
+        genomes = state["population"]
+        state, verdict = self.judge(problem, state, genomes)
+        state = self._told({**state, "fitness": np.full(len(genomes), np.nan)}, genomes, verdict)
+        return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
 
     def initial(
         self,
@@ -122,21 +169,45 @@ class GeneticAlgorithm(EvolutionStrategy):
         layout: dict[str, tuple[int, ...]] | None = None,
     ) -> State:
         """Return the state before the first `ask`; see `EvolutionStrategy.initial`."""
-        blocks = {"genome": (size,)} if layout is None else layout
+        blocks: dict[str, tuple[int, ...]] = {"genome": (size,)} if layout is None else layout
         check_layout(blocks, size)
-        population = np.array(draw(rng, self.population), dtype=np.float64)
+        drawn = np.array(draw(rng, self.population), dtype=np.float64)
+        if isinstance(draw, Around):
+            mean, deviation = draw.centre, np.full(size, draw.spread)
+        else:
+            mean, deviation = moments(drawn, blocks)
+        size_blocks = units(blocks, "block") * (self.adaptation == "block")
         return {
             "generation": 0,
-            "population": population,
-            "fitness": np.full(self.population, np.nan),
-            "elite_genomes": np.zeros((0, size)),
-            "elite_fitness": np.zeros(0),
+            **self._fresh(drawn, size_blocks),
             "crossover_units": units(blocks, self.crossover_unit),
             "mutation_units": units(blocks, self.mutation_unit),
-            "spread": float(np.sqrt(population.var(axis=0).mean())) or 1.0,
+            "size_blocks": size_blocks,
+            "factors": self.factors(blocks),
+            "start_mean": mean,
+            "start_deviation": deviation,
+            "began": 0,
+            "restarts": 0,
+            "waiting": 0,
+            "best_since_start": -math.inf,
             "best_genome": None,
             "best_fitness": -math.inf,
             "rng": generator_state(rng),
+        }
+
+    def _fresh(self, drawn: np.ndarray, size_blocks: np.ndarray) -> State:
+        """Return the part of the state that a start population (P, n) brings."""
+        population = self.folded(drawn)
+        spread = float(np.sqrt(population.var(axis=0).mean())) or 1.0
+        count = 0 if self.adaptation == "none" else int(size_blocks.max()) + 1
+        return {
+            "population": population,
+            "fitness": np.full(self.population, np.nan),
+            "sizes": np.full((self.population, count), self.mutation_size * spread),
+            "elite_genomes": np.zeros((0, population.shape[1])),
+            "elite_fitness": np.zeros(0),
+            "elite_sizes": np.zeros((0, count)),
+            "spread": spread,
         }
 
     def ask(self, state: State) -> tuple[State, np.ndarray]:
@@ -145,89 +216,87 @@ class GeneticAlgorithm(EvolutionStrategy):
         Fitness is NaN in the state for those that wait to be evaluated. The first generation is the
         start population, all of it.
         """
-        if state["generation"] > 0:
+        if state["generation"] > state["began"]:
             rng = generator(state)
-            population, fitness = self._offspring(state, rng)
-            state = {**state, "population": population, "fitness": fitness, "rng": generator_state(rng)}
+            state = {**state, **self._offspring(state, rng), "rng": generator_state(rng)}
         return state, state["population"][np.isnan(state["fitness"])]
 
     def tell(self, state: State, genomes: np.ndarray, fitness: np.ndarray) -> State:
         """Return the state after the genomes asked for were given their fitness, higher is better."""
-        from evorrn.strategies.evolution.individuals import hall_of_fame, individual, statistics
-
         values = np.where(np.isfinite(fitness), fitness, -np.inf)
-        hall = hall_of_fame(max(1, self.elite), state["elite_genomes"], state["elite_fitness"])
-        entrance = hall[-1].fitness.wvalues[0] if len(hall) == hall.maxsize else -np.inf
-        worthy = np.flatnonzero(values > entrance)
-        hall.update([individual(genomes[index], float(values[index])) for index in worthy])
+        first = int(values.argmax())
+        return self._told(
+            state, genomes, Verdict(values, genomes[first], genomes[first], float(values[first]))
+        )
+
+    def _told(self, state: State, genomes: np.ndarray, verdict: Verdict) -> State:
+        from evorrn.strategies.evolution.individuals import hall_of_fame, individuals, statistics
+
+        values, pending = verdict.values, np.isnan(state["fitness"])
         everybody = state["fitness"].copy()
-        everybody[np.isnan(everybody)] = values
+        everybody[pending] = values
+        earlier = [] if verdict.crowned else self._elites(state)
+        hall = hall_of_fame(max(1, self.elite), earlier)
+        shaped = self.shape(genomes, values)
+        entrance = hall[-1].fitness.wvalues[0] if len(hall) == hall.maxsize else -np.inf
+        worthy = np.flatnonzero(shaped > entrance)
+        sizes = state["sizes"][pending]
+        hall.update(individuals(genomes[worthy], shaped[worthy], values[worthy], sizes[worthy]))
         record = statistics().compile(everybody)
-        return {
+        lately, better = verdict.worth > state["best_since_start"], verdict.worth > state["best_fitness"]
+        told = {
             **state,
             "generation": state["generation"] + 1,
             "fitness": everybody,
             "elite_genomes": np.array(hall.items).reshape(len(hall), genomes.shape[1]),
-            "elite_fitness": np.array([member.fitness.wvalues[0] for member in hall]),
-            "best_genome": np.array(hall[0]) if len(hall) else None,
-            "best_fitness": float(hall[0].fitness.wvalues[0]) if len(hall) else -math.inf,
-            "record": {**record, "evaluated": len(values)},
+            "elite_fitness": np.array([member.raw for member in hall]),
+            "elite_sizes": np.array([member.sizes for member in hall]).reshape(len(hall), sizes.shape[1]),
+            "waiting": 0 if lately else state["waiting"] + 1,
+            "best_since_start": verdict.worth if lately else state["best_since_start"],
+            "best_genome": np.array(verdict.network) if better else state["best_genome"],
+            "best_fitness": verdict.worth if better else state["best_fitness"],
+            "record": {**record, "evaluated": len(values), **self._extra_record(state)},
+        }
+        if self.restart_after is not None and told["waiting"] >= self.restart_after:
+            return self._restarted(told)
+        return told
+
+    def _elites(self, state: State) -> list[Individual]:
+        from evorrn.strategies.evolution.individuals import individuals
+
+        genomes, fitness = state["elite_genomes"], state["elite_fitness"]
+        return individuals(genomes, self.shape(genomes, fitness), fitness, state["elite_sizes"])
+
+    def _extra_record(self, state: State) -> dict[str, float]:
+        """Return what the settings make worth recording: restarts, and the median of each adapted size."""
+        record: dict[str, float] = {} if self.restart_after is None else {"restarts": state["restarts"]}
+        for number, column in enumerate(state["sizes"].T):
+            record[f"mutation_size.{number}" if self.adaptation == "block" else "mutation_size"] = float(
+                np.median(column)
+            )
+        return record
+
+    def _restarted(self, state: State) -> State:
+        """Return the state before another start population, with the best ever kept."""
+        rng = generator(state)
+        noise = rng.standard_normal(state["population"].shape)
+        drawn = state["start_mean"] + state["start_deviation"] * noise
+        return {
+            **state,
+            **self._fresh(drawn, state["size_blocks"]),
+            "began": state["generation"],
+            "restarts": state["restarts"] + 1,
+            "waiting": 0,
+            "best_since_start": -math.inf,
+            "rng": generator_state(rng),
         }
 
-    def toolbox(self, state: State, rng: np.random.Generator) -> Toolbox:
-        """Return DEAP's toolbox of this algorithm: ``select``, ``clone``, ``mate`` and ``mutate``.
-
-        Parameters
-        ----------
-        state : dict
-            For the units of the genome, the spread of the start population and the generation.
-        rng : Generator
-            What the operators draw from. DEAP's own functions draw from Python's ``random``.
-        """
-        from deap import base, tools
-
-        from evorrn.strategies.evolution import operators, variation
-
-        box = base.Toolbox()
-        if self.selection == "tournament":
-            box.register("select", tools.selTournament, tournsize=self.tournament_size)
-        elif self.selection == "truncation":
-            best = math.ceil(self.truncation * self.population)
-            box.register("select", variation.select_truncation, best=best)
-        else:
-            box.register("select", variation.select_ranked_roulette)
-        kernel, parameters = {
-            "simulated-binary": (operators.simulated_binary, (self.crossover_eta,)),
-            "blend": (operators.blend, (self.crossover_alpha,)),
-            "uniform": (operators.uniform, (self.crossover_share,)),
-            "one-point": (operators.one_point, ()),
-        }[self.crossover]
-        box.register(
-            "mate",
-            variation.mate,
-            kernel=kernel,
-            parameters=parameters,
-            units=state["crossover_units"],
-            count=int(state["crossover_units"].max()) + 1,
-            rng=rng,
-        )
-        size = self.mutation_size * state["spread"] * self.mutation_decay ** (state["generation"] - 1)
-        box.register(
-            "mutate",
-            variation.mutate,
-            size=size,
-            rate=self.mutation_rate,
-            units=state["mutation_units"],
-            count=int(state["mutation_units"].max()) + 1,
-            rng=rng,
-        )
-        return box
-
-    def _offspring(self, state: State, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the next generation (P, n) and its fitness (P,), NaN for those that changed."""
+    def _offspring(self, state: State, rng: np.random.Generator) -> State:
+        """Return the next generation: population (P, n), fitness (P,), NaN for those that changed, and sizes."""
         from deap.algorithms import varAnd
 
-        from evorrn.strategies.evolution.individuals import Individual, individual
+        from evorrn.strategies.evolution.individuals import individual, individuals
+        from evorrn.strategies.evolution.toolbox import make_toolbox
         from evorrn.strategies.evolution.variation import seeded_globals
 
         elites = min(self.elite, len(state["elite_genomes"]))
@@ -239,18 +308,22 @@ class GeneticAlgorithm(EvolutionStrategy):
             """Copy a parent to the next place of the new generation's array."""
             genes = next(places)
             genes[:] = parent
-            return individual(genes, *parent.fitness.wvalues)
+            return individual(genes, *parent.fitness.wvalues, raw=parent.raw, sizes=parent.sizes)
 
-        toolbox = self.toolbox(state, rng)
+        toolbox = make_toolbox(self, state, rng)
         toolbox.register("clone", clone)
-        parents = [
-            individual(genes, value) for genes, value in zip(state["population"], state["fitness"].tolist())
-        ]
+        genomes, fitness = state["population"], state["fitness"]
+        parents = individuals(genomes, self.shape(genomes, fitness), fitness, state["sizes"])
         with seeded_globals(rng):
             chosen = toolbox.select(parents, self.population - elites)
             children = varAnd(chosen, toolbox, self.crossover_probability, self.mutation_probability)
-        if all(child.fitness.valid for child in children):
-            toolbox.mutate(children[-1])
-            del children[-1].fitness.values
-        fitness = [child.fitness.wvalues[0] if child.fitness.valid else math.nan for child in children]
-        return population, np.concatenate([state["elite_fitness"][:elites], fitness])
+            if all(child.fitness.valid for child in children):
+                toolbox.mutate(children[-1])
+                del children[-1].fitness.values
+        told = [child.raw if child.fitness.valid else math.nan for child in children]
+        sizes = [child.sizes for child in children]
+        return {
+            "population": self.folded(population),
+            "fitness": np.concatenate([state["elite_fitness"][:elites], told]),
+            "sizes": np.concatenate([state["elite_sizes"][:elites], sizes]),
+        }

@@ -22,33 +22,54 @@ class Fitness(base.Fitness):
 
 
 class Individual(np.ndarray):
-    """A chromosome (n,) with a fitness: an array in every other respect."""
+    """A chromosome (n,) with a fitness: an array in every other respect.
+
+    Attributes
+    ----------
+    fitness : Fitness
+        What selects, weight decay taken off.
+    raw : float
+        The fitness as it was told.
+    sizes : ndarray, shape (k,)
+        The standard deviations that mutate it, where mutation sizes adapt themselves; else empty.
+    """
 
     fitness: Fitness
+    raw: float
+    sizes: np.ndarray
 
     def __deepcopy__(self, memo: dict[int, Any] | None) -> Individual:
-        return individual(np.array(self), *self.fitness.wvalues)
+        return individual(np.array(self), *self.fitness.wvalues, raw=self.raw, sizes=np.array(self.sizes))
 
 
-def individual(genes: np.ndarray, *fitness: float) -> Individual:
+NO_SIZES = np.zeros(0)
+
+
+def individual(
+    genes: np.ndarray, *fitness: float, raw: float | None = None, sizes: np.ndarray = NO_SIZES
+) -> Individual:
     """Return an array (n,) as an individual that shares its memory, with its fitness where it is known."""
     made = genes.view(Individual)
     made.fitness = Fitness(fitness)
+    made.raw = raw if raw is not None else fitness[0] if fitness else float("nan")
+    made.sizes = sizes
     return made
 
 
-def hall_of_fame(size: int, genomes: np.ndarray, fitness: np.ndarray) -> tools.HallOfFame:
-    """Return a hall of fame of the best distinct individuals ever seen, filled with earlier members.
+def individuals(
+    genomes: np.ndarray, fitness: np.ndarray, raw: np.ndarray, sizes: np.ndarray
+) -> list[Individual]:
+    """Return genomes (P, n) as individuals that share their memory, with fitness (P,), raw (P,) and sizes (P, k)."""
+    return [
+        individual(genes, value, raw=told, sizes=steps)
+        for genes, value, told, steps in zip(genomes, fitness.tolist(), raw.tolist(), sizes)
+    ]
 
-    Parameters
-    ----------
-    size : int
-        Members to keep.
-    genomes : ndarray, shape (k, n)
-    fitness : ndarray, shape (k,)
-    """
+
+def hall_of_fame(size: int, members: list[Individual]) -> tools.HallOfFame:
+    """Return a hall of fame of the `size` best distinct individuals ever seen, filled with earlier members."""
     hall = tools.HallOfFame(size, similar=np.array_equal)
-    hall.update([individual(genes, value) for genes, value in zip(genomes, fitness.tolist())])
+    hall.update(members)
     return hall
 
 

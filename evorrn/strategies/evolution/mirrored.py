@@ -15,7 +15,7 @@ from evorrn.strategies.evolution.population import PopulationStrategy, centred_r
 class MirroredStrategy(PopulationStrategy):
     """A search whose state has ``mean`` (n,), ``sigma`` (n,) and ``noise`` (P / 2, n), its last directions."""
 
-    population: int = setting(64, "individuals of a generation, two for each direction", minimum=2)
+    population: int = setting(32, "individuals of a generation, two for each direction", minimum=2)
     shaping: str = setting(
         "ranks",
         "what an individual counts by: its rank, or its fitness standardised",

@@ -38,13 +38,13 @@ class OnePlusOneES(SurvivorStrategy):
 
     population: int = setting(1, "children of a generation", minimum=1)
     sigma: float | None = setting(
-        None, "step size at the start; the deviation of the start genomes by default", above=0
+        None, "step size at the start; a tenth of the deviation of the start genomes by default", above=0
     )
     factor: float = setting(1.5, "factor on the step size after a success", above=1)
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return the start point as the parent."""
-        return {**self.keep(start, 1), "sigma": self.sigma or start.deviation}
+        return {**self.keep(start, 1), "sigma": self.sigma or 0.1 * start.deviation}
 
     def propose(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
         """Return the children."""

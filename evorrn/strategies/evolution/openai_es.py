@@ -33,7 +33,7 @@ class OpenAIES(MirroredStrategy):
     fitness shares its ranks; raw fitness, standardised, may take the place of ranks; Adam's epsilon is
     added to the corrected root, as in its paper. Defaults that differ: noise is a tenth of the deviation of
     the start genomes and the learning rate half of it (0.02 and 0.01 in the code, whatever the network);
-    no weight decay (0.005); 64 individuals (hundreds to thousands). Weight decay acts on the coordinates
+    no weight decay (0.005); 32 individuals (hundreds to thousands). Weight decay acts on the coordinates
     of the search, genes in units of the step sizes of their blocks.
     """
 

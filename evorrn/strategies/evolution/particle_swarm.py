@@ -28,16 +28,18 @@ class ParticleSwarm(SurvivorStrategy):
     -----
     Source: M. Clerc and J. Kennedy, The particle swarm - explosion, stability, and convergence in a
     multidimensional complex space, IEEE Transactions on Evolutionary Computation 6 (2002), the constriction of
-    type 1'' with its defaults c1 = c2 = 2.05, k = 0.7298; the ring, in which a particle has two neighbours:
-    J. Kennedy and R. Mendes (2002). Deviations: there is no maximum speed; at the start a velocity is half of the way to
-    another start point; a particle whose own best is not worse than the neighbours' follows its own; a particle
-    beyond the bounds is mirrored back, and its velocity is the way it came. Both papers have 20 to 30
-    particles; here 64 by default. The step size of a block is a factor on its spread in the start population.
+    type 1'' with its defaults c1 = c2 = 2.05, k = 0.7298; J. Kennedy and R. Mendes, Population structure and
+    particle swarm performance, IEEE CEC (2002), the ring, in which a particle has two neighbours. Deviations:
+    there is no maximum speed; the first particle begins at rest at the start point, the others on the way to
+    another start point, half of it in a generation; a particle whose own best is not worse than the
+    neighbours' follows its own; a particle beyond the bounds is mirrored back, and its velocity is the way it
+    came. Both papers have 20 to 30 particles; here 32 by default. The step size of a block is a factor on its
+    spread in the start population.
     """
 
     name: ClassVar[str] = "pso"
 
-    population: int = setting(64, "particles", minimum=2)
+    population: int = setting(32, "particles", minimum=2)
     cognitive: float = setting(2.05, "c1, the pull of the best a particle saw", minimum=0)
     social: float = setting(2.05, "c2, the pull of the best its neighbours saw", minimum=0)
     neighbours: str = setting(

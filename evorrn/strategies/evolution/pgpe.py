@@ -39,7 +39,7 @@ class PGPE(MirroredStrategy):
     name: ClassVar[str] = "pgpe"
 
     sigma: float | None = setting(
-        None, "step size at the start; the deviation of the start genomes by default", above=0
+        None, "step size at the start; a tenth of the deviation of the start genomes by default", above=0
     )
     rate_sigma: float = setting(0.1, "learning rate of the step sizes", minimum=0)
     change: float = setting(
@@ -63,7 +63,7 @@ class PGPE(MirroredStrategy):
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return mean and step sizes, learning rate and maximum speed; the mean is at rest."""
         size = start.point.size
-        sigma = self.sigma or start.deviation
+        sigma = self.sigma or 0.1 * start.deviation
         max_speed = self.max_speed or sigma * math.sqrt(size) / 15
         return {
             "mean": start.point,

@@ -27,8 +27,8 @@ class TruncationGA(PopulationStrategy):
     sequences, and the best of them is the elite. Deviations: the elite is evaluated again in each
     generation, within its P evaluations, so that all ranks are of the same sequences, and it must be among
     the finalists to remain; equal fitness is ordered by place, the elite first; genomes are kept as they
-    are, not as seeds. Defaults that differ: 64 individuals (1000), T an eighth of them (20), noise a twentieth of the
-    deviation of the start genomes (0.002 for every network).
+    are, not as seeds. Defaults that differ: 64 individuals (1000), T an eighth of them (20), noise a twentieth
+    of the deviation of the start genomes (0.002 for every network).
     """
 
     name: ClassVar[str] = "truncation-ga"

@@ -45,6 +45,34 @@ def units(layout: Mapping[str, tuple[int, ...]], unit: str) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def neurons(layout: Mapping[str, tuple[int, ...]]) -> np.ndarray:
+    """Return the number of the hidden neuron that each gene belongs to, by its input or its output weights.
+
+    Hidden neurons are the units ``"neuron"`` of `units`, and column j of ``readout.W`` joins neuron j of the
+    last layer. What is left of the readout, its biases and its weights from the inputs, belongs to the
+    output units, which are counted behind the others. Where there is no such readout the numbers are those
+    of `units`; so each gene of a plain vector is a neuron by itself.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+        Numbers from 0 on, without gaps.
+    """
+    owner = units(layout, "neuron")
+    ends = np.cumsum([math.prod(shape) for shape in layout.values()])
+    blocks = dict(zip(layout, np.split(owner, ends[:-1])))  # views
+    hidden = [name for name in layout if not name.startswith("readout.")]
+    if "readout.W" not in layout or not hidden:
+        return owner
+    outputs, width = layout["readout.W"]
+    layer = hidden[-1].rpartition(".")[0] + "."
+    sources = [name for name in hidden if name.startswith(layer) and layout[name][:1] == (width,)]
+    if sources:
+        rows = blocks[sources[0]].reshape(width, -1)[:, 0]
+        blocks["readout.W"][:] = np.tile(rows, outputs)
+    return np.unique(owner, return_inverse=True)[1]
+
+
 def check_layout(layout: Mapping[str, tuple[int, ...]], size: int) -> None:
     """Refuse a layout whose blocks do not add up to `size` genes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,16 +40,23 @@ def mate(
         Number of units.
     rng : Generator
         One number is drawn per unit.
+
+    Notes
+    -----
+    Mutation sizes, where individuals have their own, become the mean of both parents' (intermediate
+    recombination, as T. Bäck and H.-P. Schwefel, Evolutionary Computation 1 (1993), recommend for them).
     """
     draws = rng.random(count)
     kernel(np.asarray(first), np.asarray(second), *parameters, units, draws)
+    if first.sizes.size:
+        first.sizes = second.sizes = (first.sizes + second.sizes) / 2
     return first, second
 
 
 def mutate(
     chromosome: Individual,
     *,
-    size: float,
+    size: float | np.ndarray,
     rate: float,
     units: np.ndarray,
     count: int,
@@ -59,16 +67,64 @@ def mutate(
     Parameters
     ----------
     chromosome : Individual
-    size, rate : float
+    size : float, or ndarray of shape (n,)
+        Standard deviation of the change, of every gene or of each.
+    rate : float
         See `evorrn.strategies.evolution.operators.gaussian`.
     units, count, rng
         As for `mate`; normal numbers are drawn for the genes that change alone. One unit changes at least.
     """
     draws = rng.random(count)
     draws[draws.argmin()] = 0.0  # below any rate, so that nobody is evaluated twice
-    noise = rng.standard_normal(np.count_nonzero(draws[units] < rate))
-    gaussian(np.asarray(chromosome), size, rate, units, draws, noise)
+    changed = draws[units] < rate
+    noise = rng.standard_normal(np.count_nonzero(changed))
+    one_size = 1.0
+    if isinstance(size, np.ndarray):
+        noise *= size[changed]
+    else:
+        one_size = size
+    gaussian(np.asarray(chromosome), one_size, rate, units, draws, noise)
     return (chromosome,)
+
+
+def mutate_adapting(
+    chromosome: Individual,
+    *,
+    blocks: np.ndarray,
+    factors: np.ndarray,
+    rng: np.random.Generator,
+    **settings: Any,
+) -> tuple[Individual]:
+    """Mutate an individual's own mutation sizes, and then its genes by them, in place.
+
+    Parameters
+    ----------
+    chromosome : Individual
+        With one size for all its genes, or one for each block of them.
+    blocks : ndarray, shape (n,), int64
+        Which of the sizes a gene has.
+    factors : ndarray, shape (n,)
+        Factor on the size of each gene.
+    rng : Generator
+    **settings
+        As for `mutate`.
+
+    Notes
+    -----
+    Source: T. Bäck and H.-P. Schwefel, An Overview of Evolutionary Algorithms for Parameter Optimization,
+    Evolutionary Computation 1 (1993), section 2.1: sizes change by a log-normal factor, exp(N / sqrt(n)) for a
+    single size, else exp(N / sqrt(2 n) + N_i / sqrt(2 sqrt(n))), N being drawn once for the individual and
+    N_i for each size. Deviation: a size belongs to a block of genes, not to one gene; n stays the
+    number of genes.
+    """
+    genes, count = chromosome.size, chromosome.sizes.size
+    if count == 1:
+        change = rng.standard_normal(1) / math.sqrt(genes)
+    else:
+        common = rng.standard_normal() / math.sqrt(2 * genes)
+        change = common + rng.standard_normal(count) / math.sqrt(2 * math.sqrt(genes))
+    chromosome.sizes = chromosome.sizes * np.exp(change)
+    return mutate(chromosome, size=chromosome.sizes[blocks] * factors, rng=rng, **settings)
 
 
 def select_truncation(individuals: Sequence[Individual], k: int, best: int) -> list[Individual]:

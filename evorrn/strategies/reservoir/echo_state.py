@@ -14,7 +14,13 @@ from evorrn.errors import ConfigError
 from evorrn.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
-from evorrn.strategies.reservoir.readout import logit_scale, mean_loss, regression_targets
+from evorrn.strategies.reservoir.readout import (
+    check_bias,
+    logit_scale,
+    mean_loss,
+    regression_targets,
+    write_readout,
+)
 from evorrn.strategies.reservoir.ridge import ridge
 
 if TYPE_CHECKING:
@@ -126,9 +132,11 @@ class EchoState(Strategy):
         Raises
         ------
         ConfigError
-            For a network with feedback and a loss on classes: there is no teacher for logits.
+            For a network without biases, and for one with feedback and a loss on classes: there is no
+            teacher for logits.
         """
         network = problem.network
+        check_bias(self.name, network)
         if sees_output(network) and network.loss_name != "mse":
             raise ConfigError(
                 f"strategy esn: a network that sees its own output needs the loss mse, got {network.loss_name}; "
@@ -151,9 +159,9 @@ class EchoState(Strategy):
         values = self._draw(problem.network, rng, first=drawn == 1)
         options = {"leak": values["leak"]} if "leak" in values else {}
         variant = problem.with_options(options)
-        genome, work = draw_reservoir(variant.network, self._scales(values, variant.network), rng)
+        genome, work = draw_reservoir(variant.network, self.scales(values, variant.network), rng)
         problem.charge(work)
-        train_loss, alpha = self._solve(variant, genome)
+        train_loss, alpha = self.solve(variant, genome)
         return {
             "rng": generator_state(rng),
             "drawn": drawn,
@@ -165,7 +173,19 @@ class EchoState(Strategy):
         }
 
     def _draw(self, network: Network, rng: np.random.Generator, *, first: bool) -> dict[str, float]:
-        """Return the settings of one reservoir, those alone that its network has a use for."""
+        """Return the settings of one reservoir."""
+        values = {
+            name: picked(value, 0.5 if first or not isinstance(value, tuple) else rng.random())
+            for name, value in self.ranges(network).items()
+        }
+        if first and "leak" in values and isinstance(self.leak, tuple):
+            values["leak"] = {**network.cell.options, **network.cell_options}["leak"]
+        if "links" in values:
+            values["links"] = round(values["links"])
+        return values
+
+    def ranges(self, network: Network) -> dict[str, Any]:
+        """Return the settings of a reservoir, fixed or ranges, that a network has a use for."""
         ranges: dict[str, Any] = {
             "spectral_radius": self.spectral_radius,
             "input_scaling": self.input_scaling,
@@ -176,14 +196,10 @@ class EchoState(Strategy):
             ranges["feedback_scaling"] = self.feedback_scaling
         if self.leak is not None and "leak" in network.cell.options:
             ranges["leak"] = self.leak
-        values = {name: _pick(value, rng, first=first) for name, value in ranges.items()}
-        if first and "leak" in values and isinstance(self.leak, tuple):
-            values["leak"] = {**network.cell.options, **network.cell_options}["leak"]
-        if "links" in values:
-            values["links"] = round(values["links"])
-        return values
+        return ranges
 
-    def _scales(self, values: dict[str, float], network: Network) -> Scales:
+    def scales(self, values: dict[str, float], network: Network) -> Scales:
+        """Return what a reservoir with some settings is drawn with."""
         links = values["density"] * max(network.hidden) if "density" in values else values["links"]
         return Scales(
             spectral_radius=values["spectral_radius"],
@@ -193,7 +209,7 @@ class EchoState(Strategy):
             feedback=values.get("feedback_scaling", 0.0),
         )
 
-    def _solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, float]:
+    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, float]:
         """Write the solved readout into a genome; return its training loss and the penalty chosen."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
@@ -214,11 +230,7 @@ class EchoState(Strategy):
             outputs = features @ fit.weights.T + fit.bias
         judged = outputs if fit.unseen is None else fit.unseen
         scale = logit_scale(network.loss_name, judged, truth[len(truth) - len(judged) :])
-        blocks = network.unpack(genome)
-        blocks["readout.W"][...] = scale * fit.weights[:, inputs:]
-        blocks["readout.b"][...] = scale * fit.bias
-        if network.direct:
-            blocks["readout.W_x"][...] = scale * fit.weights[:, :inputs]
+        write_readout(network, genome, scale * fit.weights, scale * fit.bias)
         if sees_output(network):  # in use it sees its own outputs, which is another matter than the fit
             return -float(problem.fitness(genome[None])[0]), fit.alpha
         return mean_loss(network.loss_name, scale * outputs, truth), fit.alpha
@@ -248,11 +260,9 @@ def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:
     return kept
 
 
-def _pick(value: Any, rng: np.random.Generator, *, first: bool) -> float:
-    """Return a fixed value, or the middle of a range for the first reservoir, or a draw from it."""
+def picked(value: Any, share: float) -> float:
+    """Return a fixed value, or the point a share of the way along a range, on its scale."""
     if not isinstance(value, tuple):
         return value
     low, high = value
-    share = 0.5 if first else rng.random()
-    picked = low + share * (high - low) if low == 0 else low * (high / low) ** share
-    return float(picked)
+    return float(low + share * (high - low) if low == 0 else low * (high / low) ** share)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from evorrn import metrics
+from evorrn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evorrn.network import Network
 
 NEWTON_STEPS = 30
 
@@ -66,3 +72,36 @@ def logit_scale(loss: str, outputs: np.ndarray, targets: np.ndarray) -> float:
         scale = float(np.clip(scale - slope / curvature, 0.5 * scale, 2 * scale))
         scale = float(np.clip(scale, 1e-2, 1e3))
     return scale
+
+
+def check_bias(strategy: str, network: Network) -> None:
+    """Refuse a network without biases: a readout is solved with one.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not network.biases:
+        raise ConfigError(
+            f"strategy {strategy}: solves a readout with a bias, and needs network.biases = true"
+        )
+
+
+def write_readout(network: Network, genome: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> None:
+    """Write a solved readout into a genome (n,).
+
+    Parameters
+    ----------
+    network : Network
+    genome : ndarray, shape (n,)
+        Changed in place.
+    weights : ndarray, shape (O, F)
+        From the inputs, where the network's readout is direct, and then from the states.
+    bias : ndarray, shape (O,)
+    """
+    inputs = network.inputs if network.direct else 0
+    blocks = network.unpack(genome)
+    blocks["readout.W"][...] = weights[:, inputs:]
+    blocks["readout.b"][...] = bias
+    if network.direct:
+        blocks["readout.W_x"][...] = weights[:, :inputs]

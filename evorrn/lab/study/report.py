@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.lab import plots, study_runs, study_words, words
-from evorrn.lab import study_drawing as drawing
-from evorrn.lab.aggregates import Estimate, interquartile_estimate, performance_profile
+from evorrn.lab import plots, words
+from evorrn.lab.aggregates import Estimate, performance_profile
 from evorrn.lab.drawing import SERIES
-from evorrn.lab.effects import Slice, effects, pooled, slices
-from evorrn.lab.query import ranking_metrics
 from evorrn.lab.results import read_results
-from evorrn.lab.statistics import Interval, median_interval
-from evorrn.lab.study import Study, chosen_text, make_study, values_of
-from evorrn.lab.study_tests import (
+from evorrn.lab.statistics import Interval
+from evorrn.lab.study import axes_drawing, drawing, tables
+from evorrn.lab.study import runs as study_runs
+from evorrn.lab.study import words as study_words
+from evorrn.lab.study.effects import Slice, effects, pooled, slices
+from evorrn.lab.study.standings import (
     Overall,
     Standing,
     findings,
@@ -32,6 +32,7 @@ from evorrn.lab.study_tests import (
     rank_comparison,
     strata,
 )
+from evorrn.lab.study.study import Study, chosen_text, make_study
 from evorrn.plain import write_atomic
 
 Draw = Callable[[Any], None]
@@ -83,7 +84,7 @@ def render(shown: Mapping[str, Any]) -> str:
     """Return the page that shows what `content` gave."""
     import jinja2
 
-    templates = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    templates = jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates")
     pages = jinja2.Environment(
         loader=templates, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -119,8 +120,8 @@ def content(study: Study) -> dict[str, Any]:
         ),
         "axes": _axes(study),
         "failures": study_runs.failures(study),
-        "configurations": _configurations(study),
-        "runs": _runs(study),
+        "configurations": tables.configurations(study),
+        "runs": tables.runs(study),
         "sweep_file": _sweep_file(study),
         "environment": study_runs.environments(study),
     }
@@ -163,7 +164,7 @@ def _task(study: Study, task: str, found: Sequence[Standing], places: Mapping[st
 
 def _standing(study: Study, standing: Standing) -> dict[str, Any]:
     """Return a row of a task's ranking, in values of its metric."""
-    median, middle = _in_metric(study.metrics[standing.task], standing.median, standing.middle).tolist()
+    median, middle = tables.in_metric(study.metrics[standing.task], standing.median, standing.middle).tolist()
     return {
         "contender": standing.contender,
         "median": Interval(*median),
@@ -216,20 +217,20 @@ def _axes(study: Study) -> dict[str, Any]:
                 "size": effect.size,
                 "blocks": effect.blocks,
                 "scattered": effect.scattered,
-                "svg": _plot(_with(drawing.draw_effect, effect), 4.4, 3.1, f"effect of {effect.axis}"),
+                "svg": _plot(_with(axes_drawing.draw_effect, effect), 4.4, 3.1, f"effect of {effect.axis}"),
             }
             for effect in found
         ],
         "slices": [
             _plot(
-                _with(drawing.draw_slice, shown),
+                _with(axes_drawing.draw_slice, shown),
                 *((4.4, 3.1) if shown.scattered else _grid_size(shown)),
                 f"{shown.y} by {shown.x}",
             )
             for shown in slices(study, found)
         ],
         "parallel": _plot(
-            _with(drawing.draw_parallel, names, study.axes, points), 8.6, 3.8, "all configurations"
+            _with(axes_drawing.draw_parallel, names, study.axes, points), 8.6, 3.8, "all configurations"
         )
         if names and len(points) > 1
         else None,
@@ -240,73 +241,6 @@ def _axes(study: Study) -> dict[str, Any]:
 def _grid_size(shown: Slice) -> tuple[float, float]:
     """Return the size of a table drawn in cells, in inches."""
     return 1.6 + max(0.62 * len(shown.x_labels), 2.2), 1.0 + max(0.36 * len(shown.y_labels), 1.2)
-
-
-def _configurations(study: Study) -> dict[str, Any]:
-    """Return the table of all configurations, as the page's script reads it."""
-    rows = []
-    for cell in study.configurations:
-        metric = study.metrics[cell.task]
-        failed = int((~np.isfinite(cell.errors)).sum())
-        estimates = _in_metric(metric, median_interval(cell.errors), interquartile_estimate([cell.errors]))
-        given = [cell.trials[0].row.get(name) for name in study.axes]
-        rows.append([*given, len(cell.trials), failed, metric, *estimates.ravel().tolist()])
-    columns = [
-        *study.axes,
-        "seeds",
-        "failed",
-        "metric",
-        "median",
-        "low",
-        "high",
-        "IQM",
-        "IQM low",
-        "IQM high",
-    ]
-    return _table(columns, rows)
-
-
-def _in_metric(metric: str, median: Interval, middle: Estimate) -> np.ndarray:
-    """Return two errors with their ends (2, 3) as values of the metric, the smaller end first."""
-    errors = [[median.median, median.low, median.high], [middle.value, middle.low, middle.high]]
-    values = values_of(np.array(errors), metric)
-    values[:, 1:].sort(axis=1)
-    return values
-
-
-def _runs(study: Study) -> dict[str, Any]:
-    """Return the table of every run, as the page's script reads it."""
-    tests = ranking_metrics(study.runs.rows)
-    shown = [name for test in tests for name in (test, test.replace("test.", "valid.", 1))]
-    columns = [
-        "id",
-        "status",
-        *study.axes,
-        "seed",
-        *shown,
-        "work",
-        "steps",
-        "seconds",
-        "stopped by",
-        "error",
-        "folder",
-    ]
-    rows = []
-    for row in study.runs.rows:
-        costs = [row.work, row.steps, row.seconds]
-        values = [row.get(name) for name in (*study.axes, "seed", *shown)]
-        rows.append([row.id, row.status, *values, *costs, row.stopped_by, row.error, row.folder])
-    return _table(columns, rows)
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    return {"columns": list(columns), "rows": [[_plain(value) for value in row] for row in rows]}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, list) else value
 
 
 def _sweep_file(study: Study) -> str:

@@ -15,7 +15,7 @@ from evorrn.lab.curves import Curve
 from evorrn.lab.reaching import Spent, expected_running_time, median_cost, until
 from evorrn.lab.rows import DAMAGED
 from evorrn.lab.store import FAILED
-from evorrn.lab.study import Configuration, Study
+from evorrn.lab.study.study import Configuration, Study
 from evorrn.result import load_history
 
 ALONG = ("work", "steps", "seconds")

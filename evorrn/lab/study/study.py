@@ -126,7 +126,10 @@ class Study:
         return [c for c in self.configurations if c.task == task and c.contender == contender]
 
     def chosen(self, task: str, contender: str) -> Configuration | None:
-        """Return the configuration with the smallest median validation error, among those with most runs."""
+        """Return the configuration with the smallest median validation error.
+
+        One with no more than half as many runs as another is passed over: it may owe its place to luck.
+        """
         return self._chosen.get((task, contender))
 
     def everywhere(self) -> list[str]:
@@ -143,11 +146,13 @@ class Study:
 
     @cached_property
     def _chosen(self) -> dict[tuple[str, str], Configuration]:
-        found: dict[tuple[str, str], Configuration] = {}
+        groups: dict[tuple[str, str], list[Configuration]] = {}
         for cell in self.configurations:
-            best = found.setdefault((cell.task, cell.contender), cell)
-            if (-len(cell.trials), cell.valid) < (-len(best.trials), best.valid):
-                found[cell.task, cell.contender] = cell
+            groups.setdefault((cell.task, cell.contender), []).append(cell)
+        found = {}
+        for place, cells in groups.items():
+            most = max(len(cell.trials) for cell in cells)
+            found[place] = min((c for c in cells if 2 * len(c.trials) > most), key=lambda c: c.valid)
         return found
 
     @cached_property
@@ -173,7 +178,7 @@ def make_study(runs: Runs) -> Study:
     axes = {name: ordered(value[name] for value in values) for name in runs.axes}
     task_axes = tuple(name for name in axes if name.startswith("task."))
     compared = _compared([name for name in axes if name not in task_axes], axes)
-    tuned = tuple(name for name in axes if name not in (*task_axes, *compared))
+    tuned = tuple(name for name in axes if name not in (*task_axes, *compared) and len(axes[name]) > 1)
     metrics: dict[str, str] = {}
     for row, value in zip(counted, values):
         if row.metric_names:
@@ -229,8 +234,7 @@ def is_number(label: str) -> bool:
 
 def chosen_text(study: Study, cell: Configuration) -> str:
     """Return the tuned values of a configuration, as a reader wants them."""
-    several = [name for name in study.tuned if len(study.axes[name]) > 1]
-    plain = {name: named(name, cell.values[name]) for name in several}
+    plain = {name: named(name, cell.values[name]) for name in study.tuned}
     return ", ".join(f"cell {text}" if name == "network.cell" else text for name, text in plain.items())
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from evorrn.lab.study import Configuration, Study, is_number, multiples
+from evorrn.lab.study.study import Configuration, Study, is_number, multiples
 
 FEW = 12
 """Values of an axis up to which each has a place of its own; more are drawn along a scale."""

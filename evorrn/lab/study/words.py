@@ -12,8 +12,8 @@ from evorrn.lab.rank_tests import FEWEST_TASKS, RankComparison
 from evorrn.lab.rows import DAMAGED, EMPTY, MISSING
 from evorrn.lab.statistics import LEVEL, seeds_needed
 from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING
-from evorrn.lab.study import Study, chosen_text, values_of
-from evorrn.lab.study_tests import Findings, Lead, Overall, Standing, reachable
+from evorrn.lab.study.standings import Findings, Lead, Overall, Standing, reachable
+from evorrn.lab.study.study import Study, chosen_text, values_of
 from evorrn.lab.words import counted, figure, listed
 
 PRUNED = "pruned"

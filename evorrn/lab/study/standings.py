@@ -20,7 +20,7 @@ from evorrn.lab.statistics import (
     signed_ranks,
     smallest_p,
 )
-from evorrn.lab.study import Configuration, Study
+from evorrn.lab.study.study import Configuration, Study
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,101 @@
+"""DEAP's toolbox of the genetic algorithm: our operators, or a user's own in their place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from deap import base, tools
+
+from evorrn.errors import ShapeError
+from evorrn.strategies.evolution import operators, variation
+from evorrn.strategies.evolution.individuals import Individual
+
+if TYPE_CHECKING:
+    from evorrn.strategies.base import State
+    from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
+
+OPERATORS = ("select", "mate", "mutate")
+"""What a user's toolbox may bring; everything else in it is left alone."""
+
+
+def make_toolbox(settings: GeneticAlgorithm, state: State, rng: np.random.Generator) -> base.Toolbox:
+    """Return a toolbox with ``select``, ``mate`` and ``mutate``.
+
+    Parameters
+    ----------
+    settings : GeneticAlgorithm
+    state : dict
+        For the units of the genome, the spread of the start population and the generation.
+    rng : Generator
+        What our operators draw from. DEAP's own functions draw from Python's ``random``.
+    """
+    box = base.Toolbox()
+    if settings.selection == "tournament":
+        box.register("select", tools.selTournament, tournsize=settings.tournament_size)
+    elif settings.selection == "truncation":
+        best = math.ceil(settings.truncation * settings.population)
+        box.register("select", variation.select_truncation, best=best)
+    else:
+        box.register("select", variation.select_ranked_roulette)
+    kernel, parameters = {
+        "simulated-binary": (operators.simulated_binary, (settings.crossover_eta,)),
+        "blend": (operators.blend, (settings.crossover_alpha,)),
+        "uniform": (operators.uniform, (settings.crossover_share,)),
+        "one-point": (operators.one_point, ()),
+    }[settings.crossover]
+    units = state["crossover_units"]
+    count = int(units.max()) + 1
+    box.register(
+        "mate", variation.mate, kernel=kernel, parameters=parameters, units=units, count=count, rng=rng
+    )
+    units = state["mutation_units"]
+    shared: dict[str, Any] = {"rate": settings.mutation_rate, "units": units, "count": int(units.max()) + 1}
+    if settings.adaptation == "none":
+        age = state["generation"] - state["began"] - 1
+        size = settings.mutation_size * state["spread"] * settings.mutation_decay**age
+        sizes = size if settings.step_sizes is None else size * state["factors"]
+        box.register("mutate", variation.mutate, size=sizes, rng=rng, **shared)
+    else:
+        own = {"blocks": state["size_blocks"], "factors": state["factors"]}
+        box.register("mutate", variation.mutate_adapting, rng=rng, **own, **shared)
+    for name in OPERATORS:
+        function = getattr(settings.toolbox, name, None)
+        if function is not None:
+            box.register(name, selecting(function) if name == "select" else in_place(function, name))
+    return box
+
+
+def selecting(function: Callable[..., Any]) -> Callable[..., Sequence[Individual]]:
+    """Return a user's selection, held to giving as many of the individuals as were wanted."""
+
+    def select(individuals: Sequence[Individual], k: int) -> Sequence[Individual]:
+        chosen = list(function(individuals, k))
+        if len(chosen) != k or not all(isinstance(each, Individual) for each in chosen):
+            raise ShapeError(
+                f"toolbox.select: expected {k} of the individuals given, got {len(chosen)} things"
+            )
+        return chosen
+
+    return select
+
+
+def in_place(function: Callable[..., Any], name: str) -> Callable[..., tuple[Individual, ...]]:
+    """Return a user's crossover or mutation, whose result always ends up in the individuals it was given."""
+
+    def vary(*given: Individual) -> tuple[Individual, ...]:
+        made = function(*given)
+        shapes = (
+            [np.shape(genes) for genes in made] if isinstance(made, tuple | list) else type(made).__name__
+        )
+        if shapes != [genes.shape for genes in given]:
+            raise ShapeError(
+                f"toolbox.{name}: expected a tuple of {len(given)} with shape {given[0].shape}, got {shapes}"
+            )
+        for genes, result in zip(given, [np.array(result, dtype=np.float64) for result in made]):
+            genes[:] = result
+        return given
+
+    return vary

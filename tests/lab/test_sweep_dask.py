@@ -1,0 +1,59 @@
+"""A sweep on a Dask cluster of two workers on loopback, one of which is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from sweeping import deterministic, sweep, until, working
+
+from evorrn.errors import EvorrnError
+from evorrn.lab.sweep import cluster
+from evorrn.lab.sweep.run import Tell, run_sweep, work_on
+
+pytest.importorskip("distributed")
+
+
+def test_one_of_two_workers_is_killed_and_nothing_is_lost(tmp_path):
+    undisturbed, root = tmp_path / "undisturbed", tmp_path / "cluster"
+    work_on(sweep(pause=0.04), undisturbed)
+    said, killed = [], []
+
+    def watch(tally):
+        pids = working(root)
+        if pids and not killed and os.getpid() not in pids:
+            killed.append(pids.pop())
+            os.kill(killed[0], signal.SIGKILL)
+
+    with cluster.dask_executor("local", 2, said.append) as (executor, slots):
+        assert slots == 2
+        tally = run_sweep(sweep(pause=0.04), root, jobs=slots, executor=executor, tell=Tell(watch=watch))
+    assert killed and tally.done == tally.total == 8
+    assert deterministic(root) == deterministic(undisturbed)
+    until(lambda: not list((root / "sweeps" / "walks" / "claims").iterdir()))
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://host", "127.0.0.1"])
+def test_a_scheduler_that_does_not_answer_is_said_in_bounded_time(address, monkeypatch):
+    monkeypatch.setattr(cluster, "REACH_SECONDS", 0.3)
+    with (
+        pytest.raises(EvorrnError, match="no Dask scheduler answers at"),
+        cluster.dask_executor(address, 2, print),
+    ):
+        pass
+
+
+def test_a_cluster_without_workers_is_said(monkeypatch):
+    import distributed
+
+    monkeypatch.setattr(cluster, "FIRST_WORKER_SECONDS", 0.2)
+    empty = distributed.LocalCluster(
+        n_workers=0, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    )
+    with (
+        empty,
+        pytest.raises(EvorrnError, match="has no workers; start some with: dask worker"),
+        cluster.dask_executor(empty.scheduler_address, 2, print),
+    ):
+        pass

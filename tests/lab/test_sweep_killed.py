@@ -1,0 +1,206 @@
+"""Sweeps that are killed, interrupted, shared and out of disk: the same bytes as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sweeping import alive, begin, content, deterministic, end, states, sweep, until, working, write
+
+from evorrn.errors import Unfinished
+from evorrn.lab.sweep.run import Tell, work_on
+from evorrn.lab.sweep.sweep_file import read_sweep
+
+PAUSE = 0.04
+RUNS = 8
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The bytes of a sweep that was left in peace."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    tally = work_on(sweep(pause=PAUSE), root)
+    assert (tally.done, tally.total) == (RUNS, RUNS)
+    found = deterministic(root)
+    assert len(found) == 5 * RUNS
+    return found
+
+
+def finish(file, root, undisturbed):
+    """Run the same command again, and see that nothing of the sweep shows that it was disturbed."""
+    code, out, err = end(begin("run", file, root, "--jobs", 2, "--json"))
+    assert code == 0, err
+    tally = json.loads(out)
+    assert tally["before"] + tally["done"] == RUNS
+    assert deterministic(root) == undisturbed
+    assert not list((root / "sweeps" / "walks" / "claims").iterdir())
+    return tally
+
+
+def test_a_worker_that_is_killed_costs_its_run_a_second_start(tmp_path, undisturbed):
+    file = write(tmp_path, pause=PAUSE)
+    process = begin("run", file, tmp_path, "--jobs", 2)
+    victim = until(lambda: working(tmp_path)).pop()
+    assert victim != process.pid
+    os.kill(victim, signal.SIGKILL)
+    code, out, err = end(process)
+    assert code == 0 and "8 of 8 runs complete (8 now)" in out
+    assert "was ended by SIGKILL; it is begun again" in err
+    assert deterministic(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize("everyone", [False, True])
+def test_after_a_parent_is_killed_its_workers_leave_and_the_same_command_goes_on(
+    everyone, tmp_path, undisturbed
+):
+    file = write(tmp_path, pause=PAUSE)
+    process = begin("run", file, tmp_path, "--jobs", 2)
+    workers = until(lambda: working(tmp_path))
+    (os.killpg if everyone else os.kill)(process.pid, signal.SIGKILL)
+    end(process)
+    until(lambda: not any(map(alive, workers)), timeout=15)
+    assert len(deterministic(tmp_path)) < len(undisturbed)
+    if not everyone:  # workers that live on for a moment leave checkpoints
+        assert "running" not in states(tmp_path) and "interrupted" in states(tmp_path)
+    tally = finish(file, tmp_path, undisturbed)
+    assert tally["before"] < RUNS
+
+
+def test_sigterm_leaves_checkpoints(tmp_path, undisturbed):
+    file = write(tmp_path, pause=PAUSE)
+    process = begin("run", file, tmp_path, "--jobs", 2)
+    until(lambda: working(tmp_path))
+    process.terminate()
+    code, _, err = end(process)
+    assert code == 130 and "once more stops at once" in err and "Traceback" not in err
+    assert "interrupted" in states(tmp_path) and "running" not in states(tmp_path)
+    assert list(tmp_path.glob("*/*/*/checkpoint.npz"))
+    finish(file, tmp_path, undisturbed)
+
+
+def test_ctrl_c_stops_after_the_step_and_once_more_at_once(tmp_path):
+    file = write(tmp_path, pause=3.0)
+    process = begin("run", file, tmp_path, "--jobs", 2)
+    workers = until(lambda: working(tmp_path))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    time.sleep(0.5)
+    assert process.poll() is None  # the step under way takes three seconds
+    started = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    code, _, err = end(process)
+    assert code == 130 and "Traceback" not in err and time.monotonic() - started < 2.5
+    assert not any(map(alive, workers))
+
+
+def test_any_number_of_processes_share_a_sweep_and_do_nothing_twice(tmp_path, undisturbed):
+    """Two parents and a worker without one, at once; the worker is sent away and comes again."""
+    file = write(tmp_path, pause=PAUSE)
+    worker = begin("work", file, tmp_path, "--json")
+    parents = [begin("run", file, tmp_path, "--jobs", 1, "--json") for _ in range(2)]
+    until(lambda: working(tmp_path, fewest=1))
+    ends = [end(process) for process in (*parents, worker)]
+    assert [code for code, _, _ in ends] == [0, 0, 0], ends
+    tallies = [json.loads(out) for _, out, _ in ends]
+    assert sum(tally["done"] for tally in tallies) == RUNS
+    assert all(
+        tally["before"] + tally["done"] == RUNS for tally in tallies[:2]
+    )  # parents wait for the others
+    assert deterministic(tmp_path) == undisturbed
+
+
+def test_a_worker_killed_at_any_step_is_taken_over_from_its_checkpoint(tmp_path, undisturbed):
+    """With a checkpoint after every step, so that the next worker goes on in the middle of a run."""
+    file = write(tmp_path, pause=PAUSE)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from evorrn.lab import recorder\n"
+        "from evorrn.lab.sweep.run import work_on\n"
+        "recorder.CHECKPOINT_SECONDS = 0\n"
+        f"work_on({str(file)!r}, Path({str(tmp_path)!r}))\n"
+    )
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True)
+        until(lambda: working(tmp_path, fewest=1) and list(tmp_path.glob("*/*/*/checkpoint-previous.npz")))
+        process.kill()
+        end(process)
+    seen = []
+    from evorrn.lab import runner
+
+    real = runner.Trainer
+
+    def remember(*arguments, state=None, **more):
+        seen.append(0 if state is None else state["step_count"])
+        return real(*arguments, state=state, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "Trainer", remember)
+        tally = work_on(read_sweep(file), tmp_path)
+    assert tally.done + tally.before == RUNS and max(seen) > 0
+    assert deterministic(tmp_path) == undisturbed
+
+
+def test_a_full_disk_ends_the_sweep_and_costs_only_what_was_under_way(tmp_path, undisturbed):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=250k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        with pytest.raises(Unfinished, match=r"No space left on device; what was done is kept"):
+            work_on(sweep(pause=PAUSE), disk)
+        done = deterministic(disk)
+        complete = [path for path in done if path.endswith("result.json")]
+        assert 0 < len(complete) < RUNS
+        subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
+        warnings = []
+        tally = work_on(sweep(pause=PAUSE), disk, tell=Tell(warn=warnings.append))
+        assert (tally.done + tally.before, tally.failed, tally.failed_before) == (RUNS, 0, 0), warnings
+        assert deterministic(disk) == undisturbed
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_claim_of_a_process_that_is_gone_is_taken_over(tmp_path):
+    table = sweep(pause=0.0)
+    work_on(table, tmp_path)
+    first = sorted(tmp_path.glob("*/*/*/result.json"))[0].parent
+    bytes_before = deterministic(tmp_path)
+    for path in first.iterdir():
+        if path.name not in ("spec.toml", "env.json"):
+            path.unlink()
+    other = {"token": "a", "host": "another", "pid": 1, "started": "1", "since": time.time() - 1000}
+    (first / "claim").mkdir()
+    (first / "claim" / "owner.json").write_text(json.dumps(other))
+    (first / "status.json").write_text(
+        json.dumps({"status": "running", **other, "heartbeat": time.time() - 100})
+    )
+    waiting = work_on(table, tmp_path)
+    assert (waiting.done, waiting.elsewhere, waiting.before) == (0, 1, RUNS - 1)  # its heartbeat is fresh
+    (first / "status.json").write_text(
+        json.dumps({"status": "running", **other, "heartbeat": time.time() - 1000})
+    )
+    assert work_on(table, tmp_path).done == 1
+    assert deterministic(tmp_path) == bytes_before and not (first / "claim").exists()
+
+
+def test_two_sweeps_of_one_name_are_not_mixed_up(tmp_path):
+    from evorrn.errors import ConfigError
+
+    work_on(sweep(), tmp_path)
+    with pytest.raises(ConfigError, match=r"holds another sweep, which differs in axes.strategy.size"):
+        work_on(sweep(sizes=(0.2, 0.5)), tmp_path)
+    longer = work_on(sweep(seeds=3), tmp_path)  # more of the same is the same sweep
+    assert (longer.before, longer.done) == (8, 4)
+    assert content() != content(seeds=3)
+    shutil.rmtree(tmp_path / "sweeps")
+    assert work_on(sweep(sizes=(0.2, 0.5)), tmp_path).before == 4
+    assert Path(tmp_path / "sweeps" / "walks" / "sweep.toml").is_file()

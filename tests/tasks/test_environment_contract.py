@@ -1,0 +1,145 @@
+"""Every registered environment keeps the contract, and the check notices those that do not."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+import evorrn
+from evorrn import Environment, registry
+from evorrn.errors import ConfigError
+from evorrn.settings import setting
+from evorrn.task import Recommended
+from evorrn.testing import check_environment
+from evorrn_tasks.bandit import Bandit
+from evorrn_tasks.t_maze import TMaze
+
+ENVIRONMENTS = [name for name, kind in registry.tasks().items() if issubclass(kind, Environment)]
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_defaults_keep_the_contract(name):
+    check_environment(evorrn.task(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("cart-pole", {"poles": 2, "fitness": "damping", "velocities": False}),
+        ("t-maze", {"noise": True, "length": 1, "train": 3}),
+        ("bandit", {"time_limit": 1, "probability": 1.0}),
+        ("gym:FrozenLake-v1", {"train": 1, "valid": 1, "test": 2}),
+    ],
+)
+def test_other_settings_keep_the_contract(name, settings):
+    check_environment(evorrn.task(name, **settings), seed=2**40 + 3)
+
+
+def test_all_the_promised_environments_are_there():
+    assert set(ENVIRONMENTS) >= {"cart-pole", "t-maze", "bandit", "gym"}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", None, True])
+def test_a_seed_is_a_whole_number_from_0_on(name, seed):
+    with pytest.raises(ConfigError, match="seed: expected a whole number of at least 0"):
+        evorrn.task(name).starts(seed)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_advice_makes_real_networks_and_strategies(name):
+    environment = evorrn.task(name)
+    for strategy, kind in registry.strategies().items():
+        advice = environment.recommended(strategy)
+        assert isinstance(advice, Recommended)
+        if set(advice.strategy):
+            registry.make_strategy(kind.name, advice.strategy)
+        net = evorrn.Network.for_task(environment, **advice.network)
+        assert (net.inputs, net.outputs) == (environment.observations, environment.actions)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_references_say_where_they_are_from(name):
+    for reference in evorrn.task(name).references:
+        assert np.isfinite(reference.value) and reference.metric and reference.conditions and reference.source
+
+
+@dataclass(frozen=True)
+class Silent(Bandit):
+    note: str = setting("", "text")
+
+
+class Restless(Bandit):
+    """Draws starts from nowhere."""
+
+    def starts(self, seed):
+        return super().starts(np.random.default_rng().integers(1000))
+
+
+class Deaf(Bandit):
+    """Does not hear the seed."""
+
+    def starts(self, seed):
+        return super().starts(0)
+
+
+class Short(Bandit):
+    """Has a start too few."""
+
+    def starts(self, seed):
+        return replace(super().starts(seed), valid=super().starts(seed).valid[1:])
+
+
+class Marked(Bandit):
+    """Knows success, but does not measure it."""
+
+    def succeeded(self, returns, lengths):
+        return returns > 10
+
+
+class Counting(TMaze):
+    """Gives numbers for a mark."""
+
+    def succeeded(self, returns, lengths):
+        return returns
+
+
+class Nameless(TMaze):
+    """Calls two outputs alike."""
+
+    output_names = ("go", "go", "turn", "back")
+
+
+class Lucky(Bandit):
+    """Plays another episode each time."""
+
+    def play(self, policy, starts):
+        returns, lengths = super().play(policy, starts)
+        return returns + np.random.default_rng().random(), lengths
+
+
+class Priceless(Bandit):
+    """Pays what is no number."""
+
+    def play(self, policy, starts):
+        returns, lengths = super().play(policy, starts)
+        return returns * np.nan, lengths
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Silent, "expected a docstring"),
+        (Restless, "expected the same bytes again"),
+        (Deaf, "expected another seed to draw others"),
+        (Short, r"expected valid of shape \(200, 5\), got \(199, 5\)"),
+        (Marked, "expected success just where"),
+        (Counting, "succeeded: expected booleans"),
+        (Nameless, "output_names: expected 4 different ones"),
+        (Lucky, "expected the same episode from the same start"),
+        (Priceless, "step: expected finite rewards"),
+    ],
+)
+def test_broken_promises_are_noticed(broken, message):
+    with pytest.raises(AssertionError, match=message):
+        check_environment(broken())
