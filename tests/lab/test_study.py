@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_sweep import AXES, LEVELS, write_list, write_run, write_sweep
 from scipy import stats
+from tiny import WAVE, Wave
 
 from evorrn.errors import RunError
 from evorrn.lab import index
@@ -349,3 +350,28 @@ def test_a_budget_that_ends_at_a_loss_sets_the_target(tmp_path):
         )
     study = make_study(read_results(write_list(tmp_path, lines, {"network.hidden": [8]})))
     assert study_runs.targets(study, "narma", {}) == [0.1]
+
+
+def test_trivial_baselines_stand_beside_the_contenders_on_the_same_data(tmp_path):
+    axes = {"strategy.name": ["random", "ga"]}
+    lines = []
+    for name, error in (("random", 9.0), ("ga", 0.001)):
+        for seed in range(2):
+            spec = {**POINT, "task.name": WAVE, "strategy.name": name}
+            line = json.loads(write_run(tmp_path, spec, seed, error))
+            lines.append(json.dumps(line))
+    study = make_study(read_results(write_list(tmp_path, lines, axes)))
+    (task,) = study.tasks
+    (persistence,) = study_runs.baselines(study, task)
+    by_hand = []
+    for seed in range(2):
+        test = Wave().data(seed).test
+        by_hand.append(np.sqrt(np.mean((test.inputs - test.targets) ** 2)) / np.std(test.targets))
+    assert persistence.value == pytest.approx(np.median(by_hand), rel=1e-5)
+    said = " ".join(study_words.cautions(study, findings(study, {task: [persistence]})))
+    assert "trivial baseline persistence" in said and "at least as good as random (9.00)." in said
+
+
+def test_a_task_that_cannot_be_made_again_has_no_baselines(tmp_path):
+    study = many_tasks(tmp_path, seeds=1, tasks=1)
+    assert study_runs.baselines(study, study.tasks[0]) == []

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.lab.aggregates import Estimate, Profile
+from evorrn.lab.comparison import Baseline
 from evorrn.lab.curves import Curve, quantile_curves
 from evorrn.lab.drawing import (
     INK,
@@ -33,17 +34,33 @@ DARK, LIGHT = "#101418", "#fdfdfe"
 SCALE = "cividis"
 
 
-def draw_standings(axes: Axes, found: Sequence[Standing], metric: str, places: Mapping[str, int]) -> None:
-    """Draw one line per contender, best on top: its seeds, their median and its 95 % interval."""
+def draw_standings(
+    axes: Axes,
+    found: Sequence[Standing],
+    metric: str,
+    places: Mapping[str, int],
+    baselines: Sequence[Baseline] = (),
+) -> None:
+    """Draw one line per contender, best on top: its seeds, their median and its 95 % interval.
+
+    Below them is one line per baseline, and a dashed line that carries it through all of them.
+    """
     higher = metric in HIGHER_IS_BETTER
     rows = []
     for standing in found:
         values = values_of(standing.configuration.errors, metric).tolist()
         rows.append(make_row(standing.contender, metric, values, network={}, costs=[], settings={}, runs=[]))
-    scale_axis(axes, "x", np.concatenate([row.values for row in rows]), ratio=3)
+    known = [baseline for baseline in baselines if np.isfinite(baseline.value)]
+    shown = [row.values for row in rows] + [[baseline.value] for baseline in known]
+    scale_axis(axes, "x", np.concatenate(shown), ratio=3)
     for height, row in enumerate(rows):
         ranking_row(axes, height, row, places[row.strategy])
-    _names_down(axes, [row.strategy for row in rows])
+    for height, baseline in enumerate(known, start=len(rows)):
+        axes.axvline(baseline.value, color=MUTED, linewidth=1, linestyle=(0, (2, 2)))
+        axes.plot(baseline.value, height, marker="|", markersize=15, markeredgewidth=2.2, color=MUTED)
+    _names_down(axes, [row.strategy for row in rows] + [baseline.name for baseline in known])
+    for label in axes.get_yticklabels()[len(rows) :]:
+        label.set_color(MUTED)
     axes.set_xlabel(f"{metric} on test ({'higher' if higher else 'lower'} is better)")
 
 

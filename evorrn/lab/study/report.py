@@ -23,6 +23,7 @@ from evorrn.lab.study import runs as study_runs
 from evorrn.lab.study import words as study_words
 from evorrn.lab.study.effects import Slice, effects, pooled, slices
 from evorrn.lab.study.standings import (
+    Findings,
     Overall,
     Standing,
     findings,
@@ -95,7 +96,8 @@ def render(shown: Mapping[str, Any]) -> str:
 def content(study: Study) -> dict[str, Any]:
     """Return everything that the page shows."""
     places = {name: place for place, name in enumerate(sorted(study.contenders))}
-    found, across, pairs = findings(study), overall(study), leads_across(study)
+    baselines = {task: study_runs.baselines(study, task) for task in study.tasks}
+    found, across, pairs = findings(study, baselines), overall(study), leads_across(study)
     ranks = rank_comparison(study)
     return {
         "name": study.name,
@@ -106,7 +108,7 @@ def content(study: Study) -> dict[str, Any]:
         "notes": study_words.notes(study),
         "several": len(study.contenders) > 1,
         "colours": {name: place % len(SERIES) + 1 for name, place in places.items()},
-        "tasks": [_task(study, task, found[task].standings, places) for task in study.tasks],
+        "tasks": [_task(study, task, found[task], places) for task in study.tasks],
         "across": _across(study, across, places),
         "across_pairs": pairs,
         "pairs": [pair for there in found.values() for pair in there.leads],
@@ -127,7 +129,7 @@ def content(study: Study) -> dict[str, Any]:
     }
 
 
-def _task(study: Study, task: str, found: Sequence[Standing], places: Mapping[str, int]) -> dict[str, Any]:
+def _task(study: Study, task: str, found: Findings, places: Mapping[str, int]) -> dict[str, Any]:
     """Return what is shown of one task."""
     metric = study.metrics[task]
     curves = study_runs.curves(study, task)
@@ -144,11 +146,12 @@ def _task(study: Study, task: str, found: Sequence[Standing], places: Mapping[st
     return {
         "name": task,
         "metric": metric,
-        "standings": [_standing(study, standing) for standing in found],
+        "standings": [_standing(study, standing) for standing in found.standings],
+        "baselines": found.baselines,
         "plot": _plot(
-            _with(drawing.draw_standings, found, metric, places),
+            _with(drawing.draw_standings, found.standings, metric, places, found.baselines),
             6.4,
-            0.85 + 0.42 * len(found),
+            0.85 + 0.42 * (len(found.standings) + len(found.baselines)),
             f"ranking on {task}",
         ),
         "learning": learning,

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.errors import EvorrnError
+from evorrn.lab.arguments import read
+from evorrn.lab.comparison import Baseline, badness
 from evorrn.lab.curves import Curve
 from evorrn.lab.reaching import Spent, expected_running_time, median_cost, until
 from evorrn.lab.rows import DAMAGED
-from evorrn.lab.store import FAILED
+from evorrn.lab.store import COMPLETE, FAILED
 from evorrn.lab.study.study import Configuration, Study
 from evorrn.result import load_history
 
@@ -129,6 +132,25 @@ def reached(study: Study, task: str, found: Curves, target: float) -> list[Reach
             )
         )
     return sorted(rows, key=lambda row: (row.work, row.contender))
+
+
+def baselines(study: Study, task: str) -> list[Baseline]:
+    """Return a task's trivial baselines on the data of the seeds that ran, best first.
+
+    None where the task cannot be made again, for instance since its data file is gone.
+    """
+    from evorrn.lab.compare import score_baselines
+    from evorrn.lab.spec import resolve
+
+    trials = [trial for name in study.contenders for trial in _trials(study.chosen(task, name))]
+    rows = [trial.row for trial in trials if trial.row.status == COMPLETE]
+    seeds = sorted({row.seed for row in rows if row.seed is not None})
+    try:
+        spec = resolve(read(study.runs.root / rows[0].folder / "spec.toml"))
+        found = score_baselines(spec.task, seeds, study.metrics[task])
+    except (EvorrnError, IndexError):
+        return []
+    return sorted(found, key=lambda baseline: badness(baseline.value, study.metrics[task]))
 
 
 def failures(study: Study) -> list[Failure]:

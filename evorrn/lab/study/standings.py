@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
 from evorrn.lab.aggregates import Estimate, improvement, interquartile_estimate
+from evorrn.lab.comparison import Baseline
 from evorrn.lab.rank_tests import FEWEST_TASKS, RankComparison, compare_ranks
 from evorrn.lab.statistics import (
     LEVEL,
@@ -84,10 +85,11 @@ class Lead:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found on one task: how the contenders stand, best first, and which leads hold."""
+    """What was found on one task: how the contenders stand, best first, which leads hold, and the baselines."""
 
     standings: list[Standing]
     leads: list[Lead]
+    baselines: list[Baseline] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,13 @@ class Overall:
     rank: float
 
 
-def findings(study: Study) -> dict[str, Findings]:
-    """Return what was found on every task."""
-    return {task: Findings(standings(study, task), leads(study, task)) for task in study.tasks}
+def findings(study: Study, baselines: Mapping[str, list[Baseline]] | None = None) -> dict[str, Findings]:
+    """Return what was found on every task, beside the baselines that are known of it, best first."""
+    known = baselines or {}
+    return {
+        task: Findings(standings(study, task), leads(study, task), known.get(task, []))
+        for task in study.tasks
+    }
 
 
 def standings(study: Study, task: str) -> list[Standing]:

@@ -26,7 +26,7 @@ from evorrn.lab.query import plain_text
 from evorrn.lab.results import Runs
 from evorrn.lab.rows import Row
 from evorrn.lab.store import COMPLETE, FAILED
-from evorrn.lab.words import FILE_TASKS
+from evorrn.lab.words import subject
 from evorrn.metrics import HIGHER_IS_BETTER
 
 MOST_CONTENDERS = 10
@@ -255,8 +255,8 @@ def _compared(names: Sequence[str], axes: Mapping[str, list[str]]) -> tuple[str,
 
 def _task(row: Row, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
     name = values.get("task.name") or _label("task.name", row.get("task.name"))
-    if name in FILE_TASKS and "task.path" not in task_axes:
-        name = Path(plain_text(row.get("task.path"))).name
+    if not {"task.path", "task.id"} & set(task_axes):
+        name = subject({"name": name, "path": row.get("task.path"), "id": row.get("task.id")})
     rest = [named(axis, values[axis]) for axis in task_axes if axis != "task.name" and values[axis] != "none"]
     return ", ".join([name, *rest])
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evorrn.lab.comparison import badness
 from evorrn.lab.rank_tests import FEWEST_TASKS, RankComparison
 from evorrn.lab.rows import DAMAGED, EMPTY, MISSING
 from evorrn.lab.statistics import LEVEL, seeds_needed
@@ -133,9 +134,31 @@ def cautions(study: Study, found: Mapping[str, Findings]) -> list[str]:
         for standing in standings
     ):
         said.append("Some configurations have no validation error, so the choice among them was blind.")
+    said += [text for task, there in found.items() for text in _beaten(task, study.metrics[task], there)]
     if "budget" not in study.compared:
         said += [text for task, there in found.items() if (text := _unequal(task, there.standings))]
     return said
+
+
+def _beaten(task: str, metric: str, found: Findings) -> list[str]:
+    """Return which contenders are no better than a trivial baseline, the best baseline that beats any of them."""
+    medians = {
+        standing.contender: float(values_of(np.array([standing.median.median]), metric)[0])
+        for standing in found.standings
+        if math.isfinite(standing.median.median)
+    }
+    for baseline in found.baselines:
+        losers = [
+            name
+            for name, value in medians.items()
+            if badness(value, metric) >= badness(baseline.value, metric)
+        ]
+        if losers:
+            return [
+                f"On {task} the trivial baseline {baseline.name} ({figure(baseline.value)}) is at least as good as "
+                f"{listed([f'{name} ({figure(medians[name])})' for name in losers])}."
+            ]
+    return []
 
 
 def _too_few(found: Mapping[str, Findings]) -> list[str]:
