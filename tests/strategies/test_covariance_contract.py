@@ -8,6 +8,7 @@ import pytest
 
 from evorrn import CMAES, LMMAES, SNES, XNES, SepCMAES
 from evorrn.errors import ConfigError
+from evorrn.plain import tree_bytes
 from evorrn.testing import check_strategy
 
 FAMILY = [CMAES, SepCMAES, LMMAES, SNES, XNES]
@@ -136,6 +137,21 @@ def test_a_block_has_the_step_size_that_was_asked_for(strategy):
     assert points[:, 10:].std() == pytest.approx(0.1, rel=0.05)
     search.tell(points, sphere(points))
     assert {"step_size.a", "step_size.b"} <= set(search.history)
+
+
+@pytest.mark.parametrize("strategy", FAMILY)
+def test_the_number_of_threads_has_no_say(strategy):
+    from threadpoolctl import threadpool_limits
+
+    def states(threads):
+        with threadpool_limits(threads):
+            search = strategy(population=64).search(np.zeros(300), seed=0)
+            for _ in range(4):
+                points = search.ask()
+                search.tell(points, -np.abs(points - 1.0).sum(axis=1))
+        return tree_bytes(search.state)
+
+    assert states(1) == states(2)
 
 
 @pytest.mark.parametrize("strategy", [SepCMAES, LMMAES, SNES])

@@ -30,6 +30,8 @@ class LazyStrategy(cma.Strategy):
       arXiv:1604.00772. DEAP's older 4 / (n + 4) is its limit for small populations and too slow for those that
       restarts have doubled often.
     - sigma grows by a factor of e at most in a generation.
+    - The other rates and the weights ln(mu + 1/2) - ln(i) are DEAP's; the tutorial's path of sigma is a
+      little slower, with n + mu_w + 5 in place of n + mu_w + 3.
     - DEAP's ``cond``, a ratio of deviations at first and of variances after an update, is not kept.
 
     Parameters
