@@ -55,9 +55,7 @@ def adam_by_hand(x, gradient, first, second, count, rate, beta1, beta2):
 
 
 def test_openai_es():
-    strategy = OpenAIES(
-        population=6, sigma=0.2, rate=0.05, weight_decay=0.1, momentum=0.8, decay=0.95, step_sizes=None
-    )
+    strategy = OpenAIES(population=6, sigma=0.2, rate=0.05, weight_decay=8.0, momentum=0.8, decay=0.95)
     mean, first, second = list(np.linspace(-1, 2, GENES)), [0.0] * GENES, [0.0] * GENES
     for count, (before, genomes, _, after) in enumerate(generations(strategy, 6), start=1):
         noise = generator(before).standard_normal((3, GENES))
@@ -68,7 +66,7 @@ def test_openai_es():
         gradient = []
         for j in range(GENES):
             ascent = sum((ranks[k] - ranks[k + 3]) * noise[k][j] for k in range(3)) / 6
-            gradient.append(0.1 * mean[j] - ascent)
+            gradient.append(8.0 * mean[j] - ascent)
         adam_by_hand(mean, gradient, first, second, count, 0.05, 0.8, 0.95)
         np.testing.assert_allclose(after["method"]["mean"], mean, rtol=1e-10, atol=1e-12)
 
