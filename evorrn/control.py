@@ -97,14 +97,24 @@ class EnvironmentProblem(MeteredProblem):
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
         """Return the share of training starts from which a genome reaches the environment's mark of success.
 
+        Asked again for the same genome, as after a generation without a better one, it plays and charges nothing.
+
         Raises
         ------
         ConfigError
             When the environment has no such mark.
         """
+        last = self._validated.get("learned")
+        if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
+            return last["share"]
         share = self.environment.learned(lambda starts, limit: self._play(genome, starts, limit), self.train)
         if share is None:
             raise ConfigError(f"budget.learned: {self.environment.name} has no mark of success to be reached")
+        self._validated["learned"] = {
+            "genome": np.array(genome),
+            "options": dict(self._options),
+            "share": share,
+        }
         return share
 
     def _validation_loss(self, genome: np.ndarray) -> float:

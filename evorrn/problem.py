@@ -137,7 +137,7 @@ class MeteredProblem:
     def validate(self, genome: np.ndarray) -> float:
         """Return the loss on validation data, NaN or inf when it diverged; charged once per network."""
         last = self._validated
-        if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
+        if "loss" in last and last["options"] == self._options and np.array_equal(last["genome"], genome):
             return last["loss"]
         loss = self._validation_loss(genome)
         last.update(genome=np.array(genome), options=dict(self._options), loss=loss)

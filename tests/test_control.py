@@ -75,8 +75,14 @@ def test_work_is_charged_for_the_steps_really_taken(maze_network):
     work = meter.work
     problem.validate(genomes[0])
     assert meter.work == work  # known already
-    problem.learned(genomes[0], 0.04)
+    share = problem.learned(genomes[0], 0.04)
     assert meter.work > work and meter.evaluations == 20
+    work = meter.work
+    resumed = make(maze_network, maze)
+    resumed.restore_validated(problem.validated())
+    assert resumed.learned(genomes[0], 0.04) == share == problem.learned(genomes[0], 0.04)
+    assert meter.work == work and resumed.meter.work == 0
+    assert resumed.validate(genomes[0]) == problem.validate(genomes[0]) and resumed.meter.work == 0
 
 
 def test_outputs_that_are_not_finite_make_a_genome_unfit(network):

@@ -194,7 +194,8 @@ class CartPole(Environment):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a small network without biases, which have nothing to do where left and right are alike."""
-        return Recommended({"cell": "elman", "hidden": 3 if self.velocities else 5, "biases": False})
+        network = {"cell": "elman", "hidden": 3 if self.velocities else 5, "biases": False}
+        return Recommended(network, {"mutation_size": 1.0} if strategy == "ga" else {})
 
 
 @compiled

@@ -112,7 +112,7 @@ class TMaze(Environment):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a network with gates, which keep a sign."""
-        return Recommended({"cell": "gru", "hidden": 4})
+        return Recommended({"cell": "gru", "hidden": 4}, {"mutation_size": 1.0} if strategy == "ga" else {})
 
 
 @functools.lru_cache
