@@ -54,9 +54,12 @@ def print_table(table: Table) -> None:
         say(table.heading)
     titled = any(table.columns)
     rows = [*([table.columns] if titled else []), *table.rows]
-    widths = [max((len(row[place]) for row in rows), default=0) for place in range(len(table.columns))]
-    for row in rows:
-        say(("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths))).rstrip())
+    padded = []
+    for column in zip(*rows):  # by columns, and printed at once: tables of runs may be long
+        width = max(map(len, column))
+        padded.append([cell.ljust(width) for cell in column])
+    if rows:
+        say("\n".join(f"  {'  '.join(row)}".rstrip() for row in zip(*padded)))
 
 
 def print_page(page: Page) -> None:

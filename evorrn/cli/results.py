@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -54,25 +57,26 @@ def results(
     from evorrn.lab.store import runs_root
 
     root = runs_root(runs)
-    found = read_results(target if target is not None else root, root, tell=_tell)
-    chosen = select(
-        found,
-        where=where or (),
-        sort=names(sort or ""),
-        columns=found.columns() if columns == "all" else names(columns or ""),
-        group=names(group or ""),
-    )
-    if parquet is not None:
-        export.write_parquet(parquet, chosen)
-        note(f"wrote {parquet}")
-    if json:
-        print_json(chosen.records())
-    elif csv:
-        sys.stdout.write(export.csv_text(chosen))
-    elif parquet is None:
-        heading = f"sweep {found.sweep}" if found.sweep else f"runs in {found.root}"
-        print_table(Table(heading, tuple(chosen.columns), chosen.texts()))
-        say(export.counts(found))
+    with _uncollected():
+        found = read_results(target if target is not None else root, root, tell=_tell)
+        chosen = select(
+            found,
+            where=where or (),
+            sort=names(sort or ""),
+            columns=found.columns() if columns == "all" else names(columns or ""),
+            group=names(group or ""),
+        )
+        if parquet is not None:
+            export.write_parquet(parquet, chosen)
+            note(f"wrote {parquet}")
+        if json:
+            print_json(chosen.records())
+        elif csv:
+            sys.stdout.write(export.csv_text(chosen))
+        elif parquet is None:
+            heading = f"sweep {found.sweep}" if found.sweep else f"runs in {found.root}"
+            print_table(Table(heading, tuple(chosen.columns), chosen.texts()))
+            say(export.counts(found))
 
 
 def diff(
@@ -92,6 +96,16 @@ def diff(
         print_json(found.as_dict())
     else:
         print_page(lab.page(found))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking through a hundred thousand rows again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _tell(done: int, total: int) -> None:
