@@ -74,16 +74,8 @@ def mutate(
     units, count, rng
         As for `mate`; normal numbers are drawn for the genes that change alone. One unit changes at least.
     """
-    draws = rng.random(count)
-    draws[draws.argmin()] = 0.0  # below any rate, so that nobody is evaluated twice
-    changed = draws[units] < rate
-    noise = rng.standard_normal(np.count_nonzero(changed))
-    one_size = 1.0
-    if isinstance(size, np.ndarray):
-        noise *= size[changed]
-    else:
-        one_size = size
-    gaussian(np.asarray(chromosome), one_size, rate, units, draws, noise)
+    draws = _draws(count, rng)
+    _add_noise(chromosome, size, rate, units, draws, rng)
     return (chromosome,)
 
 
@@ -92,8 +84,10 @@ def mutate_adapting(
     *,
     blocks: np.ndarray,
     factors: np.ndarray,
+    rate: float,
+    units: np.ndarray,
+    count: int,
     rng: np.random.Generator,
-    **settings: Any,
 ) -> tuple[Individual]:
     """Mutate an individual's own mutation sizes, and then its genes by them, in place.
 
@@ -105,8 +99,7 @@ def mutate_adapting(
         Which of the sizes a gene has.
     factors : ndarray, shape (n,)
         Factor on the size of each gene.
-    rng : Generator
-    **settings
+    rate, units, count, rng
         As for `mutate`.
 
     Notes
@@ -114,17 +107,47 @@ def mutate_adapting(
     Source: T. Bäck and H.-P. Schwefel, An Overview of Evolutionary Algorithms for Parameter Optimization,
     Evolutionary Computation 1 (1993), section 2.1: sizes change by a log-normal factor, exp(N / sqrt(n)) for a
     single size, else exp(N / sqrt(2 n) + N_i / sqrt(2 sqrt(n))), N being drawn once for the individual and
-    N_i for each size. Deviation: a size belongs to a block of genes, not to one gene; n stays the
-    number of genes.
+    N_i for each size. Deviations: a size belongs to a block of genes, not to one gene, n staying the number
+    of genes; where not all genes mutate, sizes by which none does stay as they are, since nothing would
+    select among them.
     """
-    genes, count = chromosome.size, chromosome.sizes.size
-    if count == 1:
+    draws = _draws(count, rng)
+    genes, sizes = chromosome.size, chromosome.sizes.size
+    if sizes == 1:
         change = rng.standard_normal(1) / math.sqrt(genes)
     else:
         common = rng.standard_normal() / math.sqrt(2 * genes)
-        change = common + rng.standard_normal(count) / math.sqrt(2 * math.sqrt(genes))
-    chromosome.sizes = chromosome.sizes * np.exp(change)
-    return mutate(chromosome, size=chromosome.sizes[blocks] * factors, rng=rng, **settings)
+        change = common + rng.standard_normal(sizes) / math.sqrt(2 * math.sqrt(genes))
+    used = np.bincount(blocks[draws[units] < rate], minlength=sizes) > 0
+    chromosome.sizes = chromosome.sizes * np.exp(change * used)
+    _add_noise(chromosome, chromosome.sizes[blocks] * factors, rate, units, draws, rng)
+    return (chromosome,)
+
+
+def _draws(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a number for each unit, which changes where it is below the rate."""
+    draws = rng.random(count)
+    draws[draws.argmin()] = 0.0  # below any rate, so that nobody is evaluated twice
+    return draws
+
+
+def _add_noise(
+    chromosome: Individual,
+    size: float | np.ndarray,
+    rate: float,
+    units: np.ndarray,
+    draws: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Add normal noise to the genes that change, in place."""
+    changed = draws[units] < rate
+    noise = rng.standard_normal(np.count_nonzero(changed))
+    one_size = 1.0
+    if isinstance(size, np.ndarray):
+        noise *= size[changed]
+    else:
+        one_size = size
+    gaussian(np.asarray(chromosome), one_size, rate, units, draws, noise)
 
 
 def select_truncation(individuals: Sequence[Individual], k: int, best: int) -> list[Individual]:

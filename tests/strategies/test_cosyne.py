@@ -1,0 +1,174 @@
+"""CoSyNE: one generation by hand, the permutation's promises, evaluations, and that it learns."""
+
+import numpy as np
+import pytest
+from stand_in import problem
+
+import evorrn
+from evorrn import CoSyNE, Network, RandomSearch
+from evorrn.errors import ConfigError
+from evorrn.strategies.evolution.cosyne import marking
+from evorrn.testing import check_strategy
+
+
+def sphere(genomes):
+    return -np.sum((genomes - 1) ** 2, axis=1)
+
+
+def ranked(count, genes, seed=0):
+    """Return networks, the best first, and their fitness, some of it equal and some not finite."""
+    rng = np.random.default_rng(seed)
+    fitness = np.sort(rng.standard_normal(count))[::-1]
+    fitness[3] = fitness[2]
+    fitness[-2:] = -np.inf
+    return rng.standard_normal((count, genes)), fitness
+
+
+# ---------------------------------------------------------------------------------------- permutation
+
+
+@pytest.mark.parametrize("permutation", ["fitness", "all"])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_permutation_deals_the_same_values_anew_and_keeps_the_best(permutation, seed):
+    values, fitness = ranked(12, 40, seed)
+    dealt = CoSyNE(permutation=permutation).permuted(values, fitness, np.random.default_rng(seed))
+    assert not np.array_equal(dealt, values)
+    np.testing.assert_array_equal(np.sort(dealt, axis=0), np.sort(values, axis=0))
+    np.testing.assert_array_equal(dealt[0], values[0])
+
+
+def test_a_network_stays_whole_as_often_as_it_is_fit():
+    """The n-th root makes the chance of no mark at all the relative fitness itself."""
+    genes = 7
+    fitness = np.array([5.0, 4.0, 2.0, 1.0])
+    np.testing.assert_allclose((1 - marking(fitness, genes)) ** genes, [1, 0.75, 0.25, 0])
+    np.testing.assert_allclose(marking(fitness, genes)[1], 1 - 0.75 ** (1 / 7))
+    rng, whole, draws = np.random.default_rng(0), 0, 2000
+    # Beside a crowd of the worst, a marked value lands in its own place again 1 time in 60 or fewer.
+    fitness = np.concatenate([[5.0, 4.0], np.ones(60)])
+    values = np.arange(62.0)[:, None] + np.zeros(genes)
+    for _ in range(draws):
+        whole += np.array_equal(CoSyNE().permuted(values, fitness, rng)[1], values[1])
+    assert abs(whole / draws - 0.75) < 0.03
+
+
+def test_marking_knows_networks_that_diverged_and_equal_ones():
+    np.testing.assert_array_equal(marking(np.array([3.0, 1.0, -np.inf]), 5), [0, 1, 1])
+    np.testing.assert_array_equal(marking(np.array([2.0, 2.0, 2.0]), 5), [0, 1, 1])
+
+
+# ------------------------------------------------------------------------------ one generation by hand
+
+
+def test_a_generation_is_as_by_hand():
+    strategy = CoSyNE(population=8, mutation_rate=0.2, mutation_scale=0.5)
+    search = strategy.search(np.zeros(6), seed=2)
+    points = search.ask()
+    fitness, deviation = sphere(points), search.state["method"]["deviation"]
+    after = strategy.update(search.state["method"], points, fitness, np.random.default_rng(7))["values"]
+
+    rng = np.random.default_rng(7)
+    order = sorted(range(8), key=lambda j: -fitness[j])
+    best = [points[j] for j in order]
+    first, second = rng.integers(0, 2, (2, 4))  # the best quarter of eight
+    swapped = rng.random((4, 6)) < 0.5
+    mutated = rng.random((4, 6)) < 0.2
+    forced = rng.integers(0, 6, 4)
+    children = []
+    for child in range(4):
+        mutated[child, forced[child]] = True
+        pair = best[first[child]], best[second[child]]
+        children.append([pair[int(swapped[child, gene])][gene] for gene in range(6)])
+    for child in range(4):
+        for gene in range(6):
+            if mutated[child, gene]:
+                children[child][gene] += 0.5 * deviation * rng.standard_cauchy()
+    staying = np.array(best[:4])
+    worst, top = fitness[order[3]], fitness[order[0]]
+    draws = rng.random((4, 6))
+    marks = [
+        (row, gene)
+        for gene in range(6)
+        for row in range(4)
+        if row > 0 and draws[row, gene] < 1 - ((fitness[order[row]] - worst) / (top - worst)) ** (1 / 6)
+    ]
+    places = rng.random(len(marks))
+    expected = staying.copy()
+    for gene in range(6):
+        rows = [row for row, place in marks if place == gene]
+        keys = [key for key, (_, place) in zip(places, marks) if place == gene]
+        for row, source in zip(rows, [rows[k] for k in np.argsort(keys)]):
+            expected[row, gene] = staying[source, gene]
+    np.testing.assert_allclose(after, np.concatenate([expected, children]), rtol=1e-13)
+
+
+def test_one_point_crossover_takes_a_stretch_from_each_parent():
+    strategy = CoSyNE(
+        population=4, parents=0.5, crossover="one-point", mutation_rate=0, mutation_scale=1e-300
+    )
+    points = np.arange(4.0)[:, None] + np.zeros(30)
+    method = {"values": points, "deviation": 1.0}
+    for seed in range(20):
+        after = strategy.update(method, points, -np.arange(4.0), np.random.default_rng(seed))["values"]
+        for child in after[2:]:
+            whole = child.round()
+            assert set(whole) <= {0.0, 1.0} and np.count_nonzero(np.diff(whole)) <= 1
+
+
+# ----------------------------------------------------------------------------------------- promises
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"sequences": 1, "finalists": 2, "lower": -0.5, "upper": 0.5, "restart_after": 2},
+        {"permutation": "all", "crossover": "one-point", "weight_decay": 0.1, "population": 4},
+    ],
+)
+def test_the_contract_is_kept(settings):
+    check_strategy(CoSyNE(**settings))
+
+
+def test_what_is_evaluated_is_what_is_counted():
+    """Every generation asks for as many networks as there are; nothing is evaluated beside them."""
+    asked, strategy = problem(), CoSyNE(population=10)
+    calls, whole = [], asked.fitness
+    asked.fitness = lambda genomes, sequences=None: calls.append(len(genomes)) or whole(genomes, sequences)
+    state = strategy.start(asked, np.random.default_rng(0))
+    for _ in range(6):
+        state = strategy.step(asked, state)
+    assert calls == [10] * 6 and asked.meter.evaluations == 60
+
+
+def test_the_champion_is_never_lost():
+    search, best = CoSyNE(population=12).search(np.zeros(5), seed=3), -np.inf
+    for _ in range(40):
+        genomes = search.ask()
+        values = sphere(genomes)
+        assert values.max() >= best  # it is still among the networks
+        best = max(best, values.max())
+        search.tell(genomes, values)
+        assert search.best.fitness == best
+
+
+def test_a_population_has_a_least_size():
+    with pytest.raises(ConfigError, match="population: cosyne needs at least 4, got 3"):
+        CoSyNE(population=3)
+    with pytest.raises(ConfigError, match="did you mean 'one-point'"):
+        CoSyNE(crossover="onepoint")
+
+
+def test_it_beats_random_networks_and_persistence_on_mackey_glass():
+    task = evorrn.task("mackey-glass", train=400, valid=200, test=300, windows=4)
+    splits = task.data(0)
+    truth, scored = splits.test.targets, splits.test.scored
+    persistence = task.baselines(splits)["persistence"]
+    baseline = np.sqrt(np.mean((persistence - truth)[scored] ** 2)) / truth[scored].std()
+    network = Network.for_task(task, cell="elman", hidden=8)
+    reached = {
+        strategy.name: strategy.fit(network, task, seed=0, budget="600M").metrics["test"]["nrmse_std"]
+        for strategy in (CoSyNE(), RandomSearch())
+    }
+    assert reached["cosyne"] < 0.6 * reached["random"]
+    assert reached["cosyne"] < 0.4 * baseline
