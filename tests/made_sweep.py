@@ -22,7 +22,8 @@ LEVELS = {"mackey-glass": 0.1, "narma": 0.4}
 def run_folder(axes, seed):
     """Return the id and the folder of a run."""
     name = hashlib.sha256(json.dumps([axes, seed]).encode()).hexdigest()[:16]
-    return name, f"{axes['task.name']}/{axes['strategy.name']}-{axes['network.cell']}/{name}"
+    task = axes["task.name"].rpartition(":")[2].lower()  # of a file's task its name
+    return name, f"{task}/{axes['strategy.name']}-{axes['network.cell']}/{name}"
 
 
 def write_run(

@@ -102,10 +102,10 @@ def _walk(folder: str, prefix: str = "", depth: int = 1) -> Iterator[str]:
         name = entry.name
         if name[0] == "." or (depth == 1 and name in NOT_RUNS) or not entry.is_dir():
             continue
-        if depth < DEPTH:
-            yield from _walk(entry.path, f"{prefix}{name}/", depth + 1)
-        elif RUN_NAME.fullmatch(name) or os.path.exists(f"{entry.path}/spec.toml"):
+        if RUN_NAME.fullmatch(name) or os.path.exists(f"{entry.path}/spec.toml"):
             yield prefix + name
+        elif depth < DEPTH:
+            yield from _walk(entry.path, f"{prefix}{name}/", depth + 1)
 
 
 def _written(path: str) -> int:

@@ -210,7 +210,11 @@ def test_comparisons_sweeps_and_other_folders_are_no_runs(tmp_path):
     (tmp_path / "narma" / "ga-elman" / "note.txt").write_text("mine")
     assert len(read_results(tmp_path).rows) == 24
     run = folder_of(tmp_path)
-    assert [row.id for row in read_results(run).rows] == [run.name]
+    (run / "plots").mkdir()
+    for below, count in ((tmp_path / "narma", 12), (run.parent, 2), (run, 1)):
+        found = read_results(below)
+        assert len(found.rows) == count and run.name in {row.id for row in found.rows}
+        assert {row.status for row in found.rows} == {"complete"}
 
 
 def test_a_sweep_is_found_by_its_file_and_lists_what_is_missing(tmp_path, monkeypatch):
