@@ -60,7 +60,8 @@ def _inlined(value: Any, made: dict[int, Any]) -> Any:
         function.__defaults__,
         tuple(types.CellType() for _ in function.__closure__ or ()),
     )
-    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+    # Cached code imports the module that its functions name; the user's may have another name by then.
+    copy.__module__, copy.__qualname__ = __name__, function.__qualname__
     compiler: Any = numba.njit
     made[id(value)] = result = compiler(**OPTIONS)(copy)  # numba looks names up when it compiles
     for name in _names(function.__code__):

@@ -1,6 +1,9 @@
 """Runs, comparisons and pages of environments: what is in a folder, what a failure leaves, what a report shows."""
 
 import json
+import os
+import subprocess
+import sys
 
 import gymnasium
 import numpy as np
@@ -150,6 +153,50 @@ def test_what_needs_a_teacher_is_refused_before_anything_runs(tmp_path):
     assert usual_strategies({"task": MAZE}) == ("ga", "random")
     assert usual_strategies({"task": {"name": "sines"}}) == STRATEGIES
     assert usual_strategies({"task": {"name": "my.csv"}}) == STRATEGIES
+
+
+OWN = '''"""A user's world."""
+from dataclasses import dataclass
+import numba
+from evorrn.environment import Environment
+
+@numba.njit
+def reset(state, rng):
+    state[0] = rng.uniform(-1, 1)
+
+@numba.njit
+def observe(state, observation):
+    observation[0] = state[0]
+
+@numba.njit
+def step(state, action):
+    return -abs(state[0]), False
+
+@dataclass(frozen=True)
+class World(Environment):
+    """Stand still."""
+    name = "world"
+    observations = actions = states = 1
+    time_limit = 5
+    reset, observe, step = staticmethod(reset), staticmethod(observe), staticmethod(step)
+'''
+
+
+def test_a_users_world_is_cached_whatever_its_file_is_called(tmp_path):
+    seen = []
+    for name in ("first.py", "second.py"):
+        (tmp_path / name).write_text(OWN)
+        program = (
+            f"import evorrn; print(evorrn.task({str(tmp_path / name) + ':World'!r}).starts(0).test.sum())"
+        )
+        environ = {**os.environ, "EVORRN_CACHE": str(tmp_path / "cache")}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        (tmp_path / name).unlink()
+        seen.append(done.stdout)
+    assert seen[0] == seen[1] and float(seen[0]) != 0
 
 
 def test_starts_of_none_and_unknown_settings_are_told_together():
