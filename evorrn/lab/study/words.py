@@ -245,6 +245,8 @@ def notes(study: Study) -> list[str]:
         "The same seed is the same data for all contenders, so tests compare seed by seed. A failed run ranks worst.",
         "The probability of improvement is the chance that a run of one has a smaller error than a run of the other on a "
         "task taken at random, ties counting half; 0.5 is no difference.",
+        "What the axes do is shown by the test errors of all runs: a description of the sweep, from which no "
+        "configuration was chosen.",
         "The expected running time is what all runs spent together for each one that reached the target. A run that ends "
         "before the target is censored there: it would have needed more.",
         "Work counts multiply-adds and is the same on every machine; seconds are without compiling.",
