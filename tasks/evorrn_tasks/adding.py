@@ -103,7 +103,7 @@ class Adding(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks that keep a number over a long time: slow units, or gates."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             return Recommended(network, {"leak": (0.01, 0.3)})
         if strategy == "ga":

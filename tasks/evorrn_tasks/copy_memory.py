@@ -79,7 +79,7 @@ class CopyMemory(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks with room for the symbols, or few weights to be evolved."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             return Recommended(network, {"leak": (0.3, 1.0), "spectral_radius": (0.9, 1.1)})
         return Recommended({"cell": "gru", "hidden": 16 if strategy == "bptt" else 4})

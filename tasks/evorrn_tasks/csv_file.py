@@ -153,7 +153,7 @@ class CsvFile(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return small networks, good for some hundreds to some thousands of rows."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 50, "direct": True, "dtype": "float64"})
         if strategy == "bptt":
             return Recommended({"cell": "gru", "hidden": 8}, {"batch_size": 4})

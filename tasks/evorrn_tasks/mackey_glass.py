@@ -125,7 +125,7 @@ class MackeyGlass(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 200 leaky units, an LSTM for gradients, else a few leaky units."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"})
         if strategy == "bptt":
             return Recommended({"cell": "lstm", "hidden": 16}, {"batch_size": 4})

@@ -116,7 +116,7 @@ class Narma(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of fast, nearly linear units, an Elman network for gradients, else a few leaky units."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"}
             ranges = {"leak": (0.7, 1.0), "input_scaling": (0.05, 0.5), "spectral_radius": (0.7, 1.1)}
             return Recommended(network, ranges)

@@ -142,7 +142,7 @@ class NpzFile(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks of moderate size, with gates for gradients."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
         if strategy == "bptt":
             return Recommended({"cell": "gru", "hidden": 16})

@@ -105,7 +105,7 @@ class Sines(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 100 units near the edge of stability, else an LSTM."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             ranges = {"leak": (0.3, 1.0), "input_scaling": (0.01, 0.5), "spectral_radius": (0.9, 1.2)}
             return Recommended(network, ranges)

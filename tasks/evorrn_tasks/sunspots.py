@@ -94,6 +94,6 @@ class Sunspots(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return small networks, since there are some 110 training years."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 60, "direct": True, "dtype": "float64"})
         return Recommended({"cell": "gru", "hidden": 8 if strategy == "bptt" else 4})

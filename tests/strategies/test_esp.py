@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn import ESP, Network, RandomSearch
+from evorrn import ESP, CoSyNE, Network, RandomSearch
 from evorrn.errors import ConfigError
 from evorrn.strategies.evolution.units import neurons
 from evorrn.testing import check_strategy
@@ -183,3 +183,14 @@ def test_it_beats_random_networks_and_persistence_on_mackey_glass():
     }
     assert reached["esp"] < 0.7 * reached["random"]
     assert reached["esp"] < 0.5 * baseline
+
+
+@pytest.mark.parametrize(
+    "strategy", [ESP(population=400, trials=1, width=3.0), CoSyNE(population=400, width=3.0)]
+)
+def test_a_width_replaces_the_start_weights(strategy):
+    search = strategy.search(np.full(4, 100.0), spread=1e-3)
+    genomes = search.ask()
+    assert np.abs(genomes).max() <= 3 and np.abs(genomes.mean()) < 0.2
+    np.testing.assert_allclose(genomes.std(), 3 / np.sqrt(3), rtol=0.03)
+    np.testing.assert_allclose(search.state["method"]["deviation"], 3 / np.sqrt(3))  # noise is measured in it

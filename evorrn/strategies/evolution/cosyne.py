@@ -33,8 +33,8 @@ class CoSyNE(PopulationStrategy):
     -----
     Source: F. Gomez, J. Schmidhuber and R. Miikkulainen, Accelerated Neural Evolution through Cooperatively
     Coevolved Synapses, JMLR 9 (2008), algorithm 1 and section 3. Every generation asks for, and so counts,
-    all m networks, those that are unchanged included. Deviations: noise is measured in deviations of the
-    start genomes, not in a fixed range; children, which have no fitness yet, take no part in the permutation
+    all m networks, those that are unchanged included. Deviations: weights start as the network initialises
+    them, unless a `width` is set, and noise is measured in their deviation; children, which have no fitness yet, take no part in the permutation
     of the generation that bore them, so that what was bred together is judged together; with
     ``permutation="all"`` the best network stays as well; networks that diverged count in the formula as the
     worst finite one; f_min is that of the worst that stays.
@@ -45,6 +45,11 @@ class CoSyNE(PopulationStrategy):
 
     population: int | None = setting(
         None, f"networks, and values of each weight; {DEFAULT_POPULATION} by default", minimum=2
+    )
+    width: float | None = setting(
+        None,
+        "start weights are uniform between minus and plus this; as the network initialises them by default",
+        above=0,
     )
     parents: float = setting(0.25, "share of the networks that breed", above=0, maximum=1)
     offspring: float = setting(0.5, "share of the networks that children replace", above=0, below=1)
@@ -69,6 +74,7 @@ class CoSyNE(PopulationStrategy):
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return the sub-populations, one to a column."""
+        start = start if self.width is None else start.within(self.width, rng)
         return {
             "values": start.population(self.population or DEFAULT_POPULATION),
             "deviation": start.deviation,

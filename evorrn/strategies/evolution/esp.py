@@ -38,7 +38,8 @@ class ESP(PopulationStrategy):
     (1999); F. Gomez, Robust Non-Linear Control through Neuroevolution, PhD thesis, The University of Texas
     at Austin (2003), chapter 4. Deviations: every neuron takes part in exactly as many networks, by one
     random permutation of each sub-population for each trial, where the sources draw until the mean is ten;
-    noise is measured in deviations of the start genomes, not in a fixed range; the best network's own
+    weights start as the network initialises them, unless a `width` is set, and noise is measured in their
+    deviation; the best network's own
     neurons survive a burst; a network that diverged counts as the worst finite one of its generation; the
     number of neurons stays, where the thesis adds and takes away neurons after a second burst in vain.
 
@@ -52,6 +53,11 @@ class ESP(PopulationStrategy):
 
     population: int | None = setting(
         None, f"neurons of a sub-population; {DEFAULT_POPULATION} by default", minimum=2
+    )
+    width: float | None = setting(
+        None,
+        "start weights are uniform between minus and plus this; as the network initialises them by default",
+        above=0,
     )
     trials: int = setting(10, "networks that each neuron takes part in during a generation", minimum=1)
     mutation_rate: float = setting(
@@ -77,6 +83,7 @@ class ESP(PopulationStrategy):
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return sub-populations whose neurons are those of as many start genomes."""
         owner = neurons(start.layout)
+        start = self.started(start, rng)
         return {
             "neurons": start.population(self.population or DEFAULT_POPULATION),
             "owner": owner,
@@ -88,6 +95,10 @@ class ESP(PopulationStrategy):
             "waiting": 0,
             "bursts": 0,
         }
+
+    def started(self, start: Start, rng: np.random.Generator) -> Start:
+        """Return the start with weights within `width`, where one is set."""
+        return start if self.width is None else start.within(self.width, rng)
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
         """Return networks (population times trials, n); which neurons each is made of is kept."""

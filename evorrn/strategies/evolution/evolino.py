@@ -12,6 +12,7 @@ from evorrn.errors import ConfigError
 from evorrn.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.esp import ESP
+from evorrn.strategies.evolution.population import Start
 from evorrn.strategies.reservoir.echo_state import LARGEST_STATE, fitted_steps, sees_output
 from evorrn.strategies.reservoir.readout import check_bias, logit_scale, regression_targets, write_readout
 from evorrn.strategies.reservoir.ridge import ridge_each
@@ -104,6 +105,10 @@ class Evolino(ESP):
 
         state = self.initial(hidden, rng, draw, layout)
         return {"candidate": None, "train_loss": np.inf, "finished": "", **state}
+
+    def started(self, start: Start, rng: np.random.Generator) -> Start:
+        """Return the start as it is: its weights are within the widths already."""
+        return start
 
     def evaluate(
         self, problem: Problem, genomes: np.ndarray, sequences: np.ndarray | None

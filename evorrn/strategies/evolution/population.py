@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +56,14 @@ class Start:
     layout: dict[str, tuple[int, ...]]
     scale: np.ndarray
     previous: State | None = None
+
+    def within(self, width: float, rng: np.random.Generator) -> Start:
+        """Return a start whose genes are uniform between minus and plus a width."""
+
+        def draw(count: int) -> np.ndarray:
+            return rng.uniform(-width, width, (count, self.point.size)) / self.scale
+
+        return replace(self, point=draw(1)[0], deviation=width / math.sqrt(3), draw=draw)
 
     def population(self, count: int) -> np.ndarray:
         """Return a start population (count, n), for methods whose step sizes are its spread.

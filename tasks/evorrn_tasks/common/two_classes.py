@@ -59,7 +59,7 @@ class TwoClasses(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a small network of gated or slow units, whose state can stay as it is for long."""
-        if strategy == "esn":
+        if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
         return Recommended({"cell": "gru", "hidden": 4})
 
