@@ -176,7 +176,7 @@ def _lead(
     jobs = jobs or max(1, available() // threads)
     with (
         watching_sweep(quiet, context.obj.debug) as tell,
-        dask_executor(dask, jobs, tell.note) as (
+        dask_executor(dask, jobs) as (
             executor,
             slots,
         ),

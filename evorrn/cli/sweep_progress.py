@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from evorrn.cli.output import note, silent, warn
+from evorrn.cli.output import note, silent
 from evorrn.cli.progress import LIVE_SECONDS, PLAIN_SECONDS, clock, throttled
 from evorrn.lab.words import figure
 
@@ -24,7 +24,7 @@ MOST_TASKS = 3
 @contextmanager
 def checking(quiet: bool) -> Iterator[Callable[[int], None]]:
     """Give a callback that says now and then how many cells were checked."""
-    show = throttled(PLAIN_SECONDS, lambda text: note(text))
+    show = throttled(PLAIN_SECONDS, note)
     started = time.monotonic()
 
     def checked(done: int) -> None:
@@ -39,27 +39,35 @@ def watching_sweep(quiet: bool, debug: bool) -> Iterator[Tell]:
     """Give the callbacks that show a sweep while the block runs."""
     from evorrn.lab.sweep.run import Tell
 
+    latest: list[Tally] = []
+    with checking(quiet) as checked, _screen(quiet) as (put, draw):
+
+        def watch(tally: Tally) -> None:
+            latest[:] = [tally]
+            draw(tally)
+
+        try:
+            remark = silent if quiet else put
+            yield Tell(checked, watch, _failures(put, debug), lambda text: put(f"evorrn: {text}"), remark)
+        except KeyboardInterrupt:
+            for tally in latest:
+                remark(f"interrupted after {tally.ended:,} of {tally.total:,} runs; the same command goes on")
+            raise
+
+
+def _failures(put: Callable[[str], None], debug: bool) -> Callable[[str, Report], None]:
+    """Return what shows a failure; the traceback of an error that came before only when debugging."""
     known: set[str] = set()
 
-    def failure(put: Callable[[str], None]) -> Callable[[str, Report], None]:
-        def tell(where: str, report: Report) -> None:
-            put(f"evorrn: failed: {where}: {report.error}")
-            if report.traceback and (debug or report.error not in known):
-                known.add(report.error)
-                put("  " + report.traceback.rstrip().replace("\n", "\n  "))
-            put(f"  saved in {report.folder}/status.json") if report.folder else None
+    def failure(where: str, report: Report) -> None:
+        put(f"evorrn: failed: {where}: {report.error}")
+        if report.traceback and (debug or report.error not in known):
+            known.add(report.error)
+            put("  " + report.traceback.rstrip().replace("\n", "\n  "))
+        if report.folder:
+            put(f"  saved in {report.folder}/status.json")
 
-        return tell
-
-    with checking(quiet) as checked:
-        if quiet or not sys.stderr.isatty():
-            show = silent if quiet else throttled(PLAIN_SECONDS, lambda text: note(text))
-            watch = silent if quiet else (lambda tally: show(lambda: describe(tally)))
-            remark = silent if quiet else note
-            yield Tell(checked, watch, failure(lambda text: note(text)), warn, remark)
-            return
-        with _live() as (put, watch):
-            yield Tell(checked, watch, failure(put), lambda text: put(f"evorrn: {text}"), put)
+    return failure
 
 
 def describe(tally: Tally) -> str:
@@ -94,6 +102,19 @@ def _best(tally: Tally) -> list[str]:
         best = found[0]
         return [f"best validation {best.metric} {figure(best.value)} ({best.where})"]
     return [f"best on {best.task} {figure(best.value)}" for best in found[:MOST_TASKS]]
+
+
+@contextmanager
+def _screen(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[Tally], None]]]:
+    """Give a function that prints a line, and one that shows how far a sweep is."""
+    if quiet:
+        yield note, silent
+    elif not sys.stderr.isatty():
+        show = throttled(PLAIN_SECONDS, note)
+        yield note, lambda tally: show(lambda: describe(tally))
+    else:
+        with _live() as screen:
+            yield screen
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def _run_in_workers(
             else:
                 watch(Standing(specs[place], len(ended), len(specs), message))
 
-    with one_thread_each(), _terminable():
+    with _one_thread_each(), _terminable():
         pool = ProcessPoolExecutor(workers, context, _begin_worker, (records, stop))
         try:
             with _deaf_children():
@@ -214,10 +214,10 @@ def _complete(spec: Spec, root: Path) -> bool:
 
 
 @contextmanager
-def one_thread_each(threads: int = 1) -> Iterator[None]:
-    """Let processes that start within the block compute with one thread, or as many as given."""
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that start within the block compute with one thread."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         yield
     finally:

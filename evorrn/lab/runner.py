@@ -218,11 +218,17 @@ def _prepare(spec: Spec, run: RunFolder, force: bool, warn: Say, note: Say) -> d
             for difference in environment.differences(run.environment(), now):
                 warn(f"{run.path}: last digits may differ from an undisturbed run: {difference}")
         write_atomic(run.path / "spec.toml", spec.toml())
-        write_atomic(run.path / "env.json", json.dumps(now, indent=1) + "\n")
+        write_atomic(run.path / "env.json", _indented(json.dumps(now)) + "\n")
         run.set_status(RUNNING)
     except OSError as error:
         raise EvorrnError(f"cannot write to {run.path}: {error.strerror or error}") from None
     return state
+
+
+@functools.lru_cache(maxsize=1)
+def _indented(text: str) -> str:
+    """Return JSON indented; of many runs in one process the environment is the same, and indenting is slow."""
+    return json.dumps(json.loads(text), indent=1)
 
 
 def _checkpoint(run: RunFolder, needed: bool = True) -> dict[str, Any] | None:

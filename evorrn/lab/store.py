@@ -242,6 +242,7 @@ def process_started(pid: Any) -> str | None:
     except PermissionError:
         pass
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] == "Z" else fields[19]  # dead, and only not yet buried
     except (OSError, IndexError):
         return "unknown"

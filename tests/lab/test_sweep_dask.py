@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from sweeping import deterministic, sweep, until, working
@@ -16,20 +17,24 @@ pytest.importorskip("distributed")
 
 
 def test_one_of_two_workers_is_killed_and_nothing_is_lost(tmp_path):
+    """First the process beside one Dask worker is killed, then the other Dask worker itself."""
     undisturbed, root = tmp_path / "undisturbed", tmp_path / "cluster"
     work_on(sweep(pause=0.04), undisturbed)
-    said, killed = [], []
+    killed = []
 
     def watch(tally):
         pids = working(root)
-        if pids and not killed and os.getpid() not in pids:
-            killed.append(pids.pop())
-            os.kill(killed[0], signal.SIGKILL)
+        if pids and len(killed) < 2 and killed[:1] != [min(pids)]:
+            one = min(pids)
+            parent = int(Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[1])
+            assert parent != os.getpid()
+            killed.append(parent if killed else one)
+            os.kill(killed[-1], signal.SIGKILL)
 
-    with cluster.dask_executor("local", 2, said.append) as (executor, slots):
+    with cluster.dask_executor("local", 2) as (executor, slots):
         assert slots == 2
         tally = run_sweep(sweep(pause=0.04), root, jobs=slots, executor=executor, tell=Tell(watch=watch))
-    assert killed and tally.done == tally.total == 8
+    assert len(killed) == 2 and tally.done == tally.total == 8
     assert deterministic(root) == deterministic(undisturbed)
     until(lambda: not list((root / "sweeps" / "walks" / "claims").iterdir()))
 
@@ -39,7 +44,7 @@ def test_a_scheduler_that_does_not_answer_is_said_in_bounded_time(address, monke
     monkeypatch.setattr(cluster, "REACH_SECONDS", 0.3)
     with (
         pytest.raises(EvorrnError, match="no Dask scheduler answers at"),
-        cluster.dask_executor(address, 2, print),
+        cluster.dask_executor(address, 2),
     ):
         pass
 
@@ -54,6 +59,6 @@ def test_a_cluster_without_workers_is_said(monkeypatch):
     with (
         empty,
         pytest.raises(EvorrnError, match="has no workers; start some with: dask worker"),
-        cluster.dask_executor(empty.scheduler_address, 2, print),
+        cluster.dask_executor(empty.scheduler_address, 2),
     ):
         pass

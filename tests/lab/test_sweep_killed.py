@@ -34,14 +34,11 @@ def undisturbed(tmp_path_factory):
 
 
 def finish(file, root, undisturbed):
-    """Run the same command again, and see that nothing of the sweep shows that it was disturbed."""
-    code, out, err = end(begin("run", file, root, "--jobs", 2, "--json"))
-    assert code == 0, err
-    tally = json.loads(out)
-    assert tally["before"] + tally["done"] == RUNS
+    """Go on with a sweep, and see that nothing of it shows that it was disturbed."""
+    tally = work_on(file, root)
+    assert tally.before + tally.done == RUNS and tally.done > 0
     assert deterministic(root) == undisturbed
     assert not list((root / "sweeps" / "walks" / "claims").iterdir())
-    return tally
 
 
 def test_a_worker_that_is_killed_costs_its_run_a_second_start(tmp_path, undisturbed):
@@ -63,26 +60,34 @@ def test_after_a_parent_is_killed_its_workers_leave_and_the_same_command_goes_on
     file = write(tmp_path, pause=PAUSE)
     process = begin("run", file, tmp_path, "--jobs", 2)
     workers = until(lambda: working(tmp_path))
-    (os.killpg if everyone else os.kill)(process.pid, signal.SIGKILL)
+    for pid in (process.pid, *(workers if everyone else ())):
+        os.kill(pid, signal.SIGKILL)
     end(process)
     until(lambda: not any(map(alive, workers)), timeout=15)
     assert len(deterministic(tmp_path)) < len(undisturbed)
-    if not everyone:  # workers that live on for a moment leave checkpoints
+    if not everyone:  # workers that outlive it leave checkpoints
         assert "running" not in states(tmp_path) and "interrupted" in states(tmp_path)
-    tally = finish(file, tmp_path, undisturbed)
-    assert tally["before"] < RUNS
+    finish(file, tmp_path, undisturbed)
 
 
-def test_sigterm_leaves_checkpoints(tmp_path, undisturbed):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_checkpoints(number, tmp_path, undisturbed):
     file = write(tmp_path, pause=PAUSE)
     process = begin("run", file, tmp_path, "--jobs", 2)
     until(lambda: working(tmp_path))
-    process.terminate()
+    # A terminal sends Ctrl-C to the whole group of processes, a batch scheduler its signal to the parent alone.
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     code, _, err = end(process)
-    assert code == 130 and "once more stops at once" in err and "Traceback" not in err
+    assert code == 130 and "once more stops at once" in err
+    assert "Traceback" not in err and "begun again" not in err
     assert "interrupted" in states(tmp_path) and "running" not in states(tmp_path)
     assert list(tmp_path.glob("*/*/*/checkpoint.npz"))
-    finish(file, tmp_path, undisturbed)
+    if number == signal.SIGINT:
+        finish(file, tmp_path, undisturbed)
+    else:  # by the very command
+        code, out, _ = end(begin("run", file, tmp_path, "--jobs", 2, "--json"))
+        assert code == 0 and 0 < json.loads(out)["done"] <= RUNS
+        assert deterministic(tmp_path) == undisturbed
 
 
 def test_ctrl_c_stops_after_the_step_and_once_more_at_once(tmp_path):

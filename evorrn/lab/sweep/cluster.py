@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
 from evorrn.errors import EvorrnError
+from evorrn.lab.sweep.local import LocalExecutor
 
 REACH_SECONDS = 5.0
 """Time that a scheduler has to answer."""
+MOST_PROCESSES = 1024
+"""More than a Dask worker has threads."""
 FIRST_WORKER_SECONDS = 60.0
 """Time that a cluster has to show its first worker."""
 
 
 @contextmanager
-def dask_executor(
-    address: str | None, jobs: int, note: Callable[[str], None]
-) -> Iterator[tuple[Executor | None, int]]:
+def dask_executor(address: str | None, jobs: int) -> Iterator[tuple[Executor | None, int]]:
     """Give an executor on a Dask cluster, and how many runs it can have under way.
 
     Parameters
@@ -29,8 +31,6 @@ def dask_executor(
         for no cluster: then there is no executor and `jobs` is given back.
     jobs : int
         Workers of a local cluster.
-    note : callable
-        Called with a sentence that is good to know.
 
     Raises
     ------
@@ -45,12 +45,43 @@ def dask_executor(
     except ImportError:
         raise EvorrnError("--dask: needs Dask; install evorrn[cluster]") from None
     with _quiet(), _client(distributed, address, jobs) as client:
-        slots = _slots(distributed, client, note)
-        executor = client.get_executor(pure=False)
+        slots = _slots(distributed, client)
+        executor = _Apart(client.get_executor(pure=False))
         try:
             yield executor, slots
         finally:
             executor.shutdown(wait=False)
+
+
+class _Apart(Executor):
+    """Dask's executor, with each call in a process of its own beside the Dask worker that does it.
+
+    A Dask worker has threads of its own that draw from Python's global generator, and so would change what
+    strategies draw from it; nor can a run in one of its threads see a signal.
+    """
+
+    def __init__(self, dask: Any) -> None:
+        self.dask = dask
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Hand a call to the cluster."""
+        future: Future[Any] = self.dask.submit(_apart, fn, *args, **kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take back what has not begun unless that is to be waited for."""
+        self.dask.shutdown(wait=wait)
+
+
+def _apart(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Do a call in a process that belongs to this one."""
+    return _processes().submit(fn, *args, **kwargs).result()
+
+
+@functools.cache
+def _processes() -> LocalExecutor:
+    """Return the processes beside a Dask worker, as many as it has calls under way at once."""
+    return LocalExecutor(MOST_PROCESSES)
 
 
 @contextmanager
@@ -72,8 +103,8 @@ def _client(distributed: Any, address: str, jobs: int) -> Iterator[Any]:
         yield client
 
 
-def _slots(distributed: Any, client: Any, note: Callable[[str], None]) -> int:
-    """Return how many runs a cluster can have under way: one a worker process."""
+def _slots(distributed: Any, client: Any) -> int:
+    """Return how many runs a cluster can have under way: as many as its workers have threads."""
     try:
         client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
     except (TimeoutError, distributed.TimeoutError):
@@ -81,10 +112,7 @@ def _slots(distributed: Any, client: Any, note: Callable[[str], None]) -> int:
             f"--dask: the scheduler at {client.scheduler.address} has no workers; start some with: "
             f"dask worker {client.scheduler.address} --nthreads 1"
         ) from None
-    threads = client.nthreads()
-    if max(threads.values()) > 1:
-        note("Dask workers with several threads do one run at a time; start them with --nthreads 1")
-    return len(threads)
+    return sum(client.nthreads().values())
 
 
 @contextmanager

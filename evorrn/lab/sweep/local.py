@@ -1,24 +1,32 @@
 """Worker processes of this machine behind the standard executor contract.
 
 What the standard library's pool does not do and a sweep needs: the death of one worker is the failure of its own
-call alone, and workers end when their parent does, however it dies.
+call alone; workers end when their parent does, however it dies; Ctrl-C reaches the parent only; and a script
+that uses them needs no guard, since they import nothing but what their calls name.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
+import queue
+import selectors
 import signal
+import socket
+import struct
+import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from multiprocessing import connection
-from typing import Any
+from typing import IO, Any
 
-from evorrn.lab.pool import one_thread_each
+from evorrn.lab.pool import THREAD_VARIABLES
+
+START = "from evorrn.lab.sweep.local import serve; serve()"
+LENGTH = struct.Struct("!Q")
 
 
 class WorkerDied(RuntimeError):
@@ -26,7 +34,7 @@ class WorkerDied(RuntimeError):
 
 
 class LocalExecutor(Executor):
-    """Spawned processes, each with one call at a time.
+    """Processes with one call at a time each.
 
     Parameters
     ----------
@@ -43,7 +51,7 @@ class LocalExecutor(Executor):
         self._pending: deque[tuple[Future[Any], bytes]] = deque()
         self._workers: list[_Worker] = []
         self._closed = False
-        self._wake_up, self._woken = multiprocessing.Pipe()
+        self._wake_up, self._woken = socket.socketpair()
         self._manager = threading.Thread(target=self._manage, name="evorrn-workers", daemon=True)
         self._manager.start()
 
@@ -55,7 +63,7 @@ class LocalExecutor(Executor):
             if self._closed:
                 raise RuntimeError("cannot submit after shutdown")
             self._pending.append((future, call))
-            self._wake_up.send_bytes(b"!")
+        self._wake_up.send(b"!")
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -66,7 +74,7 @@ class LocalExecutor(Executor):
                     future.cancel()
             if not self._closed:
                 self._closed = True
-                self._wake_up.send_bytes(b"!")
+                self._wake_up.send(b"!")
         if wait:
             self._manager.join()
 
@@ -79,98 +87,142 @@ class LocalExecutor(Executor):
 
     def _manage(self) -> None:
         """Hand out calls and collect results, in a thread of its own."""
-        # Workers inherit the mask: Ctrl-C reaches the whole group of processes, the parent alone decides on it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        while self._hand_out():
-            busy = {worker.pipe: worker for worker in self._workers}
-            for ready in connection.wait([self._woken, *busy]):
-                if ready is self._woken:
-                    self._woken.recv_bytes()
-                elif not busy[ready].collect():  # type: ignore[index]
-                    self._workers.remove(busy[ready])  # type: ignore[index]
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            while self._hand_out(selector):
+                for key, _ in selector.select():
+                    worker: _Worker | None = key.data
+                    if worker is None:
+                        self._woken.recv(4096)
+                    elif not worker.collect():
+                        selector.unregister(key.fileobj)
+                        self._workers.remove(worker)
         for worker in self._workers:
-            worker.pipe.close()
-        for worker in self._workers:
-            worker.process.join()
+            worker.end()
+        self._wake_up.close()
+        self._woken.close()
 
-    def _hand_out(self) -> bool:
+    def _hand_out(self, selector: selectors.BaseSelector) -> bool:
         """Give calls to free workers, starting some where there are too few; False when all is done."""
         free = [worker for worker in self._workers if worker.future is None]
         with self._lock:
             while self._pending:
-                if self._pending[0][0].cancelled():
-                    self._pending.popleft()[0].set_running_or_notify_cancel()
+                future, call = self._pending[0]
+                if not free and len(self._workers) == self.jobs and not future.cancelled():
+                    break
+                self._pending.popleft()
+                if not future.set_running_or_notify_cancel():
                     continue
                 if not free:
-                    if len(self._workers) == self.jobs:
-                        break
                     free.append(_Worker(self.threads))
                     self._workers += free
-                future, call = self._pending.popleft()
-                if future.set_running_or_notify_cancel():
-                    free.pop().give(future, call)
-            return not (self._closed and not self._pending and all(w.future is None for w in self._workers))
+                    selector.register(free[-1].answers, selectors.EVENT_READ, free[-1])
+                free.pop().give(future, call)
+            return not self._closed or any(worker.future is not None for worker in self._workers)
 
 
 class _Worker:
     """One worker process as its parent sees it."""
 
     def __init__(self, threads: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy locks in an unknown state
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs,), name="evorrn-worker")
         self.future: Future[Any] | None = None
-        with one_thread_each(threads):
-            self.process.start()
-        theirs.close()  # so that the pipe ends when the worker does
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches a whole group of processes; the parent alone decides on it
+            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.calls: IO[bytes] = self.process.stdin
+        self.answers: IO[bytes] = self.process.stdout
+        self._send(pickle.dumps(sys.path))
 
     def give(self, future: Future[Any], call: bytes) -> None:
         """Send a call; that the worker is gone is noticed when its answer is waited for."""
         self.future = future
-        with suppress(OSError):
-            self.pipe.send_bytes(call)
+        self._send(call)
 
     def collect(self) -> bool:
         """Take an answer; return False when the worker is gone."""
         future, self.future = self.future, None
-        try:
-            good, value = pickle.loads(self.pipe.recv_bytes())
-        except (EOFError, OSError):
-            self.process.join()
+        message = _receive(self.answers)
+        if message is None:
+            self.end()
             if future is not None:
-                future.set_exception(WorkerDied(_how(self.process.exitcode)))
+                future.set_exception(WorkerDied(_how(self.process.returncode)))
             return False
         assert future is not None
+        good, value = pickle.loads(message)
         if good:
             future.set_result(value)
         else:
             future.set_exception(value)
         return True
 
+    def end(self) -> None:
+        """Let the process come to its end, and wait for it."""
+        with suppress(OSError):
+            self.calls.close()
+        self.process.wait()
+        self.answers.close()
 
-def _how(code: int | None) -> str:
-    if code is not None and code < 0:
+    def _send(self, message: bytes) -> None:
+        with suppress(OSError):
+            self.calls.write(LENGTH.pack(len(message)) + message)
+            self.calls.flush()
+
+
+def _receive(stream: IO[bytes]) -> bytes | None:
+    """Return a whole message, None at the end of the stream."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    message = stream.read(length)
+    return message if len(message) == length else None
+
+
+def _how(code: int) -> str:
+    if code < 0:
         return f"its worker process was ended by {signal.Signals(-code).name}"
     return f"its worker process ended with exit code {code}"
 
 
-def _serve(pipe: connection.Connection) -> None:
-    """Do calls until the parent closes the pipe."""
-    threading.Thread(target=_follow_parent, name="evorrn-parent", daemon=True).start()
-    while True:
-        try:
-            call = pipe.recv_bytes()
-        except EOFError:
-            return
+def serve() -> None:
+    """Do calls until the parent closes the pipe; what a worker process does."""
+    calls, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)  # what a call prints must not get between the answers
+    waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    sys.path[:] = pickle.loads(_receive(calls) or pickle.dumps(sys.path))
+    threading.Thread(target=_listen, args=(calls, waiting), name="evorrn-parent", daemon=True).start()
+    while (call := waiting.get()) is not None:
         try:
             function, arguments, named = pickle.loads(call)
             answer = pickle.dumps((True, function(*arguments, **named)))
         except Exception as error:
             answer = _pickled(error)
+        _doing.clear()
         try:
-            pipe.send_bytes(answer)
+            answers.write(LENGTH.pack(len(answer)) + answer)
+            answers.flush()
         except OSError:  # nobody is left to hear it
             return
+
+
+_doing = threading.Event()
+
+
+def _listen(calls: IO[bytes], waiting: queue.SimpleQueue[bytes | None]) -> None:
+    """Take calls in, and see when the parent is gone: then what is under way is ended as by a batch scheduler."""
+    while (call := _receive(calls)) is not None:
+        _doing.set()
+        waiting.put(call)
+    waiting.put(None)
+    if _doing.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _pickled(error: Exception) -> bytes:
@@ -180,11 +232,3 @@ def _pickled(error: Exception) -> bytes:
     except Exception:
         return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
     return answer
-
-
-def _follow_parent() -> None:
-    """When the parent dies, end as batch schedulers end a process: a run under way leaves a checkpoint."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -77,8 +77,7 @@ def run_sweep(
     jobs : int
         Runs under way at once.
     executor : concurrent.futures.Executor, optional
-        Where runs are executed; by default `jobs` processes of this machine. A script that uses them needs
-        the usual guard ``if __name__ == "__main__":``.
+        Where runs are executed; by default `jobs` processes of this machine.
     threads : int
         Threads of each run; results do not depend on it.
     retry : bool
