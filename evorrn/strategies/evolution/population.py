@@ -207,7 +207,10 @@ class PopulationStrategy(VectorStrategy):
             judged = np.concatenate([genomes, self.folded(centre * state["scale"])[None]])
         state, verdict = self.judge(problem, state, judged)
         state = self._told(state, genomes, verdict)
-        return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
+        # The best of this generation, not the best ever: what fits one sample of data best need not be what
+        # validation, or a test of what was learned, would choose, and each generation is another chance.
+        candidate = verdict.network if math.isfinite(verdict.worth) else state["best_genome"]
+        return {**state, "candidate": candidate, "train_loss": -state["best_fitness"]}
 
     # --- Plumbing ----------------------------------------------------------------------------------
 
