@@ -134,7 +134,7 @@ class RunFolder:
         prepared.mkdir(parents=True)
         try:
             owner = {"token": token, **myself(), "since": time.time()}
-            write_atomic(prepared / "owner.json", json.dumps(owner))
+            (prepared / "owner.json").write_text(json.dumps(owner))  # nobody else sees it before the renaming
             if not _rename(prepared, claim):
                 held = _read_json(claim / "owner.json")
                 if not self._abandoned({**held, "heartbeat": self._heartbeat(held)}):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from evorrn.lab.store import RunFolder
 from evorrn.lab.sweep import lead
 from evorrn.lab.sweep.check import check
 from evorrn.lab.sweep.local import LocalExecutor, WorkerDied
+from evorrn.lab.sweep.perform import Report
 from evorrn.lab.sweep.run import Tell, run_sweep, work_on
 from evorrn.lab.sweep.tally import Tally
 
@@ -246,3 +248,28 @@ def test_the_tally_counts_and_guesses():
     tally.compare("b", "accuracy", 0.4, "x")
     tally.compare("b", "accuracy", 0.6, "w")
     assert {name: best.where for name, best in tally.best.items()} == {"a": "z", "b": "w"}
+
+
+class Instant(concurrent.futures.Executor):
+    """An executor that has done everything before it was asked."""
+
+    def submit(self, fn, order):
+        future = concurrent.futures.Future()
+        future.set_result(Report("complete", "wave/walk-elman/x", task="wave", metric="nrmse_std", valid=0.5))
+        return future
+
+
+def test_the_memory_of_a_sweep_does_not_grow_with_its_runs(tmp_path):
+    def peak(seeds, cells):
+        table = sweep(seeds=seeds, sizes=[1 + place / 1000 for place in range(cells)])
+        tracemalloc.start()
+        tally = run_sweep(table, tmp_path / f"{seeds}-{cells}", executor=Instant())
+        assert tally.done == tally.total == seeds * cells * 2
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(1, 10)  # what is kept for good
+    few, more_seeds, more_cells = peak(5, 20), peak(50, 20), peak(5, 200)
+    assert more_seeds - few < 100_000
+    assert more_cells - few < 1000 * 360  # an axis holds its values, a plan the marks of its cells
