@@ -199,8 +199,10 @@ def judge(
     """Return what the runs of a row come to."""
     counted = experiment.measure == EVALUATIONS
     if counted:
+        known = [run.cost["evaluations"] for run in runs if "evaluations" in run.cost]
+        longest = max(known, default=math.inf)  # what a run that failed is taken to have spent
         spent = Spent(
-            np.array([run.cost.get("evaluations", math.nan) for run in runs]),
+            np.array([run.cost.get("evaluations", longest) for run in runs]),
             np.array([run.stopped_by == LEARNED for run in runs]),
         )
         values = np.where(spent.reached, spent.cost, math.inf)

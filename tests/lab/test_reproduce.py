@@ -1,0 +1,155 @@
+"""Published experiments: files checked, verdicts by hand, runs that go on, and every shipped file resolved."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from evorrn.errors import EvorrnError
+from evorrn.lab.experiment import Case, Experiment, experiments, find_experiment, read_experiment
+from evorrn.lab.pool import Ended
+from evorrn.lab.reproduce import judge, reproduce, verdict
+from evorrn.lab.reproduction_table import lines
+
+SMALL = """
+title = "Small"
+source = "nobody 1999"
+seeds = 4
+quick_seeds = 2
+notes = ["A note."]
+
+[[problems]]
+name = "short two-sequence"
+conditions = "Short."
+budget = { learned = 1.0, evaluations = 2000 }
+task = { name = "two-sequence", shortest = 3, longest = 5, train = 8, valid = 4, test = 4 }
+network = { cell = "elman", hidden = 2, cell_options = { activation = "tanh" } }
+
+[[problems.rows]]
+method = "guessing"
+published = 1e6
+of = "nobody"
+quick = true
+strategy = { name = "random", count = 16, width = 3.0 }
+
+[[problems.rows]]
+method = "hopeless"
+published = 1.0
+budget = { learned = 1.0, evaluations = 16 }
+network = { hidden = 1, initial = { "readout.W" = "zeros" } }
+strategy = { name = "random", count = 16 }
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_every_experiment_that_is_shipped_resolves():
+    known = experiments()
+    assert set(known) >= {"pole-balancing", "parity", "two-sequence", "sines"}
+    for name in known:
+        experiment = find_experiment(name)
+        assert experiment.title and experiment.source
+        assert any(case.quick for case in experiment.cases)
+        for case in experiment.cases:
+            (spec,) = case.specs(1)
+            assert case.published is None or case.of, f"{name}, {case.method}: a figure without a source"
+            assert not spec.budget.empty
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "published", "higher", "wanted"),
+    [
+        (80, 120, 130, False, "better"),
+        (80, 120, 120, False, "reproduced"),
+        (80, 120, 100, False, "reproduced"),
+        (80, 120, 79, False, "not reproduced"),
+        (0.8, 0.9, 0.7, True, "better"),
+        (0.8, 0.9, 0.85, True, "reproduced"),
+        (0.8, 0.9, 0.95, True, "not reproduced"),
+        (math.nan, math.nan, 99, False, "not reproduced"),  # one seed: the figure itself, 100
+        (100, math.inf, 5000, False, "reproduced"),  # an interval that knows no end
+        (80, 120, None, False, "no figure"),
+    ],
+)
+def test_verdicts_compare_the_interval_with_the_figure(low, high, published, higher, wanted):
+    mean = 0.85 if higher else 100
+    assert verdict(mean, low, high, published, higher) == wanted
+
+
+def test_runs_that_never_solve_it_count_with_what_they_spent():
+    case = Case("p", "", "m", 100.0, "x", "", False, {})
+    experiment = Experiment("e", "t", "s", "evaluations", 4, 1, (), (case,))
+    runs = [
+        Ended("complete", cost={"evaluations": cost}, stopped_by=how)
+        for cost, how in ((40, "learned"), (60, "learned"), (500, "evaluations"), (80, "learned"))
+    ]
+    found = judge(case, runs, experiment, strategy={"name": "x"}, network={})
+    assert found.solved == 3
+    assert found.mean == pytest.approx((40 + 60 + 500 + 80) / 3)
+    assert found.median == 60  # half of all runs had solved it by then
+    assert found.spread == pytest.approx(np.std([40, 60, 80], ddof=1))
+    assert found.low <= found.mean <= found.high
+    never = judge(case, runs[2:3] * 3, experiment, strategy={"name": "x"}, network={})
+    assert never.solved == 0 and math.isinf(never.mean) and never.verdict == "not reproduced"
+
+
+def test_a_crashed_run_is_no_success():
+    case = Case("p", "", "m", 100.0, "x", "", False, {})
+    experiment = Experiment("e", "t", "s", "evaluations", 2, 1, (), (case,))
+    runs = [Ended("failed", "why"), Ended("complete", cost={"evaluations": 10}, stopped_by="learned")]
+    found = judge(case, runs, experiment, strategy={"name": "x"}, network={})
+    assert found.solved == 1 and found.mean == 20 and found.values == (math.inf, 10)
+
+
+def test_an_experiment_runs_goes_on_and_is_judged(small, tmp_path, capsys):
+    experiment = read_experiment(small)
+    first = reproduce(experiment, root=tmp_path / "runs", seeds=3)
+    guessing, hopeless = first.findings
+    assert guessing.verdict == "better" and guessing.solved == 3
+    assert hopeless.verdict == "not reproduced" and hopeless.solved == 0
+    kept = json.loads((tmp_path / "runs/reproductions/small/reproduction.json").read_text())
+    assert kept["findings"][1]["mean"] is None  # never: no number
+    page = (tmp_path / "runs/reproductions/small/report.html").read_text()
+    assert "not reproduced" in page and "nobody 1999" in page and "A note." in page
+    again = reproduce(experiment, root=tmp_path / "runs", seeds=3, watch=lambda standing: None)
+    assert again.findings == first.findings
+    text = "\n".join(lines(first))
+    assert "never" in text and "3 of 3" in text
+
+
+def test_quick_runs_the_quick_rows_in_few_seeds(small, tmp_path):
+    made = reproduce(read_experiment(small), root=tmp_path, quick=True)
+    assert [finding.method for finding in made.findings] == ["guessing"]
+    assert made.findings[0].seeds == 2 and made.quick
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(SMALL.replace("quick_seeds = 2", "quick_seeds = 0\nmesure = 'mse'").replace("1e6", "-3"))
+    with pytest.raises(EvorrnError) as caught:
+        read_experiment(path)
+    text = str(caught.value)
+    assert "mesure" in text and "did you mean 'measure'" in text
+    assert "quick_seeds" in text and "published" in text
+    path.write_text("= 3")
+    with pytest.raises(EvorrnError, match="expected TOML"):
+        read_experiment(path)
+    with pytest.raises(EvorrnError, match="did you mean 'parity'"):
+        find_experiment("party")
+    with pytest.raises(EvorrnError, match="cannot read"):
+        find_experiment(str(tmp_path / "none.toml"))
+
+
+def test_mistakes_in_specs_are_told_before_anything_runs(small, tmp_path):
+    small.write_text(
+        SMALL.replace('name = "random", count = 16, width', 'name = "random", cuont = 16, width')
+    )
+    with pytest.raises(EvorrnError, match=r"short two-sequence, guessing: strategy\.cuont"):
+        reproduce(read_experiment(small), root=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
