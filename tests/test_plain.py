@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evorrn.blas import one_thread
 from evorrn.errors import RunError
-from evorrn.plain import load_tree, npz_bytes, save_tree, tree_bytes, write_atomic
+from evorrn.plain import durable_together, load_tree, npz_bytes, save_tree, settle, tree_bytes, write_atomic
 
 TREE = {
     "numbers": [1, 2.5, -math.inf, True, None, 2**127],
@@ -130,3 +131,46 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
 def test_files_can_be_read_by_others(tmp_path):
     write_atomic(tmp_path / "file", b"bytes")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_files_wait_for_the_disk_together(tmp_path, monkeypatch):
+    synced = []
+    real = os.fsync
+
+    def fsync(handle):
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with durable_together():
+        for name in "ab":
+            write_atomic(tmp_path / "folder" / name, name)
+        removed = tmp_path / "folder" / "c"
+        write_atomic(removed, "c")
+        removed.unlink()
+        assert synced == []
+        settle()
+        folder = str(tmp_path / "folder")
+        assert sorted(synced) == [folder, f"{folder}/a", f"{folder}/b"]
+        write_atomic(tmp_path / "folder" / "a", "new")
+        assert len(synced) == 3
+    assert sorted(synced[3:]) == [folder, f"{folder}/a"]
+    write_atomic(tmp_path / "d", "d")
+    assert len(synced) == 7 and (tmp_path / "folder" / "a").read_text() == "new"
+
+
+def test_blas_keeps_its_limit_until_the_last_block_ends():
+    from threadpoolctl import threadpool_info
+
+    def threads():
+        return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
+
+    before = threads()
+    first, second = one_thread(), one_thread()
+    first.__enter__()
+    second.__enter__()
+    assert threads() == {1}
+    first.__exit__(None, None, None)  # as from another thread: not in the order of nesting
+    assert threads() == {1}
+    second.__exit__(None, None, None)
+    assert threads() == before

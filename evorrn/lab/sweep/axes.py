@@ -86,22 +86,12 @@ class Axis:
         return ", ".join(shown) + (f", ... ({len(self.points)} values)" if len(self.points) > 6 else "")
 
 
-@dataclass(frozen=True)
-class Exclusion:
-    """Cells that are left out: those with one of the values of every setting named."""
-
-    values: Mapping[str, tuple[Any, ...]]
-
-    def __contains__(self, cell: Mapping[str, Any]) -> bool:
-        return all(name in cell and cell[name] in wanted for name, wanted in self.values.items())
-
-
 def parse_axes(table: Mapping[str, Any], base: Mapping[str, Any], home: Path, found: list[str]) -> list[Axis]:
     """Return the axes of a sweep file; mistakes are added to `found`, each led by its path."""
     axes: list[Axis] = []
     taken: dict[str, str] = {}
     strange: list[str] = []
-    for label, value in _entries(table):
+    for label, value in entries(table):
         names = tuple(name.strip() for name in label.split(","))
         if any(name.split(".")[0] not in TABLES for name in names):
             strange.append(label)
@@ -128,36 +118,6 @@ def parse_axes(table: Mapping[str, Any], base: Mapping[str, Any], home: Path, fo
     return axes
 
 
-def parse_exclusions(tables: Sequence[Any], axes: Sequence[Axis], found: list[str]) -> list[Exclusion]:
-    """Return the exclusions of a sweep file; mistakes are added to `found`."""
-    exclusions, known = [], {name: axis for axis in axes for name in axis.names}
-    for place, table in enumerate(tables):
-        values: dict[str, tuple[Any, ...]] = {}
-        for name, value in _entries(table):
-            path = f"exclude[{place}].{name}"
-            if name not in known:
-                found.append(f"{path}: {unknown('axis', name, known)}")
-                continue
-            wanted = (
-                tuple(value)
-                if isinstance(value, list) and not _is_value(value, known[name], name)
-                else (value,)
-            )
-            values[name] = wanted
-            if known[name].finite:
-                there = [point[name] for point in known[name].points if name in point]
-                for one in wanted:
-                    if one not in there:
-                        guess = nearest(one, [str(item) for item in there])
-                        hint = f"; did you mean {guess!r}?" if guess else ""
-                        found.append(f"{path}: {one!r} is no value of that axis{hint}")
-        if not table:
-            found.append(f"exclude[{place}]: expected settings and their values, got none")
-        elif values:
-            exclusions.append(Exclusion(values))
-    return exclusions
-
-
 def spell(cell: Mapping[str, Any]) -> str:
     """Return what a cell assigns as text."""
     return ", ".join(f"{name}={_text(value)}" for name, value in cell.items())
@@ -173,16 +133,12 @@ def _plain(point: Mapping[str, Any]) -> str:
     return _text(next(iter(point.values())))
 
 
-def _is_value(value: Any, axis: Axis, name: str) -> bool:
-    return any(point.get(name) == value for point in axis.points)
-
-
-def _entries(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def entries(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield dotted names and values, whether the dots were quoted or not."""
     for key, value in table.items():
         inside = f"{prefix}{key}" in (*TABLES, "network.cell_options", "network.initial")
         if isinstance(value, Mapping) and (inside or (not prefix and "." not in key)):
-            yield from _entries(value, f"{prefix}{key}.")
+            yield from entries(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
@@ -210,7 +166,7 @@ def _axis(names: tuple[str, ...], value: Any, found: list[str]) -> Axis | None:
             if not isinstance(item, Mapping):
                 found.append(f"expected tables such as {{ name = ... }}, got {item!r}")
                 continue
-            points.append({f"{names[0]}.{key}": one for key, one in _entries(item)})
+            points.append({f"{names[0]}.{key}": one for key, one in entries(item)})
         else:
             points.append({names[0]: item})
     for place, point in enumerate(points):

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evorrn.errors import ConfigError, unknown
 from evorrn.lab.arguments import read
-from evorrn.lab.sweep.axes import Axis, Exclusion, parse_axes, parse_exclusions
+from evorrn.lab.sweep.axes import Axis, parse_axes
+from evorrn.lab.sweep.exclusions import Exclusion, parse_exclusions
 
 SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes")
 ADAPTIVE = ("tpe", "cmaes")
