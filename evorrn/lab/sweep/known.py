@@ -94,5 +94,7 @@ def find_kind(table: str, name: Any, home: Path) -> type[Settings]:
     EvorrnError
         When there is none of that name.
     """
-    find = registry.find_task if table == "task" else registry.find_strategy
-    return find(reference(DATA_FILES.get(Path(str(name)).suffix, name), home))
+    if table == "strategy":
+        return registry.find_strategy(reference(name, home))
+    plain, _ = registry.expand_task(DATA_FILES.get(Path(str(name)).suffix, str(name)))
+    return registry.find_task(reference(plain, home))
