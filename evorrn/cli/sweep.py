@@ -114,7 +114,7 @@ def work(
     root = runs_root(runs)
     with watching_sweep(quiet, context.obj.debug) as tell:
         tally = work_on(file, root, threads=threads, fail_fast=fail_fast, many=yes, tell=tell)
-    raise typer.Exit(report(tally, file, json=json, quiet=quiet))
+    raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))
 
 
 @sweep.command()
@@ -192,4 +192,4 @@ def _lead(
             many=yes,
             tell=tell,
         )
-    raise typer.Exit(report(tally, file, json=json, quiet=quiet))
+    raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))

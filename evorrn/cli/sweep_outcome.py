@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from evorrn.lab.sweep.tally import Tally
 
 
-def report(tally: Tally, file: Path, *, json: bool, quiet: bool) -> int:
-    """Print how a sweep ended, and return the exit code."""
+def report(tally: Tally, file: Path, runs: Path | None, *, json: bool, quiet: bool) -> int:
+    """Print how a sweep ended, with the commands that follow, and return the exit code."""
+    same = f"{file} --runs {runs}" if runs is not None else f"{file}"
     failed = tally.failed + tally.failed_before
     if json:
         print_json(tally.as_dict())
@@ -27,14 +28,14 @@ def report(tally: Tally, file: Path, *, json: bool, quiet: bool) -> int:
         for best in tally.best.values():
             say(f"  best on {best.task}: validation {best.metric} {figure(best.value)} ({best.where})")
         if complete:
-            say(f"  evorrn results {file}")
+            say(f"  evorrn results {same}")
     if tally.elsewhere:
         note(f"{counted(tally.elsewhere, 'run')} held by other processes")
     if tally.damaged:
         warn(f"{counted(tally.damaged, 'damaged folder')} left alone: mend or remove them, and run again")
     if failed:
         before = f", {tally.failed_before} of them before" if tally.failed_before else ""
-        warn(f"{counted(failed, 'run')} failed{before}; again with: evorrn sweep retry {file}")
+        warn(f"{counted(failed, 'run')} failed{before}; again with: evorrn sweep retry {same}")
     return FAILED if failed or tally.damaged else 0
 
 
