@@ -10,6 +10,9 @@ from evorrn.environment import Environment
 from evorrn.metrics import EPISODE_METRICS
 from evorrn.settings import build
 
+TRIED_STEPS = 200
+"""Steps at most for which the parts of a step are held against it."""
+
 
 def check_environment(environment: Environment, *, seed: int = 0) -> None:
     """Check that an environment keeps its contract: settings, sizes, starts, and episodes that a start decides.
@@ -45,6 +48,7 @@ def check_environment(environment: Environment, *, seed: int = 0) -> None:
     _require(len(set(shown)) == len(shown), f"state_names: expected different ones, got {shown}")
     _check_starts(environment, seed)
     _check_episodes(environment, seed)
+    _check_parts(environment, seed)
 
 
 def _check_starts(environment: Environment, seed: int) -> None:
@@ -84,6 +88,27 @@ def _check_episodes(environment: Environment, seed: int) -> None:
     _require(
         has_mark == (succeeded is not None), "metrics: expected success just where `succeeded` gives a mark"
     )
+
+
+def _check_parts(environment: Environment, seed: int) -> None:
+    """Check that the parts of a step, where there are any, do what the step does."""
+    if environment.parts is None:
+        return
+    count, move, judge = environment.parts
+    rng = np.random.default_rng(seed)
+    whole = environment.starts(seed).test[0].copy()
+    parted = whole.copy()
+    for _ in range(TRIED_STEPS):
+        action = rng.standard_normal(environment.actions)
+        wanted = environment.step(whole, action)
+        moving = parted[:count].copy()
+        move(moving, action)
+        parted[:count] = moving
+        got = judge(parted)
+        same = np.allclose(parted, whole, rtol=1e-9) and np.allclose(got, wanted, rtol=1e-9)
+        _require(same, f"parts: expected {wanted} and the state {whole} of step, got {got} and {parted}")
+        if wanted[1]:
+            return
 
 
 def _require(holds: bool, sentence: str) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evorrn import worlds
-from evorrn.compile.individuals import IndividualsEmitter, World
+from evorrn.compile.individuals import IndividualsEmitter
+from evorrn.compile.moving import World
 from evorrn.errors import ConfigError
 from evorrn.kernels import machine, threads
 

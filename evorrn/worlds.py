@@ -14,8 +14,9 @@ import numpy as np
 
 from evorrn.batch import numeric
 from evorrn.compile import foreign
-from evorrn.compile.individuals import RESET, World
+from evorrn.compile.individuals import RESET
 from evorrn.compile.load import load
+from evorrn.compile.moving import World
 from evorrn.environment import Environment
 from evorrn.errors import ConfigError, EvorrnError, ShapeError
 
@@ -26,6 +27,7 @@ FUNCTIONS = {
     "observe": "observe(state, observation)",
     "step": "step(state, action)",
 }
+PARTS = {"move": "move(state, action)", "judge": "judge(state)"}
 SIZES = ("observations", "actions", "states", "time_limit")
 
 
@@ -45,9 +47,10 @@ def check(environment: Environment) -> None:
             found.append(f"{name}: expected a whole number of at least 1, got {value!r}")
     for name in FUNCTIONS:
         function = _given(environment, name)
-        problem = _function_problem(name, function if callable(function) else None)
+        problem = _function_problem(FUNCTIONS[name], function if callable(function) else None)
         if problem:
             found.append(problem)
+    found += _problems_of_parts(environment) if environment.parts is not None else []
     if found:
         raise ConfigError([f"environment {environment.name}: {problem}" for problem in found])
 
@@ -59,30 +62,48 @@ def _given(environment: Environment, name: str) -> Any:
         return None
 
 
+def _problems_of_parts(environment: Environment) -> list[str]:
+    parts = environment.parts
+    if not isinstance(parts, tuple) or len(parts) != 3:
+        return [f"parts: expected (count, move, judge), got {parts!r}"]
+    count, *functions = parts
+    found = [_function_problem(form, function) for form, function in zip(PARTS.values(), functions)]
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count <= environment.states:
+        found.append(f"parts: expected 1 to {environment.states} numbers that move, got {count!r}")
+    return [problem for problem in found if problem]
+
+
 @functools.lru_cache(maxsize=256)
-def _function_problem(name: str, function: Any) -> str:
-    form = FUNCTIONS[name]
+def _function_problem(form: str, function: Any) -> str:
+    name, _, arguments = form.partition("(")
     if not foreign.is_compiled(function):
         return f"{name}: expected a function {form} made with numba.njit, got {function!r}"
-    if len(inspect.signature(getattr(function, "py_func", function)).parameters) != 2:
+    if len(inspect.signature(getattr(function, "py_func", function)).parameters) != arguments.count(",") + 1:
         return f"{name}: expected {form}, got a function of other parameters"
     return ""
 
 
 def world(environment: Environment) -> World:
     """Return what a kernel knows of a checked environment."""
+    count, *parts = environment.parts or (0,)
     return World(
         int(environment.observations),
         int(environment.actions),
         int(environment.states),
-        _fingerprint(environment.observe, environment.step),
+        _fingerprint(environment.observe, environment.step, *parts),
+        count,
     )
 
 
 def module(environment: Environment, source: str, label: str) -> ModuleType:
     """Return the module of an emitted program that calls an environment's functions."""
-    functions = {f"{name}_world": foreign.inlined(getattr(environment, name)) for name in FUNCTIONS}
+    functions = {f"{name}_world": foreign.inlined(function) for name, function in _functions(environment)}
     return load(source, label, functions)
+
+
+def _functions(environment: Environment) -> list[tuple[str, Any]]:
+    parts = zip(PARTS, environment.parts[1:]) if environment.parts is not None else ()
+    return [(name, getattr(environment, name)) for name in FUNCTIONS] + list(parts)
 
 
 def environment_starts(environment: Environment, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -147,15 +168,17 @@ def _explanation(environment: Environment, error: Exception) -> str:
 
     vector = float64[::1]
     generator = npytypes.NumPyRandomGeneratorType("NumPyRandomGeneratorType")
-    for name, second in (("reset", generator), ("observe", vector), ("step", vector)):
-        function = foreign.inlined(getattr(environment, name))
+    for name, given in _functions(environment):
+        function = foreign.inlined(given)
+        kinds = {"reset": (vector, generator), "judge": (vector,)}.get(name, (vector, vector))
         try:
-            function.compile((vector, second))
+            function.compile(kinds)
         except NumbaError as own:
             return f"{name} does not compile: {_shortened(own)}"
-        result = function.overloads[(vector, second)].signature.return_type
-        if name == "step" and not (isinstance(result, types.BaseTuple) and len(result) == 2):
-            return f"step: expected to return (reward, done), got {result}"
+        result = function.overloads[kinds].signature.return_type
+        pair = isinstance(result, types.BaseTuple) and len(result) == 2
+        if name in ("step", "judge") and not pair:
+            return f"{name}: expected to return (reward, done), got {result}"
     return f"its functions do not compile together: {_shortened(error)}"
 
 

@@ -24,7 +24,8 @@ def swing(angle, speed, push):
 def release(state, rng):
     state[0] = rng.uniform(-0.5, 0.5)
     state[1] = rng.normal()
-    state[2] = 0.0
+    for place in range(2, state.shape[0]):
+        state[place] = 0.0
 
 
 @njit
@@ -111,6 +112,33 @@ class Tape(Environment):
     reset = staticmethod(fill_tape)
     observe = staticmethod(read_tape)
     step = staticmethod(turn_tape)
+
+
+@njit
+def judge_echo(state):
+    """Reward a position that is near that of 30 steps ago, which it forgets."""
+    place = 3 + int(state[2]) % 30
+    old = state[place]
+    state[place] = state[0]
+    return 1.0 - (state[0] - old) ** 2, abs(state[0]) > 0.8
+
+
+@njit
+def step_echo(state, action):
+    move(state, action)
+    return judge_echo(state)
+
+
+@dataclass(frozen=True)
+class Echo(Pendulum):
+    """A pendulum whose reward needs a long memory: its step is given in parts."""
+
+    name = "echo"
+    states = 33
+    time_limit: int = setting(70, "time steps of an episode", minimum=1)
+
+    step = staticmethod(step_echo)
+    parts = (3, move, judge_echo)
 
 
 def plain(function):

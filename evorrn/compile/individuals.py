@@ -8,15 +8,14 @@ depend neither on who shares a tile nor on which thread runs it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from evorrn.compile.emit import Names, StageWriter, equation, size, variable
+from evorrn.compile.moving import World
 from evorrn.compile.plan import Affine, schedule
 from evorrn.compile.step import OUTPUT, Step
 
 HEADER = '''"""{title}
 
-``observe_world`` and ``step_world`` are those with the fingerprint {fingerprint}.
+The functions of the world are those with the fingerprint {fingerprint}.
 """
 
 import numpy as np
@@ -38,9 +37,6 @@ ARGUMENTS = (
     "observations, actions, rewards, states"
 )
 
-IN_REGISTERS = 24
-"""Numbers of a world up to which each lies in a buffer of its own, and in a register while it moves."""
-
 RESET = '''"""Starts of the environment whose ``reset_world`` has the fingerprint {fingerprint}."""
 
 from numba import njit
@@ -52,21 +48,6 @@ def fill(starts, rng):
     for k in range(starts.shape[0]):
         reset_world(starts[k], rng)
 '''
-
-
-@dataclass(frozen=True)
-class World:
-    """What the program knows of an environment: sizes, and a fingerprint of its functions."""
-
-    observations: int
-    actions: int
-    states: int
-    fingerprint: str
-
-    @property
-    def in_registers(self) -> bool:
-        """Whether lanes are moved by vector code, each number of the world in a buffer of its own."""
-        return max(self.observations, self.actions, self.states) <= IN_REGISTERS
 
 
 class _Writer(StageWriter):
@@ -86,7 +67,8 @@ class _Writer(StageWriter):
 class IndividualsEmitter:
     """Emits the program of one step and one world for one dtype; see `LanesEmitter`.
 
-    The module needs the functions ``observe_world`` and ``step_world`` among its names.
+    The module needs among its names the functions ``observe_world`` and ``step_world``, or ``move_world`` and
+    ``judge_world`` of a world in parts.
 
     Parameters
     ----------
@@ -115,14 +97,11 @@ class IndividualsEmitter:
         """Return the source of the program."""
         writer = _Writer(self.graph, self.step, self.names, "loop", rowwise=False)
         functions, calls = writer.write(self.plan)
-        worlds = self._in_registers() if self.world.in_registers else self._in_memory()
         step = [f"{variable(name)} = at({variable(name)}_slots, now)" for name in self.step.states]
         step += [f"{variable(name)}_new = at({variable(name)}_slots, 1 - now)" for name in self.step.states]
         step += ["if ended > 0:", *_indent(self._take_over()), "    if alive == 0:", "        break"]
-        step += [self._call("observe_lanes", "x_t"), *calls, *self._record_before()]
-        step += [
-            f"ended = {self._call('step_lanes', f'{OUTPUT}_new', 'live, age, over, total, gain, limit')}"
-        ]
+        step += [self.world.observe("x_t"), *calls, *self._record_before()]
+        step += [f"ended = {self.world.move(f'{OUTPUT}_new')}"]
         step += ["if rewards.shape[0] > 0:", "    rewards[t] = gain[0]", "t += 1"]
         body = [*self._allocate(), "for worker in range(first, last):"]
         body += _indent(
@@ -133,57 +112,17 @@ class IndividualsEmitter:
             ]
         )
         body += ["    while True:", "        now = t & 1", *_indent(_indent(step))]
-        lines = [self.header, *functions, *worlds, "", "", "@njit(**TILE)", f"def simulate({ARGUMENTS}):"]
+        lines = [
+            self.header,
+            *functions,
+            *self.world.functions(),
+            "",
+            "",
+            "@njit(**TILE)",
+            f"def simulate({ARGUMENTS}):",
+        ]
         lines += ['    """Let workers first to last run a tile each until the queue of pairs is empty."""']
         return "\n".join([*lines, *_indent(body), ""])
-
-    # --- The worlds --------------------------------------------------------------------------------
-
-    def _in_registers(self) -> list[str]:
-        """Return functions over all lanes that compile to vector code."""
-        world = self.world
-        s, x, a = (
-            [f"{letter}{k}" for k in range(count)]
-            for letter, count in (("s", world.states), ("x", world.observations), ("a", world.actions))
-        )
-        fetch = [f"state = local({world.states})", *(f"state[{k}] = s{k}[k]" for k in range(world.states))]
-        lines = ["", "", "@njit(**LOOP)", f"def observe_lanes({', '.join(s + x)}):"]
-        lines += ['    """Observe the worlds of all lanes, one number of a world in each buffer."""']
-        lines += ["    for k in range(s0.shape[0]):"]
-        inner = [*fetch, f"observation = local({world.observations})", "observe_world(state, observation)"]
-        inner += [f"x{k}[k] = observation[{k}]" for k in range(world.observations)]
-        lines += _indent(_indent(inner))
-        lines += ["", "", "@njit(**LOOP)"]
-        lines += [f"def step_lanes({', '.join(s + a)}, live, age, over, total, gain, limit):"]
-        lines += ['    """Move the worlds of all lanes that live; return how many episodes have ended."""']
-        lines += ["    ended = 0", "    for k in range(s0.shape[0]):"]
-        inner = [*fetch, f"action = local({world.actions})"]
-        inner += [f"action[{k}] = a{k}[k]" for k in range(world.actions)]
-        inner += ["reward, done = step_world(state, action)", "lives = live[k] != 0"]
-        inner += [f"reward = float(reward) + ({' + '.join(f'a{k}[k] * F(0)' for k in range(world.actions))})"]
-        inner += ["sum_now = total[k] + reward", "age_now = age[k] + live[k]"]
-        inner += ["broken = not (sum_now - sum_now == 0.0)"]
-        inner += ["ends = (bool(done) or broken or age_now >= limit) and lives"]
-        inner += ["gain[k] = reward", "total[k] = sum_now if lives else total[k]", "age[k] = age_now"]
-        inner += ["over[k] = 1 if ends else 0", "ended += 1 if ends else 0"]
-        inner += [f"s{k}[k] = state[{k}] if lives else s{k}[k]" for k in range(world.states)]
-        return [*lines, *_indent(_indent(inner)), "    return ended"]
-
-    def _in_memory(self) -> list[str]:
-        """Return functions over all lanes for worlds of many numbers, one world in each row."""
-        return _IN_MEMORY.splitlines()
-
-    def _call(self, function: str, tile: str, rest: str = "") -> str:
-        world = self.world
-        if not world.in_registers:
-            buffer = "seen" if tile == "x_t" else "moves"
-            return f"{function}({', '.join(part for part in ('worlds', buffer, tile, rest) if part)})"
-        count = world.observations if tile == "x_t" else world.actions
-        rows = [f"at(worlds, {k})" for k in range(world.states)] + [f"at({tile}, {k})" for k in range(count)]
-        return f"{function}({', '.join([*rows, rest] if rest else rows)})"
-
-    def _state_of(self, lane: str, number: str) -> str:
-        return f"worlds[{number}, {lane}]" if self.world.in_registers else f"worlds[{lane}, {number}]"
 
     # --- The tile ----------------------------------------------------------------------------------
 
@@ -192,18 +131,15 @@ class IndividualsEmitter:
         joined = {d for node in self.graph.nodes for d in node.shape if "+" in d}
         for dimension in sorted(joined):
             lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
-        shape = "(n_S, n_lanes)" if self.world.in_registers else "(n_lanes, n_S)"
         lines += [
             "n_S, n_E = starts.shape[1], starts.shape[0]",
             "weights = np.zeros((genomes.shape[1], n_lanes), F)",
-            f"worlds = np.zeros({shape})",
+            *self.world.allocate(),
             "x_t = np.zeros((n_I, n_lanes), F)",
             "total, gain = np.zeros(n_lanes), np.zeros(n_lanes)",
             "live, age = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)",
             "over, pair = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)",
         ]
-        if not self.world.in_registers:
-            lines += ["seen, moves = np.zeros(n_I), np.zeros(n_O)"]
         for k, (name, dimensions) in enumerate(self.step.parameters.items()):
             view = f"block(weights, offsets[{k}], offsets[{k + 1}] - offsets[{k}])"
             if len(dimensions) == 2:
@@ -232,7 +168,7 @@ class IndividualsEmitter:
             "    over[k], age[k], total[k] = 0, 0, 0.0",
             "    e = pair[k] % n_E  # a lane that finds the queue empty stands still at a start",
             "    for i in range(n_S):",
-            f"        {self._state_of('k', 'i')} = starts[e, i]",
+            f"        {self.world.number('k', 'i')} = starts[e, i]",
             "    if pair[k] >= genomes.shape[0] * n_E:",
             "        pair[k], live[k] = -1, 0",
             "        alive -= 1",
@@ -246,44 +182,12 @@ class IndividualsEmitter:
         return [
             "if rewards.shape[0] > 0:",
             "    for i in range(n_S):",
-            f"        states[t, i] = {self._state_of('0', 'i')}",
+            f"        states[t, i] = {self.world.number('0', 'i')}",
             "    for i in range(n_I):",
             "        observations[t, i] = x_t[i, 0]",
             "    for i in range(n_O):",
             f"        actions[t, i] = {OUTPUT}_new[i, 0]",
         ]
-
-
-_IN_MEMORY = '''
-
-@njit(**TILE)
-def observe_lanes(worlds, seen, x_t):
-    """Observe the worlds of all lanes, one after the other."""
-    for k in range(worlds.shape[0]):
-        observe_world(at(worlds, k), seen)
-        for i in range(seen.shape[0]):
-            x_t[i, k] = seen[i]
-
-
-@njit(**TILE)
-def step_lanes(worlds, moves, y, live, age, over, total, gain, limit):
-    """Move the worlds of all lanes that live, one after the other; return how many episodes have ended."""
-    ended = 0
-    for k in range(worlds.shape[0]):
-        if live[k] == 0:
-            continue
-        wrong = F(0)
-        for i in range(moves.shape[0]):
-            moves[i] = y[i, k]
-            wrong += y[i, k] * F(0)
-        reward, done = step_world(at(worlds, k), moves)
-        gain[k] = float(reward) + wrong
-        total[k] += gain[k]
-        age[k] += 1
-        if bool(done) or not (total[k] - total[k] == 0.0) or age[k] >= limit:
-            over[k] = 1
-            ended += 1
-    return ended'''
 
 
 def _indent(lines: list[str]) -> list[str]:

@@ -25,6 +25,8 @@ from evorrn_tasks.common.poles import (
     compiled,
     move_one,
     move_two,
+    upright_one,
+    upright_two,
 )
 
 BALANCED, DAMPING, TOTAL, WINDOW, MEMORY = 6, 7, 8, 9, 100
@@ -123,6 +125,11 @@ class CartPole(Environment):
     def step(self) -> Any:
         """Motion and reward."""
         return STEP[self.poles, self.fitness]
+
+    @property
+    def parts(self) -> Any:
+        """The motion of cart and poles, and what is remembered of it for the damping fitness."""
+        return PARTS[self.poles] if self.fitness == "damping" else None
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -261,31 +268,45 @@ def damping_reward(state: np.ndarray) -> float:
 @compiled
 def step_one(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
     """One pole, one point for every step that it stays up."""
-    inside = move_one(state, action)
+    move_one(state, action)
+    inside = upright_one(state)
     return 1.0 if inside else 0.0, not inside
 
 
 @compiled
 def step_two(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
     """Two poles, one point for every step that they stay up."""
-    inside = move_two(state, action)
+    move_two(state, action)
+    inside = upright_two(state)
     return 1.0 if inside else 0.0, not inside
+
+
+@compiled
+def judge_one(state: np.ndarray) -> tuple[float, bool]:
+    """One pole under the damping fitness, after it has moved."""
+    inside, gain = upright_one(state), damping_reward(state)
+    return gain if inside else 0.0, not inside
+
+
+@compiled
+def judge_two(state: np.ndarray) -> tuple[float, bool]:
+    """Two poles under the damping fitness, after they have moved."""
+    inside, gain = upright_two(state), damping_reward(state)
+    return gain if inside else 0.0, not inside
 
 
 @compiled
 def step_one_damping(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
     """One pole under the damping fitness."""
-    inside = move_one(state, action)
-    gain = damping_reward(state)
-    return gain if inside else 0.0, not inside
+    move_one(state, action)
+    return judge_one(state)
 
 
 @compiled
 def step_two_damping(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
     """Two poles under the damping fitness."""
-    inside = move_two(state, action)
-    gain = damping_reward(state)
-    return gain if inside else 0.0, not inside
+    move_two(state, action)
+    return judge_two(state)
 
 
 OBSERVE = {
@@ -300,3 +321,4 @@ STEP = {
     (1, "damping"): step_one_damping,
     (2, "damping"): step_two_damping,
 }
+PARTS = {1: (6, move_one, judge_one), 2: (6, move_two, judge_two)}

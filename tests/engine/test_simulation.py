@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import worlds
-from worlds import Pendulum, Tape
+from worlds import Echo, Pendulum, Tape
 
 import evorrn
 from evorrn import worlds as worlds_of_lab
@@ -61,7 +61,9 @@ def test_returns_and_lengths_are_those_of_plain_python(settings):
             assert returns[p, e] == pytest.approx(rewards.sum(), rel=1e-9 if exact else 1e-4)
 
 
-@pytest.mark.parametrize("environment", [Pendulum(rough=True), Tape()], ids=["rough", "many numbers"])
+@pytest.mark.parametrize(
+    "environment", [Pendulum(rough=True), Tape(), Echo()], ids=["rough", "many numbers", "in parts"]
+)
 def test_worlds_that_cannot_be_vectorised_are_as_right(environment):
     net = network(inputs=environment.observations, outputs=environment.actions)
     genomes, begins = population(net, 3), starts(environment, 3)
@@ -74,18 +76,25 @@ def test_worlds_that_cannot_be_vectorised_are_as_right(environment):
 
 
 @pytest.mark.skipif(not machine.compiling(), reason="nothing is compiled")
-def test_individuals_share_vector_instructions():
+@pytest.mark.parametrize("environment", [Pendulum(), Echo()], ids=["in registers", "in parts"])
+def test_individuals_share_vector_instructions(environment):
     floats, whole = numba.float64[::1], numba.int64[::1]
-    signature = (*[floats] * 5, whole, whole, whole, floats, floats, numba.int64)
-    module = worlds_of_lab.module(Pendulum(), network().kernel_source(Pendulum()), "vectors")
-    fresh = numba.njit(**{**module.LOOP, "cache": False})(module.step_lanes.py_func)
+    module = worlds_of_lab.module(environment, network().kernel_source(environment), "vectors")
+    function, signature = (
+        (module.step_lanes, (*[floats] * 5, whole, whole, whole, floats, floats, numba.int64))
+        if environment.parts is None
+        else (module.move_lanes, (floats,) * 5)
+    )
+    fresh = numba.njit(**{**module.LOOP, "cache": False})(function.py_func)
     fresh.compile(signature)
     (code,) = fresh.inspect_llvm().values()
     # Two steps of motion, with the polynomials of sine and cosine in each.
-    assert len(re.findall(r"fmul contract <\d+ x double>", code)) > 50
+    assert len(re.findall(r"fmul contract <\d+ x double>", code)) > 40
 
 
-@pytest.mark.parametrize("environment", [Pendulum(), Tape()], ids=["in registers", "many numbers"])
+@pytest.mark.parametrize(
+    "environment", [Pendulum(), Tape(), Echo()], ids=["in registers", "many numbers", "in parts"]
+)
 def test_a_trajectory_is_the_episode_step_by_step(environment):
     net = network(inputs=environment.observations, outputs=environment.actions)
     genome, start = population(net, 1)[0], starts(environment, 1)[0]
@@ -97,9 +106,11 @@ def test_a_trajectory_is_the_episode_step_by_step(environment):
     assert len(got.states) == lengths[0, 0]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bits_depend_on_nothing_but_genome_and_start(dtype):
-    net, environment = network(dtype=dtype), Pendulum()
+@pytest.mark.parametrize(
+    ("dtype", "environment"), [("float32", Pendulum()), ("float64", Pendulum()), ("float64", Echo())], ids=str
+)
+def test_bits_depend_on_nothing_but_genome_and_start(dtype, environment):
+    net = network(dtype=dtype)
     genomes, begins = population(net, 37), starts(environment, 3)
     whole = net.simulate(genomes, environment, begins)
     order = np.random.default_rng(3).permutation(37)
@@ -174,6 +185,11 @@ def plain_step(state, action):
     return 0.0, False
 
 
+@numba.njit
+def judge_all(state):
+    return state[0]
+
+
 @dataclass(frozen=True)
 class Broken(Pendulum):
     """A pendulum with another step."""
@@ -216,6 +232,22 @@ def test_a_step_that_does_not_compile_is_told_with_numbas_reason(way, message):
     with pytest.raises(EvorrnError, match=message) as error:
         network().simulate(population(network(), 1), broken(way), np.zeros((1, 3)))
     assert len(str(error.value)) < 500
+
+
+def test_parts_of_a_step_that_are_none_are_told():
+    net, begins = network(), np.zeros((1, 33))
+    step = worlds.Echo.step
+
+    def told(*parts):
+        with pytest.raises(EvorrnError) as error:
+            net.simulate(population(net, 1), type("Odd", (Echo,), {"parts": parts})(), begins)
+        return str(error.value)
+
+    assert "parts: expected (count, move, judge), got (3," in told(3, step)
+    assert "parts: expected 1 to 33 numbers that move, got 34" in told(34, step, worlds.judge_echo)
+    assert "judge: expected judge(state), got a function of other parameters" in told(3, step, step)
+    assert "move: expected a function move(state, action) made with" in told(3, plain_step, judge_all)
+    assert "judge: expected to return (reward, done), got float64" in told(3, step, judge_all)
 
 
 def test_what_does_not_fit_is_told_at_once():

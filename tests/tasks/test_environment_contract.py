@@ -12,6 +12,7 @@ from evorrn.settings import setting
 from evorrn.task import Recommended
 from evorrn.testing import check_environment
 from evorrn_tasks.bandit import Bandit
+from evorrn_tasks.cart_pole import CartPole
 from evorrn_tasks.t_maze import TMaze
 
 ENVIRONMENTS = [name for name, kind in registry.tasks().items() if issubclass(kind, Environment)]
@@ -118,6 +119,14 @@ class Lucky(Bandit):
         return returns + np.random.default_rng().random(), lengths
 
 
+class Parted(CartPole):
+    """Has one part of its step from another world."""
+
+    @property
+    def parts(self):
+        return (6, CartPole(poles=1, fitness="damping").parts[1], super().parts[2])
+
+
 class Priceless(Bandit):
     """Pays what is no number."""
 
@@ -143,3 +152,8 @@ class Priceless(Bandit):
 def test_broken_promises_are_noticed(broken, message):
     with pytest.raises(AssertionError, match=message):
         check_environment(broken())
+
+
+def test_parts_that_do_not_do_what_the_step_does_are_noticed():
+    with pytest.raises(AssertionError, match="parts: expected"):
+        check_environment(Parted(poles=2, fitness="damping"))

@@ -127,18 +127,28 @@ def push_of(output):
 
 @compiled
 def move_one(state, action):
-    """Push for 0.02 s, and return whether pole and cart are where they should be; not when they are NaN."""
+    """Push for 0.02 s."""
     force = push_of(action[0])
     advance_one(state, force, CART_FRICTION, HINGE_FRICTION)
     advance_one(state, force, CART_FRICTION, HINGE_FRICTION)
-    return (abs(state[POSITION]) <= TRACK) & (abs(state[ANGLE]) <= FALLEN_ONE)
 
 
 @compiled
 def move_two(state, action):
-    """Push for 0.02 s, and return whether poles and cart are where they should be; not when they are NaN."""
+    """Push for 0.02 s."""
     force = push_of(action[0])
     advance_two(state, force, CART_FRICTION, HINGE_FRICTION)
     advance_two(state, force, CART_FRICTION, HINGE_FRICTION)
+
+
+@compiled
+def upright_one(state):
+    """Return whether pole and cart are where they should be; not when they are NaN."""
+    return (abs(state[POSITION]) <= TRACK) & (abs(state[ANGLE]) <= FALLEN_ONE)
+
+
+@compiled
+def upright_two(state):
+    """Return whether poles and cart are where they should be; not when they are NaN."""
     upright = (abs(state[ANGLE]) <= FALLEN_TWO) & (abs(state[SHORT_ANGLE]) <= FALLEN_TWO)
     return upright & (abs(state[POSITION]) <= TRACK)
