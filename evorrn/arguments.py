@@ -2,15 +2,78 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evorrn.batch import numeric
+from evorrn.batch import Batch, numeric
 from evorrn.errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
     from evorrn.network import Network
+
+
+class Conditions(NamedTuple):
+    """What sequences meet besides their inputs.
+
+    Attributes
+    ----------
+    state : ndarray, shape (B, S)
+        The state to begin with.
+    teacher : ndarray, shape (B, T, O), or None
+        What is seen at each time step in place of the last output.
+    free_from : ndarray of int, shape (B,), or None
+        The time step from which the first inputs are the last output.
+    """
+
+    state: np.ndarray
+    teacher: np.ndarray | None = None
+    free_from: np.ndarray | None = None
+
+
+class Sequences(NamedTuple):
+    """What a network is shown.
+
+    Attributes
+    ----------
+    x : ndarray, shape (B, T, I)
+    lengths : ndarray of int64, shape (B,)
+    conditions : Conditions
+    """
+
+    x: np.ndarray
+    lengths: np.ndarray
+    conditions: Conditions
+
+
+def sequences(
+    network: Network,
+    x: np.ndarray,
+    lengths: np.ndarray | None = None,
+    *,
+    state: np.ndarray | None = None,
+    teacher: np.ndarray | None = None,
+    free_from: np.ndarray | None = None,
+) -> Sequences:
+    """Return inputs (B, T, I), lengths (B,) and conditions as a network is shown them."""
+    array, ends = _inputs(network, x, lengths)
+    given = conditions(network, x, lengths, state=state, teacher=teacher, free_from=free_from)
+    return Sequences(array, ends, given)
+
+
+def conditions(
+    network: Network,
+    x: np.ndarray,
+    lengths: np.ndarray | None,
+    *,
+    state: np.ndarray | None = None,
+    teacher: np.ndarray | None = None,
+    free_from: np.ndarray | None = None,
+) -> Conditions:
+    """Return the conditions of sequences of inputs (B, T, I): a state of zero where none is given."""
+    begin = _state(network, state, np.shape(x)[0])
+    free = _free_from(network, free_from, x)
+    return Conditions(begin, _teacher(network, teacher, x, lengths), free)
 
 
 def genomes(network: Network, genomes: np.ndarray) -> np.ndarray:
@@ -25,7 +88,26 @@ def genomes(network: Network, genomes: np.ndarray) -> np.ndarray:
         return np.require(array, network.dtype, ["C", "W"])
 
 
-def sequences(network: Network, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def check_batch(network: Network, batch: Batch) -> None:
+    """Raise ShapeError when a batch does not fit a network, ConfigError when none does."""
+    if network.loss_name == "reward":
+        raise ConfigError("network.loss: reward comes from an environment, see Network.simulate, not a batch")
+    if batch.n_inputs != network.inputs:
+        raise ShapeError(f"batch: expected {network.inputs} inputs, got {batch.n_inputs}")
+    if network.loss_name == "cross-entropy":
+        if not batch.labelled:
+            raise ShapeError("batch: cross-entropy needs integer labels (B, T) or (B,), got floats")
+        if batch.n_outputs > network.outputs:
+            raise ShapeError(f"batch: expected labels below {network.outputs}, got {batch.n_outputs - 1}")
+    elif batch.labelled:
+        raise ShapeError(
+            f"batch: loss {network.loss_name} needs float targets (B, T, {network.outputs}), got labels"
+        )
+    elif batch.n_outputs != network.outputs:
+        raise ShapeError(f"batch: expected {network.outputs} targets, got {batch.n_outputs}")
+
+
+def _inputs(network: Network, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs (B, T, I) and lengths (B,)."""
     array = numeric("x", x)
     if array.ndim != 3 or array.shape[2] != network.inputs or 0 in array.shape:
@@ -42,7 +124,7 @@ def sequences(network: Network, x: np.ndarray, lengths: np.ndarray | None) -> tu
     return array, ends.astype(np.int64)
 
 
-def state(network: Network, state: np.ndarray | None, sequences: int) -> np.ndarray:
+def _state(network: Network, state: np.ndarray | None, sequences: int) -> np.ndarray:
     """Return the state (B, S) to begin with, zero by default."""
     if state is None:
         return np.zeros((sequences, network.state_size), network.dtype)
@@ -52,7 +134,7 @@ def state(network: Network, state: np.ndarray | None, sequences: int) -> np.ndar
     return np.array(array, network.dtype)
 
 
-def teacher(
+def _teacher(
     network: Network, teacher: np.ndarray | None, x: np.ndarray, lengths: np.ndarray | None
 ) -> np.ndarray | None:
     """Return what a network sees in place of its last output (B, T, O), zero beyond the lengths."""
@@ -70,7 +152,7 @@ def teacher(
     return result
 
 
-def free_from(network: Network, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
+def _free_from(network: Network, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
     """Return the time step (B,) from which each sequence runs free."""
     if free_from is None:
         return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from evorrn.blas import one_thread
+from evorrn.errors import ConfigError, unknown
 
 Shape = tuple[int, ...]
 
@@ -60,3 +61,39 @@ INITIALISERS: dict[str, Initialiser] = {
     function.__name__: function for function in (glorot, orthogonal, identity, uniform, unit, zeros, ones)
 }
 """``initialiser(rng, count, shape, units) -> (count, *shape)``; `units` are those of the layer."""
+
+
+def choose(own: Mapping[str, str], shapes: Mapping[str, Shape], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the name of the initialisation of each block of a network.
+
+    Parameters
+    ----------
+    own : mapping
+        What each block has where nothing else is asked for.
+    shapes : mapping
+        The shape of each block.
+    given : mapping
+        What is asked for instead, by the name of a block or of a parameter of all layers.
+
+    Raises
+    ------
+    ConfigError
+        With every name that is unknown, and every initialisation that is unknown or does not fit.
+    """
+    ways = dict(own)
+    problems = []
+    for name, way in given.items():
+        matching = [block for block in shapes if name in (block, block.split(".", 1)[1])]
+        if not matching:
+            problems.append(f"network.initial: {unknown('block', name, shapes)}")
+        if not isinstance(way, str) or way not in INITIALISERS:
+            problems.append(f"network.initial.{name}: {unknown('initialisation', way, INITIALISERS)}")
+        elif way == "orthogonal":
+            vectors = [block for block in matching if len(shapes[block]) == 1]
+            problems += [
+                f"network.initial.{name}: {block} is a vector; orthogonal needs a matrix" for block in vectors
+            ]
+        ways.update(dict.fromkeys(matching, way))
+    if problems:
+        raise ConfigError(problems)
+    return ways

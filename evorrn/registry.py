@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping
@@ -60,6 +61,17 @@ def find_cell(reference: Any) -> Cell:
             f"cell: expected a name, a function made with @evorrn.cell or 'file.py:function', got {reference!r}"
         )
     return found
+
+
+def cell_reference(cell: Cell) -> str:
+    """Return a name from which a cell object can be found again."""
+    if cells().get(cell.name) is cell:
+        return cell.name
+    module, name = cell.function.__module__, cell.function.__name__
+    path = inspect.getsourcefile(cell.function)
+    if path and (module == "__main__" or module.startswith("evorrn_user_")):
+        return f"{Path(path).resolve()}:{name}"
+    return f"{module}:{name}"
 
 
 def find_task(reference: str) -> type[Task] | type[Environment]:

@@ -15,12 +15,12 @@ import numpy as np
 from evorrn.errors import ConfigError, ShapeError, unknown
 
 if TYPE_CHECKING:
-    from evorrn.network import Network
+    from evorrn.architecture import Architecture
 
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-def to_torch(network: Network, genome: np.ndarray) -> dict[str, np.ndarray]:
+def to_torch(network: Architecture, genome: np.ndarray) -> dict[str, np.ndarray]:
     """Return a genome as ``{"rnn.weight_ih_l0": (G H, I), ...}`` with the gates stacked."""
     _check(network)
     blocks = network.unpack(genome)
@@ -38,7 +38,7 @@ def to_torch(network: Network, genome: np.ndarray) -> dict[str, np.ndarray]:
     return result
 
 
-def from_torch(network: Network, state_dict: Mapping[str, Any]) -> np.ndarray:
+def from_torch(network: Architecture, state_dict: Mapping[str, Any]) -> np.ndarray:
     """Return the genome of a state dict; tensors or arrays.
 
     Raises
@@ -79,13 +79,13 @@ def from_torch(network: Network, state_dict: Mapping[str, Any]) -> np.ndarray:
     return network.pack(blocks).astype(network.dtype)
 
 
-def _parts(network: Network) -> list[tuple[str, str]]:
+def _parts(network: Architecture) -> list[tuple[str, str]]:
     """Return the names that PyTorch has for parts of a layer, each with the cell's names for it."""
     named = list(zip(PARTS, network.cell.torch))
     return named if network.biases else named[:2]
 
 
-def _check(network: Network) -> None:
+def _check(network: Architecture) -> None:
     if not network.cell.torch:
         raise ConfigError(f"cell {network.cell.name}: PyTorch has no such cell; elman, lstm and gru it has")
     if network.direct or network.feedback:

@@ -14,7 +14,7 @@ LAYERS = [
     ("kernels",),
     ("cells",),
     ("batch", "packing", "task", "environment", "vectorised", "registry"),
-    ("worlds", "programs", "simulation", "torch_weights", "arguments", "network", "stepping"),
+    ("worlds", "programs", "simulation", "torch_weights", "arguments", "architecture", "network", "stepping"),
     ("cell_check", "environment_check", "problem", "assessment", "control"),
     ("result", "training"),
     ("strategies",),

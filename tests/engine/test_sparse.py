@@ -28,11 +28,11 @@ def test_sparse_equals_dense(cell):
         blocks[f"layer0.{name}"][:] *= rng.random((150, 150)) < 0.05
     x = rng.standard_normal((2, 12, 1))
     batch = Batch(x, rng.standard_normal((2, 12, 2)), lengths=np.array([12, 7]))
-    assert len(network._programs.sparse_blocks(genome, 2)) == len(network.cell.recurrent)
+    assert len(network._programs.rows.sparse_blocks(genome, 2)) == len(network.cell.recurrent)
     assert network.forward_work(batch, genome) < 0.3 * network.forward_work(batch)
     # Forty sequences run as lanes, which knows no sparse kernels.
     many = Batch(np.repeat(x, 20, 0), np.repeat(batch.targets, 20, 0), lengths=np.repeat(batch.lengths, 20))
-    assert not network._programs.sparse_blocks(genome, 40)
+    assert not network._programs.rows.sparse_blocks(genome, 40)
     assert network.loss(genome, batch) == pytest.approx(network.loss(genome, many), rel=1e-12)
     # Fitness does not depend on the size of the population, so it knows none either.
     assert network.fitness(genome[None], batch)[0] == network.fitness(np.stack([genome] * 3), batch)[2]
