@@ -237,14 +237,26 @@ def test_every_mistake_of_a_file_is_told_at_once():
                 "seeds": -1,
                 "axes": {"network.hidden": [], "netwrk.cell": [1], "strategy.name": ["gaa"]},
                 "search": {"sampler": "sobol"},
-                "exclude": [{"a": 1}],
+                "exclude": [{"a": 1}, {"network.hidden": 3}],
+                "base": {"network": {"cel": "gru"}},
+                "name": "a/b",
                 "bse": {},
             },
             "made",
             Path("/"),
         )
-    paths = {problem.split(":")[0] for problem in refused.value.problems}
-    assert paths >= {"seeds", "bse", "axes.network.hidden", "axes.netwrk.cell", "axes.strategy.name"}
+    paths = [problem.split(":")[0] for problem in refused.value.problems]
+    wanted = {"seeds", "bse", "axes.network.hidden", "axes.netwrk.cell", "axes.strategy.name"}
+    assert set(paths) >= wanted | {"name", "base.network.cel", "exclude[0].a"}
+    assert "exclude[1].network.hidden" not in paths  # its axis has a mistake of its own
+    assert len(paths) == len(set(paths))
+
+
+@pytest.mark.parametrize("junk", [3, {"a": 1}, [3, "a"], "all"])
+def test_exclusions_that_are_no_tables_are_told_once(junk):
+    with pytest.raises(ConfigError) as refused:
+        made({"network.hidden": [1]}, exclude=junk)
+    assert refused.value.problems and all(p.startswith("exclude") for p in refused.value.problems)
 
 
 def test_every_refused_cell_is_told_before_anything_runs():

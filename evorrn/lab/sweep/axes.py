@@ -182,8 +182,8 @@ def _axis(names: tuple[str, ...], value: Any, found: list[str]) -> Axis | None:
 def _ranged(name: str, table: Mapping[str, Any], found: list[str]) -> Axis | None:
     forms = [key for key in table if key in FORMS]
     found += [unknown("form", key, FORMS) for key in table if key not in FORMS]
-    if len(forms) != 1:
-        found.append(f"expected one of {', '.join(FORMS)}, got {', '.join(forms)}")
+    if len(forms) != 1 and not found:
+        found.append(f"expected one of {', '.join(FORMS)}, got {', '.join(forms) or 'none'}")
     if found:
         return None
     form, given = forms[0], table[forms[0]]
@@ -236,7 +236,7 @@ def _is_number(value: Any) -> bool:
 def _unknown_names(
     axes: Sequence[Axis], strange: Sequence[str], base: Mapping[str, Any], home: Path
 ) -> list[str]:
-    """Return one sentence for each axis that names no setting of any task or strategy in the sweep.
+    """Return one sentence for each name, of an axis or in the base, that is no setting in the sweep.
 
     Parameters
     ----------
@@ -255,7 +255,9 @@ def _unknown_names(
                 values.setdefault(name, []).append(value)
     found: list[str] = []
     known = known_settings(base, values, home, found)
-    for label in (*strange, *(axis.label for axis in axes)):
+    labels = [("axes", label) for label in (*strange, *(axis.label for axis in axes))]
+    labels += [("base", label) for label, _ in entries(base) if label != "seed"]
+    for table, label in labels:
         for name in (part.strip() for part in label.split(",")):
             free = name.startswith(("network.cell_options.", "network.initial."))
             if free or name in known or f"{name.split('.')[0]}.*" in known:
@@ -268,5 +270,5 @@ def _unknown_names(
             ends = {setting.rpartition(".")[2]: setting for setting in sorted(known) if "." in setting}
             guess = ends.get(name) or nearest(name, known)
             hint = f"; did you mean {guess!r}?" if guess else f" (settings begin with {', '.join(TABLES)})"
-            found.append(f"axes.{label}: {name!r} names no setting of any task or strategy here{hint}")
+            found.append(f"{table}.{label}: {name!r} names no setting of any task or strategy here{hint}")
     return found

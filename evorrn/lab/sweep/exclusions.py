@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +20,27 @@ class Exclusion:
         return all(name in cell and cell[name] in wanted for name, wanted in self.values.items())
 
 
-def parse_exclusions(tables: Sequence[Any], axes: Sequence[Axis], found: list[str]) -> list[Exclusion]:
-    """Return the exclusions of a sweep file; mistakes are added to `found`."""
+def parse_exclusions(
+    tables: Sequence[Mapping[str, Any]], axes: Sequence[Axis], varied: Collection[str], found: list[str]
+) -> list[Exclusion]:
+    """Return the exclusions of a sweep file; mistakes are added to `found`.
+
+    Parameters
+    ----------
+    tables : sequence of mapping
+        As the file has them.
+    axes : sequence of Axis
+    varied : collection of str
+        What the file wants to vary, axes with mistakes included: nothing is said about those again.
+    found : list of str
+    """
     exclusions, known = [], {name: axis for axis in axes for name in axis.names}
     for place, table in enumerate(tables):
         values: dict[str, tuple[Any, ...]] = {}
         for name, value in entries(table):
             path = f"exclude[{place}].{name}"
+            if name in varied and name not in known:
+                continue
             if name not in known:
                 found.append(f"{path}: {unknown('axis', name, known)}")
                 continue

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evorrn.errors import ConfigError, unknown
 from evorrn.lab.arguments import read
-from evorrn.lab.sweep.axes import Axis, parse_axes
+from evorrn.lab.sweep.axes import Axis, entries, parse_axes
 from evorrn.lab.sweep.exclusions import Exclusion, parse_exclusions
 
 SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes")
@@ -135,11 +135,10 @@ def check_sweep(content: Mapping[str, Any], name: str, home: Path) -> Sweep:
     except ValidationError as error:
         found += [_sentence(problem) for problem in error.errors()]
         table = SweepTable.model_construct(axes={})  # so that the axes tell their mistakes too
-        given = {key: content.get(key) for key in ("axes", "base", "exclude")}
-        if isinstance(given["axes"], Mapping):
-            table.axes = dict(given["axes"])
-        if isinstance(given["base"], Mapping):
-            table.base = dict(given["base"])
+        for key, kind in (("name", str), ("axes", Mapping), ("base", Mapping), ("exclude", list)):
+            if isinstance(content.get(key), kind):
+                setattr(table, key, content[key])
+        table.exclude = [one for one in table.exclude if isinstance(one, Mapping)]
     called = table.name if isinstance(table.name, str) else name
     if not re.fullmatch(r"\w[\w.+-]*", called):
         found.append(
@@ -150,7 +149,8 @@ def check_sweep(content: Mapping[str, Any], name: str, home: Path) -> Sweep:
     if not table.axes and not any(problem.startswith("axes") for problem in found):
         found.append("axes: expected at least one axis, got none")
     axes = parse_axes(table.axes, table.base, home, found)
-    exclusions = parse_exclusions(table.exclude, axes, found)
+    varied = {part.strip() for label, _ in entries(table.axes) for part in label.split(",")}
+    exclusions = parse_exclusions(table.exclude, axes, varied, found)
     found += _search_problems(table, axes)
     if found:
         raise ConfigError(found)
@@ -209,7 +209,7 @@ def _sentence(problem: Mapping[str, Any]) -> str:
         known = SearchTable.model_fields if inside else SweepTable.model_fields
         return f"{path}: {unknown('entry', problem['loc'][-1], known)}"
     if problem["type"] == "missing":
-        return f"{path}: expected it, got nothing"
+        return f"{path}: expected at least one axis, got none"
     if problem["type"] == "literal_error":
         return f"{path}: {unknown('value', value, SAMPLERS)}"
     wanted = {
