@@ -19,6 +19,7 @@ MODULES = (
     "gradient",
     "generation",
     "strategies",
+    "control",
     "reservoir",
     "start_up",
     "scaling",

@@ -7,10 +7,21 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 from evorrn import registry
-from evorrn.bench import generation, gradient, population, reservoir, scaling, start_up, strategies, suite
-from evorrn.bench.peers import numpy_peer
+from evorrn.bench import (
+    control,
+    generation,
+    gradient,
+    population,
+    reservoir,
+    scaling,
+    start_up,
+    strategies,
+    suite,
+)
+from evorrn.bench.peers import numpy_peer, python_control_peer
 from evorrn.bench.peers.weights import stacked
 from evorrn.bench.results import Finding, Group, Row, Target
 from evorrn.bench.session import Contender, Session
@@ -114,6 +125,51 @@ def test_every_strategy_that_asks_has_a_row_or_one_of_its_own():
         assert hasattr(evosax, case.peers.get("evosax", "PSO"))
     asking = {name for name, kind in registry.strategies().items() if issubclass(kind, PopulationStrategy)}
     assert asking <= timed
+
+
+@pytest.mark.parametrize("case", control.GROUP.cases, ids=lambda case: case.name)
+def test_networks_of_the_control_rows_balance_to_the_end(case):
+    network, genomes, environment, start = control.workload(case)
+    assert (len(genomes), case.steps, len(np.unique(genomes, axis=0))) == (256, 1000, 256)
+    assert case.targets["jax_control"] == Target(at_least=3)
+    assert (network.simulate(genomes, environment, start[None], case.steps)[1] == case.steps).all()
+
+
+def test_gains_are_those_of_the_linear_quadratic_regulator(monkeypatch):
+    monkeypatch.setattr(python_control_peer, "CART_FRICTION", 0.0)
+
+    def moved(*place):
+        state, force = list(place[:6]), place[6]
+        return python_control_peer.advance(python_control_peer.advance(state, force), force)
+
+    slopes = np.array([np.subtract(moved(*row), moved(*-row)) / 2e-5 for row in 1e-5 * np.eye(7)]).T
+    motion, push = slopes[:, :6], slopes[:, 6:]
+    cost = scipy.linalg.solve_discrete_are(motion, push, np.diag([1, 0.1] * 3), [[0.1]])
+    wanted = -np.linalg.solve(0.1 + push.T @ cost @ push, push.T @ cost @ motion)[0]
+    np.testing.assert_allclose(control.GAINS, wanted, rtol=1e-3)
+
+
+@pytest.mark.parametrize("fitness", ["standard", "damping"])
+def test_episodes_are_those_of_a_python_loop_and_of_jax(fitness):
+    case = control.Case("x", fitness, individuals=3, steps=130, targets={"jax_control": Target(at_least=3)})
+    row = control.measure(case, Session(quick=True))
+    found = {finding.peer: finding for finding in row.findings}
+    python = found.pop("Python loop over a gymnasium environment")
+    assert python.numbers["deviation"] < 1e-6 and row.numbers["balanced_steps"] == 130
+    assert python.value == pytest.approx(python.seconds.minimum / row.ours.minimum * 3 / 2)
+    assert python.numbers["evaluations_per_second"] == pytest.approx(2 / python.seconds.minimum)
+    if "jax" in sys.modules:
+        assert row.remarks == [] and list(found) == ["JAX jit(vmap(scan))", "JAX jit(vmap(while_loop))"]
+        assert all(f.target == Target(at_least=3) and f.numbers["deviation"] < 1e-6 for f in found.values())
+
+
+def test_a_python_loop_counts_the_steps_before_the_fall():
+    case = control.Case("x", "standard", individuals=2, steps=200)
+    network, genomes, environment, start = control.workload(case)
+    lost = {name: np.zeros((2, *shape)) for name, shape in network.blocks.items()}
+    fewest, returns, states = python_control_peer.episodes("x", "standard", lost, start[:6], 200, 20).check()
+    _, lengths = network.simulate(0 * genomes, environment, start[None], 200)
+    assert fewest == lengths.min() - 1 < 60 and returns.tolist() == [20, 20] and states.shape == (2, 20, 6)
 
 
 def test_a_reservoir_is_run_and_fitted_as_by_its_peer():
