@@ -116,6 +116,20 @@ def test_what_the_first_drew_for_the_cell_is_kept():
     np.testing.assert_allclose(losses, losses[0], rtol=1e-3)  # gradient steps of nothing go on from there
 
 
+def test_a_population_is_recorded_while_there_is_one():
+    strategy = Then(GeneticAlgorithm(population=6), RandomSearch(), steps=3, share=None)
+    made = problem()
+    trainer = Trainer(strategy, made, seed=0, budget=Budget(generations=3))
+    train(trainer)
+    record = trainer.history
+    assert {f"step_size.{block}" for block in made.network.blocks} <= set(record)
+    assert np.isfinite([record[name] for name in ("fitness_best", "fitness_low", "diversity")]).all()
+    mixed, stage = stages(Then(RandomSearch(), SNES(), steps=2), "5gen")
+    assert stage == [1, 1, 2, 2, 2]
+    assert np.isfinite(mixed.history["diversity"]).tolist() == [False, False, True, True, True]
+    assert "diversity" not in stages(Then(RandomSearch(), RandomSearch(), steps=1), "2gen")[0].history
+
+
 def test_gradients_after_evolution_improve_on_it():
     time = np.arange(121)
     series = ((np.sin(0.3 * time) + np.sin(0.53 * time)) / 2).reshape(1, -1, 1)

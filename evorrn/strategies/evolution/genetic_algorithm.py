@@ -13,7 +13,7 @@ import numpy as np
 from evorrn.settings import setting
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.units import UNITS, check_layout, units
-from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments
+from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments, spread_record
 
 if TYPE_CHECKING:
     from evorrn.problem import Problem
@@ -186,6 +186,7 @@ class GeneticAlgorithm(VectorStrategy):
             "factors": self.factors(blocks),
             "start_mean": mean,
             "start_deviation": deviation,
+            "layout": {name: list(shape) for name, shape in blocks.items()},
             "began": 0,
             "restarts": 0,
             "waiting": 0,
@@ -268,8 +269,10 @@ class GeneticAlgorithm(VectorStrategy):
         return individuals(genomes, self.shape(genomes, fitness), fitness, state["elite_sizes"])
 
     def _extra_record(self, state: State) -> dict[str, float]:
-        """Return what the settings make worth recording: restarts, and the median of each adapted size."""
-        record: dict[str, float] = {} if self.restart_after is None else {"restarts": state["restarts"]}
+        """Return the spread of the population, and what the settings make worth recording beside it."""
+        record = spread_record(state["population"], state["layout"])
+        if self.restart_after is not None:
+            record["restarts"] = state["restarts"]
         for number, column in enumerate(state["sizes"].T):
             record[f"mutation_size.{number}" if self.adaptation == "block" else "mutation_size"] = float(
                 np.median(column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,8 @@ def statistics() -> tools.Statistics:
     made.register("fitness_best", _of_finite, np.max)
     made.register("fitness_mean", _of_finite, np.mean)
     made.register("fitness_std", _of_finite, np.std)
+    for name, share in (("fitness_median", 0.5), ("fitness_low", 0.25), ("fitness_high", 0.75)):
+        made.register(name, _of_finite, partial(np.quantile, q=share))
     made.register("diverged", lambda values: int(np.count_nonzero(~np.isfinite(values))))
     return made
 

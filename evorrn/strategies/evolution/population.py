@@ -17,7 +17,7 @@ import numpy as np
 from evorrn.blas import one_thread
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.units import check_layout
-from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments
+from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments, spread_record
 
 if TYPE_CHECKING:
     from evorrn.problem import Problem
@@ -268,23 +268,17 @@ class PopulationStrategy(VectorStrategy):
     ) -> dict[str, float]:
         finite = values[np.isfinite(values)]
         low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75]) if finite.size else [math.nan] * 3
-        each = np.var(genomes, axis=0)
         deviation = self.spread(method)
-        steps = np.sqrt(each) if deviation is None else deviation * state["scale"]
+        steps = None if deviation is None else deviation * state["scale"]
         record = {
             "fitness_best": float(finite.max()) if finite.size else math.nan,
             "fitness_median": float(middle),
             "fitness_low": float(low),
             "fitness_high": float(high),
             "diverged": len(values) - len(finite),
-            "diversity": float(np.sqrt(each.mean())),
             "restarts": state["restarts"],
+            **spread_record(genomes, state["layout"], steps),
         }
-        place = 0
-        for name, shape in state["layout"].items():
-            count = math.prod(shape)
-            record[f"step_size.{name}"] = float(np.sqrt(np.mean(np.square(steps[place : place + count]))))
-            place += count
         return {**record, **self.extra_record(method)}
 
 

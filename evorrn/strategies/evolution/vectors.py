@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +15,10 @@ from evorrn.strategies.base import EvolutionStrategy, State, generator, generato
 
 if TYPE_CHECKING:
     from evorrn.problem import Problem
+
+POPULATION_RECORD = ("fitness_best", "fitness_median", "fitness_low", "fitness_high", "diversity", "restarts")
+STEP_SIZE = "step_size."
+"""What the history of a population has, beside one column for each named block that begins so."""
 
 
 @dataclass(frozen=True)
@@ -162,3 +167,29 @@ def moments(draws: np.ndarray, blocks: dict[str, tuple[int, ...]]) -> tuple[np.n
         deviation.append(np.full(count, block.std()))
         place += count
     return np.concatenate(mean), np.concatenate(deviation)
+
+
+def spread_record(
+    genomes: np.ndarray, blocks: Mapping[str, Sequence[int]], steps: np.ndarray | None = None
+) -> dict[str, float]:
+    """Return diversity and step sizes as a history has them.
+
+    Parameters
+    ----------
+    genomes : ndarray, shape (P, n)
+        The population; its diversity is the root mean variance of the genes.
+    blocks : mapping of str to sequence of int
+        ``{block name: shape}`` of a genome, in order.
+    steps : ndarray, shape (n,), optional
+        Deviation of each gene in the distribution that a method draws from; by default that in the population.
+        The step size of a block is their root mean square.
+    """
+    variance = np.var(genomes, axis=0)
+    squares = np.square(np.sqrt(variance) if steps is None else steps)
+    record = {"diversity": float(np.sqrt(variance.mean()))}
+    place = 0
+    for name, shape in blocks.items():
+        count = math.prod(shape)
+        record[STEP_SIZE + name] = float(np.sqrt(squares[place : place + count].mean()))
+        place += count
+    return record

@@ -11,7 +11,8 @@ import numpy as np
 
 from evorrn.errors import ConfigError, EvorrnError
 from evorrn.settings import build, setting
-from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.base import EvolutionStrategy, State, Strategy, generator, generator_state
+from evorrn.strategies.evolution.vectors import POPULATION_RECORD, STEP_SIZE
 
 if TYPE_CHECKING:
     from evorrn.problem import Problem
@@ -39,7 +40,8 @@ class Then(Strategy):
     Notes
     -----
     Without a training loop there is no budget to take a share of: then `steps` decides. What the two record
-    about a step differs, so of a hybrid only the stage is recorded.
+    about a step differs, so that of a hybrid the stage is recorded, and where one of the two evolves a
+    population its course, which is NaN in the stage of the other.
     """
 
     name: ClassVar[str] = "then"
@@ -125,7 +127,11 @@ class Then(Strategy):
             "cell_options": options,
             "train_loss": inner["train_loss"],
             "finished": inner["finished"] if state["stage"] == 2 else "",
-            "record": {"stage": state["stage"], "stage_steps": state["stage_steps"] + 1},
+            "record": {
+                "stage": state["stage"],
+                "stage_steps": state["stage_steps"] + 1,
+                **self._course(problem, inner["record"]),
+            },
         }
         return self._remembered(problem, state) if state["stage"] == 1 else state
 
@@ -140,6 +146,13 @@ class Then(Strategy):
             or (self.steps is not None and taken >= self.steps)
             or (self.share is not None and used is not None and used >= self.share)
         )
+
+    def _course(self, problem: Problem, record: Mapping[str, float]) -> dict[str, float]:
+        """Return what a stage records of a population, under the names that all populations share."""
+        if not any(isinstance(strategy, EvolutionStrategy) for strategy in self.stages):
+            return {}
+        names = [*POPULATION_RECORD, *(f"{STEP_SIZE}{block}" for block in problem.network.blocks)]
+        return {name: float(record.get(name, math.nan)) for name in names}
 
     def _handed_over(self, problem: Problem, state: State) -> State:
         """Return the state before the first step of the second strategy."""
