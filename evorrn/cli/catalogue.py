@@ -39,11 +39,22 @@ def list_(
 def show(
     name: Annotated[str, typer.Argument(help="A cell, task or strategy, or a run: its folder or id.")],
     kernel: Annotated[bool, typer.Option("--kernel", help="Show a cell's emitted source.")] = False,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw a run's pictures into its folder, and name the files.")
+    ] = False,
     runs: Runs = None,
 ) -> None:
     """Show a cell's equations, a task's definition, a strategy's settings, or a run."""
     from evorrn.cli.output import print_page
     from evorrn.lab import catalogue
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.store import find_run, runs_root
 
-    print_page(catalogue.page(name, runs_root(runs), kernel))
+    root, files = runs_root(runs), []
+    if plot:
+        from evorrn.lab.pictures import draw_run
+
+        files = draw_run(find_run(name, root))
+    page = catalogue.page(name, root, kernel)
+    if files:
+        page.tables.append(catalogue.Table("pictures", ("",), [(str(path),) for path in files]))
+    print_page(page)

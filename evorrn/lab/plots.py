@@ -31,6 +31,9 @@ from evorrn.lab.drawing import (
     kept_height,
     ranking_height,
 )
+from evorrn.lab.evolution import Course
+from evorrn.lab.evolution_drawing import PANELS, panel_height
+from evorrn.lab.genome_drawing import WIDTH, draw_genome, genome_height
 from evorrn.lab.kept import Kept
 from evorrn.plain import write_atomic
 
@@ -88,6 +91,20 @@ def kept_plot(kept: Kept, path: Path) -> None:
     """Draw predictions of test over the truth, or the course of an episode, to an ``.svg`` or ``.png`` file."""
     with _sheet(path, 7.2, kept_height(kept) + 0.3) as (axes,):
         draw_kept(axes, kept, kept.kind.removesuffix("s"))
+
+
+def evolution_plot(course: Course, path: Path) -> None:
+    """Draw fitness, diversity and step sizes by generation side by side, to an ``.svg`` or ``.png`` file."""
+    height = max(panel_height(course, panel) for panel in PANELS) + 0.2
+    with _sheet(path, 4.0 * len(PANELS), height, columns=len(PANELS)) as panels:
+        for axes, draw in zip(panels, PANELS.values()):
+            draw(axes, course, 0)
+
+
+def genome_plot(blocks: Mapping[str, np.ndarray], path: Path) -> None:
+    """Draw the named blocks of a genome as heat maps, to an ``.svg`` or ``.png`` file."""
+    with _sheet(path, WIDTH + 0.2, genome_height(blocks) + 0.2) as (axes,):
+        draw_genome(axes, blocks)
 
 
 def forecast_plot(known: np.ndarray, forecast: np.ndarray, path: Path) -> None:

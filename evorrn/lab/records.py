@@ -14,8 +14,9 @@ import numpy as np
 from evorrn.errors import RunError
 from evorrn.lab.comparison import Comparison, Row
 from evorrn.lab.curves import Curve, Predictions
+from evorrn.lab.evolution import Course
 from evorrn.lab.kept import Kept, read_kept
-from evorrn.result import load_history
+from evorrn.result import load, load_history
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,7 @@ def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
 
 def typical_run(comparison: Comparison, row: Row, root: Path) -> tuple[int, Kept] | None:
     """Return the seed nearest to a row's median and what its run kept of test; None when no run left anything."""
-    centre = row.median if math.isfinite(row.median) else np.nan
-    distance = np.abs(np.asarray(row.values) - centre)
-    for place in np.argsort(distance, kind="stable"):  # NaN distances come last
-        if not math.isfinite(row.values[place]):
-            continue
+    for place in _nearest(row):
         try:
             kept = read_kept(root / row.runs[place])
         except RunError:
@@ -90,6 +87,26 @@ def typical_run(comparison: Comparison, row: Row, root: Path) -> tuple[int, Kept
         names = _json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
         told = isinstance(kept, Predictions) and names[0] != "output1"  # the name of an output that has none
         return comparison.seeds[place], dataclasses.replace(kept, name=names[0]) if told else kept
+    return None
+
+
+def typical_course(comparison: Comparison, row: Row, root: Path) -> tuple[int, Course] | None:
+    """Return the seed nearest to a row's median and how its population went along; None when there was none."""
+    for place in _nearest(row):
+        course = Course.of(load_history(root / row.runs[place])[0])
+        if course is not None:
+            return comparison.seeds[place], course
+    return None
+
+
+def typical_genome(comparison: Comparison, row: Row, root: Path) -> tuple[int, dict[str, np.ndarray]] | None:
+    """Return the seed nearest to a row's median and the named blocks of its genome; None when none was left."""
+    for place in _nearest(row):
+        try:
+            result = load(root / row.runs[place])
+        except RunError:
+            continue
+        return comparison.seeds[place], result.network.unpack(result.genome)
     return None
 
 
@@ -104,6 +121,14 @@ def learning_curves(row: Row, root: Path) -> tuple[list[Curve], list[Curve]]:
             if len(times) == len(loss):
                 seconds.append(Curve(times, loss))
     return work, seconds
+
+
+def _nearest(row: Row) -> list[int]:
+    """Return the places of the seeds that have a value, the nearest to the median first."""
+    centre = row.median if math.isfinite(row.median) else math.nan
+    distance = np.abs(np.asarray(row.values, dtype=np.float64) - centre)
+    order = np.argsort(distance, kind="stable")
+    return [place for place in order.tolist() if math.isfinite(row.values[place])]
 
 
 def _json(path: Path) -> dict[str, Any]:

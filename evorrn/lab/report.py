@@ -21,8 +21,17 @@ from evorrn.lab.drawing import (
     kept_height,
     ranking_height,
 )
+from evorrn.lab.evolution_drawing import PANELS, panel_height
+from evorrn.lab.genome_drawing import WIDTH, draw_genome, genome_height
 from evorrn.lab.ranking import ranked
-from evorrn.lab.records import learning_curves, load_comparison, run_records, typical_run
+from evorrn.lab.records import (
+    learning_curves,
+    load_comparison,
+    run_records,
+    typical_course,
+    typical_genome,
+    typical_run,
+)
 from evorrn.plain import write_atomic
 
 SHOWN_ENVIRONMENT = (
@@ -37,6 +46,12 @@ SHOWN_ENVIRONMENT = (
     "threads",
     "host",
 )
+
+CAPTIONS = {
+    "fitness": "Fitness in training: the best of each generation, the median, and the middle half.",
+    "diversity": "Diversity: root mean variance of the genes in the population.",
+    "step sizes": "Step size of each named block, of the method's draws or else of the population.",
+}
 
 
 def write_report(comparison: Comparison, root: Path, path: Path) -> None:
@@ -127,6 +142,8 @@ def render(comparison: Comparison, root: Path) -> str:
         differences_text=words.differences(comparison),
         learning=_learning(comparison, root),
         predictions=_predictions(comparison, root),
+        evolution=_evolution(comparison, root),
+        genomes=_genomes(comparison, root),
         runs=run_records(comparison, root),
         environment=[
             (name, settings_text(value))
@@ -182,6 +199,58 @@ def _predictions(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
                     f"{shown.kind} {row.strategy}",
                 ),
                 "caption": f"{row.strategy}, seed {seed}: {comparison.metric} {words.figure(value)}",
+            }
+        )
+    return found
+
+
+def _evolution(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
+    """Return a row of small plots for each strategy that evolves a population."""
+    places, found = colour_places(comparison), []
+    for row in comparison.rows:
+        typical = typical_course(comparison, row, root)
+        if typical is None:
+            continue
+        seed, course = typical
+        place = places[row.strategy]
+        found.append(
+            {
+                "name": row.strategy,
+                "seed": seed,
+                "colour": place % len(SERIES) + 1,
+                "plots": [
+                    {
+                        "svg": _plot(
+                            lambda axes, draw=draw, course=course, place=place: draw(axes, course, place),
+                            3.8,
+                            panel_height(course, panel),
+                            f"{panel} {row.strategy}",
+                        ),
+                        "caption": CAPTIONS[panel],
+                    }
+                    for panel, draw in PANELS.items()
+                ],
+            }
+        )
+    return found
+
+
+def _genomes(comparison: Comparison, root: Path) -> list[dict[str, Any]]:
+    found = []
+    for row in comparison.rows:
+        typical = typical_genome(comparison, row, root)
+        if typical is None:
+            continue
+        seed, blocks = typical
+        found.append(
+            {
+                "svg": _plot(
+                    lambda axes, blocks=blocks: draw_genome(axes, blocks),
+                    WIDTH + 0.2,
+                    genome_height(blocks) + 0.2,
+                    f"genome {row.strategy}",
+                ),
+                "caption": f"{row.strategy}, seed {seed}: {sum(block.size for block in blocks.values()):,} genes",
             }
         )
     return found

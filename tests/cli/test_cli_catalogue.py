@@ -77,9 +77,8 @@ def test_a_task_is_shown_with_its_settings_and_references(console):
 def test_a_strategy_is_shown_with_every_setting(console):
     said = console.type("show", "ga")
     for name, default in registry.find_strategy("ga")().values().items():
-        assert any(line.split()[:1] == [name] and str(default) in line for line in said.out.splitlines()), (
-            name
-        )
+        shown = "none" if default is None else str(default)
+        assert any(line.split()[:1] == [name] and shown in line for line in said.out.splitlines()), name
     assert "generation" in said.out
     assert "stride" in console.type("show", f"{HERE}:Walk").out
 
@@ -91,6 +90,19 @@ def test_a_run_is_shown_by_its_id(console):
         said.code == 0 and folder["id"] in said.out and "complete" in said.out and "strategy.size" in said.out
     )
     assert console.type("show", folder["folder"]).out == said.out
+
+
+def test_a_runs_pictures_are_drawn_on_demand_and_named(console):
+    run = ("run", WAVE, "--strategy", "snes", "--budget", "3gen", "--set", "network.dtype=float64")
+    folder = Path(json.loads(console.type(*run, "--json").out)["folder"])
+    assert not (folder / "plots" / "genome.png").exists()
+    said = console.type("show", folder.name[:7], "--plot")
+    names = [Path(line.strip()) for line in said.out.splitlines() if line.endswith(".png")]
+    assert said.code == 0 and [path.stem for path in names] == [
+        "learning", "evolution", "genome", "predictions"
+    ]  # fmt: skip
+    assert all(path.parent == folder / "plots" and path.stat().st_size > 5000 for path in names)
+    assert console.type("show", "ga", "--plot").code == 2
 
 
 @pytest.mark.parametrize("metrics", [None, {"test": None}, {"test": {"rmse": None}}])
