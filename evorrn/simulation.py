@@ -6,7 +6,6 @@ steps. What an environment itself computes is counted in steps alone, since only
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +17,7 @@ from evorrn.compile.individuals import IndividualsEmitter
 from evorrn.compile.moving import World
 from evorrn.errors import ConfigError
 from evorrn.kernels import machine, threads
+from evorrn.programs.model import Individuals, Model, Modules
 
 if TYPE_CHECKING:
     from evorrn.environment import Environment
@@ -50,16 +50,16 @@ class Simulator:
     """What lets one network act in environments; private to `Network`."""
 
     def __init__(self, network: Network) -> None:
-        self.compile_seconds = 0.0
-        self._dtype = network.dtype
         self._inputs, self._outputs = network.inputs, network.outputs
         self._step = network.step
-        self._label = network.cell.name.replace("-", "_")
         self._title = f"{network.cell.name} x {len(network.hidden)}, {network.dtype.name}"
-        ends = np.cumsum([0, *(int(np.prod(shape)) for shape in network.blocks.values())])
-        self._sizes = np.array([network.sizes[name] for name in network.step.dimensions], np.int64)
-        self._offsets = ends.astype(np.int64)
-        self._modules: dict[World, ModuleType] = {}
+        self._model = Model(network)
+        self._modules = Modules()
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent so far on making programs ready."""
+        return self._modules.compile_seconds
 
     def simulate(
         self,
@@ -70,7 +70,8 @@ class Simulator:
         time_limit: int | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return returns (P, E) and lengths (P, E); see `Network.simulate`."""
-        returns, lengths, _ = self._run(genomes, numbers, environment, starts, time_limit, record=False)
+        individuals = self._model.individuals(genomes, numbers)
+        returns, lengths, _ = self._run(individuals, environment, starts, time_limit, record=False)
         return returns, lengths
 
     def trajectory(
@@ -82,8 +83,9 @@ class Simulator:
         time_limit: int | None,
     ) -> Trajectory:
         """Return one episode; see `Network.trajectory`."""
+        individual = self._model.individuals(genome[None], numbers)
         _, lengths, record = self._run(
-            genome[None], numbers, environment, np.asarray(start)[None], time_limit, record=True
+            individual, environment, np.asarray(start)[None], time_limit, record=True
         )
         return Trajectory(*(series[: int(lengths[0, 0])] for series in record))
 
@@ -93,8 +95,7 @@ class Simulator:
 
     def _run(
         self,
-        genomes: np.ndarray,
-        numbers: Mapping[str, float],
+        individuals: Individuals,
         environment: Environment,
         starts: np.ndarray,
         time_limit: int | None,
@@ -104,40 +105,36 @@ class Simulator:
         begins = worlds.checked_starts(environment, starts)
         limit = worlds.checked_limit(environment, time_limit)
         program = self._module(environment, world, begins[:1]).simulate
-        return self._call(program, world, genomes, numbers, begins, limit, limit if record else 0)
+        return self._call(program, world, individuals, begins, limit, limit if record else 0)
 
     def _call(
         self,
         program: Any,
         world: World,
-        genomes: np.ndarray,
-        numbers: Mapping[str, float],
+        individuals: Individuals,
         starts: np.ndarray,
         limit: int,
         recorded: int,
     ) -> tuple[np.ndarray, np.ndarray, Trajectory]:
-        pairs = len(genomes) * len(starts)
-        vector = machine.lanes(self._dtype)
+        count, dtype = len(individuals.genomes), self._model.dtype
+        pairs = count * len(starts)
+        vector = machine.lanes(dtype)
         # Plain Python cannot count up the queue without another thread in between.
         workers = min(threads.get_threads(), -(-pairs // vector)) if machine.compiling() else 1
         lanes = vector * min(VECTORS, -(-pairs // (workers * vector)))
         record = Trajectory(
-            np.zeros((recorded, world.observations), self._dtype),
-            np.zeros((recorded, world.actions), self._dtype),
+            np.zeros((recorded, world.observations), dtype),
+            np.zeros((recorded, world.actions), dtype),
             np.zeros(recorded),
             np.zeros((recorded, world.states)),
         )
-        returns = np.full((len(genomes), len(starts)), np.nan)
+        returns = np.full((count, len(starts)), np.nan)
         lengths = np.zeros(returns.shape, np.int64)
-        options = [numbers[name.split(".", 1)[1]] for name in self._step.options]
         threads.share(
             workers,
             program,
             lanes,
-            genomes,
-            np.array(options or [0.0], self._dtype),
-            self._sizes,
-            self._offsets,
+            *individuals,
             starts,
             limit,
             np.zeros(1, np.int64),
@@ -162,18 +159,17 @@ class Simulator:
         return worlds.world(environment)
 
     def _emitter(self, world: World) -> IndividualsEmitter:
-        return IndividualsEmitter(self._step, self._title, self._dtype.name, world)
+        return IndividualsEmitter(self._step, self._title, self._model.dtype.name, world)
 
     def _module(self, environment: Environment, world: World, start: np.ndarray) -> ModuleType:
-        """Return the module of an environment's program, and count making it ready as compiling."""
-        if world not in self._modules:
-            started = time.perf_counter()
-            source = self._emitter(world).simulate()
-            module = worlds.module(environment, source, f"{self._label}_{environment.name.replace('-', '_')}")
-            genome = np.zeros((1, int(self._offsets[-1])), self._dtype)
-            numbers = dict.fromkeys((name.split(".", 1)[1] for name in self._step.options), 1.0)
+        """Return the module of an environment's program."""
+
+        def make() -> ModuleType:
+            label = f"{self._model.label}_{environment.name.replace('-', '_')}"
+            return worlds.module(environment, self._emitter(world).simulate(), label)
+
+        def call(module: ModuleType) -> None:
             with worlds.explained(environment):
-                self._call(module.simulate, world, genome, numbers, start, 1, 0)
-            self._modules[world] = module
-            self.compile_seconds += time.perf_counter() - started
-        return self._modules[world]
+                self._call(module.simulate, world, self._model.nobody(), start, 1, 0)
+
+        return self._modules.get(world, make, call)

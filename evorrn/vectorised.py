@@ -104,9 +104,7 @@ class VectorisedEnvironment(Environment):
         observations, actions, gained = (np.array(column, dtype=np.float64) for column in zip(*steps))
         return observations, actions, gained, observations
 
-    def play(
-        self, policy: Callable[[int], np.ndarray], starts: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def play(self, policy: Callable[[int], np.ndarray], starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return returns and lengths (E,) of actions that nobody learned; see `evorrn.control.play`."""
         return self._play(
             starts[:, 0],
