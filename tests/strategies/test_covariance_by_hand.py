@@ -6,6 +6,7 @@ import scipy.linalg
 from deap import cma
 
 from evorrn import CMAES, LMMAES, SNES, XNES, SepCMAES
+from evorrn.strategies.evolution.covariance import STATE, LazyStrategy
 
 GENERATIONS = 30
 
@@ -53,6 +54,22 @@ def test_cma_es_goes_the_way_of_deap(population):
         np.testing.assert_allclose(after["centroid"], deap.centroid, rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(after["C"], deap.C, rtol=1e-6, atol=1e-9)
         assert after["sigma"] == pytest.approx(deap.sigma, rel=1e-7)
+
+
+def test_cma_es_samples_as_deap_does():
+    rng = np.random.default_rng(0)
+    theirs = cma.Strategy(np.linspace(1.0, 2.0, 5), 0.5, lambda_=9)
+    factor = rng.standard_normal((5, 5))
+    theirs.C = factor @ factor.T
+    values, theirs.B = np.linalg.eigh(theirs.C)
+    theirs.diagD = np.sqrt(values)
+    theirs.BD = theirs.B * theirs.diagD
+    ours = LazyStrategy({**{name: getattr(theirs, name, 0) for name in STATE}})
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(7)  # noqa: NPY002
+    wanted = theirs.generate(np.array)
+    np.random.set_state(before)  # noqa: NPY002
+    np.testing.assert_allclose(theirs.centroid + 0.5 * ours.steps(7), wanted, rtol=1e-13)
 
 
 def test_cma_es_by_the_tutorial():

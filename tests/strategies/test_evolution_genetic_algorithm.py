@@ -1,18 +1,22 @@
 """The genetic algorithm: that it learns, keeps its promises about bits, and survives bad numbers."""
 
 import random
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from deap import tools
 from stand_in import TRUTH, problem
 
 import evorrn
-from evorrn import Budget, GeneticAlgorithm
+from evorrn import CMAES, Budget, GeneticAlgorithm
 from evorrn.errors import ConfigError, EvorrnError, RunError, ShapeError
 from evorrn.plain import tree_bytes
 from evorrn.strategies.base import generator
 from evorrn.strategies.evolution.individuals import Individual, individual, logbook
-from evorrn.strategies.evolution.variation import seeded_globals, select_ranked_roulette, select_truncation
+from evorrn.strategies.evolution.variation import seeded, select_ranked_roulette, select_truncation
 
 CROSSOVERS = ("simulated-binary", "blend", "uniform", "one-point")
 SELECTIONS = ("tournament", "truncation", "roulette")
@@ -129,9 +133,46 @@ def test_global_generators_stay_as_they_were_and_do_not_matter():
 
 def test_global_generators_are_restored_after_an_error():
     before = random.getstate()
-    with pytest.raises(ZeroDivisionError), seeded_globals(np.random.default_rng(0)):
+    with pytest.raises(ZeroDivisionError), seeded(np.random.default_rng(0), globally=True):
         1 / random.randrange(1)
     assert random.getstate() == before
+
+
+@pytest.mark.parametrize("strategy", [GeneticAlgorithm(population=8), CMAES()])
+def test_other_threads_that_draw_change_nothing_and_are_not_disturbed(strategy):
+    """Three searches side by side, and a thread that draws from both global generators all the time."""
+    wanted = [tree_bytes(run(strategy.search(np.zeros(3), seed=seed), sphere, 60).state) for seed in range(3)]
+    stop, drawn = threading.Event(), []
+
+    def draw():
+        while not stop.is_set():
+            drawn.append((random.random(), np.random.random()))  # noqa: NPY002
+
+    noise, pause = threading.Thread(target=draw), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        noise.start()
+        with ThreadPoolExecutor(3) as pool:
+            searches = [strategy.search(np.zeros(3), seed=seed) for seed in range(3)]
+            found = list(pool.map(lambda search: tree_bytes(run(search, sphere, 60).state), searches))
+    finally:
+        stop.set()
+        noise.join()
+        sys.setswitchinterval(pause)
+    assert found == wanted
+    assert len(set(drawn)) == len(drawn)  # a generator that was put back would repeat itself
+
+
+def test_deap_draws_the_numbers_that_python_would():
+    seed = int(np.random.default_rng(0).integers(2**32))
+    crowd = [individual(np.zeros(1), float(value)) for value in range(50)]
+    with seeded(np.random.default_rng(0)):
+        chosen = tools.selTournament(crowd, 50, tournsize=3)
+    with seeded(np.random.default_rng(0), globally=True):
+        assert random.random() == random.Random(seed).random()
+        random.seed(seed)
+        assert [id(each) for each in tools.selTournament(crowd, 50, tournsize=3)] == list(map(id, chosen))
+    assert tools.selection.random is random
 
 
 def test_ask_and_tell_leave_the_state_given_as_it_was():
@@ -250,7 +291,7 @@ def test_blocks_cross_over_as_a_whole():
 
 def test_selections_follow_their_definition():
     crowd = [individual(np.zeros(1), float(value)) for value in range(10)]
-    with seeded_globals(np.random.default_rng(0)):
+    with seeded(np.random.default_rng(0)):
         best = select_truncation(crowd, 2000, 3)
         spun = select_ranked_roulette(crowd, 11_000)
     assert {chosen.fitness.values[0] for chosen in best} == {7.0, 8.0, 9.0}

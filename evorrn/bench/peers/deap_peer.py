@@ -12,7 +12,7 @@ from evorrn.bench.peers.numpy_peer import mean_squared_error
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
 from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
-from evorrn.strategies.evolution.variation import seeded_globals
+from evorrn.strategies.evolution.variation import seeded
 
 
 class Fitness(base.Fitness):
@@ -68,7 +68,7 @@ def generation(
 
     def call() -> None:
         nonlocal population
-        with seeded_globals(rng):
+        with seeded(rng):
             population, book = algorithms.eaSimple(population, toolbox, *chances, 1, verbose=False)
         counts.append(book[-1]["nevals"])
 

@@ -13,7 +13,6 @@ from evorrn.strategies.evolution.covariance import LazyStrategy
 from evorrn.strategies.evolution.population import PopulationStrategy, Start
 from evorrn.strategies.evolution.recombination import best_first, usual_population
 from evorrn.strategies.evolution.restarts import ended, following, remembered
-from evorrn.strategies.evolution.variation import seeded_globals
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,8 @@ class CMAES(PopulationStrategy):
         }
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return samples around the mean, which DEAP draws from a global generator."""
-        with seeded_globals(rng):
-            steps = LazyStrategy(method).steps()
+        """Return samples around the mean."""
+        steps = LazyStrategy(method).steps(int(rng.integers(2**32)))
         return {**method, "steps": steps}, method["centroid"] + method["sigma"] * steps
 
     def update(

@@ -17,12 +17,15 @@ STATE = ("centroid", "sigma", "C", "B", "diagD", "pc", "ps", "update_count", "la
 class LazyStrategy(cma.Strategy):
     """DEAP's `Strategy`, taken apart into plain data and rebuilt.
 
-    Sampling and parameters are DEAP's; `update` is its computation in another order. What is mended:
+    Samples and parameters are DEAP's; `update` is its computation in another order. What is mended:
+
+    - DEAP's `generate` draws from NumPy's global generator, which belongs to every thread of the process.
+      `steps` draws the same numbers from a generator of its own.
 
     - DEAP decomposes C, an effort of n^3, in every generation. Here it happens once C has learned for
       0.5 / (n (c_1 + c_mu)) generations, as in Hansen's own minimal code (purecma); that is every generation
       below about 20 genes with the usual population. B and D are those that the samples came from.
-    - `steps` has DEAP draw around zero at unit size, and `update` takes such steps: DEAP gets them back from the
+    - `steps` draws around zero at unit size, and `update` takes such steps: DEAP gets them back from the
       points, where those of a small sigma are lost beside a large centroid, and divides by sigma squared.
     - Eigenvalues that rounding made negative are raised to 1e-20 of the largest, and all to 1e-200, to which
       they fall in very long runs on a plateau; DEAP takes the root of what comes, and divides by it.
@@ -42,6 +45,7 @@ class LazyStrategy(cma.Strategy):
 
     centroid: np.ndarray
     sigma: float
+    lambda_: int
     C: np.ndarray
     B: np.ndarray
     diagD: np.ndarray
@@ -74,13 +78,10 @@ class LazyStrategy(cma.Strategy):
         ratio = self.mueff / self.dim
         self.cc = (4 + ratio) / (self.dim + 4 + 2 * ratio)
 
-    def steps(self) -> np.ndarray:
-        """Return B D z for each individual of a generation, shape (P, n), from NumPy's global generator."""
-        centroid, sigma = self.centroid, self.sigma
-        self.centroid, self.sigma = np.zeros(self.dim), 1.0
-        drawn = np.array(self.generate(np.asarray))
-        self.centroid, self.sigma = centroid, sigma
-        return drawn
+    def steps(self, seed: int) -> np.ndarray:
+        """Return B D z for each individual of a generation, shape (P, n), where DEAP seeded so has z."""
+        own = np.random.RandomState(seed)
+        return np.dot(own.standard_normal((self.lambda_, self.dim)), self.BD.T)
 
     def update(self, steps: np.ndarray) -> None:
         """Update the state from the steps of the mu fittest of a generation.

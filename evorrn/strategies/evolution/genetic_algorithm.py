@@ -300,7 +300,7 @@ class GeneticAlgorithm(VectorStrategy):
 
         from evorrn.strategies.evolution.individuals import individual, individuals
         from evorrn.strategies.evolution.toolbox import make_toolbox
-        from evorrn.strategies.evolution.variation import seeded_globals
+        from evorrn.strategies.evolution.variation import seeded
 
         elites = min(self.elite, len(state["elite_genomes"]))
         population = np.empty_like(state["population"])
@@ -317,7 +317,7 @@ class GeneticAlgorithm(VectorStrategy):
         toolbox.register("clone", clone)
         genomes, fitness = state["population"], state["fitness"]
         parents = individuals(genomes, self.shape(genomes, fitness), fitness, state["sizes"])
-        with seeded_globals(rng):
+        with seeded(rng, globally=self.toolbox is not None):
             chosen = toolbox.select(parents, self.population - elites)
             children = varAnd(chosen, toolbox, self.crossover_probability, self.mutation_probability)
             if all(child.fitness.valid for child in children):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from deap import tools
+from deap import algorithms, tools
+from deap.tools import crossover, mutation, selection
 
 from evorrn.strategies.evolution.individuals import Individual
 from evorrn.strategies.evolution.operators import gaussian
+
+DRAWING = (algorithms, crossover, mutation, selection)
+"""DEAP's modules that draw from Python's ``random``."""
 
 
 def mate(
@@ -172,15 +177,28 @@ def select_ranked_roulette(individuals: Sequence[Individual], k: int) -> list[In
 
 
 @contextmanager
-def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
-    """Seed the global generators that DEAP draws from, and put them back as they were afterwards.
+def seeded(rng: np.random.Generator, *, globally: bool = False) -> Iterator[None]:
+    """Let DEAP draw from a generator seeded by `rng`, in one thread at a time.
 
     Parameters
     ----------
     rng : Generator
-        One number is drawn from it; it seeds Python's ``random`` and NumPy's global generator.
+        One number is drawn from it, the seed.
+    globally : bool
+        Whether Python's ``random`` and NumPy's global generator are seeded and put back as they were
+        afterwards, for functions that are not DEAP's. They belong to every thread of the process; else DEAP's
+        modules get a generator of their own in the place of ``random``, with the same numbers.
     """
     seed = int(rng.integers(2**32))
+    with _one_thread, _seeded_globals(seed) if globally else _seeded_deap(seed):
+        yield
+
+
+_one_thread = threading.RLock()
+
+
+@contextmanager
+def _seeded_globals(seed: int) -> Iterator[None]:
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -189,6 +207,18 @@ def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(legacy)  # noqa: NPY002
+
+
+@contextmanager
+def _seeded_deap(seed: int) -> Iterator[None]:
+    own, before = random.Random(seed), [vars(module)["random"] for module in DRAWING]
+    for module in DRAWING:
+        vars(module)["random"] = own
+    try:
+        yield
+    finally:
+        for module, source in zip(DRAWING, before):
+            vars(module)["random"] = source
 
 
 class _Rank:
