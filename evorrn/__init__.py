@@ -18,12 +18,12 @@ _HOMES = {
     "Splits": "evorrn.task",
     "Scaling": "evorrn.task",
     "Problem": "evorrn.problem",
-    "Meter": "evorrn.problem",
+    "Meter": "evorrn.metered",
     "Budget": "evorrn.budget",
     "Result": "evorrn.result",
     "load": "evorrn.result",
     "results": "evorrn.lab.results",
-    "load_search": "evorrn.strategies.base",
+    "load_search": "evorrn.strategies.search",
     "Strategy": "evorrn.strategies.base",
     "EvolutionStrategy": "evorrn.strategies.base",
     "GeneticAlgorithm": "evorrn.strategies.evolution.genetic_algorithm",
@@ -100,14 +100,13 @@ if TYPE_CHECKING:
     from evorrn.errors import StopTraining as StopTraining
     from evorrn.kernels.threads import set_threads as set_threads
     from evorrn.lab.results import results as results
+    from evorrn.metered import Meter as Meter
     from evorrn.network import Network as Network
-    from evorrn.problem import Meter as Meter
     from evorrn.problem import Problem as Problem
     from evorrn.result import Result as Result
     from evorrn.result import load as load
     from evorrn.strategies.base import EvolutionStrategy as EvolutionStrategy
     from evorrn.strategies.base import Strategy as Strategy
-    from evorrn.strategies.base import load_search as load_search
     from evorrn.strategies.evolution.cma_es import CMAES as CMAES
     from evorrn.strategies.evolution.cosyne import CoSyNE as CoSyNE
     from evorrn.strategies.evolution.differential_evolution import (
@@ -132,6 +131,7 @@ if TYPE_CHECKING:
     from evorrn.strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
     from evorrn.strategies.hybrid.then import Then as Then
     from evorrn.strategies.reservoir.echo_state import EchoState as EchoState
+    from evorrn.strategies.search import load_search as load_search
     from evorrn.task import Scaling as Scaling
     from evorrn.task import Splits as Splits
     from evorrn.task import Task as Task

@@ -16,7 +16,8 @@ from evorrn import metrics
 from evorrn.batch import Batch
 from evorrn.environment import Environment
 from evorrn.errors import ConfigError
-from evorrn.problem import MeteredProblem, Problem, first_scored
+from evorrn.metered import MeteredProblem
+from evorrn.problem import Problem, first_scored
 from evorrn.task import Scaling, Splits, Task
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evorrn.problem import Meter
+    from evorrn.metered import Meter
     from evorrn.training import Progress
 
 from evorrn.errors import ConfigError

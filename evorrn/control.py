@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from evorrn import metrics
 from evorrn.assessment import Assessment, Record
 from evorrn.environment import Environment, Starts
 from evorrn.errors import ConfigError, ShapeError
-from evorrn.problem import Meter, MeteredProblem
+from evorrn.metered import Meter, MeteredProblem
 from evorrn.settings import check_seed
 
 if TYPE_CHECKING:
@@ -137,12 +136,6 @@ class EnvironmentProblem(MeteredProblem):
         self.meter.steps_forward += int(lengths.sum())
         self.meter.evaluations += evaluations
         return returns, lengths
-
-    @contextmanager
-    def _compiling(self) -> Iterator[None]:
-        before = self.network.compile_seconds
-        yield
-        self.meter.compile_seconds += self.network.compile_seconds - before
 
 
 class EpisodeAssessment(Assessment):

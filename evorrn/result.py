@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evorrn.errors import EvorrnError, RunError, ShapeError
+from evorrn.metered import Meter
 from evorrn.plain import npz_bytes, write_atomic
-from evorrn.problem import Meter
 from evorrn.task import Scaling
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from evorrn.batch import Batch
 from evorrn.budget import Budget
 from evorrn.environment import Environment
 from evorrn.errors import ConfigError, StopTraining
-from evorrn.problem import Meter, MeteredProblem
+from evorrn.metered import Meter, MeteredProblem
 from evorrn.result import Result
 from evorrn.settings import check_seed
 from evorrn.task import Splits, Task

@@ -15,7 +15,7 @@ LAYERS = [
     ("cells",),
     ("batch", "packing", "task", "environment", "vectorised", "registry"),
     ("worlds", "programs", "simulation", "torch_weights", "arguments", "architecture", "network", "stepping"),
-    ("cell_check", "environment_check", "problem", "assessment", "control"),
+    ("cell_check", "environment_check", "metered", "problem", "assessment", "control"),
     ("result", "training"),
     ("strategies",),
     ("testing",),

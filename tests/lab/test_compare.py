@@ -16,7 +16,7 @@ from evorrn.lab import pool
 from evorrn.lab.compare import compare, plan_runs, score_baselines
 from evorrn.lab.report import write_report
 from evorrn.lab.runner import Outcome
-from evorrn.problem import Meter
+from evorrn.metered import Meter
 from evorrn.task import Reference, Scaling, Splits
 
 QUALITY = {"ga": 0.4, "esn": 0.3, "bptt": 0.35, "random": 0.9}
