@@ -7,14 +7,16 @@ writes to a run folder.
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from evorrn.lab.store import COMPLETE, FAILED, RUNNING, RunFolder
+from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder
 
 DAMAGED, MISSING, EMPTY = "damaged", "missing", "empty"
 """States beside those of the store: files that cannot be read, no folder, and a folder with nothing begun."""
@@ -95,7 +97,8 @@ class Reader:
         """Return the row of a run folder, whatever is in it."""
         path = self.root / folder
         if not path.is_dir():
-            return Row(folder, MISSING)
+            there = os.path.lexists(path)
+            return Row(folder, DAMAGED, error="it is no folder") if there else Row(folder, MISSING)
         try:
             status = _json(path / "status.json")
             seed, settings = self._spec(path / "spec.toml")
@@ -138,6 +141,8 @@ def _row(
     state = str(status.get("status", EMPTY))
     if state == RUNNING:
         state = RunFolder(path).state()
+    if state not in (COMPLETE, RUNNING, INTERRUPTED, FAILED, EMPTY):
+        raise _Damaged(f"status.json names no state of a run ({state!r})")
     if seed is None:
         raise _Damaged("there is no spec.toml")
     if state != COMPLETE:
@@ -170,7 +175,7 @@ def _row(
             seconds=float(result["times"]["seconds"]),
             stopped_by=str(result["stopped_by"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = "there is no result.json" if not result else f"result.json lacks a part ({error!r})"
         raise _Damaged(reason) from None
 
@@ -178,7 +183,7 @@ def _row(
 def _settings(text: str) -> Mapping[str, Any]:
     try:
         return dict(_dotted(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _Damaged(f"spec.toml is no TOML ({error})") from None
 
 
@@ -196,7 +201,7 @@ def _json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _Damaged(f"{path.name} cannot be read ({error})") from None
     if not isinstance(content, dict):
         raise _Damaged(f"{path.name} is no JSON object")
@@ -204,4 +209,6 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    with suppress(TypeError, ValueError, OverflowError):
+        return float(value)
+    return None

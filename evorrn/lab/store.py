@@ -153,12 +153,12 @@ class RunFolder:
         """Return the last sign of life of a claim's owner."""
         status = self.status()
         same = (status.get("host"), status.get("pid")) == (owner.get("host"), owner.get("pid"))
-        return max(float(owner.get("since", 0.0)), float(status.get("heartbeat", 0.0)) if same else 0.0)
+        return max(_seconds(owner.get("since")), _seconds(status.get("heartbeat")) if same else 0.0)
 
     def _abandoned(self, owner: dict[str, Any]) -> bool:
         if owner.get("host") == socket.gethostname():
             return owner.get("started") != process_started(owner.get("pid"))
-        return time.time() - float(owner.get("heartbeat", 0.0)) > LEASE
+        return time.time() - _seconds(owner.get("heartbeat")) > LEASE
 
     def _busy(self, owner: dict[str, Any]) -> str:
         who = f"process {owner.get('pid')} on {owner.get('host')}" if owner else "another process"
@@ -220,10 +220,15 @@ def _rename(source: Path, target: Path) -> bool:
     return True
 
 
+def _seconds(value: Any) -> float:
+    """Return a time of a file that others have written; long ago where it is none."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else 0.0
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -100,6 +100,12 @@ def test_results_is_a_frame_where_pandas_is_there_and_a_list_elsewhere(tmp_path,
         (lambda run: (run / "spec.toml").write_text("seed = 0\n"), "damaged", "spec.toml is no resolved spec"),
         (lambda run: (run / "spec.toml").unlink(), "damaged", "there is no spec.toml"),
         (lambda run: [path.unlink() for path in run.iterdir()], "empty", ""),
+        (lambda run: (run / "status.json").write_text('{"status": "odd"}'), "damaged", "no state of a run ('odd')"),
+        (lambda run: (run / "status.json").write_text("[" * 100_000), "damaged", "status.json cannot be read"),
+        (lambda run: (run / "result.json").write_text((run / "result.json").read_text().replace("5000000000", "9" * 400)),
+         "damaged", "lacks a part (OverflowError"),
+        (lambda run: (run / "claim").mkdir() or (run / "status.json").write_text(
+            '{"status": "running", "host": "gone", "heartbeat": "soon", "work": "much"}'), "interrupted", ""),
         (lambda run: (run / "status.json").write_text('{"status": "running", "host": "gone", "heartbeat": 0}'),
          "interrupted", ""),
         (lambda run: (run / "status.json").write_text('{"status": "interrupted", "stopped": "pruned"}'),
@@ -111,12 +117,25 @@ def test_a_folder_that_cannot_be_read_is_listed_and_left_alone(tmp_path, damage,
     write_run(tmp_path, POINT, 1, 0.5)
     run = folder_of(tmp_path)
     damage(run)
-    before = {path: path.read_bytes() for path in run.iterdir()}
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
     found = {row.folder: row for row in read_results(tmp_path).rows}
     row = found.pop(str(run.relative_to(tmp_path)))
     assert row.status == status and said in row.error and bool(row.error) == bool(said)
     assert [other.status for other in found.values()] == ["complete"]
-    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "put", [lambda run: run.write_text("what is this?"), lambda run: run.symlink_to("nowhere")]
+)
+def test_what_is_no_folder_in_the_place_of_a_run_is_damage(tmp_path, put):
+    """A run cannot be made there: neither `missing`, as if it could, nor left out of the sweep's table."""
+    lines = [write_run(tmp_path, POINT, seed, 0.5) for seed in (0, 1)]
+    folder = write_list(tmp_path, lines)
+    shutil.rmtree(folder_of(tmp_path))
+    put(folder_of(tmp_path))
+    found = read_results(folder).rows
+    assert [(row.status, row.error) for row in found] == [("damaged", "it is no folder"), ("complete", "")]
 
 
 def test_the_index_is_read_in_place_of_folders_that_did_not_change(tmp_path, settled, reads):
