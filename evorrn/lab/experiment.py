@@ -135,10 +135,13 @@ def read_experiment(path: Path) -> Experiment:
     counts = {}
     for name, usual in (("seeds", 10), ("quick_seeds", 3)):
         counts[name] = raw.get(name, usual)
-        if not isinstance(counts[name], int) or counts[name] < 1:
+        if type(counts[name]) is not int or counts[name] < 1:
             found.append(f"{name}: expected a whole number of at least 1, got {counts[name]!r}")
+    notes = raw.get("notes", [])
+    if not isinstance(notes, list):
+        found.append(f"notes: expected a list of sentences, got {notes!r}")
     cases = list(_cases(raw, found))
-    if not cases:
+    if not cases and not found:
         found.append("problems: expected at least one with a row")
     if found:
         raise ConfigError([f"{path.name}: {problem}" for problem in found])
@@ -149,21 +152,30 @@ def read_experiment(path: Path) -> Experiment:
         measure=measure,
         seeds=counts["seeds"],
         quick_seeds=counts["quick_seeds"],
-        notes=tuple(str(note) for note in raw.get("notes", ())),
+        notes=tuple(str(note) for note in notes),
         cases=tuple(cases),
     )
 
 
 def _cases(raw: Mapping[str, Any], found: list[str]) -> Iterator[Case]:
-    for place, problem in enumerate(raw.get("problems", ())):
-        where = f"problems.{place}"
+    for where, problem in _tables("problems", raw.get("problems", []), found):
         found += _unknown(where, problem, PROBLEM_KEYS)
-        for number, row in enumerate(problem.get("rows", ())):
-            at = f"{where}.rows.{number}"
+        for at, row in _tables(f"{where}.rows", problem.get("rows", []), found):
             found += _unknown(at, row, ROW_KEYS)
             published = row.get("published")
-            if published is not None and not (isinstance(published, int | float) and published > 0):
+            if published is not None and not (type(published) in (int, float) and published > 0):
                 found.append(f"{at}.published: expected a number > 0, got {published!r}")
+            networks = [
+                (f"{name}.network", table.get("network", {})) for name, table in ((where, problem), (at, row))
+            ]
+            wrong = [
+                f"{name}: expected a table, got {given!r}"
+                for name, given in networks
+                if not isinstance(given, dict)
+            ]
+            if wrong:
+                found += wrong
+                continue
             yield Case(
                 problem=str(problem.get("name", where)),
                 conditions=str(problem.get("conditions", "")),
@@ -175,10 +187,22 @@ def _cases(raw: Mapping[str, Any], found: list[str]) -> Iterator[Case]:
                 raw={
                     "task": problem.get("task", {}),
                     "budget": row.get("budget", problem.get("budget", {})),
-                    "network": {**problem.get("network", {}), **row.get("network", {})},
+                    "network": {name: value for _, given in networks for name, value in given.items()},
                     "strategy": row.get("strategy", {}),
                 },
             )
+
+
+def _tables(where: str, given: Any, found: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the tables of a list with their places; everything else is found wrong."""
+    if not isinstance(given, list):
+        found.append(f"{where}: expected a list of tables, got {given!r}")
+        return
+    for place, table in enumerate(given):
+        if isinstance(table, dict):
+            yield f"{where}.{place}", table
+        else:
+            found.append(f"{where}.{place}: expected a table, got {table!r}")
 
 
 def _unknown(where: str, table: Mapping[str, Any], allowed: tuple[str, ...]) -> list[str]:

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.errors import ConfigError
+from evorrn.errors import ConfigError, unknown
 from evorrn.lab import environment
 from evorrn.lab.aggregates import draws
 from evorrn.lab.experiment import EVALUATIONS, Case, Experiment
 from evorrn.lab.pool import Ended, Say, Standing, run_all
 from evorrn.lab.reaching import Spent, expected_running_time, median_cost
+from evorrn.lab.spec import Spec
 from evorrn.lab.statistics import LEVEL
 from evorrn.plain import write_atomic
 
@@ -142,12 +143,17 @@ def reproduce(
     """
     count = seeds if seeds is not None else experiment.quick_seeds if quick else experiment.seeds
     cases = [case for case in experiment.cases if case.quick or not quick]
-    plan, found = [], []
+    plan: list[list[Spec]] = []
+    found = (
+        [] if cases else [f"{experiment.name}: no row is quick, so there is nothing to be run with --quick"]
+    )
     for case in cases:
         try:
             plan.append(case.specs(count))
+            problems = _unmeasured(plan[-1][0], experiment)
         except ConfigError as error:
-            found += [f"{case.problem}, {case.method}: {problem}" for problem in error.problems]
+            problems = error.problems
+        found += [f"{case.problem}, {case.method}: {problem}" for problem in problems]
     if found:
         raise ConfigError(found)
     everything = [spec for specs in plan for spec in specs]
@@ -186,6 +192,16 @@ def reproduce(
     write_atomic(folder / "reproduction.json", json.dumps(made.as_dict(), indent=1) + "\n")
     write_atomic(folder / "report.html", render(made))
     return made
+
+
+def _unmeasured(spec: Spec, experiment: Experiment) -> list[str]:
+    """Return why the measure of an experiment can say nothing of a row's runs."""
+    if experiment.measure == EVALUATIONS:
+        if spec.budget.learned is None:
+            return ["budget.learned: expected a share, since evaluations are counted until it is learned"]
+    elif experiment.measure not in spec.task.metrics:
+        return [f"measure: {unknown('metric', experiment.measure, spec.task.metrics)}"]
+    return []
 
 
 def judge(

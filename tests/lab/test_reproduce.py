@@ -146,6 +146,45 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path):
         find_experiment(str(tmp_path / "none.toml"))
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("problems = 'x'", "problems: expected a list of tables, got 'x'"),
+        ("problems = 3", "problems: expected a list of tables, got 3"),
+        ("problems = ['x']", "problems.0: expected a table, got 'x'"),
+        ("[[problems]]\nrows = ['a']", "problems.0.rows.0: expected a table, got 'a'"),
+        ("[[problems]]\nnetwork = 'x'\n[[problems.rows]]", "problems.0.network: expected a table, got 'x'"),
+        (
+            "[[problems]]\n[[problems.rows]]\nnetwork = 2",
+            "problems.0.rows.0.network: expected a table, got 2",
+        ),
+        ("[[problems]]\n[[problems.rows]]\npublished = true", "published: expected a number > 0, got True"),
+        ("seeds = true", "seeds: expected a whole number of at least 1, got True"),
+        ("notes = 5", "notes: expected a list of sentences, got 5"),
+        ("title = 'nothing'", "problems: expected at least one with a row"),
+    ],
+)
+def test_what_is_no_table_is_told(tmp_path, text, sentence):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(EvorrnError) as caught:
+        read_experiment(path)
+    assert sentence in str(caught.value)
+
+
+def test_what_the_measure_cannot_judge_is_refused(small, tmp_path):
+    small.write_text("measure = 'return'\n" + SMALL)
+    with pytest.raises(EvorrnError, match="short two-sequence, guessing: measure: unknown metric 'return'"):
+        reproduce(read_experiment(small), root=tmp_path / "runs")
+    small.write_text(SMALL.replace("{ learned = 1.0, evaluations = 16 }", "{ evaluations = 16 }"))
+    with pytest.raises(EvorrnError, match=r"hopeless: budget\.learned: expected a share"):
+        reproduce(read_experiment(small), root=tmp_path / "runs")
+    small.write_text(SMALL.replace("quick = true", "quick = false"))
+    with pytest.raises(EvorrnError, match="no row is quick"):
+        reproduce(read_experiment(small), root=tmp_path / "runs", quick=True)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_mistakes_in_specs_are_told_before_anything_runs(small, tmp_path):
     small.write_text(
         SMALL.replace('name = "random", count = 16, width', 'name = "random", cuont = 16, width')
