@@ -36,6 +36,10 @@ class Adding(Task):
     """
 
     name = "adding"
+    inputs = 2
+    outputs = 1
+    input_names = ("number", "marker")
+    output_names = ("sum",)
     metrics = ("mse", "within_004", "mae")
     references = (
         Reference(
@@ -67,26 +71,6 @@ class Adding(Task):
                 f"one of the first length / 2 - 1, got {self.length}"
             )
         return found
-
-    @property
-    def inputs(self) -> int:
-        """Two: number and marker."""
-        return 2
-
-    @property
-    def outputs(self) -> int:
-        """One: the sum, scaled with definition 1997."""
-        return 1
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """Number and marker."""
-        return ("number", "marker")
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The sum."""
-        return ("sum",)
 
     def data(self, seed: int) -> Splits:
         """Return sequences drawn from the seed."""

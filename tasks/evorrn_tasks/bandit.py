@@ -41,6 +41,9 @@ class Bandit(Environment):
     """
 
     name = "bandit"
+    input_names = ("arm 1", "arm 2")
+    output_names = ("arm 1", "arm 2")
+    state_names = ("better arm (1 or 2)",)
     observations = 2
     actions = 2
     states = 5
@@ -74,21 +77,6 @@ class Bandit(Environment):
     def step(self) -> Any:
         """The pull and its payment."""
         return step
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """One for each arm."""
-        return ("arm 1", "arm 2")
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """One for each arm."""
-        return ("arm 1", "arm 2")
-
-    @property
-    def state_names(self) -> tuple[str, ...]:
-        """Which arm is the better one."""
-        return ("better arm (1 or 2)",)
 
     def best_return(self) -> float:
         """Return the expected return of the best policy.

@@ -71,6 +71,7 @@ class CartPole(Environment):
     """
 
     name = "cart-pole"
+    output_names = ("force",)
     actions = 1
     metrics = ("return", "steps", "success")
     references = (
@@ -136,11 +137,6 @@ class CartPole(Environment):
         """Of cart and poles, as `state_names`, scaled."""
         shown = self.state_names if self.velocities else self.state_names[::2]
         return tuple(name.partition(" (")[0] for name in shown)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The force, before it is bounded."""
-        return ("force",)
 
     @property
     def state_names(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from evorrn.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import forecasting_splits
-from evorrn_tasks.common.shares import cut, share_problems
+from evorrn_tasks.common.shares import cut, file_problems
 from evorrn_tasks.common.table import Table, read_table
 
 OTHERS = "*"
@@ -62,12 +62,7 @@ class CsvFile(Task):
 
     def problems(self) -> list[str]:
         """Return what is wrong with each setting."""
-        found = super().problems()
-        if not found and not self.path:
-            found.append("path: expected the path of a file, got none")
-        if not found:
-            found.extend(share_problems(self.shares))
-        return found
+        return super().problems() or file_problems(self.path, self.shares)
 
     @property
     def inputs(self) -> int:
@@ -145,11 +140,7 @@ class CsvFile(Task):
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, the present value and a linear model of present and past rows."""
         name = "linear model of the last rows" if self.further_inputs else "linear autoregression"
-        return {
-            "mean": baselines.mean(splits),
-            "persistence": baselines.persistence(splits),
-            name: baselines.linear(splits),
-        }
+        return baselines.forecasts(splits, linear_name=name)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return small networks, good for some hundreds to some thousands of rows."""

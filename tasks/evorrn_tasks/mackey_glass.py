@@ -11,7 +11,7 @@ from evorrn.settings import setting
 from evorrn.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
-from evorrn_tasks.common.records import forecasting_splits
+from evorrn_tasks.common.records import forecasting_splits, window_problems
 
 SUBSTEPS = 10
 TRANSIENT = 1000
@@ -36,6 +36,10 @@ class MackeyGlass(Task):
     """
 
     name = "mackey-glass"
+    inputs = 1
+    outputs = 1
+    input_names = ("x",)
+    output_names = ("x",)
     metrics = ("nrmse_std", "rmse", "nrmse_range")
     references = (
         Reference(
@@ -72,32 +76,7 @@ class MackeyGlass(Task):
 
     def problems(self) -> list[str]:
         """Return what is wrong with each setting, and with the windows."""
-        found = super().problems()
-        if not found and self.windows > self.train:
-            found.append(
-                f"windows: expected at most one per training step ({self.train}), got {self.windows}"
-            )
-        return found
-
-    @property
-    def inputs(self) -> int:
-        """One: the series' value."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """One: its value `horizon` steps later."""
-        return 1
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The series."""
-        return ("x",)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The series."""
-        return ("x",)
+        return super().problems() or window_problems(self.windows, self.train)
 
     def data(self, seed: int) -> Splits:
         """Return the splits of a record drawn from the seed."""
@@ -117,11 +96,7 @@ class MackeyGlass(Task):
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, the present value and linear autoregression."""
-        return {
-            "mean": baselines.mean(splits),
-            "persistence": baselines.persistence(splits),
-            "linear autoregression": baselines.linear(splits),
-        }
+        return baselines.forecasts(splits)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 200 leaky units, an LSTM for gradients, else a few leaky units."""

@@ -12,7 +12,7 @@ from evorrn.settings import setting
 from evorrn.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
-from evorrn_tasks.common.records import learn_scaling, split_record
+from evorrn_tasks.common.records import learn_scaling, split_record, window_problems
 
 COEFFICIENTS = {10: (0.3, 0.05, 1.5, 0.1), 20: (0.3, 0.05, 1.5, 0.01), 30: (0.2, 0.04, 1.5, 0.001)}
 TRANSIENT = 200
@@ -43,6 +43,10 @@ class Narma(Task):
     """
 
     name = "narma"
+    inputs = 1
+    outputs = 1
+    input_names = ("u",)
+    output_names = ("y",)
     metrics = ("nrmse_std", "nmse_std", "rmse")
     references = (
         Reference(
@@ -68,32 +72,7 @@ class Narma(Task):
 
     def problems(self) -> list[str]:
         """Return what is wrong with each setting, and with the windows."""
-        found = super().problems()
-        if not found and self.windows > self.train:
-            found.append(
-                f"windows: expected at most one per training step ({self.train}), got {self.windows}"
-            )
-        return found
-
-    @property
-    def inputs(self) -> int:
-        """One: u(t)."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """One: y(t+1)."""
-        return 1
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The system's input."""
-        return ("u",)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The system's output."""
-        return ("y",)
+        return super().problems() or window_problems(self.windows, self.train)
 
     def data(self, seed: int) -> Splits:
         """Return the splits of a record drawn from the seed."""

@@ -19,7 +19,7 @@ from evorrn.task import Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
-from evorrn_tasks.common.shares import cut, share_problems
+from evorrn_tasks.common.shares import cut, file_problems
 
 NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "split")
 SPLITS = ("train", "valid", "test")
@@ -59,12 +59,7 @@ class NpzFile(Task):
 
     def problems(self) -> list[str]:
         """Return what is wrong with each setting."""
-        found = super().problems()
-        if not found and not self.path:
-            found.append("path: expected the path of a file, got none")
-        if not found:
-            found.extend(share_problems(self.shares))
-        return found
+        return super().problems() or file_problems(self.path, self.shares)
 
     @cached_property
     def batch(self) -> Batch:

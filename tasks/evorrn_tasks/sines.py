@@ -41,6 +41,10 @@ class Sines(Task):
     """
 
     name = "sines"
+    inputs = 1
+    outputs = 1
+    input_names = ("x",)
+    output_names = ("x",)
     metrics = ("nrmse_std", "rmse")
     free_run = True
     horizon = 1
@@ -50,26 +54,6 @@ class Sines(Task):
     train: int = setting(300, "scored training steps", minimum=2)
     valid: int = setting(300, "steps of the free run on validation", minimum=2)
     test: int = setting(300, "steps of the free run on test", minimum=2)
-
-    @property
-    def inputs(self) -> int:
-        """One: x(t)."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """One: x(t+1)."""
-        return 1
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The sum."""
-        return ("x",)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """The sum."""
-        return ("x",)
 
     def data(self, seed: int) -> Splits:
         """Return the splits of a sum of sines with phases drawn from the seed."""
@@ -97,11 +81,7 @@ class Sines(Task):
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, the last known value and linear autoregression run freely."""
-        return {
-            "mean": baselines.mean(splits),
-            "persistence": baselines.persistence(splits, free_run=True),
-            "linear autoregression": baselines.linear(splits, free_run=True),
-        }
+        return baselines.forecasts(splits, free_run=True)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 100 units near the edge of stability, else an LSTM."""

@@ -32,6 +32,10 @@ class Sunspots(Task):
     """
 
     name = "sunspots"
+    inputs = 1
+    outputs = 1
+    input_names = ("sunspots",)
+    output_names = ("sunspots",)
     metrics = ("nrmse_std", "rmse", "mae", "nmse_std")
     seed_changes = "training"
 
@@ -57,26 +61,6 @@ class Sunspots(Task):
             )
         return found
 
-    @property
-    def inputs(self) -> int:
-        """One: the number of the year."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """One: the number `horizon` years later."""
-        return 1
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """As the column of the record."""
-        return ("sunspots",)
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """As the column of the record."""
-        return ("sunspots",)
-
     def data(self, seed: int) -> Splits:
         """Return the splits of the record, the same for every seed."""
         check_seed(seed)
@@ -86,11 +70,7 @@ class Sunspots(Task):
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, the last year's number and linear autoregression."""
-        return {
-            "mean": baselines.mean(splits),
-            "persistence": baselines.persistence(splits),
-            "linear autoregression": baselines.linear(splits),
-        }
+        return baselines.forecasts(splits)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return small networks, since there are some 110 training years."""

@@ -43,6 +43,9 @@ class TMaze(Environment):
     """
 
     name = "t-maze"
+    input_names = ("left", "middle", "right")
+    output_names = ("north", "east", "south", "west")
+    state_names = ("place (steps)", "sign (north 1, south -1)")
     observations = 3
     actions = 4
     states = 4
@@ -83,21 +86,6 @@ class TMaze(Environment):
     def step(self) -> Any:
         """The move and its reward."""
         return step
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """Three numbers without a meaning of their own."""
-        return ("left", "middle", "right")
-
-    @property
-    def output_names(self) -> tuple[str, ...]:
-        """Four directions."""
-        return ("north", "east", "south", "west")
-
-    @property
-    def state_names(self) -> tuple[str, ...]:
-        """Where the network is, and the sign."""
-        return ("place (steps)", "sign (north 1, south -1)")
 
     def starts(self, seed: int) -> Starts:
         """Return starts with north and south by turns, and the noise of each drawn from the seed."""

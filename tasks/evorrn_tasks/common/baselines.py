@@ -18,6 +18,17 @@ RIDGES = (1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 1e-1)
 MOST_FEATURES, MOST_ROWS = 200, 20_000
 
 
+def forecasts(
+    splits: Splits, *, linear_name: str = "linear autoregression", free_run: bool = False
+) -> dict[str, np.ndarray]:
+    """Return the mean, persistence and the linear model, by name: what a forecast is compared with."""
+    return {
+        "mean": mean(splits),
+        "persistence": persistence(splits, free_run=free_run),
+        linear_name: linear(splits, free_run=free_run),
+    }
+
+
 def mean(splits: Splits) -> np.ndarray:
     """Return the mean of the scored training targets at every step."""
     test = _test(splits)

@@ -99,6 +99,13 @@ def split_record(
     )
 
 
+def window_problems(windows: int, train: int) -> list[str]:
+    """Return what is wrong with the number of windows that `train` scored steps are cut into."""
+    if windows > train:
+        return [f"windows: expected at most one per training step ({train}), got {windows}"]
+    return []
+
+
 def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> Scaling:
     """Return the scaling to zero mean and unit deviation, learned on training rows.
 

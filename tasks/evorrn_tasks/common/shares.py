@@ -13,6 +13,11 @@ def share_problems(shares: tuple[float, float, float]) -> list[str]:
     return []
 
 
+def file_problems(path: str, shares: tuple[float, float, float]) -> list[str]:
+    """Return what is wrong with a file that is to be split by shares: it has a path, and they are right."""
+    return share_problems(shares) if path else ["path: expected the path of a file, got none"]
+
+
 def cut(count: int, shares: tuple[float, float, float], least: int = 2) -> tuple[int, int, int]:
     """Return how many of `count` items go to training, validation and test.
 

@@ -17,6 +17,8 @@ class TwoClasses(Task):
     """
 
     loss = "binary-cross-entropy"
+    inputs = 1
+    outputs = 1
     metrics = ("binary_accuracy", "binary_cross_entropy")
 
     shortest: int
@@ -31,16 +33,6 @@ class TwoClasses(Task):
         if not found and self.longest < self.shortest:
             found.append(f"longest: expected at least shortest, {self.shortest}, got {self.longest}")
         return found
-
-    @property
-    def inputs(self) -> int:
-        """One number."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """One logit: above zero for the second class."""
-        return 1
 
     def draw(self, rng: np.random.Generator, answer: int, steps: int) -> np.ndarray:
         """Return the inputs (T,) of a sequence whose class is `answer`, 0 or 1."""
