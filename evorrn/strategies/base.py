@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from evorrn.batch import numeric
 from evorrn.budget import Budget
-from evorrn.errors import ShapeError
-from evorrn.settings import Settings
+from evorrn.errors import ConfigError, ShapeError
+from evorrn.settings import Settings, check_seed
 from evorrn.training import STRATEGY_STREAM
 
 if TYPE_CHECKING:
@@ -182,16 +184,26 @@ class EvolutionStrategy(Strategy):
             Start point or mean.
         seed : int
         spread : float
-            Standard deviation of the start genomes around `start`.
+            Standard deviation of the start genomes around `start`; with 0 all of them are `start`, and step
+            sizes that follow it are those of 1.
         layout : dict, optional
             Named blocks of the vector, for crossover or step sizes by block.
+
+        Raises
+        ------
+        ShapeError
+            When `start` is no vector of finite numbers, or the layout is not one of its genes.
+        ConfigError
+            For a seed or a spread that is none, and for step sizes of blocks that there are not.
         """
         from evorrn.strategies.search import Search
 
-        point = np.asarray(start, dtype=np.float64)
+        point = np.array(numeric("start", start), dtype=np.float64)
         if point.ndim != 1 or point.size == 0 or not np.isfinite(point).all():
             raise ShapeError(f"start: expected a finite vector (n,), got shape {point.shape}")
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STRATEGY_STREAM,)))
+        if isinstance(spread, bool) or not isinstance(spread, Real) or not 0 <= spread < np.inf:
+            raise ConfigError(f"spread: expected a number of at least 0, got {spread!r}")
+        rng = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(STRATEGY_STREAM,)))
         return Search(self, self.initial(point.size, rng, Around(point, spread), layout))
 
 

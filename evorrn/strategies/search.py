@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evorrn.batch import numeric
 from evorrn.budget import Budget
 from evorrn.errors import ConfigError, EvorrnError, RunError, ShapeError
 from evorrn.plain import load_tree, save_tree
@@ -63,12 +64,12 @@ class Search:
         """
         if self._asked is None:
             raise EvorrnError("tell: expected an ask before it")
-        given = np.asarray(genomes, dtype=np.float64)
+        given = numeric("genomes", genomes)
         if not np.array_equal(given, self._asked):
             raise ShapeError(
                 f"tell: expected the {self._asked.shape} genomes of the last ask, got others {given.shape}"
             )
-        values = np.array(fitness, dtype=np.float64)
+        values = np.array(numeric("fitness", fitness), dtype=np.float64)
         if values.shape != (len(given),):
             raise ShapeError(f"tell: expected fitness of shape ({len(given)},), got {values.shape}")
         values[~np.isfinite(values)] = -np.inf

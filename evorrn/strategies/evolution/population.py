@@ -290,6 +290,9 @@ def centred_ranks(fitness: np.ndarray) -> np.ndarray:
 def standardised(fitness: np.ndarray) -> np.ndarray:
     """Return fitness less its mean in units of its deviation, shape (P,); ``-inf`` counts as the worst finite one."""
     values = np.where(np.isfinite(fitness), fitness, fitness[np.isfinite(fitness)].min())
+    largest = np.abs(values).max()
+    if largest > 1e150:  # its square, or the sum, may be more than a float holds
+        values = values / largest
     deviation = values.std()
     return (values - values.mean()) / (deviation if deviation > 0 else 1.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,9 @@ class VectorStrategy(EvolutionStrategy):
     def problems(self) -> list[str]:
         """Return one sentence for each setting, or pair of settings, that is not allowed."""
         found = super().problems()
+        for field in dataclasses.fields(self):
+            if isinstance(value := getattr(self, field.name), float) and math.isinf(value):
+                found.append(f"{field.name}: expected a finite number, got {value}")
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:
             found.append(f"upper: expected more than the lower bound {self.lower:g}, got {self.upper:g}")
         if not found and self.population is not None and self.population < self.least_population:
