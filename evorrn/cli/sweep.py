@@ -138,6 +138,7 @@ def submit(
     from evorrn.errors import EvorrnError
     from evorrn.lab.store import runs_root
     from evorrn.lab.sweep import submit as lab
+    from evorrn.lab.sweep.folder import SweepFolder
     from evorrn.lab.sweep.plan import make_plan
     from evorrn.lab.sweep.sweep_file import read_sweep
 
@@ -145,7 +146,8 @@ def submit(
         raise EvorrnError("submit: expected the scheduler, --slurm")
     checked, root = read_sweep(file), runs_root(runs)
     script = lab.slurm_script(checked, file, root, workers=workers, threads=threads, options=sbatch or ())
-    make_plan(checked, many=yes)  # what is wrong with a cell is told here, not in every task of the array
+    SweepFolder(root, checked).check()  # what is wrong is told here, not in every task of the array
+    make_plan(checked, many=yes)
     say(script)
     path = lab.write_script(checked, root, script)
     note(lab.submit(path) if go else f"written to {path}; --go submits it")

@@ -9,17 +9,20 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import RunError
+from evorrn.errors import ConfigError, RunError
 from evorrn.lab.arguments import read
 from evorrn.lab.index import Tell, read_runs
 from evorrn.lab.rows import FIRST, LAST, Row
 from evorrn.lab.store import runs_root
 
 SWEEPS, RUN_LIST = "sweeps", "runs.jsonl"
+MORE_OF_THE_SAME = ("seeds", "search.runs")
+"""Entries of a sweep file that may change while a sweep stays the same: it only gets longer or shorter."""
 SPLITS = ("test", "valid", "train")
 
 
@@ -171,8 +174,8 @@ class SweepRuns:
     def axes(self) -> tuple[str, ...]:
         """Return the dotted names of what the sweep varies, without the seed, in order of its file."""
         try:
-            declared = list(read(self.path / "sweep.toml").get("axes", {}))
-        except (RunError, AttributeError):
+            declared = list(read(self.path / "sweep.toml").get("axes", {}).keys())
+        except (ConfigError, AttributeError):
             declared = []
         seen = {name: None for run in self.runs() for name in run.axes if name != "seed"}
         return tuple([name for name in declared if name in seen] + [n for n in seen if n not in declared])
@@ -184,7 +187,7 @@ def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None
     Raises
     ------
     RunError
-        For the file of a sweep that has no runs yet.
+        For the file of a sweep that has no runs yet, or that has changed since it ran.
     """
     path = Path(target)
     if path.is_dir():
@@ -198,7 +201,31 @@ def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None
     folder = runs_root(root) / SWEEPS / name
     if not (folder / RUN_LIST).is_file():
         raise RunError(f"{path}: there are no runs of the sweep {name!r} in {runs_root(root)}")
+    with suppress(ConfigError):  # a copy that cannot be read says nothing of the runs
+        changed = differing(read(folder / "sweep.toml"), content)
+        if changed:
+            raise RunError(
+                f"{path}: {folder} holds another sweep of that name, which differs in {', '.join(changed)}; "
+                "for its runs name the folder"
+            )
     return SweepRuns(folder)
+
+
+def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Return the dotted names of the entries that make two sweep files those of different sweeps."""
+    return sorted(_changed(held, given) - set(MORE_OF_THE_SAME))
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> set[str]:
+    """Return the dotted names of the entries in which two tables differ."""
+    found = set()
+    for name in {*old, *new}:
+        one, other = old.get(name), new.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found |= _changed(one, other, f"{prefix}{name}.")
+        elif one != other:
+            found.add(f"{prefix}{name}")
+    return found
 
 
 def _planned(row: Row, run: Planned) -> Row:

@@ -1,6 +1,7 @@
 """``evorrn results``, ``evorrn diff`` and the report of a sweep: the words that are typed, and what comes back."""
 
 import json
+import shutil
 
 import pytest
 from made_sweep import AXES, run_folder, write_sweep
@@ -12,7 +13,7 @@ from evorrn.lab import index
 def runs(console, tmp_path, monkeypatch):
     monkeypatch.setattr(index, "index_path", lambda: tmp_path / "cache" / "runs.sqlite")
     write_sweep(tmp_path / "runs", seeds=2)
-    (tmp_path / "made.toml").write_text('name = "made-up"\n')
+    shutil.copy(tmp_path / "runs/sweeps/made-up/sweep.toml", tmp_path / "made.toml")
     return tmp_path / "runs"
 
 
@@ -58,7 +59,7 @@ def test_diff_of_two_runs(console, runs):
 def test_the_report_of_a_sweep(console, tmp_path):
     axes = {**AXES, "task.name": ["narma"], "strategy.name": ["ga", "esn"], "network.hidden": [8]}
     folder = write_sweep(tmp_path / "runs", axes=axes, seeds=3, trouble=False, history=False)
-    (tmp_path / "made.toml").write_text('name = "made-up"\n')
+    shutil.copy(tmp_path / "runs/sweeps/made-up/sweep.toml", tmp_path / "made.toml")
     said = console.type("report", "made.toml")
     assert said.code == 0, said.err
     assert said.out.startswith("12 runs: 2 values of strategy.name") and "seeds are needed" in said.out

@@ -118,6 +118,9 @@ def test_the_script_of_a_job_array_is_shown_written_and_works(console, file, tmp
     said = console.type("sweep", "submit", file, "--slurm", "--go")
     assert said.code == 0 and "Submitted batch job 7" in said.err
     assert "4 of 4 runs complete (0 now)" in console.type("sweep", "work", file).out
+    file.write_text(FILE.replace("5gen", "6gen"))
+    said = console.type("sweep", "submit", file, "--slurm")
+    assert said.code == 2 and "differs in base.budget" in said.err and not said.out
 
 
 def test_help_loads_nothing_heavy():

@@ -240,12 +240,21 @@ def test_a_sweep_is_found_by_its_file_and_lists_what_is_missing(tmp_path, monkey
     folder = write_sweep(tmp_path / "runs", seeds=2)
     (folder / "runs.jsonl").open("a").write('{"id": "torn')
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.toml").write_text('name = "made-up"\n')
+    text = (folder / "sweep.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text.replace("seeds = 10", "seeds = 2"))
     for target in ("mine.toml", folder, folder / "sweep.toml"):
         runs = read_results(target)
         assert runs.sweep == "made-up" and runs.axes == tuple(AXES) and len(runs.rows) == 48
         (missing,) = [row for row in runs.rows if row.status == "missing"]
         assert missing.get("strategy.name") == "bptt" and missing.seed == 0
+    (tmp_path / "mine.toml").write_text(text.replace('"gru"', '"lstm"').replace("16", "32"))
+    with pytest.raises(
+        RunError, match=r"holds another sweep of that name, which differs in axes.network.hidden;"
+    ):
+        read_results("mine.toml")  # else its table would be that of the file before it was changed
+    (folder / "sweep.toml").write_text("torn = [")
+    for target in ("mine.toml", folder):
+        assert len(read_results(target).rows) == 48
     (tmp_path / "other.toml").write_text('name = "made-down"\n')
     with pytest.raises(RunError, match="no runs of the sweep 'made-down'"):
         read_results("other.toml")

@@ -8,15 +8,15 @@ import socket
 import tempfile
 import tomllib
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from evorrn.errors import ConfigError, EvorrnError, RunError
+from evorrn.lab.results import differing
 from evorrn.lab.store import myself, process_started
 from evorrn.lab.sweep.plan import PlannedRun
-from evorrn.lab.sweep.sweep_file import MORE_OF_THE_SAME, Sweep
+from evorrn.lab.sweep.sweep_file import Sweep
 from evorrn.plain import write_atomic
 
 FILE, RUN_LIST, CLAIMS = "sweep.toml", "runs.jsonl", "claims"
@@ -49,7 +49,7 @@ class SweepFolder:
             held = tomllib.loads(text)
         except tomllib.TOMLDecodeError:
             held = {}
-        changed = sorted(_changed(held, tomllib.loads(self.sweep.text)) - set(MORE_OF_THE_SAME))
+        changed = differing(held, tomllib.loads(self.sweep.text))
         if changed:
             raise ConfigError(
                 f"name: {self.path} holds another sweep, which differs in {', '.join(changed)}; give this one "
@@ -146,15 +146,3 @@ def _gone(claim: Path) -> bool:
         return owner["host"] == socket.gethostname() and owner["started"] != process_started(owner["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> set[str]:
-    """Return the dotted names of the entries in which two tables differ."""
-    found = set()
-    for name in {*old, *new}:
-        one, other = old.get(name), new.get(name)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            found |= _changed(one, other, f"{prefix}{name}.")
-        elif one != other:
-            found.add(f"{prefix}{name}")
-    return found

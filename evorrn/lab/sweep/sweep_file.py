@@ -23,9 +23,6 @@ SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes")
 ADAPTIVE = ("tpe", "cmaes")
 """Samplers that choose by what earlier runs have reached, so that one process must lead them."""
 
-MORE_OF_THE_SAME = ("seeds", "search.runs")
-"""Entries that may change while a sweep stays the same sweep: it only gets longer or shorter."""
-
 
 class SearchTable(BaseModel):
     """The table ``[search]``: how cells are chosen from the axes."""
