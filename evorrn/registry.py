@@ -6,6 +6,7 @@ Built-ins are found by scanning their package, other distributions by entry poin
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -84,7 +85,7 @@ def find_task(reference: str) -> type[Task] | type[Environment]:
         raise EvorrnError(
             f"task: expected a subclass of evorrn.task.Task with a name or of evorrn.environment.Environment, got {found!r}"
         )
-    return found
+    return _with_settings("task", found)
 
 
 def find_strategy(reference: str) -> type[Strategy]:
@@ -94,7 +95,7 @@ def find_strategy(reference: str) -> type[Strategy]:
     found = _lookup("strategy", reference, strategies())
     if not _concrete(Strategy)(found):
         raise EvorrnError(f"strategy: expected a subclass of evorrn.strategies.base.Strategy, got {found!r}")
-    return found
+    return _with_settings("strategy", found)
 
 
 def make_task(name: str, settings: Mapping[str, Any]) -> Task | Environment:
@@ -141,6 +142,13 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise EvorrnError(f"{path} failed while it was imported: {type(error).__name__}: {error}") from error
     return module
+
+
+def _with_settings(kind: str, found: Any) -> Any:
+    """Return a class whose settings can be read; EvorrnError where it is no dataclass."""
+    if not dataclasses.is_dataclass(found):
+        raise EvorrnError(f"{kind}: expected @dataclass(frozen=True) above the class {found.__name__}")
+    return found
 
 
 def _concrete(*bases: type) -> Callable[[Any], bool]:

@@ -28,6 +28,8 @@ FUNCTIONS = {
     "step": "step(state, action)",
 }
 PARTS = {"move": "move(state, action)", "judge": "judge(state)"}
+TRIED_STEPS = 3
+"""Time steps for which an environment is tried in plain Python."""
 SIZES = ("observations", "actions", "states", "time_limit")
 
 
@@ -51,6 +53,10 @@ def check(environment: Environment) -> None:
         if problem:
             found.append(problem)
     found += _problems_of_parts(environment) if environment.parts is not None else []
+    if not found:
+        sizes = [int(_given(environment, name)) for name in ("states", "observations", "actions")]
+        problem = _beyond(*(_given(environment, name) for name in FUNCTIONS), *sizes)
+        found += [problem] if problem else []
     if found:
         raise ConfigError([f"environment {environment.name}: {problem}" for problem in found])
 
@@ -80,6 +86,33 @@ def _function_problem(form: str, function: Any) -> str:
         return f"{name}: expected a function {form} made with numba.njit, got {function!r}"
     if len(inspect.signature(getattr(function, "py_func", function)).parameters) != arguments.count(",") + 1:
         return f"{name}: expected {form}, got a function of other parameters"
+    return ""
+
+
+@functools.lru_cache(maxsize=256)
+def _beyond(reset: Any, observe: Any, step: Any, states: int, observations: int, actions: int) -> str:
+    """Return which function reaches beyond its arrays in the first time steps, where Python sees it.
+
+    A kernel would read and write there whatever is in memory. What else may go wrong is the kernel's to say.
+    """
+    rng = np.random.default_rng(0)
+    state, observation = np.zeros(states), np.zeros(observations)
+    plain = {function: foreign.interpreted(function) for function in (reset, observe, step)}
+    name = "reset"
+    try:
+        with np.errstate(all="ignore"):
+            plain[reset](state, rng)
+            for _ in range(TRIED_STEPS):
+                name = "observe"
+                plain[observe](state, observation)
+                name = "step"
+                _, done = plain[step](state, rng.standard_normal(actions))
+                if done:
+                    break
+    except Exception as error:
+        if isinstance(error, IndexError) and "out of bounds" in str(error):
+            sizes = f"{states} states, {observations} observations and {actions} actions"
+            return f"{name}: {error}; there are {sizes}"
     return ""
 
 
@@ -114,8 +147,10 @@ def environment_starts(environment: Environment, count: int, rng: np.random.Gene
     ConfigError
         When the environment is not one that can run.
     EvorrnError
-        When `reset` does not compile.
+        When `reset` does not compile, or raises.
     """
+    from numba.core.errors import NumbaError
+
     check(environment)
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise EvorrnError(f"starts: expected a number of at least 1, got {count!r}")
@@ -124,7 +159,15 @@ def environment_starts(environment: Environment, count: int, rng: np.random.Gene
     states = np.zeros((int(count), int(environment.states)))
     source = RESET.format(fingerprint=_fingerprint(environment.reset))
     with explained(environment):
-        module(environment, source, "starts").fill(states, rng)
+        fill = module(environment, source, "starts").fill
+        try:
+            fill(states, rng)
+        except NumbaError:
+            raise
+        except Exception as error:
+            raise EvorrnError(
+                f"environment {environment.name}: reset raised {type(error).__name__}: {error}"
+            ) from error
     return states
 
 

@@ -94,6 +94,20 @@ def test_references_that_lead_nowhere(own, reference, kind, sentence):
     assert sentence in str(error.value)
 
 
+def test_a_class_that_is_no_dataclass_is_told(tmp_path):
+    path = tmp_path / "bare.py"
+    path.write_text(
+        "from evorrn.environment import Environment\n"
+        "from evorrn.strategies.base import Strategy\n"
+        "class Bare(Environment):\n    name = 'bare'\n"
+        "class Plain(Strategy):\n    name = 'plain'\n"
+    )
+    with pytest.raises(EvorrnError, match=r"task: expected @dataclass\(frozen=True\) above the class Bare"):
+        registry.make_task(f"{path}:Bare", {})
+    with pytest.raises(EvorrnError, match=r"strategy: expected @dataclass\(frozen=True\) .* Plain"):
+        registry.make_strategy(f"{path}:Plain", {})
+
+
 def test_a_file_that_fails_says_how(tmp_path):
     path = tmp_path / "broken.py"
     path.write_text("x = 1 / 0\n")

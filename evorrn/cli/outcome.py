@@ -40,7 +40,11 @@ def _lines(outcome: Outcome) -> list[str]:
     lines = [title + (", complete already (--force runs it again)" if outcome.reused else "")]
     lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]
     if outcome.diverged:
-        lines.append("  the network diverged on test: its outputs there are not finite")
+        lines.append(
+            "  returns on test are not finite: outputs of the network, or rewards of the environment, were not"
+            if spec.task.loss == "reward"
+            else "  the network diverged on test: its outputs there are not finite"
+        )
     lines += [
         f"  network {spec.network.cell.name}, {_units(spec.network.hidden)} units, {spec.network.size:,} genes",
         f"  cost    {amount(meter.work)} multiply-adds, {amount(meter.steps)} network steps, "

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,14 +38,20 @@ def is_compiled(function: Any) -> bool:
 
 def inlined(function: Any) -> Any:
     """Return a compiled function, and with it all compiled functions it calls, to be inlined in kernels."""
+    import numba
     from numba import config
 
-    return function if config.DISABLE_JIT else _inlined(function, {})  # type: ignore[attr-defined]
+    compiler: Any = numba.njit
+    return function if config.DISABLE_JIT else _remade(function, {}, compiler(**OPTIONS))  # type: ignore[attr-defined]
 
 
-def _inlined(value: Any, made: dict[int, Any]) -> Any:
-    """Return the like of a dispatcher, or a module whose dispatchers are; anything else as it is."""
-    import numba
+def interpreted(function: Any) -> Any:
+    """Return a compiled function, and with it all compiled functions it calls, as plain Python."""
+    return _remade(function, {}, lambda copy: copy)
+
+
+def _remade(value: Any, made: dict[int, Any], make: Callable[[types.FunctionType], Any]) -> Any:
+    """Return the like of a dispatcher made from its Python function; anything else as it is."""
     from numba.core.dispatcher import Dispatcher
 
     if id(value) in made:
@@ -62,19 +68,23 @@ def _inlined(value: Any, made: dict[int, Any]) -> Any:
     )
     # Cached code imports the module that its functions name; the user's may have another name by then.
     copy.__module__, copy.__qualname__ = __name__, function.__qualname__
-    compiler: Any = numba.njit
-    made[id(value)] = result = compiler(**OPTIONS)(copy)  # numba looks names up when it compiles
+    made[id(value)] = result = make(copy)  # numba looks names up when it compiles
     for name in _names(function.__code__):
         if isinstance(names.get(name), types.ModuleType):
-            names[name] = _module(names[name], function.__code__, made)
+            names[name] = _module(names[name], function.__code__, made, make)
         elif name in names:
-            names[name] = _inlined(names[name], made)
+            names[name] = _remade(names[name], made, make)
     for cell, own in zip(copy.__closure__ or (), function.__closure__ or ()):
-        cell.cell_contents = _inlined(own.cell_contents, made)
+        cell.cell_contents = _remade(own.cell_contents, made, make)
     return result
 
 
-def _module(module: types.ModuleType, code: types.CodeType, made: dict[int, Any]) -> types.ModuleType:
+def _module(
+    module: types.ModuleType,
+    code: types.CodeType,
+    made: dict[int, Any],
+    make: Callable[[types.FunctionType], Any],
+) -> types.ModuleType:
     from numba.core.dispatcher import Dispatcher
 
     used = {name: getattr(module, name, None) for name in _names(code)}
@@ -83,7 +93,7 @@ def _module(module: types.ModuleType, code: types.CodeType, made: dict[int, Any]
         return module
     copy = types.ModuleType(module.__name__)
     vars(copy).update(vars(module))
-    vars(copy).update({name: _inlined(value, made) for name, value in compiled.items()})
+    vars(copy).update({name: _remade(value, made, make) for name, value in compiled.items()})
     return copy
 
 

@@ -47,6 +47,41 @@ def test_numbers_that_are_not_finite_are_null_in_json(console):
     assert told.code == 0 and "diverged on test" in told.out
 
 
+WORTHLESS = """
+from dataclasses import dataclass
+import numba
+import numpy as np
+from evorrn.environment import Environment
+
+@numba.njit
+def reset(state, rng):
+    state[0] = 1.0
+
+@numba.njit
+def observe(state, observation):
+    observation[0] = state[0]
+
+@numba.njit
+def step(state, action):
+    return np.nan, False
+
+@dataclass(frozen=True)
+class Worthless(Environment):
+    name = "worthless"
+    observations = actions = states = 1
+    time_limit = 5
+    reset, observe, step = staticmethod(reset), staticmethod(observe), staticmethod(step)
+"""
+
+
+def test_rewards_that_are_not_finite_are_told_as_such(console, tmp_path):
+    (tmp_path / "own.py").write_text(WORTHLESS)
+    said = console.type(
+        "run", "own.py:Worthless", "--strategy", "random", "--hidden", "2", "--budget", "2gen"
+    )
+    assert said.code == 0 and "returns on test are not finite" in said.out and "rewards" in said.out
+
+
 def test_quiet_says_nothing(console):
     said = console.type(*WALKING, "--budget", "2gen", "--quiet")
     assert (said.code, said.out, said.err) == (0, "", "")

@@ -234,6 +234,51 @@ def test_a_step_that_does_not_compile_is_told_with_numbas_reason(way, message):
     assert len(str(error.value)) < 500
 
 
+@numba.njit
+def release_beyond(state, rng):
+    state[3] = rng.random()
+
+
+@numba.njit
+def look_beyond(state, observation):
+    observation[2] = state[0]
+
+
+@numba.njit
+def pushed(action):
+    return action[2]
+
+
+@numba.njit
+def move_beyond(state, action):
+    state[0] += pushed(action)
+    return 0.0, False
+
+
+@numba.njit
+def refuse(state, rng):
+    if state[0] == 0.0:
+        raise ValueError("no such start")
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [("reset", release_beyond), ("observe", look_beyond), ("step", move_beyond)]
+)
+def test_what_is_beyond_the_sizes_of_an_environment_is_told_before_it_is_touched(name, function):
+    beyond = type("Beyond", (Pendulum,), {name: staticmethod(function)})()
+    message = rf"environment pendulum: {name}: index \d .*; there are 3 states, 2 observations and 2 actions"
+    with pytest.raises(ConfigError, match=message):
+        network().simulate(population(network(), 1), beyond, np.zeros((1, 3)))
+    with pytest.raises(ConfigError, match=message):
+        beyond.starts(0)
+
+
+def test_a_reset_that_raises_is_told_by_its_name():
+    refusing = type("Refusing", (Pendulum,), {"reset": staticmethod(refuse)})()
+    with pytest.raises(EvorrnError, match="environment pendulum: reset raised ValueError: no such start"):
+        refusing.starts(0)
+
+
 def test_parts_of_a_step_that_are_none_are_told():
     net, begins = network(), np.zeros((1, 33))
     step = worlds.Echo.step
