@@ -9,7 +9,7 @@ from typing import Any
 
 from evorrn.lab.catalogue import Page, Table
 from evorrn.lab.query import text
-from evorrn.lab.rows import COSTS, DAMAGED, Reader, Row
+from evorrn.lab.rows import COSTS, Reader, Row
 from evorrn.lab.store import RunFolder
 from evorrn.lab.words import listed
 
@@ -26,12 +26,14 @@ class Difference:
     ----------
     runs : tuple of str
         The ids.
-    spec, environment, outcome : dict of str to tuple
+    spec : dict of str to tuple, or None
+        None when a spec cannot be read.
+    environment, outcome : dict of str to tuple
         None stands for what a run does not have.
     """
 
     runs: tuple[str, str]
-    spec: Pairs
+    spec: Pairs | None
     environment: Pairs
     outcome: Pairs
 
@@ -42,12 +44,13 @@ class Difference:
 
 def difference(a: RunFolder, b: RunFolder) -> Difference:
     """Return what differs between two runs, whatever state they are in."""
-    rows = [Reader(run.path.resolve().parent).row(run.id) for run in (a, b)]
-    specs = [{"seed": row.seed, **row.settings} for row in rows]
+    readers = [Reader(run.path.resolve().parent) for run in (a, b)]
+    rows = [reader.row(run.id) for reader, run in zip(readers, (a, b))]
+    specs = [reader.spec(run.id) for reader, run in zip(readers, (a, b))]
     environments = [_flat(run.environment()) for run in (a, b)]
     return Difference(
         (a.id, b.id),
-        spec={} if DAMAGED in (rows[0].status, rows[1].status) else _differing(*specs),
+        spec=None if specs[0] is None or specs[1] is None else _differing(specs[0], specs[1]),
         environment=_differing(*environments),
         outcome=_differing(*(_outcome(row) for row in rows)),
     )
@@ -64,8 +67,10 @@ def page(found: Difference) -> Page:
         for name, pairs in parts
         if pairs
     ]
-    same = [name for name, pairs in parts if not pairs]
-    return Page("", f"no difference in {listed(same)}" if same else "", tables=tables)
+    same = [name for name, pairs in parts if pairs == {}]
+    said = [f"no difference in {listed(same)}"] if same else []
+    said += ["the specs cannot be compared"] if found.spec is None else []
+    return Page("", "; ".join(said), tables=tables)
 
 
 def _outcome(row: Row) -> dict[str, Any]:

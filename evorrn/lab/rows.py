@@ -109,6 +109,14 @@ class Reader:
         except _Damaged as damage:
             return Row(folder, DAMAGED, error=str(damage))
 
+    def spec(self, folder: str) -> dict[str, Any] | None:
+        """Return the seed and the other settings of a run, None where its spec cannot be read."""
+        try:
+            seed, settings = self._spec(self.root / folder / "spec.toml")
+        except _Damaged:
+            return None
+        return None if seed is None else {"seed": seed, **settings}
+
     def _spec(self, path: Path) -> tuple[int | None, Mapping[str, Any]]:
         """Return the seed and the other settings of a spec file; None and nothing where there is no file."""
         try:

@@ -389,4 +389,9 @@ def test_diff_tells_spec_environment_and_outcome_apart(tmp_path):
     assert same.spec == same.environment == same.outcome == {}
     assert diff.page(same).text == "no difference in spec, environment and outcome"
     (b.path / "result.json").unlink()
-    assert diff.difference(a, b).outcome["status"] == ("complete", "damaged")
+    damaged = diff.difference(a, b)
+    assert damaged.outcome["status"] == ("complete", "damaged")
+    assert damaged.spec == found.spec  # it is not the spec that is damaged
+    (b.path / "spec.toml").write_text("torn = [")
+    assert diff.difference(a, b).spec is None
+    assert diff.page(diff.difference(a, b)).text == "the specs cannot be compared"

@@ -12,6 +12,7 @@ import pytest
 from browser import Browser, find_browser
 from made_sweep import AXES, write_sweep
 
+from evorrn.errors import EvorrnError
 from evorrn.lab import index
 from evorrn.lab.study.report import rebuild
 
@@ -81,6 +82,15 @@ def test_many_runs_make_a_page_that_is_not_much_larger(tmp_path, monkeypatch):
     written = rebuild(folder)
     assert len(data(written.path.read_text(), "runs")["rows"]) == 400
     assert written.path.stat().st_size < 1_200_000
+
+
+def test_a_page_that_cannot_be_written_is_said(tmp_path):
+    folder = write_sweep(
+        tmp_path, axes={**AXES, "task.name": ["narma"]}, seeds=1, levels={"narma": 0.4}, trouble=False
+    )
+    (folder / "report.html").mkdir()
+    with pytest.raises(EvorrnError, match=r"cannot write .*report\.html: Is a directory"):
+        rebuild(folder)
 
 
 browser = pytest.mark.skipif(

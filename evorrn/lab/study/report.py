@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.errors import EvorrnError
 from evorrn.lab import plots, words
 from evorrn.lab.aggregates import Estimate, performance_profile
 from evorrn.lab.drawing import SERIES
@@ -74,10 +75,15 @@ def rebuild(folder: Path) -> Report:
     ------
     RunError
         When the folder is no sweep's, or no run of it is complete.
+    EvorrnError
+        When the page cannot be written.
     """
     shown = content(make_study(read_results(folder)))
     path = folder / "report.html"
-    write_atomic(path, render(shown))
+    try:
+        write_atomic(path, render(shown))
+    except OSError as error:
+        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
     return Report(path, *(shown[name] for name in ("title", "state", "answer", "cautions")))
 
 
