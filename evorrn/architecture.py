@@ -149,7 +149,7 @@ class Architecture:
         given["I+O"] = self.inputs + self.outputs
         return given
 
-    @property
+    @cached_property
     def state_size(self) -> int:
         """Numbers carried from one time step to the next."""
         return sum(self.sizes[dimension] for dimension in self.step.states.values())

@@ -179,9 +179,14 @@ def plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
-@functools.cache
 def type_hints(cls: type) -> dict[str, Any]:
-    """Return the types of a class's settings; finding them means evaluating text."""
+    """Return the types of a class's settings."""
+    return _evaluated(cls)
+
+
+@functools.cache
+def _evaluated(cls: type) -> dict[str, Any]:
+    """Return what `type_hints` does; finding types means evaluating text, once for each class."""
     return typing.get_type_hints(cls)
 
 

@@ -40,7 +40,7 @@ class TwoClasses(Task):
 
     def data(self, seed: int) -> Splits:
         """Return sequences drawn from the seed."""
-        return Splits(*(self._split(seed, place) for place in range(3)))
+        return Splits(self._split(seed, 0), self._split(seed, 1), self._split(seed, 2))
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the answer of the class that training has more often."""
