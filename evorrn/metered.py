@@ -106,6 +106,11 @@ class MeteredProblem:
         """Number of training sequences, or of training starts."""
         raise NotImplementedError
 
+    @property
+    def scored_sequences(self) -> np.ndarray:
+        """Numbers of the training sequences by which fitness can be judged alone, shape (K,)."""
+        return np.arange(self.sequences)
+
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes, shape (count, n), initialised as the network says."""
         genomes = self.network.init_many(rng, count)

@@ -59,6 +59,11 @@ class Problem(MeteredProblem):
         """Number of training sequences, B."""
         return self.train.size
 
+    @property
+    def scored_sequences(self) -> np.ndarray:
+        """Numbers of the training sequences that have a scored step, shape (K,)."""
+        return np.flatnonzero(self.train.scored.any(axis=1))
+
     def fitness(
         self,
         genomes: np.ndarray,

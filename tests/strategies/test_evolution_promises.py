@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from methods import BY_RANK, KEEPING, STRATEGIES, label, of, run, sphere
-from stand_in import problem
+from stand_in import LinearNetwork, problem
 
-from evorrn import PGPE, OpenAIES
+from evorrn import PGPE, Batch, GeneticAlgorithm, OpenAIES
+from evorrn.problem import Problem
 from evorrn.testing import check_strategy
 
 every = pytest.mark.parametrize("strategy", STRATEGIES, ids=label)
@@ -175,6 +176,29 @@ def test_kept_points_are_judged_on_the_sequences_of_their_trials(strategy):
             np.testing.assert_array_equal(genomes[:kept], before["method"]["kept"])
         method = state["method"]
         np.testing.assert_allclose(method["kept_fitness"], true(method["kept"], sequences))
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES, GeneticAlgorithm(population=8)], ids=label)
+@pytest.mark.parametrize("sequences", [1, 3])
+def test_sequences_without_a_scored_step_are_not_drawn(strategy, sequences):
+    rng = np.random.default_rng(2)
+    mask = np.zeros((8, 5), dtype=bool)
+    mask[[1, 4, 6], [0, 3, 4]] = True
+    ragged = Problem(
+        LinearNetwork(2, 1), Batch(rng.normal(size=(8, 5, 2)), rng.normal(size=(8, 5, 1)), mask=mask)
+    )
+    asked, true = set(), ragged.fitness
+
+    def fitness(genomes, sequences=None):
+        asked.update([] if sequences is None else sequences.tolist())
+        return true(genomes, sequences)
+
+    ragged.fitness = fitness
+    chosen = of(strategy, sequences=sequences)
+    state = chosen.start(ragged, np.random.default_rng(0))
+    for _ in range(12):
+        state = chosen.step(ragged, state)
+    assert asked == ({1, 4, 6} if sequences == 1 else set())  # three of three are all that teach
 
 
 @keeping

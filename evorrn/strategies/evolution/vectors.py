@@ -104,7 +104,7 @@ class VectorStrategy(EvolutionStrategy):
         chosen = None
         if self.samples(problem):
             rng = generator(state)
-            chosen = np.sort(rng.choice(problem.sequences, self.sequences, replace=False))
+            chosen = np.sort(rng.choice(problem.scored_sequences, self.sequences, replace=False))
             state = {**state, "rng": generator_state(rng)}
         networks, values = self._finite(problem, genomes, chosen)
         leading, worth = genomes, values
@@ -118,7 +118,7 @@ class VectorStrategy(EvolutionStrategy):
 
     def samples(self, problem: Problem) -> bool:
         """Return whether a generation is judged on some of the sequences alone."""
-        return self.sequences is not None and self.sequences < problem.sequences
+        return self.sequences is not None and self.sequences < len(problem.scored_sequences)
 
     def shape(self, genomes: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return the fitness (P,) that selects: raw fitness less the weight decay."""
