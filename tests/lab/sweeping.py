@@ -16,7 +16,7 @@ from evorrn.lab.sweep.sweep_file import check_sweep
 FILES = ("spec.toml", "history.jsonl", "genome.npz", "predictions.npz")
 
 
-def content(pause=0.0, seeds=2, budget="10gen", sizes=(0.2, 0.4), **more):
+def content(seeds=2, budget="10gen", sizes=(0.2, 0.4), **more):
     """Return a sweep of eight runs by default: two sizes of strides, two networks, two seeds."""
     return {
         "name": "walks",
@@ -24,7 +24,7 @@ def content(pause=0.0, seeds=2, budget="10gen", sizes=(0.2, 0.4), **more):
         "base": {
             "budget": budget,
             "task": {"name": WAVE},
-            "strategy": {"name": WALK, "pause": pause},
+            "strategy": {"name": WALK},
         },
         "axes": {"strategy.size": list(sizes), "network.hidden": [3, 4]},
         **more,
@@ -68,8 +68,8 @@ def states(root):
     return found
 
 
-def begin(command, file, root, *words, **environment):
-    """Start ``evorrn sweep`` in a group of processes of its own."""
+def begin(command, file, root, *words, pause=0.0):
+    """Start ``evorrn sweep`` in a group of processes of its own, each stride pausing for some seconds."""
     given = [
         sys.executable,
         "-m",
@@ -87,7 +87,7 @@ def begin(command, file, root, *words, **environment):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, **environment},
+        env={**os.environ, "STRIDE_SECONDS": str(pause)},
     )
 
 

@@ -16,10 +16,11 @@ from evorrn.lab.sweep.run import Tell, run_sweep, work_on
 pytest.importorskip("distributed")
 
 
-def test_one_of_two_workers_is_killed_and_nothing_is_lost(tmp_path):
+def test_one_of_two_workers_is_killed_and_nothing_is_lost(tmp_path, monkeypatch):
     """First the process beside one Dask worker is killed, then the other Dask worker itself."""
     undisturbed, root = tmp_path / "undisturbed", tmp_path / "cluster"
-    work_on(sweep(pause=0.04), undisturbed)
+    work_on(sweep(), undisturbed)
+    monkeypatch.setenv("STRIDE_SECONDS", "0.1")  # of the workers, so that they are caught at work
     killed = []
 
     def watch(tally):
@@ -33,7 +34,7 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost(tmp_path):
 
     with cluster.dask_executor("local", 2) as (executor, slots):
         assert slots == 2
-        tally = run_sweep(sweep(pause=0.04), root, jobs=slots, executor=executor, tell=Tell(watch=watch))
+        tally = run_sweep(sweep(), root, jobs=slots, executor=executor, tell=Tell(watch=watch))
     assert len(killed) == 2 and tally.done == tally.total == 8
     assert deterministic(root) == deterministic(undisturbed)
     until(lambda: not list((root / "sweeps" / "walks" / "claims").iterdir()))

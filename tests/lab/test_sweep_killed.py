@@ -18,7 +18,8 @@ from evorrn.errors import Unfinished
 from evorrn.lab.sweep.run import Tell, work_on
 from evorrn.lab.sweep.sweep_file import read_sweep
 
-PAUSE = 0.04
+PAUSE = 0.1
+"""Seconds that each of ten strides takes longer where a process is to be caught at work."""
 RUNS = 8
 
 
@@ -26,7 +27,7 @@ RUNS = 8
 def undisturbed(tmp_path_factory):
     """The bytes of a sweep that was left in peace."""
     root = tmp_path_factory.mktemp("undisturbed")
-    tally = work_on(sweep(pause=PAUSE), root)
+    tally = work_on(sweep(), root)
     assert (tally.done, tally.total) == (RUNS, RUNS)
     found = deterministic(root)
     assert len(found) == 5 * RUNS
@@ -42,9 +43,9 @@ def finish(file, root, undisturbed):
 
 
 def test_a_worker_that_is_killed_costs_its_run_a_second_start(tmp_path, undisturbed):
-    file = write(tmp_path, pause=PAUSE)
-    process = begin("run", file, tmp_path, "--jobs", 2)
-    victim = until(lambda: working(tmp_path)).pop()
+    file = write(tmp_path)
+    process = begin("run", file, tmp_path, "--jobs", 2, pause=0.04)
+    victim = until(lambda: working(tmp_path, fewest=1)).pop()
     assert victim != process.pid
     os.kill(victim, signal.SIGKILL)
     code, out, err = end(process)
@@ -57,8 +58,8 @@ def test_a_worker_that_is_killed_costs_its_run_a_second_start(tmp_path, undistur
 def test_after_a_parent_is_killed_its_workers_leave_and_the_same_command_goes_on(
     everyone, tmp_path, undisturbed
 ):
-    file = write(tmp_path, pause=PAUSE)
-    process = begin("run", file, tmp_path, "--jobs", 2)
+    file = write(tmp_path)
+    process = begin("run", file, tmp_path, "--jobs", 2, pause=PAUSE)
     workers = until(lambda: working(tmp_path))
     for pid in (process.pid, *(workers if everyone else ())):
         os.kill(pid, signal.SIGKILL)
@@ -72,8 +73,8 @@ def test_after_a_parent_is_killed_its_workers_leave_and_the_same_command_goes_on
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_checkpoints(number, tmp_path, undisturbed):
-    file = write(tmp_path, pause=PAUSE)
-    process = begin("run", file, tmp_path, "--jobs", 2)
+    file = write(tmp_path)
+    process = begin("run", file, tmp_path, "--jobs", 2, pause=PAUSE)
     until(lambda: working(tmp_path))
     # A terminal sends Ctrl-C to the whole group of processes, a batch scheduler its signal to the parent alone.
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
@@ -91,8 +92,8 @@ def test_a_signal_leaves_checkpoints(number, tmp_path, undisturbed):
 
 
 def test_ctrl_c_stops_after_the_step_and_once_more_at_once(tmp_path):
-    file = write(tmp_path, pause=3.0)
-    process = begin("run", file, tmp_path, "--jobs", 2)
+    file = write(tmp_path)
+    process = begin("run", file, tmp_path, "--jobs", 2, pause=3)
     workers = until(lambda: working(tmp_path))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     time.sleep(0.5)
@@ -106,9 +107,9 @@ def test_ctrl_c_stops_after_the_step_and_once_more_at_once(tmp_path):
 
 def test_any_number_of_processes_share_a_sweep_and_do_nothing_twice(tmp_path, undisturbed):
     """Two parents and a worker without one, at once; the worker is sent away and comes again."""
-    file = write(tmp_path, pause=PAUSE)
-    worker = begin("work", file, tmp_path, "--json")
-    parents = [begin("run", file, tmp_path, "--jobs", 1, "--json") for _ in range(2)]
+    file = write(tmp_path)
+    worker = begin("work", file, tmp_path, "--json", pause=0.04)
+    parents = [begin("run", file, tmp_path, "--jobs", 1, "--json", pause=0.04) for _ in range(2)]
     until(lambda: working(tmp_path, fewest=1))
     ends = [end(process) for process in (*parents, worker)]
     assert [code for code, _, _ in ends] == [0, 0, 0], ends
@@ -122,7 +123,7 @@ def test_any_number_of_processes_share_a_sweep_and_do_nothing_twice(tmp_path, un
 
 def test_a_worker_killed_at_any_step_is_taken_over_from_its_checkpoint(tmp_path, undisturbed):
     """With a checkpoint after every step, so that the next worker goes on in the middle of a run."""
-    file = write(tmp_path, pause=PAUSE)
+    file = write(tmp_path)
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
@@ -133,7 +134,12 @@ def test_a_worker_killed_at_any_step_is_taken_over_from_its_checkpoint(tmp_path,
         f"work_on({str(file)!r}, Path({str(tmp_path)!r}))\n"
     )
     for _ in range(2):
-        process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, str(script)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "STRIDE_SECONDS": "0.04"},
+        )
         until(lambda: working(tmp_path, fewest=1) and list(tmp_path.glob("*/*/*/checkpoint-previous.npz")))
         process.kill()
         end(process)
@@ -161,13 +167,13 @@ def test_a_full_disk_ends_the_sweep_and_costs_only_what_was_under_way(tmp_path, 
         pytest.skip("no small disk can be mounted here")
     try:
         with pytest.raises(Unfinished, match=r"No space left on device; what was done is kept"):
-            work_on(sweep(pause=PAUSE), disk)
+            work_on(sweep(), disk)
         done = deterministic(disk)
         complete = [path for path in done if path.endswith("result.json")]
         assert 0 < len(complete) < RUNS
         subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
         warnings = []
-        tally = work_on(sweep(pause=PAUSE), disk, tell=Tell(warn=warnings.append))
+        tally = work_on(sweep(), disk, tell=Tell(warn=warnings.append))
         assert (tally.done + tally.before, tally.failed, tally.failed_before) == (RUNS, 0, 0), warnings
         assert deterministic(disk) == undisturbed
     finally:
@@ -175,7 +181,7 @@ def test_a_full_disk_ends_the_sweep_and_costs_only_what_was_under_way(tmp_path, 
 
 
 def test_a_claim_of_a_process_that_is_gone_is_taken_over(tmp_path):
-    table = sweep(pause=0.0)
+    table = sweep()
     work_on(table, tmp_path)
     first = sorted(tmp_path.glob("*/*/*/result.json"))[0].parent
     bytes_before = deterministic(tmp_path)
