@@ -55,7 +55,6 @@ def show_check(found: Check) -> None:
         say(f"  {counted(found.repeated, 'cell')} left out, being the same as others")
     if sweep.adaptive:
         say("  which cells follows from what earlier ones reach")
-        return
     states = ", ".join(
         f"{count:,} {state}" for state, count in found.states.most_common() if state != "missing"
     )

@@ -299,6 +299,17 @@ def test_a_file_says_what_cannot_be_read(tmp_path):
     assert (read.name, read.seeds, read.home) == ("good", 1, tmp_path)
 
 
+def test_a_sweep_is_called_like_its_file_unless_it_says_so(tmp_path):
+    file = tmp_path / "my sweep.toml"
+    file.write_text('axes."network.hidden" = [3]\nbase.task.name = "sunspots"\n')
+    with pytest.raises(
+        ConfigError, match=r"^name: .* got 'my sweep' from the name of the file; give the sweep a name$"
+    ):
+        read_sweep(file)
+    file.write_text('name = "mine"\n' + file.read_text())
+    assert read_sweep(file).name == "mine"
+
+
 def test_paths_start_from_the_file(tmp_path):
     (tmp_path / "mine.py").write_text(Path(WAVE.split(":")[0]).read_text())
     axes = {"strategy.size": [0.1, 0.2]}

@@ -18,8 +18,10 @@ from evorrn.lab.spec import resolve
 from evorrn.lab.store import RunFolder
 from evorrn.lab.sweep import lead
 from evorrn.lab.sweep.check import check
+from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.local import LocalExecutor, WorkerDied
 from evorrn.lab.sweep.perform import Report
+from evorrn.lab.sweep.plan import make_plan
 from evorrn.lab.sweep.run import Tell, run_sweep, work_on
 from evorrn.lab.sweep.tally import Tally
 
@@ -147,6 +149,28 @@ def test_checking_writes_nothing_and_guesses_the_time_left(tmp_path):
     assert found.states == {"complete": 4, "missing": 4}
     assert found.seconds_left == pytest.approx(4 * np.mean(seconds))
     assert found.seconds_done == pytest.approx(sum(seconds))
+
+
+def test_checking_a_search_looks_at_the_runs_that_it_has_chosen(tmp_path):
+    """Two of four seeds of one cell: one complete, one pruned; six runs are to come."""
+    adaptive = sweep(
+        axes={"strategy.size": {"uniform": [0.1, 1]}, "network.hidden": [3, 4]},
+        search={"sampler": "tpe", "runs": 8},
+    )
+    found = check(adaptive, tmp_path)
+    assert (found.runs, found.states, found.seconds_left) == (8, {}, None)
+    plan = make_plan(sweep(sizes=(0.2,)))
+    chosen = list(plan)[:2]
+    folder = SweepFolder(tmp_path, adaptive)
+    work_on(sweep(sizes=(0.2,)), tmp_path)
+    folder.path.joinpath("sweep.toml").write_text(adaptive.text)
+    folder.write_list(run.line() for run in chosen)
+    status = tmp_path / chosen[1].folder / "status.json"
+    status.write_text(json.dumps({"status": "interrupted", "stopped": "pruned"}))
+    seconds = json.loads((tmp_path / chosen[0].folder / "result.json").read_text())["times"]["seconds"]
+    found = check(adaptive, tmp_path)
+    assert found.states == {"complete": 1, "pruned": 1}
+    assert found.seconds_done == pytest.approx(seconds) and found.seconds_left == pytest.approx(6 * seconds)
 
 
 def test_an_adaptive_search_has_no_use_for_workers_without_a_parent(tmp_path):

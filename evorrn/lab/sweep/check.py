@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evorrn.errors import RunError
 from evorrn.lab.rows import DAMAGED, Reader, Row
 from evorrn.lab.store import COMPLETE, FAILED
 from evorrn.lab.sweep.adaptive import check_values
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.plan import Plan, check_size, make_plan
+from evorrn.lab.sweep.perform import PRUNED
+from evorrn.lab.sweep.plan import PlannedRun, check_size, make_plan
 from evorrn.lab.sweep.sweep_file import Sweep
 
 
@@ -29,7 +32,8 @@ class Check:
     repeated : int
         Cells left out since another one gives the same spec.
     states : Counter
-        How many runs are ``complete``, ``failed``, ``missing`` and so on; of an adaptive search, nothing.
+        How many runs are ``complete``, ``failed``, ``missing`` and so on; of an adaptive search, those that it
+        has chosen so far.
     damaged : list of str
         Folders that cannot be read, with the reason.
     seconds_done, seconds_left : float or None
@@ -76,32 +80,39 @@ def check(
     ConfigError
         With every mistake in the file and every cell that the spec refuses.
     """
-    SweepFolder(root, sweep).check()
+    folder = SweepFolder(root, sweep)
+    folder.check()
     if sweep.adaptive:
         check_size(sweep, many)
         check_values(sweep)
-        return Check(sweep, sweep.cells_wanted, sweep.cells_wanted * sweep.seeds)
+        found = Check(sweep, sweep.cells_wanted, sweep.cells_wanted * sweep.seeds)
+        with suppress(RunError):  # none has been chosen yet
+            chosen = list(folder.listed_runs().group(0))
+            _look([((), run) for run in chosen], root, found, to_come=found.runs - len(chosen))
+        return found
     plan = make_plan(sweep, many=many, tell=checked)
     found = Check(sweep, plan.cells, plan.runs, plan.repeated)
-    _look(plan, root, found)
+    runs = ((kind, run) for place, kind in enumerate(plan.programs) for run in plan.group(place))
+    _look(runs, root, found)
     return found
 
 
-def _look(plan: Plan, root: Path, found: Check) -> None:
-    """Count the states of the runs, and estimate the time of those to do by those done that are like them."""
+def _look(
+    runs: Iterable[tuple[tuple[Any, ...], PlannedRun]], root: Path, found: Check, to_come: int = 0
+) -> None:
+    """Count the states of runs, and estimate the time of those to do by those done of the same kind."""
     times: dict[tuple[Any, ...], list[float]] = defaultdict(list)
-    to_do: Counter[tuple[Any, ...]] = Counter()
-    for program, kind in enumerate(plan.programs):
-        for run in plan.group(program):
-            row: Row = Reader(root).row(run.folder)
-            found.states[row.status] += 1
-            if row.status == COMPLETE and row.seconds is not None:
-                times[kind].append(row.seconds)
-                found.seconds_done += row.seconds
-            elif row.status == DAMAGED:
-                found.damaged.append(f"{root / run.folder}: {row.error}")
-            elif row.status not in (COMPLETE, FAILED):
-                to_do[kind] += 1
+    to_do: Counter[tuple[Any, ...]] = Counter({(): to_come})
+    for kind, run in runs:
+        row: Row = Reader(root).row(run.folder)
+        found.states[row.stopped_by if row.stopped_by == PRUNED else row.status] += 1
+        if row.status == COMPLETE and row.seconds is not None:
+            times[kind].append(row.seconds)
+            found.seconds_done += row.seconds
+        elif row.status == DAMAGED:
+            found.damaged.append(f"{root / run.folder}: {row.error}")
+        elif row.status not in (COMPLETE, FAILED) and row.stopped_by != PRUNED:
+            to_do[kind] += 1
     every = [seconds for some in times.values() for seconds in some]
     if not every:
         return

@@ -138,8 +138,9 @@ def check_sweep(content: Mapping[str, Any], name: str, home: Path) -> Sweep:
         table.exclude = [one for one in table.exclude if isinstance(one, Mapping)]
     called = table.name if isinstance(table.name, str) else name
     if not re.fullmatch(r"\w[\w.+-]*", called):
+        origin = "" if called == table.name else " from the name of the file; give the sweep a name"
         found.append(
-            f"name: expected letters, digits, '_', '-', '+' and '.', as it names a folder, got {called!r}"
+            f"name: expected letters, digits, '_', '-', '+' and '.', as it names a folder, got {called!r}{origin}"
         )
     if "seed" in table.base:
         found.append("base.seed: a sweep runs many seeds; give seeds, their number")
