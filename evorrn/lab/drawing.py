@@ -22,6 +22,8 @@ INK, MUTED, GRID = "#1b2026", "#5b6570", "#d9dee4"
 SERIES = ("#0072b2", "#d55e00", "#00835f", "#a2448f", "#96700a", "#6f7782")
 LINES = ("-", (0, (6, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.2)), (0, (10, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+LEGEND_LINE, LEGEND_LETTER = 40.0, 5.5
+"""Width of an entry of a legend, in points: its line with the spaces around it, and each letter of its name."""
 LONGEST = 1000
 """Time steps of an episode that stay readable in one plot."""
 
@@ -244,8 +246,12 @@ def ranking_height(comparison: Comparison) -> float:
 
 
 def legend_above(axes: Axes) -> None:
-    """Put the legend above the axes, where it hides nothing."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=4, borderaxespad=0.2, columnspacing=1.4)
+    """Put the legend above the axes, where it hides nothing, in as many columns as its names leave room for."""
+    _, names = axes.get_legend_handles_labels()
+    points = 72 * axes.get_position().width * axes.figure.get_figwidth()
+    columns = int(points // (LEGEND_LINE + LEGEND_LETTER * max(map(len, names), default=0)))
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 0.98), "borderaxespad": 0.2, "columnspacing": 1.4}
+    axes.legend(ncols=min(4, max(1, columns)), **place)
 
 
 def short(value: float, _: object = None) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 from comparisons import CENTRES, made_up, made_up_curves, made_up_predictions
 
-from evorrn.lab import plots
+from evorrn.lab import drawing, plots
 from evorrn.lab.curves import Curve, Predictions, median_curve
 from evorrn.lab.drawing import colour_places, draw_learning, draw_predictions, draw_ranking, ranking_height
 
@@ -208,3 +209,24 @@ def test_matplotlib_is_not_imported_before_something_is_drawn():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"), [(["ga", "esn", "bptt", "random"], 4), (["mutation_size 0.161"] * 8, 2)]
+)
+def test_a_legend_takes_as_many_columns_as_there_is_room_for(names, columns):
+    """Else the layout collapses, and the picture with it."""
+    found = []
+
+    def draw(axes):
+        for place, name in enumerate(names):
+            axes.plot([0, 1], [place, 1], label=name)
+        drawing.legend_above(axes)
+        found.append(axes)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.inline_svg(draw, 5.6, 3.5, "many names")
+    (axes,) = found
+    assert axes.get_legend()._ncols == columns
+    assert axes.get_position().width > 0.6 and axes.get_legend().get_window_extent().x1 < axes.figure.bbox.x1
