@@ -73,16 +73,28 @@ def _line(start: str, quiet: bool) -> Iterator[Callable[[Callable[[], str]], Non
     else:
         from rich.console import Console
         from rich.live import Live
-        from rich.text import Text
 
         # Refreshed by the run itself: a thread of its own would wait for kernels, which hold the interpreter.
-        with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+        console = Console(stderr=True)
+        with Live(console=console, auto_refresh=False, transient=True) as live:
 
             def show(text: str) -> None:
-                live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+                live.update(last_line(text, console.width), refresh=True)
 
             show(start)
             yield throttled(LIVE_SECONDS, show)
+
+
+def last_line(text: str, width: int, style: str = "") -> Any:
+    """Return a text for the last line of a living picture, short enough for what terminals add to it.
+
+    They echo Ctrl-C there; if that began another line, the picture would be moved by one.
+    """
+    from rich.text import Text
+
+    line = Text(text, style, no_wrap=True)
+    line.truncate(max(1, width - len("^C^C")), overflow="ellipsis")
+    return line
 
 
 def throttled(seconds: float, show: Callable[[Any], None]) -> Callable[[Callable[[], Any]], None]:

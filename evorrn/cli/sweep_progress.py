@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from evorrn.cli.output import note, silent
-from evorrn.cli.progress import LIVE_SECONDS, PLAIN_SECONDS, clock, throttled
+from evorrn.cli.progress import LIVE_SECONDS, PLAIN_SECONDS, clock, last_line, throttled
 from evorrn.lab.words import figure
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _live() -> Iterator[tuple[Callable[[str], None], Callable[[Tally], None]]]:
         failed = tally.failed + tally.failed_before
         counts = Text(", ".join([*_counts(tally), *_pace(tally)]), style="red" if failed else "")
         row.add_row(ProgressBar(tally.total, tally.ended, width=30), Text(share, style="bold"), counts)
-        best = Text(", ".join(_best(tally)), no_wrap=True, overflow="ellipsis", style="dim")
+        best = last_line(", ".join(_best(tally)), console.width, style="dim")
         return Group(row, best)
 
     with Live(Text("checking the cells"), console=console, auto_refresh=False, transient=True) as live:

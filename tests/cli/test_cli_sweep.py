@@ -1,12 +1,17 @@
 """``evorrn sweep``: what it prints, its exit codes, and a job array that works."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 from tiny import WALK, WAVE
+
+from evorrn.cli.sweep_progress import watching_sweep
+from evorrn.lab.sweep.tally import Tally
 
 FILE = f"""
 name = "walks"
@@ -131,3 +136,21 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip() == "[]" and "--fail-fast" in done.stdout
+
+
+def test_a_picture_leaves_room_for_the_echo_of_ctrl_c(monkeypatch):
+    """A terminal writes ^C behind the last line; if it was full, that would begin another one below the picture."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    tally = Tally(10, under_way=2)
+    tally.compare(
+        "a-task", "nrmse_std", 0.5, ", ".join(f"strategy.setting{number}=0.25" for number in range(9))
+    )
+    with watching_sweep(quiet=False, debug=False) as tell:
+        tell.watch(tally)
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
+    lines = {line.rstrip() for line in re.split(r"[\r\n]", drawn) if line.startswith("best validation")}
+    assert [(len(line), line[-1]) for line in lines] == [(56, "…")]
