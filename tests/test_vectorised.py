@@ -181,6 +181,10 @@ def test_the_short_name_is_a_task_and_a_spec():
     [
         ({"id": "CartPol-v1"}, "gym CartPol-v1: cannot be made: .*CartPole"),
         ({"id": "CartPole-v1", "options": {"gravty": 1}}, "gym CartPole-v1: cannot be made: .*gravty"),
+        (
+            {"id": "CartPole-v1", "options": {"max_episode_steps": -3}},
+            "gym CartPole-v1: cannot be made: .*max_episode_steps",
+        ),
         ({"id": "evorrn-tests/Odd-v0"}, "expected discrete actions or a box, got Text"),
         ({"id": "evorrn-tests/Blind-v0"}, "expected observations that can be flattened, got Sequence"),
     ],

@@ -149,7 +149,7 @@ def _vector(id: str, arguments: str, count: int) -> Any:
     """Return `count` copies of an environment with flat observations, kept for the next call."""
     try:
         import gymnasium
-        from gymnasium import error, spaces
+        from gymnasium import spaces
         from gymnasium.vector import AutoresetMode
         from gymnasium.wrappers import FlattenObservation
     except ImportError:
@@ -169,5 +169,7 @@ def _vector(id: str, arguments: str, count: int) -> Any:
             wrappers=() if flat else (FlattenObservation,),
             **options,
         )
-    except (error.Error, ModuleNotFoundError, TypeError) as problem:
+    except EvorrnError:
+        raise
+    except Exception as problem:  # what a maker of environments does is not ours
         raise EvorrnError(f"gym {id}: cannot be made: {problem}") from None
