@@ -5,11 +5,29 @@ import pytest
 from methods import BY_RANK, KEEPING, STRATEGIES, label, of, run, sphere
 from stand_in import LinearNetwork, problem
 
-from evorrn import PGPE, Batch, GeneticAlgorithm, OpenAIES
+from evorrn import (
+    CMAES,
+    ESP,
+    LMMAES,
+    PGPE,
+    SNES,
+    XNES,
+    Batch,
+    CoSyNE,
+    Evolino,
+    GeneticAlgorithm,
+    OpenAIES,
+    SepCMAES,
+)
 from evorrn.problem import Problem
 from evorrn.testing import check_strategy
 
+OTHERS = [
+    GeneticAlgorithm(population=16),
+    *(kind() for kind in (CMAES, SepCMAES, LMMAES, SNES, XNES, ESP, CoSyNE, Evolino)),
+]
 every = pytest.mark.parametrize("strategy", STRATEGIES, ids=label)
+every_one = pytest.mark.parametrize("strategy", [*STRATEGIES, *OTHERS], ids=label)
 keeping = pytest.mark.parametrize("strategy", KEEPING, ids=label)
 
 
@@ -21,7 +39,7 @@ def test_the_contract_is_kept(strategy, settings):
     check_strategy(of(strategy, **settings), None if settings else problem, steps=4)
 
 
-@every
+@every_one
 def test_higher_is_better(strategy):
     """On a slope the search goes up it, and down its reverse."""
     ends = []
@@ -31,7 +49,7 @@ def test_higher_is_better(strategy):
     assert ends[0] > 2.0 + 0.1 and ends[1] < 2.0 - 0.1
 
 
-@every
+@every_one
 def test_the_best_ever_is_raw_and_never_lost(strategy):
     """Weight decay that outweighs the fitness does not touch what is told of the best."""
     told = []
