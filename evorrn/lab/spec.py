@@ -187,7 +187,7 @@ class _Problems(list[str]):
         except ConfigError as error:
             self.extend(error.problems)
         except EvorrnError as error:
-            self.append(f"{path}: {error}")
+            self.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
     def table(self, raw: Mapping[str, Any], name: str) -> dict[str, Any]:
         """Return a table of the spec, and note when it is something else."""

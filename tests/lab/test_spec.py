@@ -239,3 +239,13 @@ def test_biases_that_a_task_advises_against_can_be_had_and_stay():
     assert resolve(wanted.content).content == wanted.content
     assert resolve({**raw, "network": {"biases": False}}).id == resolve(raw).id != wanted.id
     assert "biases" not in resolve({"task": {"name": WAVE}}).content["network"]  # ids of older runs hold
+
+
+def test_what_is_wrong_is_named_once(tmp_path):
+    (tmp_path / "own.py").write_text("class Bare:\n    pass\n")
+    for section, other in (("task", "strategy"), ("strategy", "task")):
+        usual = {"task": {"name": "mackey-glass"}, "strategy": {"name": "ga"}}
+        raw = {**usual, section: {"name": f"{tmp_path / 'own.py'}:Bare"}, "budget": "1gen"}
+        with pytest.raises(ConfigError) as error:
+            resolve(raw)
+        assert str(error.value).count(f"{section}: ") == 1 and f"{other}: " not in str(error.value)
