@@ -225,6 +225,12 @@ def test_answer_and_cautions_of_a_sweep_with_trouble(study):
     assert study_words.state(study) == "237 complete, 1 failed, 1 missing, 1 damaged"
 
 
+def test_contenders_with_the_same_median_are_level(tmp_path):
+    study = small(tmp_path, {8: [0.3, 0.5], 16: [0.4, 0.4], 32: [0.6, 0.6]})
+    answer = study_words.answer(study, findings(study), [], [])
+    assert answer == "On narma hidden 16 and hidden 8 are level at the top with nrmse_std 0.400."
+
+
 def test_pruned_runs_are_told_apart_from_those_to_come(tmp_path):
     pruned = {"value": 0, "status": "interrupted", "stopped": "pruned"}
     study = small(tmp_path, {8: [0.3, pruned], 16: [0.4, 0.5]})

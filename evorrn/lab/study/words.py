@@ -77,6 +77,10 @@ def answer(
             parts.append(f"On {task} most runs of every contender failed.")
             continue
         value = float(values_of(np.array([top.median.median]), metric)[0])
+        level = [each.contender for each in there.standings if each.median.median == top.median.median]
+        if len(level) > 1:
+            parts.append(f"On {task} {listed(level)} are level at the top with {metric} {figure(value)}.")
+            continue
         how = chosen_text(study, top.configuration)
         text = f"On {task} {top.contender} is best with {metric} {figure(value)}{f' ({how})' if how else ''}"
         parts.append(f"{text}{_holding(top.contender, there.leads, 'seeds')}.")
