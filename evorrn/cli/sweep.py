@@ -112,7 +112,7 @@ def work(
     from evorrn.lab.sweep.run import work_on
 
     root = runs_root(runs)
-    with watching_sweep(quiet, context.obj.debug) as tell:
+    with watching_sweep(root, quiet, context.obj.debug) as tell:
         tally = work_on(file, root, threads=threads, fail_fast=fail_fast, many=yes, tell=tell)
     raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))
 
@@ -177,7 +177,7 @@ def _lead(
     sweep, root = read_sweep(file), runs_root(runs)
     jobs = jobs or max(1, available() // threads)
     with (
-        watching_sweep(quiet, context.obj.debug) as tell,
+        watching_sweep(root, quiet, context.obj.debug) as tell,
         dask_executor(dask, jobs) as (
             executor,
             slots,

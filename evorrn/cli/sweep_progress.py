@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evorrn.cli.output import note, silent
@@ -35,8 +36,8 @@ def checking(quiet: bool) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def watching_sweep(quiet: bool, debug: bool) -> Iterator[Tell]:
-    """Give the callbacks that show a sweep while the block runs."""
+def watching_sweep(root: Path, quiet: bool, debug: bool) -> Iterator[Tell]:
+    """Give the callbacks that show a sweep, whose runs are below `root`, while the block runs."""
     from evorrn.lab.sweep.run import Tell
 
     latest: list[Tally] = []
@@ -48,14 +49,16 @@ def watching_sweep(quiet: bool, debug: bool) -> Iterator[Tell]:
 
         try:
             remark = silent if quiet else put
-            yield Tell(checked, watch, _failures(put, debug), lambda text: put(f"evorrn: {text}"), remark)
+            yield Tell(
+                checked, watch, _failures(put, root, debug), lambda text: put(f"evorrn: {text}"), remark
+            )
         except KeyboardInterrupt:
             for tally in latest:
                 remark(f"interrupted after {tally.ended:,} of {tally.total:,} runs; the same command goes on")
             raise
 
 
-def _failures(put: Callable[[str], None], debug: bool) -> Callable[[str, Report], None]:
+def _failures(put: Callable[[str], None], root: Path, debug: bool) -> Callable[[str, Report], None]:
     """Return what shows a failure; the traceback of an error that came before only when debugging."""
     known: set[str] = set()
 
@@ -65,7 +68,7 @@ def _failures(put: Callable[[str], None], debug: bool) -> Callable[[str, Report]
             known.add(report.error)
             put("  " + report.traceback.rstrip().replace("\n", "\n  "))
         if report.folder:
-            put(f"  saved in {report.folder}/status.json")
+            put(f"  saved in {root / report.folder / 'status.json'}")
 
     return failure
 

@@ -65,7 +65,9 @@ def test_run_starts_processes_and_shows_failures_with_their_traceback(console, f
     assert said.code == 1 and "4 of 8 runs complete (4 now)" in said.out
     assert said.err.count("evorrn: failed: strategy.size=") == 4
     assert said.err.count("Traceback (most recent call last)") == 1  # the others are the same
-    assert said.err.count("/status.json") == 4 and "4 runs failed; again with: evorrn sweep retry" in said.err
+    saved = re.findall(r"saved in (.+/status\.json)", said.err)
+    assert len(saved) == 4 and all(json.loads((tmp_path / path).read_text())["traceback"] for path in saved)
+    assert "4 runs failed; again with: evorrn sweep retry" in said.err
     again = console.type("sweep", "run", file, "--jobs", 2)
     assert again.code == 1 and "(0 now)" in again.out and "4 runs failed, 4 of them before" in again.err
     retried = console.type("sweep", "retry", file, "--jobs", 1, "--fail-fast", "--json")
@@ -138,7 +140,7 @@ def test_help_loads_nothing_heavy():
     assert done.stderr.strip() == "[]" and "--fail-fast" in done.stdout
 
 
-def test_a_picture_leaves_room_for_the_echo_of_ctrl_c(monkeypatch):
+def test_a_picture_leaves_room_for_the_echo_of_ctrl_c(tmp_path, monkeypatch):
     """A terminal writes ^C behind the last line; if it was full, that would begin another one below the picture."""
     terminal = io.StringIO()
     terminal.isatty = lambda: True
@@ -149,7 +151,7 @@ def test_a_picture_leaves_room_for_the_echo_of_ctrl_c(monkeypatch):
     tally.compare(
         "a-task", "nrmse_std", 0.5, ", ".join(f"strategy.setting{number}=0.25" for number in range(9))
     )
-    with watching_sweep(quiet=False, debug=False) as tell:
+    with watching_sweep(tmp_path, quiet=False, debug=False) as tell:
         tell.watch(tally)
     drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
     lines = {line.rstrip() for line in re.split(r"[\r\n]", drawn) if line.startswith("best validation")}
