@@ -66,6 +66,11 @@ def test_a_grid_is_the_product_and_zipped_settings_move_together():
     }
     found = list(cells(made(axes, base={"task": {}})))
     assert len(found) == 8
+    assert [axis.describe() for axis in made(axes, base={"task": {}}).axes] == [
+        "task.name=sunspots, task.horizon=1; task.name=mackey-glass, task.horizon=6",
+        "[4, 4], [8]",
+        "strategy.name=ga, strategy.population=8; strategy.name=bptt",
+    ]
     assert {(cell["task.name"], cell["task.horizon"]) for cell in found} == {
         ("sunspots", 1),
         ("mackey-glass", 6),

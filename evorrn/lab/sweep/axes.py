@@ -82,8 +82,10 @@ class Axis:
         if not self.points:
             kind = "loguniform" if self.logarithmic else "uniform"
             return f"{kind} from {self.low:g} to {self.high:g}"
-        shown = [spell(point) if len(self.names) > 1 else _plain(point) for point in self.points[:6]]
-        return ", ".join(shown) + (f", ... ({len(self.points)} values)" if len(self.points) > 6 else "")
+        several = len(self.names) > 1
+        shown = [spell(point) if several else _plain(point) for point in self.points[:6]]
+        comma = "; " if several else ", "
+        return comma.join(shown) + (f"{comma}... ({len(self.points)} values)" if len(self.points) > 6 else "")
 
 
 def parse_axes(table: Mapping[str, Any], base: Mapping[str, Any], home: Path, found: list[str]) -> list[Axis]:
