@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from evorrn.cli import FAILED
 from evorrn.cli.options import Cell, Hidden, Horizon, Inputs, Json, Quiet, Runs, Set, Target
 
 
@@ -89,6 +90,8 @@ def compare(
         print_json(comparison.as_dict())
     elif not quiet:
         show(comparison, stdout())
+    if any(row.errors for row in comparison.rows):
+        raise typer.Exit(FAILED)
 
 
 def report(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from evorrn.cli import FAILED
 from evorrn.cli.options import Json, Quiet, Runs
 
 
@@ -61,3 +62,5 @@ def reproduce(
         print_json(made.as_dict())
     elif not quiet:
         show(made, stdout())
+    if any(finding.errors for finding in made.findings):
+        raise typer.Exit(FAILED)

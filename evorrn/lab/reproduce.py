@@ -54,6 +54,8 @@ class Finding:
     verdict : str
         ``"better"`` where the whole interval is better than the published figure, ``"reproduced"`` where it
         holds the figure, else ``"not reproduced"``; ``"no figure"`` where none was published.
+    errors : int
+        Runs that ended with an error.
     """
 
     problem: str
@@ -73,6 +75,7 @@ class Finding:
     values: tuple[float, ...]
     published: float | None
     verdict: str
+    errors: int = 0
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,7 @@ def judge(
         values=tuple(values.tolist()),
         published=case.published,
         verdict=verdict(mean, low, high, case.published, experiment.higher_is_better),
+        errors=sum(bool(run.error) for run in runs),
     )
 
 

@@ -94,3 +94,9 @@ def test_wrong_words_are_refused_and_nothing_is_written(console, tmp_path, words
     said = console.type(*words)
     assert said.code == 2 and wanted in said.err and said.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_fails_leaves_its_mark_on_the_exit_code(console):
+    said = console.type(*COMPARING, "--set", "walk.breaks_at=2")
+    assert said.code == 1 and "the stride broke" in said.err
+    assert "random" in said.out  # the rest is told

@@ -2,6 +2,8 @@
 
 import json
 
+from tiny import WALK
+
 SMALL = """
 title = "Small"
 source = "nobody 1999"
@@ -46,3 +48,13 @@ def test_what_cannot_be_reproduced_is_refused(console, tmp_path):
     path.write_text(SMALL.replace("title", "titel"))
     said = console.type("reproduce", path)
     assert said.code == 2 and "did you mean 'title'" in said.err and "Traceback" not in said.err
+
+
+def test_a_run_that_fails_leaves_its_mark_on_the_exit_code(console, tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(
+        SMALL.replace('{ name = "random", count = 16, width = 3.0 }', f'{{ name = "{WALK}", breaks_at = 2 }}')
+    )
+    said = console.type("reproduce", path, "--jobs", "1")
+    assert said.code == 1 and "the stride broke" in said.err
+    assert "not reproduced" in said.out and "0 of 2" in said.out

@@ -192,3 +192,23 @@ def test_mistakes_in_specs_are_told_before_anything_runs(small, tmp_path):
     with pytest.raises(EvorrnError, match=r"short two-sequence, guessing: strategy\.cuont"):
         reproduce(read_experiment(small), root=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_record_that_is_kept_is_of_the_experiment_as_it_stands():
+    path = experiments()["pole-balancing"].with_suffix(".json")
+    kept = json.loads(path.read_text())
+    cases = find_experiment("pole-balancing").cases
+    assert [(found["problem"], found["method"], found["published"]) for found in kept["findings"]] == [
+        (case.problem, case.method, case.published) for case in cases
+    ]
+    for found, case in zip(kept["findings"], cases):
+        given = case.raw["strategy"]
+        assert {name: found["strategy"][name] for name in given} == given
+        solved = [value for value in found["values"] if value is not None]
+        assert len(found["values"]) == found["seeds"] == 50 and len(solved) == found["solved"]
+        if found["solved"] == 50:
+            assert found["mean"] == pytest.approx(np.mean(solved), abs=0.01)
+        assert found["verdict"] == verdict(
+            *(math.inf if found[name] is None else found[name] for name in ("mean", "low", "high")),
+            found["published"],
+        )
