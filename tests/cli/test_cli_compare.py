@@ -1,9 +1,10 @@
 """``evorrn compare`` and ``evorrn report``: the words that are typed, and what comes back."""
 
 import json
+from pathlib import Path
 
 import pytest
-from tiny import WALK, WAVE
+from tiny import HERE, WALK, WAVE
 
 COMPARING = ("compare", WAVE, "--strategies", WALK, "--seeds", 2, "--budget", "100k", "--jobs", 1)
 
@@ -96,7 +97,11 @@ def test_wrong_words_are_refused_and_nothing_is_written(console, tmp_path, words
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_fails_leaves_its_mark_on_the_exit_code(console):
-    said = console.type(*COMPARING, "--set", "walk.breaks_at=2")
+def test_a_run_that_fails_leaves_its_mark_on_the_exit_code(console, tmp_path):
+    text = Path(HERE).read_text()
+    breaking = text.replace("breaks_at: int = setting(-1", "breaks_at: int = setting(2")
+    assert breaking != text
+    (tmp_path / "breaking.py").write_text(breaking)
+    said = console.type(*(word if word != WALK else "breaking.py:Walk" for word in COMPARING))
     assert said.code == 1 and "the stride broke" in said.err
     assert "random" in said.out  # the rest is told
