@@ -209,8 +209,9 @@ class PopulationStrategy(VectorStrategy):
         state = self._told(state, genomes, verdict)
         # The best of this generation, not the best ever: what fits one sample of data best need not be what
         # validation, or a test of what was learned, would choose, and each generation is another chance.
-        candidate = verdict.network if math.isfinite(verdict.worth) else state["best_genome"]
-        return {**state, "candidate": candidate, "train_loss": -state["best_fitness"]}
+        if math.isfinite(verdict.worth):
+            return {**state, "candidate": verdict.network, "train_loss": -verdict.worth}
+        return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
 
     # --- Plumbing ----------------------------------------------------------------------------------
 
