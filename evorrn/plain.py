@@ -5,13 +5,15 @@ Nothing is pickled, so nothing can run when a file is read.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import json
+import math
 import os
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -168,3 +170,14 @@ def _restore(value: Any, arrays: dict[str, np.ndarray]) -> Any:
             return tuple(_restore(item, arrays) for item in value["tuple"])
         return {key: _restore(item, arrays) for key, item in value["dict"]}
     return value
+
+
+def jsonable(value: Any) -> Any:
+    """Return plain data, or a dataclass of it, as strict JSON knows it: numbers that are not finite are None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [jsonable(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

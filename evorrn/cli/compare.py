@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from evorrn.cli import FAILED
-from evorrn.cli.options import Cell, Hidden, Horizon, Inputs, Json, Quiet, Runs, Set, Target
+from evorrn.cli.options import Cell, Force, Hidden, Horizon, Inputs, Jobs, Json, Quiet, Runs, Set, Target
 
 
 def compare(
@@ -38,11 +38,8 @@ def compare(
     inputs: Inputs = None,
     horizon: Horizon = None,
     set_: Set = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
+    jobs: Jobs = None,
+    force: Force = False,
     runs: Runs = None,
     json: Json = False,
     quiet: Quiet = False,

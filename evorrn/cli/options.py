@@ -27,3 +27,8 @@ Set = Annotated[
         "--set", metavar="A.B=C", help="Set anything in the spec: strategy.population=512. Repeatable."
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Run again what is complete.")]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,7 +33,9 @@ def silent(_: object) -> None:
 
 def print_json(value: Any) -> None:
     """Print plain data as JSON on stdout; numbers that are not finite, which JSON has not, as null."""
-    print(json.dumps(_jsonable(value), indent=1))
+    from evorrn.plain import jsonable
+
+    print(json.dumps(jsonable(value), indent=1))
 
 
 def stdout() -> Console:
@@ -100,13 +100,3 @@ def _print_source(source: str) -> None:
     from rich.syntax import Syntax
 
     Console().print(Syntax(source, "python", background_color="default"), soft_wrap=True)
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

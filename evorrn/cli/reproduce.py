@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from evorrn.cli import FAILED
-from evorrn.cli.options import Json, Quiet, Runs
+from evorrn.cli.options import Force, Jobs, Json, Quiet, Runs
 
 
 def reproduce(
@@ -16,11 +16,8 @@ def reproduce(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few rows and seeds, in a minute or two.")] = False,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Runs of each row.")] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
+    jobs: Jobs = None,
+    force: Force = False,
     runs: Runs = None,
     json: Json = False,
     quiet: Quiet = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evorrn.cli.options import Json, Quiet, Runs
+from evorrn.cli.options import Jobs, Json, Quiet, Runs
 
 sweep = typer.Typer(
     help="Many runs from one file: on this machine, on a cluster, or claimed by workers from a shared folder.",
@@ -20,10 +20,6 @@ Threads = Annotated[
     int, typer.Option("--threads", min=1, help="Threads of each run; results do not depend on it.")
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="End at the first run that fails.")]
-Jobs = Annotated[
-    int | None,
-    typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
-]
 Dask = Annotated[
     str | None,
     typer.Option(

@@ -14,6 +14,13 @@ from evorrn.compile.ops import LEAVES, OPS
 from evorrn.compile.plan import Affine, Loop, Move, Schedule
 from evorrn.compile.step import Step
 
+ACTIVATIONS = """from evorrn.kernels.activations import (
+    elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
+)"""
+LOOPS = """LOOP = dict(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
+TILE = dict(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True)"""
+"""What every emitted module begins with: the activations that a cell may call, and how its functions are compiled."""
+
 _SYMBOLS = {"add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div()}
 
 
@@ -210,3 +217,8 @@ class StageWriter:
             return f"join({names[stage.node]}, {names[first]}, {names[second]})"
         start = "0" if node.op == "head" else f"{names[first]}.shape[0] - {names[stage.node]}.shape[0]"
         return f"take({names[stage.node]}, {names[first]}, {start})"
+
+
+def indent(lines: list[str]) -> list[str]:
+    """Return lines one level deeper."""
+    return ["    " + line for line in lines]

@@ -8,7 +8,7 @@ depend neither on who shares a tile nor on which thread runs it.
 
 from __future__ import annotations
 
-from evorrn.compile.emit import Names, StageWriter, equation, size, variable
+from evorrn.compile.emit import ACTIVATIONS, LOOPS, Names, StageWriter, equation, indent, size, variable
 from evorrn.compile.moving import World
 from evorrn.compile.plan import Affine, schedule
 from evorrn.compile.step import OUTPUT, Step
@@ -21,16 +21,13 @@ The functions of the world are those with the fingerprint {fingerprint}.
 import numpy as np
 from numba import njit
 
-from evorrn.kernels.activations import (
-    elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
-)
+{activations}
 from evorrn.kernels.individuals import affine, clear_lane, cube, load_lane, local, take_number
 from evorrn.kernels.lanes import at, block, flat, join, take
 from evorrn.kernels.separate import SeparateArrays
 
 F = np.{dtype}
-LOOP = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
-TILE = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True)'''
+{loops}'''
 
 ARGUMENTS = (
     "first, last, n_lanes, genomes, options, sizes, offsets, starts, limit, queue, returns, lengths, "
@@ -85,7 +82,11 @@ class IndividualsEmitter:
         self.graph = step.graph
         self.world = world
         self.header = HEADER.format(
-            title=f"{title}, individuals as lanes", dtype=dtype, fingerprint=world.fingerprint
+            activations=ACTIVATIONS,
+            loops=LOOPS,
+            title=f"{title}, individuals as lanes",
+            dtype=dtype,
+            fingerprint=world.fingerprint,
         )
         new = {index: f"{variable(name)}_new" for name, index in self.graph.outputs.items()}
         leaves = {index: variable(node.name) for index, node in enumerate(self.graph.nodes) if node.name}
@@ -99,19 +100,19 @@ class IndividualsEmitter:
         functions, calls = writer.write(self.plan)
         step = [f"{variable(name)} = at({variable(name)}_slots, now)" for name in self.step.states]
         step += [f"{variable(name)}_new = at({variable(name)}_slots, 1 - now)" for name in self.step.states]
-        step += ["if ended > 0:", *_indent(self._take_over()), "    if alive == 0:", "        break"]
+        step += ["if ended > 0:", *indent(self._take_over()), "    if alive == 0:", "        break"]
         step += [self.world.observe("x_t"), *calls, *self._record_before()]
         step += [f"ended = {self.world.move(f'{OUTPUT}_new')}"]
         step += ["if rewards.shape[0] > 0:", "    rewards[t] = gain[0]", "t += 1"]
         body = [*self._allocate(), "for worker in range(first, last):"]
-        body += _indent(
+        body += indent(
             [
                 "for k in range(n_lanes):",
                 "    over[k], live[k], pair[k] = 1, 1, -1",
                 "t, ended, alive = 0, n_lanes, n_lanes",
             ]
         )
-        body += ["    while True:", "        now = t & 1", *_indent(_indent(step))]
+        body += ["    while True:", "        now = t & 1", *indent(indent(step))]
         lines = [
             self.header,
             *functions,
@@ -122,7 +123,7 @@ class IndividualsEmitter:
             f"def simulate({ARGUMENTS}):",
         ]
         lines += ['    """Let workers first to last run a tile each until the queue of pairs is empty."""']
-        return "\n".join([*lines, *_indent(body), ""])
+        return "\n".join([*lines, *indent(body), ""])
 
     # --- The tile ----------------------------------------------------------------------------------
 
@@ -188,7 +189,3 @@ class IndividualsEmitter:
             "    for i in range(n_O):",
             f"        actions[t, i] = {OUTPUT}_new[i, 0]",
         ]
-
-
-def _indent(lines: list[str]) -> list[str]:
-    return ["    " + line for line in lines]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from evorrn.compile.emit import Names, StageWriter, size, variable
+from evorrn.compile.emit import ACTIVATIONS, LOOPS, Names, StageWriter, indent, size, variable
 from evorrn.compile.plan import Schedule, schedule
 from evorrn.compile.step import OUTPUT, Step
 
@@ -20,9 +20,7 @@ HEADER = '''"""{title}"""
 import numpy as np
 from numba import njit
 
-from evorrn.kernels.activations import (
-    elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
-)
+{activations}
 from evorrn.kernels.lanes import (
     at, block, clear, close_loop, copy, entries, flat, join, matrix, select_lanes, series, set_aside, take,
 )
@@ -31,8 +29,7 @@ from evorrn.kernels.separate import SeparateArrays
 from evorrn.kernels.tiles import affine, outer
 
 F = np.{dtype}
-LOOP = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
-TILE = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True)
+{loops}
 BLOCK = {block}  # time steps whose outer products are added in one go'''
 
 BLOCK = 16
@@ -138,7 +135,14 @@ class LanesEmitter:
         return [*self._unpack_sizes(), "for job in range(first, last):", *indent([*job, *body])]
 
     def _header(self) -> str:
-        return HEADER.format(title=self.title, loss=self.loss, dtype=self.dtype, block=BLOCK)
+        return HEADER.format(
+            activations=ACTIVATIONS,
+            loops=LOOPS,
+            title=self.title,
+            loss=self.loss,
+            dtype=self.dtype,
+            block=BLOCK,
+        )
 
     def _rows(self, index: int) -> str:
         return self.graph.nodes[index].shape[0]
@@ -207,8 +211,3 @@ _FORWARD_JOB = [
     "shortest, longest, first_free = spans[q, 0], spans[q, 1], spans[q, 2]",
     "losses = at(at(losses_all, p), q)",
 ]
-
-
-def indent(lines: list[str]) -> list[str]:
-    """Return lines one level deeper."""
-    return ["    " + line for line in lines]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from evorrn.compile.emit import Names, StageWriter, size, variable
-from evorrn.compile.lanes import Buffer, LanesEmitter, indent, views
+from evorrn.compile.emit import Names, StageWriter, indent, size, variable
+from evorrn.compile.lanes import Buffer, LanesEmitter, views
 from evorrn.compile.plan import Schedule, kept_for_adjoint, schedule
 from evorrn.compile.step import OUTPUT
 

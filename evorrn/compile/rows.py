@@ -6,7 +6,7 @@ kernels of products and the loads of parameters differ from the program with seq
 
 from __future__ import annotations
 
-from evorrn.compile.emit import Names, StageWriter, equation, size, variable
+from evorrn.compile.emit import ACTIVATIONS, LOOPS, Names, StageWriter, equation, size, variable
 from evorrn.compile.plan import Affine, Move, schedule
 from evorrn.compile.step import OUTPUT, Step
 
@@ -15,9 +15,7 @@ HEADER = '''"""{title}"""
 import numpy as np
 from numba import njit
 
-from evorrn.kernels.activations import (
-    elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
-)
+{activations}
 from evorrn.kernels.lanes import entries, flat, matrix
 from evorrn.kernels.losses import {loss}
 from evorrn.kernels.rows import (
@@ -27,8 +25,7 @@ from evorrn.kernels.separate import SeparateArrays
 from evorrn.kernels.sparse import add_sparse, compress
 
 F = np.{dtype}
-LOOP = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
-TILE = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True)
+{loops}
 VECTOR = {vector}'''
 
 ARGUMENTS = (
@@ -84,7 +81,14 @@ class RowsEmitter:
         self.sparse = sparse
         self.graph = step.graph
         self.loss = loss
-        self.header = HEADER.format(title=f"{title}, units as vectors", loss=loss, dtype=dtype, vector=vector)
+        self.header = HEADER.format(
+            activations=ACTIVATIONS,
+            loops=LOOPS,
+            title=f"{title}, units as vectors",
+            loss=loss,
+            dtype=dtype,
+            vector=vector,
+        )
         new = {index: f"{variable(name)}_new" for name, index in self.graph.outputs.items()}
         leaves = {index: variable(node.name) for index, node in enumerate(self.graph.nodes) if node.name}
         leaves[self.graph.leaves("input")["x"]] = "x_t"

@@ -55,7 +55,7 @@ def interquartile_estimate(strata: Strata) -> Estimate:
     if any(len(stratum) < 2 for stratum in strata):
         return Estimate(value, np.nan, np.nan)
     drawn = [stratum[draws(len(stratum), place)] for place, stratum in enumerate(strata)]
-    low, high = _ends(_middle_mean(np.concatenate(drawn, axis=1)))
+    low, high = interval(_middle_mean(np.concatenate(drawn, axis=1)))
     return Estimate(value, float(low), float(high))
 
 
@@ -78,7 +78,7 @@ def improvement(a: Strata, b: Strata) -> Estimate:
     for place, task in enumerate(wins):
         rows, columns = _counts(task.shape[0], 2 * place), _counts(task.shape[1], 2 * place + 1)
         drawn += np.einsum("ri,ij,rj->r", rows, task, columns, optimize=True) / task.size
-    low, high = _ends(drawn / len(wins))
+    low, high = interval(drawn / len(wins))
     return Estimate(value, float(low), float(high))
 
 
@@ -119,7 +119,7 @@ def performance_profile(strata: Strata, thresholds: np.ndarray) -> Profile:
     drawn = np.zeros((RESAMPLES, len(thresholds)))
     for place, task in enumerate(under):
         drawn += _counts(len(task), place) @ task / len(task)
-    low, high = _ends(drawn / len(under))
+    low, high = interval(drawn / len(under))
     return Profile(thresholds, share, low, high)
 
 
@@ -146,7 +146,7 @@ def _middle_mean(values: np.ndarray) -> np.ndarray:
     return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)
 
 
-def _ends(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the two ends of the percentile interval along the first axis, never between two of the drawn."""
     low, high = np.quantile(drawn, [LEVEL / 2, 1 - LEVEL / 2], axis=0, method="inverted_cdf")
     return low, high

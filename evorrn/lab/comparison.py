@@ -14,6 +14,7 @@ from typing import Any
 
 from evorrn.errors import RunError
 from evorrn.metrics import EPISODE_METRICS, HIGHER_IS_BETTER
+from evorrn.plain import jsonable
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON knows it, values that are not finite as None."""
         names = [f.name for f in dataclasses.fields(self)]
-        return _jsonable({name: getattr(self, name) for name in names})
+        return jsonable({name: getattr(self, name) for name in names})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Comparison:
@@ -214,15 +215,3 @@ def _number(value: float | None, missing: float) -> float:
 
 def _numbers(values: Sequence[float | None], missing: float) -> tuple[float, ...]:
     return tuple(_number(value, missing) for value in values)
-
-
-def _jsonable(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

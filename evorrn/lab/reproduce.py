@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -14,13 +13,12 @@ import numpy as np
 
 from evorrn.errors import ConfigError, unknown
 from evorrn.lab import environment
-from evorrn.lab.aggregates import draws
+from evorrn.lab.aggregates import draws, interval
 from evorrn.lab.experiment import EVALUATIONS, Case, Experiment
 from evorrn.lab.pool import Ended, Say, Standing, run_all
 from evorrn.lab.reaching import Spent, expected_running_time, median_cost
 from evorrn.lab.spec import Spec
-from evorrn.lab.statistics import LEVEL
-from evorrn.plain import write_atomic
+from evorrn.plain import jsonable, write_atomic
 
 BETTER, REPRODUCED, NOT_REPRODUCED, UNPUBLISHED = "better", "reproduced", "not reproduced", "no figure"
 LEARNED = "learned"
@@ -108,7 +106,7 @@ class Reproduction:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reproduction as plain data; a figure that is not finite is null, as in strict JSON."""
-        return _strict(dataclasses.asdict(self))  # type: ignore[no-any-return]
+        return jsonable(self)  # type: ignore[no-any-return]
 
 
 def reproduce(
@@ -278,28 +276,16 @@ def _running_time(spent: Spent) -> tuple[float, float, float]:
     value = expected_running_time(spent)
     if len(spent.cost) < 2 or not spent.reached.any():
         return value, math.nan, math.nan
-    again = draws(len(spent.cost), 0)
+    again = draws(len(spent.cost))
     reached = spent.reached[again].sum(axis=1)
     with np.errstate(divide="ignore"):
         times = spent.cost[again].sum(axis=1) / reached
-    return value, *_ends(times)
+    low, high = interval(times)
+    return value, float(low), float(high)
 
 
 def _mean(values: np.ndarray) -> tuple[float, float, float]:
     if len(values) < 2:
         return float(values.mean()), math.nan, math.nan
-    return float(values.mean()), *_ends(values[draws(len(values), 0)].mean(axis=1))
-
-
-def _ends(resampled: np.ndarray) -> tuple[float, float]:
-    ordered = np.sort(resampled)
-    low, high = (ordered[round(share * (len(ordered) - 1))] for share in (LEVEL / 2, 1 - LEVEL / 2))
-    return float(low), float(high)
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _strict(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    low, high = interval(values[draws(len(values))].mean(axis=1))
+    return float(values.mean()), float(low), float(high)

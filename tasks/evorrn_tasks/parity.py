@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.settings import setting
 from evorrn.task import Reference
 from evorrn_tasks.common.two_classes import TwoClasses
 
@@ -35,12 +34,6 @@ class Parity(TwoClasses):
             "Hochreiter and Schmidhuber 1996",
         ),
     )
-
-    shortest: int = setting(500, "steps of the shortest sequence", minimum=1)
-    longest: int = setting(600, "steps of the longest sequence", minimum=1)
-    train: int = setting(100, "training sequences", minimum=2)
-    valid: int = setting(100, "validation sequences", minimum=2)
-    test: int = setting(100, "test sequences", minimum=2)
 
     def draw(self, rng: np.random.Generator, answer: int, steps: int) -> np.ndarray:
         """Return bits (T,) with an odd or even number of ones."""

@@ -34,12 +34,7 @@ class TwoSequence(TwoClasses):
         ),
     )
 
-    shortest: int = setting(500, "steps of the shortest sequence", minimum=1)
-    longest: int = setting(600, "steps of the longest sequence", minimum=1)
     informative: int = setting(1, "steps at the start that tell the class", minimum=1)
-    train: int = setting(100, "training sequences", minimum=2)
-    valid: int = setting(100, "validation sequences", minimum=2)
-    test: int = setting(100, "test sequences", minimum=2)
 
     def problems(self) -> list[str]:
         """Return what is wrong with each setting, and with the informative steps for the length."""

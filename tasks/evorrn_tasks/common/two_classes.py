@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from evorrn.batch import Batch
+from evorrn.settings import setting
 from evorrn.task import Recommended, Splits, Task
 from evorrn_tasks.common.draws import generator
 
 
+@dataclass(frozen=True)
 class TwoClasses(Task):
     """Sequences of one input, of two classes in equal numbers, the answer scored at the last step alone.
 
-    A subclass is a frozen dataclass that has the settings `shortest`, `longest`, `train`, `valid` and `test`, and
-    gives `draw`.
+    A subclass is a frozen dataclass with a `name` that gives `draw`.
     """
 
     loss = "binary-cross-entropy"
@@ -21,11 +24,11 @@ class TwoClasses(Task):
     outputs = 1
     metrics = ("binary_accuracy", "binary_cross_entropy")
 
-    shortest: int
-    longest: int
-    train: int
-    valid: int
-    test: int
+    shortest: int = setting(500, "steps of the shortest sequence", minimum=1)
+    longest: int = setting(600, "steps of the longest sequence", minimum=1)
+    train: int = setting(100, "training sequences", minimum=2)
+    valid: int = setting(100, "validation sequences", minimum=2)
+    test: int = setting(100, "test sequences", minimum=2)
 
     def problems(self) -> list[str]:
         """Return what is wrong with each setting, and with the two lengths together."""
