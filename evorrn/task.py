@@ -1,6 +1,7 @@
 """The Task contract: where data come from, how they are split, and what they are judged by.
 
-This module is callable: ``evorrn.task("mackey-glass", tau=30)`` makes a task by name.
+This module is callable: ``evorrn.task("mackey-glass", tau=30)`` makes a task by name. `cached` can be imported
+from here: it compiles a loop that makes data, and keeps the machine code.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from evorrn.settings import Settings
 if TYPE_CHECKING:
     from evorrn.assessment import SequenceAssessment
     from evorrn.environment import Environment
+    from evorrn.kernels.cached import cached as cached
 
 
 ANSWERS = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
@@ -201,6 +203,14 @@ class _Callable(types.ModuleType):
         from evorrn.registry import make_task
 
         return make_task(name, settings)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "cached":  # numba is loaded when it is first used
+        from evorrn.kernels.cached import cached
+
+        return cached
+    raise AttributeError(f"module 'evorrn.task' has no attribute {name!r}")
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -1,7 +1,10 @@
 """Plain data on disk: what goes in comes out, the same tree gives the same bytes, and nothing is torn."""
 
+import io
+import json
 import math
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from evorrn.blas import one_thread
 from evorrn.errors import RunError
 from evorrn.plain import durable_together, load_tree, npz_bytes, save_tree, settle, tree_bytes, write_atomic
+from evorrn.result import load_history, save_history
 
 TREE = {
     "numbers": [1, 2.5, -math.inf, True, None, 2**127],
@@ -88,6 +92,31 @@ def test_what_is_not_plain_is_refused_and_nothing_is_written(tmp_path, junk):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12.0).reshape(3, 4),
+        np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+        np.arange(24).reshape(4, 6)[::2, ::3],
+        np.float32(3),
+        np.zeros((0, 5)),
+        np.array("é"),
+        np.array([True, False]),
+        np.arange(3, dtype=">i4"),
+    ],
+)
+def test_an_array_lies_in_the_file_as_numpy_writes_it(array):
+    ours, theirs = io.BytesIO(npz_bytes({"a": array})), io.BytesIO()
+    np.savez(theirs, a=np.ascontiguousarray(array).reshape(np.shape(array)))
+    one, two = (zipfile.ZipFile(file).read("a.npy") for file in (ours, theirs))
+    assert one == two
+
+
+def test_an_array_of_objects_is_refused():
+    with pytest.raises(TypeError, match="numbers or text, got object"):
+        npz_bytes({"a": np.array([{}])})
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
 def test_a_truncated_file_is_a_clear_error(tmp_path, share):
     content = tree_bytes(TREE)
@@ -131,6 +160,23 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypat
 def test_files_can_be_read_by_others(tmp_path):
     write_atomic(tmp_path / "file", b"bytes")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_history_is_one_object_a_line(tmp_path):
+    history = {
+        "work": np.arange(3),
+        'a "name", so': np.array([0.1, math.nan, math.inf]),
+        "over": np.array([True, False, True]),
+    }
+    save_history(tmp_path, history, np.array([1e-9, 2.0, 1e300]))
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    rows = [{name: column[row].item() for name, column in history.items()} for row in range(3)]
+    assert lines == [json.dumps(row) for row in rows]
+    found, seconds = load_history(tmp_path)
+    assert all(np.array_equal(found[name], history[name], equal_nan=name != "over") for name in history)
+    assert seconds.tolist() == [1e-9, 2.0, 1e300]
+    save_history(tmp_path, {"work": np.zeros(0), "loss": np.zeros(0)}, np.zeros(0))
+    assert (tmp_path / "history.jsonl").read_text() == ""
 
 
 def test_files_wait_for_the_disk_together(tmp_path, monkeypatch):

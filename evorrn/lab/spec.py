@@ -72,7 +72,7 @@ class Spec:
     seed: int
     parent: str | None = None
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of the spec."""
         return hashlib.sha256(canonical(self.content).encode()).hexdigest()[:16]

@@ -6,6 +6,7 @@ of processes on any number of hosts may share them: whoever works on a run holds
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -235,7 +236,12 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def myself() -> dict[str, Any]:
     """Return who this process is: host, pid, and when it was started."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started": process_started(os.getpid())}
+    return dict(_who(os.getpid()))
+
+
+@functools.cache
+def _who(pid: int) -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": pid, "started": process_started(pid)}
 
 
 def process_started(pid: Any) -> str | None:

@@ -126,46 +126,18 @@ def integrate(count: int, *, tau: float, start: float, substeps: int = SUBSTEPS)
     substeps : int
         Integration steps per unit of time.
     """
+    from evorrn_tasks.common.delayed import march
+
     h = 1.0 / substeps
     delay = math.ceil(tau * substeps)
     theta = delay - tau * substeps
-    on_start, on_middle = _hermite(theta, h), _hermite((theta + 0.5) % 1.0, h)
-    to_middle = math.floor(theta + 0.5)
-    x: list[float] = [start]
-    slope: list[float] = []
-    production = _production(start)  # of the delayed value at the start of a step
-    for now in range((count - 1) * substeps):
-        value, behind = x[now], now - delay
-        slope.append(production - 0.1 * value)
-        middle = _production(_interpolate(x, slope, behind + to_middle, on_middle))
-        end = _production(_interpolate(x, slope, behind + 1, on_start))
-        k1 = slope[now]
-        k2 = middle - 0.1 * (value + 0.5 * h * k1)
-        k3 = middle - 0.1 * (value + 0.5 * h * k2)
-        k4 = end - 0.1 * (value + h * k3)
-        x.append(value + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4))
-        production = end
-    return np.array(x[::substeps])
-
-
-def _production(delayed: float) -> float:
-    """Return ``0.2 x / (1 + x^10)``, by products because they round alike on every machine."""
-    square = delayed * delayed
-    fourth = square * square
-    return 0.2 * delayed / (1.0 + fourth * fourth * square)
+    at_middle = math.floor(theta + 0.5)
+    return march(
+        count, substeps, start, delay, _hermite(theta, h), at_middle, _hermite((theta + 0.5) % 1.0, h)
+    )
 
 
 def _hermite(theta: float, h: float) -> tuple[float, float, float, float]:
     """Return the weights of x and slope at the start and the end of a step, a share `theta` along it."""
     left, right = (1 + 2 * theta) * (1 - theta) ** 2, theta**2 * (3 - 2 * theta)
     return left, right, h * theta * (1 - theta) ** 2, h * theta**2 * (theta - 1)
-
-
-def _interpolate(
-    x: list[float], slope: list[float], at: int, weights: tuple[float, float, float, float]
-) -> float:
-    """Return the solution within the step that begins at grid point `at`; before time 0 the constant past."""
-    if at < 0:
-        return x[0]
-    left, right, slope_left, slope_right = weights
-    return left * x[at] + right * x[at + 1] + slope_left * slope[at] + slope_right * slope[at + 1]

@@ -257,6 +257,20 @@ def test_calls_that_were_cancelled_are_not_done():
     assert all(future.done() for future in futures) and futures[-1].cancelled()
 
 
+def loaded(name):
+    """Whether a worker has a module that nothing here asks for."""
+    import sys
+
+    return name in sys.modules
+
+
+def test_processes_load_what_their_calls_need_before_there_are_any():
+    with LocalExecutor(2, load=("colorsys", "no_such_module")) as workers:
+        assert workers.submit(loaded, "colorsys").result(timeout=30)
+    with LocalExecutor(1) as workers:
+        assert not workers.submit(loaded, "colorsys").result(timeout=30)
+
+
 def test_the_tally_counts_and_guesses():
     tally = Tally(10, before=2)
     assert tally.rate == 0 and tally.seconds_left is None

@@ -7,6 +7,7 @@ that uses them needs no guard, since they import nothing but what their calls na
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import queue
@@ -21,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO, Any
 
 from evorrn.lab.pool import THREAD_VARIABLES
@@ -39,17 +41,19 @@ class LocalExecutor(Executor):
     Parameters
     ----------
     jobs : int
-        Processes, started when there is work for them.
+        Processes, each started when there is work for it.
     threads : int
         Threads that each computes with.
+    load : tuple of str
+        Modules that every call needs. Where some are named, all processes start now and import them side by
+        side, while the caller is still preparing its calls.
     """
 
-    def __init__(self, jobs: int, threads: int = 1) -> None:
-        self.jobs = jobs
-        self.threads = threads
+    def __init__(self, jobs: int, threads: int = 1, load: tuple[str, ...] = ()) -> None:
+        self.jobs, self.threads, self.load = jobs, threads, load
         self._lock = threading.Lock()
         self._pending: deque[tuple[Future[Any], bytes]] = deque()
-        self._workers: list[_Worker] = []
+        self._workers = [_Worker(threads, load) for _ in range(jobs if load else 0)]
         self._closed = False
         self._wake_up, self._woken = socket.socketpair()
         self._manager = threading.Thread(target=self._manage, name="evorrn-workers", daemon=True)
@@ -89,14 +93,27 @@ class LocalExecutor(Executor):
         """Hand out calls and collect results, in a thread of its own."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._woken, selectors.EVENT_READ)
-            while self._hand_out(selector):
+            for loading in self._workers:
+                selector.register(loading.answers, selectors.EVENT_READ, loading)
+            busy = self._hand_out(selector)
+            while busy:
+                answers: list[_Answer] = []
                 for key, _ in selector.select():
                     worker: _Worker | None = key.data
                     if worker is None:
                         self._woken.recv(4096)
-                    elif not worker.collect():
+                        continue
+                    answers.append(worker.collect())
+                    if worker.gone:
                         selector.unregister(key.fileobj)
                         self._workers.remove(worker)
+                busy = self._hand_out(
+                    selector
+                )  # a worker has its next call before anybody looks at its answer
+                for answer in answers:
+                    answer.give()
+        for worker in self._workers:
+            worker.close()
         for worker in self._workers:
             worker.end()
         self._wake_up.close()
@@ -114,18 +131,35 @@ class LocalExecutor(Executor):
                 if not future.set_running_or_notify_cancel():
                     continue
                 if not free:
-                    free.append(_Worker(self.threads))
+                    free.append(_Worker(self.threads, self.load))
                     self._workers += free
                     selector.register(free[-1].answers, selectors.EVENT_READ, free[-1])
                 free.pop().give(future, call)
             return not self._closed or any(worker.future is not None for worker in self._workers)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What became of a call; without a future it was nobody's."""
+
+    future: Future[Any] | None
+    good: bool
+    value: Any
+
+    def give(self) -> None:
+        """Tell whoever waits for it."""
+        if self.future is not None and self.good:
+            self.future.set_result(self.value)
+        elif self.future is not None:
+            self.future.set_exception(self.value)
+
+
 class _Worker:
     """One worker process as its parent sees it."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, load: tuple[str, ...]) -> None:
         self.future: Future[Any] | None = None
+        self.gone, self.unused = False, True
         self.process = subprocess.Popen(
             [sys.executable, "-c", START],
             stdin=subprocess.PIPE,
@@ -136,34 +170,33 @@ class _Worker:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.calls: IO[bytes] = self.process.stdin
         self.answers: IO[bytes] = self.process.stdout
-        self._send(pickle.dumps(sys.path))
+        self._send(pickle.dumps((sys.path, load)))
 
     def give(self, future: Future[Any], call: bytes) -> None:
         """Send a call; that the worker is gone is noticed when its answer is waited for."""
-        self.future = future
+        self.future, self.unused = future, False
         self._send(call)
 
-    def collect(self) -> bool:
-        """Take an answer; return False when the worker is gone."""
+    def collect(self) -> _Answer:
+        """Take an answer; the worker is free then, or gone."""
         future, self.future = self.future, None
         message = _receive(self.answers)
-        if message is None:
-            self.end()
-            if future is not None:
-                future.set_exception(WorkerDied(_how(self.process.returncode)))
-            return False
-        assert future is not None
-        good, value = pickle.loads(message)
-        if good:
-            future.set_result(value)
-        else:
-            future.set_exception(value)
-        return True
+        if message is not None:
+            return _Answer(future, *pickle.loads(message))
+        self.gone = True
+        self.end()
+        return _Answer(future, False, WorkerDied(_how(self.process.returncode)))
+
+    def close(self) -> None:
+        """Let the process come to its end when its call has; one that still loads what it needs ends now."""
+        if self.unused:
+            self.process.kill()
+        with suppress(OSError):
+            self.calls.close()
 
     def end(self) -> None:
         """Let the process come to its end, and wait for it."""
-        with suppress(OSError):
-            self.calls.close()
+        self.close()
         self.process.wait()
         self.answers.close()
 
@@ -196,8 +229,11 @@ def serve() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)  # what a call prints must not get between the answers
     waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-    sys.path[:] = pickle.loads(_receive(calls) or pickle.dumps(sys.path))
+    sys.path[:], load = pickle.loads(_receive(calls) or pickle.dumps((sys.path, ())))
     threading.Thread(target=_listen, args=(calls, waiting), name="evorrn-parent", daemon=True).start()
+    for module in load:
+        with suppress(Exception):  # a call that needs it will say so
+            importlib.import_module(module)
     while (call := waiting.get()) is not None:
         try:
             function, arguments, named = pickle.loads(call)
@@ -210,6 +246,8 @@ def serve() -> None:
             answers.flush()
         except OSError:  # nobody is left to hear it
             return
+    sys.stdout.flush()
+    os._exit(0)  # everything is on disk, and the libraries take a third of a second to take themselves apart
 
 
 _doing = threading.Event()

@@ -30,6 +30,8 @@ from evorrn.lab.sweep.sweep_file import Sweep, read_sweep
 from evorrn.lab.sweep.tally import Tally
 
 Say = Callable[[str], None]
+NEEDED = ("evorrn.lab.sweep.perform", "numba")
+"""What a worker process imports before its first run."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,14 @@ def run_sweep(
     sweep, tell = _read(sweep), tell or Tell()
     folder = SweepFolder(root, sweep)
     folder.check()
-    if sweep.adaptive and not retry:
-        feed: Feed = _search(folder, tell, many, jobs)
-    else:
-        plan = folder.listed_runs() if sweep.adaptive else _plan(folder, many, tell)
-        feed = PlanFeed(plan, root, Tally(plan.runs), tell.warn, failed_only=retry, warm=jobs > 1)
-    tally = feed.tally
     with _executor(executor, jobs, threads) as workers:
-        _lead(folder, workers, jobs, threads, feed, tally, fail_fast, tell)
-    return tally
+        if sweep.adaptive and not retry:
+            feed: Feed = _search(folder, tell, many, jobs)
+        else:
+            plan = folder.listed_runs() if sweep.adaptive else _plan(folder, many, tell)
+            feed = PlanFeed(plan, root, Tally(plan.runs), tell.warn, failed_only=retry, warm=jobs > 1)
+        _lead(folder, workers, jobs, threads, feed, feed.tally, fail_fast, tell)
+    return feed.tally
 
 
 def work_on(
@@ -206,7 +207,7 @@ def _executor(given: Executor | None, jobs: int, threads: int) -> Iterator[Execu
     if given is not None:
         yield given
         return
-    workers = LocalExecutor(jobs, threads)
+    workers = LocalExecutor(jobs, threads, load=NEEDED)
     try:
         yield workers
     except BaseException:
