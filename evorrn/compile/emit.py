@@ -7,6 +7,7 @@ can go wrong. The equation that a loop computes stands above it as a comment.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from evorrn.compile.graph import Graph
@@ -16,7 +17,8 @@ from evorrn.compile.step import Step
 
 ACTIVATIONS = """from evorrn.kernels.activations import (
     elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
-)"""
+)
+from evorrn.kernels.multiply_add import multiply_add"""
 LOOPS = """LOOP = dict(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
 TILE = dict(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True)"""
 """What every emitted module begins with: the activations that a cell may call, and how its functions are compiled."""
@@ -124,8 +126,14 @@ class LoopWriter:
         body = []
         for index in reads:
             body.append(f"v{index} = in{index}[k]")
+        fused = self._fused(stage, stored)
         for index in stage.nodes:
-            tree = self._expression(index, local, rows=self.rowwise)
+            if index in fused.values():
+                continue
+            if index in fused:
+                tree = self._rounded_once(index, fused[index], local, self.rowwise)
+            else:
+                tree = self._expression(index, local, rows=self.rowwise)
             body.append(f"v{index} = {ast.unparse(ast.fix_missing_locations(tree))}")
             if index in stored:
                 body.append(f"out{index}[k] = v{index}")
@@ -150,12 +158,48 @@ class LoopWriter:
         node = self.graph.nodes[index]
         return node.op == "option" or any(self._needs_options(operand) for operand in node.operands)
 
+    def _fused(self, stage: Loop, stored: frozenset[int]) -> dict[int, int | None]:
+        """Return the sums and differences of two products, with the product that is not rounded alone, if any.
+
+        A compiler that may use multiply-adds could take either, so it is not left to it.
+        """
+        nodes = self.graph.nodes
+        uses = Counter(operand for index in stage.nodes for operand in nodes[index].operands)
+        alone = {index for index in stage.nodes if index not in stored and uses[index] == 1}
+        products: set[int] = set()
+        for index in stage.nodes:
+            op, operands = nodes[index].op, nodes[index].operands
+            passes_on = op in ("negative", "identity") and operands[0] in products
+            if index in alone and (op in ("multiply", "divide") or passes_on):
+                products.add(index)  # a division by a constant may become a product
+        sums = [index for index in stage.nodes if nodes[index].op in ("add", "subtract")]
+        return {
+            index: next((part for part in nodes[index].operands if nodes[part].op == "multiply"), None)
+            for index in sums
+            if products.issuperset(nodes[index].operands)
+        }
+
     def _expression(self, index: int, local: Names, rows: bool) -> ast.expr:
         node = self.graph.nodes[index]
         operands = [self._operand(operand, local, rows) for operand in node.operands]
         emit = OPS[node.op].emit
         assert emit is not None
         return emit(*operands)
+
+    def _rounded_once(self, index: int, product: int | None, local: Names, rows: bool) -> ast.expr:
+        """Return a sum or difference as one multiply-add; without a product to take in, one that multiplies by 1."""
+        node = self.graph.nodes[index]
+        second = node.operands[1]
+        left, right = (self._operand(operand, local, rows) for operand in node.operands)
+        factors: list[ast.expr] = [ast.Call(ast.Name("F"), [ast.Constant(1.0)], []), left]
+        if product is not None:
+            factors = [self._operand(operand, local, rows) for operand in self.graph.nodes[product].operands]
+        if product == second:
+            if node.op == "subtract":
+                factors[0] = ast.UnaryOp(ast.USub(), factors[0])
+            return ast.Call(ast.Name("multiply_add"), [*factors, left], [])
+        addend = ast.UnaryOp(ast.USub(), right) if node.op == "subtract" else right
+        return ast.Call(ast.Name("multiply_add"), [*factors, addend], [])
 
     def _operand(self, index: int, local: Names, rows: bool) -> ast.expr:
         node = self.graph.nodes[index]

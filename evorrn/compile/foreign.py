@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 OPTIONS: dict[str, Any] = {
-    "fastmath": {"contract"},
+    "fastmath": False,  # which product of a user's sum becomes a multiply-add would be the compiler's choice
     "error_model": "numpy",
     "forceinline": True,
     "no_cpython_wrapper": True,

@@ -28,42 +28,51 @@ def compress(matrix, lanes):
     -------
     depths : ndarray of int64, shape (S,)
         Entries that every row of a slice has in the slice.
-    columns : ndarray of uint32, values : ndarray
+    columns : ndarray of uint16, values : ndarray
         Entries of the slices, in order: all first ones of a slice's rows, then all second ones.
     rest_rows, rest_starts : ndarray of int64
         Rows with further entries, and where these begin and end.
-    rest_columns : ndarray of uint32, rest_values : ndarray
+    rest_columns : ndarray of uint16, rest_values : ndarray
     """
     rows = matrix.shape[0]
-    counts = np.zeros(rows, np.int64)
+    starts = np.zeros(rows + 1, np.int64)
     for r in range(rows):
         count = 0
         for j in range(matrix.shape[1]):
             count += matrix[r, j] != 0
-        counts[r] = count
+        starts[r + 1] = starts[r] + count
+    total = starts[rows]
+    found = np.empty(
+        total + 1, np.uint16
+    )  # a place more, since each column is written before it is known to count
+    for r in range(rows):
+        place = starts[r]
+        for j in range(matrix.shape[1]):
+            found[place] = j
+            place += matrix[r, j] != 0
     depths = np.zeros(rows // lanes, np.int64)
     for s in range(depths.shape[0]):
-        depths[s] = counts[s * lanes : (s + 1) * lanes].min()
-    total, kept = counts.sum(), depths.sum() * lanes
-    columns, values = np.empty(kept, np.uint32), np.empty(kept, matrix.dtype)
-    rest_columns, rest_values = np.empty(total - kept, np.uint32), np.empty(total - kept, matrix.dtype)
+        depths[s] = total
+        for r in range(s * lanes, (s + 1) * lanes):
+            depths[s] = min(depths[s], starts[r + 1] - starts[r])
+    kept = depths.sum() * lanes
+    columns, values = np.empty(kept, np.uint16), np.empty(kept, matrix.dtype)
+    rest_columns, rest_values = np.empty(total - kept, np.uint16), np.empty(total - kept, matrix.dtype)
     rest_rows, rest_starts = np.empty(rows, np.int64), np.zeros(rows + 1, np.int64)
     start = n_rest = place = 0
     for r in range(rows):
         s, lane = r // lanes, r % lanes
         depth = depths[s] if s < depths.shape[0] else 0
-        k = 0
-        for j in range(matrix.shape[1]):
-            if matrix[r, j] != 0:
-                if k < depth:
-                    columns[start + k * lanes + lane] = j
-                    values[start + k * lanes + lane] = matrix[r, j]
-                else:
-                    rest_columns[place] = j
-                    rest_values[place] = matrix[r, j]
-                    place += 1
-                k += 1
-        if k > depth:
+        for k in range(starts[r + 1] - starts[r]):
+            j = found[starts[r] + k]
+            if k < depth:
+                columns[start + k * lanes + lane] = j
+                values[start + k * lanes + lane] = matrix[r, j]
+            else:
+                rest_columns[place] = j
+                rest_values[place] = matrix[r, j]
+                place += 1
+        if starts[r + 1] - starts[r] > depth:
             rest_rows[n_rest] = r
             n_rest += 1
             rest_starts[n_rest] = place
@@ -86,7 +95,7 @@ def add_sparse(out, compressed, vector):
 
 def _slices_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Function:
     """out[s * width + lane] += sum over k of values[s, k, lane] * vector[columns[s, k, lane]]."""
-    pointer, indices = scalar.as_pointer(), ir.IntType(32).as_pointer()
+    pointer, indices = scalar.as_pointer(), ir.IntType(16).as_pointer()
     name = f"evorrn_slices_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     function = new_function(module, name, [pointer, I64.as_pointer(), I64, indices, pointer, pointer])
     if function is None:
@@ -99,14 +108,17 @@ def _slices_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Funct
     stop = b.add(each.values[0], b.mul(b.load(b.gep(depths, [each.index])), integer(width)))
     inner = Loop(b, each.values[0], stop, integer(width), [v.load(out, rows)])
     gathered = ir.Constant(v.type, ir.Undefined)
-    for pair in range(0, width, 2):
-        # Two columns a load: loads are what this kernel waits for, and gathering instructions are slower yet.
-        place = b.gep(columns, [b.add(inner.index, integer(pair))])
-        both = b.load(b.bitcast(place, I64.as_pointer()))
-        both.align = 4
-        for k, column in enumerate((b.and_(both, integer(0xFFFFFFFF)), b.lshr(both, integer(32)))):
+    several = min(width, 4)
+    for first in range(0, width, several):
+        # Several columns a load: loads are what this kernel waits for, and gathering instructions are slower yet.
+        place = b.gep(columns, [b.add(inner.index, integer(first))])
+        word = b.load(b.bitcast(place, ir.IntType(16 * several).as_pointer()))
+        word.align = 2
+        word = b.zext(word, I64)
+        for k in range(several):
+            column = b.and_(b.lshr(word, integer(16 * k)), integer(0xFFFF))
             number = b.load(b.gep(vector, [column]))
-            gathered = b.insert_element(gathered, number, ir.Constant(ir.IntType(32), pair + k))
+            gathered = b.insert_element(gathered, number, ir.Constant(ir.IntType(32), first + k))
     (total,) = inner.close([v.fma(v.load(values, inner.index), gathered, inner.values[0])])
     v.store(total, out, rows)
     each.close([stop])
