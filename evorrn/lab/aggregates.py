@@ -10,8 +10,7 @@ of the statistical precipice", sections 4.1 to 4.3.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,8 @@ from evorrn.lab.statistics import LEVEL
 
 RESAMPLES = 2000
 TRIMMED = 0.25
+AT_ONCE = 2**21
+"""Numbers of a stratum that are resampled at a time: tens of megabytes, however many runs there are."""
 
 Strata = Sequence[np.ndarray]
 
@@ -54,8 +55,16 @@ def interquartile_estimate(strata: Strata) -> Estimate:
     value = interquartile_mean(pooled)
     if any(len(stratum) < 2 for stratum in strata):
         return Estimate(value, np.nan, np.nan)
-    drawn = [stratum[draws(len(stratum), place)] for place, stratum in enumerate(strata)]
-    low, high = interval(_middle_mean(np.concatenate(drawn, axis=1)))
+    order = np.argsort(pooled, kind="stable")
+    failed = ~np.isfinite(pooled[order])
+    sizes, least = np.where(failed, 0.0, pooled[order]), int(TRIMMED * len(pooled))
+    drawn = []
+    for counts in _resamples([len(stratum) for stratum in strata]):
+        upto = np.concatenate(counts, axis=1)[:, order].cumsum(axis=1)
+        kept = np.diff(np.clip(upto, least, len(pooled) - least), axis=1, prepend=least)
+        means = kept @ sizes / (len(pooled) - 2 * least)
+        drawn.append(np.where(kept[:, failed].any(axis=1), np.inf, means))
+    low, high = interval(np.concatenate(drawn))
     return Estimate(value, float(low), float(high))
 
 
@@ -70,16 +79,30 @@ def improvement(a: Strata, b: Strata) -> Estimate:
     a, b : sequence of ndarray, shapes (n_i,) and (m_i,)
         Errors of the same tasks in the same order.
     """
-    wins = [(x[:, None] < y) + 0.5 * (x[:, None] == y) for x, y in zip(a, b)]
-    value = float(np.mean([task.mean() for task in wins]))
-    if any(min(task.shape) < 2 for task in wins):
+    worse = [_share_worse(x, y) for x, y in zip(a, b)]
+    everywhere = [(np.ones((1, len(x))), np.ones((1, len(y)))) for x, y in zip(a, b)]
+    value = float(np.mean([share(*counts)[0] for share, counts in zip(worse, everywhere)]))
+    if any(min(len(x), len(y)) < 2 for x, y in zip(a, b)):
         return Estimate(value, np.nan, np.nan)
-    drawn = np.zeros(RESAMPLES)
-    for place, task in enumerate(wins):
-        rows, columns = _counts(task.shape[0], 2 * place), _counts(task.shape[1], 2 * place + 1)
-        drawn += np.einsum("ri,ij,rj->r", rows, task, columns, optimize=True) / task.size
-    low, high = interval(drawn / len(wins))
+    drawn = []
+    for counts in _resamples([len(runs) for pair in zip(a, b) for runs in pair]):
+        shares = [share(*counts[2 * place : 2 * place + 2]) for place, share in enumerate(worse)]
+        drawn.append(np.mean(shares, axis=0))
+    low, high = interval(np.concatenate(drawn))
     return Estimate(value, float(low), float(high))
+
+
+def _share_worse(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return what gives, for how often each run of both is in each resample, the share of pairs in which y is worse."""
+    order = np.argsort(y, kind="stable")
+    below, upto = (np.searchsorted(y[order], x, side=side) for side in ("left", "right"))
+
+    def share(of_x: np.ndarray, of_y: np.ndarray) -> np.ndarray:
+        better = np.pad(of_y[:, order].cumsum(axis=1), ((0, 0), (1, 0)))  # runs of y below each place
+        wins = better[:, -1:] - 0.5 * (better[:, upto] + better[:, below])
+        return np.einsum("ri,ri->r", of_x, wins) / (len(x) * len(y))
+
+    return share
 
 
 @dataclass(frozen=True)
@@ -116,27 +139,35 @@ def performance_profile(strata: Strata, thresholds: np.ndarray) -> Profile:
     if any(len(stratum) < 2 for stratum in strata):
         nothing = np.full(len(thresholds), np.nan)
         return Profile(thresholds, share, nothing, nothing)
-    drawn = np.zeros((RESAMPLES, len(thresholds)))
-    for place, task in enumerate(under):
-        drawn += _counts(len(task), place) @ task / len(task)
-    low, high = interval(drawn / len(under))
+    drawn = []
+    for counts in _resamples([len(task) for task in under]):
+        shares = [drawn_of @ task / len(task) for drawn_of, task in zip(counts, under)]
+        drawn.append(np.mean(shares, axis=0))
+    low, high = interval(np.concatenate(drawn))
     return Profile(thresholds, share, low, high)
 
 
-@functools.lru_cache(maxsize=256)
 def draws(n: int, stratum: int = 0) -> np.ndarray:
-    """Return the indices (RESAMPLES, n) of the resamples of a stratum with `n` runs; not to be written to."""
-    rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(stratum, n)))
-    indices = rng.integers(0, n, size=(RESAMPLES, n))
-    indices.flags.writeable = False
-    return indices
+    """Return the indices (RESAMPLES, n) of the resamples of a stratum with `n` runs."""
+    return _generator(n, stratum).integers(0, n, size=(RESAMPLES, n))
 
 
-def _counts(n: int, stratum: int) -> np.ndarray:
-    """Return how often each run is in each resample, (RESAMPLES, n)."""
-    counts = np.zeros((RESAMPLES, n))
-    np.add.at(counts, (np.arange(RESAMPLES)[:, None], draws(n, stratum)), 1.0)
-    return counts
+def _resamples(sizes: Sequence[int]) -> Iterator[list[np.ndarray]]:
+    """Yield how often each run is in each resample, (r, n) for every stratum, some resamples at a time."""
+    rows = max(1, min(RESAMPLES, AT_ONCE // max(sizes)))
+    generators = [_generator(n, place) for place, n in enumerate(sizes)]
+    for start in range(0, RESAMPLES, rows):
+        some = min(rows, RESAMPLES - start)
+        yield [_drawn(generator, some, n) for generator, n in zip(generators, sizes)]
+
+
+def _drawn(generator: np.random.Generator, rows: int, n: int) -> np.ndarray:
+    indices = generator.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]
+    return np.bincount(indices.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+
+def _generator(n: int, stratum: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(0, spawn_key=(stratum, n)))
 
 
 def _middle_mean(values: np.ndarray) -> np.ndarray:

@@ -74,9 +74,13 @@ def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Logarithms, since the number of ways to halve n draws overflows from n = 1030 on.
     ways = gammaln(n + 1) - 2 * gammaln(middle + 1)
     at_most = middle * np.log(share[1:]) + np.log1p(-((share[:-1] / share[1:]) ** middle))
-    joint = np.triu(np.exp(np.minimum(ways + at_most[:, None] + at_most[::-1], 0.0)), k=1)
+    # By Hoeffding's inequality either lies further than this from the middle with probability below 1e-21.
+    reach = math.ceil(5 * math.sqrt(n))
+    near = slice(max(middle - reach, 0), middle + reach)
+    ordered, lower = ordered[near], lower[near]
+    joint = np.triu(np.exp(np.minimum(ways + at_most[near, None] + at_most[::-1][near], 0.0)), k=1)
     np.fill_diagonal(joint, np.maximum(lower - joint.sum(axis=1), 0.0))
-    first, second = np.triu_indices(n)
+    first, second = np.triu_indices(len(ordered))
     support = (ordered[first] + ordered[second]) / 2
     order = np.argsort(support, kind="stable")
     return support[order], joint[first, second][order]

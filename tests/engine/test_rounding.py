@@ -30,7 +30,8 @@ def left_to_the_compiler(source):
     found = []
     for function in ast.walk(ast.parse(source)):
         if not (
-            isinstance(function, ast.FunctionDef) and function.name.startswith(("loop_", "record_", "adjoint_"))
+            isinstance(function, ast.FunctionDef)
+            and function.name.startswith(("loop_", "record_", "adjoint_"))
         ):
             continue
         values = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from evorrn.lab import aggregates
 from evorrn.lab.aggregates import (
     draws,
     improvement,
@@ -60,10 +61,27 @@ def test_one_run_a_task_has_no_interval():
 
 
 def test_resamples_are_the_same_in_every_call_and_differ_between_strata():
-    draws.cache_clear()
-    first = draws(10, 0).copy()
-    draws.cache_clear()
+    first = draws(10, 0)
     assert (draws(10, 0) == first).all() and (draws(10, 1) != first).any()
+
+
+def test_intervals_do_not_depend_on_how_many_resamples_are_drawn_at_a_time(monkeypatch):
+    rng = np.random.default_rng(5)
+    a, b = [rng.normal(size=9), rng.normal(size=6)], [rng.normal(size=7), rng.normal(size=6)]
+
+    def found():
+        profile = performance_profile(a, np.array([-0.5, 0.5]))
+        estimates = [interquartile_estimate(a), improvement(a, b)]
+        return (
+            [e.low for e in estimates],
+            [e.high for e in estimates],
+            profile.low.tolist(),
+            profile.high.tolist(),
+        )
+
+    whole = found()
+    monkeypatch.setattr(aggregates, "AT_ONCE", 70)
+    assert found() == whole
 
 
 def test_improvement_is_scipys_mann_whitney_statistic_averaged_over_tasks():

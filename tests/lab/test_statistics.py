@@ -48,6 +48,16 @@ def test_interval_equals_that_of_every_possible_resample(values):
     assert interval.high == pytest.approx(medians[count - tail])
 
 
+@pytest.mark.parametrize("n", [20_000, 20_001])
+def test_interval_of_many_values_ends_at_the_binomial_ranks(n):
+    interval = median_interval(np.arange(n))
+    assert interval.median == (n - 1) / 2
+    # The median of a resample lies at a rank whose deviation is sqrt(n) / 2.
+    reach = stats.norm.ppf(0.975) * np.sqrt(n) / 2
+    assert interval.low == pytest.approx((n - 1) / 2 - reach, abs=1)
+    assert interval.high == pytest.approx((n - 1) / 2 + reach, abs=1)
+
+
 @pytest.mark.parametrize("n", [9, 10, 25])
 def test_interval_agrees_with_scipys_drawn_bootstrap(n):
     values = np.random.default_rng(n).normal(size=n)
