@@ -107,6 +107,7 @@ def run_sweep(
     sweep, tell = _read(sweep), tell or Tell()
     folder = SweepFolder(root, sweep)
     folder.check()
+    jobs = min(jobs, sweep.cells_wanted * sweep.seeds)
     with _executor(executor, jobs, threads) as workers:
         if sweep.adaptive and not retry:
             feed: Feed = _search(folder, tell, many, jobs)
