@@ -15,14 +15,6 @@ from evorrn.compile.ops import LEAVES, OPS
 from evorrn.compile.plan import Affine, Loop, Move, Schedule
 from evorrn.compile.step import Step
 
-ACTIVATIONS = """from evorrn.kernels.activations import (
-    elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
-)
-from evorrn.kernels.multiply_add import multiply_add"""
-LOOPS = """LOOP = dict(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
-TILE = dict(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True)"""
-"""What every emitted module begins with: the activations that a cell may call, and how its functions are compiled."""
-
 _SYMBOLS = {"add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div()}
 
 
@@ -189,17 +181,20 @@ class LoopWriter:
     def _rounded_once(self, index: int, product: int | None, local: Names, rows: bool) -> ast.expr:
         """Return a sum or difference as one multiply-add; without a product to take in, one that multiplies by 1."""
         node = self.graph.nodes[index]
-        second = node.operands[1]
         left, right = (self._operand(operand, local, rows) for operand in node.operands)
-        factors: list[ast.expr] = [ast.Call(ast.Name("F"), [ast.Constant(1.0)], []), left]
+
+        def signed(tree: ast.expr) -> ast.expr:
+            return ast.UnaryOp(ast.USub(), tree) if node.op == "subtract" else tree
+
+        factor, other = ast.Call(ast.Name("F"), [ast.Constant(1.0)], []), left
         if product is not None:
-            factors = [self._operand(operand, local, rows) for operand in self.graph.nodes[product].operands]
-        if product == second:
-            if node.op == "subtract":
-                factors[0] = ast.UnaryOp(ast.USub(), factors[0])
-            return ast.Call(ast.Name("multiply_add"), [*factors, left], [])
-        addend = ast.UnaryOp(ast.USub(), right) if node.op == "subtract" else right
-        return ast.Call(ast.Name("multiply_add"), [*factors, addend], [])
+            factor, other = (
+                self._operand(operand, local, rows) for operand in self.graph.nodes[product].operands
+            )
+        arguments = (
+            [signed(factor), other, left] if product == node.operands[1] else [factor, other, signed(right)]
+        )
+        return ast.Call(ast.Name("multiply_add"), arguments, [])
 
     def _operand(self, index: int, local: Names, rows: bool) -> ast.expr:
         node = self.graph.nodes[index]
@@ -261,8 +256,3 @@ class StageWriter:
             return f"join({names[stage.node]}, {names[first]}, {names[second]})"
         start = "0" if node.op == "head" else f"{names[first]}.shape[0] - {names[stage.node]}.shape[0]"
         return f"take({names[stage.node]}, {names[first]}, {start})"
-
-
-def indent(lines: list[str]) -> list[str]:
-    """Return lines one level deeper."""
-    return ["    " + line for line in lines]

@@ -8,26 +8,14 @@ depend neither on who shares a tile nor on which thread runs it.
 
 from __future__ import annotations
 
-from evorrn.compile.emit import ACTIVATIONS, LOOPS, Names, StageWriter, equation, indent, size, variable
+from evorrn.compile.emit import StageWriter, equation, size, variable
 from evorrn.compile.moving import World
-from evorrn.compile.plan import Affine, schedule
+from evorrn.compile.plan import Affine
+from evorrn.compile.program import ProgramEmitter, indent
 from evorrn.compile.step import OUTPUT, Step
 
-HEADER = '''"""{title}
-
-The functions of the world are those with the fingerprint {fingerprint}.
-"""
-
-import numpy as np
-from numba import njit
-
-{activations}
-from evorrn.kernels.individuals import affine, clear_lane, cube, load_lane, local, take_number
-from evorrn.kernels.lanes import at, block, flat, join, take
-from evorrn.kernels.separate import SeparateArrays
-
-F = np.{dtype}
-{loops}'''
+OPENING = """from evorrn.kernels.individuals import affine, clear_lane, cube, load_lane, local, take_number
+from evorrn.kernels.lanes import at, block, flat, join, take"""
 
 ARGUMENTS = (
     "first, last, n_lanes, genomes, options, sizes, offsets, starts, limit, queue, returns, lengths, "
@@ -61,7 +49,7 @@ class _Writer(StageWriter):
         return [comment, f"affine({target}, {bias}, ({', '.join(parts)},))"]
 
 
-class IndividualsEmitter:
+class IndividualsEmitter(ProgramEmitter):
     """Emits the program of one step and one world for one dtype; see `LanesEmitter`.
 
     The module needs among its names the functions ``observe_world`` and ``step_world``, or ``move_world`` and
@@ -78,21 +66,9 @@ class IndividualsEmitter:
     """
 
     def __init__(self, step: Step, title: str, dtype: str, world: World) -> None:
-        self.step = step
-        self.graph = step.graph
+        about = f"The functions of the world are those with the fingerprint {world.fingerprint}."
+        super().__init__(step, f"{title}, individuals as lanes\n\n{about}\n", dtype, OPENING)
         self.world = world
-        self.header = HEADER.format(
-            activations=ACTIVATIONS,
-            loops=LOOPS,
-            title=f"{title}, individuals as lanes",
-            dtype=dtype,
-            fingerprint=world.fingerprint,
-        )
-        new = {index: f"{variable(name)}_new" for name, index in self.graph.outputs.items()}
-        leaves = {index: variable(node.name) for index, node in enumerate(self.graph.nodes) if node.name}
-        leaves[self.graph.leaves("input")["x"]] = "x_t"
-        self.names = Names(self.graph, {**leaves, **new})
-        self.plan = schedule(self.graph, self.graph.outputs.values())
 
     def simulate(self) -> str:
         """Return the source of the program."""
@@ -112,26 +88,15 @@ class IndividualsEmitter:
                 "t, ended, alive = 0, n_lanes, n_lanes",
             ]
         )
-        body += ["    while True:", "        now = t & 1", *indent(indent(step))]
-        lines = [
-            self.header,
-            *functions,
-            *self.world.functions(),
-            "",
-            "",
-            "@njit(**TILE)",
-            f"def simulate({ARGUMENTS}):",
-        ]
-        lines += ['    """Let workers first to last run a tile each until the queue of pairs is empty."""']
-        return "\n".join([*lines, *indent(body), ""])
+        body += ["    while True:", "        now = t & 1", *indent(step, 2)]
+        contract = "Let workers first to last run a tile each until the queue of pairs is empty."
+        functions += self.world.functions()
+        return self.program(functions, f"simulate({ARGUMENTS})", contract, body)
 
     # --- The tile ----------------------------------------------------------------------------------
 
     def _allocate(self) -> list[str]:
-        lines = [f"{size(name)} = sizes[{k}]" for k, name in enumerate(self.step.dimensions)]
-        joined = {d for node in self.graph.nodes for d in node.shape if "+" in d}
-        for dimension in sorted(joined):
-            lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
+        lines = self.unpack_sizes()
         lines += [
             "n_S, n_E = starts.shape[1], starts.shape[0]",
             "weights = np.zeros((genomes.shape[1], n_lanes), F)",

@@ -11,28 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from evorrn.compile.emit import ACTIVATIONS, LOOPS, Names, StageWriter, indent, size, variable
-from evorrn.compile.plan import Schedule, schedule
+from evorrn.compile.emit import StageWriter, size, variable
+from evorrn.compile.plan import Schedule
+from evorrn.compile.program import ProgramEmitter, indent
 from evorrn.compile.step import OUTPUT, Step
 
-HEADER = '''"""{title}"""
-
-import numpy as np
-from numba import njit
-
-{activations}
-from evorrn.kernels.lanes import (
+BLOCK = 16
+OPENING = """from evorrn.kernels.lanes import (
     at, block, clear, close_loop, copy, entries, flat, join, matrix, select_lanes, series, set_aside, take,
 )
 from evorrn.kernels.losses import {loss}, {loss}_gradient
-from evorrn.kernels.separate import SeparateArrays
 from evorrn.kernels.tiles import affine, outer
 
-F = np.{dtype}
-{loops}
-BLOCK = {block}  # time steps whose outer products are added in one go'''
-
-BLOCK = 16
+BLOCK = {block}  # time steps whose outer products are added in one go"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Buffer:
     steps: str = ""
 
 
-class LanesEmitter:
+class LanesEmitter(ProgramEmitter):
     """Emits the forward program of one step for one dtype and loss.
 
     Parameters
@@ -69,16 +60,8 @@ class LanesEmitter:
     """
 
     def __init__(self, step: Step, title: str, dtype: str, loss: str) -> None:
-        self.step = step
-        self.title = title
-        self.dtype = dtype
+        super().__init__(step, title, dtype, OPENING.format(loss=loss, block=BLOCK))
         self.loss = loss
-        self.graph = step.graph
-        self.new = {index: f"{variable(name)}_new" for name, index in step.graph.outputs.items()}
-        leaves = {index: variable(node.name) for index, node in enumerate(self.graph.nodes) if node.name}
-        leaves.update({self.graph.leaves("input")["x"]: "x_t"})
-        self.names = Names(self.graph, {**leaves, **self.new})
-        self.plan = schedule(self.graph, self.graph.outputs.values())
 
     def forward(self) -> str:
         """Return the source of the forward program: losses, outputs, states and the last state."""
@@ -109,18 +92,14 @@ class LanesEmitter:
         inner += ["if t >= shortest:"]
         inner += [f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)" for name in states]
         inner += ["if hidden.shape[0] > 0:", f"    copy(at(hidden, t), {variable(self.step.hidden)}_new)"]
-        body += ["    " + line for line in inner]
+        body += indent(inner)
         body += self._save_states("slots", "longest & 1")
         arguments = (
             "first, last, scratch, places, genomes, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, spans, "
             "free_from_all, teacher_all, state_all, outputs_all, hidden_all, last_state_all, losses_all"
         )
-        lines = [self._header(), *functions, "", "", "@njit(**TILE)", f"def forward({arguments}):"]
-        lines += [
-            '    """Run jobs first to last, each one genome on one tile."""',
-            *indent(self._per_tile(_FORWARD_JOB, body)),
-        ]
-        return "\n".join([*lines, ""])
+        contract = "Run jobs first to last, each one genome on one tile."
+        return self.program(functions, f"forward({arguments})", contract, self._per_tile(_FORWARD_JOB, body))
 
     @cached_property
     def forward_buffers(self) -> tuple[Buffer, ...]:
@@ -132,27 +111,11 @@ class LanesEmitter:
         )
 
     def _per_tile(self, job: list[str], body: list[str]) -> list[str]:
-        return [*self._unpack_sizes(), "for job in range(first, last):", *indent([*job, *body])]
-
-    def _header(self) -> str:
-        return HEADER.format(
-            activations=ACTIVATIONS,
-            loops=LOOPS,
-            title=self.title,
-            loss=self.loss,
-            dtype=self.dtype,
-            block=BLOCK,
-        )
+        sizes = [*self.unpack_sizes(self.step.adjoint.graph), "n_lanes = x_all.shape[3]"]
+        return [*sizes, "for job in range(first, last):", *indent([*job, *body])]
 
     def _rows(self, index: int) -> str:
         return self.graph.nodes[index].shape[0]
-
-    def _unpack_sizes(self) -> list[str]:
-        lines = [f"{size(name)} = sizes[{k}]" for k, name in enumerate(self.step.dimensions)]
-        joined = {d for node in self.step.adjoint.graph.nodes for d in node.shape if "+" in d}
-        for dimension in sorted(joined):
-            lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
-        return [*lines, "n_lanes = x_all.shape[3]"]
 
     def _unpack_parameters(self) -> list[str]:
         lines = []

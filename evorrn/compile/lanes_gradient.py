@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from evorrn.compile.emit import Names, StageWriter, indent, size, variable
+from evorrn.compile.emit import Names, StageWriter, size, variable
 from evorrn.compile.lanes import Buffer, LanesEmitter, views
 from evorrn.compile.plan import Schedule, kept_for_adjoint, schedule
+from evorrn.compile.program import indent
 from evorrn.compile.step import OUTPUT
 
 
@@ -64,7 +65,7 @@ class GradientEmitter(LanesEmitter):
         inner += ["t0 = s * segment", "steps = min(segment, longest - t0)"]
         inner += [f"copy(at({variable(n)}_tape, 0), at({variable(n)}_starts, s))" for n in self.step.states]
         inner += ["for k in range(steps):"]
-        inner += ["    " + line for line in self._record_step(taped, record_calls)]
+        inner += indent(self._record_step(taped, record_calls))
         inner += ["if part < count - 1:"]
         inner += [
             f"    copy(at({variable(n)}_starts, s + 1), at({variable(n)}_tape, steps))"
@@ -72,7 +73,7 @@ class GradientEmitter(LanesEmitter):
         ]
         inner += ["    continue"]
         inner += ["if s == count - 1:"]
-        inner += ["    " + line for line in self._save_states("tape", "steps")]
+        inner += indent(self._save_states("tape", "steps"))
         output_tape = f"{OUTPUT}_outputs" if self.step.feeds_back else f"{OUTPUT}_new_tape"
         inner += [
             "for k in range(steps):",
@@ -84,22 +85,20 @@ class GradientEmitter(LanesEmitter):
             f"        {self.loss}_gradient(at({output_tape}, k), at(targets, t), at(weights, t), scale, at(d_outputs, k))",
             "for k in range(steps - 1, -1, -1):",
         ]
-        inner += ["    " + line for line in self._adjoint_step(taped, ring, back_calls, names)]
+        inner += indent(self._adjoint_step(taped, ring, back_calls, names))
         inner += ["    if t % BLOCK == 0:"]
         inner += ["        many = min(BLOCK, steps - k)"]
-        inner += ["        " + line for line in self._add_products()]
-        body += ["    " + line for line in inner]
+        inner += indent(self._add_products(), 2)
+        body += indent(inner)
         arguments = (
             "first, last, scratch, places, genome, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, spans, "
             "teacher_all, state_all, output_gradient_all, ones, scale, segment, gradients, last_state_all, losses_all"
         )
-        lines = [self._header(), *record_functions, *back_functions, "", "", "@njit(**TILE)"]
-        lines += [f"def gradient({arguments}):"]
-        lines += [
-            '    """Run tiles first to last; each has a gradient of its own, added up in order afterwards."""'
-        ]
-        lines += indent(self._per_tile(_GRADIENT_JOB, body))
-        return "\n".join([*lines, ""])
+        contract = "Run tiles first to last; each has a gradient of its own, added up in order afterwards."
+        functions = [*record_functions, *back_functions]
+        return self.program(
+            functions, f"gradient({arguments})", contract, self._per_tile(_GRADIENT_JOB, body)
+        )
 
     @cached_property
     def gradient_buffers(self) -> tuple[Buffer, ...]:

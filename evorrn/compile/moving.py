@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evorrn.compile.emit import indent
+from evorrn.compile.program import indent
 
 IN_REGISTERS = 24
 """Numbers of a world up to which each lies in a buffer of its own, and in a register while it moves."""
@@ -80,7 +80,7 @@ class World:
         return [
             *_OBSERVE_ROWS.splitlines(),
             *_STEP_ROWS.splitlines(),
-            *indent(indent(_ENDING)),
+            *indent(_ENDING, 2),
             "    return ended",
         ]
 
@@ -91,7 +91,7 @@ class World:
         inner = [*_fetch("state", s), f"observation = local({self.observations})"]
         inner += ["observe_world(state, observation)"]
         inner += [f"x{k}[k] = observation[{k}]" for k in range(self.observations)]
-        return [*lines, "    for k in range(s0.shape[0]):", *indent(indent(inner))]
+        return [*lines, "    for k in range(s0.shape[0]):", *indent(inner, 2)]
 
     def _step_in_registers(self) -> list[str]:
         s, a = _letters("s", self.states), _letters("a", self.actions)
@@ -107,7 +107,7 @@ class World:
         inner += ["gain[k] = reward", "total[k] = sum_now if lives else total[k]", "age[k] = age_now"]
         inner += ["over[k] = 1 if ends else 0", "ended += 1 if ends else 0"]
         inner += [f"s{k}[k] = state[{k}] if lives else s{k}[k]" for k in range(self.states)]
-        return [*lines, *indent(indent(inner)), "    return ended"]
+        return [*lines, *indent(inner, 2), "    return ended"]
 
     def _step_in_parts(self) -> list[str]:
         s, a = _letters("s", self.moving), _letters("a", self.actions)
@@ -115,7 +115,7 @@ class World:
         lines += ['    """Move what moves of the worlds of all lanes, one number in each buffer."""']
         inner = [*_fetch("state", s), *_fetch("action", a), "move_world(state, action)"]
         inner += [f"s{k}[k] = state[{k}]" for k in range(self.moving)]
-        lines += ["    for k in range(s0.shape[0]):", *indent(indent(inner))]
+        lines += ["    for k in range(s0.shape[0]):", *indent(inner, 2)]
         lines += ["", "", "@njit(**TILE)", f"def step_lanes(worlds, {', '.join(s + a)}, {_REST}):"]
         lines += ['    """Move the worlds of all lanes, then judge those that live one after the other."""']
         lines += ["    for k in range(worlds.shape[0]):"]
@@ -128,7 +128,7 @@ class World:
         inner = ["if live[k] == 0:", "    continue"]
         inner += [f"worlds[k, {k}] = s{k}[k]" for k in range(self.moving)]
         inner += ["reward, done = judge_world(at(worlds, k))", f"wrong = {_wrong(a)}", *_ENDING]
-        return [*lines, *indent(indent(inner)), "    return ended"]
+        return [*lines, *indent(inner, 2), "    return ended"]
 
 
 _OBSERVE_ROWS = '''

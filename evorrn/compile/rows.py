@@ -6,27 +6,19 @@ kernels of products and the loads of parameters differ from the program with seq
 
 from __future__ import annotations
 
-from evorrn.compile.emit import ACTIVATIONS, LOOPS, Names, StageWriter, equation, size, variable
-from evorrn.compile.plan import Affine, Move, schedule
+from evorrn.compile.emit import StageWriter, equation, size, variable
+from evorrn.compile.plan import Affine, Move
+from evorrn.compile.program import ProgramEmitter, indent
 from evorrn.compile.step import OUTPUT, Step
 
-HEADER = '''"""{title}"""
-
-import numpy as np
-from numba import njit
-
-{activations}
-from evorrn.kernels.lanes import entries, flat, matrix
+OPENING = """from evorrn.kernels.lanes import entries, flat, matrix
 from evorrn.kernels.losses import {loss}
 from evorrn.kernels.rows import (
     affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
 )
-from evorrn.kernels.separate import SeparateArrays
 from evorrn.kernels.sparse import add_sparse, compress
 
-F = np.{dtype}
-{loops}
-VECTOR = {vector}'''
+VECTOR = {vector}"""
 
 ARGUMENTS = (
     "first, last, group, genomes, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, "
@@ -61,7 +53,7 @@ class _RowsWriter(StageWriter):
         return f"join_rows({names[stage.node]}, {names[first]}, {sizes[0]}, {names[second]}, {sizes[1]})"
 
 
-class RowsEmitter:
+class RowsEmitter(ProgramEmitter):
     """Emits the forward program of one step for one dtype and loss; see `LanesEmitter`.
 
     Parameters
@@ -77,23 +69,10 @@ class RowsEmitter:
     def __init__(
         self, step: Step, title: str, dtype: str, loss: str, vector: int, sparse: frozenset[str] = frozenset()
     ) -> None:
-        self.step = step
+        opening = OPENING.format(loss=loss, vector=vector)
+        super().__init__(step, f"{title}, units as vectors", dtype, opening)
         self.sparse = sparse
-        self.graph = step.graph
         self.loss = loss
-        self.header = HEADER.format(
-            activations=ACTIVATIONS,
-            loops=LOOPS,
-            title=f"{title}, units as vectors",
-            loss=loss,
-            dtype=dtype,
-            vector=vector,
-        )
-        new = {index: f"{variable(name)}_new" for name, index in self.graph.outputs.items()}
-        leaves = {index: variable(node.name) for index, node in enumerate(self.graph.nodes) if node.name}
-        leaves[self.graph.leaves("input")["x"]] = "x_t"
-        self.names = Names(self.graph, {**leaves, **new})
-        self.plan = schedule(self.graph, self.graph.outputs.values())
 
     def forward(self) -> str:
         """Return the source of the program."""
@@ -118,7 +97,7 @@ class RowsEmitter:
             "        lengths[n] = lengths_all[b]",
             "        longest = max(longest, lengths[n])",
             "        shortest = min(shortest, lengths[n])",
-            *("        " + line for line in self._pack()),
+            *indent(self._pack(), 2),
             "    for t in range(longest):",
             "        now, new = t & 1, 1 - (t & 1)",
         ]
@@ -161,25 +140,17 @@ class RowsEmitter:
         inner += ["if hidden_all.shape[1] > 0:", "    for n in range(pairs):"]
         inner += [f"        for k in range({size(states[self.step.hidden])}):"]
         inner += [f"            hidden_all[which[n], t, k] = {hidden}_new[n, k]"]
-        body += ["        " + line for line in inner]
+        body += indent(inner, 2)
         body += ["    for n in range(pairs):", "        p, b = (start + n) // n_B, (start + n) % n_B"]
         body += ["        losses_all[p, b] = total[n]"]
         body += ["        if last_state_all.shape[1] > 0:"]
-        body += [
-            "            " + line
-            for line in self._move_states("last_state_all[b, {place}] = {v}_slots[longest & 1, n, k]")
-        ]
-        lines = [self.header, *functions, "", "", "@njit(**TILE)", f"def forward({ARGUMENTS}):"]
-        lines += ['    """Run jobs first to last, each a group of pairs of a genome and a sequence."""']
-        return "\n".join([*lines, *("    " + line for line in body), ""])
+        body += indent(self._move_states("last_state_all[b, {place}] = {v}_slots[longest & 1, n, k]"), 3)
+        contract = "Run jobs first to last, each a group of pairs of a genome and a sequence."
+        return self.program(functions, f"forward({ARGUMENTS})", contract, body)
 
     def _allocate(self) -> list[str]:
-        lines = [f"{size(name)} = sizes[{k}]" for k, name in enumerate(self.step.dimensions)]
-        lines += ["n_B, n_T = x_all.shape[0], x_all.shape[1]"]
+        lines = [*self.unpack_sizes(), "n_B, n_T = x_all.shape[0], x_all.shape[1]"]
         dimensions = sorted({d for node in self.graph.nodes for d in node.shape})
-        for dimension in dimensions:
-            if "+" in dimension:
-                lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
         for dimension in dimensions:
             lines.append(f"{self._padded(dimension)} = (({size(dimension)} + VECTOR - 1) // VECTOR) * VECTOR")
         lines += [

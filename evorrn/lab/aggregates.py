@@ -40,7 +40,9 @@ def interquartile_mean(values: Sequence[float] | np.ndarray) -> float:
     A quarter of them, rounded down, is left out at either end; a failed run spoils the mean only
     once more than a quarter of the runs failed.
     """
-    return float(_middle_mean(np.asarray(values, dtype=np.float64)))
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    cut = int(TRIMMED * len(ordered))
+    return float(ordered[cut : len(ordered) - cut].mean())
 
 
 def interquartile_estimate(strata: Strata) -> Estimate:
@@ -168,13 +170,6 @@ def _drawn(generator: np.random.Generator, rows: int, n: int) -> np.ndarray:
 
 def _generator(n: int, stratum: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(0, spawn_key=(stratum, n)))
-
-
-def _middle_mean(values: np.ndarray) -> np.ndarray:
-    """Return the mean of the middle half along the last axis."""
-    ordered = np.sort(values, axis=-1)
-    cut = int(TRIMMED * ordered.shape[-1])
-    return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)
 
 
 def interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
