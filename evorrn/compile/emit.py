@@ -186,14 +186,12 @@ class LoopWriter:
         def signed(tree: ast.expr) -> ast.expr:
             return ast.UnaryOp(ast.USub(), tree) if node.op == "subtract" else tree
 
-        factor, other = ast.Call(ast.Name("F"), [ast.Constant(1.0)], []), left
+        factors: list[ast.expr] = [ast.Call(ast.Name("F"), [ast.Constant(1.0)], []), left]
         if product is not None:
-            factor, other = (
-                self._operand(operand, local, rows) for operand in self.graph.nodes[product].operands
-            )
-        arguments = (
-            [signed(factor), other, left] if product == node.operands[1] else [factor, other, signed(right)]
-        )
+            factors = [self._operand(operand, local, rows) for operand in self.graph.nodes[product].operands]
+        factor, other = factors
+        second = product == node.operands[1]
+        arguments = [signed(factor), other, left] if second else [factor, other, signed(right)]
         return ast.Call(ast.Name("multiply_add"), arguments, [])
 
     def _operand(self, index: int, local: Names, rows: bool) -> ast.expr:
