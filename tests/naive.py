@@ -1,4 +1,4 @@
-"""An oracle in plain loops: every cell's equations once more, one sequence and one step at a time.
+"""An oracle in plain NumPy: every cell's equations once more, one time step after the other.
 
 Nothing here comes from the compiler or the kernels.
 """
@@ -99,50 +99,54 @@ def run(
     free_from=None,
     outputs=1,
 ):
-    """Return outputs (B, T, O) and last-layer states (B, T, H), zero and held beyond the lengths."""
+    """Return outputs (B, T, O) and last-layer states (B, T, H), zero beyond the lengths.
+
+    Sequences are the columns of every matrix, so that the equations stand as they are.
+    """
     sequences, steps, _ = x.shape
+    lengths = np.asarray(lengths)
+    columns = {name: block[:, None] if block.ndim == 1 else block for name, block in blocks.items()}
+    layers = []
+    for layer in range(len(hidden)):
+        prefix = f"layer{layer}."
+        layers.append({k[len(prefix) :]: v for k, v in columns.items() if k.startswith(prefix)})
+    dims = STATES.get(cell, {"h": "H"})
+    state = [
+        {k: np.zeros((size if d == "H" else outputs, sequences)) for k, d in dims.items()} for size in hidden
+    ]
+    y = np.zeros((outputs, sequences))
     ys = np.zeros((sequences, steps, outputs))
     hs = np.zeros((sequences, steps, hidden[-1]))
-    for b in range(sequences):
-        state = []
-        for size in hidden:
-            dims = STATES.get(cell, {"h": "H"})
-            state.append({k: np.zeros(size if d == "H" else outputs) for k, d in dims.items()})
-        y = np.zeros(outputs)
-        for t in range(int(lengths[b])):
-            last = y if teacher is None else teacher[b, t]
-            u = np.array(x[b, t], dtype=float)
-            if free_from is not None and t >= free_from[b]:
-                u[:outputs] = y
-            signal = np.concatenate([u, last]) if feedback else u
-            for layer in range(len(hidden)):
-                prefix = f"layer{layer}."
-                w = {k[len(prefix) :]: v for k, v in blocks.items() if k.startswith(prefix)}
-                state[layer] = CELLS[cell](w, signal, state[layer], last, options)
-                signal = state[layer]["h"]
-            y = blocks["readout.W"] @ signal + blocks["readout.b"]
-            if direct:
-                y = y + blocks["readout.W_x"] @ u
-            ys[b, t], hs[b, t] = y, signal
+    for t in range(int(lengths.max())):
+        moving = t < lengths
+        last = y if teacher is None else np.where(moving, teacher[:, t].T, y)
+        u = np.where(moving, x[:, t].T, 0.0)
+        if free_from is not None:
+            u[:outputs] = np.where(t >= np.asarray(free_from), y, u[:outputs])
+        signal = np.concatenate([u, last]) if feedback else u
+        for layer, weights in enumerate(layers):
+            new = CELLS[cell](weights, signal, state[layer], last, options)
+            state[layer] = {k: np.where(moving, new[k], state[layer][k]) for k in new}
+            signal = state[layer]["h"]
+        output = columns["readout.W"] @ signal + columns["readout.b"]
+        if direct:
+            output = output + columns["readout.W_x"] @ u
+        y = np.where(moving, output, y)
+        ys[moving, t], hs[moving, t] = y.T[moving], signal.T[moving]
     return ys, hs
 
 
 def losses(ys, targets, scored, kind):
     """Return the summed loss of each sequence and its number of averaged entries."""
-    total = np.zeros(len(ys))
-    count = np.zeros(len(ys))
-    for b in range(len(ys)):
-        for t in range(ys.shape[1]):
-            if not scored[b, t]:
-                continue
-            y = ys[b, t]
-            if kind == "mse":
-                total[b] += ((y - targets[b, t]) ** 2).sum()
-                count[b] += len(y)
-            elif kind == "cross-entropy":
-                total[b] += np.log(np.exp(y - y.max()).sum()) + y.max() - y[targets[b, t]]
-                count[b] += 1
-            else:
-                total[b] += (softplus(y) - targets[b, t] * y).sum()
-                count[b] += len(y)
-    return total, count
+    steps = scored.sum(axis=1)
+    if kind == "mse":
+        errors = np.where(scored[:, :, None], ys - targets, 0.0) ** 2
+        return errors.sum(axis=(1, 2)), steps * ys.shape[2]
+    if kind == "cross-entropy":
+        largest = ys.max(axis=2)
+        logarithm = np.log(np.exp(ys - largest[:, :, None]).sum(axis=2)) + largest
+        right = np.take_along_axis(ys, np.where(scored, targets, 0)[:, :, None], axis=2)[:, :, 0]
+        return np.where(scored, logarithm - right, 0.0).sum(axis=1), steps
+    truth = np.where(scored[:, :, None], targets, 0.0)
+    errors = np.where(scored[:, :, None], softplus(ys) - truth * ys, 0.0)
+    return errors.sum(axis=(1, 2)), steps * ys.shape[2]

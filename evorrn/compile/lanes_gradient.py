@@ -53,7 +53,6 @@ class GradientEmitter(LanesEmitter):
 
         body = [*self._unpack_parameters(), *self._unpack_gradients()]
         body += [
-            "segment = min(segment, longest)",
             "count = (longest + segment - 1) // segment",
             *views(self.gradient_buffers),
             *(f"clear(at(d_{variable(name)}_slots, (longest - 1) & 1))" for name in self.step.states),
