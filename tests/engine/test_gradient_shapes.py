@@ -16,7 +16,7 @@ import evorrn
 from evorrn.batch import Batch
 from evorrn.network import Network
 
-STEP = 1e-5
+STEPS = (1e-5, 1e-6, 1e-7)  # the smaller ones for cells with kinks, one of which may lie within a larger step
 
 
 def lengths_of(rng, sequences, steps):
@@ -64,7 +64,6 @@ def check(network, sequences, steps, rng, monkeypatch):
     genome, along = network.init(rng=rng), rng.standard_normal(network.size)
     along /= np.linalg.norm(along)
     teacher = rng.standard_normal((sequences, steps, network.outputs)) if network.feedback else None
-    after, before = (naive_loss(network, genome + sign * STEP * along, batch, teacher) for sign in (1, -1))
     results = []
     for threads, tape in ((1, None), (2, 1), (3, int(rng.integers(1, 2_000_000)))):
         with monkeypatch.context() as patched:
@@ -78,7 +77,15 @@ def check(network, sequences, steps, rng, monkeypatch):
     loss, gradient = results[0]
     assert loss == pytest.approx(naive_loss(network, genome, batch, teacher), rel=1e-10)
     tolerance = 1e-6 * np.linalg.norm(gradient) + 1e-9
-    assert gradient @ along == pytest.approx((after - before) / (2 * STEP), abs=tolerance)
+    errors = []
+    for step in STEPS:
+        after, before = (
+            naive_loss(network, genome + sign * step * along, batch, teacher) for sign in (1, -1)
+        )
+        errors.append(abs(gradient @ along - (after - before) / (2 * step)))
+        if errors[-1] <= tolerance:
+            break
+    assert min(errors) <= tolerance
     for other_loss, other in results[1:]:
         assert other_loss == pytest.approx(loss, rel=1e-12)
         np.testing.assert_allclose(other, gradient, rtol=1e-9, atol=1e-12 * np.abs(gradient).max())
@@ -107,7 +114,7 @@ def test_gradient_where_every_tile_has_another_longest_sequence():
 @pytest.mark.thorough
 @pytest.mark.parametrize("cell", sorted(naive.CELLS))
 def test_gradient_of_every_cell_on_batches_of_any_shape(cell, monkeypatch):
-    for draw in range(12):
+    for draw in range(6):
         rng = np.random.default_rng([draw, len(cell)])
         loss = ("mse", "cross-entropy", "binary-cross-entropy")[draw % 3]
         network = Network(
@@ -120,4 +127,4 @@ def test_gradient_of_every_cell_on_batches_of_any_shape(cell, monkeypatch):
             feedback=bool(draw % 4 == 2),
             dtype="float64",
         )
-        check(network, int(rng.integers(1, 201)), int(rng.integers(1, 301)), rng, monkeypatch)
+        check(network, int(rng.integers(1, 201)), int(rng.integers(1, 151)), rng, monkeypatch)
