@@ -4,8 +4,8 @@ import copy
 
 import numpy as np
 
-from evorrn.batch import Batch
-from evorrn.problem import Problem
+from evorrn.data.batch import Batch
+from evorrn.training.problem import Problem
 
 
 class LinearNetwork:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from evorrn.batch import Batch
-from evorrn.errors import DataError, ShapeError
+from evorrn.base.errors import DataError, ShapeError
+from evorrn.data.batch import Batch
 
 X = np.zeros((3, 4, 2))
 Y = np.ones((3, 4, 1))

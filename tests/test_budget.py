@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError, EvorrnError
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.training.budget import Budget
 
 
 @pytest.mark.parametrize(

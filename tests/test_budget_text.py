@@ -2,8 +2,8 @@
 
 import pytest
 
-from evorrn.budget import Budget
-from evorrn.training import Progress
+from evorrn.training.budget import Budget
+from evorrn.training.loop import Progress
 
 
 @pytest.mark.parametrize(

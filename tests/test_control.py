@@ -7,11 +7,11 @@ import pytest
 
 import evorrn
 from evorrn import BPTT, Budget, EchoState, Environment, GeneticAlgorithm, Network, RandomSearch
-from evorrn.control import EnvironmentProblem, play
-from evorrn.errors import ConfigError, ShapeError
-from evorrn.metrics import evaluate_episodes
-from evorrn.strategies.check import check_strategy
-from evorrn.training import Trainer
+from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.data.metrics import evaluate_episodes
+from evorrn.testing.strategies import check_strategy
+from evorrn.training.episodes import EnvironmentProblem, play
+from evorrn.training.loop import Trainer
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.t_maze import TMaze
 

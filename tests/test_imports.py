@@ -78,12 +78,12 @@ def test_strategies_know_no_task_and_tasks_no_engine():
         assert not [m for m, _ in imports(path) if m.startswith("evorrn_tasks")], path
     seen = {
         "evorrn.task",
-        "evorrn.batch",
-        "evorrn.metrics",
-        "evorrn.settings",
-        "evorrn.errors",
-        "evorrn.environment",
-        "evorrn.vectorised",
+        "evorrn.data.batch",
+        "evorrn.data.metrics",
+        "evorrn.base.settings",
+        "evorrn.base.errors",
+        "evorrn.data.environment",
+        "evorrn.data.vectorised",
     }
     for path in files("tasks/evorrn_tasks"):
         assert {m for m, _ in imports(path) if m.split(".")[0] == "evorrn"} <= seen, path

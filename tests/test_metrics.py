@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from evorrn import metrics
-from evorrn.errors import UnknownName
+from evorrn.base.errors import UnknownName
+from evorrn.data import metrics
 
 RNG = np.random.default_rng(0)
 P, T = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)) * [1.0, 5.0] + 3.0

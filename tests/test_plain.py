@@ -11,10 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evorrn.blas import one_thread
-from evorrn.errors import RunError
-from evorrn.plain import durable_together, load_tree, npz_bytes, save_tree, settle, tree_bytes, write_atomic
-from evorrn.result import load_history, save_history
+from evorrn.base.blas import one_thread
+from evorrn.base.errors import RunError
+from evorrn.base.files import (
+    durable_together,
+    load_tree,
+    npz_bytes,
+    save_tree,
+    settle,
+    tree_bytes,
+    write_atomic,
+)
+from evorrn.training.result import load_history, save_history
 
 TREE = {
     "numbers": [1, 2.5, -math.inf, True, None, 2**127],

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from evorrn.errors import ConfigError
-from evorrn.settings import Settings, build, check_seed, describe, names, plain, setting
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import Settings, build, check_seed, describe, names, plain, setting
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def test_a_wrong_name_in_python_is_told_with_the_nearest():
     import pytest
 
     from evorrn import GeneticAlgorithm
-    from evorrn.errors import ConfigError
+    from evorrn.base.errors import ConfigError
 
     with pytest.raises(ConfigError, match="did you mean 'population'"):
         GeneticAlgorithm(popolation=8)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from evorrn.batch import Batch
-from evorrn.settings import setting
-from evorrn.task import Reference, Scaling, Splits, Task
+from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
+from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.testing import check_task
 
 

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from stand_in import TRUTH, LinearNetwork, batch, problem
 
-from evorrn.assessment import as_splits, default_metrics, detect_horizon, score
-from evorrn.batch import Batch
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError, ShapeError, StopTraining
-from evorrn.network import Network
-from evorrn.plain import load_tree, save_tree, tree_bytes
-from evorrn.problem import Problem
-from evorrn.settings import setting
+from evorrn.base.errors import ConfigError, ShapeError, StopTraining
+from evorrn.base.files import load_tree, save_tree, tree_bytes
+from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
+from evorrn.data.task import Splits
+from evorrn.network.network import Network
 from evorrn.strategies.base import Strategy, generator, generator_state
-from evorrn.task import Splits
-from evorrn.training import Trainer, fit, train
+from evorrn.training.assessment import as_splits, default_metrics, detect_horizon, score
+from evorrn.training.budget import Budget
+from evorrn.training.loop import Trainer, fit, train
+from evorrn.training.problem import Problem
 
 
 @dataclass(frozen=True)

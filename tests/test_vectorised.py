@@ -7,9 +7,9 @@ import pytest
 
 import evorrn
 from evorrn import Budget, GeneticAlgorithm, Network
-from evorrn.errors import EvorrnError
-from evorrn.lab.spec import resolve
-from evorrn.stepping import Stepper
+from evorrn.base.errors import EvorrnError
+from evorrn.lab.runs.spec import resolve
+from evorrn.network.stepping import Stepper
 from evorrn_tasks.gym import Gym
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.batch import Batch
-from evorrn.settings import setting
+from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
+from evorrn.data.task import Recommended, Splits, Task
 from evorrn.strategies.base import Strategy, generator, generator_state
-from evorrn.task import Recommended, Splits, Task
 
 HERE = __file__
 WAVE, WALK = f"{HERE}:Wave", f"{HERE}:Walk"
@@ -61,7 +61,7 @@ class Walk(Strategy):
 
     def start(self, problem, rng):
         if self.refuses:
-            from evorrn.errors import ConfigError
+            from evorrn.base.errors import ConfigError
 
             raise ConfigError("strategy.refuses: expected false, got true")
         genome = problem.init(rng, 1)[0].astype(np.float64)

@@ -8,8 +8,9 @@ import naive
 import numpy as np
 from numba import njit
 
-from evorrn.environment import Environment, cos, sin
-from evorrn.settings import setting
+from evorrn.base.settings import setting
+from evorrn.data.environment import Environment
+from evorrn.kernels.trigonometry import cos, sin
 
 PULL = 0.3
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from evorrn.bench.results import Group, Row, Target
 from evorrn.bench.session import Contender, Session
-from evorrn.network import Network
+from evorrn.network.network import Network
 from evorrn_tasks.cart_pole import CartPole
 from evorrn_tasks.common.poles import FALLEN_TWO, FORCE, TRACK
 

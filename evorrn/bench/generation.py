@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.batch import Batch
 from evorrn.bench import population
 from evorrn.bench.peers.weights import Weights, stacked
 from evorrn.bench.results import Finding, Group, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.bench.timing import Times
-from evorrn.problem import Problem
+from evorrn.data.batch import Batch
 from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
+from evorrn.training.problem import Problem
 
 PEERS = ("evosax", "deap")
 

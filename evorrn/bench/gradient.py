@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.weights import compared, weights_of
 from evorrn.bench.results import Finding, Group, Row, Target
 from evorrn.bench.session import Contender, Session
-from evorrn.network import Network
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 
 PEERS = ("torch", "jax")
 FASTER, TWICE = Target(at_least=1), Target(at_least=2)

@@ -12,7 +12,7 @@ from evorrn.bench.peers import PACKAGES
 from evorrn.bench.peers.numpy_peer import GEMM_SIZE
 from evorrn.bench.timing import alternate
 from evorrn.kernels.machine import vector_bits
-from evorrn.lab.environment import describe as environment
+from evorrn.lab.runs.environment import describe as environment
 
 FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512bf16", "neon", "sve")
 

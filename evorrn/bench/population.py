@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.weights import stacked
 from evorrn.bench.results import Group, Row, Target
 from evorrn.bench.session import Contender, Session
-from evorrn.network import Network
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 
 
 @dataclass(frozen=True)

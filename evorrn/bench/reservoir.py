@@ -10,7 +10,7 @@ import numpy as np
 
 from evorrn.bench.results import Finding, Group, Row, Target
 from evorrn.bench.session import Contender, Session
-from evorrn.network import Network
+from evorrn.network.network import Network
 from evorrn.strategies.reservoir.draw import sparse_matrix
 from evorrn.strategies.reservoir.ridge import RidgeFit, ridge
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evorrn.base.errors import EvorrnError
 from evorrn.bench.results import Finding, Group, Row, Target
 from evorrn.bench.session import Session
 from evorrn.bench.timing import Times
-from evorrn.errors import EvorrnError
 
 PATIENCE_SECONDS = 300
 COLD_ROUNDS = 3

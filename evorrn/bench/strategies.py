@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from evorrn import registry
-from evorrn.batch import Batch
 from evorrn.bench import population
 from evorrn.bench.peers.weights import Weights, stacked
 from evorrn.bench.results import Group, Row, Target
 from evorrn.bench.session import Contender, Session
-from evorrn.problem import Problem
+from evorrn.data.batch import Batch
+from evorrn.strategies.find import make_strategy
+from evorrn.training.problem import Problem
 
 LINEAR = {"evosax": Target(at_least=2)}
 CUBIC = {"evosax": Target(at_least=1)}
@@ -64,7 +64,7 @@ def measure(case: Case, session: Session) -> Row:
     """Time a generation, ours and the peers'."""
     network, genomes, batch = population.workload(case.workload)
     settings = {"population": len(genomes), **case.settings}
-    strategy = registry.make_strategy(case.strategy, settings)
+    strategy = make_strategy(case.strategy, settings)
     problem = Problem(network, batch)
     state = strategy.start(problem, np.random.default_rng(0))
     for _ in range(2):  # the first generation of some is the start population, which costs them nothing

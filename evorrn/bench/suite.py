@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evorrn.base.errors import UnknownName
 from evorrn.bench.results import Group, Row
 from evorrn.bench.session import Session
 from evorrn.bench.timing import Times
-from evorrn.errors import UnknownName
 from evorrn.lab.catalogue import Table
 
 MODULES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from evorrn.errors import EvorrnError, Unfinished
+from evorrn.base.errors import EvorrnError, Unfinished
 
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 

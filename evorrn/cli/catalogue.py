@@ -19,7 +19,7 @@ def list_(
     """List tasks, strategies and cells, or the runs in a folder."""
     from evorrn.cli.output import print_json, print_page, warn
     from evorrn.lab import catalogue
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.runs.store import runs_root
 
     if kind == "runs" or (kind is None and runs is not None):
         root = runs_root(runs)
@@ -47,11 +47,11 @@ def show(
     """Show a cell's equations, a task's definition, a strategy's settings, or a run."""
     from evorrn.cli.output import print_page
     from evorrn.lab import catalogue
-    from evorrn.lab.store import find_run, runs_root
+    from evorrn.lab.runs.store import find_run, runs_root
 
     root, files = runs_root(runs), []
     if plot:
-        from evorrn.lab.pictures import draw_run
+        from evorrn.lab.report.pictures import draw_run
 
         files = draw_run(find_run(name, root))
     page = catalogue.page(name, root, kernel)

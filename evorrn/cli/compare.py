@@ -49,14 +49,14 @@ def compare(
     Runs are kept: the same command goes on with one that was interrupted.
     Settings of one strategy are given as --set ga.population=512.
     """
+    from evorrn.base.errors import EvorrnError
     from evorrn.cli.output import note, print_json, silent, stdout, warn
     from evorrn.cli.progress import watching_comparison
-    from evorrn.errors import EvorrnError
     from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
-    from evorrn.lab.arguments import names, typed
-    from evorrn.lab.store import runs_root
-    from evorrn.lab.table import show
+    from evorrn.lab.report.table import show
+    from evorrn.lab.runs.store import runs_root
+    from evorrn.lab.runs.typed import names, typed
 
     if strategies is not None and not names(strategies):
         raise EvorrnError("strategies: expected at least one name, for instance ga,esn, got none")
@@ -108,13 +108,13 @@ def report(
 
     The report of a sweep can be written at any time, also while it is running.
     """
+    from evorrn.base.errors import EvorrnError
     from evorrn.cli.output import print_json, say, stdout
-    from evorrn.errors import EvorrnError
-    from evorrn.lab.report import rebuild, write_picture
-    from evorrn.lab.results import find_sweep
-    from evorrn.lab.store import find_comparison, runs_root
-    from evorrn.lab.study import report as sweep_report
-    from evorrn.lab.table import show
+    from evorrn.lab.report import sweep_page as sweep_report
+    from evorrn.lab.report.comparison_page import rebuild, write_picture
+    from evorrn.lab.report.table import show
+    from evorrn.lab.runs.results import find_sweep
+    from evorrn.lab.runs.store import find_comparison, runs_root
 
     root = runs_root(runs)
     sweep = find_sweep(target, root)

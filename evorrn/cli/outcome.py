@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.cli import FAILED, INTERRUPTED
 from evorrn.cli.output import note, print_json, say, warn
-from evorrn.lab import words
-from evorrn.lab.words import amount
+from evorrn.lab.study import comparison_words as words
+from evorrn.lab.study.comparison_words import amount
 
 if TYPE_CHECKING:
-    from evorrn.lab.runner import Outcome
+    from evorrn.lab.runs.execute import Outcome
 
 
 def report(outcome: Outcome, *, json: bool, quiet: bool, debug: bool) -> int:

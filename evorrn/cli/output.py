@@ -33,7 +33,7 @@ def silent(_: object) -> None:
 
 def print_json(value: Any) -> None:
     """Print plain data as JSON on stdout; numbers that are not finite, which JSON has not, as null."""
-    from evorrn.plain import jsonable
+    from evorrn.base.files import jsonable
 
     print(json.dumps(jsonable(value), indent=1))
 

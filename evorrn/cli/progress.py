@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from evorrn.lab.words import amount
+from evorrn.lab.study.comparison_words import amount
 
 if TYPE_CHECKING:
     from evorrn.lab.compare import Standing
-    from evorrn.lab.spec import Spec
-    from evorrn.training import Progress
+    from evorrn.lab.runs.spec import Spec
+    from evorrn.training.loop import Progress
 
 LIVE_SECONDS, PLAIN_SECONDS = 0.1, 5.0
 

@@ -30,9 +30,9 @@ def reproduce(
     from evorrn.cli.progress import watching_comparison
     from evorrn.kernels.threads import available
     from evorrn.lab.experiment import experiments, find_experiment, read_experiment
+    from evorrn.lab.report.reproduction_table import listing, show
     from evorrn.lab.reproduce import reproduce as again
-    from evorrn.lab.reproduction_table import listing, show
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.runs.store import runs_root
 
     if name is None:
         known = [read_experiment(path) for path in experiments().values()]

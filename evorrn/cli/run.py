@@ -46,14 +46,14 @@ def run(
     Ctrl-C stops after the step under way and keeps a checkpoint: the same
     command goes on from there. Of a complete run it prints the result again.
     """
+    from evorrn.base.errors import EvorrnError
     from evorrn.cli.outcome import report
     from evorrn.cli.output import note, silent, warn
     from evorrn.cli.progress import watching_run
-    from evorrn.errors import EvorrnError
-    from evorrn.lab.arguments import typed
-    from evorrn.lab.runner import continued, execute
-    from evorrn.lab.spec import resolve
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.runs.execute import continued, execute
+    from evorrn.lab.runs.spec import resolve
+    from evorrn.lab.runs.store import runs_root
+    from evorrn.lab.runs.typed import typed
 
     root = runs_root(runs)
     if (task is None) == (continue_ is None):

@@ -37,7 +37,7 @@ def check(file: File, yes: Yes = False, runs: Runs = None, json: Json = False) -
     from evorrn.cli.output import print_json
     from evorrn.cli.sweep_outcome import show_check
     from evorrn.cli.sweep_progress import checking
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.runs.store import runs_root
     from evorrn.lab.sweep import check as lab
     from evorrn.lab.sweep.sweep_file import read_sweep
 
@@ -104,7 +104,7 @@ def work(
     """
     from evorrn.cli.sweep_outcome import report
     from evorrn.cli.sweep_progress import watching_sweep
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.runs.store import runs_root
     from evorrn.lab.sweep.run import work_on
 
     root = runs_root(runs)
@@ -130,9 +130,9 @@ def submit(
     runs: Runs = None,
 ) -> None:
     """Print and write the script of a job array whose tasks are workers of a sweep."""
+    from evorrn.base.errors import EvorrnError
     from evorrn.cli.output import note, say
-    from evorrn.errors import EvorrnError
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.runs.store import runs_root
     from evorrn.lab.sweep import submit as lab
     from evorrn.lab.sweep.folder import SweepFolder
     from evorrn.lab.sweep.plan import make_plan
@@ -165,7 +165,7 @@ def _lead(
     from evorrn.cli.sweep_outcome import report
     from evorrn.cli.sweep_progress import watching_sweep
     from evorrn.kernels.threads import available
-    from evorrn.lab.store import runs_root
+    from evorrn.lab.runs.store import runs_root
     from evorrn.lab.sweep.cluster import dask_executor
     from evorrn.lab.sweep.run import run_sweep
     from evorrn.lab.sweep.sweep_file import read_sweep

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evorrn.cli import FAILED
 from evorrn.cli.output import note, print_json, say, warn
-from evorrn.lab.words import counted, figure
+from evorrn.lab.study.comparison_words import counted, figure
 
 if TYPE_CHECKING:
     from evorrn.lab.sweep.check import Check

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.cli.output import note, silent
 from evorrn.cli.progress import LIVE_SECONDS, PLAIN_SECONDS, clock, last_line, throttled
-from evorrn.lab.words import figure
+from evorrn.lab.study.comparison_words import figure
 
 if TYPE_CHECKING:
     from evorrn.lab.sweep.perform import Report

@@ -11,8 +11,8 @@ import typer
 from evorrn.cli.options import Json, Runs
 
 if TYPE_CHECKING:
-    from evorrn.lab.apply import Sheet
-    from evorrn.lab.store import RunFolder
+    from evorrn.lab.runs.apply import Sheet
+    from evorrn.lab.runs.store import RunFolder
 
 Run = Annotated[str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the CSV here; the plot goes beside it.")]
@@ -29,9 +29,9 @@ def predict(
     json: Json = False,
 ) -> None:
     """Print a trained network's outputs for the inputs in a file, as CSV, and draw them."""
-    from evorrn.lab import apply
-    from evorrn.lab.arguments import names
-    from evorrn.lab.store import find_run, runs_root
+    from evorrn.lab.runs import apply
+    from evorrn.lab.runs.store import find_run, runs_root
+    from evorrn.lab.runs.typed import names
 
     folder = find_run(run, runs_root(runs))
     sheet = apply.predict(folder, file, names(columns or ""))
@@ -56,8 +56,8 @@ def forecast(
     json: Json = False,
 ) -> None:
     """Let a trained network run on from the end of the known data, as CSV and a plot."""
-    from evorrn.lab import apply
-    from evorrn.lab.store import find_run, runs_root
+    from evorrn.lab.runs import apply
+    from evorrn.lab.runs.store import find_run, runs_root
 
     folder = find_run(run, runs_root(runs))
     sheet = apply.forecast(folder, steps, warmup, inputs)
@@ -69,7 +69,7 @@ def _hand_over(
 ) -> None:
     """Print or write a sheet, and draw it beside the file or into the run folder."""
     from evorrn.cli.output import note, print_json, warn
-    from evorrn.lab.apply import write_sheet
+    from evorrn.lab.runs.apply import write_sheet
 
     if out is not None:
         write_sheet(sheet, out)

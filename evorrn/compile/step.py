@@ -10,7 +10,7 @@ from evorrn.compile.adjoint import AdjointGraph, adjoint
 from evorrn.compile.grammar import Cell
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import LEAVES, Shape
-from evorrn.compile.plan import group_products
+from evorrn.compile.schedule import group_products
 
 OUTPUT = "y"
 """Name of the network's output, and of the leaf that holds its last value."""

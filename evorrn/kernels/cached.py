@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numba
 
-from evorrn.compile.load import cache_folder
+from evorrn.base.files import cache_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 

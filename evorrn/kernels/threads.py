@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from evorrn.errors import EvorrnError
+from evorrn.base.errors import EvorrnError
 
 T = TypeVar("T")
 

@@ -9,18 +9,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from evorrn import registry
-from evorrn.errors import EvorrnError, UnknownName
-from evorrn.lab.arguments import read
-from evorrn.lab.store import COMPLETE, RunFolder, all_runs, find_run
-from evorrn.result import load
-from evorrn.settings import Settings, describe, plain
+from evorrn.base.errors import EvorrnError, UnknownName
+from evorrn.base.settings import Settings, describe, plain
+from evorrn.cells.find import cells, find_cell
+from evorrn.data.find import expand_task, find_task, task_kinds
+from evorrn.lab.runs.store import COMPLETE, RunFolder, all_runs, find_run
+from evorrn.lab.runs.typed import read
+from evorrn.strategies.find import find_strategy, strategies
+from evorrn.training.result import load
 
 if TYPE_CHECKING:
     from evorrn.compile.grammar import Cell
-    from evorrn.environment import Environment
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
     from evorrn.strategies.base import Strategy
-    from evorrn.task import Task
 
 SETTINGS_COLUMNS = ("setting", "type", "default", "meaning")
 KERNEL_SIZES = {"inputs": 1, "outputs": 1, "hidden": 32}
@@ -55,9 +57,9 @@ def listing(kind: str | None = None) -> Page:
         ``"tasks"``, ``"strategies"`` or ``"cells"``; all three by default.
     """
     kinds: dict[str, Callable[[], dict[str, Any]]] = {
-        "tasks": registry.tasks,
-        "strategies": registry.strategies,
-        "cells": registry.cells,
+        "tasks": task_kinds,
+        "strategies": strategies,
+        "cells": cells,
     }
     if kind is not None and kind not in kinds:
         raise UnknownName("kind", kind, [*kinds, "runs"])
@@ -100,14 +102,14 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
     UnknownName
         When there is nothing of that name.
     """
-    named, implied = registry.expand_task(name)
+    named, implied = expand_task(name)
     found = _find(named)
     if kernel and not hasattr(found, "function"):
-        raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(registry.cells())})")
+        raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(cells())})")
     if found is None:
         if Path(name).is_dir() or any(run.id.startswith(name) for run in all_runs(root)):
             return run_page(find_run(name, root))
-        raise UnknownName("name", name, [*registry.cells(), *registry.tasks(), *registry.strategies()])
+        raise UnknownName("name", name, [*cells(), *task_kinds(), *strategies()])
     if hasattr(found, "function"):
         return kernel_page(found, name) if kernel else cell_page(found)
     if hasattr(found, "observe"):
@@ -127,7 +129,7 @@ def cell_page(cell: Cell) -> Page:
 
 def kernel_page(cell: Cell, reference: str) -> Page:
     """Return the source that a cell's equations are compiled to."""
-    from evorrn.network import Network
+    from evorrn.network.network import Network
 
     return Page("", source=Network(**KERNEL_SIZES, cell=reference).kernel_source())  # type: ignore[arg-type]
 
@@ -170,7 +172,7 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
         return tables
     advice = [
         (name, _pairs(task.recommended(name).network), _pairs(task.recommended(name).strategy))
-        for name in registry.strategies()
+        for name in strategies()
     ]
     return [*tables, Table("recommended", ("strategy", "network", "settings"), advice)]
 
@@ -212,7 +214,7 @@ def run_page(run: RunFolder) -> Page:
 def _find(name: str) -> Any:
     """Return the cell, task or strategy of a name, None when nothing is called so."""
     refused = None
-    for find in (registry.find_cell, registry.find_task, registry.find_strategy):
+    for find in (find_cell, find_task, find_strategy):
         try:
             return find(name)
         except UnknownName:

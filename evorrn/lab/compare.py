@@ -15,20 +15,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn import registry
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError, EvorrnError, Unfinished
-from evorrn.lab import environment, words
-from evorrn.lab.comparison import Baseline, Comparison, Row
-from evorrn.lab.pool import Ended, Say, Standing, run_all
-from evorrn.lab.ranking import make_baseline, make_differences, make_row, rank
-from evorrn.lab.report import write_report
-from evorrn.lab.spec import Spec, resolve
-from evorrn.plain import write_atomic
+from evorrn.base.errors import ConfigError, EvorrnError, Unfinished
+from evorrn.base.files import write_atomic
+from evorrn.data.find import expand_task, find_task
+from evorrn.lab.report.comparison_page import write_report
+from evorrn.lab.runs import environment
+from evorrn.lab.runs.spec import Spec, resolve
+from evorrn.lab.study import comparison_words as words
+from evorrn.lab.study.comparison import Baseline, Comparison, Row
+from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
+from evorrn.lab.sweep.pool import Ended, Say, Standing, run_all
+from evorrn.strategies.find import find_strategy
+from evorrn.training.budget import Budget
 
 if TYPE_CHECKING:
-    from evorrn.environment import Environment
-    from evorrn.task import Task
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
 
 STRATEGIES = ("ga", "esn", "bptt", "random")
 FLOOR = "random"
@@ -62,7 +64,7 @@ def compare(
     Parameters
     ----------
     raw : mapping
-        What to run, as `evorrn.lab.spec.resolve` takes it, without a seed: ``task``, ``budget`` (5G by
+        What to run, as `evorrn.lab.runs.spec.resolve` takes it, without a seed: ``task``, ``budget`` (5G by
         default), ``network``, and a table of settings under the name of each strategy that differs from
         its defaults, for instance ``{"ga": {"population": 512}}``.
     base : Path, optional
@@ -76,7 +78,7 @@ def compare(
     quick : bool
         A look rather than a result: three seeds and a small budget, where none are given.
     jobs : int
-        Worker processes, see `evorrn.lab.pool.run_all`.
+        Worker processes, see `evorrn.lab.sweep.pool.run_all`.
     force : bool
         Run again what is complete.
     command : str
@@ -143,10 +145,10 @@ def usual_strategies(raw: Mapping[str, Any]) -> tuple[str, ...]:
     table = raw.get("task")
     name = str(table.get("name")) if isinstance(table, Mapping) else ""
     try:
-        kind = registry.find_task(registry.expand_task(name)[0])
+        kind = find_task(expand_task(name)[0])
     except EvorrnError:  # the file of a table, or a mistake that is told when the specs are resolved
         return STRATEGIES
-    return tuple(name for name in STRATEGIES if registry.find_strategy(name).requires <= kind.provides)
+    return tuple(name for name in STRATEGIES if find_strategy(name).requires <= kind.provides)
 
 
 def plan_runs(

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evorrn import metrics
-from evorrn.errors import ConfigError, EvorrnError, UnknownName, unknown
-from evorrn.lab.spec import Spec, resolve
+from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
+from evorrn.data import metrics
+from evorrn.lab.runs.spec import Spec, resolve
 
 EVALUATIONS = "evaluations"
 """The measure of an experiment that counts evaluations until a problem is learned."""

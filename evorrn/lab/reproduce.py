@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.errors import ConfigError, unknown
-from evorrn.lab import environment
-from evorrn.lab.aggregates import draws, interval
+from evorrn.base.errors import ConfigError, unknown
+from evorrn.base.files import jsonable, write_atomic
 from evorrn.lab.experiment import EVALUATIONS, Case, Experiment
-from evorrn.lab.pool import Ended, Say, Standing, run_all
-from evorrn.lab.reaching import Spent, expected_running_time, median_cost
-from evorrn.lab.spec import Spec
-from evorrn.plain import jsonable, write_atomic
+from evorrn.lab.runs import environment
+from evorrn.lab.runs.spec import Spec
+from evorrn.lab.study.aggregates import draws, interval
+from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost
+from evorrn.lab.sweep.pool import Ended, Say, Standing, run_all
 
 BETTER, REPRODUCED, NOT_REPRODUCED, UNPUBLISHED = "better", "reproduced", "not reproduced", "no figure"
 LEARNED = "learned"
@@ -135,7 +135,7 @@ def reproduce(
     quick : bool
         Only the rows that are quick, in few seeds.
     jobs, force, watch, warn, note
-        See `evorrn.lab.pool.run_all`.
+        See `evorrn.lab.sweep.pool.run_all`.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def reproduce(
         environment=environment.summary(),
         report=str(folder / "report.html"),
     )
-    from evorrn.lab.reproduction_report import render
+    from evorrn.lab.report.reproduction_report import render
 
     write_atomic(folder / "reproduction.json", json.dumps(made.as_dict(), indent=1) + "\n")
     write_atomic(folder / "report.html", render(made))

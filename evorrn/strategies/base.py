@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from evorrn.batch import numeric
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError, ShapeError
-from evorrn.settings import Settings, check_seed
-from evorrn.training import STRATEGY_STREAM
+from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.base.settings import Settings, check_seed
+from evorrn.data.batch import numeric
+from evorrn.training.budget import Budget
+from evorrn.training.loop import STRATEGY_STREAM
 
 if TYPE_CHECKING:
-    from evorrn.batch import Batch
-    from evorrn.network import Network
-    from evorrn.problem import Problem
+    from evorrn.data.batch import Batch
+    from evorrn.data.task import Task
+    from evorrn.network.network import Network
     from evorrn.strategies.search import Search
-    from evorrn.task import Task
-    from evorrn.training import Progress, Result
+    from evorrn.training.loop import Progress, Result
+    from evorrn.training.problem import Problem
 
 State = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Strategy(Settings):
     step_name : str
         What one step is: ``"generation"``, ``"epoch"``, ``"reservoir"``.
     requires : frozenset of str
-        What a problem must provide, see `evorrn.problem.Problem.provides`.
+        What a problem must provide, see `evorrn.training.problem.Problem.provides`.
     network_defaults : dict
         Keyword arguments of `Network` that this strategy works best with.
 
@@ -99,7 +99,7 @@ class Strategy(Settings):
         callbacks : sequence of callable
             Called with a `Progress` after every step; raising `StopTraining` ends the run in good order.
         """
-        from evorrn.training import fit
+        from evorrn.training.loop import fit
 
         return fit(self, network, data, seed=seed, budget=budget, callbacks=callbacks)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from evorrn.batch import numeric
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError, EvorrnError, RunError, ShapeError
-from evorrn.plain import load_tree, save_tree
+from evorrn.base.errors import ConfigError, EvorrnError, RunError, ShapeError
+from evorrn.base.files import load_tree, save_tree
+from evorrn.data.batch import numeric
 from evorrn.strategies.base import EvolutionStrategy, State
+from evorrn.training.budget import Budget
 
 _SEARCH_FILE = "evorrn search"
 
@@ -137,7 +137,7 @@ def load_search(path: str | Path, *, strategy: EvolutionStrategy | None = None) 
     RunError
         When the file is missing, truncated or something else.
     """
-    from evorrn.registry import make_strategy
+    from evorrn.strategies.find import make_strategy
 
     tree = load_tree(Path(path))
     if not isinstance(tree, dict) or tree.get("kind") != _SEARCH_FILE:

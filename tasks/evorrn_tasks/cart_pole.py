@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.environment import Environment, Starts
-from evorrn.settings import setting
-from evorrn.task import Recommended, Reference
+from evorrn.base.settings import setting
+from evorrn.data.environment import Environment, Starts
+from evorrn.data.task import Recommended, Reference
 from evorrn_tasks.common.poles import (
     ANGLE,
     DEGREE,

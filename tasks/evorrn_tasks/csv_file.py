@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from evorrn.errors import DataError, UnknownName
-from evorrn.settings import setting
-from evorrn.task import Recommended, Splits, Task
+from evorrn.base.errors import DataError, UnknownName
+from evorrn.base.settings import setting
+from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import forecasting_splits

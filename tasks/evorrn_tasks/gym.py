@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.errors import EvorrnError
-from evorrn.settings import setting
-from evorrn.task import Recommended
-from evorrn.vectorised import VectorisedEnvironment, Worlds
+from evorrn.base.errors import EvorrnError
+from evorrn.base.settings import setting
+from evorrn.data.task import Recommended
+from evorrn.data.vectorised import VectorisedEnvironment, Worlds
 
 STEPS = 1000
 """Time steps at most where neither the environment nor the user sets a limit."""
@@ -81,7 +81,7 @@ class Gym(VectorisedEnvironment):
 
 
 class GymWorlds:
-    """Copies of an environment behind `evorrn.vectorised.Worlds`."""
+    """Copies of an environment behind `evorrn.data.vectorised.Worlds`."""
 
     def __init__(self, made: Any, action: Discrete | Box) -> None:
         self.made = made

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.settings import setting
-from evorrn.task import Recommended, Reference, Splits, Task
+from evorrn.base.settings import setting
+from evorrn.data.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.records import forecasting_splits, window_problems

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.errors import DataError
-from evorrn.settings import setting
-from evorrn.task import Recommended, Reference, Splits, Task
+from evorrn.base.errors import DataError
+from evorrn.base.settings import setting
+from evorrn.data.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.records import learn_scaling, split_record, window_problems

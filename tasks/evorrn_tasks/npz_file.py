@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.batch import Batch
-from evorrn.errors import DataError, EvorrnError, unknown
-from evorrn.settings import setting
-from evorrn.task import Recommended, Scaling, Splits, Task
+from evorrn.base.errors import DataError, EvorrnError, unknown
+from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
+from evorrn.data.task import Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.task import Reference
+from evorrn.data.task import Reference
 from evorrn_tasks.common.two_classes import TwoClasses
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from evorrn.environment import Environment, Starts
-from evorrn.settings import setting
-from evorrn.task import Recommended, Reference
+from evorrn.base.settings import setting
+from evorrn.data.environment import Environment, Starts
+from evorrn.data.task import Recommended, Reference
 from evorrn_tasks.common.chance import following, seed_of, uniform
 from evorrn_tasks.common.choice import chosen
 

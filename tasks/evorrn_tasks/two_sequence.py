@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.settings import setting
-from evorrn.task import Reference
+from evorrn.base.settings import setting
+from evorrn.data.task import Reference
 from evorrn_tasks.common.two_classes import TwoClasses
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from evorrn import registry
 from evorrn.bench import (
     control,
     generation,
@@ -28,6 +27,7 @@ from evorrn.bench.session import Contender, Session
 from evorrn.bench.timing import Times, alternate, limited_threads
 from evorrn.cli import main
 from evorrn.kernels.threads import get_threads
+from evorrn.strategies import find
 
 SMALL = population.Case("elman", 5, 3, sequences=4, steps=6, peers=("numpy",), product=False)
 QUICK = Session(quick=True)
@@ -119,11 +119,11 @@ def test_every_strategy_that_asks_has_a_row_or_one_of_its_own():
     from evorrn.strategies.evolution.population import PopulationStrategy
 
     timed = {case.name for case in strategies.GROUP.cases}
-    assert timed <= set(registry.strategies())
+    assert timed <= set(find.strategies())
     evosax = pytest.importorskip("evosax.algorithms")
     for case in strategies.GROUP.cases:
         assert hasattr(evosax, case.peers.get("evosax", "PSO"))
-    asking = {name for name, kind in registry.strategies().items() if issubclass(kind, PopulationStrategy)}
+    asking = {name for name, kind in find.strategies().items() if issubclass(kind, PopulationStrategy)}
     assert asking <= timed
 
 

@@ -9,7 +9,9 @@ import pytest
 from tiny import HERE, WALK, WAVE
 
 import evorrn
-from evorrn import registry
+from evorrn.cells.find import cells
+from evorrn.data.find import find_task, task_kinds
+from evorrn.strategies.find import find_strategy, strategies
 
 CELL = '''
 from evorrn import cell, tanh
@@ -23,11 +25,11 @@ def plain(p, x, h):
 
 def test_list_names_everything_there_is(console):
     said = console.type("list")
-    for name in (*registry.tasks(), *registry.strategies(), *registry.cells()):
+    for name in (*task_kinds(), *strategies(), *cells()):
         assert f"\n  {name} " in said.out
     assert said.code == 0 and said.err == ""
     content = json.loads(console.type("list", "tasks", "--json").out)
-    assert [row["name"] for row in content["tasks"]] == list(registry.tasks())
+    assert [row["name"] for row in content["tasks"]] == list(task_kinds())
     assert all(row["what it is"] for row in content["tasks"])
     assert console.type("list", "things").code == 2
 
@@ -65,10 +67,10 @@ def test_a_kernel_is_shown_as_source_that_python_reads(console, tmp_path):
 def test_a_task_is_shown_with_its_settings_and_references(console):
     said = console.type("show", "narma")
     assert said.code == 0 and "order" in said.out and "Atiya" in said.out and "nrmse_std" in said.out
-    for reference in registry.find_task("narma").references:
+    for reference in find_task("narma").references:
         assert reference.source in said.out
     assert "esn" in said.out
-    for name in registry.tasks():
+    for name in task_kinds():
         assert console.type("show", name).code == 0
     assert "path" in console.type("show", "csv").out
     assert "as the file decides" in console.type("show", "npz").out
@@ -76,7 +78,7 @@ def test_a_task_is_shown_with_its_settings_and_references(console):
 
 def test_a_strategy_is_shown_with_every_setting(console):
     said = console.type("show", "ga")
-    for name, default in registry.find_strategy("ga")().values().items():
+    for name, default in find_strategy("ga")().values().items():
         shown = "none" if default is None else str(default)
         assert any(line.split()[:1] == [name] and shown in line for line in said.out.splitlines()), name
     assert "generation" in said.out

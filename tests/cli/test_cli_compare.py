@@ -48,7 +48,8 @@ def test_a_file_stands_in_the_titles_with_its_target(console, tmp_path):
 
 
 def test_a_disk_that_fills_up_is_a_failure_once_something_ran(console, monkeypatch):
-    from evorrn.lab import compare, runner
+    from evorrn.lab import compare
+    from evorrn.lab.runs import execute as runner
 
     def full(*_):
         raise OSError(28, "No space left on device")

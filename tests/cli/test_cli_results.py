@@ -6,7 +6,7 @@ import shutil
 import pytest
 from made_sweep import AXES, run_folder, write_sweep
 
-from evorrn.lab import index
+from evorrn.lab.runs import index
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ WORTHLESS = """
 from dataclasses import dataclass
 import numba
 import numpy as np
-from evorrn.environment import Environment
+from evorrn.data.environment import Environment
 
 @numba.njit
 def reset(state, rng):
@@ -141,7 +141,7 @@ def test_a_failure_is_one_line_and_the_traceback_on_demand(console):
 
 
 def test_a_failure_that_could_not_be_written_points_to_no_file(console, tmp_path, monkeypatch):
-    from evorrn.lab import store
+    from evorrn.lab.runs import store
 
     write = store.write_atomic
 
@@ -235,7 +235,7 @@ def test_a_spec_file_tells_all_its_mistakes_at_once(console, tmp_path):
 
 
 def test_an_unexpected_error_is_one_line_with_a_hint(console, monkeypatch):
-    from evorrn.lab import spec
+    from evorrn.lab.runs import spec
 
     monkeypatch.setattr(spec, "resolve", lambda *_: 1 / 0)
     said = console.type(*WALKING)

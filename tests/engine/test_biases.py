@@ -11,10 +11,10 @@ import naive
 import worlds
 
 import evorrn
-from evorrn.batch import Batch
-from evorrn.errors import ConfigError, ShapeError
-from evorrn.network import Network
-from evorrn.worlds import environment_starts
+from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.data.batch import Batch
+from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.network.network import Network
 
 CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn"]
 

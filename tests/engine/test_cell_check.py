@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from evorrn.registry import cells
+from evorrn.cells.find import cells
 from evorrn.testing import check_cell
 
 

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import naive
 
 import evorrn
-from evorrn.batch import Batch
-from evorrn.network import Network
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 
 STEPS = (1e-5, 1e-6, 1e-7)  # the smaller ones for cells with kinks, one of which may lie within a larger step
 
@@ -68,7 +68,7 @@ def check(network, sequences, steps, rng, monkeypatch):
     for threads, tape in ((1, None), (2, 1), (3, int(rng.integers(1, 2_000_000)))):
         with monkeypatch.context() as patched:
             if tape is not None:
-                patched.setattr("evorrn.programs.gradient.TAPE_BYTES", tape)
+                patched.setattr("evorrn.engine.lanes.gradient.TAPE_BYTES", tape)
             evorrn.set_threads(threads)
             try:
                 results.append(network.loss_and_gradient(genome, batch, teacher=teacher))

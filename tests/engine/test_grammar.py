@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from evorrn.base.errors import CellError, UnknownName
+from evorrn.cells.find import cells
 from evorrn.compile.adjoint import adjoint
 from evorrn.compile.grammar import cell
 from evorrn.compile.ops import relu, sigmoid, tanh
 from evorrn.compile.tangent import tangent
-from evorrn.errors import CellError, UnknownName
-from evorrn.network import Network
-from evorrn.registry import cells
+from evorrn.network.network import Network
 
 SIZES = {"I": 3, "H": 5, "O": 2}
 

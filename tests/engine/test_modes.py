@@ -10,9 +10,9 @@ import pytest
 PROGRAM = """
 import json, sys
 import numpy as np
-from evorrn.network import Network
-from evorrn.batch import Batch
-import evorrn.compile.load as load
+from evorrn.network.network import Network
+from evorrn.data.batch import Batch
+import evorrn.engine.cache as load
 rng = np.random.default_rng(0)
 out = {}
 cases = (("lstm", 5, "float64", (20, 3)), ("jordan", 1, "float64", (20, 3)), ("lstm", 16, "float32", 8))

@@ -10,9 +10,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import naive
 
 import evorrn
-from evorrn.batch import Batch
-from evorrn.errors import ConfigError, ShapeError
-from evorrn.network import Network
+from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 
 CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn", "diagonal-jordan"]
 
@@ -177,7 +177,7 @@ def test_long_sequences_in_segments_give_the_same_gradient(monkeypatch):
     network = make("lstm")
     genome, batch = network.init(rng=rng), problem(network, 5, 101, rng)
     whole = network.loss_and_gradient(genome, batch)[1]
-    monkeypatch.setattr("evorrn.programs.gradient.TAPE_BYTES", 1)
+    monkeypatch.setattr("evorrn.engine.lanes.gradient.TAPE_BYTES", 1)
     np.testing.assert_allclose(network.loss_and_gradient(genome, batch)[1], whole, rtol=1e-12, atol=1e-15)
 
 

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from evorrn.batch import Batch
+from evorrn.cells.find import cells
 from evorrn.compile.grammar import cell
 from evorrn.compile.ops import tanh
-from evorrn.network import Network
-from evorrn.registry import cells
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 
 
 @cell(state={"h": "H", "m": "H"}, parameters={"W": "H I", "a b": "H"})

@@ -16,12 +16,12 @@ import worlds
 from worlds import Echo, Pendulum, Tape
 
 import evorrn
-from evorrn import worlds as worlds_of_lab
-from evorrn.environment import Environment
-from evorrn.errors import ConfigError, EvorrnError, ShapeError
+from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
+from evorrn.data.environment import Environment
+from evorrn.engine.individuals import worlds as worlds_of_lab
+from evorrn.engine.individuals.worlds import environment_starts
 from evorrn.kernels import machine
-from evorrn.network import Network
-from evorrn.worlds import environment_starts
+from evorrn.network.network import Network
 
 
 def network(**settings):
@@ -330,9 +330,9 @@ import sys
 sys.path[:0] = sys.argv[1:]
 import numpy as np
 from numba import njit
-import evorrn.compile.load as load
-from evorrn.network import Network
-from evorrn.worlds import environment_starts
+import evorrn.engine.cache as load
+from evorrn.network.network import Network
+from evorrn.engine.individuals.worlds import environment_starts
 from worlds import Pendulum, Tape, move
 GAIN = {gain}
 @njit

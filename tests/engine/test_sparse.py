@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from evorrn.batch import Batch
+from evorrn.data.batch import Batch
+from evorrn.engine.rows.sparse import add_sparse, compress, plain_slices
 from evorrn.kernels import machine
-from evorrn.kernels.sparse import add_sparse, compress, plain_slices
-from evorrn.network import Network
+from evorrn.network.network import Network
 
 
 def add_sparse_plainly(out, compressed, vector):

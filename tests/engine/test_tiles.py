@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numba import njit
 
+from evorrn.engine.lanes.tiles import affine, outer
+from evorrn.engine.rows.kernels import affine_columns, affine_dots
 from evorrn.kernels import machine
-from evorrn.kernels.rows import affine_columns, affine_dots
-from evorrn.kernels.tiles import affine, outer
 
 
 @njit

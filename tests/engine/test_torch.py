@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evorrn.batch import Batch
-from evorrn.errors import ConfigError, ShapeError
-from evorrn.network import Network
+from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CELLS = ("elman", "lstm", "gru")

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 
-from evorrn.lab.comparison import Comparison
-from evorrn.lab.curves import Curve, Predictions
-from evorrn.lab.ranking import make_baseline, make_differences, make_row, rank
-from evorrn.plain import npz_bytes, write_atomic
-from evorrn.result import save_history
+from evorrn.base.files import npz_bytes, write_atomic
+from evorrn.lab.report.curves import Curve, Predictions
+from evorrn.lab.study.comparison import Comparison
+from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
+from evorrn.training.result import save_history
 
 CENTRES = {"ga": 0.42, "esn": 0.33, "bptt": 0.36, "random": 0.92}
 

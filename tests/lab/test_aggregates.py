@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evorrn.lab import aggregates
-from evorrn.lab.aggregates import (
+from evorrn.lab.study import aggregates
+from evorrn.lab.study.aggregates import (
     draws,
     improvement,
     interquartile_estimate,

@@ -8,16 +8,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from evorrn.assessment import SequenceAssessment
-from evorrn.batch import Batch
-from evorrn.errors import ConfigError, RunError
+from evorrn.base.errors import ConfigError, RunError
+from evorrn.data.batch import Batch
+from evorrn.data.task import Reference, Scaling, Splits
 from evorrn.lab import compare as module
-from evorrn.lab import pool
 from evorrn.lab.compare import compare, plan_runs, score_baselines
-from evorrn.lab.report import write_report
-from evorrn.lab.runner import Outcome
-from evorrn.metered import Meter
-from evorrn.task import Reference, Scaling, Splits
+from evorrn.lab.report.comparison_page import write_report
+from evorrn.lab.runs.execute import Outcome
+from evorrn.lab.sweep import pool
+from evorrn.training.assessment import SequenceAssessment
+from evorrn.training.meter import Meter
 
 QUALITY = {"ga": 0.4, "esn": 0.3, "bptt": 0.35, "random": 0.9}
 ADVICE = {"esn": ("leaky", 60)}

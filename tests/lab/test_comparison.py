@@ -10,10 +10,11 @@ import pytest
 from comparisons import made_up
 from scipy import stats
 
-from evorrn.errors import RunError
-from evorrn.lab import table, words
-from evorrn.lab.comparison import Comparison
-from evorrn.lab.ranking import make_baseline, make_differences, make_row, rank, ranked
+from evorrn.base.errors import RunError
+from evorrn.lab.report import table
+from evorrn.lab.study import comparison_words as words
+from evorrn.lab.study.comparison import Comparison
+from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank, ranked
 
 
 def row(name, values, metric="nrmse_std", **more):
@@ -286,7 +287,7 @@ def test_figures(value, text):
 
 
 def test_a_cell_from_a_file_is_shown_by_its_name():
-    from evorrn.lab.words import hidden
+    from evorrn.lab.study.comparison_words import hidden
 
     assert hidden({"cell": "/somewhere/mine.py:minimal", "hidden": [16, 8]}) == "minimal 16+8"
     assert hidden({"cell": "lstm", "hidden": 32}) == "lstm 32"

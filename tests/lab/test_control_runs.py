@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.errors import ConfigError, EvorrnError
-from evorrn.lab import catalogue, plots
-from evorrn.lab.apply import forecast
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.lab import catalogue
 from evorrn.lab.compare import STRATEGIES, compare, usual_strategies
-from evorrn.lab.curves import Trajectory
-from evorrn.lab.kept import read_kept
-from evorrn.lab.runner import execute
-from evorrn.lab.spec import resolve
-from evorrn.lab.store import RunFolder
+from evorrn.lab.report import plots
+from evorrn.lab.report.curves import Trajectory
+from evorrn.lab.runs.apply import forecast
+from evorrn.lab.runs.execute import execute
+from evorrn.lab.runs.kept import read_kept
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunFolder
 
 
 class Fragile(gymnasium.Env):
@@ -158,7 +159,7 @@ def test_what_needs_a_teacher_is_refused_before_anything_runs(tmp_path):
 OWN = '''"""A user's world."""
 from dataclasses import dataclass
 import numba
-from evorrn.environment import Environment
+from evorrn.data.environment import Environment
 
 @numba.njit
 def reset(state, rng):

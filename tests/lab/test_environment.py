@@ -6,7 +6,7 @@ import platform
 import numpy as np
 
 import evorrn
-from evorrn.lab import environment
+from evorrn.lab.runs import environment
 
 
 def test_the_description_is_plain_data_with_all_that_repeating_needs(monkeypatch):

@@ -12,15 +12,16 @@ from comparisons import made_up, write_runs
 from tiny import WAVE, raw
 
 from evorrn import Network
-from evorrn.errors import RunError
-from evorrn.lab import pictures, plots, report
-from evorrn.lab.evolution import LONGEST, Course
-from evorrn.lab.evolution_drawing import PANELS, draw_fitness, draw_step_sizes, panel_height
-from evorrn.lab.genome_drawing import HEIGHT, WIDTH, Scale, _places, _tiles, draw_genome, genome_height
-from evorrn.lab.runner import execute
-from evorrn.lab.spec import resolve
-from evorrn.lab.store import RunFolder
-from evorrn.result import load_history, save_history
+from evorrn.base.errors import RunError
+from evorrn.lab.report import comparison_page as report
+from evorrn.lab.report import pictures, plots
+from evorrn.lab.report.evolution import LONGEST, Course
+from evorrn.lab.report.evolution_drawing import PANELS, draw_fitness, draw_step_sizes, panel_height
+from evorrn.lab.report.genome_drawing import HEIGHT, WIDTH, Scale, _places, _tiles, draw_genome, genome_height
+from evorrn.lab.runs.execute import execute
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunFolder
+from evorrn.training.result import load_history, save_history
 
 
 def history(generations=30, blocks=2, **columns):

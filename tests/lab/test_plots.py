@@ -12,9 +12,15 @@ import numpy as np
 import pytest
 from comparisons import CENTRES, made_up, made_up_curves, made_up_predictions
 
-from evorrn.lab import drawing, plots
-from evorrn.lab.curves import Curve, Predictions, median_curve
-from evorrn.lab.drawing import colour_places, draw_learning, draw_predictions, draw_ranking, ranking_height
+from evorrn.lab.report import drawing, plots
+from evorrn.lab.report.curves import Curve, Predictions, median_curve
+from evorrn.lab.report.drawing import (
+    colour_places,
+    draw_learning,
+    draw_predictions,
+    draw_ranking,
+    ranking_height,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from tiny import HERE, WALK, WAVE, raw
 
-from evorrn.errors import EvorrnError
+from evorrn.base.errors import EvorrnError
 from evorrn.lab.compare import compare
-from evorrn.lab.pool import THREAD_VARIABLES, run_all
-from evorrn.lab.spec import resolve
-from evorrn.lab.store import RunFolder
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.sweep.pool import THREAD_VARIABLES, run_all
 
 
 def specs(count=4, **strategy):
@@ -54,7 +54,7 @@ def test_side_by_side_gives_what_one_by_one_gives_and_a_failure_stops_no_other(o
 
 
 def test_complete_runs_are_used_again_without_any_worker(one_by_one, monkeypatch):
-    monkeypatch.setattr("evorrn.lab.pool.ProcessPoolExecutor", None)
+    monkeypatch.setattr("evorrn.lab.sweep.pool.ProcessPoolExecutor", None)
     root, ended = one_by_one
     assert [run.test for run in run_all(specs(), root, jobs=4)] == [run.test for run in ended]
 
@@ -75,7 +75,7 @@ def test_interrupted_runs_leave_checkpoints_and_go_on(number, one_by_one, tmp_pa
         "from pathlib import Path\n"
         f"sys.path[:0] = {[str(Path(__file__).parent), str(Path(HERE).parent)]!r}\n"
         "from test_pool import specs\n"
-        "from evorrn.lab.pool import run_all\n"
+        "from evorrn.lab.sweep.pool import run_all\n"
         "if __name__ == '__main__':\n"
         "    try:\n"
         f"        run_all(specs(4, pause=0.1), Path({str(tmp_path)!r}), jobs=2,\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evorrn.lab.rank_tests import compare_ranks, critical_difference, nemenyi
+from evorrn.lab.study.rank_tests import compare_ranks, critical_difference, nemenyi
 
 NAMES = ("ga", "esn", "bptt", "random")
 

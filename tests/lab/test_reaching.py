@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evorrn.lab.curves import Curve
-from evorrn.lab.reaching import Spent, expected_running_time, median_cost, reached_share, until
+from evorrn.lab.report.curves import Curve
+from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost, reached_share, until
 
 
 def curve(*losses):

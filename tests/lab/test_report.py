@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 import pytest
 from comparisons import CENTRES, made_up, write_runs
 
-from evorrn.errors import RunError
-from evorrn.lab import report, words
+from evorrn.base.errors import RunError
+from evorrn.lab.report import comparison_page as report
+from evorrn.lab.study import comparison_words as words
 
 
 class Page(HTMLParser):

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from evorrn.errors import EvorrnError
+from evorrn.base.errors import EvorrnError
 from evorrn.lab.experiment import Case, Experiment, experiments, find_experiment, read_experiment
-from evorrn.lab.pool import Ended
+from evorrn.lab.report.reproduction_table import lines
 from evorrn.lab.reproduce import judge, reproduce, verdict
-from evorrn.lab.reproduction_table import lines
+from evorrn.lab.sweep.pool import Ended
 
 SMALL = """
 title = "Small"

@@ -17,13 +17,13 @@ from made_sweep import AXES, run_folder, write_list, write_run, write_sweep
 from tiny import raw
 
 import evorrn
-from evorrn.errors import ConfigError, EvorrnError, RunError
-from evorrn.lab import diff, export, index, rows
-from evorrn.lab.query import Selection, select
-from evorrn.lab.results import read_results
-from evorrn.lab.runner import execute
-from evorrn.lab.spec import resolve
-from evorrn.lab.store import RunFolder
+from evorrn.base.errors import ConfigError, EvorrnError, RunError
+from evorrn.lab.runs import diff, export, index, rows
+from evorrn.lab.runs.execute import execute
+from evorrn.lab.runs.query import Selection, select
+from evorrn.lab.runs.results import read_results
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunFolder
 
 POINT = {"task.name": "narma", "strategy.name": "ga", "network.cell": "elman", "network.hidden": 8}
 

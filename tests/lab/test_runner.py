@@ -13,11 +13,12 @@ import pytest
 from tiny import HERE, WAVE, raw
 
 import evorrn
-from evorrn.errors import ConfigError, EvorrnError, RunError
-from evorrn.lab import environment, recorder, runner
-from evorrn.lab.runner import continued, execute
-from evorrn.lab.spec import resolve
-from evorrn.lab.store import RunBusy, RunFolder
+from evorrn.base.errors import ConfigError, EvorrnError, RunError
+from evorrn.lab.runs import environment, recorder
+from evorrn.lab.runs import execute as runner
+from evorrn.lab.runs.execute import continued, execute
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunBusy, RunFolder
 
 FILES = {
     "spec.toml", "status.json", "history.jsonl", "timing.jsonl", "result.json", "genome.npz", "predictions.npz",
@@ -160,7 +161,7 @@ def test_a_second_signal_stops_at_once_with_the_checkpoint_there_is(undisturbed,
 def test_killed_without_warning_and_resumed_is_the_same(undisturbed, tmp_path):
     code = (
         "import sys; from evorrn.lab import recorder; recorder.CHECKPOINT_SECONDS = 0.0\n"
-        "from pathlib import Path; from evorrn.lab.runner import execute; from evorrn.lab.spec import resolve\n"
+        "from pathlib import Path; from evorrn.lab.runs.execute import execute; from evorrn.lab.runs.spec import resolve\n"
         f"sys.path.insert(0, {str(Path(HERE).parent)!r}); from tiny import raw\n"
         "def tell(progress): print(progress.step, flush=True)\n"
         f"execute(resolve(raw()), Path({str(tmp_path)!r}), plots=False, watch=tell)\n"

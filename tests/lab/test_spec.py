@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import HERE, WALK, WAVE, raw
 
-from evorrn.errors import ConfigError, EvorrnError
-from evorrn.lab.arguments import override, read, typed
-from evorrn.lab.spec import resolve
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.typed import override, read, typed
 
 
 def series(path, seed=0, rows=200):

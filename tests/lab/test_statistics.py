@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evorrn.lab.statistics import (
+from evorrn.lab.study.statistics import (
     holm,
     median_interval,
     paired_differences,

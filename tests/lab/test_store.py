@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from evorrn.errors import EvorrnError, RunError
-from evorrn.lab import store
-from evorrn.lab.store import LEASE, RunBusy, RunFolder, all_runs, find_comparison, find_run, runs_root
+from evorrn.base.errors import EvorrnError, RunError
+from evorrn.lab.runs import store
+from evorrn.lab.runs.store import LEASE, RunBusy, RunFolder, all_runs, find_comparison, find_run, runs_root
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from made_sweep import AXES, LEVELS, write_list, write_run, write_sweep
 from scipy import stats
 from tiny import WAVE, Wave
 
-from evorrn.errors import RunError
-from evorrn.lab import index
-from evorrn.lab.results import read_results
+from evorrn.base.errors import RunError
+from evorrn.lab.report import study_runs as study_runs
+from evorrn.lab.runs import index
+from evorrn.lab.runs.results import read_results
 from evorrn.lab.study import effects
-from evorrn.lab.study import runs as study_runs
 from evorrn.lab.study import words as study_words
 from evorrn.lab.study.standings import (
     findings,

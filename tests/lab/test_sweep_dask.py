@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sweeping import deterministic, sweep, until, working
 
-from evorrn.errors import EvorrnError
+from evorrn.base.errors import EvorrnError
 from evorrn.lab.sweep import cluster
 from evorrn.lab.sweep.run import Tell, run_sweep, work_on
 

@@ -14,8 +14,8 @@ from scipy.stats import kstest, qmc
 from sweeping import sweep
 from tiny import WALK, WAVE
 
-from evorrn.errors import ConfigError, EvorrnError
-from evorrn.lab.spec import resolve
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.lab.runs.spec import resolve
 from evorrn.lab.sweep.plan import PlannedRun, make_plan
 from evorrn.lab.sweep.sampling import cells, spec_of
 from evorrn.lab.sweep.sweep_file import check_sweep, read_sweep

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sweeping import alive, begin, content, deterministic, end, states, sweep, until, working, write
 
-from evorrn.errors import Unfinished
+from evorrn.base.errors import Unfinished
 from evorrn.lab.sweep.run import Tell, work_on
 from evorrn.lab.sweep.sweep_file import read_sweep
 
@@ -144,7 +144,7 @@ def test_a_worker_killed_at_any_step_is_taken_over_from_its_checkpoint(tmp_path,
         process.kill()
         end(process)
     seen = []
-    from evorrn.lab import runner
+    from evorrn.lab.runs import execute as runner
 
     real = runner.Trainer
 
@@ -204,7 +204,7 @@ def test_a_claim_of_a_process_that_is_gone_is_taken_over(tmp_path):
 
 
 def test_two_sweeps_of_one_name_are_not_mixed_up(tmp_path):
-    from evorrn.errors import ConfigError
+    from evorrn.base.errors import ConfigError
 
     work_on(sweep(), tmp_path)
     with pytest.raises(ConfigError, match=r"holds another sweep, which differs in axes.strategy.size"):

@@ -12,9 +12,9 @@ import pytest
 from browser import Browser, find_browser
 from made_sweep import AXES, write_sweep
 
-from evorrn.errors import EvorrnError
-from evorrn.lab import index
-from evorrn.lab.study.report import rebuild
+from evorrn.base.errors import EvorrnError
+from evorrn.lab.report.sweep_page import rebuild
+from evorrn.lab.runs import index
 
 WANTED = (
     "All tasks together", "Each task", "Which leads hold", "Learning, and what a target costs", "What the axes do",

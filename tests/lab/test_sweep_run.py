@@ -12,16 +12,16 @@ import pytest
 from sweeping import deterministic, sweep
 from tiny import WALK, WAVE
 
-from evorrn.errors import ConfigError, Unfinished
-from evorrn.lab.pool import run_all
-from evorrn.lab.spec import resolve
-from evorrn.lab.store import RunFolder
+from evorrn.base.errors import ConfigError, Unfinished
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep import lead
 from evorrn.lab.sweep.check import check
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.local import LocalExecutor, WorkerDied
 from evorrn.lab.sweep.perform import Report
 from evorrn.lab.sweep.plan import make_plan
+from evorrn.lab.sweep.pool import run_all
 from evorrn.lab.sweep.run import Tell, run_sweep, work_on
 from evorrn.lab.sweep.tally import Tally
 

@@ -10,9 +10,9 @@ import pytest
 from sweeping import deterministic, sweep
 from tiny import WALK, WAVE
 
-from evorrn.errors import ConfigError
-from evorrn.lab.spec import resolve
-from evorrn.lab.store import RunFolder
+from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.pruning import SHARES, STARTUP, curve, median_bars
 from evorrn.lab.sweep.run import Tell, run_sweep
 

@@ -5,17 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from evorrn.batch import Batch
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError
-from evorrn.network import Network
-from evorrn.plain import load_tree, save_tree, tree_bytes
-from evorrn.problem import Problem
-from evorrn.settings import build
+from evorrn.base.errors import ConfigError
+from evorrn.base.files import load_tree, save_tree, tree_bytes
+from evorrn.base.settings import build
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.random_search import RandomSearch
 from evorrn.strategies.gradient.bptt import BPTT
-from evorrn.training import Trainer
+from evorrn.training.budget import Budget
+from evorrn.training.loop import Trainer
+from evorrn.training.problem import Problem
 
 POINTS = np.random.default_rng(0).normal([1.0, -2.0, 0.0], 1.0, (10, 3))
 

@@ -6,7 +6,7 @@ from stand_in import problem
 
 import evorrn
 from evorrn import CoSyNE, Network, RandomSearch
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn.strategies.evolution.cosyne import marking
 from evorrn.testing import check_strategy
 

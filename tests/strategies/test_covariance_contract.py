@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evorrn import CMAES, LMMAES, SNES, XNES, SepCMAES
-from evorrn.errors import ConfigError
-from evorrn.plain import tree_bytes
+from evorrn.base.errors import ConfigError
+from evorrn.base.files import tree_bytes
 from evorrn.testing import check_strategy
 
 FAMILY = [CMAES, SepCMAES, LMMAES, SNES, XNES]

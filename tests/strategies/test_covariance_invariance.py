@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evorrn import CMAES, LMMAES, SNES, XNES, SepCMAES
-from evorrn.plain import tree_bytes
+from evorrn.base.files import tree_bytes
 
 FAMILY = [CMAES(), SepCMAES(), LMMAES(), SNES(), XNES()]
 IDS = [strategy.name for strategy in FAMILY]

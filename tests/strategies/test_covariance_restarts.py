@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evorrn import CMAES
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn.strategies.evolution.restarts import ended, following, remembered
 
 

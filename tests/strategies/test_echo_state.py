@@ -5,17 +5,17 @@ import pytest
 from scipy.optimize import minimize_scalar
 from threadpoolctl import threadpool_limits
 
-from evorrn.batch import Batch
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError
-from evorrn.network import Network
-from evorrn.plain import load_tree, save_tree, tree_bytes
-from evorrn.problem import Problem
-from evorrn.settings import build
+from evorrn.base.errors import ConfigError
+from evorrn.base.files import load_tree, save_tree, tree_bytes
+from evorrn.base.settings import build
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir, sparse_matrix, spectral_radius
 from evorrn.strategies.reservoir.echo_state import EchoState, fitted_steps
 from evorrn.strategies.reservoir.readout import logit_scale, mean_loss
-from evorrn.training import Trainer
+from evorrn.training.budget import Budget
+from evorrn.training.loop import Trainer
+from evorrn.training.problem import Problem
 from evorrn_tasks.narma import Narma
 
 SCALES = Scales(spectral_radius=0.9, links=5, inputs=0.3, biases=0.2, feedback=0.05)

@@ -5,7 +5,7 @@ import pytest
 
 import evorrn
 from evorrn import ESP, CoSyNE, Network, RandomSearch
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn.strategies.evolution.units import neurons
 from evorrn.testing import check_strategy
 

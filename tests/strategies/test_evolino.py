@@ -7,10 +7,10 @@ from threadpoolctl import threadpool_limits
 
 import evorrn
 from evorrn import Batch, Evolino, Network, Problem
-from evorrn.errors import ConfigError, EvorrnError
+from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.strategies.reservoir.ridge import ridge, ridge_each
 from evorrn.testing import check_strategy
-from evorrn.training import Trainer
+from evorrn.training.loop import Trainer
 
 STEPS, FREE = 60, 20  # in a series, and from where on it is scored
 

@@ -12,8 +12,8 @@ from stand_in import TRUTH, problem
 
 import evorrn
 from evorrn import CMAES, Budget, GeneticAlgorithm
-from evorrn.errors import ConfigError, EvorrnError, RunError, ShapeError
-from evorrn.plain import tree_bytes
+from evorrn.base.errors import ConfigError, EvorrnError, RunError, ShapeError
+from evorrn.base.files import tree_bytes
 from evorrn.strategies.base import generator
 from evorrn.strategies.evolution.individuals import Individual, individual, logbook
 from evorrn.strategies.evolution.variation import seeded, select_ranked_roulette, select_truncation

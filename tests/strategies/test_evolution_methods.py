@@ -14,7 +14,7 @@ from evorrn import (
     ParticleSwarm,
     TruncationGA,
 )
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn.strategies.evolution.differential_evolution import another
 from evorrn.strategies.evolution.pgpe import clipup
 

@@ -7,7 +7,7 @@ import pytest
 from deap import tools
 from numba import njit
 
-from evorrn.errors import ShapeError
+from evorrn.base.errors import ShapeError
 from evorrn.strategies.evolution import operators
 from evorrn.strategies.evolution.units import check_layout, units
 

@@ -19,8 +19,8 @@ from evorrn import (
     OpenAIES,
     SepCMAES,
 )
-from evorrn.problem import Problem
 from evorrn.testing import check_strategy
+from evorrn.training.problem import Problem
 
 OTHERS = [
     GeneticAlgorithm(population=16),

@@ -5,9 +5,9 @@ import pytest
 from stand_in import problem
 
 from evorrn import Budget, RandomSearch
-from evorrn.errors import ConfigError
-from evorrn.plain import load_tree, save_tree, tree_bytes
-from evorrn.training import STRATEGY_STREAM, Trainer, train
+from evorrn.base.errors import ConfigError
+from evorrn.base.files import load_tree, save_tree, tree_bytes
+from evorrn.training.loop import STRATEGY_STREAM, Trainer, train
 
 
 def by_hand(seed, count):

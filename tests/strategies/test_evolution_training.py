@@ -5,8 +5,8 @@ import pytest
 
 import evorrn
 from evorrn import Batch, Budget, GeneticAlgorithm, Network, Problem, RandomSearch
-from evorrn.plain import load_tree, save_tree, tree_bytes
-from evorrn.training import Trainer, train
+from evorrn.base.files import load_tree, save_tree, tree_bytes
+from evorrn.training.loop import Trainer, train
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evorrn import CMAES, Batch, EvolvedReservoir, Network, Problem
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.testing import check_strategy
 

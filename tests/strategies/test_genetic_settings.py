@@ -10,8 +10,8 @@ from stand_in import problem
 
 import evorrn
 from evorrn import GeneticAlgorithm
-from evorrn.errors import ConfigError, RunError, ShapeError
-from evorrn.plain import tree_bytes
+from evorrn.base.errors import ConfigError, RunError, ShapeError
+from evorrn.base.files import tree_bytes
 from evorrn.strategies.evolution.individuals import individual
 from evorrn.strategies.evolution.variation import mate, mutate_adapting
 from evorrn.testing import check_strategy

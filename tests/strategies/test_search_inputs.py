@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evorrn import CMAES, PGPE, SNES, DifferentialEvolution, GeneticAlgorithm, OpenAIES
-from evorrn.errors import ConfigError, ShapeError
+from evorrn.base.errors import ConfigError, ShapeError
 
 
 @pytest.mark.parametrize("strategy", [CMAES(), GeneticAlgorithm(population=8)])

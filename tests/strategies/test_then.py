@@ -17,14 +17,14 @@ from evorrn import (
     RandomSearch,
     Then,
 )
-from evorrn.errors import ConfigError
-from evorrn.lab.arguments import override
-from evorrn.lab.spec import resolve
-from evorrn.registry import make_strategy
-from evorrn.settings import build
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import build
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.typed import override
 from evorrn.strategies.base import Strategy
+from evorrn.strategies.find import make_strategy
 from evorrn.testing import check_strategy
-from evorrn.training import Trainer, train
+from evorrn.training.loop import Trainer, train
 
 
 def stages(strategy, budget, made=problem):
@@ -181,7 +181,7 @@ def test_it_comes_from_a_spec_and_goes_back(tmp_path):
     spec = resolve(raw)
     assert spec.strategy == Then(GeneticAlgorithm(population=4), BPTT(rate=0.1), steps=3)
     (tmp_path / "spec.toml").write_text(spec.toml())
-    from evorrn.lab.arguments import read
+    from evorrn.lab.runs.typed import read
 
     again = resolve(read(tmp_path / "spec.toml"))
     assert again.id == spec.id and again.strategy == spec.strategy

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.assessment import score
+from evorrn.training.assessment import score
 
 
 def test_modern_targets_are_the_sum_of_the_marked_numbers():

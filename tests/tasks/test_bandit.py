@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.common.chance import following
 

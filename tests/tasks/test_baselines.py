@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from evorrn.batch import Batch
-from evorrn.task import Splits
+from evorrn.data.batch import Batch
+from evorrn.data.task import Splits
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.records import forecasting_splits
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import evorrn
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn_tasks.cart_pole import CartPole
 from evorrn_tasks.common.poles import advance_one, advance_two, push_of
 

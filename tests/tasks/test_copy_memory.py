@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.assessment import score
+from evorrn.training.assessment import score
 
 
 @pytest.mark.parametrize(("delay", "copied", "symbols"), [(20, 10, 8), (1, 3, 2), (7, 1, 4)])

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import evorrn
-from evorrn.assessment import score
-from evorrn.errors import ConfigError, DataError, EvorrnError, UnknownName
+from evorrn.base.errors import ConfigError, DataError, EvorrnError, UnknownName
+from evorrn.training.assessment import score
 
 
 def series(rows=120, seed=0):

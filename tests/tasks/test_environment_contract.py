@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn import Environment, registry
-from evorrn.errors import ConfigError
-from evorrn.settings import setting
-from evorrn.task import Recommended
+from evorrn import Environment
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import setting
+from evorrn.data.find import task_kinds
+from evorrn.data.task import Recommended
+from evorrn.strategies.find import make_strategy, strategies
 from evorrn.testing import check_environment
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.cart_pole import CartPole
 from evorrn_tasks.t_maze import TMaze
 
-ENVIRONMENTS = [name for name, kind in registry.tasks().items() if issubclass(kind, Environment)]
+ENVIRONMENTS = [name for name, kind in task_kinds().items() if issubclass(kind, Environment)]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -50,11 +52,11 @@ def test_a_seed_is_a_whole_number_from_0_on(name, seed):
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_advice_makes_real_networks_and_strategies(name):
     environment = evorrn.task(name)
-    for strategy, kind in registry.strategies().items():
+    for strategy, kind in strategies().items():
         advice = environment.recommended(strategy)
         assert isinstance(advice, Recommended)
         if set(advice.strategy):
-            registry.make_strategy(kind.name, advice.strategy)
+            make_strategy(kind.name, advice.strategy)
         net = evorrn.Network.for_task(environment, **advice.network)
         assert (net.inputs, net.outputs) == (environment.observations, environment.actions)
 

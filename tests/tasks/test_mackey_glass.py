@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import evorrn
-from evorrn.assessment import score
+from evorrn.training.assessment import score
 from evorrn_tasks.mackey_glass import integrate
 
 

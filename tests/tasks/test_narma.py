@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.assessment import score
-from evorrn.errors import DataError
+from evorrn.base.errors import DataError
+from evorrn.training.assessment import score
 from evorrn_tasks import narma
 from evorrn_tasks.narma import DIVERGED, TRANSIENT, respond
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.errors import DataError
+from evorrn.base.errors import DataError
 from evorrn.testing import check_task
 
 RNG = np.random.default_rng(0)

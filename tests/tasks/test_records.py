@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evorrn.errors import DataError
+from evorrn.base.errors import DataError
 from evorrn_tasks.common.records import forecasting_splits, learn_scaling, split_record
 from evorrn_tasks.common.shares import cut, share_problems
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.assessment import predictions, score
+from evorrn.training.assessment import predictions, score
 
 FREQUENCIES = [0.2, 0.311, 0.42, 0.51, 0.74]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.assessment import score
+from evorrn.training.assessment import score
 from evorrn_tasks.sunspots import RECORD
 
 

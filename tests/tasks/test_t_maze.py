@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn_tasks.t_maze import TMaze
 
 NORTH, EAST, SOUTH, WEST = np.eye(4)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evorrn.errors import DataError, EvorrnError, UnknownName
+from evorrn.base.errors import DataError, EvorrnError, UnknownName
 from evorrn_tasks.common.table import read_table
 
 

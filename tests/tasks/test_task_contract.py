@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn import registry
-from evorrn.errors import ConfigError
-from evorrn.metrics import METRICS
-from evorrn.task import Recommended, Task
+from evorrn.base.errors import ConfigError
+from evorrn.data.find import task_kinds
+from evorrn.data.metrics import METRICS
+from evorrn.data.task import Recommended, Task
+from evorrn.strategies.find import make_strategy
 from evorrn.testing import check_task
 
-SEQUENCES = [name for name, kind in registry.tasks().items() if issubclass(kind, Task)]
+SEQUENCES = [name for name, kind in task_kinds().items() if issubclass(kind, Task)]
 SYNTHETIC = ("mackey-glass", "narma", "sines", "adding", "copy")
 SMALL = [
     ("sunspots", {"horizon": 5, "washout": 0}),
@@ -83,7 +84,7 @@ def test_advice_makes_real_networks_and_strategies(name, paths):
     for strategy in ("ga", "esn", "bptt", "random"):
         advice = task.recommended(strategy)
         assert isinstance(advice, Recommended)
-        registry.make_strategy(strategy, advice.strategy)
+        make_strategy(strategy, advice.strategy)
         net = evorrn.Network.for_task(task, **advice.network)
         assert (net.inputs, net.outputs) == (task.inputs, task.outputs)
         if strategy == "esn":

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from deap import algorithms, base, tools
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.numpy_peer import mean_squared_error
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
+from evorrn.data.batch import Batch
 from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
 from evorrn.strategies.evolution.variation import seeded
 

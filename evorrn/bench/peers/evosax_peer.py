@@ -11,10 +11,10 @@ import numpy as np
 import optax
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.jax_peer import mean_squared_error, on_device, time_first
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
+from evorrn.data.batch import Batch
 from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
 
 STEP_SIZE = 0.05

@@ -11,10 +11,10 @@ import torch
 from evotorch import Problem
 from evotorch.algorithms import CMAES, PGPE, SNES, XNES, Cosyne
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.torch_peer import for_products, losses, time_first
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
+from evorrn.data.batch import Batch
 from evorrn.kernels.threads import get_threads
 
 STEP_SIZE = 0.05

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.weights import Weights, compared
 from evorrn.bench.session import Contender
+from evorrn.data.batch import Batch
 
 jax.config.update("jax_platforms", "cpu")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
+from evorrn.data.batch import Batch
 
 GEMM_SIZE = 2000
 

@@ -7,7 +7,7 @@ from reservoirpy.nodes import Reservoir, Ridge
 from scipy.sparse import csr_matrix
 
 from evorrn.bench.session import Contender
-from evorrn.network import Network
+from evorrn.network.network import Network
 
 
 def states(network: Network, genome: np.ndarray, x: np.ndarray) -> Contender:

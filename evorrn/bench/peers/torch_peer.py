@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from evorrn.batch import Batch
 from evorrn.bench.peers.weights import NAMES, Weights, compared
 from evorrn.bench.session import Contender
+from evorrn.data.batch import Batch
 from evorrn.kernels.threads import get_threads
 
 LAYERS = {"elman": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.network import Network
+from evorrn.network.network import Network
 
 Weights = dict[str, np.ndarray]
 

@@ -9,10 +9,10 @@ from itertools import combinations
 
 import numpy as np
 
-from evorrn.lab.aggregates import Estimate, improvement, interquartile_estimate
-from evorrn.lab.comparison import Baseline
-from evorrn.lab.rank_tests import FEWEST_TASKS, RankComparison, compare_ranks
-from evorrn.lab.statistics import (
+from evorrn.lab.study.aggregates import Estimate, improvement, interquartile_estimate
+from evorrn.lab.study.comparison import Baseline
+from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison, compare_ranks
+from evorrn.lab.study.statistics import (
     LEVEL,
     Interval,
     holm,

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.errors import RunError
-from evorrn.lab.query import plain_text
-from evorrn.lab.results import Runs
-from evorrn.lab.rows import Row
-from evorrn.lab.store import COMPLETE, FAILED
-from evorrn.lab.words import subject
-from evorrn.metrics import HIGHER_IS_BETTER
+from evorrn.base.errors import RunError
+from evorrn.data.metrics import HIGHER_IS_BETTER
+from evorrn.lab.runs.query import plain_text
+from evorrn.lab.runs.results import Runs
+from evorrn.lab.runs.rows import Row
+from evorrn.lab.runs.store import COMPLETE, FAILED
+from evorrn.lab.study.comparison_words import subject
 
 MOST_CONTENDERS = 10
 """Values of a numeric axis above which it is not compared value by value."""

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evorrn.lab.comparison import badness
-from evorrn.lab.rank_tests import FEWEST_TASKS, RankComparison
-from evorrn.lab.rows import DAMAGED, EMPTY, MISSING
-from evorrn.lab.statistics import LEVEL, seeds_needed
-from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RUNNING
+from evorrn.lab.runs.rows import DAMAGED, EMPTY, MISSING
+from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RUNNING
+from evorrn.lab.study.comparison import badness
+from evorrn.lab.study.comparison_words import counted, figure, listed
+from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison
 from evorrn.lab.study.standings import Findings, Lead, Overall, Standing, reachable
+from evorrn.lab.study.statistics import LEVEL, seeds_needed
 from evorrn.lab.study.study import Study, chosen_text, values_of
-from evorrn.lab.words import counted, figure, listed
 
 PRUNED = "pruned"
 ORDER = (COMPLETE, FAILED, PRUNED, RUNNING, INTERRUPTED, MISSING, EMPTY, DAMAGED)

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.errors import ConfigError
-from evorrn.lab.rows import DAMAGED, Reader
-from evorrn.lab.spec import Spec, resolve
-from evorrn.lab.store import COMPLETE, FAILED, RUNNING, RunFolder
+from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.rows import DAMAGED, Reader
+from evorrn.lab.runs.spec import Spec, resolve
+from evorrn.lab.runs.store import COMPLETE, FAILED, RUNNING, RunFolder
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.feed import AGAIN_SECONDS, Next, Say, pass_over
 from evorrn.lab.sweep.folder import SweepFolder

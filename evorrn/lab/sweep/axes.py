@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import nearest, unknown
+from evorrn.base.errors import nearest, unknown
 from evorrn.lab.sweep.known import TABLES, known_settings
 
 FORMS = ("range", "log2", "log10", "uniform", "loguniform")

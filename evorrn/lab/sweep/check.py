@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import RunError
-from evorrn.lab.rows import DAMAGED, Reader, Row
-from evorrn.lab.store import COMPLETE, FAILED
+from evorrn.base.errors import RunError
+from evorrn.lab.runs.rows import DAMAGED, Reader, Row
+from evorrn.lab.runs.store import COMPLETE, FAILED
 from evorrn.lab.sweep.adaptive import check_values
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.perform import PRUNED

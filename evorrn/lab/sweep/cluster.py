@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
-from evorrn.errors import EvorrnError
+from evorrn.base.errors import EvorrnError
 from evorrn.lab.sweep.local import LocalExecutor
 
 REACH_SECONDS = 5.0

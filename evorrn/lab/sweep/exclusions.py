@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evorrn.errors import nearest, unknown
+from evorrn.base.errors import nearest, unknown
 from evorrn.lab.sweep.axes import Axis, entries
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from evorrn.lab.rows import DAMAGED, Reader, Row
-from evorrn.lab.store import COMPLETE, FAILED, RUNNING
+from evorrn.lab.runs.rows import DAMAGED, Reader, Row
+from evorrn.lab.runs.store import COMPLETE, FAILED, RUNNING
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.perform import Report
 from evorrn.lab.sweep.plan import PlannedRun

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from evorrn.errors import ConfigError, EvorrnError, RunError
-from evorrn.lab.results import differing
-from evorrn.lab.store import myself, process_started
+from evorrn.base.errors import ConfigError, EvorrnError, RunError
+from evorrn.base.files import write_atomic
+from evorrn.lab.runs.results import differing
+from evorrn.lab.runs.store import myself, process_started
 from evorrn.lab.sweep.plan import PlannedRun
 from evorrn.lab.sweep.sweep_file import Sweep
-from evorrn.plain import write_atomic
 
 FILE, RUN_LIST, CLAIMS = "sweep.toml", "runs.jsonl", "claims"
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evorrn import registry
-from evorrn.budget import Budget
-from evorrn.errors import EvorrnError
-from evorrn.lab.spec import DATA_FILES, DEFAULT_STRATEGY, FROM_TASK, reference
-from evorrn.settings import Settings, names, type_hints
+from evorrn.base.errors import EvorrnError
+from evorrn.base.settings import Settings, names, type_hints
+from evorrn.data.find import expand_task, find_task
+from evorrn.lab.runs.spec import DATA_FILES, DEFAULT_STRATEGY, FROM_TASK, reference
+from evorrn.strategies.find import find_strategy
+from evorrn.training.budget import Budget
 
 TABLES = ("budget", "task", "network", "strategy")
 
@@ -39,7 +40,7 @@ def known_settings(
     set of str
         With ``task.*`` or ``strategy.*`` where one cannot be found, so that its settings are not known.
     """
-    from evorrn.network import Network
+    from evorrn.network.network import Network
 
     network = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
     known = {"budget", "task", "network", "strategy", "task.name", "strategy.name"}
@@ -95,6 +96,6 @@ def find_kind(table: str, name: Any, home: Path) -> type[Settings]:
         When there is none of that name.
     """
     if table == "strategy":
-        return registry.find_strategy(reference(name, home))
-    plain, _ = registry.expand_task(DATA_FILES.get(Path(str(name)).suffix, str(name)))
-    return registry.find_task(reference(plain, home))
+        return find_strategy(reference(name, home))
+    plain, _ = expand_task(DATA_FILES.get(Path(str(name)).suffix, str(name)))
+    return find_task(reference(plain, home))

@@ -12,9 +12,9 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import Unfinished
-from evorrn.lab.recorder import Interruption
-from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RunFolder
+from evorrn.base.errors import Unfinished
+from evorrn.lab.runs.recorder import Interruption
+from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RunFolder
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.feed import Feed, Next, Say
 from evorrn.lab.sweep.perform import PRUNED, STOPPED, Order, Report, perform, warm

@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from evorrn.lab.pool import THREAD_VARIABLES
+from evorrn.lab.sweep.pool import THREAD_VARIABLES
 
 START = "from evorrn.lab.sweep.local import serve; serve()"
 LENGTH = struct.Struct("!Q")

@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.assessment import Assessment
-from evorrn.blas import one_thread
-from evorrn.errors import EvorrnError
-from evorrn.lab.runner import Outcome, disk_full, execute
-from evorrn.lab.spec import Spec, resolve
-from evorrn.lab.store import COMPLETE, FAILED, INTERRUPTED, RunBusy, RunFolder
-from evorrn.plain import write_atomic
-from evorrn.training import Progress, Trainer
+from evorrn.base.blas import one_thread
+from evorrn.base.errors import EvorrnError
+from evorrn.base.files import write_atomic
+from evorrn.lab.runs.execute import Outcome, disk_full, execute
+from evorrn.lab.runs.spec import Spec, resolve
+from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RunBusy, RunFolder
+from evorrn.training.assessment import Assessment
+from evorrn.training.loop import Progress, Trainer
 
 BUSY = "busy"
 """Status of a run that another process works on."""

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from evorrn.errors import ConfigError
-from evorrn.lab.spec import Spec, resolve
+from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.sampling import Cell, cells, spec_of
 from evorrn.lab.sweep.sweep_file import Sweep

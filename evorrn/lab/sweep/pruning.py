@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evorrn.lab.spec import Spec
-from evorrn.lab.store import COMPLETE, FAILED, RunFolder
+from evorrn.lab.runs.spec import Spec
+from evorrn.lab.runs.store import COMPLETE, FAILED, RunFolder
 from evorrn.lab.sweep.perform import PRUNED
-from evorrn.result import load_history
-from evorrn.training import Progress
+from evorrn.training.loop import Progress
+from evorrn.training.result import load_history
 
 SHARES = tuple(tenth / 10 for tenth in range(1, 10))
 """Shares of the budget at which runs are compared."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evorrn.errors import ConfigError
-from evorrn.lab.recorder import Interruption
-from evorrn.lab.store import INTERRUPTED
+from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.recorder import Interruption
+from evorrn.lab.runs.store import INTERRUPTED
 from evorrn.lab.sweep.adaptive import SearchFeed, check_values
 from evorrn.lab.sweep.feed import Feed, PlanFeed
 from evorrn.lab.sweep.folder import SweepFolder

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.errors import ConfigError
-from evorrn.lab.spec import DEFAULT_STRATEGY
+from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.spec import DEFAULT_STRATEGY
 from evorrn.lab.sweep.axes import Axis
 from evorrn.lab.sweep.known import find_kind, takes_whole_numbers
 from evorrn.lab.sweep.sweep_file import Sweep

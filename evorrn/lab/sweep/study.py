@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from evorrn.errors import EvorrnError
+from evorrn.base.errors import EvorrnError
 from evorrn.lab.sweep.axes import Axis
 from evorrn.lab.sweep.sweep_file import Sweep
 

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evorrn.errors import ConfigError, EvorrnError
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.base.files import write_atomic
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.sweep_file import Sweep
-from evorrn.plain import write_atomic
 
 SCRIPT = "submit.sh"
 GRACE_SECONDS = 120

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evorrn.errors import ConfigError, unknown
-from evorrn.lab.arguments import read
+from evorrn.base.errors import ConfigError, unknown
+from evorrn.lab.runs.typed import read
 from evorrn.lab.sweep.axes import Axis, entries, parse_axes
 from evorrn.lab.sweep.exclusions import Exclusion, parse_exclusions
 

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from evorrn.lab.comparison import badness
+from evorrn.lab.study.comparison import badness
 
 RECENT = 200
 """Runs that the rate is taken over."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from evorrn.settings import setting
+from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.population import PopulationStrategy, Start
 

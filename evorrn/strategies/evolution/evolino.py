@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from evorrn.errors import ConfigError
-from evorrn.settings import setting
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.esp import ESP
 from evorrn.strategies.evolution.population import Start
@@ -18,7 +18,7 @@ from evorrn.strategies.reservoir.readout import check_bias, logit_scale, regress
 from evorrn.strategies.reservoir.ridge import ridge_each
 
 if TYPE_CHECKING:
-    from evorrn.problem import Problem
+    from evorrn.training.problem import Problem
 
 STATES_BYTES = 64 * 2**20
 """Memory that the states of candidates may take at a time."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.settings import setting
+from evorrn.base.settings import setting
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.units import UNITS, check_layout, units
 from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments, spread_record
 
 if TYPE_CHECKING:
-    from evorrn.problem import Problem
     from evorrn.strategies.evolution.individuals import Individual
+    from evorrn.training.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.settings import setting
+from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.population import PopulationStrategy, centred_ranks, standardised
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.blas import one_thread
+from evorrn.base.blas import one_thread
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.units import check_layout
 from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments, spread_record
 
 if TYPE_CHECKING:
-    from evorrn.problem import Problem
+    from evorrn.training.problem import Problem
 
 MOMENT_DRAWS = 64
 """Start genomes from which mean and deviation of a block are taken, for the starts after a restart."""

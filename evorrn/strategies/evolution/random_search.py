@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.settings import setting
+from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 
 if TYPE_CHECKING:
-    from evorrn.problem import Problem
+    from evorrn.training.problem import Problem
 
 
 @dataclass(frozen=True)

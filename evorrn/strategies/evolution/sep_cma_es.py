@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from evorrn.settings import setting
+from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.population import PopulationStrategy, Start
 from evorrn.strategies.evolution.recombination import best_first, logarithmic_weights, usual_population

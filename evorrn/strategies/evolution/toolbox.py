@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from deap import base, tools
 
-from evorrn.errors import ShapeError
+from evorrn.base.errors import ShapeError
 from evorrn.strategies.evolution import operators, variation
 from evorrn.strategies.evolution.individuals import Individual
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from evorrn.errors import ShapeError
+from evorrn.base.errors import ShapeError
 
 UNITS = ("gene", "block", "neuron")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.errors import ConfigError, unknown
-from evorrn.settings import setting
+from evorrn.base.errors import ConfigError, unknown
+from evorrn.base.settings import setting
 from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state
 
 if TYPE_CHECKING:
-    from evorrn.problem import Problem
+    from evorrn.training.problem import Problem
 
 POPULATION_RECORD = ("fitness_best", "fitness_median", "fitness_low", "fitness_high", "diversity", "restarts")
 STEP_SIZE = "step_size."

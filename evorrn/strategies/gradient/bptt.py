@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.settings import setting
+from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 from evorrn.strategies.gradient.optimisers import OPTIMISERS, USUAL_DECAY, Coefficients, clip_by_norm
 from evorrn.strategies.gradient.schedules import SCHEDULES
 
 if TYPE_CHECKING:
-    from evorrn.problem import Problem
+    from evorrn.training.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError
-from evorrn.settings import setting
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import setting
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.cma_es import CMAES
 from evorrn.strategies.reservoir.draw import draw_reservoir
 from evorrn.strategies.reservoir.echo_state import EchoState, picked
+from evorrn.training.budget import Budget
 
 if TYPE_CHECKING:
-    from evorrn.network import Network
-    from evorrn.problem import Problem
+    from evorrn.network.network import Network
+    from evorrn.training.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from evorrn.errors import ConfigError, EvorrnError
-from evorrn.settings import build, setting
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.base.settings import build, setting
 from evorrn.strategies.base import EvolutionStrategy, State, Strategy, generator, generator_state
 from evorrn.strategies.evolution.vectors import POPULATION_RECORD, STEP_SIZE
 
 if TYPE_CHECKING:
-    from evorrn.problem import Problem
+    from evorrn.training.problem import Problem
 
 USUAL = {"first": "ga", "second": "bptt"}
 
@@ -176,7 +176,7 @@ class Then(Strategy):
 
 def _made(label: str, given: Any, usual: str) -> Any:
     """Return a strategy as it is, or from its name or its table; anything else as it came."""
-    from evorrn.registry import find_strategy
+    from evorrn.strategies.find import find_strategy
 
     if isinstance(given, Strategy):
         return given

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.blas import one_thread
-from evorrn.initial import INITIALISERS
+from evorrn.base.blas import one_thread
+from evorrn.network.initial import INITIALISERS
 
 if TYPE_CHECKING:
-    from evorrn.network import Network
+    from evorrn.network.network import Network
 
 DENSE_EIGENVALUES = 256
 """Up to this size all eigenvalues are computed; beyond it Arnoldi iteration finds the largest."""

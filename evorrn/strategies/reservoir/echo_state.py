@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from evorrn.blas import one_thread
-from evorrn.budget import Budget
-from evorrn.errors import ConfigError
-from evorrn.settings import setting
+from evorrn.base.blas import one_thread
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.readout import (
@@ -22,11 +21,12 @@ from evorrn.strategies.reservoir.readout import (
     write_readout,
 )
 from evorrn.strategies.reservoir.ridge import ridge
+from evorrn.training.budget import Budget
 
 if TYPE_CHECKING:
-    from evorrn.batch import Batch
-    from evorrn.network import Network
-    from evorrn.problem import Problem
+    from evorrn.data.batch import Batch
+    from evorrn.network.network import Network
+    from evorrn.training.problem import Problem
 
 LARGEST_STATE = 1e12
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn import metrics
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
+from evorrn.data import metrics
 
 if TYPE_CHECKING:
-    from evorrn.network import Network
+    from evorrn.network.network import Network
 
 NEWTON_STEPS = 30
 

@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from evorrn.blas import one_thread
+from evorrn.base.blas import one_thread
 from evorrn.kernels.threads import together
 from evorrn.strategies.reservoir.tridiagonal import Tridiagonal
 

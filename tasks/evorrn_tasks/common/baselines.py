@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from evorrn.batch import Batch
-from evorrn.task import Splits
+from evorrn.data.batch import Batch
+from evorrn.data.task import Splits
 
 LAGS = (1, 2, 4, 8, 16, 32, 64)
 RIDGES = (1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 1e-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.task import cached
+from evorrn.kernels.cached import cached
 
 Weights = tuple[float, float, float, float]
 

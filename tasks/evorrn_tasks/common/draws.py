@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.errors import ConfigError
+from evorrn.base.errors import ConfigError
 
 DATA_STREAM = 0
 """Role of the data among the streams of a seed: ``SeedSequence(seed, spawn_key=(DATA_STREAM, ...))``."""

@@ -6,7 +6,8 @@ import math
 
 import numba
 
-from evorrn.environment import cos, sin, tanh
+from evorrn.kernels.activations import tanh
+from evorrn.kernels.trigonometry import cos, sin
 
 GRAVITY = 9.8
 FORCE, SMALLEST_FORCE = 10.0, 10.0 / 256.0

@@ -10,9 +10,9 @@ import itertools
 
 import numpy as np
 
-from evorrn.batch import Batch
-from evorrn.errors import DataError
-from evorrn.task import Scaling, Splits
+from evorrn.base.errors import DataError
+from evorrn.data.batch import Batch
+from evorrn.data.task import Scaling, Splits
 
 
 def forecasting_splits(

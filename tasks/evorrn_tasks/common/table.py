@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evorrn.errors import DataError, UnknownName
+from evorrn.base.errors import DataError, UnknownName
 
 SEPARATORS = ("\t", ";", ",", "|")
 """In order of preference: a comma may be a decimal comma or stand in a date where others separate."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.batch import Batch
-from evorrn.settings import setting
-from evorrn.task import Recommended, Splits, Task
+from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
+from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common.draws import generator
 
 

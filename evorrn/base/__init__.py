@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, settings, files, plug-ins, limits of BLAS threads."""

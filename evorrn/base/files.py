@@ -1,0 +1,205 @@
+"""Plain data on disk: trees of numbers, text and arrays in one npz file, written atomically.
+
+Nothing is pickled, so nothing can run when a file is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import json
+import math
+import os
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.base.errors import RunError
+
+_waiting: ContextVar[set[Path] | None] = ContextVar("waiting", default=None)
+
+
+def cache_folder() -> Path:
+    """Return the folder of compiled kernels: ``$EVORRN_CACHE``, else the user's cache folder."""
+    given = os.environ.get("EVORRN_CACHE")
+    if given:
+        return Path(given)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("evorrn"))
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a file so that readers see the old content or the new, never a part; survive power loss.
+
+    Within `durable_together` it survives power loss only from the next `settle` on.
+    """
+    waiting = _waiting.get()
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        handle = _create(temporary)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = _create(temporary)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if waiting is None:
+                os.fsync(stream.fileno())
+            elif hasattr(os, "posix_fadvise"):  # the disk begins at once, so that little is left to wait for
+                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if waiting is None:
+        _sync(path.parent)
+    else:
+        waiting.add(path)
+
+
+@contextmanager
+def durable_together() -> Iterator[None]:
+    """Let what is written in the block wait for the disk together, at each `settle` and at its end."""
+    token = _waiting.set(set())
+    try:
+        yield
+        settle()
+    finally:
+        _waiting.reset(token)
+
+
+def settle() -> None:
+    """Make what was written so far within `durable_together` survive power loss."""
+    waiting = _waiting.get()
+    if waiting:
+        handles: list[int] = []
+        try:
+            for path in waiting:
+                with suppress(FileNotFoundError):  # removed since it was written
+                    handles.append(os.open(path, os.O_RDONLY))
+            for handle in handles:
+                os.fsync(handle)
+        finally:
+            for handle in handles:
+                os.close(handle)
+        for folder in {path.parent for path in waiting}:
+            _sync(folder)
+        waiting.clear()
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def _sync(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # removed since it was written
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def save_tree(path: Path, tree: Any) -> None:
+    """Write a tree of dicts, lists, tuples, numbers, text, None and arrays to one npz file."""
+    write_atomic(Path(path), tree_bytes(tree))
+
+
+def load_tree(path: Path) -> Any:
+    """Read what `save_tree` wrote.
+
+    Raises
+    ------
+    RunError
+        When the file is missing, truncated or not of this kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return _restore(json.loads(str(arrays.pop("tree"))), arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{path}: expected a file written by evorrn, but it cannot be read ({error})"
+        ) from None
+
+
+def tree_bytes(tree: Any) -> bytes:
+    """Return a tree as the bytes of an npz file: the same tree gives the same bytes."""
+    arrays: dict[str, np.ndarray] = {}
+    skeleton = _flatten(tree, arrays)
+    return npz_bytes({"tree": np.array(json.dumps(skeleton)), **arrays})
+
+
+def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """Return arrays as the bytes of an npz file without times in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            array = np.asarray(array)
+            content = _npy_header(array.dtype, array.shape) + array.tobytes()
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), content)
+    return buffer.getvalue()
+
+
+@functools.lru_cache(maxsize=256)
+def _npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """Return what stands before the numbers in an npy file; runs of a sweep write the same ones again and again."""
+    if dtype.hasobject:
+        raise TypeError(f"expected an array of numbers or text, got {dtype}")
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(member, header)
+    return member.getvalue()
+
+
+def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, np.ndarray):
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, np.generic):
+        return _flatten(value.item(), arrays)
+    if isinstance(value, dict):
+        return {"dict": [[key, _flatten(item, arrays)] for key, item in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [_flatten(item, arrays) for item in value]}
+    if isinstance(value, list):
+        return [_flatten(item, arrays) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"expected plain data, got {type(value).__name__}")
+
+
+def _restore(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, list):
+        return [_restore(item, arrays) for item in value]
+    if isinstance(value, dict):
+        if "array" in value:
+            return arrays[value["array"]]
+        if "tuple" in value:
+            return tuple(_restore(item, arrays) for item in value["tuple"])
+        return {key: _restore(item, arrays) for key, item in value["dict"]}
+    return value
+
+
+def jsonable(value: Any) -> Any:
+    """Return plain data, or a dataclass of it, as strict JSON knows it: numbers that are not finite are None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [jsonable(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

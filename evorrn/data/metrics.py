@@ -1,0 +1,179 @@
+"""Measures of error, each named by its normaliser and taken over scored entries only.
+
+Every metric of sequences is a function of two arrays: the predictions and the truth at the scored entries,
+in the task's original units. One of episodes is a function of their returns, lengths and success. Names say what the error is divided by: ``nrmse_std`` divides by the standard
+deviation of the truth in the split that is scored, ``nrmse_range`` by its range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from evorrn.base.errors import UnknownName
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+EpisodeMetric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+
+HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "within_004", "return", "success"})
+
+
+def mse(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean squared error over all scored entries ``(N, O)``."""
+    return float(np.mean(np.square(predicted - truth)))
+
+
+def rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the root of the mean squared error, in the units of the truth."""
+    return float(np.sqrt(mse(predicted, truth)))
+
+
+def mae(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean absolute error, in the units of the truth."""
+    return float(np.mean(np.abs(predicted - truth)))
+
+
+def nmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean squared error divided by the variance of the truth, averaged over outputs."""
+    return float(np.mean(np.square(predicted - truth).mean(axis=0) / truth.var(axis=0)))
+
+
+def nrmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the root mean squared error divided by the standard deviation of the truth."""
+    return float(np.sqrt(nmse_std(predicted, truth)))
+
+
+def nrmse_range(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the root mean squared error divided by the range of the truth, averaged over outputs."""
+    error = np.sqrt(np.square(predicted - truth).mean(axis=0))
+    return float(np.mean(error / np.ptp(truth, axis=0)))
+
+
+def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of scored steps whose largest logit (N, O) stands at the label (N,)."""
+    return float(np.mean(predicted.argmax(axis=1) == truth))
+
+
+def within_004(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of scored entries whose absolute error is below 0.04.
+
+    Source: Hochreiter and Schmidhuber 1997, the criterion of a sequence learned in the adding problem.
+    """
+    return float(np.mean(np.abs(predicted - truth) < 0.04))
+
+
+def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean of ``-log softmax(logits)[label]`` in nats."""
+    shifted = predicted - predicted.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(log_total - shifted[np.arange(len(truth)), truth]))
+
+
+def binary_accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of scored entries whose logit is above zero just where the truth is above one half."""
+    return float(np.mean((predicted > 0) == (truth > 0.5)))
+
+
+def binary_cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean over scored entries of ``softplus(logit) - truth * logit`` in nats."""
+    return float(np.mean(np.logaddexp(0, predicted) - truth * predicted))
+
+
+METRICS: dict[str, Metric] = {
+    function.__name__: function
+    for function in (
+        mse,
+        rmse,
+        mae,
+        nmse_std,
+        nrmse_std,
+        nrmse_range,
+        accuracy,
+        within_004,
+        cross_entropy,
+        binary_accuracy,
+        binary_cross_entropy,
+    )
+}
+
+
+def mean_return(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
+    """Return the mean over episodes of the sum of rewards."""
+    return float(np.mean(returns))
+
+
+def mean_steps(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
+    """Return the mean number of time steps that an episode takes."""
+    return float(np.mean(lengths))
+
+
+def success_share(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
+    """Return the share of episodes that reach the environment's mark of success."""
+    return float(np.mean(succeeded))
+
+
+EPISODE_METRICS: dict[str, EpisodeMetric] = {
+    "return": mean_return,
+    "steps": mean_steps,
+    "success": success_share,
+}
+
+
+def evaluate_episodes(
+    names: Iterable[str], returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray | None
+) -> dict[str, float]:
+    """Return every named metric of episodes.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Keys of `EPISODE_METRICS`.
+    returns : ndarray, shape (E,)
+        Sums of rewards.
+    lengths : ndarray of int, shape (E,)
+        Time steps taken.
+    succeeded : ndarray of bool, shape (E,), or None
+        Which episodes reached the mark of success; None where there is no mark, and all count as failed.
+
+    Raises
+    ------
+    UnknownName
+        For a name that is no metric.
+    """
+    reached = np.zeros(np.shape(returns), dtype=bool) if succeeded is None else succeeded
+    result = {}
+    with np.errstate(all="ignore"):  # a reward that is not finite gives inf or nan, not a warning
+        for name in names:
+            if name not in EPISODE_METRICS:
+                raise UnknownName("metric", name, EPISODE_METRICS)
+            result[name] = EPISODE_METRICS[name](np.asarray(returns), np.asarray(lengths), reached)
+    return result
+
+
+def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Return every named metric of scored predictions.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Keys of `METRICS`.
+    predicted : ndarray, shape (N, O)
+        Outputs at the scored steps, in original units; logits for classes.
+    truth : ndarray, shape (N, O), or (N,) of labels
+        Targets at the same steps.
+
+    Raises
+    ------
+    UnknownName
+        For a name that is no metric.
+    """
+    result = {}
+    with np.errstate(
+        all="ignore"
+    ):  # a diverged prediction or a constant truth gives inf or nan, not a warning
+        for name in names:
+            if name not in METRICS:
+                raise UnknownName("metric", name, METRICS)
+            result[name] = METRICS[name](np.asarray(predicted, dtype=np.float64), truth)
+    return result

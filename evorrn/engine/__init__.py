@@ -1,0 +1,1 @@
+"""How a network runs: one folder for each layout of the vector axis, and the cache of compiled kernels."""

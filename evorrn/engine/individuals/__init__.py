@@ -1,0 +1,1 @@
+"""The layout with individuals along the vector axis, for episodes in environments."""

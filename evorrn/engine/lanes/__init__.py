@@ -1,0 +1,1 @@
+"""The layout with sequences along the vector axis."""

@@ -1,0 +1,76 @@
+"""What the emitted programs of all layouts have in common: their frame, their names and their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evorrn.compile.graph import Graph
+from evorrn.compile.schedule import schedule
+from evorrn.compile.step import Step
+from evorrn.engine.stages import Names, size, variable
+
+HEADER = '''"""{title}"""
+
+import numpy as np
+from numba import njit
+
+from evorrn.kernels.activations import (
+    elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
+)
+from evorrn.kernels.multiply_add import multiply_add
+from evorrn.kernels.separate import SeparateArrays
+{opening}
+
+F = np.{dtype}
+LOOP = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
+TILE = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True)'''
+
+
+class ProgramEmitter:
+    """Emits programs of one step for one dtype; the layouts derive from it.
+
+    Parameters
+    ----------
+    step : Step
+    title : str
+        What the network is, for the reader.
+    dtype : str
+        ``"float32"`` or ``"float64"``.
+    opening : str
+        The lines that import the layout's own kernels and set its constants.
+    """
+
+    def __init__(self, step: Step, title: str, dtype: str, opening: str) -> None:
+        self.step = step
+        self.graph = step.graph
+        self.header = HEADER.format(title=title, opening=opening, dtype=dtype)
+        self.new = {index: f"{variable(name)}_new" for name, index in self.graph.outputs.items()}
+        leaves = {index: variable(node.name) for index, node in enumerate(self.graph.nodes) if node.name}
+        leaves[self.graph.leaves("input")["x"]] = "x_t"
+        self.names = Names(self.graph, {**leaves, **self.new})
+        self.plan = schedule(self.graph, self.graph.outputs.values())
+
+    def unpack_sizes(self, graph: Graph | None = None) -> list[str]:
+        """Return the lines that name the sizes of dimensions, those put together included."""
+        lines = [f"{size(name)} = sizes[{k}]" for k, name in enumerate(self.step.dimensions)]
+        for dimension in sorted({d for node in (graph or self.graph).nodes for d in node.shape if "+" in d}):
+            lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
+        return lines
+
+    def program(self, functions: Sequence[str], signature: str, contract: str, body: Sequence[str]) -> str:
+        """Return the source of a module: the functions, and the program that calls them."""
+        lines = [
+            self.header,
+            *functions,
+            "",
+            "",
+            "@njit(**TILE)",
+            f"def {signature}:",
+            f'    """{contract}"""',
+        ]
+        return "\n".join([*lines, *indent(body), ""])
+
+
+def indent(lines: Sequence[str], levels: int = 1) -> list[str]:
+    """Return lines some levels deeper."""
+    return ["    " * levels + line for line in lines]

@@ -1,0 +1,1 @@
+"""The layout with units along the vector axis."""

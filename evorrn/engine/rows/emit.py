@@ -1,0 +1,244 @@
+"""The emitted forward program with units as the vector axis, for genomes that meet few sequences.
+
+A job is a group of pairs (genome, sequence) that run side by side; buffers are (N, units). Only the
+kernels of products and the loads of parameters differ from the program with sequences as lanes.
+"""
+
+from __future__ import annotations
+
+from evorrn.compile.schedule import Affine, Move
+from evorrn.compile.step import OUTPUT, Step
+from evorrn.engine.program import ProgramEmitter, indent
+from evorrn.engine.stages import StageWriter, equation, size, variable
+
+OPENING = """from evorrn.engine.lanes.kernels import entries, flat, matrix
+from evorrn.losses.kernels import {loss}
+from evorrn.engine.rows.kernels import (
+    affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
+)
+from evorrn.engine.rows.sparse import add_sparse, compress
+
+VECTOR = {vector}"""
+
+ARGUMENTS = (
+    "first, last, group, genomes, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, "
+    "free_from_all, teacher_all, state_all, outputs_all, hidden_all, last_state_all, losses_all"
+)
+
+
+class _RowsWriter(StageWriter):
+    """Stages whose products run along the units; those of sparse matrices through their entries."""
+
+    sparse: frozenset[str] = frozenset()
+
+    def affine(self, stage: Affine, stored: frozenset[int]) -> list[str]:
+        names, target = self.names, self.names[stage.node]
+        dimension = self.graph.nodes[stage.node].shape[0]
+        parts, sparse = [], []
+        for matrix, transposed, vector in stage.terms:
+            if self.graph.nodes[matrix].name in self.sparse:
+                sparse.append(f"add_sparse({target}[0], {names[matrix]}, {names[vector]}[0])")
+            else:
+                parts += [names[matrix] + ("_T" if transposed else ""), names[vector]]
+        bias = names[stage.bias] if stage.bias is not None else "None"
+        comment = f"# {target} = {equation(self.graph, stage.node, stored, names)}"
+        rows = size(dimension) if dimension == "O" else f"{target}.shape[1]"
+        kernel = "affine_dots" if dimension == "O" else "affine_columns"
+        return [comment, f"{kernel}({target}, {bias}, ({', '.join(parts)},), pairs, {rows})", *sparse]
+
+    def move(self, stage: Move) -> str:
+        node, names = self.graph.nodes[stage.node], self.names
+        first, second = node.operands
+        sizes = [size(self.graph.nodes[operand].shape[0]) for operand in node.operands]
+        return f"join_rows({names[stage.node]}, {names[first]}, {sizes[0]}, {names[second]}, {sizes[1]})"
+
+
+class RowsEmitter(ProgramEmitter):
+    """Emits the forward program of one step for one dtype and loss; see `LanesEmitter`.
+
+    Parameters
+    ----------
+    step, title, dtype, loss
+        See `LanesEmitter`.
+    vector : int
+        Numbers in one vector of the machine.
+    sparse : frozenset of str
+        Blocks to be run through their entries that are not zero; groups are of one pair then.
+    """
+
+    def __init__(
+        self, step: Step, title: str, dtype: str, loss: str, vector: int, sparse: frozenset[str] = frozenset()
+    ) -> None:
+        opening = OPENING.format(loss=loss, vector=vector)
+        super().__init__(step, f"{title}, units as vectors", dtype, opening)
+        self.sparse = sparse
+        self.loss = loss
+
+    def forward(self) -> str:
+        """Return the source of the program."""
+        writer = _RowsWriter(self.graph, self.step, self.names, "loop", rowwise=False)
+        writer.sparse = self.sparse
+        functions, calls = writer.write(self.plan)
+        states = self.step.states
+        body = [
+            *self._allocate(),
+            "for job in range(first, last):",
+            "    start = job * group",
+            "    pairs = min(group, genomes.shape[0] * n_B - start)",
+            "    longest = 0",
+            "    shortest = n_T",
+            "    for n in range(group):",
+            "        weight[n] = 0",
+            "        total[n] = 0",
+            "    for n in range(pairs):",
+            "        p, b = (start + n) // n_B, (start + n) % n_B",
+            "        which[n] = b",
+            "        genome = genomes[p]",
+            "        lengths[n] = lengths_all[b]",
+            "        longest = max(longest, lengths[n])",
+            "        shortest = min(shortest, lengths[n])",
+            *indent(self._pack(), 2),
+            "    for t in range(longest):",
+            "        now, new = t & 1, 1 - (t & 1)",
+        ]
+        last = OUTPUT if self.step.feeds_back else f"{OUTPUT}_new"
+        inner = []
+        for name in states:
+            v = variable(name)
+            inner += [f"{v} = {v}_slots[now]", f"{v}_new = {v}_slots[new]"]
+        inner += [
+            "for n in range(pairs):",
+            "    b = which[n]",
+            "    for k in range(n_I):",
+            "        x_t[n, k] = x_all[b, t, k]",
+        ]
+        if self.step.feeds_back:
+            inner += [
+                "    if teacher_all.shape[1] > 0:",
+                "        for k in range(n_O):",
+                f"            {OUTPUT}[n, k] = teacher_all[b, t, k]",
+            ]
+        inner += [
+            "    if t >= free_from_all[b]:",
+            "        for k in range(min(n_I, n_O)):",
+            f"            x_t[n, k] = {last}[n, k]",
+            "    weight[n] = weights_all[b, t]",
+            "    for k in range(target.shape[0]):",
+            "        target[k, n] = targets_all[b, t, k]",
+        ]
+        inner += calls
+        inner += [f"{self.loss}({OUTPUT}_new[:, :n_O].T, target, weight, total)"]
+        inner += [
+            "if outputs_all.shape[1] > 0:",
+            "    for n in range(pairs):",
+            "        for k in range(n_O):",
+        ]
+        inner += [f"            outputs_all[which[n], t, k] = {OUTPUT}_new[n, k]"]
+        inner += ["if t >= shortest:"]
+        inner += [f"    hold_rows({variable(n)}_new, {variable(n)}, lengths[:pairs], t)" for n in states]
+        hidden = variable(self.step.hidden)
+        inner += ["if hidden_all.shape[1] > 0:", "    for n in range(pairs):"]
+        inner += [f"        for k in range({size(states[self.step.hidden])}):"]
+        inner += [f"            hidden_all[which[n], t, k] = {hidden}_new[n, k]"]
+        body += indent(inner, 2)
+        body += ["    for n in range(pairs):", "        p, b = (start + n) // n_B, (start + n) % n_B"]
+        body += ["        losses_all[p, b] = total[n]"]
+        body += ["        if last_state_all.shape[1] > 0:"]
+        body += indent(self._move_states("last_state_all[b, {place}] = {v}_slots[longest & 1, n, k]"), 3)
+        contract = "Run jobs first to last, each a group of pairs of a genome and a sequence."
+        return self.program(functions, f"forward({ARGUMENTS})", contract, body)
+
+    def _allocate(self) -> list[str]:
+        lines = [*self.unpack_sizes(), "n_B, n_T = x_all.shape[0], x_all.shape[1]"]
+        dimensions = sorted({d for node in self.graph.nodes for d in node.shape})
+        for dimension in dimensions:
+            lines.append(f"{self._padded(dimension)} = (({size(dimension)} + VECTOR - 1) // VECTOR) * VECTOR")
+        lines += [
+            "x_t = np.zeros((group, n_I), F)",
+            "weight = np.zeros(group, F)",
+            "target = np.zeros((targets_all.shape[2], group), F)",
+            "lengths = np.zeros(group, np.int64)",
+            "which = np.zeros(group, np.int64)",
+            "total = np.zeros(group, np.float64)",
+        ]
+        for name, shape, transposed in self._used_parameters():
+            if name in self.sparse:
+                continue
+            if len(shape) == 1:
+                form = f"(group, {self._padded(shape[0])})"
+            else:
+                rows, columns = shape[::-1] if transposed else shape
+                form = (
+                    f"(group, n_O, {size(columns)})"
+                    if rows == "O"
+                    else f"(group, {size(columns)}, {self._padded(rows)})"
+                )
+            lines.append(f"{self._packed(name, transposed)} = np.zeros({form}, F)")
+        outside = {self.graph.outputs[name] for name in self.step.states}
+        for index in sorted(self.plan.stored - outside):
+            lines.append(
+                f"{self.names[index]} = np.zeros((group, {self._padded(self.graph.nodes[index].shape[0])}), F)"
+            )
+        for name, dimension in self.step.states.items():
+            lines.append(f"{variable(name)}_slots = np.zeros((2, group, {self._padded(dimension)}), F)")
+        return lines
+
+    def _pack(self) -> list[str]:
+        """Return the lines that lay out one genome and the first state of pair n."""
+        lines = []
+        order = list(self.step.parameters)
+        for name, shape, transposed in self._used_parameters():
+            k, target = order.index(name), self._packed(name, transposed)
+            if len(shape) == 1:
+                lines.append(f"pack_vector({target}[n], entries(genome, offsets, {k}))")
+                continue
+            view = f"matrix(genome, offsets, {k}, {size(shape[0])}, {size(shape[1])}){'.T' if transposed else ''}"
+            if name in self.sparse:
+                lines.append(f"{target} = compress({view}, VECTOR)")
+                continue
+            rows = shape[1] if transposed else shape[0]
+            pack = "pack_rows" if rows == "O" else "pack_columns"
+            lines.append(f"{pack}({target}[n], {view})")
+        lines += self._move_states("{v}_slots[0, n, k] = state_all[b, {place}]")
+        if not self.step.feeds_back:
+            lines += ["for k in range(n_O):", f"    {OUTPUT}_new[n, k] = 0"]
+        return lines
+
+    def _move_states(self, form: str) -> list[str]:
+        lines, start = [], ""
+        for name, dimension in self.step.states.items():
+            lines += [
+                f"for k in range({size(dimension)}):",
+                "    " + form.format(v=variable(name), place=f"{start}k"),
+            ]
+            start += f"{size(dimension)} + "
+        return lines
+
+    def can_be_sparse(self, names: tuple[str, ...]) -> frozenset[str]:
+        """Return those blocks that the sparse kernels can run: beside a dense product, never transposed."""
+        allowed = set()
+        for stage in self.plan.stages:
+            if isinstance(stage, Affine):
+                blocks = [
+                    (self.graph.nodes[matrix].name, transposed) for matrix, transposed, _ in stage.terms
+                ]
+                chosen = {name for name, transposed in blocks if name in names and not transposed}
+                if len(chosen) < len(blocks):
+                    allowed |= chosen
+        return frozenset(allowed)
+
+    def _used_parameters(self) -> list[tuple[str, tuple[str, ...], bool]]:
+        """Return each parameter with its shape and whether it is read transposed."""
+        used: set[tuple[str, bool]] = set()
+        nodes = self.graph.nodes
+        for index in self.graph.reachable(self.graph.outputs.values()):
+            for operand in nodes[index].operands:
+                if nodes[operand].op == "parameter":
+                    used.add((nodes[operand].name, nodes[index].op == "matvec_transposed"))
+        return [(n, s, t) for n, s in self.step.parameters.items() for t in (False, True) if (n, t) in used]
+
+    def _packed(self, name: str, transposed: bool) -> str:
+        return variable(name) + ("_T" if transposed else "")
+
+    def _padded(self, dimension: str) -> str:
+        return f"wide_{variable(dimension)}"

@@ -1,0 +1,1 @@
+"""One run: its spec, its folder, its execution, its row in a table."""

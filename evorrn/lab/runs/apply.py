@@ -1,0 +1,239 @@
+"""What a trained network is for: predictions for a file of inputs, and forecasts beyond the known.
+
+Both give a `Sheet`, which becomes a CSV file, and what a plot of it shows. Values are in original units.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.base.errors import DataError, EvorrnError, RunError
+from evorrn.base.files import write_atomic
+from evorrn.data.task import Task
+from evorrn.lab.runs.inputs import columns_wanted, read_inputs
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import COMPLETE, RunFolder
+from evorrn.lab.runs.typed import read
+from evorrn.training.result import Result, load
+
+LABEL = "label"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Outputs of a network as rows of a table.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    rows : list of tuple
+    outputs : ndarray, shape (B, T, O)
+    known : ndarray, shape (B, T, O) or None
+        For a prediction, the truth where the file holds it, NaN elsewhere; for a forecast, the last known
+        values of the outputs; None when there are none.
+    diverged : bool
+        Whether an output is not finite, or far beyond any sensible number.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    outputs: np.ndarray
+    known: np.ndarray | None
+    diverged: bool
+
+    def csv(self) -> str:
+        """Return the sheet as CSV text."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the sheet as plain data: its rows and whether it diverged."""
+        return {"rows": [dict(zip(self.columns, row)) for row in self.rows], "diverged": self.diverged}
+
+
+def predict(run: RunFolder, path: Path, columns: Sequence[str] = ()) -> Sheet:
+    """Return the outputs of a run's network for the inputs in a file.
+
+    Parameters
+    ----------
+    run : RunFolder
+    path : Path
+        A table with one row per time step, or an ``.npz`` file with ``inputs`` (B, T, I).
+    columns : sequence of str
+        The columns of the table that hold the inputs; by default those that the network was trained
+        on, or all columns of numbers when their number is right.
+
+    Raises
+    ------
+    EvorrnError
+        When the run is not complete or the file does not fit its network.
+    """
+    result = trained(run)
+    inputs = read_inputs(
+        path, result.network.inputs, result.input_names, columns, "; name them as --columns A,B"
+    )
+    outputs = result.predict(inputs)
+    truth = None
+    if result.horizon and result.network.loss_name == "mse" and outputs.shape[2] <= inputs.shape[2]:
+        truth = np.full(outputs.shape, np.nan)
+        truth[:, : -result.horizon] = inputs[:, result.horizon :, : outputs.shape[2]]
+    return _sheet(result, outputs, truth, ahead=result.horizon or 0)
+
+
+def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Path | None = None) -> Sheet:
+    """Return what a run's network says when it goes on from its own outputs.
+
+    Parameters
+    ----------
+    run : RunFolder
+    steps : int
+        Values to forecast.
+    warmup : Path, optional
+        File of known inputs up to now; by default the test data of the run's task, to their end.
+    inputs : Path, optional
+        File of the future values of the inputs that are not the network's own outputs, one row a step.
+
+    Raises
+    ------
+    EvorrnError
+        When the run is not complete, its network cannot run on its own outputs, or a file does not fit.
+    """
+    result = trained(run)
+    network = result.network
+    if network.loss_name == "reward":
+        raise EvorrnError(
+            "forecast: expected a run on sequences; this one acts in an environment, see its trajectory.npz"
+        )
+    if steps < 1:
+        raise EvorrnError(f"--steps: expected at least 1, got {steps}")
+    own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
+    future = _future_inputs(result, own, steps, inputs)
+    if warmup is None:
+        known = _end_of_test(run, result)
+    else:
+        known = read_inputs(warmup, network.inputs, result.input_names)
+    if future is not None and len(future) != len(known):
+        raise DataError(
+            f"{inputs}: expected one sequence for each of the {len(known)} known, got {len(future)}"
+        )
+    values = result.forecast(known, steps, future)
+    past = known[:, :, : network.outputs] if result.horizon == 1 else None
+    return _sheet(result, values, past)
+
+
+def trained(run: RunFolder) -> Result:
+    """Return the result of a complete run.
+
+    Raises
+    ------
+    RunError
+        When the run is not complete or its files cannot be read.
+    """
+    state = run.state()
+    if state != COMPLETE:
+        raise RunError(f"{run.path}: expected a complete run, this one is {state}")
+    return load(run.path)
+
+
+def write_sheet(sheet: Sheet, path: Path) -> None:
+    """Write a sheet as a CSV file.
+
+    Raises
+    ------
+    EvorrnError
+        When the file cannot be written.
+    """
+    try:
+        write_atomic(path, sheet.csv())
+    except OSError as error:
+        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def plot_prediction(sheet: Sheet, path: Path) -> None:
+    """Draw the first output of the first sequence, over the truth where the file holds it; labels for classes."""
+    from evorrn.lab.report import plots
+
+    labels = sheet.columns[-sheet.outputs.shape[2] - 1] == LABEL
+    outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
+    truth = None if sheet.known is None else sheet.known[0, :, 0]
+    name = LABEL if labels else f"{sheet.columns[-sheet.outputs.shape[2]]}, original units"
+    plots.outputs_plot(outputs, truth, name, path)
+
+
+def plot_forecast(sheet: Sheet, path: Path) -> None:
+    """Draw a forecast of the first sequence after the values known before it."""
+    from evorrn.lab.report import plots
+
+    known = np.zeros((0, sheet.outputs.shape[2])) if sheet.known is None else sheet.known[0]
+    plots.forecast_plot(known, sheet.outputs[0], path)
+
+
+def _future_inputs(result: Result, own: int, steps: int, path: Path | None) -> np.ndarray | None:
+    """Return the future inputs (B, steps, I - own) in a file, None where there is none and none is needed."""
+    width, names = result.network.inputs - own, result.input_names[own:]
+    if path is None:
+        if not width:
+            return None
+        missing = (
+            f"give --inputs FILE with {columns_wanted(width, names)} and {steps} rows, one for each step"
+        )
+        if not own and not result.network.feedback:
+            missing = f"a run with task.horizon=1 can go on from its own outputs; for this one {missing}"
+        raise EvorrnError(f"forecast: {missing}")
+    if not width:
+        raise EvorrnError(f"--inputs: this network has no inputs but its own outputs; leave {path} out")
+    future = read_inputs(path, width, names)
+    if future.shape[1] != steps:
+        raise DataError(f"{path}: expected {steps} rows, one for each of --steps, got {future.shape[1]}")
+    return future
+
+
+def _end_of_test(run: RunFolder, result: Result) -> np.ndarray:
+    """Return the inputs up to the end of the test data, shape (B, T, I), in original units."""
+    try:
+        spec = resolve(read(run.path / "spec.toml"), run.path)
+        assert isinstance(spec.task, Task)
+        batch = spec.task.data(spec.seed).test
+    except EvorrnError as error:
+        raise EvorrnError(f"{error}; give the known inputs as --warmup FILE") from None
+    assert batch is not None and batch.lengths is not None
+    if (batch.lengths != batch.steps).any():
+        raise EvorrnError(
+            "forecast: the test sequences differ in length; give the known inputs as --warmup FILE"
+        )
+    if spec.task.name == "csv":  # the last row of the file is the last target; its other columns are inputs
+        return read_inputs(Path(spec.content["task"]["path"]), result.network.inputs, result.input_names)
+    inputs, targets = np.asarray(batch.inputs, dtype=np.float64), batch.targets
+    if result.scaling is not None:
+        inputs = result.scaling.restore_inputs(inputs)
+        targets = targets if batch.labelled else result.scaling.restore_targets(targets)
+    if result.horizon == 1 and batch.n_outputs == batch.n_inputs:
+        inputs = np.concatenate([inputs, targets[:, -1:]], axis=1)
+    return inputs
+
+
+def _sheet(result: Result, outputs: np.ndarray, known: np.ndarray | None, ahead: int = 0) -> Sheet:
+    sequences, steps, width = outputs.shape
+    labels = result.network.loss_name == "cross-entropy"
+    names = result.output_names or tuple(f"output{place}" for place in range(1, width + 1))
+    columns = [f"{name}+{ahead}" if ahead else name for name in names]
+    if labels:
+        columns = [LABEL, *(f"logit{place}" for place in range(width))]
+    rows: list[tuple[Any, ...]] = []
+    for sequence in range(sequences):
+        for step in range(steps):
+            values = outputs[sequence, step].tolist()
+            place = (sequence + 1, step + 1) if sequences > 1 else (step + 1,)
+            rows.append((*place, *([int(np.argmax(values))] if labels else []), *values))
+    head = ("sequence", "step") if sequences > 1 else ("step",)
+    return Sheet((*head, *columns), rows, outputs, known, result.diverged(outputs))

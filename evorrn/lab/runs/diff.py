@@ -1,0 +1,98 @@
+"""What differs between two runs: in spec, in environment, in outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evorrn.lab.catalogue import Page, Table
+from evorrn.lab.runs.query import text
+from evorrn.lab.runs.rows import COSTS, Reader, Row
+from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.study.comparison_words import listed
+
+OUTCOME = ("status", "stopped_by", "error")
+
+Pairs = dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between two runs, by dotted name: the value of the one and that of the other.
+
+    Attributes
+    ----------
+    runs : tuple of str
+        The ids.
+    spec : dict of str to tuple, or None
+        None when a spec cannot be read.
+    environment, outcome : dict of str to tuple
+        None stands for what a run does not have.
+    """
+
+    runs: tuple[str, str]
+    spec: Pairs | None
+    environment: Pairs
+    outcome: Pairs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the difference as plain data."""
+        return dataclasses.asdict(self)
+
+
+def difference(a: RunFolder, b: RunFolder) -> Difference:
+    """Return what differs between two runs, whatever state they are in."""
+    readers = [Reader(run.path.resolve().parent) for run in (a, b)]
+    rows = [reader.row(run.id) for reader, run in zip(readers, (a, b))]
+    specs = [reader.spec(run.id) for reader, run in zip(readers, (a, b))]
+    environments = [_flat(run.environment()) for run in (a, b)]
+    return Difference(
+        (a.id, b.id),
+        spec=None if specs[0] is None or specs[1] is None else _differing(specs[0], specs[1]),
+        environment=_differing(*environments),
+        outcome=_differing(*(_outcome(row) for row in rows)),
+    )
+
+
+def page(found: Difference) -> Page:
+    """Return a difference as a page to print."""
+    columns = ("", *found.runs)
+    parts = (("spec", found.spec), ("environment", found.environment), ("outcome", found.outcome))
+    tables = [
+        Table(
+            name, columns, [(key, *(_shown(key, value) for value in values)) for key, values in pairs.items()]
+        )
+        for name, pairs in parts
+        if pairs
+    ]
+    same = [name for name, pairs in parts if pairs == {}]
+    said = [f"no difference in {listed(same)}"] if same else []
+    said += ["the specs cannot be compared"] if found.spec is None else []
+    return Page("", "; ".join(said), tables=tables)
+
+
+def _outcome(row: Row) -> dict[str, Any]:
+    metrics = dict(zip(row.metric_names, row.metric_values))
+    return {name: getattr(row, name) for name in OUTCOME} | metrics | {n: getattr(row, n) for n in COSTS}
+
+
+def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
+    names = [*a, *(name for name in b if name not in a)]
+    return {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested tables by dotted name."""
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _shown(name: str, value: Any) -> str:
+    return "–" if value is None else text(name, value)

@@ -1,0 +1,62 @@
+"""Tables of runs for other programs: CSV text and Parquet files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter
+from pathlib import Path
+
+from evorrn.base.errors import EvorrnError
+from evorrn.lab.runs.query import Selection
+from evorrn.lab.runs.results import Runs
+from evorrn.lab.runs.store import COMPLETE
+from evorrn.lab.study.comparison_words import counted
+
+
+def csv_text(found: Selection) -> str:
+    """Return lines of a table as CSV: empty where there is no value, numbers with all their digits."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(found.columns)
+    writer.writerows(found.lines)
+    return buffer.getvalue()
+
+
+def write_parquet(path: Path, found: Selection) -> None:
+    """Write lines of a table to a Parquet file.
+
+    A column whose values are of several kinds, for instance sizes of one and of two layers, is text.
+
+    Raises
+    ------
+    EvorrnError
+        When pyarrow is not installed, or the file cannot be written.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise EvorrnError("--parquet needs pyarrow: pip install 'evorrn[parquet]', or take --csv") from None
+
+    arrays = {}
+    for place, name in enumerate(found.columns):
+        values = [line[place] for line in found.lines]
+        try:
+            arrays[name] = pyarrow.array(values)
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
+            arrays[name] = pyarrow.array([None if value is None else str(value) for value in values])
+    fresh = path.with_name(f".{path.name}.tmp")
+    try:
+        parquet.write_table(pyarrow.table(arrays), fresh)
+        os.replace(fresh, path)
+    except OSError as error:
+        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def counts(runs: Runs) -> str:
+    """Return how many runs there are, and in what states, in a line."""
+    states = Counter(row.status for row in runs.rows)
+    order = sorted(states, key=lambda state: (state != COMPLETE, state))
+    return f"{counted(len(runs.rows), 'run')}: " + (", ".join(f"{states[s]} {s}" for s in order) or "none")

@@ -1,0 +1,334 @@
+"""Spec: all that decides the outcome of a run, resolved to plain data and named by its hash.
+
+A spec as typed says little: a task, a strategy, perhaps a cell. `resolve` checks it, fills in what the
+task recommends for the strategy and every default, and so makes it complete: equal resolved specs give
+equal bytes, whatever the defaults of later versions are. Paths and the way of execution are not part
+of it; the content of the files it names is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evorrn.base.errors import ConfigError, EvorrnError, unknown
+from evorrn.base.settings import build
+from evorrn.data.find import expand_task, find_task
+from evorrn.data.task import Recommended, Task
+from evorrn.lab.runs.typed import unknown_entry
+from evorrn.strategies.find import find_strategy
+from evorrn.training.budget import Budget
+
+if TYPE_CHECKING:
+    from evorrn.data.environment import Environment
+    from evorrn.network.network import Network
+    from evorrn.strategies.base import Strategy
+
+DEFAULT_BUDGET = "5G"
+DEFAULT_STRATEGY = "ga"
+KEYS = ("seed", "budget", "parent", "task", "network", "strategy", "files")
+DATA_FILES = {".csv": "csv", ".npz": "npz"}
+FROM_TASK = ("inputs", "outputs", "loss")
+NETWORK_KINDS: dict[str, tuple[str, Any]] = {
+    "cell": ("a name or file.py:function", str),
+    "hidden": ("a whole number or a list of them", int | list | tuple),
+    "cell_options": ("a table", Mapping),
+    "initial": ("a table", Mapping),
+    "dtype": ("a name", str),
+}
+ENTRIES = str | int | float
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A resolved spec, and the objects it stands for.
+
+    Attributes
+    ----------
+    content : dict
+        The whole spec as plain data, every default filled in.
+    task : Task or Environment
+    network : Network
+    strategy : Strategy
+    budget : Budget
+    seed : int
+    parent : str or None
+        Id of the run whose checkpoint this one goes on from.
+    """
+
+    content: dict[str, Any]
+    task: Task | Environment
+    network: Network
+    strategy: Strategy
+    budget: Budget
+    seed: int
+    parent: str | None = None
+
+    @functools.cached_property
+    def id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of the spec."""
+        return hashlib.sha256(canonical(self.content).encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies below the runs folder: ``<task>/<strategy>-<cell>/<id>``."""
+        names = [self.task.name, f"{self.strategy.name}-{self.network.cell.name}"]
+        return Path(*[re.sub(r"[^\w.+-]", "_", name) for name in names], self.id)
+
+    def with_seed(self, seed: int) -> Spec:
+        """Return the same spec with another seed; the objects it stands for are shared."""
+        return dataclasses.replace(self, content={**self.content, "seed": seed}, seed=seed)
+
+    def toml(self) -> str:
+        """Return the spec as TOML, from which `resolve` makes the same spec again."""
+        import tomli_w
+
+        return tomli_w.dumps(_without_none(self.content))
+
+
+def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
+    """Check a spec as typed, and fill in everything it leaves open.
+
+    Parameters
+    ----------
+    raw : mapping
+        What a spec file or the command line says: ``seed``, ``budget``, and the tables ``task``,
+        ``network`` and ``strategy``. A task name that ends in ``.csv`` or ``.npz`` is a data file.
+    base : Path, optional
+        Folder that relative paths start from; the working folder by default.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake in the spec, each led by the path of its setting.
+    """
+    from evorrn.network.network import Network
+
+    base = Path.cwd() if base is None else base
+    found = _Problems()
+    tables = {name: found.table(raw, name) for name in ("task", "network", "strategy", "files")}
+    seed = raw.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        found.append(f"seed: expected a whole number of at least 0, got {seed!r}")
+    parent = raw.get("parent")
+    if parent is not None and not (isinstance(parent, str) and re.fullmatch(r"[0-9a-f]{16}", parent)):
+        found.append(f"parent: expected the id of a run, 16 hexadecimal digits, got {parent!r}")
+    budget, task, strategy, network = None, None, None, None
+    with found.under("budget"):
+        budget = _budget(raw.get("budget", DEFAULT_BUDGET))
+    task_table = _task_table(tables["task"], base)
+    with found.under("task"):
+        task = _task(task_table)
+    strategy_name = reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
+    advice = Recommended()
+    with found.under("strategy"):
+        kind = find_strategy(strategy_name)
+        if task is not None:
+            advice = task.recommended(kind.name)
+        given = {name: value for name, value in tables["strategy"].items() if name != "name"}
+        strategy = build(kind, {**advice.strategy, **given}, "strategy")
+        missing = sorted(strategy.requires - (task.provides if task is not None else strategy.requires))
+        if missing:
+            found.append(
+                f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have"
+            )
+    network_table = {**tables["network"]}
+    if "cell" in network_table:
+        network_table["cell"] = reference(network_table["cell"], base)
+    known = found.network_settings(network_table)
+    usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
+    with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
+        make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
+        network = make(**_network_settings(usual, known))
+    settings = {"task": task.values() if task else (), "network": _network_names()}
+    settings["strategy"] = strategy.values() if strategy else ()
+    found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]
+    if found or budget is None or task is None or strategy is None or network is None:
+        raise ConfigError(found)
+    content = {
+        "seed": seed,
+        "budget": _budget_content(budget),
+        **({"parent": parent} if parent is not None else {}),
+        "task": {"name": task_table["name"], "version": task.version, **task.values()},
+        "network": _network_content(network, network_table, usual),
+        "strategy": {"name": strategy_name, **strategy.values()},
+    }
+    files = _digests(content, tables["files"])
+    content |= {"files": files} if files else {}
+    return Spec(content, task, network, strategy, budget, seed, parent)
+
+
+def canonical(content: Mapping[str, Any]) -> str:
+    """Return the JSON text that is hashed: sorted keys, files by their content in place of their path."""
+    plain = json.loads(json.dumps(content))
+    for name, digest in plain.pop("files", {}).items():
+        section, key = name.split(".")
+        _, separator, member = _split_reference(plain[section][key])
+        plain[section][key] = f"sha256:{digest}{separator}{member}"
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class _Problems(list[str]):
+    """The mistakes found so far."""
+
+    @contextmanager
+    def under(self, path: str) -> Iterator[None]:
+        """Collect the errors of a block, led by the path of what they concern."""
+        try:
+            yield
+        except ConfigError as error:
+            self.extend(error.problems)
+        except EvorrnError as error:
+            self.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
+
+    def table(self, raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return a table of the spec, and note when it is something else."""
+        value = raw.get(name, {})
+        if isinstance(value, Mapping):
+            return dict(value)
+        self.append(f"{name}: expected a table, got {value!r}")
+        return {}
+
+    def network_settings(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a network that exist and have the right kind, and note the others."""
+        allowed, good = _network_names(), {}
+        for name, value in table.items():
+            wanted, kinds = NETWORK_KINDS.get(name, ("", object))
+            if name not in allowed:
+                self.append(f"network.{name}: {unknown('setting', name, allowed)}")
+            elif not isinstance(value, kinds):
+                self.append(f"network.{name}: expected {wanted}, got {value!r}")
+            elif isinstance(value, Mapping) and not all(isinstance(item, ENTRIES) for item in value.values()):
+                self.append(f"network.{name}: expected numbers and names, got {dict(value)!r}")
+            else:
+                good[name] = value
+        return good
+
+
+def _network_names() -> list[str]:
+    """Return the settings of a network that a spec may hold."""
+    from evorrn.network.network import Network
+
+    return [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
+
+
+def _budget(value: Any) -> Budget:
+    budget = Budget.parse(value)
+    if budget.empty:
+        raise ConfigError("budget: expected at least one limit, for instance 20G, 500gen or 60s")
+    return budget
+
+
+def _budget_content(budget: Budget) -> Any:
+    """Return a budget as people type it where text can say it, else as its limits."""
+    text = budget.text()
+    return budget.values() if text is None else text
+
+
+def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Return the task's table with a data file as the task that reads it, and absolute paths."""
+    result = dict(table)
+    name = result.get("name")
+    if isinstance(name, str) and Path(name).suffix in DATA_FILES:
+        result["name"], result["path"] = DATA_FILES[Path(name).suffix], name
+    elif isinstance(name, str):
+        result["name"], implied = expand_task(name)
+        result = {**implied, **result}
+    if "name" in result:
+        result["name"] = reference(result["name"], base)
+    if isinstance(result.get("path"), str):
+        result["path"] = str((base / result["path"]).resolve())
+    return result
+
+
+def _task(table: Mapping[str, Any]) -> Task | Environment:
+    if not isinstance(table.get("name"), str):
+        raise ConfigError(f"task.name: expected the name of a task or a data file, got {table.get('name')!r}")
+    settings = {name: value for name, value in table.items() if name not in ("name", "version")}
+    kind = find_task(table["name"])
+    task = build(kind, settings, "task")
+    task.inputs, task.outputs  # noqa: B018  (a task that reads a file finds its mistakes here)
+    wanted = table.get("version", task.version)
+    if wanted != task.version:
+        raise ConfigError(
+            f"task.version: the spec was made for version {wanted!r} of {task.name}, this is version "
+            f"{task.version}; leave the entry out to use it"
+        )
+    return task
+
+
+def reference(value: Any, base: Path) -> Any:
+    """Return ``file.py:name`` with an absolute path, and any other name as it is."""
+    source, separator, member = _split_reference(value)
+    return f"{(base / source).resolve()}{separator}{member}" if source.endswith(".py") else value
+
+
+def _split_reference(value: Any) -> tuple[str, str, str]:
+    source, separator, member = str(value).rpartition(":")
+    return (source, separator, member) if source.endswith(".py") else (str(value), "", "")
+
+
+def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is advised, with what the user says in its place; options go with their cell."""
+    merged = {**usual, **given}
+    options = dict(given.get("cell_options") or {})
+    if given.get("cell", usual.get("cell")) == usual.get("cell"):
+        options = {**(usual.get("cell_options") or {}), **options}
+    if options:
+        merged["cell_options"] = options
+    else:
+        merged.pop("cell_options", None)
+    if isinstance(merged.get("hidden"), list):
+        merged["hidden"] = tuple(merged["hidden"])
+    return merged
+
+
+def _network_content(network: Network, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a network as a spec holds it; what is advised is named even where the value is Python's default."""
+    content = {name: value for name, value in network.settings().items() if name not in FROM_TASK}
+    content["cell"] = table.get("cell", content["cell"])
+    hidden = list(network.hidden)
+    content["hidden"] = hidden[0] if len(hidden) == 1 else hidden
+    if "biases" in usual:
+        content["biases"] = network.biases
+    return {name: value for name, value in content.items() if value != {}}
+
+
+def _digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of every file that the spec names, by dotted setting."""
+    digests, found = {}, []
+    for section, key in (("task", "path"), ("task", "name"), ("network", "cell"), ("strategy", "name")):
+        source, _, _ = _split_reference(content[section].get(key, ""))
+        if not source or (key != "path" and not source.endswith(".py")):
+            continue
+        name = f"{section}.{key}"
+        try:
+            digests[name] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+        except OSError as error:
+            found.append(f"{name}: cannot read {source}: {error.strerror or error}")
+            continue
+        if wanted.get(name, digests[name]) != digests[name]:
+            found.append(
+                f"{name}: {source} is not the file the spec was made for; leave out [files] to use it as it is"
+            )
+    if found:
+        raise ConfigError(found)
+    return digests
+
+
+def _without_none(value: Any) -> Any:
+    """Return plain data with None as the text ``none``, which TOML can hold."""
+    if isinstance(value, Mapping):
+        return {key: _without_none(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_none(item) for item in value]
+    return "none" if value is None else value

@@ -1,0 +1,137 @@
+"""What people type, as a spec: a task or a spec file, options, and ``--set a.b=c``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from evorrn.base.errors import ConfigError, unknown
+
+
+def typed(
+    target: str,
+    *,
+    strategy: str | None = None,
+    cell: str | None = None,
+    hidden: str | None = None,
+    seed: int | None = None,
+    budget: str | None = None,
+    task_settings: Mapping[str, Any] | None = None,
+    assignments: Sequence[str] = (),
+) -> tuple[dict[str, Any], Path]:
+    """Return the spec that a command line stands for, and the folder that its paths start from.
+
+    Parameters
+    ----------
+    target : str
+        A task, a data file (``.csv``, ``.npz``), a spec file (``.toml``) or a folder that holds
+        ``spec.toml``.
+    strategy, cell : str, optional
+        Replace those of a spec file, together with the settings that belong to them.
+    hidden : str, optional
+        Units of each layer, ``32`` or ``32,32``.
+    seed : int, optional
+    budget : str, optional
+    task_settings : mapping, optional
+        Settings of the task; None stands for one that was not given.
+    assignments : sequence of str
+        What ``--set`` was given, applied last.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake in what was typed.
+    """
+    raw, base = _start(target)
+    for section, key, value in (("strategy", "name", strategy), ("network", "cell", cell)):
+        table = raw.get(section, {})
+        if value is not None and isinstance(table, Mapping) and table.get(key) != value:
+            kept = {} if section == "strategy" else {k: v for k, v in table.items() if k != "cell_options"}
+            raw[section] = {**kept, key: value}
+    if hidden is not None:
+        assignments = [f"network.hidden=[{hidden}]", *assignments]
+    settings = {name: value for name, value in (task_settings or {}).items() if value is not None}
+    if settings and isinstance(raw.get("task"), Mapping):
+        raw["task"] = {**raw["task"], **settings}
+    raw.update({name: value for name, value in (("seed", seed), ("budget", budget)) if value is not None})
+    return override(raw, assignments), base
+
+
+def names(text: str) -> list[str]:
+    """Return the names in a list with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _start(target: str) -> tuple[dict[str, Any], Path]:
+    path = Path(target)
+    if path.is_dir() and (path / "spec.toml").is_file():
+        path = path / "spec.toml"
+    if path.suffix == ".toml":
+        return read(path), path.resolve().parent
+    return {"task": {"name": target}}, Path.cwd()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML spec file.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a spec in TOML: {error}") from None
+
+
+def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Return a spec with ``a.b=c`` assignments applied; values are read as TOML, else as text.
+
+    Raises
+    ------
+    ConfigError
+        For assignments without a name or ``=``, or through a value that is no table.
+    """
+    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in raw.items()}
+    found = []
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        *path, last = [part.strip() for part in name.split(".")]
+        if not separator or not all([*path, last]):
+            found.append(
+                f"--set: expected NAME=VALUE, for instance strategy.population=64, got {assignment!r}"
+            )
+            continue
+        table: Any = result
+        for part in path:
+            table = table.setdefault(part, {}) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            table[last] = value_of(text)
+        else:
+            found.append(f"--set: {'.'.join(path)} is a value, not a table, in {assignment!r}")
+    if found:
+        raise ConfigError(found)
+    return result
+
+
+def unknown_entry(name: str, known: Sequence[str], tables: Mapping[str, Iterable[str]]) -> str:
+    """Return that a spec has no such entry; of a setting whose table was left out, what to write."""
+    dotted = {setting: f"{table}.{setting}" for table, settings in tables.items() for setting in settings}
+    close = get_close_matches(name, [*known, *dotted], n=1, cutoff=0.8)
+    if close and close[0] in dotted:
+        return f"{name}: unknown entry {name!r}; did you mean {dotted[close[0]]!r}?"
+    return f"{name}: {unknown('entry', name, known)}"
+
+
+def value_of(text: str) -> Any:
+    """Return a value as TOML reads it, or the text itself where it is no TOML value."""
+    try:
+        return tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()

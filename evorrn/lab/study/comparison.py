@@ -1,0 +1,217 @@
+"""Comparison: what several ways of training reached on one task at one budget, as plain data.
+
+A run that failed, or whose metric is not finite, has the worst possible value: ``inf`` where lower is
+better, ``-inf`` where higher is. In JSON such values are null.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evorrn.base.errors import RunError
+from evorrn.base.files import jsonable
+from evorrn.data.metrics import EPISODE_METRICS, HIGHER_IS_BETTER
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strategy: what it reached on test in every seed, and what that took.
+
+    Attributes
+    ----------
+    strategy : str
+    network : dict
+        ``cell``, ``hidden`` and ``genes``.
+    values : tuple of float
+        The ranking metric on test, one value a seed.
+    median, low, high : float
+        Median of the values and its 95 % bootstrap interval; NaN ends with a single seed.
+    work, steps, seconds : float
+        Of one run, the median over seeds: multiply-adds, network time steps, wall time without compiling.
+    failed : int
+        Runs that ended in an error or without a finite value.
+    settings : dict
+        The strategy's settings.
+    runs : tuple of str
+        The run folders, one a seed, relative to the folder of runs.
+    errors : int
+        How many of the failed runs ended in an error.
+    """
+
+    strategy: str
+    network: dict[str, Any]
+    values: tuple[float, ...]
+    median: float
+    low: float
+    high: float
+    work: float
+    steps: float
+    seconds: float
+    failed: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
+    errors: int = 0
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trivial prediction scored on the same test data: its median over seeds, and one value a seed."""
+
+    name: str
+    value: float
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A pair of strategies, `a` the one ahead in a test seed by seed.
+
+    Attributes
+    ----------
+    a, b : str
+    p : float
+        Two-sided p-value of the signed-rank test after Holm's correction over all pairs.
+    holds : bool
+        Whether `p` is at most 0.05.
+    uncorrected : float
+        The p-value before the correction.
+    ahead : int
+        Seeds in which `a` was strictly better.
+    """
+
+    a: str
+    b: str
+    p: float
+    holds: bool
+    uncorrected: float
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome of a comparison, rows best first.
+
+    Attributes
+    ----------
+    task : dict
+        ``name``, ``version``, ``seed_changes`` and the settings of the task; of a data file its ``outputs``.
+    budget : str
+        As typed.
+    metric : str
+        A key of `evorrn.data.metrics.METRICS`.
+    seeds : tuple of int
+    rows : tuple of Row
+    baselines : tuple of Baseline
+    differences : tuple of Difference
+    references : tuple of dict
+        Published figures of the task: ``value``, ``metric``, ``conditions``, ``source``.
+    command : str
+        What to type to repeat it.
+    environment : dict
+        The machine and the versions that ran it.
+    report : str
+        Path of the report.
+    """
+
+    task: dict[str, Any]
+    budget: str
+    metric: str
+    seeds: tuple[int, ...]
+    rows: tuple[Row, ...]
+    baselines: tuple[Baseline, ...]
+    differences: tuple[Difference, ...]
+    references: tuple[dict[str, Any], ...] = ()
+    command: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+    report: str = ""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the metric is better."""
+        return self.metric in HIGHER_IS_BETTER
+
+    @property
+    def of_episodes(self) -> bool:
+        """Whether networks act in an environment, in place of predicting sequences."""
+        return self.metric in EPISODE_METRICS
+
+    @property
+    def best(self) -> Row:
+        """The row with the best median."""
+        return self.rows[0]
+
+    @property
+    def best_baseline(self) -> Baseline | None:
+        """The baseline with the best value, or None when the task has none."""
+        return (
+            min(self.baselines, key=lambda b: badness(b.value, self.metric), default=None)
+            if self.baselines
+            else None
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON knows it, values that are not finite as None."""
+        names = [f.name for f in dataclasses.fields(self)]
+        return jsonable({name: getattr(self, name) for name in names})
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Comparison:
+        """Read what `as_dict` gave.
+
+        Raises
+        ------
+        RunError
+            When a part is missing or of another kind.
+        """
+        try:
+            values = dict(content)
+            metric = values["metric"]
+            worst = worst_value(metric)
+            values["seeds"] = tuple(values["seeds"])
+            values["rows"] = tuple(_row(row, worst) for row in values["rows"])
+            values["baselines"] = tuple(
+                Baseline(b["name"], _number(b["value"], worst), _numbers(b["values"], worst))
+                for b in values["baselines"]
+            )
+            values["differences"] = tuple(Difference(**d) for d in values["differences"])
+            values["references"] = tuple(values["references"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"expected a comparison written by evorrn, but a part is wrong ({error!r})"
+            ) from None
+
+
+def worst_value(metric: str) -> float:
+    """Return the value of a failed run."""
+    return -math.inf if metric in HIGHER_IS_BETTER else math.inf
+
+
+def badness(value: float, metric: str) -> float:
+    """Return the value turned so that lower is better, whatever the metric."""
+    return -value if metric in HIGHER_IS_BETTER else value
+
+
+def _row(content: Mapping[str, Any], worst: float) -> Row:
+    values = dict(content)
+    values["values"] = _numbers(values["values"], worst)
+    values["median"] = _number(values["median"], worst)
+    # An end that is null is a failure's when there are several seeds, and absent when there is one.
+    absent = math.nan if len(values["values"]) == 1 else worst
+    values["low"], values["high"] = _number(values["low"], absent), _number(values["high"], absent)
+    for name in ("work", "steps", "seconds"):
+        values[name] = _number(values[name], math.nan)
+    values["runs"] = tuple(values["runs"])
+    return Row(**values)
+
+
+def _number(value: float | None, missing: float) -> float:
+    return missing if value is None else float(value)
+
+
+def _numbers(values: Sequence[float | None], missing: float) -> tuple[float, ...]:
+    return tuple(_number(value, missing) for value in values)

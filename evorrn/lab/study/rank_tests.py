@@ -1,0 +1,114 @@
+"""Ranks over many tasks: Friedman's test, average ranks, and how far apart ranks must be to differ.
+
+Source: Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", section 3.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evorrn.lab.study.statistics import LEVEL
+
+FEWEST_TASKS = 8
+"""Below this number of tasks the distribution that Friedman's test assumes is too far from the true one."""
+
+
+@dataclass(frozen=True)
+class RankComparison:
+    """How several ways of training rank over many tasks.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Best average rank first.
+    ranks : ndarray, shape (k,)
+        The average ranks; 1 is best.
+    statistic, p : float
+        Friedman's chi-squared, corrected for ties, and its p-value: small when not all are alike.
+    critical : float
+        The difference of average ranks from which on two of them differ, by Nemenyi's test.
+    pairwise : ndarray, shape (k, k)
+        Nemenyi's p-value of each pair.
+    groups : tuple of tuple of int
+        Places in `names` that cannot be told apart, each group as large as it can be.
+    tasks : int
+    """
+
+    names: tuple[str, ...]
+    ranks: np.ndarray
+    statistic: float
+    p: float
+    critical: float
+    pairwise: np.ndarray
+    groups: tuple[tuple[int, ...], ...]
+    tasks: int
+
+
+def compare_ranks(names: Sequence[str], errors: np.ndarray) -> RankComparison:
+    """Rank several ways of training by their errors on each task, and test whether the ranks differ.
+
+    Parameters
+    ----------
+    names : sequence of str
+        At least three.
+    errors : ndarray, shape (N, k)
+        One row a task, lower is better; ``inf`` ranks last, ties share their ranks.
+    """
+    from scipy.stats import friedmanchisquare, rankdata
+
+    tasks, k = errors.shape
+    ranks = rankdata(errors, axis=1).mean(axis=0)
+    order = np.argsort(ranks, kind="stable")
+    ranks = ranks[order]
+    alike = bool((rankdata(errors, axis=1) == (k + 1) / 2).all())
+    statistic, p = (0.0, 1.0) if alike else friedmanchisquare(*rankdata(errors, axis=1).T)
+    return RankComparison(
+        names=tuple(names[place] for place in order),
+        ranks=ranks,
+        statistic=float(statistic),
+        p=float(p),
+        critical=critical_difference(k, tasks),
+        pairwise=nemenyi(ranks, tasks),
+        groups=tuple(_groups(ranks, critical_difference(k, tasks))),
+        tasks=tasks,
+    )
+
+
+def critical_difference(k: int, tasks: int, level: float = LEVEL) -> float:
+    """Return the difference of average ranks from which on two of `k` differ: ``q sqrt(k (k + 1) / 6 N)``.
+
+    Notes
+    -----
+    Source: Nemenyi (1963), "Distribution-free multiple comparisons"; q is the quantile of the studentised
+    range for k groups and infinite degrees of freedom, divided by the root of 2 (Demšar 2006, table 5a).
+    """
+    from scipy.stats import studentized_range
+
+    return float(studentized_range.ppf(1 - level, k, np.inf)) / math.sqrt(2) * _scale(k, tasks)
+
+
+def nemenyi(ranks: np.ndarray, tasks: int) -> np.ndarray:
+    """Return Nemenyi's p-value (k, k) of each pair of average ranks (k,)."""
+    from scipy.stats import studentized_range
+
+    k = len(ranks)
+    distance = np.abs(ranks[:, None] - ranks) / _scale(k, tasks) * math.sqrt(2)
+    return np.clip(studentized_range.sf(distance, k, np.inf), 0.0, 1.0)
+
+
+def _scale(k: int, tasks: int) -> float:
+    return math.sqrt(k * (k + 1) / (6 * tasks))
+
+
+def _groups(ranks: np.ndarray, critical: float) -> list[tuple[int, ...]]:
+    """Return the longest stretches of ascending ranks whose ends are closer than the critical difference."""
+    found: list[tuple[int, ...]] = []
+    for start in range(len(ranks)):
+        stop = int(np.searchsorted(ranks, ranks[start] + critical, side="left"))
+        if stop - start > 1 and (not found or stop - 1 > found[-1][-1]):
+            found.append(tuple(range(start, stop)))
+    return found

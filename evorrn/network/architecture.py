@@ -1,0 +1,250 @@
+"""Architecture: layers of cells and a linear readout, whose weights are named blocks of one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
+from evorrn.base.settings import check_seed
+from evorrn.cells.find import cell_reference, find_cell
+from evorrn.compile.grammar import Cell
+from evorrn.compile.step import Step, compose
+from evorrn.exchange import torch as torch_weights
+from evorrn.network.initial import INITIALISERS, choose
+
+if TYPE_CHECKING:
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
+
+LOSSES = ("mse", "cross-entropy", "binary-cross-entropy", "reward")
+DTYPES = ("float32", "float64")
+
+
+class Architecture:
+    """What a `Network` is, apart from running it: its settings, its step, and its genomes.
+
+    See there for the parameters, which are checked here.
+
+    Attributes
+    ----------
+    inputs, outputs : int
+    cell : Cell
+    hidden : tuple of int
+        Units of each layer.
+    loss_name : str
+    direct, feedback, biases : bool
+    dtype : dtype
+        Of genomes and of all that is computed.
+    step : Step
+        One time step of all layers and the readout, as a graph.
+    blocks : dict of str to tuple of int
+        Shapes of the matrices and vectors that lie one after the other in a genome, by name.
+
+    Raises
+    ------
+    ConfigError
+        With everything that is wrong, at once.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        cell: str | Cell = "elman",
+        hidden: int | Sequence[int] = 16,
+        cell_options: Mapping[str, Any] | None = None,
+        loss: str = "mse",
+        direct: bool = False,
+        feedback: bool = False,
+        dtype: str | np.dtype | type = "float32",
+        initial: Mapping[str, str] | None = None,
+        biases: bool = True,
+    ) -> None:
+        sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
+        kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
+        problems = [
+            *_size_problems({"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}),
+            *_choice_problems(loss, kind),
+            *_flag_problems({"direct": direct, "feedback": feedback, "biases": biases}),
+        ]
+        options: tuple[dict[str, float], dict[str, str]] = ({}, {})
+        try:
+            self.cell = find_cell(cell)
+            options = self.cell.check_options(_mapping("cell_options", cell_options))
+        except EvorrnError as error:
+            problems.append(f"network.cell: {error}")
+        if problems:
+            raise ConfigError(problems)
+        self.inputs, self.outputs = int(inputs), int(outputs)
+        self.hidden = tuple(int(size) for size in sizes)
+        self.loss_name = loss
+        self.direct, self.feedback, self.biases = bool(direct), bool(feedback), bool(biases)
+        self.dtype = np.dtype(kind)
+        self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
+        self._numbers, self._activations = options
+        self.step: Step = compose(
+            [self.cell] * len(self.hidden),
+            [self._activations] * len(self.hidden),
+            direct=self.direct,
+            feedback=self.feedback,
+            biases=self.biases,
+        )
+        self.blocks: dict[str, tuple[int, ...]] = {
+            name: tuple(self.sizes[d] for d in shape) for name, shape in self.step.parameters.items()
+        }
+        self._default_initial = {name: self._cells_choice(name) for name in self.blocks}
+        self._initial = choose(self._default_initial, self.blocks, _mapping("initial", initial))
+
+    @classmethod
+    def for_task(cls, task: Task | Environment, **settings: Any) -> Self:
+        """Make a network with sizes and loss from a task or an environment; see `Network` for the settings."""
+        return cls(task.inputs, task.outputs, loss=task.loss, **settings)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Make a network from what `settings` returned."""
+        return cls(**settings)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the keyword arguments that make this network again, as plain data.
+
+        `biases` is named only where there are none, so that networks with them have the settings, and runs
+        the names, that they had before it could be chosen.
+        """
+        return {
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "cell": self._reference,
+            "hidden": list(self.hidden),
+            "cell_options": self.cell_options,
+            "loss": self.loss_name,
+            "direct": self.direct,
+            "feedback": self.feedback,
+            "dtype": self.dtype.name,
+            "initial": {
+                name: way for name, way in self._initial.items() if way != self._default_initial[name]
+            },
+            **({} if self.biases else {"biases": False}),
+        }
+
+    @property
+    def cell_options(self) -> dict[str, Any]:
+        """The options of the cell, activations by name."""
+        return {**self._activations, **self._numbers}
+
+    @cached_property
+    def size(self) -> int:
+        """Genes of the genome, n."""
+        return sum(int(np.prod(shape)) for shape in self.blocks.values())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of all symbolic dimensions."""
+        given = {"I": self.inputs, "O": self.outputs}
+        given.update({f"H{layer}": size for layer, size in enumerate(self.hidden)})
+        given["I+O"] = self.inputs + self.outputs
+        return given
+
+    @cached_property
+    def state_size(self) -> int:
+        """Numbers carried from one time step to the next."""
+        return sum(self.sizes[dimension] for dimension in self.step.states.values())
+
+    def __repr__(self) -> str:
+        hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
+        return f"{type(self).__name__}({self.inputs} -> {self.cell.name} {hidden} -> {self.outputs}, {self.size} genes)"
+
+    # --- Genomes -----------------------------------------------------------------------------------
+
+    def init(self, seed: int | None = None, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Return a random genome (n,), from a seed or a generator."""
+        if (seed is None) == (rng is None) or not (rng is None or isinstance(rng, np.random.Generator)):
+            raise EvorrnError("init: expected either a seed or rng=Generator")
+        return self.init_many(np.random.default_rng(check_seed(seed)) if rng is None else rng, 1)[0]
+
+    def init_many(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Return `count` random genomes (count, n); drawn block by block, so not as one by one."""
+        parts = []
+        for name, shape in self.blocks.items():
+            layer = len(self.hidden) - 1 if name.startswith("readout") else int(name.split(".")[0][5:])
+            drawn = INITIALISERS[self._initial[name]](rng, count, shape, self.hidden[layer])
+            parts.append(drawn.reshape(count, -1))
+        return np.concatenate(parts, axis=1).astype(self.dtype)
+
+    def unpack(self, genome: np.ndarray) -> dict[str, np.ndarray]:
+        """Return named views of a genome (n,), or of anything that lies like one, such as a gradient."""
+        array = np.asarray(genome)
+        if array.shape != (self.size,):
+            raise ShapeError(f"genome: expected shape ({self.size},), got {array.shape}")
+        views, start = {}, 0
+        for name, shape in self.blocks.items():
+            stop = start + int(np.prod(shape))
+            views[name] = array[start:stop].reshape(shape)
+            start = stop
+        return views
+
+    def pack(self, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the genome (n,) of named blocks; the inverse of `unpack`."""
+        problems = [unknown("block", name, self.blocks) for name in blocks if name not in self.blocks]
+        for name, shape in self.blocks.items():
+            if name not in blocks:
+                problems.append(f"block {name!r} of shape {shape} is missing")
+            elif np.shape(blocks[name]) != shape:
+                problems.append(f"block {name!r}: expected shape {shape}, got {np.shape(blocks[name])}")
+        if problems:
+            raise ShapeError("\n".join(problems))
+        parts = [np.asarray(blocks[name]).ravel() for name in self.blocks]
+        kind = np.result_type(*parts)
+        return np.concatenate(parts).astype(kind if kind.kind == "f" else self.dtype)
+
+    def from_torch(self, state_dict: Mapping[str, Any]) -> np.ndarray:
+        """Return the genome (n,) of a PyTorch state dict with ``rnn.*`` and ``readout.*``."""
+        return torch_weights.from_torch(self, state_dict)
+
+    def to_torch(self, genome: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a genome, or a gradient, as arrays under PyTorch's names."""
+        return torch_weights.to_torch(self, genome)
+
+    def _cells_choice(self, block: str) -> str:
+        """Return how a block is initialised where nothing else is asked for."""
+        if block == "readout.b":
+            return "zeros"
+        return "glorot" if block.startswith("readout") else self.cell.initial[block.split(".", 1)[1]]
+
+
+def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
+    """Return what is wrong with whole numbers that have to be at least 1, by name."""
+    problems = [
+        f"network.{name}: expected a whole number of at least 1, got {value!r}"
+        for name, values in given.items()
+        for value in values
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1
+    ]
+    return problems + ([] if given["hidden"] else ["network.hidden: expected at least one layer, got none"])
+
+
+def _choice_problems(loss: str, dtype: str) -> list[str]:
+    problems = []
+    if loss not in LOSSES:
+        problems.append(f"network.loss: {unknown('loss', loss, LOSSES)}")
+    if dtype not in DTYPES:
+        problems.append(f"network.dtype: {unknown('dtype', dtype, DTYPES)}")
+    return problems
+
+
+def _flag_problems(flags: Mapping[str, Any]) -> list[str]:
+    return [
+        f"network.{name}: expected true or false, got {flag!r}"
+        for name, flag in flags.items()
+        if not isinstance(flag, bool | np.bool_)
+    ]
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"network.{name}: expected names with their values, got {value!r}")
+    return value or {}

@@ -1,0 +1,80 @@
+"""Check that a new cell means the same in every form it takes: on NumPy, compiled, and differentiated."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from evorrn.cells.find import find_cell
+from evorrn.compile.grammar import Cell
+from evorrn.compile.ops import ACTIVATIONS
+from evorrn.network.network import Network
+
+
+def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | None = None) -> None:
+    """Check a cell against its own function on NumPy and against finite differences.
+
+    Parameters
+    ----------
+    cell : str or Cell
+        A name, the cell itself, or ``"file.py:function"``.
+    seed : int
+        Seed of weights and inputs.
+    options : dict, optional
+        Options of the cell that differ from their defaults.
+
+    Raises
+    ------
+    AssertionError
+        With the first form that disagrees, and by how much.
+    """
+    found = find_cell(cell)
+    rng = np.random.default_rng(seed)
+    network = Network(3, 2, cell=cell, hidden=5, cell_options=options, dtype="float64")
+    genome = network.init(rng=rng) + 0.1 * rng.standard_normal(network.size)
+    x = rng.standard_normal((2, 9, 3))
+    _agree("compiled outputs", network.predict(genome, x), _by_hand(found, network, genome, x), 1e-10)
+    many = rng.standard_normal((40, 9, 3))
+    many[:2] = x
+    _agree("outputs of a large batch", network.predict(genome, many)[:2], network.predict(genome, x), 1e-10)
+    pull, push = rng.standard_normal((2, 9, 2)), rng.standard_normal(network.size)
+    change = (network.predict(genome + 1e-6 * push, x) - network.predict(genome - 1e-6 * push, x)) / 2e-6
+    numeric = float((pull * change).sum())
+    _agree(
+        "gradient",
+        np.array(network.vjp(genome, x, pull) @ push),
+        np.array(numeric),
+        1e-5 * (1 + abs(numeric)),
+    )
+    single = Network(3, 2, cell=cell, hidden=5, cell_options=options)
+    _agree("float32 outputs", single.predict(genome, x), network.predict(genome, x), 1e-3)
+
+
+def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Run the cell's own function, step by step."""
+    blocks = network.unpack(genome)
+    p = SimpleNamespace(**{name: blocks[f"layer0.{name}"] for name in cell.parameters})
+    sizes = {"H": network.hidden[0], "O": network.outputs}
+    options = dict(network.cell_options)
+    for name in cell.activations:
+        options[name] = ACTIVATIONS[options[name]]
+    outputs = np.zeros((*x.shape[:2], network.outputs))
+    for b in range(len(x)):
+        states = [np.zeros(sizes[dimension]) for dimension in cell.state.values()]
+        y = np.zeros(network.outputs)
+        for t in range(x.shape[1]):
+            given = [x[b, t], *states, *([y] if cell.sees_output else [])]
+            new = cell(p, *given, **options)
+            states = list(new) if isinstance(new, tuple) else [new]
+            y = blocks["readout.W"] @ states[0] + blocks["readout.b"]
+            outputs[b, t] = y
+    return outputs
+
+
+def _agree(what: str, got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
+    difference = float(np.abs(got - wanted).max())
+    assert difference <= tolerance, (
+        f"{what}: expected a difference of at most {tolerance:.1e}, got {difference:.1e}"
+    )

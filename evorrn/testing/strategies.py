@@ -1,0 +1,164 @@
+"""A check that a strategy keeps the contract which training, resuming and comparing rely on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from evorrn.base.files import load_tree, save_tree, tree_bytes
+from evorrn.base.settings import build
+from evorrn.data.batch import Batch
+from evorrn.strategies.base import EvolutionStrategy, State, Strategy
+from evorrn.training.budget import Budget
+from evorrn.training.loop import Trainer
+from evorrn.training.problem import Problem
+
+
+def check_strategy(
+    strategy: Strategy, problem: Callable[[], Problem] | None = None, *, steps: int = 4, seed: int = 0
+) -> None:
+    """Check that a strategy keeps its contract, by running it.
+
+    It must leave the state it is given as it was, keep everything in plain data, draw from its own
+    generator alone, go on bit for bit from a state that was written to a file, pay for what it computes,
+    and never hold a genome whose loss is not finite for the best. An evolution strategy must do the
+    same with ``ask`` and ``tell`` on a function.
+
+    Parameters
+    ----------
+    strategy : Strategy
+    problem : callable, optional
+        Makes the problem anew; a sine for a network of four units by default.
+    steps : int
+        Steps of the strategy to take, 2 or more.
+    seed : int
+
+    Raises
+    ------
+    AssertionError
+        That says which promise is broken.
+    """
+    make = problem or (lambda: _sine(strategy))
+    label = type(strategy).__name__
+    assert isinstance(type(strategy).name, str) and strategy.name, f"{label}: has no name"
+    again = build(type(strategy), strategy.values(), label)
+    assert again == strategy, f"{label}: settings do not come back from their values"
+    _check_steps(strategy, make(), steps, seed, label)
+    _check_resuming(strategy, make, steps, seed, label)
+    if isinstance(strategy, EvolutionStrategy):
+        _check_search(strategy, steps, seed, label)
+
+
+def _check_steps(strategy: Strategy, problem: Problem, steps: int, seed: int, label: str) -> None:
+    """Check each state by itself, and that a step changes nothing but what it returns."""
+    random.seed(seed)
+    elsewhere = _global_generators()
+    state = strategy.start(problem, np.random.default_rng(seed))
+    _check_state(state, problem, f"{label}, start")
+    records = []
+    for number in range(1, steps + 1):
+        before, work = tree_bytes(state), problem.meter.work
+        after = strategy.step(problem, state)
+        where = f"{label}, step {number}"
+        assert tree_bytes(state) == before, f"{where}: changed the state it was given"
+        assert problem.meter.work > work, f"{where}: computed without paying work"
+        _check_state(after, problem, where)
+        records.append(list(after["record"]))
+        assert records[-1] == records[0], f"{where}: expected the record {records[0]}, got {records[-1]}"
+        state = after
+        if state["finished"]:
+            break
+    assert _global_generators() == elsewhere, f"{label}: left a global random generator changed"
+
+
+def _check_state(state: State, problem: Problem, where: str) -> None:
+    missing = {"rng", "candidate", "train_loss", "finished", "record"} - set(state)
+    assert not missing, f"{where}: the state lacks {', '.join(sorted(missing))}"
+    try:
+        tree_bytes(state)
+    except TypeError as error:
+        raise AssertionError(f"{where}: the state holds more than plain data: {error}") from None
+    assert isinstance(state["finished"], str), f"{where}: finished must be text"
+    assert all(isinstance(value, int | float) for value in state["record"].values()), (
+        f"{where}: expected numbers in the record, got {state['record']}"
+    )
+    candidate = state["candidate"]
+    assert candidate is None or np.shape(candidate) == (problem.size,), (
+        f"{where}: expected a candidate of shape ({problem.size},), got {np.shape(candidate)}"
+    )
+
+
+def _check_resuming(
+    strategy: Strategy, make: Callable[[], Problem], steps: int, seed: int, label: str
+) -> None:
+    """Check that a run through files is the run without: history, state and meter."""
+    budget = Budget(generations=steps)
+    whole = Trainer(strategy, make(), seed=seed, budget=budget)
+    while not whole.check():
+        whole.step()
+    parts = Trainer(strategy, make(), seed=seed, budget=budget)
+    while not parts.check():
+        parts.step()
+        parts = Trainer(strategy, make(), seed=seed, budget=budget, state=_through_file(parts.state()))
+    assert tree_bytes(parts.history) == tree_bytes(whole.history), (
+        f"{label}: a resumed run has another history"
+    )
+    one, two = _untimed(whole.state()), _untimed(parts.state())
+    assert tree_bytes(one) == tree_bytes(two), f"{label}: a resumed run ends in another state"
+
+
+def _check_search(strategy: EvolutionStrategy, steps: int, seed: int, label: str) -> None:
+    """Check ``ask`` and ``tell`` on a function that is not finite at first, and later in parts."""
+    search = strategy.search(np.zeros(3), seed=seed)
+    genomes = search.ask()
+    search.tell(genomes, np.full(len(genomes), np.nan))
+    assert search.best.genome is None, f"{label}: a genome without finite fitness became the best"
+    best = -np.inf
+    for number in range(steps):
+        genomes = search.ask()
+        assert genomes.ndim == 2 and genomes.shape[1] == 3 and len(genomes) > 0, (
+            f"{label}: asked for genomes of shape {genomes.shape}, of a vector of 3"
+        )
+        fitness = -np.sum((genomes - 1.0) ** 2, axis=1)
+        fitness[number % 2 :: 3] = np.nan
+        told = strategy.tell(
+            _through_file(search.state), genomes, np.where(np.isnan(fitness), -np.inf, fitness)
+        )
+        search.tell(genomes, fitness)
+        assert tree_bytes(told) == tree_bytes(search.state), (
+            f"{label}: a search from a file goes on otherwise"
+        )
+        best = max(best, np.max(fitness, initial=-np.inf, where=np.isfinite(fitness)))
+        assert search.best.fitness == best, (
+            f"{label}: expected the best ever, {best}, got {search.best.fitness}"
+        )
+
+
+def _through_file(tree: Any) -> Any:
+    with TemporaryDirectory() as folder:
+        save_tree(Path(folder) / "tree.npz", tree)
+        return load_tree(Path(folder) / "tree.npz")
+
+
+def _untimed(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a trainer's state without what wall time puts into it."""
+    meter = {name: value for name, value in state["meter"].items() if not name.endswith("seconds")}
+    return {**{name: value for name, value in state.items() if name != "seconds"}, "meter": meter}
+
+
+def _global_generators() -> bytes:
+    return tree_bytes([random.getstate(), np.random.get_state()])  # noqa: NPY002
+
+
+def _sine(strategy: Strategy) -> Problem:
+    """Return a problem of a few units: the next value of a sine."""
+    from evorrn.network.network import Network
+
+    values = np.sin(np.arange(73) / 3.0).reshape(1, -1, 1)
+    train, valid = (Batch(part[:, :-1], part[:, 1:]) for part in (values[:, :49], values[:, 48:]))
+    return Problem(Network(1, 1, **{**strategy.network_defaults, "hidden": 4}), train, valid)

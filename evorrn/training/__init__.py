@@ -1,0 +1,1 @@
+"""Training: problem and meter, budget, the one loop, and results."""

@@ -1,0 +1,167 @@
+"""Budget: when a run stops."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evorrn.training.loop import Progress
+    from evorrn.training.meter import Meter
+
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import plain
+
+_SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_TEXT = re.compile(r"^\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([kMGT]?)\s*(gen|eval|steps|s)?\s*$")
+_FIELD = {None: "work", "gen": "generations", "eval": "evaluations", "steps": "steps", "s": "seconds"}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of a run; the first one reached stops it and is recorded.
+
+    Parameters
+    ----------
+    work : int, optional
+        Multiply-adds.
+    generations : int, optional
+        Steps of the strategy: generations, epochs or solves.
+    evaluations : int, optional
+        Genomes evaluated on training data.
+    steps : int, optional
+        Network time steps, forward and backward.
+    seconds : float, optional
+        Wall time without compiling; outside the promise of equal bytes.
+    loss : float, optional
+        Stop when the best training loss is at or below this.
+    learned : float, optional
+        Stop when this share (0 to 1) of the training sequences is learned.
+    tolerance : float, optional
+        How near every scored entry of a learned sequence is to its target, 0.04 by default;
+        only with `learned`.
+
+    Raises
+    ------
+    ConfigError
+        For limits that are zero, negative, not a number or out of range.
+    """
+
+    work: int | None = None
+    generations: int | None = None
+    evaluations: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    loss: float | None = None
+    learned: float | None = None
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            value = plain(value)  # a NumPy number is a number
+            object.__setattr__(self, field.name, value)
+            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if not number:
+                problems.append(f"budget.{field.name}: expected a finite number, got {value!r}")
+            elif field.name in ("work", "generations", "evaluations", "steps"):
+                if value < 1 or value != int(value):
+                    problems.append(
+                        f"budget.{field.name}: expected a whole number of at least 1, got {value!r}"
+                    )
+                else:
+                    object.__setattr__(self, field.name, int(value))
+            elif field.name == "seconds" and value <= 0:
+                problems.append(f"budget.seconds: expected more than 0, got {value!r}")
+            elif field.name == "tolerance" and value < 0:
+                problems.append(f"budget.tolerance: expected at least 0, got {value!r}")
+            elif field.name == "learned" and not 0 < value <= 1:
+                problems.append(f"budget.learned: expected a share above 0 and up to 1, got {value!r}")
+        if self.tolerance is not None and self.learned is None:
+            problems.append("budget.tolerance: has a meaning only together with budget.learned")
+        if problems:
+            raise ConfigError(problems)
+
+    @classmethod
+    def parse(cls, text: object) -> Budget:
+        """Read a budget as typed: ``20G`` (multiply-adds; k, M, G, T), ``500gen``, ``2000eval``, ``60s``.
+
+        Several limits may be joined by commas, for instance ``"20G,60s"``. A `Budget`, a number of
+        multiply-adds or a mapping of fields is taken as well.
+        """
+        if isinstance(text, Budget):
+            return text
+        if isinstance(text, dict):
+            names = [field.name for field in dataclasses.fields(cls)]
+            from evorrn.base.errors import unknown
+
+            wrong = [f"budget.{name}: {unknown('limit', name, names)}" for name in text if name not in names]
+            if wrong:
+                raise ConfigError(wrong)
+            return cls(**text)
+        limits: dict[str, float] = {}
+        for part in str(text).split(","):
+            match = _TEXT.match(part)
+            try:
+                value = float(match.group(1)) * _SUFFIX[match.group(2)] if match else math.nan
+            except ValueError:
+                value = math.nan
+            if match is None or not math.isfinite(value):
+                raise ConfigError(
+                    f"budget: expected something like 20G (multiply-adds), 500gen, 2000eval or 60s, got {part!r}"
+                )
+            name = _FIELD[match.group(3)]
+            if name in limits:
+                raise ConfigError(f"budget: {name} is given twice in {text!r}")
+            whole = math.isclose(value, round(value), rel_tol=1e-12)  # 1.1G is no whole float
+            limits[name] = round(value) if whole and name != "seconds" else value
+        return cls(**limits)  # type: ignore[arg-type]
+
+    def values(self) -> dict[str, float]:
+        """Return the limits that are set, as plain data."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+    def used(self, progress: Progress) -> float | None:
+        """Return the share of the budget that a run has used, by the limit nearest to its end.
+
+        None when no limit says how far there is to go.
+        """
+        return self.share(progress, progress.step)
+
+    def share(self, spent: Progress | Meter, step: int) -> float | None:
+        """Return the share of the budget that was spent by the end of a step; see `used`."""
+        amounts = {
+            "work": spent.work,
+            "generations": step,
+            "evaluations": spent.evaluations,
+            "steps": spent.steps,
+            "seconds": spent.seconds,
+        }
+        shares = [
+            value / limit for name, value in amounts.items() if (limit := getattr(self, name)) is not None
+        ]
+        return min(1.0, max(shares)) if shares else None
+
+    def text(self) -> str | None:
+        """Return the budget as typed, for instance ``20G,60s``, or None when only fields can say it."""
+        words = []
+        for unit, name in _FIELD.items():
+            value = getattr(self, name)
+            if name == "seconds" and value is not None:
+                words.append(f"{value:g}s")
+            elif value is not None:
+                suffix = next(suffix for suffix in reversed(_SUFFIX) if value % _SUFFIX[suffix] == 0)
+                words.append(f"{value // _SUFFIX[suffix]}{suffix}{unit or ''}")
+        text = ",".join(words)
+        return text if words and Budget.parse(text) == self else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no limit is set."""
+        return not any(name != "tolerance" for name in self.values())
