@@ -1,4 +1,4 @@
-"""Imports run downward only, and what is heavy is loaded late."""
+"""A folder of the package imports only folders above it, and what is heavy is loaded late."""
 
 import ast
 import subprocess
@@ -8,94 +8,132 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = [
-    ("errors", "settings", "plain", "metrics", "blas", "initial", "budget"),
-    ("compile",),
-    ("kernels",),
-    ("cells",),
-    ("batch", "packing", "task", "environment", "vectorised", "registry"),
-    ("worlds", "programs", "simulation", "torch_weights", "arguments", "architecture", "network", "stepping"),
-    ("cell_check", "environment_check", "metered", "problem", "assessment", "control"),
-    ("result", "training"),
-    ("strategies",),
-    ("testing",),
-    ("lab",),
-    ("bench",),
-    ("cli", "__main__"),
-]
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# Kernels of the package are cached where emitted ones are, and the meaning of an activation is the
-# operation's; a registry hands out what is above it by name, when it is asked.
-ALLOWED = {("kernels", "compile"), ("compile", "kernels")}
+HOUSE = (
+    "base",
+    "data",
+    "kernels",
+    "losses",
+    "compile",
+    "cells",
+    "engine",
+    "exchange",
+    "network",
+    "training",
+    "strategies",
+    "testing",
+    "lab.runs",
+    "lab.sweep",
+    "lab.study",
+    "lab.report",
+    "lab",
+    "bench",
+    "cli",
+    "__main__",
+)
+"""The folders of the package, each above those that may import it."""
 
 
 def imports(path):
-    """Yield (module, lazily) for every import of a file that runs, lazily when inside a function."""
-    tree = ast.parse(path.read_text())
-    typing_only = {
-        id(node)
-        for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
-        for node in ast.walk(branch)
-    }
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.Lambda)
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
+    """Yield the module of every import of a file, those in functions and under TYPE_CHECKING included."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield alias.name, id(node) in inside
+                yield alias.name
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, id(node) in inside
+            assert not node.level, f"{path}: relative import"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
 
 
 def files(package):
     return [path for path in sorted((ROOT / package).rglob("*.py")) if "__pycache__" not in path.parts]
 
 
-def test_imports_run_downward():
+def home(module):
+    """Return the folder of the house that a module of the package lies in."""
+    parts = module.split(".")[1:]
+    inner = ".".join(parts[:2])
+    return inner if inner in HOUSE else parts[0]
+
+
+def test_every_folder_imports_only_folders_above_it():
     upward = []
     for path in files("evorrn"):
-        home = path.relative_to(ROOT / "evorrn").parts[0].removesuffix(".py")
-        if home == "__init__":
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if module == "evorrn.__init__":
             continue
-        for module, lazily in imports(path):
-            parts = module.split(".")
-            if parts[0] != "evorrn" or len(parts) < 2 or lazily:
+        for wanted in imports(path):
+            if not wanted.startswith("evorrn.") or wanted == "evorrn.__version__":
                 continue
-            if RANK[parts[1]] > RANK[home] and (home, parts[1]) not in ALLOWED:
-                upward.append(f"{path.name} imports {module}")
-    assert not upward
+            if HOUSE.index(home(wanted)) > HOUSE.index(home(module)):
+                upward.append(f"{module} imports {wanted}")
+    assert not upward, "\n".join(upward)
 
 
-def test_strategies_know_no_task_and_tasks_no_engine():
-    for path in files("evorrn/strategies"):
-        assert not [m for m, _ in imports(path) if m.startswith("evorrn_tasks")], path
-    seen = {
-        "evorrn.task",
-        "evorrn.data.batch",
-        "evorrn.data.metrics",
-        "evorrn.base.settings",
-        "evorrn.base.errors",
-        "evorrn.data.environment",
-        "evorrn.data.vectorised",
-    }
-    for path in files("tasks/evorrn_tasks"):
-        assert {m for m, _ in imports(path) if m.split(".")[0] == "evorrn"} <= seen, path
-    for path in files("evorrn/compile"):
-        assert not [m for m, _ in imports(path) if m.startswith(("evorrn.cells", "evorrn.network"))], path
+def graph():
+    """Return the modules that each module of the package imports."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files("evorrn")}
+    edges = {}
+    for module, path in modules.items():
+        found = set()
+        for wanted in imports(path):
+            for name in (wanted, wanted.rpartition(".")[0]):
+                if name in modules and name != module:
+                    found.add(name)
+        edges[module] = found
+    return edges
 
 
-@pytest.mark.parametrize("library,home", [("deap", "strategies/evolution"), ("matplotlib", "lab/plots.py")])
-def test_a_library_is_at_home_in_one_place(library, home):
+def test_no_module_imports_itself_through_others():
+    edges, done = graph(), set()
+
+    def visit(module, above):
+        assert module not in above, " -> ".join([*above[above.index(module) :], module])
+        if module not in done:
+            for wanted in sorted(edges[module]):
+                visit(wanted, [*above, module])
+            done.add(module)
+
+    for module in edges:
+        visit(module, [])
+
+
+def test_no_private_name_is_used_across_folders():
+    found = []
     for path in files("evorrn"):
-        if any(module.split(".")[0] == library for module, _ in imports(path)):
-            inside = str(path.relative_to(ROOT / "evorrn")).startswith(home)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("evorrn"):
+                found += [f"{path}: {node.module}.{a.name}" for a in node.names if a.name.startswith("_")]
+    assert not [line for line in found if "__version__" not in line]
+
+
+def test_no_function_has_more_than_eight_parameters():
+    long = []
+    for path in files("evorrn"):
+        if "cli" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                given = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                if len([name for name in given if name not in ("self", "cls")]) > 8:
+                    long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+    assert not long, "\n".join(long)
+
+
+def test_tasks_know_no_engine_and_strategies_no_task():
+    for path in files("evorrn/strategies"):
+        assert not [module for module in imports(path) if module.startswith("evorrn_tasks")], path
+    allowed = {"base", "data", "kernels"}
+    for path in files("tasks/evorrn_tasks"):
+        seen = {home(module) for module in imports(path) if module.startswith("evorrn.")}
+        assert seen <= allowed, path
+
+
+@pytest.mark.parametrize("library,place", [("deap", "strategies/evolution"), ("matplotlib", "lab/report")])
+def test_a_library_is_used_in_one_folder(library, place):
+    for path in files("evorrn"):
+        if any(module.split(".")[0] == library for module in imports(path)):
+            inside = str(path.relative_to(ROOT / "evorrn")).startswith(place)
             assert inside or "bench" in path.parts, path
 
 
