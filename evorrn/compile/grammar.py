@@ -28,8 +28,8 @@ import numpy as np
 
 from evorrn.base.errors import CellError, UnknownName
 from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.ops import ACTIVATIONS, FUNCTIONS, Shape
-from evorrn.network.initial import INITIALISERS
 
 ALLOWED = (
     "allowed are: assignments to a name, a final return, + - * / and @ (matrix times vector), unary minus, numbers, "

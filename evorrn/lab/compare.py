@@ -26,6 +26,7 @@ from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
 from evorrn.lab.sweep.pool import Ended, Say, Standing, run_all
 from evorrn.strategies.find import find_strategy
+from evorrn.training.assess import assess
 from evorrn.training.budget import Budget
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def score_baselines(task: Task | Environment, seeds: Sequence[int], metric: str)
     """Return what is reached without training, scored on the test data or starts of the runs of each seed."""
     values: dict[str, list[float]] = {}
     for seed in seeds if task.seed_changes == "data" else seeds[:1]:
-        for name, value in task.assessment(seed).baselines(metric).items():
+        for name, value in assess(task, seed).baselines(metric).items():
             values.setdefault(name, []).append(value)
     return [
         make_baseline(name, metric, found if len(found) == len(seeds) else found * len(seeds))

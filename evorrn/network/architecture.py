@@ -12,15 +12,16 @@ from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.base.settings import check_seed
 from evorrn.cells.find import cell_reference, find_cell
 from evorrn.compile.grammar import Cell
+from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.step import Step, compose
 from evorrn.exchange import torch as torch_weights
-from evorrn.network.initial import INITIALISERS, choose
+from evorrn.losses.find import find_loss, losses
+from evorrn.network.initial import choose
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
     from evorrn.data.task import Task
 
-LOSSES = ("mse", "cross-entropy", "binary-cross-entropy", "reward")
 DTYPES = ("float32", "float64")
 
 
@@ -36,13 +37,16 @@ class Architecture:
     hidden : tuple of int
         Units of each layer.
     loss_name : str
+    loss_function : Loss
     direct, feedback, biases : bool
     dtype : dtype
         Of genomes and of all that is computed.
     step : Step
         One time step of all layers and the readout, as a graph.
+    layout : tuple of Block
+        The matrices and vectors that lie one after the other in a genome.
     blocks : dict of str to tuple of int
-        Shapes of the matrices and vectors that lie one after the other in a genome, by name.
+        Their shapes by name.
 
     Raises
     ------
@@ -82,6 +86,7 @@ class Architecture:
         self.inputs, self.outputs = int(inputs), int(outputs)
         self.hidden = tuple(int(size) for size in sizes)
         self.loss_name = loss
+        self.loss_function = find_loss(loss)
         self.direct, self.feedback, self.biases = bool(direct), bool(feedback), bool(biases)
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
@@ -93,11 +98,11 @@ class Architecture:
             feedback=self.feedback,
             biases=self.biases,
         )
+        self.layout = self.step.blocks
         self.blocks: dict[str, tuple[int, ...]] = {
-            name: tuple(self.sizes[d] for d in shape) for name, shape in self.step.parameters.items()
+            block.name: tuple(self.sizes[dimension] for dimension in block.shape) for block in self.layout
         }
-        self._default_initial = {name: self._cells_choice(name) for name in self.blocks}
-        self._initial = choose(self._default_initial, self.blocks, _mapping("initial", initial))
+        self._initial = choose(self.layout, _mapping("initial", initial))
 
     @classmethod
     def for_task(cls, task: Task | Environment, **settings: Any) -> Self:
@@ -126,7 +131,9 @@ class Architecture:
             "feedback": self.feedback,
             "dtype": self.dtype.name,
             "initial": {
-                name: way for name, way in self._initial.items() if way != self._default_initial[name]
+                block.name: self._initial[block.name]
+                for block in self.layout
+                if self._initial[block.name] != block.initial
             },
             **({} if self.biases else {"biases": False}),
         }
@@ -169,9 +176,10 @@ class Architecture:
     def init_many(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes (count, n); drawn block by block, so not as one by one."""
         parts = []
-        for name, shape in self.blocks.items():
-            layer = len(self.hidden) - 1 if name.startswith("readout") else int(name.split(".")[0][5:])
-            drawn = INITIALISERS[self._initial[name]](rng, count, shape, self.hidden[layer])
+        for block in self.layout:
+            units = self.hidden[-1 if block.layer is None else block.layer]
+            draw = INITIALISERS[self._initial[block.name]]
+            drawn = draw(rng, count, self.blocks[block.name], units)
             parts.append(drawn.reshape(count, -1))
         return np.concatenate(parts, axis=1).astype(self.dtype)
 
@@ -203,17 +211,13 @@ class Architecture:
 
     def from_torch(self, state_dict: Mapping[str, Any]) -> np.ndarray:
         """Return the genome (n,) of a PyTorch state dict with ``rnn.*`` and ``readout.*``."""
-        return torch_weights.from_torch(self, state_dict)
+        return self.pack(torch_weights.from_torch(self.cell, self.layout, self.blocks, state_dict)).astype(
+            self.dtype
+        )
 
     def to_torch(self, genome: np.ndarray) -> dict[str, np.ndarray]:
         """Return a genome, or a gradient, as arrays under PyTorch's names."""
-        return torch_weights.to_torch(self, genome)
-
-    def _cells_choice(self, block: str) -> str:
-        """Return how a block is initialised where nothing else is asked for."""
-        if block == "readout.b":
-            return "zeros"
-        return "glorot" if block.startswith("readout") else self.cell.initial[block.split(".", 1)[1]]
+        return torch_weights.to_torch(self.cell, self.layout, self.unpack(genome))
 
 
 def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
@@ -229,8 +233,8 @@ def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
 
 def _choice_problems(loss: str, dtype: str) -> list[str]:
     problems = []
-    if loss not in LOSSES:
-        problems.append(f"network.loss: {unknown('loss', loss, LOSSES)}")
+    if loss not in losses():
+        problems.append(f"network.loss: {unknown('loss', loss, losses())}")
     if dtype not in DTYPES:
         problems.append(f"network.dtype: {unknown('dtype', dtype, DTYPES)}")
     return problems

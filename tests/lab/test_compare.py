@@ -10,20 +10,19 @@ import pytest
 
 from evorrn.base.errors import ConfigError, RunError
 from evorrn.data.batch import Batch
-from evorrn.data.task import Reference, Scaling, Splits
+from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.lab import compare as module
 from evorrn.lab.compare import compare, plan_runs, score_baselines
 from evorrn.lab.report.comparison_page import write_report
 from evorrn.lab.runs.execute import Outcome
 from evorrn.lab.sweep import pool
-from evorrn.training.assessment import SequenceAssessment
 from evorrn.training.meter import Meter
 
 QUALITY = {"ga": 0.4, "esn": 0.3, "bptt": 0.35, "random": 0.9}
 ADVICE = {"esn": ("leaky", 60)}
 
 
-class Task:
+class MadeUp(Task):
     """A task as far as a comparison looks at it; its test data depend on the seed."""
 
     name, version, metrics = "made-up", 1, ("nrmse_std", "rmse")
@@ -36,9 +35,6 @@ class Task:
 
     def values(self):
         return {"horizon": 1}
-
-    def assessment(self, seed):
-        return SequenceAssessment(self.data(seed), self)
 
     def data(self, seed):
         self.asked.append(seed)
@@ -103,7 +99,7 @@ class Runs:
 
 @pytest.fixture
 def made_up(monkeypatch):
-    task = Task()
+    task = MadeUp()
     specs, runs = Specs(task), Runs()
     monkeypatch.setattr(module, "resolve", specs)
     monkeypatch.setattr(pool, "execute", runs)
@@ -259,7 +255,7 @@ def test_the_watcher_sees_the_beginning_of_every_run_and_its_steps(made_up, tmp_
 
 
 def test_baselines_are_scored_in_every_seed_in_original_units():
-    task = Task()
+    task = MadeUp()
     found = {baseline.name: baseline for baseline in score_baselines(task, range(3), "rmse")}
     for seed in range(3):
         truth = np.random.default_rng(seed).normal(size=(1, 20, 1))[0, 5:, 0]
@@ -269,7 +265,7 @@ def test_baselines_are_scored_in_every_seed_in_original_units():
 
 
 def test_baselines_of_a_fixed_record_are_scored_once():
-    task = Task("training")
+    task = MadeUp("training")
     found = score_baselines(task, range(5), "nrmse_std")
     assert task.asked == [0]
     assert all(len(set(baseline.values)) == 1 and len(baseline.values) == 5 for baseline in found)

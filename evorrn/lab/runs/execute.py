@@ -24,6 +24,7 @@ from evorrn.lab.runs.recorder import Interruption, Recorder, Say, Stop
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RUNNING, RunFolder, find_run
 from evorrn.lab.runs.typed import read
+from evorrn.training.assess import assess
 from evorrn.training.assessment import Assessment, Record
 from evorrn.training.budget import Budget
 from evorrn.training.loop import Progress, Trainer, finish, train
@@ -121,7 +122,7 @@ def execute(
     plots : bool
         Draw the learning curve, and predictions or a trajectory, into the folder.
     assessment : Assessment, optional
-        What ``spec.task.assessment(spec.seed)`` gives, where it is at hand.
+        What `evorrn.training.assess.assess` gives for the seed, where it is at hand.
     watch : callable
         Called with a `Progress` after every step of the strategy.
     stop : callable
@@ -139,7 +140,7 @@ def execute(
     run = RunFolder(root / spec.folder)
     if not force and run.state() == COMPLETE:
         return _reuse(spec, run, plots, warn)
-    assessment = spec.task.assessment(spec.seed) if assessment is None else assessment
+    assessment = assess(spec.task, spec.seed) if assessment is None else assessment
     problem = assessment.problem(spec.network)
     inherited = None if spec.parent is None else _checkpoint(find_run(spec.parent, root))
     start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)

@@ -26,6 +26,7 @@ from evorrn.base.files import write_atomic
 from evorrn.lab.runs.execute import Outcome, disk_full, execute
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RunBusy, RunFolder
+from evorrn.training.assess import assess
 from evorrn.training.assessment import Assessment
 from evorrn.training.loop import Progress, Trainer
 
@@ -206,7 +207,7 @@ def _assessment(spec: Spec) -> Assessment:
     seed = spec.seed if spec.task.seed_changes == "data" else 0
     key = json.dumps([spec.content["task"], spec.content.get("files"), seed])
     if key not in _kept:
-        assessment = spec.task.assessment(seed)
+        assessment = assess(spec.task, seed)
         _kept[key] = assessment, _bytes(assessment)
         while len(_kept) > 1 and sum(size for _, size in _kept.values()) > KEPT_BYTES:
             del _kept[next(iter(_kept))]
