@@ -12,6 +12,7 @@ from evorrn.compile.grammar import Cell
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import LEAVES, Shape
 from evorrn.compile.schedule import group_products
+from evorrn.compile.verify import verify
 
 OUTPUT = "y"
 """Name of the network's output, and of the leaf that holds its last value."""
@@ -74,7 +75,8 @@ class Step:
         renamed = []
         for name, index in derived.parameter_terms:
             renamed.append((name, self._time_series(builder, new[index])))
-        return AdjointGraph(builder.graph(outputs), tuple(renamed))
+        whole = verify(builder.graph(outputs), self.graph, [node for _, node in renamed])
+        return AdjointGraph(whole, tuple(renamed))
 
     def _time_series(self, builder: Builder, index: int) -> int:
         """Return a gradient term whose operands are kept over a block of time steps."""
@@ -161,7 +163,7 @@ def compose(
     for name in results:
         outputs[name] = _own(builder, new_index[results[name]], set(outputs.values()))
     dimensions = ("I", "O", *(f"H{layer}" for layer in range(len(cells))))
-    return Step(builder.graph(outputs), states, (*blocks, *readout), options, hidden, dimensions)
+    return Step(verify(builder.graph(outputs)), states, (*blocks, *readout), options, hidden, dimensions)
 
 
 def _leaf(builder: Builder, block: Block) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,7 +26,27 @@ if TYPE_CHECKING:
 DTYPES = ("float32", "float64")
 
 
-class Architecture:
+@dataclass(eq=False, repr=False)
+class NetworkSettings:
+    """The arguments that make a network, see `evorrn.Network`; they are checked by `Architecture`."""
+
+    inputs: int
+    outputs: int
+    cell: InitVar[str | Cell] = "elman"
+    hidden: InitVar[int | Sequence[int]] = 16
+    cell_options: InitVar[Mapping[str, Any] | None] = None
+    loss: InitVar[str] = "mse"
+    direct: bool = False
+    feedback: bool = False
+    dtype: InitVar[str | np.dtype | type] = "float32"
+    initial: InitVar[Mapping[str, str] | None] = None
+    biases: bool = True
+
+    def __post_init__(self, *loosely_typed: Any) -> None:
+        raise NotImplementedError
+
+
+class Architecture(NetworkSettings):
     """What a `Network` is, apart from running it: its settings, its step, and its genomes.
 
     See there for the parameters, which are checked here.
@@ -54,26 +75,27 @@ class Architecture:
         With everything that is wrong, at once.
     """
 
-    def __init__(
+    cell: Cell
+    hidden: tuple[int, ...]
+    dtype: np.dtype
+
+    def __post_init__(
         self,
-        inputs: int,
-        outputs: int,
-        cell: str | Cell = "elman",
-        hidden: int | Sequence[int] = 16,
-        cell_options: Mapping[str, Any] | None = None,
-        loss: str = "mse",
-        direct: bool = False,
-        feedback: bool = False,
-        dtype: str | np.dtype | type = "float32",
-        initial: Mapping[str, str] | None = None,
-        biases: bool = True,
+        cell: str | Cell,
+        hidden: int | Sequence[int],
+        cell_options: Mapping[str, Any] | None,
+        loss: str,
+        dtype: str | np.dtype | type,
+        initial: Mapping[str, str] | None,
     ) -> None:
+        inputs, outputs = self.inputs, self.outputs
+        flags = {"direct": self.direct, "feedback": self.feedback, "biases": self.biases}
         sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
         kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
         problems = [
             *_size_problems({"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}),
             *_choice_problems(loss, kind),
-            *_flag_problems({"direct": direct, "feedback": feedback, "biases": biases}),
+            *_flag_problems(flags),
         ]
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
         try:
@@ -87,7 +109,7 @@ class Architecture:
         self.hidden = tuple(int(size) for size in sizes)
         self.loss_name = loss
         self.loss_function = find_loss(loss)
-        self.direct, self.feedback, self.biases = bool(direct), bool(feedback), bool(biases)
+        self.direct, self.feedback, self.biases = (bool(flag) for flag in flags.values())
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
         self._numbers, self._activations = options
