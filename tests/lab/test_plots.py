@@ -13,7 +13,7 @@ import pytest
 from comparisons import CENTRES, made_up, made_up_curves, made_up_predictions
 
 from evorrn.lab.report import drawing, plots
-from evorrn.lab.report.curves import Curve, Predictions, median_curve
+from evorrn.lab.report.curves import Curve, median_curve
 from evorrn.lab.report.drawing import (
     colour_places,
     draw_learning,
@@ -21,6 +21,7 @@ from evorrn.lab.report.drawing import (
     draw_ranking,
     ranking_height,
 )
+from evorrn.lab.runs.outputs import Predictions
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -23,7 +23,7 @@ from evorrn.lab.report.drawing import (
 )
 from evorrn.lab.report.evolution_drawing import PANELS, panel_height
 from evorrn.lab.report.genome_drawing import WIDTH, draw_genome, genome_height
-from evorrn.lab.runs.records import (
+from evorrn.lab.report.records import (
     learning_curves,
     load_comparison,
     run_records,

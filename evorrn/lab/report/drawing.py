@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.lab.report.curves import Curve, Predictions, Trajectory, median_curve
-from evorrn.lab.runs.kept import Kept
+from evorrn.lab.report.curves import Curve, median_curve
+from evorrn.lab.runs.outputs import Outputs as Kept
+from evorrn.lab.runs.outputs import Predictions, Trajectory
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.ranking import ranked
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from evorrn.base.errors import RunError
 from evorrn.lab.report import plots
-from evorrn.lab.report.curves import Trajectory
 from evorrn.lab.report.evolution import Course
-from evorrn.lab.runs.kept import KINDS, read_kept
-from evorrn.lab.runs.store import COMPLETE, RunFolder
+from evorrn.lab.runs.outputs import KINDS, Trajectory
+from evorrn.lab.runs.outputs import read_outputs as read_kept
+from evorrn.lab.runs.run import COMPLETE
+from evorrn.lab.runs.store import RunFolder
 from evorrn.training.result import load, load_history
 
 

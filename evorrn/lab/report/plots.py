@@ -34,7 +34,7 @@ from evorrn.lab.report.drawing import (
 from evorrn.lab.report.evolution import Course
 from evorrn.lab.report.evolution_drawing import PANELS, panel_height
 from evorrn.lab.report.genome_drawing import WIDTH, draw_genome, genome_height
-from evorrn.lab.runs.kept import Kept
+from evorrn.lab.runs.outputs import Outputs as Kept
 from evorrn.lab.study.comparison import Comparison
 
 STYLE: Any = {

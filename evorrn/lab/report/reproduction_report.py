@@ -11,7 +11,7 @@ from evorrn.lab.report import plots
 from evorrn.lab.report.comparison_page import SHOWN_ENVIRONMENT, settings_text
 from evorrn.lab.report.drawing import INK, MARKERS, MUTED, SERIES, scale_axis
 from evorrn.lab.report.reproduction_table import COLUMNS, by_problem, cells, measure, outcome
-from evorrn.lab.reproduce import Finding, Reproduction
+from evorrn.lab.study.reproduction import Finding, Reproduction
 
 
 def render(made: Reproduction) -> str:

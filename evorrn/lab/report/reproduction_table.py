@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from evorrn.lab.experiment import EVALUATIONS, Experiment
-from evorrn.lab.reproduce import BETTER, NOT_REPRODUCED, REPRODUCED, Finding, Reproduction
 from evorrn.lab.study.comparison_words import amount, counted, figure
+from evorrn.lab.study.reproduction import BETTER, NOT_REPRODUCED, REPRODUCED, Finding, Reproduction
+from evorrn.lab.sweep.experiment import EVALUATIONS, Experiment
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,7 +19,6 @@ from evorrn.lab.report import axes_drawing, plots, tables
 from evorrn.lab.report import study_drawing as drawing
 from evorrn.lab.report import study_runs as study_runs
 from evorrn.lab.report.drawing import SERIES
-from evorrn.lab.runs.results import read_results
 from evorrn.lab.study import comparison_words as words
 from evorrn.lab.study import words as study_words
 from evorrn.lab.study.aggregates import Estimate, performance_profile
@@ -37,6 +36,7 @@ from evorrn.lab.study.standings import (
 )
 from evorrn.lab.study.statistics import Interval
 from evorrn.lab.study.study import Study, chosen_text, make_study
+from evorrn.lab.sweep.results import read_results
 
 Draw = Callable[[Any], None]
 

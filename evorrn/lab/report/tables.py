@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.lab.runs.query import ranking_metrics
+from evorrn.lab.runs.table import ranking_metrics
 from evorrn.lab.study.aggregates import Estimate, interquartile_estimate
 from evorrn.lab.study.statistics import Interval, median_interval
 from evorrn.lab.study.study import Study, values_of

@@ -23,10 +23,9 @@ import numpy as np
 
 from evorrn.base.errors import RunError
 from evorrn.data.metrics import HIGHER_IS_BETTER
-from evorrn.lab.runs.query import plain_text
-from evorrn.lab.runs.results import Runs
-from evorrn.lab.runs.rows import Row
-from evorrn.lab.runs.store import COMPLETE, FAILED
+from evorrn.lab.runs.run import COMPLETE, FAILED
+from evorrn.lab.runs.run import Run as Row
+from evorrn.lab.runs.table import Runs, plain_text
 from evorrn.lab.study.comparison_words import subject
 
 MOST_CONTENDERS = 10

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evorrn.lab.runs.rows import DAMAGED, EMPTY, MISSING
-from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RUNNING
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, EMPTY, FAILED, INTERRUPTED, MISSING, RUNNING
 from evorrn.lab.study.comparison import badness
 from evorrn.lab.study.comparison_words import counted, figure, listed
 from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison

@@ -60,7 +60,7 @@ class Case:
     def specs(self, seeds: int) -> list[Spec]:
         """Return the resolved spec of each seed."""
         first = resolve({**self.raw, "seed": 0})
-        return [first, *(resolve({**first.content, "seed": seed}) for seed in range(1, seeds))]
+        return [first.with_seed(seed) for seed in range(seeds)]
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,16 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import RunError
-from evorrn.lab.report.curves import Curve, Predictions
+from evorrn.lab.report.curves import Curve
 from evorrn.lab.report.evolution import Course
-from evorrn.lab.runs.kept import Kept, read_kept
+from evorrn.lab.runs.outputs import Outputs as Kept
+from evorrn.lab.runs.outputs import Predictions
+from evorrn.lab.runs.outputs import read_outputs as read_kept
+from evorrn.lab.runs.store import readable_json
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.training.result import load, load_history
 
@@ -60,7 +62,10 @@ def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
     records = []
     for row in comparison.rows:
         for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
-            content, status = _json(root / folder / "result.json"), _json(root / folder / "status.json")
+            content, status = (
+                readable_json(root / folder / "result.json"),
+                readable_json(root / folder / "status.json"),
+            )
             ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
             meter = {**content.get("meter", {}), **content.get("times", {})}
             records.append(
@@ -84,7 +89,7 @@ def typical_run(comparison: Comparison, row: Row, root: Path) -> tuple[int, Kept
             kept = read_kept(root / row.runs[place])
         except RunError:
             continue
-        names = _json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
+        names = readable_json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
         told = isinstance(kept, Predictions) and names[0] != "output1"  # the name of an output that has none
         return comparison.seeds[place], dataclasses.replace(kept, name=names[0]) if told else kept
     return None
@@ -129,11 +134,3 @@ def _nearest(row: Row) -> list[int]:
     distance = np.abs(np.asarray(row.values, dtype=np.float64) - centre)
     order = np.argsort(distance, kind="stable")
     return [place for place in order.tolist() if math.isfinite(row.values[place])]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
