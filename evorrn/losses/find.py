@@ -9,7 +9,11 @@ from evorrn.base.plugins import Plugins, named_subclass
 from evorrn.losses.base import Loss
 
 LOSSES = Plugins(
-    "loss", "evorrn.losses", "evorrn.losses", named_subclass(Loss), "a subclass of Loss with a name"
+    "loss",
+    "evorrn.losses",
+    "evorrn.losses",
+    named_subclass(lambda: (Loss,)),
+    "a subclass of Loss with a name",
 )
 
 
