@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_every_path_that_the_readme_names_is_there():
     text = (ROOT / "README.md").read_text()
-    named = set(re.findall(r"\b(?:evorrn|tasks|tests)/[\w./]*[\w/]", text))
+    named = set(re.findall(r"\b(?:evorrn|tasks|tests)/[\w./-]*[\w/]", text))
     missing = [path for path in sorted(named) if not (ROOT / path).exists()]
     assert len(named) > 30 and not missing
 
