@@ -137,3 +137,60 @@ def test_a_wrong_name_in_python_is_told_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'population'"):
         GeneticAlgorithm(popolation=8)
     assert copy.copy(GeneticAlgorithm(population=8)).population == 8
+
+
+def test_the_docstring_of_a_class_has_every_setting():
+    @dataclass(frozen=True)
+    class Kiln(Oven):
+        """A hotter oven.
+
+        Notes
+        -----
+        None.
+        """
+
+        glaze: float | None = setting(None, "thickness of the glaze", minimum=0, below=3)
+        plain: int = 4
+
+    assert Kiln.doc == "A hotter oven.\n\nNotes\n-----\nNone."
+    before, parameters, after = Kiln.__doc__.partition(
+        "Parameters\n----------\ncount : int, at least 1, at most 9, default 3\n    how many\n"
+    )
+    assert before == "A hotter oven.\n\n" and parameters
+    assert "kind : {'gas', 'wood'}, default 'gas'\n    which\n" in after
+    assert "scale : float or list of float, above 0, default 1.0\n    one or a range\n" in after
+    assert after.endswith(
+        "glaze : float or None, at least 0, below 3, default None\n    thickness of the glaze\n"
+        "plain : int, default 4\n\nNotes\n-----\nNone."
+    )
+
+
+def test_a_class_without_docstring_or_with_its_own_parameters_section():
+    @dataclass(frozen=True)
+    class Silent(Settings):
+        count: int = setting(1, "how many")
+
+    @dataclass(frozen=True)
+    class Written(Settings):
+        """Said already.
+
+        Parameters
+        ----------
+        count : int
+            As many.
+        """
+
+        count: int = setting(1, "how many")
+
+    @dataclass(frozen=True, slots=True)
+    class Slots(Settings):
+        """Made twice."""
+
+        count: int = 1
+
+    assert (
+        Silent.doc == "" and Silent.__doc__ == "Parameters\n----------\ncount : int, default 1\n    how many"
+    )
+    assert Written.__doc__ == Written.doc and "how many" not in Written.__doc__
+    assert Slots.doc == "Made twice." and Slots.__doc__.endswith("count : int, default 1")
+    assert Settings.__doc__.startswith("Base of frozen dataclasses")
