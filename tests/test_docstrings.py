@@ -12,16 +12,34 @@ from evorrn.base.settings import describe
 from evorrn.data.find import task_kinds
 from evorrn.strategies.find import strategies
 
-WITHOUT_EXAMPLE = frozenset(
-    """
-    BPTT Batch Budget CMAES CoSyNE DifferentialEvolution ESP EchoState Environment Evolino
-    EvolutionStrategy EvolvedReservoir EvorrnError GeneticAlgorithm LMMAES Meter Network
-    OnePlusOneES OpenAIES PGPE ParticleSwarm PopulationStrategy Problem RandomSearch Recommended
-    Reference Result SHADE SNES Scaling SepCMAES Splits Starts StopTraining Strategy Task Then
-    TruncationGA XNES cached cell elu exp identity leaky_relu load load_search relu results selu
-    set_threads sigmoid softplus swish tanh task tasks
-    """.split()
-)
+WITHOUT_EXAMPLE = {
+    *(
+        "Batch",
+        "Budget",
+        "Environment",
+        "EvorrnError",
+        "Meter",
+        "Network",
+        "Problem",
+        "Recommended",
+        "Reference",
+    ),
+    *(
+        "Result",
+        "Scaling",
+        "Splits",
+        "Starts",
+        "StopTraining",
+        "Task",
+        "cached",
+        "cell",
+        "elu",
+        "exp",
+        "identity",
+    ),
+    *("leaky_relu", "load", "relu", "results", "selu", "set_threads", "sigmoid", "softplus", "swish", "tanh"),
+    *("task", "tasks"),
+}
 """Public names whose docstring has no example yet."""
 
 KINDS = {**strategies(), **task_kinds()}

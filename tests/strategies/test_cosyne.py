@@ -7,7 +7,7 @@ from stand_in import problem
 import evorrn
 from evorrn import CoSyNE, Network, RandomSearch
 from evorrn.base.errors import ConfigError
-from evorrn.strategies.evolution.cosyne import marking
+from evorrn.strategies.evolution.cosyne import marking_probabilities
 from evorrn.testing import check_strategy
 
 
@@ -41,8 +41,8 @@ def test_a_network_stays_whole_as_often_as_it_is_fit():
     """The n-th root makes the chance of no mark at all the relative fitness itself."""
     genes = 7
     fitness = np.array([5.0, 4.0, 2.0, 1.0])
-    np.testing.assert_allclose((1 - marking(fitness, genes)) ** genes, [1, 0.75, 0.25, 0])
-    np.testing.assert_allclose(marking(fitness, genes)[1], 1 - 0.75 ** (1 / 7))
+    np.testing.assert_allclose((1 - marking_probabilities(fitness, genes)) ** genes, [1, 0.75, 0.25, 0])
+    np.testing.assert_allclose(marking_probabilities(fitness, genes)[1], 1 - 0.75 ** (1 / 7))
     rng, whole, draws = np.random.default_rng(0), 0, 2000
     # Beside a crowd of the worst, a marked value lands in its own place again 1 time in 60 or fewer.
     fitness = np.concatenate([[5.0, 4.0], np.ones(60)])
@@ -53,8 +53,8 @@ def test_a_network_stays_whole_as_often_as_it_is_fit():
 
 
 def test_marking_knows_networks_that_diverged_and_equal_ones():
-    np.testing.assert_array_equal(marking(np.array([3.0, 1.0, -np.inf]), 5), [0, 1, 1])
-    np.testing.assert_array_equal(marking(np.array([2.0, 2.0, 2.0]), 5), [0, 1, 1])
+    np.testing.assert_array_equal(marking_probabilities(np.array([3.0, 1.0, -np.inf]), 5), [0, 1, 1])
+    np.testing.assert_array_equal(marking_probabilities(np.array([2.0, 2.0, 2.0]), 5), [0, 1, 1])
 
 
 # ------------------------------------------------------------------------------ one generation by hand

@@ -5,7 +5,7 @@ import pytest
 
 from evorrn import CMAES
 from evorrn.base.errors import ConfigError
-from evorrn.strategies.evolution.restarts import ended, following, remembered
+from evorrn.strategies.evolution.restarts import ended, next_run, with_generation
 
 
 def rastrigin(points):
@@ -56,12 +56,12 @@ def test_criteria_that_look_back_wait_until_they_can():
 
 def test_what_is_remembered_of_a_generation():
     fitness = np.array([1.0, 5.0, 5.0, -np.inf, 5.0, 2.0, 5.0, 3.0])
-    memory = remembered(np.zeros((0, 3)), fitness)
+    memory = with_generation(np.zeros((0, 3)), fitness)
     np.testing.assert_array_equal(memory, [[5.0, 4.0, 1.0]])  # the 4th best, 1 + ceil(0.1 + 8 / 4), is equal
     fitness[6] = 4.0
-    np.testing.assert_array_equal(remembered(memory, fitness)[1], [5.0, 3.5, 0.0])
+    np.testing.assert_array_equal(with_generation(memory, fitness)[1], [5.0, 3.5, 0.0])
     long = np.zeros((20_000, 3))
-    assert len(remembered(remembered(long, fitness), fitness)) == 20_001
+    assert len(with_generation(with_generation(long, fitness), fitness)) == 20_001
 
 
 def run_of(run, generations):
@@ -71,16 +71,16 @@ def run_of(run, generations):
 
 def test_ipop_doubles_the_population():
     rng = np.random.default_rng(0)
-    run, seen = following("ipop", None, 10, 2.0, rng), []
+    run, seen = next_run("ipop", None, 10, 2.0, rng), []
     for _ in range(5):
         seen.append((run["population"], run["first_sigma"], run["limit"]))
-        run = following("ipop", run_of(run, 7), 10, 2.0, rng)
+        run = next_run("ipop", run_of(run, 7), 10, 2.0, rng)
     assert seen == [(10 * 2**k, 2.0, None) for k in range(5)]
 
 
 def test_bipop_gives_both_kinds_alike():
     rng = np.random.default_rng(1)
-    run = following("bipop", None, 10, 2.0, rng)
+    run = next_run("bipop", None, 10, 2.0, rng)
     spent = {False: 0, True: 0}
     last = doubled = smalls = 0
     for number in range(400):
@@ -100,14 +100,14 @@ def test_bipop_gives_both_kinds_alike():
         if number:
             spent[run["small"]] += generations * population
         last = last if run["small"] else generations * population
-        run = following("bipop", run_of(run, generations), 10, 2.0, rng)
+        run = next_run("bipop", run_of(run, generations), 10, 2.0, rng)
     assert doubled >= 4 and smalls >= 10
     assert spent[True] == pytest.approx(spent[False], rel=0.6)
 
 
 def test_none_starts_again_as_before():
-    run = following("none", None, 10, 2.0, np.random.default_rng(0))
-    assert following("none", run_of(run, 9), 10, 2.0, np.random.default_rng(0)) == run
+    run = next_run("none", None, 10, 2.0, np.random.default_rng(0))
+    assert next_run("none", run_of(run, 9), 10, 2.0, np.random.default_rng(0)) == run
 
 
 def solved(strategy, most):

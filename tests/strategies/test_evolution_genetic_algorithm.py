@@ -367,7 +367,7 @@ def test_a_search_refuses_what_it_cannot_use(tmp_path):
     with pytest.raises(ShapeError, match="blocks of 3 genes"):
         strategy.search(np.zeros(3), layout={"a": (2,)})
     search = strategy.search(np.zeros(3))
-    with pytest.raises(EvorrnError, match="expected an ask"):
+    with pytest.raises(EvorrnError, match="expected a call of ask"):
         search.tell(np.zeros((4, 3)), np.zeros(4))
     genomes = search.ask()
     np.testing.assert_array_equal(search.ask(), genomes)

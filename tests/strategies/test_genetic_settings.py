@@ -295,7 +295,7 @@ def test_mistakes_are_told():
         ConfigError, match=r"toolbox: expected a deap\.base\.Toolbox made in Python, got 'mine'"
     ):
         GeneticAlgorithm(toolbox="mine")
-    with pytest.raises(ConfigError, match="adaptation: has no effect on the toolbox's own mutate"):
+    with pytest.raises(ConfigError, match="adaptation: expected none with a toolbox that has its own mutate"):
         GeneticAlgorithm(toolbox=deaps(), adaptation="block")
     with pytest.raises(ConfigError, match="mutation_decay: expected 1"):
         GeneticAlgorithm(adaptation="block", mutation_decay=0.9)
