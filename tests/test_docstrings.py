@@ -8,6 +8,7 @@ import re
 import pytest
 
 import evorrn
+from evorrn import testing
 from evorrn.base.settings import describe
 from evorrn.data.find import task_kinds
 from evorrn.strategies.find import strategies
@@ -66,8 +67,9 @@ def test_the_docstring_begins_with_one_sentence(name):
 
 
 def documented():
-    """Return the public classes and functions."""
+    """Return the public classes and functions, and the checks of contracts."""
     values = {name: getattr(evorrn, name) for name in evorrn.__all__}
+    values.update({name: getattr(testing, name) for name in dir(testing) if name.startswith("check_")})
     return {name: value for name, value in values.items() if callable(value)}
 
 

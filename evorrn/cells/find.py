@@ -1,4 +1,4 @@
-"""Finding cells by name."""
+"""Look-up of cells by name."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def find_cell(reference: Any) -> Cell:
     Raises
     ------
     EvorrnError
-        When there is no such cell.
+        When no cell has that name.
     """
     return cast(Cell, CELLS.find(reference))
 
 
 def cell_reference(cell: Cell) -> str:
-    """Return a name from which a cell can be found again."""
+    """Return a name with which `find_cell` finds the cell again."""
     if cells().get(cell.name) is cell:
         return cell.name
     module, name = cell.function.__module__, cell.function.__name__

@@ -1,8 +1,8 @@
 """Weights under PyTorch's names, for cells that PyTorch has.
 
-Both directions are linear, so gradients pass through them as well. PyTorch keeps two biases where one
-would do: `to_torch` writes the sum to ``bias_ih`` and zero to ``bias_hh``, `from_torch` adds them. A network
-without biases has the names of PyTorch's modules with ``bias=False``; a bias is then an unknown weight.
+Both conversions are linear, so they also convert gradients. PyTorch has two biases where one has the same
+effect: `to_torch` writes the sum to ``bias_ih`` and zero to ``bias_hh``; `from_torch` adds them. A network without
+biases has the names of PyTorch's modules with ``bias=False``; a bias is then an unknown weight.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 def to_torch(network: Architecture, genome: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a genome as ``{"rnn.weight_ih_l0": (G H, I), ...}`` with the gates stacked."""
+    """Return a genome (n,) as a state dict ``{"rnn.weight_ih_l0": (G H, I), ...}`` with the G gates stacked."""
     _check(network)
     blocks = network.unpack(genome)
     result = {}
@@ -39,14 +39,14 @@ def to_torch(network: Architecture, genome: np.ndarray) -> dict[str, np.ndarray]
 
 
 def from_torch(network: Architecture, state_dict: Mapping[str, Any]) -> np.ndarray:
-    """Return the genome of a state dict; tensors or arrays.
+    """Return the genome (n,) of a state dict of tensors or arrays.
 
     Raises
     ------
     ConfigError
         When PyTorch has no such cell.
     ShapeError
-        With every name that is missing, unknown or of another shape.
+        Listing every name that is missing, unknown or has another shape.
     """
     _check(network)
     wanted = {name: array.shape for name, array in to_torch(network, np.zeros(network.size)).items()}
@@ -65,7 +65,7 @@ def from_torch(network: Architecture, state_dict: Mapping[str, Any]) -> np.ndarr
         if network.biases:
             both_biases = parts["bias_ih"].copy()
             for position, name in enumerate(network.cell.torch[3].split()):
-                if name == "0":  # no bias of its own: the two are one
+                if name == "0":  # the cell has one bias here: the sum of both
                     where = slice(position * hidden, (position + 1) * hidden)
                     both_biases[where] += parts["bias_hh"][where]
             parts["bias_ih"] = both_biases
@@ -80,17 +80,19 @@ def from_torch(network: Architecture, state_dict: Mapping[str, Any]) -> np.ndarr
 
 
 def _parts(network: Architecture) -> list[tuple[str, str]]:
-    """Return the names that PyTorch has for parts of a layer, each with the cell's names for it."""
+    """Return PyTorch's names for the parts of a layer, each with the cell's names for it."""
     named = list(zip(PARTS, network.cell.torch))
     return named if network.biases else named[:2]
 
 
 def _check(network: Architecture) -> None:
+    """Raise ConfigError when PyTorch has no such network."""
     if not network.cell.torch:
-        raise ConfigError(f"cell {network.cell.name}: PyTorch has no such cell; elman, lstm and gru it has")
+        raise ConfigError(f"cell {network.cell.name}: PyTorch has no such cell (it has elman, lstm and gru)")
     if network.direct or network.feedback:
         raise ConfigError("PyTorch's recurrent layers have no direct or feedback connections")
 
 
 def _array(value: Any) -> np.ndarray:
+    """Return a tensor or array as an array."""
     return np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)

@@ -104,14 +104,14 @@ class Forgetful(GeneticAlgorithm):
         (Changing, "changed the state it was given"),
         (Global, "global random generator"),
         (Remembering, "a resumed run has another history"),
-        (Objects, "more than plain data"),
-        (Free, "without paying work"),
+        (Objects, "expected a state of plain data"),
+        (Free, "expected work to be charged"),
         (Shapeless, r"expected a candidate of shape \(3,\), got \(1,\)"),
         (Fickle, "expected the record"),
         (Silent, "lacks record"),
         (Wordless, "expected numbers in the record"),
         (Gullible, "without finite fitness became the best"),
-        (Forgetful, "expected the best ever"),
+        (Forgetful, "expected the best fitness so far"),
     ],
 )
 def test_broken_promises_are_noticed(broken, message):

@@ -7,7 +7,7 @@ from scipy.integrate import solve_ivp
 import evorrn
 from evorrn.base.errors import ConfigError
 from evorrn_tasks.cart_pole import CartPole
-from evorrn_tasks.common.poles import advance_one, advance_two, push_of
+from evorrn_tasks.common.poles import advance_one, advance_two, force_of
 
 MASSES, HALVES = (0.1, 0.01), (0.5, 0.05)
 
@@ -111,7 +111,7 @@ def test_friction_takes_energy():
     ],
 )
 def test_the_force_is_bounded_both_ways(output, force):
-    assert push_of(output) == pytest.approx(force, rel=1e-12)
+    assert force_of(output) == pytest.approx(force, rel=1e-12)
 
 
 def fall(environment, action=0.0):

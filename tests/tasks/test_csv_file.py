@@ -158,10 +158,10 @@ def test_any_file_trains_and_forecasts(path):
             "a,b\n" + "1,2\n3,2\n" * 30,
             {},
             "target b: target 1 of 1 is constant (2) over the 42 training rows: there is nothing to learn; "
-            "choose another column of numbers (--target NAME): a",
+            "choose another numeric column (--target NAME): a",
         ),
         ("a,b\n" + "1,x\n3,y\n" * 30, {"target": "b"}, "line 2, column 'b': expected a number, got 'x'"),
-        ("a,b\n" + "p,x\nq,y\n" * 30, {}, "expected a column of numbers, got only text in a, b"),
+        ("a,b\n" + "p,x\nq,y\n" * 30, {}, "expected a numeric column, got only text in a, b"),
         ("a,b\n" + "1,2\n3,4\n" * 20 + "5,\n", {}, "line 42, column 'b': the value is missing"),
         ("a,b\n" + "1,2\n3,4\n" * 20 + "NA,5\n", {}, "line 42, column 'a': the value is missing"),
         ("a,b\n" + "1,2\n3,1e308\n" * 20, {}, "too large or too close"),

@@ -142,9 +142,9 @@ class Priceless(Bandit):
     [
         (Silent, "expected a docstring"),
         (Restless, "expected the same bytes again"),
-        (Deaf, "expected another seed to draw others"),
+        (Deaf, "expected another seed to draw different starts"),
         (Short, r"expected valid of shape \(200, 5\), got \(199, 5\)"),
-        (Marked, "expected success just where"),
+        (Marked, "expected success if and only if"),
         (Counting, "succeeded: expected booleans"),
         (Nameless, "output_names: expected 4 different ones"),
         (Lucky, "expected the same episode from the same start"),
