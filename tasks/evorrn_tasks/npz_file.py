@@ -201,6 +201,7 @@ class NpzFile(Task):
         )
 
     def _scaling(self, train: Batch) -> Scaling:
+        """Return the scaling learned on the training split; labels are not scaled."""
         assert train.lengths is not None
         inside = np.arange(train.steps) < train.lengths[:, None]
         rows = train.inputs[inside].astype(np.float64)

@@ -1,4 +1,4 @@
-"""When a run of CMA-ES ends and how the next begins, against the rules of Hansen (2009)."""
+"""The end of a run of CMA-ES and the start of the next, against the rules of Hansen (2009)."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def rastrigin(points):
 
 
 def healthy(size=5, population=8):
-    """Return the state of a run in good health, after 300 generations that all were better."""
+    """Return the state of a run that no criterion ends, after 300 generations that all improved."""
     search = CMAES(restarts="ipop", population=population).search(np.ones(size), seed=0)
     method = dict(search.state["method"])
     better = np.linspace(-300.0, 0.0, 300)
@@ -54,7 +54,7 @@ def test_criteria_that_look_back_wait_until_they_can():
     assert ended({**method, "limit": 2401}) == ""
 
 
-def test_what_is_remembered_of_a_generation():
+def test_the_memory_of_a_generation():
     fitness = np.array([1.0, 5.0, 5.0, -np.inf, 5.0, 2.0, 5.0, 3.0])
     memory = with_generation(np.zeros((0, 3)), fitness)
     np.testing.assert_array_equal(memory, [[5.0, 4.0, 1.0]])  # the 4th best, 1 + ceil(0.1 + 8 / 4), is equal
@@ -65,7 +65,7 @@ def test_what_is_remembered_of_a_generation():
 
 
 def run_of(run, generations):
-    """Return what a run leaves behind after so many generations."""
+    """Return the state of a run that ended after a number of generations."""
     return {**run, "lambda_": run["population"], "update_count": generations}
 
 
@@ -122,13 +122,13 @@ def solved(strategy, most):
 
 
 def test_restarts_find_what_one_run_misses():
-    """Rastrigin's function in two dimensions has about a hundred hollows in reach of the start."""
+    """Rastrigin's function in two dimensions has about a hundred local minima near the start."""
     assert solved(CMAES(population=12), 2500) <= 3
     for rule in ("ipop", "bipop"):
         assert solved(CMAES(population=12, restarts=rule), 5000) >= 5
 
 
-def test_restarts_are_seen_in_the_history_and_keep_the_best():
+def test_restarts_are_in_the_history_and_keep_the_best():
     search = CMAES(restarts="ipop").search(np.full(2, 3.3), seed=3, spread=0.5)
     while search.evaluations < 4000:
         points = search.ask()
@@ -140,6 +140,6 @@ def test_restarts_are_seen_in_the_history_and_keep_the_best():
     assert (np.diff(search.history["best_fitness"]) >= 0).all()
 
 
-def test_a_wrong_rule_is_told_with_the_nearest():
+def test_an_unknown_rule_is_an_error_with_the_nearest_name():
     with pytest.raises(ConfigError, match=r"restarts: .*ipop"):
         CMAES(restarts="ipo")

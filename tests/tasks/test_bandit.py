@@ -14,10 +14,10 @@ FIRST, SECOND = np.eye(2)
 
 
 def best_by_planning(p, pulls):
-    """Return the value of the best policy, found by looking at both arms at every belief."""
+    """Return the value of the best policy, by trying both arms in every belief state."""
 
     @cache
-    def value(left, odds):  # odds: how many more payments speak for arm 1 than for arm 2
+    def value(left, odds):  # odds: evidence for arm 1 minus evidence for arm 2
         if left == 0:
             return 0.0
         ratio = (p / (1 - p)) ** odds if p < 1 else np.inf if odds > 0 else 0.0 if odds < 0 else 1.0

@@ -1,4 +1,4 @@
-"""Every registered environment keeps the contract, and the check notices those that do not."""
+"""Every registered environment keeps the contract, and the check finds those that do not."""
 
 from dataclasses import dataclass, replace
 
@@ -73,48 +73,48 @@ class Silent(Bandit):
 
 
 class Restless(Bandit):
-    """Draws starts from nowhere."""
+    """Draws starts from a generator without seed."""
 
     def starts(self, seed):
         return super().starts(np.random.default_rng().integers(1000))
 
 
 class Deaf(Bandit):
-    """Does not hear the seed."""
+    """Ignores the seed."""
 
     def starts(self, seed):
         return super().starts(0)
 
 
 class Short(Bandit):
-    """Has a start too few."""
+    """Has too few starts."""
 
     def starts(self, seed):
         return replace(super().starts(seed), valid=super().starts(seed).valid[1:])
 
 
 class Marked(Bandit):
-    """Knows success, but does not measure it."""
+    """Defines success, but does not list the metric."""
 
     def succeeded(self, returns, lengths):
         return returns > 10
 
 
 class Counting(TMaze):
-    """Gives numbers for a mark."""
+    """Returns numbers as success."""
 
     def succeeded(self, returns, lengths):
         return returns
 
 
 class Nameless(TMaze):
-    """Calls two outputs alike."""
+    """Has two outputs of one name."""
 
     output_names = ("go", "go", "turn", "back")
 
 
 class Lucky(Bandit):
-    """Plays another episode each time."""
+    """Gives another episode each time."""
 
     def play(self, policy, starts):
         returns, lengths = super().play(policy, starts)
@@ -122,7 +122,7 @@ class Lucky(Bandit):
 
 
 class Parted(CartPole):
-    """Has one part of its step from another world."""
+    """Has a part of its step that differs from the step."""
 
     @property
     def parts(self):
@@ -130,7 +130,7 @@ class Parted(CartPole):
 
 
 class Priceless(Bandit):
-    """Pays what is no number."""
+    """Has a reward that is NaN."""
 
     def play(self, policy, starts):
         returns, lengths = super().play(policy, starts)

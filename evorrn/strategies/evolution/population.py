@@ -1,4 +1,4 @@
-"""PopulationStrategy: everything that searches over real vectors share, so that a method is its update alone.
+"""PopulationStrategy: base of the searches over real vectors, to which a method adds its samples and update.
 
 A method works in coordinates in which all named blocks have the same step size. This class adds the
 scaling of coordinates, the bounds, the weight decay, the best individual so far, restarts, the draw of

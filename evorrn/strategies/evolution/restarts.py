@@ -48,32 +48,38 @@ def ended(method: State) -> str:
 
 
 def _max_iter(method: State) -> bool:
+    """The run has taken 100 + 50 (n + 3)^2 / sqrt(lambda) generations."""
     size, population = method["centroid"].size, method["lambda_"]
     return method["update_count"] >= 100 + 50 * (size + 3) ** 2 / math.sqrt(population)
 
 
 def _tol_hist_fun(method: State) -> bool:
+    """The best fitness of the last 10 + 30 n / lambda generations has a range below 1e-12."""
     window = 10 + math.ceil(30 * method["centroid"].size / method["lambda_"])
     best = method["memory"][-window:, 0]
     return len(best) == window and best.max() - best.min() < 1e-12
 
 
 def _equal_fun_vals(method: State) -> bool:
+    """In more than a third of the last n generations the best fitness equals that of the best quarter."""
     size = method["centroid"].size
     flat = method["memory"][-size:, 2]
     return len(flat) == size and flat.mean() > 1 / 3
 
 
 def _tol_x(method: State) -> bool:
+    """Standard deviation and path of every coordinate are below 1e-12 of the first step size."""
     reach = np.maximum(np.abs(method["pc"]), np.sqrt(np.diag(method["C"])))
     return bool((method["sigma"] * reach < 1e-12 * method["first_sigma"]).all())
 
 
 def _tol_up_sigma(method: State) -> bool:
+    """The step size is above 1e20 times its first value and the longest axis."""
     return method["sigma"] > 1e20 * method["first_sigma"] * method["diagD"].max()
 
 
 def _stagnation(method: State) -> bool:
+    """The medians of the best and of the median fitness have not improved within a window of generations."""
     size, population = method["centroid"].size, method["lambda_"]
     window = min(int(120 + 30 * size / population + 0.2 * method["update_count"]), LONGEST)
     memory = method["memory"][-window:, :2]
@@ -84,21 +90,25 @@ def _stagnation(method: State) -> bool:
 
 
 def _condition_cov(method: State) -> bool:
+    """The condition number of the covariance matrix is above 1e14."""
     return (method["diagD"].max() / method["diagD"].min()) ** 2 > 1e14
 
 
 def _no_effect_axis(method: State) -> bool:
+    """A tenth of a standard deviation along a principal axis does not change the mean."""
     axis = method["update_count"] % method["centroid"].size
     step = 0.1 * method["sigma"] * method["diagD"][axis] * method["B"][:, axis]
     return bool((method["centroid"] + step == method["centroid"]).all())
 
 
 def _no_effect_coordinate(method: State) -> bool:
+    """A fifth of a standard deviation does not change some coordinate of the mean."""
     step = 0.2 * method["sigma"] * np.sqrt(np.diag(method["C"]))
     return bool((method["centroid"] + step == method["centroid"]).any())
 
 
 def _limit(method: State) -> bool:
+    """The run has used its limit of evaluations."""
     limit = method["limit"]
     return limit is not None and method["update_count"] * method["lambda_"] >= limit
 

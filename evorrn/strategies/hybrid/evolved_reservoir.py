@@ -117,6 +117,7 @@ class EvolvedReservoir(EchoState):
         }
 
     def _search(self) -> CMAES:
+        """Return the search over the ranges, each mapped to [0, 1]."""
         return CMAES(population=self.population, sigma=self.sigma, lower=0.0, upper=1.0)
 
     def _evolved(self, network: Network) -> list[str]:

@@ -39,13 +39,13 @@ class Tridiagonal:
         self._size = len(matrix)
         # The transpose of a symmetric matrix has the memory layout that LAPACK expects.
         self._reflectors = np.asfortranarray(matrix.T)
-        self._diagonal, self._beside = np.empty(self._size), np.empty(max(self._size - 1, 1))
+        self._diagonal, self._off_diagonal = np.empty(self._size), np.empty(max(self._size - 1, 1))
         self._factors = np.empty(max(self._size - 1, 1))
-        arguments = (self._reflectors, self._size, self._diagonal, self._beside, self._factors)
+        arguments = (self._reflectors, self._size, self._diagonal, self._off_diagonal, self._factors)
         work = np.empty(BLOCK * self._size)
         _call("dsytrd", b"L", self._size, *arguments, work, len(work))
         self.values = self._diagonal.copy()
-        _call("dsterf", self._size, self.values, self._beside.copy())
+        _call("dsterf", self._size, self.values, self._off_diagonal.copy())
 
     def solve(self, right: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return ``(G + αI)⁻¹ right`` for every shift α.
@@ -69,8 +69,8 @@ class Tridiagonal:
         solved = []
         for shift in shifts:
             columns = rotated.copy(order="F")
-            diagonal, beside = self._diagonal + shift, self._beside.copy()
-            _call("dptsv", self._size, right.shape[1], diagonal, beside, columns, self._size)
+            diagonal, off_diagonal = self._diagonal + shift, self._off_diagonal.copy()
+            _call("dptsv", self._size, right.shape[1], diagonal, off_diagonal, columns, self._size)
             solved.append(columns)
         return self._rotate(b"N", np.hstack(solved)).reshape(self._size, len(shifts), right.shape[1])
 
