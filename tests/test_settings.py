@@ -57,7 +57,7 @@ def test_none_can_be_written_as_a_word():
     assert build(Oven, {"span": "none", "shelf": "none"}, "oven") == Oven()
 
 
-def test_another_name_is_understood():
+def test_an_alias_is_accepted():
     assert build(Oven, {"level": 2}, "oven").shelf == 2
     assert "level" not in build(Oven, {"level": 2}, "oven").values()
     with pytest.raises(ConfigError, match=r"oven.shelf: expected int"):
@@ -88,7 +88,7 @@ def test_another_name_is_understood():
         ("mode", "c", "got 'c'"),
     ],
 )
-def test_refusals_name_the_setting_and_what_came(name, value, sentence):
+def test_errors_name_the_setting_and_the_value(name, value, sentence):
     with pytest.raises(ConfigError) as error:
         build(Oven, {name: value}, "oven")
     assert str(error.value).startswith(f"oven.{name}: ") and sentence in str(error.value)
@@ -113,7 +113,7 @@ def test_plain_data():
     assert type(plain(np.float32(1.5))) is float
 
 
-def test_python_may_give_lists_and_numpy_numbers():
+def test_lists_and_numpy_numbers_are_accepted_in_python():
     oven = Oven(count=np.int64(4), heat=np.float32(0.25), sizes=[1, 2], span=[0, 1])
     assert oven == Oven(count=4, heat=0.25, sizes=(1, 2), span=(0.0, 1.0))
     assert type(oven.count) is int
@@ -126,7 +126,7 @@ def test_a_seed_is_a_whole_number_of_at_least_0(seed):
         check_seed(seed)
 
 
-def test_a_wrong_name_in_python_is_told_with_the_nearest():
+def test_an_unknown_name_in_python_is_an_error_with_the_nearest_name():
     import copy
 
     import pytest
@@ -137,3 +137,60 @@ def test_a_wrong_name_in_python_is_told_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'population'"):
         GeneticAlgorithm(popolation=8)
     assert copy.copy(GeneticAlgorithm(population=8)).population == 8
+
+
+def test_the_docstring_of_a_class_has_every_setting():
+    @dataclass(frozen=True)
+    class Kiln(Oven):
+        """A hotter oven.
+
+        Notes
+        -----
+        None.
+        """
+
+        glaze: float | None = setting(None, "thickness of the glaze", minimum=0, below=3)
+        plain: int = 4
+
+    assert Kiln.doc == "A hotter oven.\n\nNotes\n-----\nNone."
+    before, parameters, after = Kiln.__doc__.partition(
+        "Parameters\n----------\ncount : int, at least 1, at most 9, default 3\n    how many\n"
+    )
+    assert before == "A hotter oven.\n\n" and parameters
+    assert "kind : {'gas', 'wood'}, default 'gas'\n    which\n" in after
+    assert "scale : float or list of float, above 0, default 1.0\n    one or a range\n" in after
+    assert after.endswith(
+        "glaze : float or None, at least 0, below 3, default None\n    thickness of the glaze\n"
+        "plain : int, default 4\n\nNotes\n-----\nNone."
+    )
+
+
+def test_a_class_without_docstring_or_with_its_own_parameters_section():
+    @dataclass(frozen=True)
+    class Silent(Settings):
+        count: int = setting(1, "how many")
+
+    @dataclass(frozen=True)
+    class Written(Settings):
+        """Said already.
+
+        Parameters
+        ----------
+        count : int
+            As many.
+        """
+
+        count: int = setting(1, "how many")
+
+    @dataclass(frozen=True, slots=True)
+    class Slots(Settings):
+        """Made twice."""
+
+        count: int = 1
+
+    assert (
+        Silent.doc == "" and Silent.__doc__ == "Parameters\n----------\ncount : int, default 1\n    how many"
+    )
+    assert Written.__doc__ == Written.doc and "how many" not in Written.__doc__
+    assert Slots.doc == "Made twice." and Slots.__doc__.endswith("count : int, default 1")
+    assert Settings.__doc__.startswith("Base of frozen dataclasses")

@@ -1,1 +1,1 @@
-"""cells"""
+"""Cells: recurrent architectures, each written as the equations of one time step."""

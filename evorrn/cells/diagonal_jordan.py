@@ -1,4 +1,4 @@
-"""The network of the early experiments with guessed weights: units of their own that see the output."""
+"""The network of the experiments with guessed weights: no links between units, and fed-back output."""
 
 from evorrn.compile.grammar import cell
 from evorrn.kernels.activations import relu, sigmoid, tanh
@@ -10,11 +10,11 @@ from evorrn.kernels.activations import relu, sigmoid, tanh
     recurrent="W_y u",
 )
 def diagonal_jordan(p, x, h, y, *, activation=sigmoid):
-    """Diagonal Jordan network: each unit sees the input, the squashed output and itself.
+    """Diagonal Jordan network: each unit sees the input, the squashed output and its own last value.
 
     Source: Hochreiter and Schmidhuber 1996, "Bridging long time lags by weight guessing and 'Long
-    short-term memory'", architecture A2. The output that is fed back is relu(tanh(y)), which begins at 0
-    and ends at 1 as theirs does; their logistic unit would begin at one half here. Their output also sees the
-    input: make the network with direct=True.
+    short-term memory'", architecture A2. The fed-back output is relu(tanh(y)), which is between 0 and 1 and
+    starts at 0, as in the paper; the logistic function, which the paper uses, would start at one half here.
+    In the paper the output also sees the input: use a network with ``direct=True``.
     """
     return activation(p.W_x @ x + p.W_y @ relu(tanh(y)) + p.u * h + p.b)

@@ -1,4 +1,4 @@
-"""Elman's simple recurrent network, the exemplary cell: other files in this folder look like it."""
+"""Elman's simple recurrent network. This file is the model for other cells."""
 
 from evorrn.compile.grammar import cell
 from evorrn.kernels.activations import tanh
@@ -12,7 +12,7 @@ from evorrn.kernels.activations import tanh
 def elman(p, x, h, *, activation=tanh):
     """Simple recurrent network: the hidden layer sees the input and its own last value.
 
-    Source: Elman 1990, "Finding structure in time". Elman stopped the gradient at the context layer;
-    here it is exact through time.
+    Source: Elman 1990, "Finding structure in time". Elman does not propagate the gradient through the
+    context layer; here the gradient is exact through time.
     """
     return activation(p.W_x @ x + p.W_h @ h + p.b)

@@ -1,4 +1,4 @@
-"""Finding cells by name."""
+"""Look-up of cells by name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find_cell(reference: Any) -> Cell:
     Raises
     ------
     EvorrnError
-        When there is no such cell.
+        When no cell has that name.
     """
     return cast("Cell", CELLS.find(reference))
 

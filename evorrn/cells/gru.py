@@ -1,4 +1,4 @@
-"""The gated recurrent unit in both of its published forms."""
+"""The gated recurrent unit in both published forms."""
 
 from evorrn.compile.grammar import cell
 from evorrn.kernels.activations import sigmoid, tanh
@@ -10,7 +10,7 @@ from evorrn.kernels.activations import sigmoid, tanh
     torch=("W_r W_z W_n", "U_r U_z U_n", "b_r b_z b_n", "0 0 c_n"),
 )
 def gru(p, x, h):
-    """Gated recurrent unit, reset after the product (PyTorch's and cuDNN's form).
+    """Gated recurrent unit with the reset gate after the matrix product (the form of PyTorch and cuDNN).
 
     Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder for statistical
     machine translation", first version.
@@ -26,10 +26,10 @@ def gru(p, x, h):
     parameters={"W_r W_z W_n": "H I", "U_r U_z U_n": "H H", "b_r b_z b_n": "H"},
 )
 def gru_reset_before(p, x, h):
-    """Gated recurrent unit, reset before the product.
+    """Gated recurrent unit with the reset gate before the matrix product.
 
     Source: Cho et al. 2014, third version; Chung et al. 2014, "Empirical evaluation of gated recurrent
-    neural networks on sequence modeling", whose update gate is one minus this one.
+    neural networks on sequence modeling", where the update gate is one minus the update gate here.
     """
     r = sigmoid(p.W_r @ x + p.U_r @ h + p.b_r)  # reset gate
     z = sigmoid(p.W_z @ x + p.U_z @ h + p.b_z)  # update gate

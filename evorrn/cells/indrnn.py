@@ -11,9 +11,9 @@ from evorrn.kernels.activations import relu
     recurrent="u",
 )
 def indrnn(p, x, h, *, activation=relu):
-    """Independently recurrent network: each unit sees its own last value alone; layers mix units.
+    """Independently recurrent network: each unit sees the input and only its own last value.
 
     Source: Li, Li, Cook, Zhu and Gao 2018, "Independently recurrent neural network (IndRNN)",
-    equation 1. The bound on u after each update is not applied here.
+    equation 1. The paper bounds u after each update; that is not done here.
     """
     return activation(p.W_x @ x + p.u * h + p.b)

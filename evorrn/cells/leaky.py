@@ -1,4 +1,4 @@
-"""The leaky integrator, the usual unit of reservoirs."""
+"""Leaky-integrator units, which most echo state networks use."""
 
 from evorrn.compile.grammar import cell
 from evorrn.kernels.activations import tanh
@@ -9,7 +9,7 @@ from evorrn.kernels.activations import tanh
     parameters={"W_x": "H I", "W_h": "H H", "b": "H"},
 )
 def leaky(p, x, h, *, leak=0.3, activation=tanh):
-    """Leaky-integrator units: each state moves a share of the way to its new activation.
+    """Leaky-integrator units: each state moves towards its new activation by the share `leak`.
 
     Source: Jaeger, Lukoševičius, Popovici and Siewert 2007, "Optimization and applications of echo
     state networks with leaky-integrator neurons", in the form of Lukoševičius 2012, equations 2 and 3.

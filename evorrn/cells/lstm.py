@@ -11,10 +11,11 @@ from evorrn.kernels.activations import sigmoid, tanh
     torch=("W_i W_f W_g W_o", "U_i U_f U_g U_o", "b_i b_f b_g b_o", "0 0 0 0"),
 )
 def lstm(p, x, h, c):
-    """Long short-term memory with forget gates, without peepholes; forget bias 1 at the start.
+    """Long short-term memory with forget gates and without peepholes; initial forget bias 1.
 
     Source: Hochreiter and Schmidhuber 1997, "Long short-term memory"; forget gates: Gers, Schmidhuber
-    and Cummins 2000, "Learning to forget". The gradient is exact, not cut at the gates as in 1997.
+    and Cummins 2000, "Learning to forget". The gradient is exact; the paper of 1997 truncates it at the
+    gates.
     """
     i = sigmoid(p.W_i @ x + p.U_i @ h + p.b_i)  # input gate
     f = sigmoid(p.W_f @ x + p.U_f @ h + p.b_f)  # forget gate

@@ -1,8 +1,8 @@
 """Weights under PyTorch's names, for cells that PyTorch has.
 
-Both directions are linear, so gradients pass through them as well. PyTorch keeps two biases where one
-would do: `to_torch` writes the sum to ``bias_ih`` and zero to ``bias_hh``, `from_torch` adds them. A network
-without biases has the names of PyTorch's modules with ``bias=False``; a bias is then an unknown weight.
+Both conversions are linear, so they also convert gradients. PyTorch has two biases where one has the same
+effect: `to_torch` writes the sum to ``bias_ih`` and zero to ``bias_hh``; `from_torch` adds them. A network without
+biases has the names of PyTorch's modules with ``bias=False``; a bias is then an unknown weight.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def from_torch(
     ConfigError
         When PyTorch has no such cell, or no such connection.
     ShapeError
-        With every name that is missing, unknown or of another shape.
+        Listing every name that is missing, unknown or has another shape.
     """
     empty = {name: np.zeros(shape) for name, shape in shapes.items()}
     wanted = {name: array.shape for name, array in to_torch(cell, layout, empty).items()}
@@ -130,4 +130,5 @@ def _check(cell: Cell, layout: Sequence[Block]) -> None:
 
 
 def _array(value: Any) -> np.ndarray:
+    """Return a tensor or array as an array."""
     return np.array(value.detach().cpu().numpy() if hasattr(value, "detach") else value)

@@ -1,1 +1,1 @@
-"""Ways of training: evolution of the weights, reservoirs with a solved readout, gradients."""
+"""Training strategies: evolution of the weights, reservoirs with a solved readout, gradients, hybrids."""

@@ -1,8 +1,8 @@
 """The contract of a strategy: ``start`` and ``step`` on plain data; ``ask`` and ``tell`` for evolution.
 
-A strategy object holds settings and nothing else. All that changes is in its state, a dict of plain
-data (arrays, numbers, text, the generator's state), so a run can stop after any step and go on
-elsewhere, bit for bit the same.
+A strategy object has settings and nothing else. Everything that changes is in its state, a dict of plain
+data (arrays, numbers, text, the generator's state), so that a run can stop after any step and resume in
+another process with the same bytes.
 """
 
 from __future__ import annotations
@@ -32,26 +32,52 @@ State = dict[str, Any]
 
 
 class Strategy(Settings):
-    """A way of training, as a state machine.
+    """Base of all training strategies: a state machine with `start` and `step`.
 
     Attributes
     ----------
     name : str
-        As typed on the command line.
+        Name on the command line.
     step_name : str
-        What one step is: ``"generation"``, ``"epoch"``, ``"reservoir"``.
+        The word for one step: ``"generation"``, ``"epoch"``, ``"reservoir"``.
     requires : frozenset of str
         What a problem must provide, see `evorrn.training.problem.Problem.provides`.
     network_defaults : dict
-        Keyword arguments of `Network` that this strategy works best with.
+        Keyword arguments of `Network` that suit this strategy.
 
     Notes
     -----
     Every state has these keys: ``rng`` (state of the generator, see `generator`), ``candidate`` (the
-    genome (n,) to be validated after this step), ``train_loss`` (its training loss), ``finished``
-    (text that says why nothing is left to do, empty until then) and ``record`` (a dict of further
-    numbers for the history of this step; the same keys at every step). A strategy that draws numeric
-    options of the cell, such as a leak, puts those of the candidate under ``cell_options``.
+    genome (n,) to validate after this step, or None), ``train_loss`` (its training loss), ``finished``
+    (why the strategy has ended, empty until then) and ``record`` (a dict of further numbers for the history
+    of this step, with the same keys at every step). A strategy that draws numeric options of the cell, such
+    as a leak, puts those of the candidate under ``cell_options``.
+
+    Examples
+    --------
+    A strategy that draws one random network at each step:
+
+    >>> from dataclasses import dataclass
+    >>> import evorrn
+    >>> from evorrn.strategies.base import generator, generator_state
+    >>> @dataclass(frozen=True)
+    ... class Guess(evorrn.Strategy):
+    ...     "Draw random networks."
+    ...     name = "guess"
+    ...
+    ...     def start(self, problem, rng):
+    ...         return {"rng": generator_state(rng), "candidate": None, "train_loss": float("inf"),
+    ...                 "finished": "", "record": {}}
+    ...
+    ...     def step(self, problem, state):
+    ...         rng = generator(state)
+    ...         genome = problem.init(rng, 1)[0]
+    ...         loss = -float(problem.fitness(genome[None])[0])
+    ...         return {**state, "rng": generator_state(rng), "candidate": genome, "train_loss": loss}
+    >>> task = evorrn.task("sunspots")
+    >>> network = evorrn.Network.for_task(task, cell="elman", hidden=2)
+    >>> Guess().fit(network, task, budget="3gen").meter.evaluations
+    3
     """
 
     name: ClassVar[str]
@@ -61,12 +87,12 @@ class Strategy(Settings):
 
     @property
     def ends_by_itself(self) -> bool:
-        """Whether a run comes to an end without a budget, with the settings as they are."""
+        """Whether a run with these settings ends without a budget."""
         return False
 
     @property
     def default_budget(self) -> Budget:
-        """What stops a run that is given no budget; nothing, unless the strategy says so."""
+        """The budget of a run that is given none; without limits unless the strategy has a default."""
         return Budget()
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
@@ -74,7 +100,7 @@ class Strategy(Settings):
         raise NotImplementedError
 
     def step(self, problem: Problem, state: State) -> State:
-        """Return the state after one generation, epoch or solve; the state given is left as it was."""
+        """Return the state after one generation, epoch or solve; the given state is not changed."""
         raise NotImplementedError
 
     def fit(
@@ -93,11 +119,15 @@ class Strategy(Settings):
         network : Network
         data : Task, or sequence of one to three Batch, or Batch
         seed : int
-            The same seed gives the same bytes.
+            Seed of all random draws; the same seed gives the same bytes.
         budget : Budget or str, optional
-            When to stop; without one the strategy must come to an end by itself.
+            When to stop, for instance ``"100gen"``; may be left out if the strategy ends by itself.
         callbacks : sequence of callable
-            Called with a `Progress` after every step; raising `StopTraining` ends the run in good order.
+            Called with a `Progress` after every step; raising `StopTraining` ends the run with a result.
+
+        Returns
+        -------
+        Result
         """
         from evorrn.training.loop import fit
 
@@ -105,7 +135,7 @@ class Strategy(Settings):
 
 
 def generator(state: State) -> np.random.Generator:
-    """Return the generator whose state is kept under ``rng``."""
+    """Return a generator in the state under ``rng``."""
     bits = np.random.PCG64()
     bits.state = state["rng"]
     return np.random.Generator(bits)
@@ -117,10 +147,24 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
 
 
 class EvolutionStrategy(Strategy):
-    """A strategy that asks for the fitness of genomes: `ask` and `tell` on plain data.
+    """Base of evolution strategies: `ask` for genomes, `tell` their fitness.
 
-    A subclass gives `initial`, `ask` and `tell`; `start`, `step` and `search` follow from them. The
-    state of an evolution strategy also has ``best_genome`` (n,) and ``best_fitness``.
+    A subclass defines `initial`, `ask` and `tell`, from which `start`, `step` and `search` are made. The
+    state also has ``best_genome`` (n,), or None, and ``best_fitness``. To write a method that searches over
+    real vectors, `PopulationStrategy` is a shorter way.
+
+    Examples
+    --------
+    Every evolution strategy also minimises functions of a vector, without a network:
+
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.SNES().search(np.ones(5), seed=1)
+    >>> while not search.done("100gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> isinstance(search.strategy, evorrn.EvolutionStrategy), bool(search.best.fitness > -0.1)
+    (True, True)
     """
 
     step_name: ClassVar[str] = "generation"
@@ -138,21 +182,21 @@ class EvolutionStrategy(Strategy):
         Parameters
         ----------
         size : int
-            Genes, n.
+            Number of genes, n.
         rng : Generator
         draw : callable
-            ``draw(rng, count)`` gives (count, n) start genomes.
+            ``draw(rng, count)`` returns start genomes (count, n).
         layout : dict, optional
             ``{block name: shape}`` of the genome, in order; one block of n genes by default.
         """
         raise NotImplementedError
 
     def ask(self, state: State) -> tuple[State, np.ndarray]:
-        """Return the state with a pending population, and the genomes (P, n) to be evaluated."""
+        """Return the state with a pending population, and the genomes (P, n) to evaluate."""
         raise NotImplementedError
 
     def tell(self, state: State, genomes: np.ndarray, fitness: np.ndarray) -> State:
-        """Return the state after the genomes asked for were given their fitness (P,), higher is better."""
+        """Return the state given the fitness (P,) of the genomes asked for; higher is better."""
         raise NotImplementedError
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
@@ -163,7 +207,7 @@ class EvolutionStrategy(Strategy):
         return {"candidate": None, "train_loss": np.inf, "finished": "", "record": {}, **state}
 
     def step(self, problem: Problem, state: State) -> State:
-        """Evaluate one generation."""
+        """Return the state after one generation; the candidate is the best individual so far."""
         state, genomes = self.ask(state)
         state = self.tell(state, genomes, problem.fitness(genomes))
         return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
@@ -176,7 +220,7 @@ class EvolutionStrategy(Strategy):
         spread: float = 1.0,
         layout: dict[str, tuple[int, ...]] | None = None,
     ) -> Search:
-        """Search any function of a real vector, with no network.
+        """Start a search on any function of a real vector, without a network.
 
         Parameters
         ----------
@@ -184,17 +228,21 @@ class EvolutionStrategy(Strategy):
             Start point or mean.
         seed : int
         spread : float
-            Standard deviation of the start genomes around `start`; with 0 all of them are `start`, and step
-            sizes that follow it are those of 1.
+            Standard deviation of the start genomes around `start`. With 0 all of them equal `start`, and
+            default step sizes are those for a spread of 1.
         layout : dict, optional
-            Named blocks of the vector, for crossover or step sizes by block.
+            ``{block name: shape}`` of the vector, for crossover or step sizes by block.
+
+        Returns
+        -------
+        Search
 
         Raises
         ------
         ShapeError
-            When `start` is no vector of finite numbers, or the layout is not one of its genes.
+            When `start` is not a vector of finite numbers, or the layout does not have n genes.
         ConfigError
-            For a seed or a spread that is none, and for step sizes of blocks that there are not.
+            When `seed` or `spread` is not valid, or `step_sizes` names a block that does not exist.
         """
         from evorrn.strategies.search import Search
 
@@ -209,7 +257,7 @@ class EvolutionStrategy(Strategy):
 
 @dataclass(frozen=True)
 class Around:
-    """Draws start genomes from a normal distribution around a point.
+    """A function that draws start genomes from a normal distribution around a point.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Finding strategies by their command-line names."""
+"""Look-up of strategies by their command-line names."""
 
 from __future__ import annotations
 

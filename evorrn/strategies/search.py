@@ -1,4 +1,4 @@
-"""Search: an evolution strategy at work on any function of a real vector, with no network."""
+"""Search: an evolution strategy on any function of a real vector, without a network."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ _SEARCH_FILE = "evorrn search"
 
 @dataclass(frozen=True)
 class Best:
-    """The best genome seen and its fitness."""
+    """The best genome so far and its fitness.
+
+    Attributes
+    ----------
+    genome : ndarray, shape (n,), or None
+    fitness : float
+    """
 
     genome: np.ndarray | None
     fitness: float
 
 
 class Search:
-    """An evolution strategy at work on any function: ``ask``, ``tell``, ``done``, ``best``, ``save``.
+    """An evolution strategy on any function of a vector: ``ask``, ``tell``, ``done``, ``best``, ``save``.
 
     Attributes
     ----------
@@ -33,9 +39,9 @@ class Search:
     state : dict
         The strategy's state, plain data.
     evaluations, generations : int
-        What was told so far.
+        Numbers so far.
     history : dict of str to list
-        One entry per generation: ``evaluations``, ``best_fitness`` and what the strategy records.
+        One entry for each generation: ``evaluations``, ``best_fitness`` and what the strategy records.
     """
 
     def __init__(self, strategy: EvolutionStrategy, state: State) -> None:
@@ -47,27 +53,28 @@ class Search:
         self._asked: np.ndarray | None = None
 
     def ask(self) -> np.ndarray:
-        """Return the genomes (P, n) to be evaluated; asking again before `tell` returns the same."""
+        """Return the genomes (P, n) to evaluate; the same until `tell` is called."""
         if self._asked is None:
             self.state, self._asked = self.strategy.ask(self.state)
         return self._asked.copy()
 
     def tell(self, genomes: np.ndarray, fitness: np.ndarray) -> None:
-        """Give the fitness (P,) of the genomes asked for; higher is better, NaN counts as ``-inf``.
+        """Give the fitness (P,) of the genomes asked for; higher is better, NaN means ``-inf``.
 
         Raises
         ------
         EvorrnError
-            When nothing was asked for.
+            When `ask` was not called before.
         ShapeError
-            When these are not the genomes asked for, or not one fitness each.
+            When these are not the genomes asked for, or `fitness` does not have one number for each.
         """
         if self._asked is None:
-            raise EvorrnError("tell: expected an ask before it")
+            raise EvorrnError("tell: expected a call of ask before it")
         given = numeric("genomes", genomes)
         if not np.array_equal(given, self._asked):
             raise ShapeError(
-                f"tell: expected the {self._asked.shape} genomes of the last ask, got others {given.shape}"
+                f"tell: expected the genomes of the last ask, shape {self._asked.shape}, got others of shape "
+                f"{given.shape}"
             )
         values = np.array(numeric("fitness", fitness), dtype=np.float64)
         if values.shape != (len(given),):
@@ -82,12 +89,12 @@ class Search:
             self.history.setdefault(name, []).append(value)
 
     def done(self, budget: Budget | str) -> bool:
-        """Return whether the budget's evaluations, generations or loss (the negative fitness) are reached.
+        """Return whether a limit of the budget is reached: evaluations, generations or loss (negative fitness).
 
         Raises
         ------
         ConfigError
-            For a budget that a search without a network cannot measure, such as work.
+            For a limit that a search without a network cannot measure, such as work.
         """
         limit = Budget.parse(budget)
         known = {"evaluations", "generations", "loss"}
@@ -104,12 +111,12 @@ class Search:
 
     @property
     def best(self) -> Best:
-        """The best genome so far and its fitness; None and ``-inf`` before any had a finite one."""
+        """The best genome so far and its fitness; None and ``-inf`` before any fitness was finite."""
         genome = self.state["best_genome"]
         return Best(None if genome is None else np.array(genome), self.state["best_fitness"])
 
     def save(self, path: str | Path) -> None:
-        """Write the search to one file, from which `evorrn.load_search` goes on bit for bit."""
+        """Write the search to a file, from which `evorrn.load_search` resumes it with the same bytes."""
         tree = {
             "kind": _SEARCH_FILE,
             "strategy": self.strategy.name,
@@ -124,18 +131,30 @@ class Search:
 
 
 def load_search(path: str | Path, *, strategy: EvolutionStrategy | None = None) -> Search:
-    """Read a search that `Search.save` wrote, and go on from it.
+    """Return a search from a file that `Search.save` wrote.
 
     Parameters
     ----------
     path : str or Path
     strategy : EvolutionStrategy, optional
-        The strategy as it was, where a file cannot hold all of it, such as a toolbox made in Python.
+        The strategy of the search; needed when the file cannot contain all of it, such as a DEAP toolbox.
 
     Raises
     ------
     RunError
-        When the file is missing, truncated or something else.
+        When the file is missing, truncated or not a search, or the strategy has other settings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.SNES().search(np.ones(5))
+    >>> genomes = search.ask()
+    >>> search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> search.save("sphere.search")
+    >>> resumed = evorrn.load_search("sphere.search")
+    >>> bool((resumed.ask() == search.ask()).all())
+    True
     """
     from evorrn.strategies.find import make_strategy
 

@@ -1,6 +1,6 @@
-"""Checks that a new cell, task, environment or strategy keeps the contract that everything else relies on.
+"""Checks of the contract of a new cell, task, environment or strategy, for the tests of its author.
 
-They are for the tests of whoever writes one: each raises `AssertionError` with what was wanted and what came.
+Each check raises `AssertionError` with what was expected and what was found.
 """
 
 from evorrn.testing.cells import check_cell as check_cell

@@ -1,4 +1,4 @@
-"""Check that a new cell means the same in every form it takes: on NumPy, compiled, and differentiated."""
+"""The check of a cell: its NumPy, compiled and differentiated forms agree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | Non
     Raises
     ------
     AssertionError
-        With the first form that disagrees, and by how much.
+        Naming the first form that disagrees, and the difference.
+
+    Examples
+    --------
+    >>> from evorrn.testing import check_cell
+    >>> check_cell("elman")
     """
     found = find_cell(cell)
     rng = np.random.default_rng(seed)
@@ -39,12 +44,14 @@ def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | Non
     many = rng.standard_normal((40, 9, 3))
     many[:2] = x
     _agree("outputs of a large batch", network.predict(genome, many)[:2], network.predict(genome, x), 1e-10)
-    pull, push = rng.standard_normal((2, 9, 2)), rng.standard_normal(network.size)
-    change = (network.predict(genome + 1e-6 * push, x) - network.predict(genome - 1e-6 * push, x)) / 2e-6
-    numeric = float((pull * change).sum())
+    cotangent, direction = rng.standard_normal((2, 9, 2)), rng.standard_normal(network.size)
+    change = (
+        network.predict(genome + 1e-6 * direction, x) - network.predict(genome - 1e-6 * direction, x)
+    ) / 2e-6
+    numeric = float((cotangent * change).sum())
     _agree(
         "gradient",
-        np.array(network.vjp(genome, x, pull) @ push),
+        np.array(network.vjp(genome, x, cotangent) @ direction),
         np.array(numeric),
         1e-5 * (1 + abs(numeric)),
     )
@@ -53,7 +60,7 @@ def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | Non
 
 
 def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Run the cell's own function, step by step."""
+    """Return the outputs (B, T, O) of the cell's own function, called step by step."""
     blocks = network.unpack(genome)
     p = SimpleNamespace(**{name: blocks[f"layer0.{name}"] for name in cell.parameters})
     sizes = {"H": network.hidden[0], "O": network.outputs}
@@ -74,6 +81,7 @@ def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) ->
 
 
 def _agree(what: str, got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
+    """Raise AssertionError when two arrays differ by more than a tolerance."""
     difference = float(np.abs(got - wanted).max())
     assert difference <= tolerance, (
         f"{what}: expected a difference of at most {tolerance:.1e}, got {difference:.1e}"

@@ -1,4 +1,4 @@
-"""A check that an environment keeps the contract which training, resuming and comparing rely on."""
+"""The check of an environment's contract, which training, resuming and comparing rely on."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from evorrn.data.metrics import EPISODE_METRICS
 from evorrn.training import playing
 
 TRIED_STEPS = 200
-"""Steps at most for which the parts of a step are held against it."""
+"""Largest number of steps for which the parts of a step are compared with the step."""
 
 
 def check_environment(environment: Environment, *, seed: int = 0) -> None:
-    """Check that an environment keeps its contract: settings, sizes, starts, and episodes that a start decides.
+    """Check that an environment keeps its contract: settings, sizes, starts, reproducible episodes.
 
     Parameters
     ----------
     environment : Environment
     seed : int
-        Seed of the starts and of the actions that are tried.
+        Seed of the starts and of the tried actions.
 
     Raises
     ------
     AssertionError
-        With the first rule that the environment breaks.
+        Naming the first rule that the environment breaks.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> from evorrn.testing import check_environment
+    >>> check_environment(evorrn.task("t-maze", length=3))
     """
     kind = type(environment)
     _require(isinstance(getattr(kind, "name", None), str) and bool(kind.name), "name: expected text")
-    made_up = f"{kind.__name__}("  # what @dataclass writes where there is no docstring
-    documented = bool(kind.__doc__) and not str(kind.__doc__).startswith(made_up)
-    _require(documented, f"{kind.__name__}: expected a docstring that says what is to be done")
+    _require(bool(kind.doc), f"{kind.__name__}: expected a docstring that describes the environment")
     _require(dataclasses.is_dataclass(kind), f"{kind.__name__}: expected @dataclass(frozen=True)")
     again = build(kind, environment.values(), "environment")
     _require(again == environment, "settings: expected values() to make the same environment")
@@ -53,6 +57,7 @@ def check_environment(environment: Environment, *, seed: int = 0) -> None:
 
 
 def _check_starts(environment: Environment, seed: int) -> None:
+    """Check shapes and reproducibility of the starts."""
     starts, again, other = (playing.starts_of(environment, each) for each in (seed, seed, seed + 1))
     for split in ("train", "valid", "test"):
         found, count = getattr(starts, split), getattr(environment, split)
@@ -64,11 +69,11 @@ def _check_starts(environment: Environment, seed: int) -> None:
     changes = any(
         not np.array_equal(getattr(starts, s), getattr(other, s)) for s in ("train", "valid", "test")
     )
-    _require(changes, "starts: expected another seed to draw others")
+    _require(changes, "starts: expected another seed to draw different starts")
 
 
 def _check_episodes(environment: Environment, seed: int) -> None:
-    """Check that a start and the actions decide an episode, and that its rewards are numbers."""
+    """Check that a start and the actions determine an episode, and that its rewards are finite."""
     starts = playing.starts_of(environment, seed).test[:2]
 
     def played() -> tuple[np.ndarray, np.ndarray]:
@@ -87,14 +92,15 @@ def _check_episodes(environment: Environment, seed: int) -> None:
     if succeeded is not None:
         fits = np.shape(succeeded) == returns.shape and np.asarray(succeeded).dtype == bool
         _require(fits, f"succeeded: expected booleans of shape {returns.shape}, got {succeeded!r}")
-    has_mark = "success" in environment.metrics
+    has_success = "success" in environment.metrics
     _require(
-        has_mark == (succeeded is not None), "metrics: expected success just where `succeeded` gives a mark"
+        has_success == (succeeded is not None),
+        "metrics: expected success if and only if `succeeded` returns an array",
     )
 
 
 def _check_parts(environment: Environment, seed: int) -> None:
-    """Check that the parts of a step, where there are any, do what the step does."""
+    """Check that the parts of a step, if there are any, do what the step does."""
     if environment.parts is None:
         return
     count, move, judge = environment.parts
@@ -115,5 +121,6 @@ def _check_parts(environment: Environment, seed: int) -> None:
 
 
 def _require(holds: bool, sentence: str) -> None:
+    """Raise AssertionError with a sentence unless a condition holds."""
     if not holds:
         raise AssertionError(sentence)

@@ -1,4 +1,4 @@
-"""A check that a strategy keeps the contract which training, resuming and comparing rely on."""
+"""The check of a strategy's contract, which training, resuming and comparing rely on."""
 
 from __future__ import annotations
 
@@ -24,30 +24,36 @@ def check_strategy(
 ) -> None:
     """Check that a strategy keeps its contract, by running it.
 
-    It must leave the state it is given as it was, keep everything in plain data, draw from its own
-    generator alone, go on bit for bit from a state that was written to a file, pay for what it computes,
-    and never hold a genome whose loss is not finite for the best. An evolution strategy must do the
+    A strategy must not change the state it is given, must keep its state in plain data, draw only from its own
+    generator, continue with the same bytes from a state that was written to a file, charge its computations
+    to the meter, and never take a genome without finite loss for the best. An evolution strategy must do the
     same with ``ask`` and ``tell`` on a function.
 
     Parameters
     ----------
     strategy : Strategy
     problem : callable, optional
-        Makes the problem anew; a sine for a network of four units by default.
+        Returns a new problem at each call; by default the forecast of a sine by a network of four units.
     steps : int
-        Steps of the strategy to take, 2 or more.
+        Steps to take, at least 2.
     seed : int
 
     Raises
     ------
     AssertionError
-        That says which promise is broken.
+        Naming the first rule that the strategy breaks.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> from evorrn.testing import check_strategy
+    >>> check_strategy(evorrn.GeneticAlgorithm(population=8), steps=2)
     """
     make = problem or (lambda: _sine(strategy))
     label = type(strategy).__name__
-    assert isinstance(type(strategy).name, str) and strategy.name, f"{label}: has no name"
+    assert isinstance(type(strategy).name, str) and strategy.name, f"{label}: expected a name"
     again = build(type(strategy), strategy.values(), label)
-    assert again == strategy, f"{label}: settings do not come back from their values"
+    assert again == strategy, f"{label}: expected the same settings from values()"
     _check_steps(strategy, make(), steps, seed, label)
     _check_resuming(strategy, make, steps, seed, label)
     if isinstance(strategy, EvolutionStrategy):
@@ -55,9 +61,9 @@ def check_strategy(
 
 
 def _check_steps(strategy: Strategy, problem: Problem, steps: int, seed: int, label: str) -> None:
-    """Check each state by itself, and that a step changes nothing but what it returns."""
+    """Check each state, and that a step changes neither the given state nor a global generator."""
     random.seed(seed)
-    elsewhere = _global_generators()
+    global_generators = _global_generators()
     state = strategy.start(problem, np.random.default_rng(seed))
     _check_state(state, problem, f"{label}, start")
     records = []
@@ -66,24 +72,25 @@ def _check_steps(strategy: Strategy, problem: Problem, steps: int, seed: int, la
         after = strategy.step(problem, state)
         where = f"{label}, step {number}"
         assert tree_bytes(state) == before, f"{where}: changed the state it was given"
-        assert problem.meter.work > work, f"{where}: computed without paying work"
+        assert problem.meter.work > work, f"{where}: expected work to be charged to the meter"
         _check_state(after, problem, where)
         records.append(list(after["record"]))
         assert records[-1] == records[0], f"{where}: expected the record {records[0]}, got {records[-1]}"
         state = after
         if state["finished"]:
             break
-    assert _global_generators() == elsewhere, f"{label}: left a global random generator changed"
+    assert _global_generators() == global_generators, f"{label}: changed a global random generator"
 
 
 def _check_state(state: State, problem: Problem, where: str) -> None:
+    """Check the keys and types of a state."""
     missing = {"rng", "candidate", "train_loss", "finished", "record"} - set(state)
     assert not missing, f"{where}: the state lacks {', '.join(sorted(missing))}"
     try:
         tree_bytes(state)
     except TypeError as error:
-        raise AssertionError(f"{where}: the state holds more than plain data: {error}") from None
-    assert isinstance(state["finished"], str), f"{where}: finished must be text"
+        raise AssertionError(f"{where}: expected a state of plain data: {error}") from None
+    assert isinstance(state["finished"], str), f"{where}: expected finished to be text"
     assert all(isinstance(value, int | float) for value in state["record"].values()), (
         f"{where}: expected numbers in the record, got {state['record']}"
     )
@@ -96,7 +103,7 @@ def _check_state(state: State, problem: Problem, where: str) -> None:
 def _check_resuming(
     strategy: Strategy, make: Callable[[], Problem], steps: int, seed: int, label: str
 ) -> None:
-    """Check that a run through files is the run without: history, state and meter."""
+    """Check that a run resumed from files after every step has the same history, state and meter."""
     budget = Budget(generations=steps)
     whole = Trainer(strategy, make(), seed=seed, budget=budget)
     while not whole.check():
@@ -113,7 +120,7 @@ def _check_resuming(
 
 
 def _check_search(strategy: EvolutionStrategy, steps: int, seed: int, label: str) -> None:
-    """Check ``ask`` and ``tell`` on a function that is not finite at first, and later in parts."""
+    """Check ``ask`` and ``tell`` on a function whose values are NaN at first, and partly NaN later."""
     search = strategy.search(np.zeros(3), seed=seed)
     genomes = search.ask()
     search.tell(genomes, np.full(len(genomes), np.nan))
@@ -122,41 +129,43 @@ def _check_search(strategy: EvolutionStrategy, steps: int, seed: int, label: str
     for number in range(steps):
         genomes = search.ask()
         assert genomes.ndim == 2 and genomes.shape[1] == 3 and len(genomes) > 0, (
-            f"{label}: asked for genomes of shape {genomes.shape}, of a vector of 3"
+            f"{label}: expected genomes of shape (P, 3), got {genomes.shape}"
         )
         fitness = -np.sum((genomes - 1.0) ** 2, axis=1)
         fitness[number % 2 :: 3] = np.nan
-        told = strategy.tell(
+        after = strategy.tell(
             _through_file(search.state), genomes, np.where(np.isnan(fitness), -np.inf, fitness)
         )
         search.tell(genomes, fitness)
-        assert tree_bytes(told) == tree_bytes(search.state), (
-            f"{label}: a search from a file goes on otherwise"
+        assert tree_bytes(after) == tree_bytes(search.state), (
+            f"{label}: a search read from a file continues differently"
         )
         best = max(best, np.max(fitness, initial=-np.inf, where=np.isfinite(fitness)))
         assert search.best.fitness == best, (
-            f"{label}: expected the best ever, {best}, got {search.best.fitness}"
+            f"{label}: expected the best fitness so far, {best}, got {search.best.fitness}"
         )
 
 
 def _through_file(tree: Any) -> Any:
+    """Return a tree of plain data after writing and reading it."""
     with TemporaryDirectory() as folder:
         save_tree(Path(folder) / "tree.npz", tree)
         return load_tree(Path(folder) / "tree.npz")
 
 
 def _untimed(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a trainer's state without what wall time puts into it."""
+    """Return a trainer's state without its times."""
     meter = {name: value for name, value in state["meter"].items() if not name.endswith("seconds")}
     return {**{name: value for name, value in state.items() if name != "seconds"}, "meter": meter}
 
 
 def _global_generators() -> bytes:
+    """Return the states of Python's and NumPy's global generators."""
     return tree_bytes([random.getstate(), np.random.get_state()])  # noqa: NPY002
 
 
 def _sine(strategy: Strategy) -> Problem:
-    """Return a problem of a few units: the next value of a sine."""
+    """Return a small problem: forecast the next value of a sine."""
     from evorrn.network.network import Network
 
     values = np.sin(np.arange(73) / 3.0).reshape(1, -1, 1)

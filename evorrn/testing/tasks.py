@@ -17,25 +17,29 @@ STRATEGIES = ("ga", "esn", "bptt", "random")
 
 
 def check_task(task: Task, *, seed: int = 0) -> None:
-    """Check that a task keeps its contract: shapes, seeds, scaling, horizon, baselines, advice.
+    """Check that a task keeps its contract: shapes, seeds, scaling, horizon, baselines, recommendations.
 
     Parameters
     ----------
     task : Task
-        Best one that is small, since its data are made several times.
+        Preferably with small data, which are made several times.
     seed : int
         Seed of the data.
 
     Raises
     ------
     AssertionError
-        With the first rule that the task breaks.
+        Naming the first rule that the task breaks.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> from evorrn.testing import check_task
+    >>> check_task(evorrn.task("sunspots"))
     """
     kind = type(task)
     _require(isinstance(getattr(kind, "name", None), str) and bool(kind.name), "name: expected text")
-    made_up = f"{kind.__name__}("  # what @dataclass writes where there is no docstring
-    documented = bool(kind.__doc__) and not str(kind.__doc__).startswith(made_up)
-    _require(documented, f"{kind.__name__}: expected a docstring that says how the data are made")
+    _require(bool(kind.doc), f"{kind.__name__}: expected a docstring that says how the data are made")
     _require(dataclasses.is_dataclass(kind), f"{kind.__name__}: expected @dataclass(frozen=True)")
     _require(build(kind, task.values(), "task") == task, "settings: expected values() to make the same task")
     known = [name for name, loss in losses().items() if loss.targets != "none"]
@@ -55,14 +59,15 @@ def check_task(task: Task, *, seed: int = 0) -> None:
         _check_scaling(task, splits, splits.scaling)
     _check_baselines(task, splits)
     for strategy in STRATEGIES:
-        advice = task.recommended(strategy)
-        _require(isinstance(advice, Recommended), f"recommended({strategy!r}): expected Recommended")
+        recommended = task.recommended(strategy)
+        _require(isinstance(recommended, Recommended), f"recommended({strategy!r}): expected Recommended")
     for reference in task.references:
         complete = isinstance(reference, Reference) and np.isfinite(reference.value) and reference.source
         _require(bool(complete), f"references: expected a finite value with its source, got {reference}")
 
 
 def _check_batch(task: Task, name: str, batch: Batch) -> None:
+    """Check the shapes and values of a split."""
     _require(batch.n_inputs == task.inputs, f"{name}: expected {task.inputs} inputs, got {batch.n_inputs}")
     labels = find_loss(task.loss).labels
     _require(batch.labelled == labels, f"{name}: expected {'labels' if labels else 'float targets'}")
@@ -84,6 +89,7 @@ def _check_batch(task: Task, name: str, batch: Batch) -> None:
 
 
 def _check_seeds(task: Task, seed: int, splits: Splits) -> None:
+    """Check that a seed gives the same data again, and what another seed changes."""
     before = _global_generator()
     again, other = task.data(seed), task.data(seed + 1)
     _require(_global_generator() == before, "data: expected no draw from NumPy's global generator")
@@ -91,10 +97,14 @@ def _check_seeds(task: Task, seed: int, splits: Splits) -> None:
     changes = _bytes(other) != _bytes(splits)
     _require(task.seed_changes in ("data", "training"), "seed_changes: expected 'data' or 'training'")
     wanted = task.seed_changes == "data"
-    _require(changes == wanted, f"seed_changes: {task.seed_changes!r}, but another seed says otherwise")
+    _require(
+        changes == wanted,
+        f"seed_changes: {task.seed_changes!r}, but another seed gives {'other' if changes else 'the same'} data",
+    )
 
 
 def _check_scaling(task: Task, splits: Splits, scaling: Scaling) -> None:
+    """Check the shapes and values of the scaling."""
     for name, value, width in (
         ("input_mean", scaling.input_mean, task.inputs),
         ("input_deviation", scaling.input_deviation, task.inputs),
@@ -109,11 +119,11 @@ def _check_scaling(task: Task, splits: Splits, scaling: Scaling) -> None:
         own = slice(0, task.outputs)
         same = np.array_equal(scaling.input_mean[own], scaling.target_mean)
         same &= np.array_equal(scaling.input_deviation[own], scaling.target_deviation)
-        _require(same, "scaling: expected the targets' own past to be scaled as the targets are")
+        _require(same, "scaling: expected the inputs that are past targets to be scaled as the targets are")
 
 
 def _check_baselines(task: Task, splits: Splits) -> None:
-    """Check that baselines fit, and that none looks at the test targets or at later inputs."""
+    """Check the baselines' shapes, and that none uses the test targets or later inputs."""
     test = splits.test
     assert test is not None
     found = task.baselines(splits)
@@ -126,23 +136,25 @@ def _check_baselines(task: Task, splits: Splits) -> None:
         _require(bool(np.isfinite(outputs).all()), f"baseline {name}: expected finite predictions")
         metrics.evaluate(task.metrics, outputs[scored], truth)
     other_targets = test.targets[::-1, ::-1] if test.labelled else -test.targets - 1.0
-    blind = task.baselines(_with_test(splits, test, targets=other_targets))
+    other = task.baselines(_with_test(splits, test, targets=other_targets))
     middle = test.steps // 2
     later = np.array(test.inputs)
     later[:, middle:] = later[:, middle:] + 1.0
     causal = task.baselines(_with_test(splits, test, inputs=later))
     for name, outputs in found.items():
-        _require(np.array_equal(outputs, blind[name]), f"baseline {name}: expected no use of test targets")
+        _require(np.array_equal(outputs, other[name]), f"baseline {name}: expected no use of test targets")
         same = np.array_equal(outputs[:, :middle], causal[name][:, :middle])
-        _require(same, f"baseline {name}: expected no use of inputs that come later")
+        _require(same, f"baseline {name}: expected no use of later inputs")
 
 
 def _with_test(splits: Splits, test: Batch, **changes: Any) -> Splits:
+    """Return splits with some arrays of the test batch replaced."""
     arrays = {"inputs": test.inputs, "targets": test.targets, **changes}
     return dataclasses.replace(splits, test=Batch(**arrays, mask=test.mask, lengths=test.lengths))
 
 
 def _bytes(splits: Splits) -> bytes:
+    """Return all arrays of the splits as bytes."""
     arrays = [
         getattr(batch, name)
         for batch in splits
@@ -155,10 +167,12 @@ def _bytes(splits: Splits) -> bytes:
 
 
 def _global_generator() -> tuple[bytes, Any]:
+    """Return the state of NumPy's global generator."""
     state: Any = np.random.get_state()  # noqa: NPY002
     return state[1].tobytes(), state[2]
 
 
 def _require(holds: bool, sentence: str) -> None:
+    """Raise AssertionError with a sentence unless a condition holds."""
     if not holds:
         raise AssertionError(sentence)

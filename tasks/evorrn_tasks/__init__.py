@@ -1,1 +1,1 @@
-"""Tasks that come with evorrn, one file each, and the small real data beside them."""
+"""The tasks and environments of evorrn, one file each, with their data and published experiments."""

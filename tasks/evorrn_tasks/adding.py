@@ -1,4 +1,4 @@
-"""Adding: give the sum of two marked numbers at the end of a sequence, in both definitions."""
+"""Adding: the sum of two marked numbers, asked for at the end of a sequence, in two definitions."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Adding(Task):
     ``definition="1997"``: the number of steps is uniform on the whole numbers from `length` to 1.1 `length`;
     numbers uniform on [-1, 1). One of the first ten pairs is marked by 1, then one of the first
     `length` / 2 - 1 pairs that are still unmarked; the first and the last pair have the marker -1, all others
-    0. The target is 0.5 + (x1 + x2) / 4, where a marked number that stands in the first pair counts as 0,
-    since its marker cannot be seen. A sequence counts as right when its error is below 0.04. The paper says this of
-    the first marked number; here it holds for the second as well.
+    0. The target is 0.5 + (x1 + x2) / 4. A marked number in the first pair counts as 0, because the marker -1
+    replaces its mark; the paper says so of the first marked number, here it holds for both. A sequence is
+    correct when its error is below 0.04.
 
-    Only the last step is scored. Training, validation and test are drawn from streams of their own.
-    Nothing is scaled.
+    Only the last step is scored. Training, validation and test have separate random streams. Nothing is
+    scaled.
 
     Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", section 5.4, for "1997"; Arjovsky, Shah
     and Bengio 2016, "Unitary evolution recurrent neural networks", for "modern".
@@ -56,14 +56,14 @@ class Adding(Task):
         ),
     )
 
-    length: int = setting(50, "steps of a sequence; with definition 1997 the shortest", minimum=2)
-    definition: str = setting("modern", "which adding problem", choices=("modern", "1997"))
+    length: int = setting(50, "steps of a sequence, of the shortest one with definition 1997", minimum=2)
+    definition: str = setting("modern", "definition of the task", choices=("modern", "1997"))
     train: int = setting(200, "training sequences", minimum=1)
     valid: int = setting(200, "validation sequences", minimum=1)
     test: int = setting(1000, "test sequences", minimum=1)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting, and with the length for its definition."""
+        """Return one sentence for each setting that is not allowed, the length for its definition included."""
         found = super().problems()
         if not found and self.definition == "1997" and self.length < 20:
             found.append(
@@ -86,7 +86,7 @@ class Adding(Task):
         return {"mean": baselines.mean(splits)}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return networks that keep a number over a long time: slow units, or gates."""
+        """Return networks that can store a number for a long time: slow units, or gates."""
         if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             return Recommended(network, {"leak": (0.01, 0.3)})
@@ -114,7 +114,7 @@ def original(rng: np.random.Generator, count: int, length: int) -> Batch:
     lengths = rng.integers(length, length + length // 10 + 1, count)
     numbers = rng.uniform(-1.0, 1.0, (count, int(lengths.max())))
     first = rng.integers(0, 10, count)
-    second = rng.integers(0, length // 2 - 1, count)  # counted among the pairs that are left
+    second = rng.integers(0, length // 2 - 1, count)  # counted among the unmarked pairs
     second += second >= first
     markers = np.zeros(numbers.shape)
     rows = np.arange(count)
@@ -128,7 +128,7 @@ def original(rng: np.random.Generator, count: int, length: int) -> Batch:
 
 
 def _batch(numbers: np.ndarray, markers: np.ndarray, answers: np.ndarray, lengths: np.ndarray) -> Batch:
-    """Return sequences whose answer is the target of their last step, the only one scored."""
+    """Return sequences whose answers are the targets of their last steps, the only scored ones."""
     rows = np.arange(len(numbers))
     targets = np.zeros((*numbers.shape, 1))
     targets[rows, lengths - 1, 0] = answers

@@ -1,4 +1,4 @@
-"""Bandit: two arms of which one pays more often, and the pulls themselves must tell which."""
+"""Bandit: two arms, one of which pays more often; the network must find out which by pulling."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.data.environment import Environment
 from evorrn.data.task import Recommended, Reference
-from evorrn_tasks.common.chance import following, seed_of, uniform
-from evorrn_tasks.common.choice import chosen
+from evorrn_tasks.common.chance import next_seed, seed_of, uniform
+from evorrn_tasks.common.choice import is_largest
 
 GOOD, CHANCE, SEED, FIRST_SEEN = range(4)
 
 BEST = 14.028
-"""What the best policy is paid at the defaults, see `Bandit.best_return`."""
+"""Expected return of the best policy with the default settings, see `Bandit.best_return`."""
 
 compiled = numba.njit(error_model="numpy")
 
@@ -28,14 +28,14 @@ compiled = numba.njit(error_model="numpy")
 class Bandit(Environment):
     """One arm pays 1 with `probability`, the other with 1 - `probability`; which is which is drawn at the start.
 
-    An episode is `time_limit` pulls. Of two outputs, the first of the largest says which arm is pulled. The network
-    sees one number for each arm: 1 when it was pulled last and paid, -1 when it was pulled last and did not,
-    else 0; at the start both are 0.
+    An episode is `time_limit` pulls. The larger of two outputs, the first if they are equal, says which arm is
+    pulled. The network sees one number for each arm: 1 if it was pulled last and paid, -1 if it was pulled last
+    and did not pay, else 0; at the start both are 0.
 
-    Every pull says as much about one arm as about the other, so that nothing is gained by exploring, and the
-    best policy pulls the arm that more of the pulls so far speak for. Of t pulls each one speaks for the
-    better arm with chance p, so its expected return is known in closed form, see `best_return`: 14.03 of 20
-    pulls at p = 0.75, where always the same arm gives 10. There is no mark of success.
+    Every pull is equally informative about both arms, so exploration has no advantage, and the best policy
+    pulls the arm that more of the past pulls are evidence for. Each pull is evidence for the better arm with
+    probability p, so the expected return has a closed form, see `best_return`: 14.03 for 20 pulls and p = 0.75,
+    where always pulling the same arm gives 10. Success is not defined.
 
     Source: Feldman 1962, "Contributions to the 'two-armed bandit' problem", for the best policy.
     """
@@ -56,7 +56,7 @@ class Bandit(Environment):
     )
 
     probability: float = setting(
-        0.75, "chance that the better arm pays; the other has the rest", above=0.5, maximum=1
+        0.75, "probability p that the better arm pays; the other arm pays with 1 - p", above=0.5, maximum=1
     )
     time_limit: int = setting(20, "pulls in an episode", minimum=1)
     train: int = setting(50, "training starts", minimum=1)
@@ -65,24 +65,24 @@ class Bandit(Environment):
 
     @property
     def reset(self) -> Any:
-        """Which arm is the better one, and the seed of the payments."""
+        """The function that draws a start: the better arm, and the seed of the payments."""
         return drawing(self.probability)
 
     @property
     def observe(self) -> Any:
-        """What the last pull brought."""
+        """The function that computes the observation: the result of the last pull."""
         return observe
 
     @property
     def step(self) -> Any:
-        """The pull and its payment."""
+        """The function of one step: the pull and its payment."""
         return step
 
     def best_return(self) -> float:
         """Return the expected return of the best policy.
 
-        After t pulls the better arm is ahead with chance ``P(k > t / 2) + P(k = t / 2) / 2`` for k of a
-        binomial distribution with t draws of chance p; the next pull pays p where it is, 1 - p where not.
+        After t pulls the policy chooses the better arm with probability ``P(k > t / 2) + P(k = t / 2) / 2``,
+        where k is binomial with t draws of probability p. Then the next pull pays p, otherwise 1 - p.
         """
         p, total = self.probability, 0.0
         for pulls in range(self.time_limit):
@@ -94,13 +94,13 @@ class Bandit(Environment):
         return total
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a network of few units that can count."""
+        """Return a small network, which is enough to count."""
         return Recommended({"cell": "elman", "hidden": 2})
 
 
 @functools.lru_cache
 def drawing(probability: float) -> Any:
-    """Return the function that draws a start at some chance of payment."""
+    """Return the function that draws a start, for a probability of payment."""
 
     @compiled
     def draw(state: np.ndarray, rng: np.random.Generator) -> None:
@@ -115,18 +115,18 @@ def drawing(probability: float) -> Any:
 
 @compiled
 def observe(state: np.ndarray, observation: np.ndarray) -> None:
-    """What the last pull brought."""
+    """Write the result of the last pull into an observation (2,)."""
     observation[0] = state[FIRST_SEEN]
     observation[1] = state[FIRST_SEEN + 1]
 
 
 @compiled
 def step(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
-    """Pull an arm; none where the outputs are NaN, which pays nothing."""
-    first, second = chosen(action, 0), chosen(action, 1)
+    """Return the reward of a pull, and False: the episode goes on. NaN outputs pull no arm and get 0."""
+    first, second = is_largest(action, 0), is_largest(action, 1)
     good = (first & (state[GOOD] == 1.0)) | (second & (state[GOOD] == 2.0))
     chance = state[CHANCE] if good else 1.0 - state[CHANCE]
-    state[SEED] = following(state[SEED])
+    state[SEED] = next_seed(state[SEED])
     paid = (first | second) & (uniform(state[SEED]) < chance)
     outcome = 1.0 if paid else -1.0
     state[FIRST_SEEN] = outcome if first else 0.0

@@ -1,4 +1,4 @@
-"""Cart-pole: one or two poles on a cart that is pushed left and right, the benchmark of neuroevolution."""
+"""Cart-pole: balance one or two poles on a cart by pushing it, the standard benchmark of neuroevolution."""
 
 from __future__ import annotations
 
@@ -25,43 +25,46 @@ from evorrn_tasks.common.poles import (
     compiled,
     move_one,
     move_two,
-    upright_one,
-    upright_two,
+    within_limits_one,
+    within_limits_two,
 )
 
 BALANCED, DAMPING, TOTAL, WINDOW, MEMORY = 6, 7, 8, 9, 100
-"""Places in the state under the damping fitness: balanced steps, the last f2, the swings of 100 steps and their sum."""
+"""Indices in the state with the damping fitness, and the number of steps that f2 sums over.
+
+They are the balanced steps, the last f2, the sum of the last 100 motions, and the first of these motions.
+"""
 
 LONG_TEST, GRID_TEST, GENERALISES = 100_000, 1000, 200
-"""Steps of the long test, steps from each start of the grid, and how many of its 625 starts must succeed."""
+"""Steps of the long test, steps from each start of the grid, and the number of its 625 starts that must succeed."""
 
 SPREAD = (2.16, 1.35, 3.6 * DEGREE, 8.6 * DEGREE)
 """Largest cart position, cart velocity, angle and angular velocity of the long pole at a drawn start."""
 
 VELOCITY_SCALE, SPEED_SCALE, SHORT_SPEED_SCALE = 10.0, 5.0, 16.0
-"""What velocities are divided by for the network, in m/s and rad/s; positions by where an episode fails."""
+"""Velocities in observations are divided by these, in m/s and rad/s; positions by their limits."""
 
 
 @dataclass(frozen=True)
 class CartPole(Environment):
-    """Poles on a cart that a force of at most 10 N moves along 4.8 m of track: keep them up.
+    """One or two poles on a cart on 4.8 m of track, to be balanced by pushing the cart with at most 10 N.
 
-    Cart of 1 kg; a pole of 0.1 kg and 1 m, with ``poles=2`` another of 0.01 kg and 0.1 m; friction of the
-    cart and the hinges. The network acts every 0.02 s, between which its force is constant; the equations
-    of motion are solved by two Runge-Kutta steps of the fourth order. The force is 10 tanh(output) newtons,
-    and at least 10/256 in size. An episode fails when the cart leaves the track or a pole leans more than 12
-    degrees, with two poles 36. The network sees cart position and pole angles, divided by where they fail,
-    and with ``velocities`` their rates of change, divided by 10 m/s, 5 rad/s and, for the short pole,
-    16 rad/s; without them it has to remember.
+    The cart has 1 kg; a pole has 0.1 kg and 1 m, with ``poles=2`` the second has 0.01 kg and 0.1 m; cart and
+    hinges have friction. The network chooses a force every 0.02 s; the equations of motion are solved by two
+    Runge-Kutta steps of order 4 for each. The force is 10 tanh(output) newtons, and its size is at least
+    10/256 N. An episode fails when the cart leaves the track or a pole leans more than 12 degrees (36 degrees
+    with two poles). The network sees the cart position and pole angles, divided by these limits, and with
+    ``velocities`` their rates of change, divided by 10 m/s, 5 rad/s and, for the short pole, 16 rad/s. Without
+    velocities it needs memory.
 
-    ``fitness="standard"``: a point for every step after which nothing has failed, so that the return is the
-    number of steps balanced. ``fitness="damping"``: rewards that add up to 0.1 t / 1000 + 0.9 f2 at every
-    balanced step t; f2 is 0 for t < 100, then 0.75 over the sum, along the last 100 steps, of
-    ``|x| + |x'| + |a| + |a'|`` of cart and long pole, in SI units. Swinging poles earn next to nothing by it.
+    ``fitness="standard"``: reward 1 for every step without failure, so that the return is the number of steps
+    balanced. ``fitness="damping"``: rewards whose sum is 0.1 t / 1000 + 0.9 f2 after t balanced steps; f2 is 0
+    for t < 100, then 0.75 divided by the sum, over the last 100 steps, of ``|x| + |x'| + |a| + |a'|`` of cart
+    and long pole, in SI units. It is almost 0 for poles that swing.
 
-    The first training start has everything at rest but the long pole, which leans `start_angle` degrees.
-    Further ones, and those of validation and test, are drawn uniformly from up to 2.16 m, 1.35 m/s, 3.6
-    degrees and 8.6 degrees a second either way. Success: no failure up to the time limit.
+    In the first training start the long pole leans `start_angle` degrees and nothing else differs from 0.
+    All other starts are drawn uniformly from up to 2.16 m, 1.35 m/s, 3.6 degrees and 8.6 degrees per second in
+    both directions. Success: no failure up to the time limit.
 
     Source: Wieland 1991, "Evolving neural network controllers for unstable systems"; Gruau, Whitley and
     Pyeatt 1996, "A comparison between cellular encoding and direct encoding for genetic neural networks",
@@ -91,7 +94,7 @@ class CartPole(Environment):
 
     poles: int = setting(1, "poles on the cart", choices=(1, 2))
     velocities: bool = setting(True, "whether the network sees velocities")
-    fitness: str = setting("standard", "what is rewarded", choices=("standard", "damping"))
+    fitness: str = setting("standard", "definition of the reward", choices=("standard", "damping"))
     start_angle: float = setting(
         4.0, "degrees that the long pole leans at the first training start", minimum=-36, maximum=36
     )
@@ -104,43 +107,43 @@ class CartPole(Environment):
 
     @property
     def observations(self) -> int:
-        """Position of the cart and angle of each pole, and their rates of change if they are shown."""
+        """Number of observations: cart position and pole angles, and with `velocities` their rates of change."""
         return (1 + self.poles) * (2 if self.velocities else 1)
 
     @property
     def states(self) -> int:
-        """Six of cart and poles, and what the damping fitness remembers."""
+        """Numbers in the state: six of cart and poles, and with the damping fitness those it needs."""
         return WINDOW + MEMORY if self.fitness == "damping" else 6
 
     @property
     def reset(self) -> Any:
-        """Drawn starts, see `SPREAD`."""
+        """The function that draws a start, see `SPREAD`."""
         return draw
 
     @property
     def observe(self) -> Any:
-        """What is shown of the state."""
+        """The function that computes the observation."""
         return OBSERVE[self.poles, self.velocities]
 
     @property
     def step(self) -> Any:
-        """Motion and reward."""
+        """The function of one step: the motion and its reward."""
         return STEP[self.poles, self.fitness]
 
     @property
     def parts(self) -> Any:
-        """The motion of cart and poles, and what is remembered of it for the damping fitness."""
+        """With the damping fitness: the motion of cart and poles, and the reward, as separate functions."""
         return PARTS[self.poles] if self.fitness == "damping" else None
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """Of cart and poles, as `state_names`, scaled."""
+        """The names in `state_names` that are observed, without units, because they are scaled."""
         shown = self.state_names if self.velocities else self.state_names[::2]
         return tuple(name.partition(" (")[0] for name in shown)
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """Position and velocity of the cart, and of each pole."""
+        """Names of position and velocity of the cart and of each pole."""
         cart = ("position (m)", "velocity (m/s)")
         poles = ("angle (rad)", "angular velocity (rad/s)")
         if self.poles == 1:
@@ -153,16 +156,16 @@ class CartPole(Environment):
         return starts
 
     def first_start(self) -> np.ndarray:
-        """Return the state (states,) at rest with the long pole at `start_angle`."""
+        """Return the state (states,) without motion and with the long pole at `start_angle`."""
         state = np.zeros(self.states)
         state[ANGLE] = self.start_angle * DEGREE
         return state
 
     def grid_of_starts(self) -> np.ndarray:
-        """Return the 625 starts (625, states) by which generalisation is judged: five values of four variables.
+        """Return the 625 starts (625, states) of the test of generalisation: five values of four variables.
 
-        Source: Gruau, Whitley and Pyeatt 1996: 0.05, 0.25, 0.5, 0.75 and 0.95 of the way through the range of
-        cart position, cart velocity, angle and angular velocity of the long pole, see `SPREAD`.
+        Source: Gruau, Whitley and Pyeatt 1996: 0.05, 0.25, 0.5, 0.75 and 0.95 of the range of cart position,
+        cart velocity, angle and angular velocity of the long pole, see `SPREAD`.
         """
         shares = 2.0 * np.array([0.05, 0.25, 0.5, 0.75, 0.95]) - 1.0
         starts = np.zeros((625, self.states))
@@ -171,7 +174,7 @@ class CartPole(Environment):
         return starts
 
     def succeeded(self, returns: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Return which episodes did not fail; under the damping fitness the last step may have."""
+        """Return which episodes did not fail; with the damping fitness failure in the last step is ignored."""
         if self.fitness == "standard":
             return np.asarray(returns >= self.time_limit)
         return np.asarray(lengths >= self.time_limit)
@@ -179,10 +182,10 @@ class CartPole(Environment):
     def learned(
         self, play: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]], starts: np.ndarray
     ) -> float | None:
-        """Return the share of starts without failure; under the damping fitness 1 or 0, by the papers' test.
+        """Return the share of starts without failure; with the damping fitness 1 or 0 by the papers' test.
 
-        A network that balances the time limit from the first start is tested for 100,000 steps from there, then for
-        1000 steps from each of 625 starts, of which 200 must succeed.
+        A network that balances up to the time limit from the first start is tested for 100,000 steps from there,
+        then for 1000 steps from each of 625 starts, of which 200 must succeed.
 
         Source: Gruau, Whitley and Pyeatt 1996, as used by Gomez, Schmidhuber and Miikkulainen 2008.
         """
@@ -195,14 +198,14 @@ class CartPole(Environment):
         return float(np.sum(play(self.grid_of_starts(), GRID_TEST)[1] >= GRID_TEST) >= GENERALISES)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a small network without biases, which have nothing to do where left and right are alike."""
+        """Return a small network without biases, because the problem is symmetric between left and right."""
         network = {"cell": "elman", "hidden": 3 if self.velocities else 5, "biases": False}
         return Recommended(network, {"mutation_size": 1.0} if strategy == "ga" else {})
 
 
 @compiled
 def draw(state: np.ndarray, rng: np.random.Generator) -> None:
-    """A start within `SPREAD`."""
+    """Write a start within `SPREAD` into a state."""
     for place in range(len(state)):
         state[place] = 0.0
     state[POSITION] = SPREAD[POSITION] * rng.uniform(-1.0, 1.0)
@@ -213,7 +216,7 @@ def draw(state: np.ndarray, rng: np.random.Generator) -> None:
 
 @compiled
 def observe_one(state: np.ndarray, observation: np.ndarray) -> None:
-    """One pole, with velocities."""
+    """Write the observation (4,) of one pole, with velocities."""
     observation[0] = state[POSITION] / TRACK
     observation[1] = state[VELOCITY] / VELOCITY_SCALE
     observation[2] = state[ANGLE] / FALLEN_ONE
@@ -221,15 +224,15 @@ def observe_one(state: np.ndarray, observation: np.ndarray) -> None:
 
 
 @compiled
-def observe_one_still(state: np.ndarray, observation: np.ndarray) -> None:
-    """One pole, without velocities."""
+def observe_one_without_velocities(state: np.ndarray, observation: np.ndarray) -> None:
+    """Write the observation (2,) of one pole, without velocities."""
     observation[0] = state[POSITION] / TRACK
     observation[1] = state[ANGLE] / FALLEN_ONE
 
 
 @compiled
 def observe_two(state: np.ndarray, observation: np.ndarray) -> None:
-    """Two poles, with velocities."""
+    """Write the observation (6,) of two poles, with velocities."""
     observation[0] = state[POSITION] / TRACK
     observation[1] = state[VELOCITY] / VELOCITY_SCALE
     observation[2] = state[ANGLE] / FALLEN_TWO
@@ -239,8 +242,8 @@ def observe_two(state: np.ndarray, observation: np.ndarray) -> None:
 
 
 @compiled
-def observe_two_still(state: np.ndarray, observation: np.ndarray) -> None:
-    """Two poles, without velocities."""
+def observe_two_without_velocities(state: np.ndarray, observation: np.ndarray) -> None:
+    """Write the observation (3,) of two poles, without velocities."""
     observation[0] = state[POSITION] / TRACK
     observation[1] = state[ANGLE] / FALLEN_TWO
     observation[2] = state[SHORT_ANGLE] / FALLEN_TWO
@@ -248,7 +251,7 @@ def observe_two_still(state: np.ndarray, observation: np.ndarray) -> None:
 
 @compiled
 def damping_reward(state: np.ndarray) -> float:
-    """Return what one more balanced step adds to the damping fitness."""
+    """Return the reward of one more balanced step with the damping fitness."""
     newest = abs(state[POSITION]) + abs(state[VELOCITY]) + abs(state[ANGLE]) + abs(state[SPEED])
     place = WINDOW + int(state[BALANCED]) % MEMORY
     total = state[TOTAL] + newest - state[place]
@@ -262,53 +265,53 @@ def damping_reward(state: np.ndarray) -> float:
 
 @compiled
 def step_one(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
-    """One pole, one point for every step that it stays up."""
+    """Move one pole; return 1 while it is balanced, and whether it has failed."""
     move_one(state, action)
-    inside = upright_one(state)
+    inside = within_limits_one(state)
     return 1.0 if inside else 0.0, not inside
 
 
 @compiled
 def step_two(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
-    """Two poles, one point for every step that they stay up."""
+    """Move two poles; return 1 while they are balanced, and whether they have failed."""
     move_two(state, action)
-    inside = upright_two(state)
+    inside = within_limits_two(state)
     return 1.0 if inside else 0.0, not inside
 
 
 @compiled
-def judge_one(state: np.ndarray) -> tuple[float, bool]:
-    """One pole under the damping fitness, after it has moved."""
-    inside, gain = upright_one(state), damping_reward(state)
+def reward_one(state: np.ndarray) -> tuple[float, bool]:
+    """Return the reward of one pole after its motion, and whether it has failed, with the damping fitness."""
+    inside, gain = within_limits_one(state), damping_reward(state)
     return gain if inside else 0.0, not inside
 
 
 @compiled
-def judge_two(state: np.ndarray) -> tuple[float, bool]:
-    """Two poles under the damping fitness, after they have moved."""
-    inside, gain = upright_two(state), damping_reward(state)
+def reward_two(state: np.ndarray) -> tuple[float, bool]:
+    """Return the reward of two poles after their motion, and whether they have failed, with the damping fitness."""
+    inside, gain = within_limits_two(state), damping_reward(state)
     return gain if inside else 0.0, not inside
 
 
 @compiled
 def step_one_damping(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
-    """One pole under the damping fitness."""
+    """Move one pole; return its reward and whether it has failed, with the damping fitness."""
     move_one(state, action)
-    return judge_one(state)
+    return reward_one(state)
 
 
 @compiled
 def step_two_damping(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
-    """Two poles under the damping fitness."""
+    """Move two poles; return their reward and whether they have failed, with the damping fitness."""
     move_two(state, action)
-    return judge_two(state)
+    return reward_two(state)
 
 
 OBSERVE = {
     (1, True): observe_one,
-    (1, False): observe_one_still,
+    (1, False): observe_one_without_velocities,
     (2, True): observe_two,
-    (2, False): observe_two_still,
+    (2, False): observe_two_without_velocities,
 }
 STEP = {
     (1, "standard"): step_one,
@@ -316,4 +319,4 @@ STEP = {
     (1, "damping"): step_one_damping,
     (2, "damping"): step_two_damping,
 }
-PARTS = {1: (6, move_one, judge_one), 2: (6, move_two, judge_two)}
+PARTS = {1: (6, move_one, reward_one), 2: (6, move_two, reward_two)}

@@ -1,4 +1,4 @@
-"""CSV: forecast columns of a file of the user's own."""
+"""CSV: forecast columns of a table in a file of the user."""
 
 from __future__ import annotations
 
@@ -23,70 +23,74 @@ LEAST_TRAINING = 10
 
 @dataclass(frozen=True)
 class CsvFile(Task):
-    """A table in a text file, one row per time step, of which some columns are to be forecast.
+    """A table in a text file, one row per time step, with one or more columns to forecast.
 
-    The inputs at a step are one row's values, first of the target columns, then of the other input columns; the
-    targets are the target columns `horizon` rows later. By default the last column of numbers is the target,
-    and every other column of numbers is an input, apart from columns that only ever rise (row numbers, dates as
-    numbers). Columns of text are left out; naming one as target or input is an error, and so is a missing
-    or unreadable value in a column that is used.
+    The inputs at a step are the values in one row, first of the target columns, then of the other input
+    columns; the targets are the target columns `horizon` rows later. By default the last numeric column is
+    the target, and every other numeric column is an input, except columns that increase in every row (row
+    numbers, dates as numbers). Text columns are left out; it is an error to name one as target or input, and so
+    is a missing or unreadable value in a column that is used.
 
     Rows are in order of time and are split in that order by `shares`. A row belongs to the split in which it is
-    to be forecast. Each split begins with `washout` unscored steps: the rows just before, or for training
-    the first rows. The training part is cut into `windows` sequences, each preceded by its own unscored steps.
-    Values are scaled to zero mean and unit deviation, learned on the training rows; inputs of 0 and 1 alone stay
-    as they are. The file is fixed: a seed changes the training, never the data.
+    forecast. Each split begins with `washout` unscored steps: the rows before it, for training its first rows.
+    The training part is divided into `windows` sequences, each with its own unscored steps before it. Values
+    are scaled to mean 0 and standard deviation 1, learned on the training rows; inputs with only the values 0
+    and 1 are not scaled. The data are fixed: a seed changes only the training.
     """
 
     name = "csv"
     metrics = ("nrmse_std", "rmse", "mae", "nrmse_range")
     seed_changes = "training"
 
-    path: str = setting("", "the file: comma, semicolon, tab or bar separated, header or not")
-    target: str | tuple[str, ...] = setting("", "column or columns to forecast; empty: the last of numbers")
+    path: str = setting("", "the file: separated by comma, semicolon, tab or bar, with or without a header")
+    target: str | tuple[str, ...] = setting(
+        "", "column or columns to forecast; empty for the last numeric column"
+    )
     input_columns: str | tuple[str, ...] = setting(
         OTHERS,
-        "further input columns (or: inputs), a list or joined by commas; *: every other of numbers; empty: none",
+        "further input columns (or: inputs), a list or joined by commas; * for every other numeric column; empty for none",
         alias="inputs",
     )
-    horizon: int = setting(
-        1, "rows ahead that are to be forecast; with 1 the network can run free", minimum=1
-    )
+    horizon: int = setting(1, "rows from an input to its target; with 1 the network can run free", minimum=1)
     shares: tuple[float, float, float] = setting((0.7, 0.15, 0.15), "shares of training, validation and test")
     washout: int | None = setting(
-        None, "unscored steps at the start of each sequence; none: a tenth of training, up to 50", minimum=0
+        None,
+        "unscored steps at the start of each sequence; by default a tenth of training, up to 50",
+        minimum=0,
     )
     windows: int | None = setting(
-        None, "sequences that the training part is cut into; none: of about 100 steps, up to 16", minimum=1
+        None,
+        "sequences that the training part is divided into; by default of about 100 steps, up to 16",
+        minimum=1,
     )
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting."""
+        """Return one sentence for each setting that is not allowed."""
         return super().problems() or file_problems(self.path, self.shares)
 
     @property
     def inputs(self) -> int:
-        """Target columns and further input columns."""
+        """Number of target columns and further input columns."""
         return len(self.targets) + len(self.further_inputs)
 
     @property
     def outputs(self) -> int:
-        """Target columns."""
+        """Number of target columns."""
         return len(self.targets)
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The columns that are inputs, those of the targets first."""
+        """The input columns, the target columns first."""
         return (*self.targets, *self.further_inputs)
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """The columns that are forecast."""
+        """The target columns."""
         return tuple(self.targets)
 
     @cached_property
     def table(self) -> Table:
-        """The file as text cells."""
+        """The cells of the file, as text."""
         return read_table(self.path)
 
     @cached_property
@@ -97,16 +101,16 @@ class CsvFile(Task):
             return named
         numeric = self.table.numeric()
         if not numeric:
-            raise DataError(f"{self.path}: expected a column of numbers, got only text in {self._listing()}")
+            raise DataError(f"{self.path}: expected a numeric column, got only text in {self._listing()}")
         return numeric[-1:]
 
     @cached_property
     def further_inputs(self) -> list[str]:
-        """Names of the input columns beside the targets' own past."""
+        """Names of the input columns that are not target columns."""
         if self.input_columns != OTHERS:
             return [name for name in self._named(self.input_columns) if name not in self.targets]
         others = [name for name in self.table.numeric() if name not in self.targets]
-        return [name for name in others if not _rises(self.table.columns([name]))]
+        return [name for name in others if not _increases(self.table.columns([name]))]
 
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""
@@ -138,12 +142,12 @@ class CsvFile(Task):
             raise DataError(f"{self.path}, target {', '.join(self.targets)}: {error}{advice}") from None
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the mean, the present value and a linear model of present and past rows."""
+        """Return the mean, persistence and a linear model of the present and past rows."""
         name = "linear model of the last rows" if self.further_inputs else "linear autoregression"
         return baselines.forecasts(splits, linear_name=name)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return small networks, good for some hundreds to some thousands of rows."""
+        """Return small networks, for hundreds to thousands of rows."""
         if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 50, "direct": True, "dtype": "float64"})
         if strategy == "bptt":
@@ -151,18 +155,19 @@ class CsvFile(Task):
         return Recommended({"cell": "gru", "hidden": 4, "direct": True})
 
     def _listing(self) -> str:
+        """Return the first column names, for messages."""
         names = self.table.names
         return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
     def _another_target(self) -> str:
-        """Return the advice to name a target, where none was named and there are others to choose from."""
+        """Return a hint to choose another target; empty if a target was named or there is no other."""
         others = [name for name in self.table.numeric() if name not in self.targets]
         if self._named(self.target) or not others:
             return ""
-        return f"; choose another column of numbers (--target NAME): {', '.join(others)}"
+        return f"; choose another numeric column (--target NAME): {', '.join(others)}"
 
     def _named(self, value: str | tuple[str, ...]) -> list[str]:
-        """Return the columns that a setting names; text may be one name or several joined by commas."""
+        """Return the column names in a setting: a list, one name, or names joined by commas."""
         if isinstance(value, str):
             value = (
                 (value,) if value in self.table.names else tuple(part.strip() for part in value.split(","))
@@ -174,18 +179,20 @@ class CsvFile(Task):
         return names
 
     def _washout(self, rows: int) -> int:
+        """Return the unscored steps of a sequence, for a number of rows."""
         return min(50, int(self.shares[0] * rows) // 10) if self.washout is None else self.washout
 
     def _least_rows(self, start: int) -> int:
-        """Return the least number of rows, from `start` on, that leaves enough training steps to score."""
+        """Return the smallest number of rows, at least `start`, that leaves enough scored training steps."""
         certain = int((self.horizon + (self.washout or 0) + LEAST_TRAINING - 2) / self.shares[0])
         return next(n for n in itertools.count(max(start, certain)) if self._scored(n)[0] >= LEAST_TRAINING)
 
     def _scored(self, rows: int) -> tuple[int, int, int]:
-        """Return how many steps of training, validation and test are scored, for a number of rows."""
+        """Return the numbers of scored steps in training, validation and test, for a number of rows."""
         train, valid, test = cut(rows, self.shares)
         return train - self.horizon - self._washout(rows), valid, test
 
 
-def _rises(values: np.ndarray) -> bool:
+def _increases(values: np.ndarray) -> bool:
+    """Return whether every value is larger than the one before."""
     return bool((values[1:] > values[:-1]).all())

@@ -1,4 +1,4 @@
-"""Any environment of gymnasium, at the speed of Python."""
+"""Gym: any gymnasium environment, run in Python."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from evorrn.data.task import Recommended
 from evorrn.data.vectorised import VectorisedEnvironment, Worlds
 
 STEPS = 1000
-"""Time steps at most where neither the environment nor the user sets a limit."""
+"""Time limit when neither the environment nor the user sets one."""
 
 
 @dataclass(frozen=True)
 class Gym(VectorisedEnvironment):
     """A gymnasium environment, stepped by gymnasium's own vector API; ``gym:CartPole-v1`` is short for its `id`.
 
-    The network sees the flattened observation, a number that names one of several things as one input for
-    each of them, as `gymnasium.spaces.utils.flatten` gives it; nothing is scaled. Of discrete actions the one
-    whose output is the first of the largest is done, and there is one output for each. Actions that are
-    boxes have an output for each of their numbers, brought to its bounds by ``squash``: with ``"tanh"``, low +
-    (tanh(output) + 1) / 2 (high - low), with ``"clip"`` the output cut off at them; without bounds it is
-    the output itself. Other spaces of actions are refused, and observations that cannot be flattened.
+    The network sees the observation flattened by `gymnasium.spaces.utils.flatten`, where a discrete value is
+    one-hot; nothing is scaled. Discrete actions have one output each, and the action with the largest output,
+    the first if several are equal, is taken. A box of actions has one output for each number, mapped to its
+    bounds by ``squash``: with ``"tanh"`` to low + (tanh(output) + 1) / 2 (high - low), with ``"clip"`` by
+    clipping; without bounds the number is the output. Other action spaces, and observations that cannot be
+    flattened, are errors.
 
-    A start is the seed of an episode, given to the environment's reset, so the same starts give the same episodes.
-    Episodes run as copies of the environment in this process, in Python. Needs ``pip install 'evorrn[gym]'``.
+    A start is the seed that the environment is reset with, so the same starts give the same episodes. Episodes
+    run in copies of the environment in this process. Needs ``pip install 'evorrn[gym]'``.
     """
 
     name = "gym"
     short = "id"
 
-    id: str = setting("CartPole-v1", "the environment, as gymnasium.make takes it")
+    id: str = setting("CartPole-v1", "id of the environment for gymnasium.make")
     options: dict[str, Any] | None = setting(None, "further arguments of gymnasium.make, as a table")
-    squash: str = setting("tanh", "how outputs are brought to the bounds of a box", choices=("tanh", "clip"))
+    squash: str = setting("tanh", "how outputs are mapped to the bounds of a box", choices=("tanh", "clip"))
     limit: int | None = setting(
-        None, "time steps at most; the environment's own limit by default, or 1000", minimum=1
+        None, "time limit of an episode; by default the environment's own, or 1000", minimum=1
     )
     train: int = setting(5, "training starts", minimum=1)
     valid: int = setting(10, "validation starts", minimum=1)
@@ -58,12 +58,12 @@ class Gym(VectorisedEnvironment):
 
     @property
     def actions(self) -> int:
-        """Choices, or numbers of a box."""
+        """Number of outputs: discrete actions, or numbers of a box."""
         return _action(self.id, self._one.single_action_space, self.squash).outputs
 
     @property
     def time_limit(self) -> int:
-        """As `limit` says, or the environment, or 1000."""
+        """`limit`, or the environment's own limit, or 1000."""
         own = self._one.spec.max_episode_steps if self._one.spec is not None else None
         return self.limit or own or STEPS
 
@@ -73,46 +73,48 @@ class Gym(VectorisedEnvironment):
 
     @property
     def _arguments(self) -> str:
+        """The options as text, which `_vector` can be cached by."""
         return json.dumps(self.options or {}, sort_keys=True)
 
     @property
     def _one(self) -> Any:
+        """One copy of the environment."""
         return _vector(self.id, self._arguments, 1)
 
 
 class GymWorlds:
-    """Copies of an environment behind `evorrn.data.vectorised.Worlds`."""
+    """Copies of an environment, with the interface of `evorrn.data.vectorised.Worlds`."""
 
     def __init__(self, made: Any, action: Discrete | Box) -> None:
         self.made = made
         self.action = action
 
     def begin(self, seeds: np.ndarray, lanes: np.ndarray) -> np.ndarray:
-        """Reset some copies, each with its seed."""
+        """Reset the copies in `lanes`, each with its seed; return the observations (N, I)."""
         observations, _ = self.made.reset(seed=seeds.tolist(), options={"reset_mask": lanes})
         return observations.reshape(len(seeds), -1)
 
     def step(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Step all copies."""
-        observations, rewards, over, cut, _ = self.made.step(self.action(outputs))
-        return observations.reshape(len(outputs), -1), rewards, over | cut
+        """Step all copies; return observations (N, I), rewards (N,) and which episodes ended (N,)."""
+        observations, rewards, terminated, truncated, _ = self.made.step(self.action(outputs))
+        return observations.reshape(len(outputs), -1), rewards, terminated | truncated
 
 
 @dataclass(frozen=True)
 class Discrete:
-    """One of `outputs` choices, counted from `first`."""
+    """Discrete actions: `outputs` numbers from `first` on."""
 
     outputs: int
     first: int
 
     def __call__(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the number (N,) of the largest output."""
+        """Return the actions (N,) with the largest outputs (N, O)."""
         return outputs.argmax(axis=1) + self.first
 
 
 @dataclass(frozen=True)
 class Box:
-    """Numbers between bounds, see `Gym`."""
+    """A box of actions: numbers between bounds, see `Gym`."""
 
     low: np.ndarray
     high: np.ndarray
@@ -121,11 +123,11 @@ class Box:
 
     @property
     def outputs(self) -> int:
-        """How many numbers there are."""
+        """The number of numbers in the box."""
         return self.low.size
 
     def __call__(self, outputs: np.ndarray) -> np.ndarray:
-        """Return outputs as actions (N, ...)."""
+        """Return actions (N, ...) for outputs (N, O)."""
         actions = np.asarray(outputs, dtype=np.float64).reshape(-1, *self.low.shape)
         if self.squash == "tanh":
             bounded = np.isfinite(self.low) & np.isfinite(self.high)
@@ -135,6 +137,7 @@ class Box:
 
 
 def _action(id: str, space: Any, squash: str) -> Discrete | Box:
+    """Return the mapping from outputs to an action space."""
     from gymnasium import spaces
 
     if isinstance(space, spaces.Discrete):
@@ -146,7 +149,7 @@ def _action(id: str, space: Any, squash: str) -> Discrete | Box:
 
 @functools.lru_cache(maxsize=4)
 def _vector(id: str, arguments: str, count: int) -> Any:
-    """Return `count` copies of an environment with flat observations, kept for the next call."""
+    """Return `count` copies of an environment with flat observations; cached."""
     try:
         import gymnasium
         from gymnasium import spaces
@@ -171,5 +174,5 @@ def _vector(id: str, arguments: str, count: int) -> Any:
         )
     except EvorrnError:
         raise
-    except Exception as problem:  # what a maker of environments does is not ours
+    except Exception as problem:  # any error of code outside evorrn
         raise EvorrnError(f"gym {id}: cannot be made: {problem}") from None

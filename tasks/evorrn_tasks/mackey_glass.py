@@ -1,4 +1,4 @@
-"""Mackey-Glass: forecast a chaotic series that a delay differential equation makes."""
+"""Mackey-Glass: forecast a chaotic series, the solution of a delay differential equation."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ TRANSIENT = 1000
 
 @dataclass(frozen=True)
 class MackeyGlass(Task):
-    """A record of the Mackey-Glass equation, to be forecast from its own past.
+    """A solution of the Mackey-Glass equation, to be forecast from its own past.
 
     ``dx/dt = 0.2 x(t - tau) / (1 + x(t - tau)^10) - 0.1 x(t)`` is integrated by `integrate` (Runge-Kutta of
     order 4, step 0.1) from a constant past drawn from the seed, uniform on [0.5, 1.5). The first 1000 units of
-    time, or ten delays where that is longer, are dropped; then one value is taken per unit of time. The input at a
-    step is the series' value, the target its value `horizon` steps later.
+    time, or ten delays if that is longer, are discarded; then there is one value per unit of time. The input at
+    a step is the value of the series, the target its value `horizon` steps later.
 
-    The record holds training, validation and test in this order, and a step belongs to the split in which its
-    target lies. Each split begins with `washout` unscored steps; the training part is cut into `windows`
-    sequences, each preceded by its own. Values are scaled to zero mean and unit deviation, learned on the
-    training part.
+    The series has training, validation and test in this order; a step belongs to the split in which its target
+    lies. Each split begins with `washout` unscored steps; the training part is divided into `windows` sequences,
+    each with its own unscored steps before it. Values are scaled to mean 0 and standard deviation 1, learned on
+    the training part.
 
     Source: Mackey and Glass 1977, "Oscillation and chaos in physiological control systems", with the
     constants usual in forecasting.
@@ -66,20 +66,20 @@ class MackeyGlass(Task):
         17.0, "delay, in units of time; chaotic from about 16.8 on", minimum=5.0, maximum=1000.0
     )
     horizon: int = setting(
-        17, "steps ahead that is to be forecast; with 1 the network can run free", minimum=1
+        17, "steps from an input to its target; with 1 the network can run free", minimum=1
     )
     train: int = setting(1600, "scored training steps", minimum=2)
     valid: int = setting(500, "scored validation steps", minimum=2)
     test: int = setting(1000, "scored test steps", minimum=2)
     washout: int = setting(50, "unscored steps at the start of each sequence", minimum=0)
-    windows: int = setting(16, "sequences that the training part is cut into", minimum=1)
+    windows: int = setting(16, "sequences that the training part is divided into", minimum=1)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting, and with the windows."""
+        """Return one sentence for each setting that is not allowed, the number of windows included."""
         return super().problems() or window_problems(self.windows, self.train)
 
     def data(self, seed: int) -> Splits:
-        """Return the splits of a record drawn from the seed."""
+        """Return the splits of a series drawn from the seed."""
         start = generator(seed).uniform(0.5, 1.5)
         train_end = self.washout + self.horizon + self.train
         valid_end = train_end + self.valid
@@ -95,7 +95,7 @@ class MackeyGlass(Task):
         )
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the mean, the present value and linear autoregression."""
+        """Return the mean, persistence and linear autoregression."""
         return baselines.forecasts(splits)
 
     def recommended(self, strategy: str) -> Recommended:
@@ -111,14 +111,14 @@ def integrate(count: int, *, tau: float, start: float, substeps: int = SUBSTEPS)
     """Return the solution at times 0, 1, ..., count - 1 from a constant past.
 
     Classical Runge-Kutta of order 4 with step ``1 / substeps``. The delayed value at the start, the middle
-    and the end of a step is read from the solution so far by cubic Hermite interpolation. The whole scheme is of
-    order 4 where `tau` is a whole number of steps; else the kinks that the start leaves in the solution at
-    times 0, tau, 2 tau, ... fall inside steps and cost some of it.
+    and the end of a step is interpolated in the solution so far by cubic Hermite polynomials. The scheme has
+    order 4 if `tau` is a whole number of steps; otherwise the kinks of the solution at times 0, tau, 2 tau, ...
+    lie inside steps, which lowers the order there.
 
     Parameters
     ----------
     count : int
-        Values wanted, one per unit of time.
+        Number of values, one per unit of time.
     tau : float
         Delay, at least two integration steps.
     start : float
@@ -126,18 +126,18 @@ def integrate(count: int, *, tau: float, start: float, substeps: int = SUBSTEPS)
     substeps : int
         Integration steps per unit of time.
     """
-    from evorrn_tasks.common.delayed import march
+    from evorrn_tasks.common.delayed import integrate_delayed
 
     h = 1.0 / substeps
     delay = math.ceil(tau * substeps)
     theta = delay - tau * substeps
     at_middle = math.floor(theta + 0.5)
-    return march(
+    return integrate_delayed(
         count, substeps, start, delay, _hermite(theta, h), at_middle, _hermite((theta + 0.5) % 1.0, h)
     )
 
 
 def _hermite(theta: float, h: float) -> tuple[float, float, float, float]:
-    """Return the weights of x and slope at the start and the end of a step, a share `theta` along it."""
+    """Return the weights of x and slope at the start and the end of a step, for a point at share `theta` of it."""
     left, right = (1 + 2 * theta) * (1 - theta) ** 2, theta**2 * (3 - 2 * theta)
     return left, right, h * theta * (1 - theta) ** 2, h * theta**2 * (theta - 1)

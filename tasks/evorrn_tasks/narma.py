@@ -22,7 +22,7 @@ ATTEMPTS = 1000
 
 @dataclass(frozen=True)
 class Narma(Task):
-    """A nonlinear autoregressive moving average system, whose output is to be computed from its input.
+    """A nonlinear autoregressive moving average system, whose output is predicted from its input.
 
     The input u is uniform on [0, 0.5). With n the order, and y zero at first, the systems are
 
@@ -30,16 +30,16 @@ class Narma(Task):
     - order 20: ``y(t+1) = tanh(0.3 y(t) + 0.05 y(t) S + 1.5 u(t-19) u(t) + 0.01)``
     - order 30: ``y(t+1) = 0.2 y(t) + 0.04 y(t) S + 1.5 u(t-29) u(t) + 0.001``
 
-    where ``S = y(t) + y(t-1) + ... + y(t-n+1)``. The network sees u(t) alone and is to give y(t+1). The first 200
-    steps are dropped. A draw in which y passes 2 at any step diverges; it is thrown away and the next one is
-    taken, from a stream of its own.
+    where ``S = y(t) + y(t-1) + ... + y(t-n+1)``. The input of the network is u(t), the target y(t+1). The first
+    200 steps are discarded. A draw in which y exceeds 2 at any step diverges; it is discarded, and the next one
+    is drawn from another random stream.
 
     Training, validation and test follow each other in one record. Each begins with `washout` unscored steps;
-    the training part is cut into `windows` sequences, each preceded by its own. Inputs and targets are scaled
-    to zero mean and unit deviation, learned on the training part.
+    the training part is divided into `windows` sequences, each with its own unscored steps before it. Inputs
+    and targets are scaled to mean 0 and standard deviation 1, learned on the training part.
 
     Source: Atiya and Parlos 2000, "New results on recurrent network training", for order 10; orders 20 and 30
-    in the form of the reservoir literature. Variants that are off by one step circulate.
+    as usual in the reservoir literature, where variants that differ by one step exist.
     """
 
     name = "narma"
@@ -68,10 +68,10 @@ class Narma(Task):
     valid: int = setting(500, "scored validation steps", minimum=2)
     test: int = setting(1000, "scored test steps", minimum=2)
     washout: int = setting(50, "unscored steps at the start of each sequence", minimum=0)
-    windows: int = setting(16, "sequences that the training part is cut into", minimum=1)
+    windows: int = setting(16, "sequences that the training part is divided into", minimum=1)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting, and with the windows."""
+        """Return one sentence for each setting that is not allowed, the number of windows included."""
         return super().problems() or window_problems(self.windows, self.train)
 
     def data(self, seed: int) -> Splits:
@@ -110,7 +110,7 @@ def draw(seed: int, order: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     DataError
-        When 1000 draws in a row diverge, as very long ones do.
+        When 1000 draws in a row diverge, as draws of very many steps do.
     """
     for attempt in range(ATTEMPTS):
         u = generator(seed, attempt).uniform(0.0, 0.5, TRANSIENT + steps)
@@ -125,8 +125,8 @@ def draw(seed: int, order: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
 def respond(u: np.ndarray, order: int) -> np.ndarray:
     """Return the system's output y(0), ..., y(len(u)) for an input, starting from zero.
 
-    Where the equation reaches back before the first input, input and output count as zero. What comes after
-    an output above 2 in size is left infinite: the system has diverged.
+    Input and output before the first step are zero. After an output above 2 in size the system has diverged,
+    and all further outputs are infinite.
     """
     a, b, c, d = COEFFICIENTS[order]
     inputs = [0.0] * (order - 1) + u.tolist()

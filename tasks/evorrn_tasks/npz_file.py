@@ -1,4 +1,4 @@
-"""NPZ: learn from any arrays of the user's own, labelled sequences included."""
+"""NPZ: sequences from arrays in a file of the user."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class NpzFile(Task):
-    """Sequences in an .npz archive: arrays ``inputs`` and ``targets``, and maybe ``mask``, ``lengths``, ``split``.
+    """Sequences in an .npz archive: arrays ``inputs`` and ``targets``, optionally ``mask``, ``lengths``, ``split``.
 
     ``inputs`` is (B, T, I). ``targets`` is (B, T, O) of floats for regression, or integer labels from 0 on, (B, T) for
     one at every step or (B,) for one at each sequence's last step. ``mask`` (B, T) is True where a step is
     scored, ``lengths`` (B,) is the number of steps of each sequence, ``split`` (B,) holds 0, 1, 2 or ``"train"``,
-    ``"valid"``, ``"test"``. Without ``split`` the sequences are split in their order by `shares`, which takes
-    at least three.
+    ``"valid"``, ``"test"``. Without ``split`` the sequences, at least three, are split in their order by
+    `shares`.
 
-    One long sequence may be given without the first axis: ``inputs`` (T, I), ``targets`` (T, O) or (T,). It is split in
-    order of time, each split beginning with `washout` unscored steps, as any single sequence is.
+    One long sequence may be given without the first axis: ``inputs`` (T, I), ``targets`` (T, O) or (T,). A single
+    sequence is split in order of time, and each split begins with `washout` unscored steps.
 
-    Inputs and float targets are scaled to zero mean and unit deviation, learned on the training split; inputs of 0
-    and 1 alone stay as they are. Where every target is the next step's first inputs, those share the targets'
-    scaling, the horizon is 1 and the network can run free. The file is fixed: a seed changes the training,
-    never the data.
+    Inputs and float targets are scaled to mean 0 and standard deviation 1, learned on the training split; inputs
+    with only the values 0 and 1 are not scaled. If the targets are the first inputs of the next step, these
+    inputs have the targets' scaling, the horizon is 1 and the network can run free. The data are fixed: a seed
+    changes only the training.
     """
 
     name = "npz"
@@ -49,16 +49,16 @@ class NpzFile(Task):
 
     path: str = setting("", "the .npz archive")
     shares: tuple[float, float, float] = setting(
-        (0.7, 0.15, 0.15), "shares of training, validation and test where the file does not split"
+        (0.7, 0.15, 0.15), "shares of training, validation and test when the file has no array split"
     )
     washout: int | None = setting(
         None,
-        "unscored steps at the start of each split of one sequence; none: a tenth of training, up to 50",
+        "unscored steps at the start of each split of a single sequence; by default a tenth of training, up to 50",
         minimum=0,
     )
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting."""
+        """Return one sentence for each setting that is not allowed."""
         return super().problems() or file_problems(self.path, self.shares)
 
     @cached_property
@@ -85,22 +85,22 @@ class NpzFile(Task):
 
     @property
     def outputs(self) -> int:
-        """Targets at a time step, or classes: at least two, the largest label plus one."""
+        """Targets at a time step; for labels the number of classes, the largest label plus one, at least two."""
         return max(2, self.batch.n_outputs) if self.batch.labelled else self.batch.n_outputs
 
     @property
     def loss(self) -> str:  # type: ignore[override]  # the file decides
-        """Cross-entropy for labels, else mean squared error."""
+        """``"cross-entropy"`` for labels, else ``"mse"``."""
         return "cross-entropy" if self.batch.labelled else "mse"
 
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]  # the file decides
-        """Accuracy for labels, else the error in units of the targets' deviation."""
+        """Accuracy first for labels, else the error in units of the targets' standard deviation."""
         return ("accuracy", "cross_entropy") if self.batch.labelled else ("nrmse_std", "rmse", "mae")
 
     @property
     def horizon(self) -> int | None:  # type: ignore[override]  # the file decides
-        """1 where every target is the next step's first inputs, else None."""
+        """1 if the targets are the first inputs of the next step, else None."""
         batch = self.batch
         if batch.labelled or batch.n_outputs > batch.n_inputs:
             return None
@@ -126,7 +126,7 @@ class NpzFile(Task):
         return splits
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the classes' frequencies, or the mean, persistence where it has a meaning, and a linear model."""
+        """Return the class frequencies; or the mean, persistence if the horizon is 1, and a linear model."""
         if self.batch.labelled:
             return {"class frequencies": baselines.class_frequencies(splits, self.outputs)}
         found = {"mean": baselines.mean(splits)}
@@ -145,9 +145,10 @@ class NpzFile(Task):
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of the file that are used, by name."""
         arrays = _load(self.path)
         known = (*NEEDED, *OPTIONAL)
-        for name in arrays:  # a misspelt array would silently have no effect
+        for name in arrays:  # without this check a misspelt array would be ignored
             close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.75)
             if name not in known and close and close[0] not in arrays:
                 raise DataError(f"{self.path}: {unknown('array', name, known)}")
@@ -200,6 +201,7 @@ class NpzFile(Task):
         )
 
     def _scaling(self, train: Batch) -> Scaling:
+        """Return the scaling learned on the training split; labels are not scaled."""
         assert train.lengths is not None
         inside = np.arange(train.steps) < train.lengths[:, None]
         rows = train.inputs[inside].astype(np.float64)
@@ -211,7 +213,7 @@ class NpzFile(Task):
         return learn_scaling(rows, train.targets[train.scored].astype(np.float64), own=own)
 
     def _scaled(self, part: Batch, scaling: Scaling) -> Batch:
-        """Return a split in scaled units; what lies beyond a length becomes 0, and a target that is no number."""
+        """Return a split in scaled units; steps beyond a length and targets that are not finite become 0."""
         assert part.lengths is not None
         inside = np.arange(part.steps) < part.lengths[:, None]
         inputs = np.where(inside[:, :, None], part.inputs, 0.0)
@@ -223,6 +225,7 @@ class NpzFile(Task):
         return Batch(inputs, targets, mask=part.scored, lengths=part.lengths)
 
     def _check_classes(self, splits: Splits) -> None:
+        """Raise DataError when training has one class, or lacks a class of validation or test."""
         known = set(splits.train.targets[splits.train.scored].tolist())
         if len(known) < 2:
             raise DataError(
@@ -233,12 +236,13 @@ class NpzFile(Task):
             new = sorted(set(part.targets[part.scored].tolist()) - known)
             if new:
                 raise DataError(
-                    f"{self.path}: targets: label {new[0]} is in {name} but never in training; give the file an array "
-                    "'split' that puts every class into training"
+                    f"{self.path}: targets: label {new[0]} is in {name} but not in training; add an array 'split' to "
+                    "the file with every class in training"
                 )
 
 
 def _load(path: str) -> dict[str, np.ndarray]:
+    """Return all arrays of an .npz archive."""
     try:
         loaded: Any = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):

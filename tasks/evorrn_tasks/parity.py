@@ -1,4 +1,4 @@
-"""Parity: is the number of ones in a long sequence of bits odd?"""
+"""Parity: whether the number of ones in a long sequence of bits is odd."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Parity(TwoClasses):
     """Bits, -1 or 1 with equal probability, whose number of ones is odd (class 1) or even (class 0).
 
     The number of steps is uniform on the whole numbers from `shortest` to `longest`. All bits but the last are
-    drawn; the last one makes the class, of which there are equally many. Only the last step is scored.
-    Training, validation and test are drawn from streams of their own. Nothing is scaled.
+    drawn at random; the last one makes the class, and both classes are equally frequent. Only the last step is
+    scored. Training, validation and test have separate random streams. Nothing is scaled.
 
-    Gradients through hundreds of steps say nothing here: a change of any one bit changes the answer. A network
-    of two states solves it, and random guessing of weights finds one.
+    Gradients through hundreds of steps are not informative here, because a change of any bit changes the
+    answer. A network with two states solves the task, and random search of the weights finds one.
 
     Source: Hochreiter and Schmidhuber 1996, "Bridging long time lags by weight guessing and 'Long short-term
     memory'": lengths 500 to 600, 100 training and 100 test sequences.
@@ -36,7 +36,7 @@ class Parity(TwoClasses):
     )
 
     def draw(self, rng: np.random.Generator, answer: int, steps: int) -> np.ndarray:
-        """Return bits (T,) with an odd or even number of ones."""
+        """Return bits (T,), -1 or 1, with an odd number of ones for answer 1 and an even number for 0."""
         bits = rng.integers(0, 2, steps)
         bits[-1] = (answer - bits[:-1].sum()) % 2
         return 2.0 * bits - 1.0

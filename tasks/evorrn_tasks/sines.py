@@ -1,4 +1,4 @@
-"""Sines: keep several superimposed oscillators going in a free run."""
+"""Sines: continue a sum of sine waves in a free run."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.records import learn_scaling
 
 FREQUENCIES = (0.2, 0.311, 0.42, 0.51, 0.74)
-"""Radians per step."""
+"""Frequencies of the waves, in radians per step."""
 
 
 @dataclass(frozen=True)
 class Sines(Task):
-    """A sum of two to five sine waves, to be continued by the network on its own.
+    """A sum of two to five sine waves, which the network continues in a free run.
 
     ``x(t) = sin(0.2 t + p1) + sin(0.311 t + p2) + ...`` with the frequencies 0.2, 0.311, 0.42, 0.51 and 0.74, of
     which the first `waves` are used, and phases drawn from the seed, uniform on [0, 2 pi). The input at a
     step is x(t), the target x(t+1).
 
     With the defaults, training has the steps 0 to 399, of which the first 100 are not scored. On test the
-    network sees x(0) to x(399), unscored, then runs freely over the scored steps 400 to 699: its own last
-    output takes the place of the input. Validation is a free run of the same kind over the steps before
-    training: it sees x(-400) to x(-301) and runs freely from -300 to -1, so that nothing later than training
-    is used to choose a network. Values are scaled to zero mean and unit deviation, learned on the training
-    steps.
+    network sees x(0) to x(399), unscored, then runs free over the scored steps 400 to 699: its own last
+    output replaces the input. Validation is a free run of the same kind over the steps before training: the
+    network sees x(-400) to x(-301) and runs free from -300 to -1, so that no data after training are used
+    to choose a network. Values are scaled to mean 0 and standard deviation 1, learned on the training steps.
 
-    A sum of n sines obeys a linear recurrence of order 2n exactly, so linear autoregression is the
-    baseline that a network can hardly beat here: the task shows how well a state keeps several phases, not
-    who forecasts best.
+    A sum of n sines satisfies a linear recurrence of order 2n exactly, so a network can hardly beat the
+    baseline of linear autoregression: the task shows how well a state stores several phases, not how good its
+    forecasts are.
 
-    Source: Schmidhuber, Wierstra, Gagliolo and Gomez 2007, "Training recurrent networks by Evolino"; there
+    Source: Schmidhuber, Wierstra, Gagliolo and Gomez 2007, "Training recurrent networks by Evolino", where
     all phases are zero and there is no validation.
     """
 
@@ -49,7 +48,7 @@ class Sines(Task):
     free_run = True
     horizon = 1
 
-    waves: int = setting(3, "superimposed sine waves", minimum=2, maximum=len(FREQUENCIES))
+    waves: int = setting(3, "number of sine waves", minimum=2, maximum=len(FREQUENCIES))
     washout: int = setting(100, "unscored steps at the start of training and validation", minimum=1)
     train: int = setting(300, "scored training steps", minimum=2)
     valid: int = setting(300, "steps of the free run on validation", minimum=2)
@@ -80,7 +79,7 @@ class Sines(Task):
         )
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the mean, the last known value and linear autoregression run freely."""
+        """Return the mean, the last known value and linear autoregression, in free runs."""
         return baselines.forecasts(splits, free_run=True)
 
     def recommended(self, strategy: str) -> Recommended:

@@ -19,14 +19,14 @@ FIRST_YEAR, LAST_YEAR = 1700, 2008
 
 @dataclass(frozen=True)
 class Sunspots(Task):
-    """The yearly mean sunspot number from 1700 to 2008, to be forecast from its own past.
+    """The yearly mean sunspot number from 1700 to 2008, forecast from its own past.
 
-    The input at a step is one year's number, the target the number `horizon` years later. A year belongs to
-    the split in which it is to be forecast: training up to 1829, validation from 1830 to 1920, test from 1921
-    on. Validation is as long as the test, some eight cycles, because fewer cannot tell networks apart; what lies
-    before 1921 is the training period usual in the literature. Each split begins with `washout` years that are
-    seen but not scored. Numbers are scaled to zero mean and unit deviation, learned on
-    the training years. The record is fixed: a seed changes the training, never the data.
+    The input at a step is the number of one year, the target the number `horizon` years later. A year belongs
+    to the split in which it is forecast: training up to 1829, validation from 1830 to 1920, test from 1921 on.
+    Validation is as long as the test, about eight cycles, because fewer are too few to compare networks; the
+    years before 1921 are the usual training period in the literature. Each split begins with `washout` unscored
+    years. Numbers are scaled to mean 0 and standard deviation 1, learned on the training years. The data are
+    fixed: a seed changes only the training.
 
     Source: National Geophysical Data Center, as shipped by statsmodels (public domain).
     """
@@ -39,13 +39,13 @@ class Sunspots(Task):
     metrics = ("nrmse_std", "rmse", "mae", "nmse_std")
     seed_changes = "training"
 
-    horizon: int = setting(1, "years ahead that is to be forecast", minimum=1)
+    horizon: int = setting(1, "years from an input to its target", minimum=1)
     washout: int = setting(20, "unscored years at the start of each split", minimum=0)
     train_until: int = setting(1829, "last year of training", minimum=FIRST_YEAR, maximum=LAST_YEAR)
     valid_until: int = setting(1920, "last year of validation", minimum=FIRST_YEAR, maximum=LAST_YEAR)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting, and with the years together."""
+        """Return one sentence for each setting that is not allowed, the years in their order included."""
         found = super().problems()
         if found:
             return found
@@ -69,11 +69,11 @@ class Sunspots(Task):
         return forecasting_splits(record, targets=1, horizon=self.horizon, ends=ends, washout=self.washout)
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the mean, the last year's number and linear autoregression."""
+        """Return the mean, persistence and linear autoregression."""
         return baselines.forecasts(splits)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return small networks, since there are some 110 training years."""
+        """Return small networks, because there are only about 110 training years."""
         if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 60, "direct": True, "dtype": "float64"})
         return Recommended({"cell": "gru", "hidden": 8 if strategy == "bptt" else 4})

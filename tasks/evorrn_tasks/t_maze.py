@@ -1,4 +1,4 @@
-"""T-maze: a sign at the start says which way to turn at the end of a corridor."""
+"""T-maze: a sign at the start of a corridor says which way to turn at its end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.data.environment import Environment, Starts
 from evorrn.data.task import Recommended, Reference
-from evorrn_tasks.common.chance import following, seed_of, uniform
-from evorrn_tasks.common.choice import chosen
+from evorrn_tasks.common.chance import next_seed, seed_of, uniform
+from evorrn_tasks.common.choice import is_largest
 
 PLACE, CUE, LENGTH, SEED = range(4)
 NORTH, EAST, SOUTH, WEST = range(4)
@@ -24,20 +24,20 @@ compiled = numba.njit(error_model="numpy")
 
 @dataclass(frozen=True)
 class TMaze(Environment):
-    """A corridor of `length` steps from a start to a junction, where one arm holds a reward.
+    """A corridor of `length` steps from a start to a junction, with a reward in one arm of the junction.
 
-    The network sees three numbers: at the start 0 1 1 when the reward lies north and 1 1 0 when it lies
-    south, in the corridor 1 0 1, at the junction 0 1 0. Of four outputs, north, east, south and west, the
-    first of the largest is done. The episode ends with the turn at the junction: 4 for the right one, -0.1
-    for the wrong one. Standing still, by going into a wall, costs 0.1. The sign is seen at the start alone,
-    `length` steps before it is needed.
+    The network sees three numbers: at the start 0 1 1 if the reward is north and 1 1 0 if it is south, in the
+    corridor 1 0 1, at the junction 0 1 0. The largest of four outputs, the first if several are equal, is the
+    move: north, east, south or west. The episode ends with the turn at the junction: reward 4 for the right
+    turn, -0.1 for the wrong one. Walking into a wall costs 0.1 and moves nothing. The sign is visible only at
+    the start, `length` steps before it is needed.
 
-    The best return is 4. Whoever walks straight on and turns without memory of the sign reaches 1.95 in the
-    mean, which is the reward of either arm half of the time. Success: the best return.
+    The best return is 4. Walking straight on and turning without memory of the sign gives 1.95 on average,
+    (4 - 0.1) / 2. Success: the best return.
 
-    Without noise there are two starts, so all splits are these two, one after the other, and have
-    `train`, `valid` and `test` of them; with ``noise`` the corridor shows a 0 b, with a and b uniform on
-    (0, 1) at every step, and each start has numbers of its own.
+    Without noise there are only two starts, so every split has these two in turn, `train`, `valid` and `test`
+    in all. With ``noise`` the corridor shows a 0 b, with a and b uniform on (0, 1) at every step, and each
+    start has its own random numbers.
 
     Source: Bakker 2002, "Reinforcement learning with long short-term memory".
     """
@@ -56,35 +56,35 @@ class TMaze(Environment):
     )
 
     length: int = setting(10, "steps from the start to the junction", minimum=1)
-    noise: bool = setting(False, "whether the corridor looks different at every step")
+    noise: bool = setting(False, "whether the corridor shows random numbers at every step")
     time_limit: int = setting(50, "time steps until the episode ends", minimum=2)
     train: int = setting(2, "training starts", minimum=2)
     valid: int = setting(2, "validation starts", minimum=2)
     test: int = setting(2, "test starts", minimum=2)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting, and with the time limit for the length."""
+        """Return one sentence for each setting that is not allowed, a time limit below the length included."""
         found = super().problems()
         if not found and self.time_limit <= self.length:
             found.append(
-                f"time_limit: expected more than the length, {self.length}, for the way and the turn, got "
+                f"time_limit: expected more than the length, {self.length}, for the walk and the turn, got "
                 f"{self.time_limit}"
             )
         return found
 
     @property
     def reset(self) -> Any:
-        """A sign, north or south, and a seed of the noise."""
+        """The function that draws a start: a sign, north or south, and the seed of the noise."""
         return drawing(self.length)
 
     @property
     def observe(self) -> Any:
-        """Sign, corridor or junction."""
+        """The function that computes the observation: sign, corridor or junction."""
         return observe_noisy if self.noise else observe
 
     @property
     def step(self) -> Any:
-        """The move and its reward."""
+        """The function of one step: the move and its reward."""
         return step
 
     def arrange_starts(self, starts: Starts) -> Starts:
@@ -98,13 +98,13 @@ class TMaze(Environment):
         return np.asarray(returns >= REWARD)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a network with gates, which keep a sign."""
+        """Return a network with gates, which can store the sign."""
         return Recommended({"cell": "gru", "hidden": 4}, {"mutation_size": 1.0} if strategy == "ga" else {})
 
 
 @functools.lru_cache
 def drawing(length: int) -> Any:
-    """Return the function that draws a start of a maze of some length."""
+    """Return the function that draws a start, for a length of the corridor."""
 
     @compiled
     def draw(state: np.ndarray, rng: np.random.Generator) -> None:
@@ -118,7 +118,7 @@ def drawing(length: int) -> Any:
 
 @compiled
 def observe(state: np.ndarray, observation: np.ndarray) -> None:
-    """What is seen without noise."""
+    """Write the observation (3,) without noise."""
     start, junction = state[PLACE] == 0.0, state[PLACE] == state[LENGTH]
     north = state[CUE] > 0.0
     observation[0] = 0.0 if junction | (start & north) else 1.0
@@ -128,23 +128,23 @@ def observe(state: np.ndarray, observation: np.ndarray) -> None:
 
 @compiled
 def observe_noisy(state: np.ndarray, observation: np.ndarray) -> None:
-    """What is seen where the corridor is noise."""
+    """Write the observation (3,) with noise in the corridor."""
     observe(state, observation)
     corridor = (state[PLACE] > 0.0) & (state[PLACE] < state[LENGTH])
     observation[0] = uniform(state[SEED]) if corridor else observation[0]
-    observation[2] = uniform(following(state[SEED])) if corridor else observation[2]
+    observation[2] = uniform(next_seed(state[SEED])) if corridor else observation[2]
 
 
 @compiled
 def step(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
-    """Go one step, or turn at the junction."""
-    north, south = chosen(action, NORTH), chosen(action, SOUTH)
-    east, west = chosen(action, EAST), chosen(action, WEST)
+    """Return the reward of a move, and whether it was the turn that ends the episode."""
+    north, south = is_largest(action, NORTH), is_largest(action, SOUTH)
+    east, west = is_largest(action, EAST), is_largest(action, WEST)
     place, junction = state[PLACE], state[PLACE] == state[LENGTH]
     turned = junction & (north | south)
     right = turned & (north == (state[CUE] > 0.0))
     forward, back = east & (not junction), west & (place > 0.0)
     state[PLACE] = place + (1.0 if forward else 0.0) - (1.0 if back else 0.0)
-    state[SEED] = following(following(state[SEED]))
+    state[SEED] = next_seed(next_seed(state[SEED]))
     reward = REWARD if right else (0.0 if forward | back else PENALTY)
     return reward, turned

@@ -1,4 +1,4 @@
-"""Two-sequence: keep what the first input said, through hundreds of steps of noise."""
+"""Two-sequence: store the class of the first input through hundreds of steps of noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TwoSequence(TwoClasses):
     """The first `informative` inputs are 1 (class 1) or -1 (class 0), all later ones are Gaussian noise.
 
     The noise has mean 0 and variance 0.2. The number of steps is uniform on the whole numbers from `shortest` to
-    `longest`. Only the last step is scored. Training, validation and test are drawn from streams of their own.
+    `longest`. Only the last step is scored. Training, validation and test have separate random streams.
     Nothing is scaled.
 
     Source: Bengio, Simard and Frasconi 1994, "Learning long-term dependencies with gradient descent is
@@ -34,17 +34,17 @@ class TwoSequence(TwoClasses):
         ),
     )
 
-    informative: int = setting(1, "steps at the start that tell the class", minimum=1)
+    informative: int = setting(1, "steps at the start that show the class", minimum=1)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting, and with the informative steps for the length."""
+        """Return one sentence for each setting that is not allowed, too many informative steps included."""
         found = super().problems()
         if not found and self.informative > self.shortest:
             found.append(f"informative: expected at most shortest, {self.shortest}, got {self.informative}")
         return found
 
     def draw(self, rng: np.random.Generator, answer: int, steps: int) -> np.ndarray:
-        """Return the class as ones or minus ones, then noise, shape (T,)."""
+        """Return inputs (T,): 1 or -1 for the class, then noise."""
         values = rng.normal(0.0, np.sqrt(0.2), steps)
         values[: self.informative] = 2.0 * answer - 1.0
         return values

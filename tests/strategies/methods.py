@@ -43,7 +43,7 @@ def of(strategy, **settings):
 
 
 def run(strategy, function, generations, start=(2.0, 2.0, 2.0), seed=0, spread=1.0, **settings):
-    """Search for so many generations; returns the search and all genomes, a list of (P, n)."""
+    """Return the search after a number of generations, and all its genomes, a list of (P, n)."""
     search, asked = strategy.search(np.array(start), seed=seed, spread=spread, **settings), []
     for _ in range(generations):
         asked.append(search.ask())

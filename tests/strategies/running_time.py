@@ -1,4 +1,4 @@
-"""Expected running time on BBOB functions: how many evaluations a search takes to a precision, on average."""
+"""Expected running time on BBOB functions: the mean number of evaluations until a precision is reached."""
 
 import warnings
 
@@ -10,7 +10,7 @@ PRECISION = 1e-8
 
 
 def function(name, size, instance):
-    """Return a BBOB function, moved and rotated as its instance says, and its least value."""
+    """Return a BBOB function, shifted and rotated by its instance, and its minimum."""
     problem = ioh.get_problem(FUNCTIONS[name], instance, size, ioh.ProblemClass.BBOB)
     return problem, problem.optimum.y
 
@@ -21,7 +21,7 @@ def started(size, seed):
 
 
 def of_strategy(strategy, name, size, seed, most):
-    """Return evaluations until the precision was reached and whether it was, for one of our strategies."""
+    """Return evaluations until the precision was reached and whether it was reached, for a strategy of evorrn."""
     problem, least = function(name, size, seed + 1)
     point, spread = started(size, seed)
     search = strategy.search(point, seed=seed, spread=spread)
@@ -36,7 +36,7 @@ def of_strategy(strategy, name, size, seed, most):
 
 
 def of_pycma(options, name, size, seed, most):
-    """Return the same for pycma, with its usual population, which is also ours."""
+    """Return the same for pycma, with its default population, which is also the default of evorrn."""
     import cma
 
     problem, least = function(name, size, seed + 1)

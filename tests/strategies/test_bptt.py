@@ -1,4 +1,4 @@
-"""Gradient descent: its logic on a function with a known gradient, its learning on sequences."""
+"""BPTT: its logic on a function with a known gradient, and learning on sequences."""
 
 import itertools
 
@@ -21,7 +21,7 @@ POINTS = np.random.default_rng(0).normal([1.0, -2.0, 0.0], 1.0, (10, 3))
 
 
 class Valley:
-    """A stand-in for a problem: sequence b has the loss ½ |genome - POINTS[b]|²; no finite value beyond `edge`."""
+    """A problem in which sequence b has the loss ½ |genome - POINTS[b]|², infinite beyond `edge`."""
 
     def __init__(self, edge: float = np.inf) -> None:
         self.edge = edge
@@ -103,10 +103,10 @@ def test_early_stopping_restarts_until_there_are_no_more():
     )
 
 
-def test_the_rate_falls_where_validation_stands_still():
+def test_the_rate_falls_when_validation_does_not_improve():
     states = run(BPTT(rate=1e-9, batch_size=0, period=3, factor=0.1, patience=0), Valley(), 8)
     rates = [state["record"]["rate"] for state in states[1:]]
-    # Steps this small improve nothing after the first epoch.
+    # With steps this small the loss does not improve enough after the first epoch.
     np.testing.assert_allclose(rates, [1e-9] * 4 + [1e-10] * 3 + [1e-11])
 
 
@@ -124,7 +124,7 @@ def test_what_is_not_finite_is_skipped_and_the_rate_halved():
     np.testing.assert_allclose(states[-1]["genome"], POINTS.mean(axis=0), atol=1e-6)
 
 
-def test_a_start_that_never_has_a_gradient_ends_in_good_order():
+def test_a_start_without_any_finite_gradient_ends_normally():
     states = run(BPTT(batch_size=3, patience=4, restarts=1), Valley(edge=0.0), 10)
     assert states[-1]["finished"] == "early stopping"
     assert all(np.isfinite(state["candidate"]).all() for state in states[1:])
@@ -141,7 +141,7 @@ def test_settings_are_checked():
 
 
 def echo(sequences: int = 24, steps: int = 30, seed: int = 0) -> Batch:
-    """The input of two steps before, to be given back."""
+    """Return inputs and targets: the input two steps before."""
     u = np.random.default_rng(seed).uniform(-1, 1, (sequences, steps, 1))
     y = np.roll(u, 2, axis=1)
     mask = np.ones((sequences, steps), dtype=bool)
@@ -173,7 +173,7 @@ def test_memory_is_learned_where_guessing_fails():
     budget = Budget(work=60_000_000)
     trained = BPTT(batch_size=8).fit(small(), data, seed=0, budget=budget)
     guessed = RandomSearch().fit(small(), data, seed=0, budget=budget)
-    assert trained.metrics["test"]["nrmse_std"] < 0.3  # the mean scores 1
+    assert trained.metrics["test"]["nrmse_std"] < 0.3  # the baseline of the mean has 1
     assert guessed.metrics["test"]["nrmse_std"] > 2 * trained.metrics["test"]["nrmse_std"]
     assert set(trained.history) >= {"gradient_norm", "rate", "skipped", "start"}
 

@@ -1,4 +1,4 @@
-"""CoSyNE: one generation by hand, the permutation's promises, evaluations, and that it learns."""
+"""CoSyNE: one generation by hand, properties of the permutation, evaluations and learning."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from stand_in import problem
 import evorrn
 from evorrn import CoSyNE, Network, RandomSearch
 from evorrn.base.errors import ConfigError
-from evorrn.strategies.evolution.cosyne import marking
+from evorrn.strategies.evolution.cosyne import marking_probabilities
 from evorrn.testing import check_strategy
 
 
@@ -29,7 +29,7 @@ def ranked(count, genes, seed=0):
 
 @pytest.mark.parametrize("permutation", ["fitness", "all"])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_permutation_deals_the_same_values_anew_and_keeps_the_best(permutation, seed):
+def test_the_permutation_keeps_the_values_of_each_weight_and_the_best_network(permutation, seed):
     values, fitness = ranked(12, 40, seed)
     dealt = CoSyNE(permutation=permutation).permuted(values, fitness, np.random.default_rng(seed))
     assert not np.array_equal(dealt, values)
@@ -37,14 +37,14 @@ def test_the_permutation_deals_the_same_values_anew_and_keeps_the_best(permutati
     np.testing.assert_array_equal(dealt[0], values[0])
 
 
-def test_a_network_stays_whole_as_often_as_it_is_fit():
-    """The n-th root makes the chance of no mark at all the relative fitness itself."""
+def test_a_network_stays_unchanged_with_a_probability_of_its_relative_fitness():
+    """The probability that no value of a network is marked equals its relative fitness."""
     genes = 7
     fitness = np.array([5.0, 4.0, 2.0, 1.0])
-    np.testing.assert_allclose((1 - marking(fitness, genes)) ** genes, [1, 0.75, 0.25, 0])
-    np.testing.assert_allclose(marking(fitness, genes)[1], 1 - 0.75 ** (1 / 7))
+    np.testing.assert_allclose((1 - marking_probabilities(fitness, genes)) ** genes, [1, 0.75, 0.25, 0])
+    np.testing.assert_allclose(marking_probabilities(fitness, genes)[1], 1 - 0.75 ** (1 / 7))
     rng, whole, draws = np.random.default_rng(0), 0, 2000
-    # Beside a crowd of the worst, a marked value lands in its own place again 1 time in 60 or fewer.
+    # With many networks of the worst fitness, a marked value keeps its position with probability 1/60 at most.
     fitness = np.concatenate([[5.0, 4.0], np.ones(60)])
     values = np.arange(62.0)[:, None] + np.zeros(genes)
     for _ in range(draws):
@@ -53,8 +53,8 @@ def test_a_network_stays_whole_as_often_as_it_is_fit():
 
 
 def test_marking_knows_networks_that_diverged_and_equal_ones():
-    np.testing.assert_array_equal(marking(np.array([3.0, 1.0, -np.inf]), 5), [0, 1, 1])
-    np.testing.assert_array_equal(marking(np.array([2.0, 2.0, 2.0]), 5), [0, 1, 1])
+    np.testing.assert_array_equal(marking_probabilities(np.array([3.0, 1.0, -np.inf]), 5), [0, 1, 1])
+    np.testing.assert_array_equal(marking_probabilities(np.array([2.0, 2.0, 2.0]), 5), [0, 1, 1])
 
 
 # ------------------------------------------------------------------------------ one generation by hand
@@ -131,7 +131,7 @@ def test_the_contract_is_kept(settings):
 
 
 def test_what_is_evaluated_is_what_is_counted():
-    """Every generation asks for as many networks as there are; nothing is evaluated beside them."""
+    """Every generation evaluates each network once, and nothing else."""
     asked, strategy = problem(), CoSyNE(population=10)
     calls, whole = [], asked.fitness
     asked.fitness = lambda genomes, sequences=None: calls.append(len(genomes)) or whole(genomes, sequences)
@@ -141,7 +141,7 @@ def test_what_is_evaluated_is_what_is_counted():
     assert calls == [10] * 6 and asked.meter.evaluations == 60
 
 
-def test_the_champion_is_never_lost():
+def test_the_best_network_is_never_lost():
     search, best = CoSyNE(population=12).search(np.zeros(5), seed=3), -np.inf
     for _ in range(40):
         genomes = search.ask()

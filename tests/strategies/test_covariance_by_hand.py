@@ -1,4 +1,4 @@
-"""The updates of the covariance family against their papers' equations, written again in plain NumPy."""
+"""The updates of the covariance family against their papers' equations, written in plain NumPy."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def generations(strategy, size, count=GENERATIONS, fitness=ellipsoid, seed=3):
 
 
 class Individual(np.ndarray):
-    """As DEAP wants it: an array with a fitness."""
+    """An individual for DEAP: an array with a fitness."""
 
 
 def individuals(points, values):
@@ -194,7 +194,7 @@ def test_lm_ma_es_applies_its_directions_one_by_one(size, population):
 
 
 def _utilities(values):
-    """Return the utilities of NES at the places of individuals that all differ in fitness."""
+    """Return the utilities of NES for individuals of different fitness."""
     count = len(values)
     raw = np.maximum(0, np.log(count / 2 + 1) - np.log(np.arange(1, count + 1)))
     placed = np.empty(count)

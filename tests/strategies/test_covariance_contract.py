@@ -1,4 +1,4 @@
-"""The covariance family keeps the contract, at its limits too: small, large, flat, not finite, bounded."""
+"""The covariance family keeps its contract with small, large, equal, infinite and bounded values."""
 
 import math
 import tracemalloc
@@ -53,7 +53,7 @@ def test_the_smallest_population_is_enough(strategy):
     assert search.best.fitness > -1e-3
 
 
-def test_a_population_that_is_too_small_is_told_the_least():
+def test_a_population_that_is_too_small_is_an_error_with_the_minimum():
     for strategy in FAMILY:
         with pytest.raises(ConfigError, match="population: expected a value >= 2, got 1"):
             strategy(population=1)
@@ -81,7 +81,7 @@ def test_population_and_step_size_by_default(strategy):
 
 @pytest.mark.parametrize("strategy", FAMILY)
 def test_what_is_not_finite_is_the_worst(strategy):
-    """Half of the space has no fitness, from halfway between the start and the best on."""
+    """Fitness is NaN in half of the space."""
     search = strategy().search(np.full(4, 2.0), seed=2)
     while search.evaluations < 6000:
         points = search.ask()
@@ -103,7 +103,7 @@ def test_a_generation_without_finite_fitness_teaches_nothing(strategy):
 
 @pytest.mark.parametrize("strategy", FAMILY)
 def test_equal_fitness_draws_nowhere(strategy):
-    """On a plateau the mean wanders without a direction, and stays where utilities are shared."""
+    """On a plateau the mean drifts at random, and does not move where utilities are shared."""
     moved = []
     for seed in range(40):
         search = strategy(population=10).search(np.zeros(6), seed=seed)
@@ -179,7 +179,7 @@ def test_the_noise_of_a_generation_is_not_kept_after_it(strategy):
 
 
 def test_cma_es_survives_where_nothing_is_left_to_gain():
-    """The least value is found to the last bits; then selection is blind, and C and sigma wander for long."""
+    """The minimum is found to the last bits; then selection is random, and C and sigma drift for a long time."""
     search = CMAES().search(np.full(2, 1.0), seed=0)
     with np.errstate(divide="raise", invalid="raise", over="raise"):
         for _ in range(1500):

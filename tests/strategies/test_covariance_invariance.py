@@ -1,4 +1,4 @@
-"""What the covariance family must not notice: scale of fitness, rotation of space, order of arrival."""
+"""Invariance of the covariance family: monotone transforms of fitness, rotation of space, order."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ TRANSFORMS = {
 
 
 def bowl(points):
-    """A bowl along rotated axes; its least value is away from the start."""
+    """A quadratic function with rotated axes; its minimum is not the start."""
     size = points.shape[1]
     turn = np.linalg.qr(np.random.default_rng(size).standard_normal((size, size)))[0]
     return -np.square((points - 1.0) @ turn) @ np.linspace(1.0, 30.0, size)
@@ -54,7 +54,7 @@ def test_a_monotone_transform_of_fitness_changes_no_byte(strategy, transform, se
 
 
 def advanced(strategy, size, seed, generations=5):
-    """Return the method's state after some generations, with samples that wait for their fitness."""
+    """Return the method's state after some generations, with samples that have no fitness yet."""
     search = strategy.search(np.full(size, 2.0), seed=seed)
     for _ in range(generations):
         points = search.ask()
@@ -117,7 +117,7 @@ def test_xnes_in_a_rotated_space_does_the_same_rotated(size, seed, few):
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 30))
 def test_the_order_of_arrival_has_no_say(strategy, seed, size):
-    """So that weights that are ordered by rank meet noise that is ordered by rank."""
+    """Order the noise by rank, as the weights are ordered."""
     method, points, fitness = advanced(dataclasses.replace(strategy, population=9), size, seed)
     assume(len(set(fitness)) == len(fitness))
     mixed = np.random.default_rng(seed).permutation(len(points))

@@ -1,11 +1,11 @@
-"""When a run of CMA-ES ends and how the next begins, against the rules of Hansen (2009)."""
+"""The end of a run of CMA-ES and the start of the next, against the rules of Hansen (2009)."""
 
 import numpy as np
 import pytest
 
 from evorrn import CMAES
 from evorrn.base.errors import ConfigError
-from evorrn.strategies.evolution.restarts import ended, following, remembered
+from evorrn.strategies.evolution.restarts import ended, next_run, with_generation
 
 
 def rastrigin(points):
@@ -13,7 +13,7 @@ def rastrigin(points):
 
 
 def healthy(size=5, population=8):
-    """Return the state of a run in good health, after 300 generations that all were better."""
+    """Return the state of a run that no criterion ends, after 300 generations that all improved."""
     search = CMAES(restarts="ipop", population=population).search(np.ones(size), seed=0)
     method = dict(search.state["method"])
     better = np.linspace(-300.0, 0.0, 300)
@@ -54,33 +54,33 @@ def test_criteria_that_look_back_wait_until_they_can():
     assert ended({**method, "limit": 2401}) == ""
 
 
-def test_what_is_remembered_of_a_generation():
+def test_the_memory_of_a_generation():
     fitness = np.array([1.0, 5.0, 5.0, -np.inf, 5.0, 2.0, 5.0, 3.0])
-    memory = remembered(np.zeros((0, 3)), fitness)
+    memory = with_generation(np.zeros((0, 3)), fitness)
     np.testing.assert_array_equal(memory, [[5.0, 4.0, 1.0]])  # the 4th best, 1 + ceil(0.1 + 8 / 4), is equal
     fitness[6] = 4.0
-    np.testing.assert_array_equal(remembered(memory, fitness)[1], [5.0, 3.5, 0.0])
+    np.testing.assert_array_equal(with_generation(memory, fitness)[1], [5.0, 3.5, 0.0])
     long = np.zeros((20_000, 3))
-    assert len(remembered(remembered(long, fitness), fitness)) == 20_001
+    assert len(with_generation(with_generation(long, fitness), fitness)) == 20_001
 
 
 def run_of(run, generations):
-    """Return what a run leaves behind after so many generations."""
+    """Return the state of a run that ended after a number of generations."""
     return {**run, "lambda_": run["population"], "update_count": generations}
 
 
 def test_ipop_doubles_the_population():
     rng = np.random.default_rng(0)
-    run, seen = following("ipop", None, 10, 2.0, rng), []
+    run, seen = next_run("ipop", None, 10, 2.0, rng), []
     for _ in range(5):
         seen.append((run["population"], run["first_sigma"], run["limit"]))
-        run = following("ipop", run_of(run, 7), 10, 2.0, rng)
+        run = next_run("ipop", run_of(run, 7), 10, 2.0, rng)
     assert seen == [(10 * 2**k, 2.0, None) for k in range(5)]
 
 
 def test_bipop_gives_both_kinds_alike():
     rng = np.random.default_rng(1)
-    run = following("bipop", None, 10, 2.0, rng)
+    run = next_run("bipop", None, 10, 2.0, rng)
     spent = {False: 0, True: 0}
     last = doubled = smalls = 0
     for number in range(400):
@@ -100,14 +100,14 @@ def test_bipop_gives_both_kinds_alike():
         if number:
             spent[run["small"]] += generations * population
         last = last if run["small"] else generations * population
-        run = following("bipop", run_of(run, generations), 10, 2.0, rng)
+        run = next_run("bipop", run_of(run, generations), 10, 2.0, rng)
     assert doubled >= 4 and smalls >= 10
     assert spent[True] == pytest.approx(spent[False], rel=0.6)
 
 
 def test_none_starts_again_as_before():
-    run = following("none", None, 10, 2.0, np.random.default_rng(0))
-    assert following("none", run_of(run, 9), 10, 2.0, np.random.default_rng(0)) == run
+    run = next_run("none", None, 10, 2.0, np.random.default_rng(0))
+    assert next_run("none", run_of(run, 9), 10, 2.0, np.random.default_rng(0)) == run
 
 
 def solved(strategy, most):
@@ -122,13 +122,13 @@ def solved(strategy, most):
 
 
 def test_restarts_find_what_one_run_misses():
-    """Rastrigin's function in two dimensions has about a hundred hollows in reach of the start."""
+    """Rastrigin's function in two dimensions has about a hundred local minima near the start."""
     assert solved(CMAES(population=12), 2500) <= 3
     for rule in ("ipop", "bipop"):
         assert solved(CMAES(population=12, restarts=rule), 5000) >= 5
 
 
-def test_restarts_are_seen_in_the_history_and_keep_the_best():
+def test_restarts_are_in_the_history_and_keep_the_best():
     search = CMAES(restarts="ipop").search(np.full(2, 3.3), seed=3, spread=0.5)
     while search.evaluations < 4000:
         points = search.ask()
@@ -140,6 +140,6 @@ def test_restarts_are_seen_in_the_history_and_keep_the_best():
     assert (np.diff(search.history["best_fitness"]) >= 0).all()
 
 
-def test_a_wrong_rule_is_told_with_the_nearest():
+def test_an_unknown_rule_is_an_error_with_the_nearest_name():
     with pytest.raises(ConfigError, match=r"restarts: .*ipop"):
         CMAES(restarts="ipo")

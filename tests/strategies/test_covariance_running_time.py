@@ -1,4 +1,4 @@
-"""Expected running time to 1e-8 on BBOB functions beside pycma's, which has the same population.
+"""Expected running time to 1e-8 on BBOB functions compared with pycma's, which has the same population.
 
 ``pytest -m outside -s`` measures both sides anew on the whole grid and prints it (about ten minutes).
 """
@@ -44,7 +44,7 @@ def test_as_fast_as_pycma(mode, name, size):
 
 
 @pytest.mark.parametrize(("mode", "size"), [("full", 5), ("diagonal", 10)])
-def test_the_times_noted_of_pycma_are_those_of_pycma(mode, size):
+def test_the_recorded_running_times_of_pycma(mode, size):
     pytest.importorskip("cma")
     mean, reached = pycmas(mode, "sphere", size)
     assert reached == 10
@@ -85,7 +85,7 @@ def line(name, size, label, measured, seeds):
 @pytest.mark.parametrize("name", ALL)
 def test_whole_grid(name, size):
     pytest.importorskip("cma")
-    seeds = 30 if name == "rosenbrock" else 10  # a part of the runs ends in its other hollow
+    seeds = 30 if name == "rosenbrock" else 10  # some runs end in its other local minimum
     sides = {
         "CMA-ES": ours(CMAES(), name, size, seeds, 1500),
         "pycma": pycmas("full", name, size, seeds, 1500),

@@ -1,4 +1,4 @@
-"""Echo state networks against a reservoir written out in NumPy, and the promises of a strategy."""
+"""Echo state networks against a reservoir in plain NumPy, and the contract of a strategy."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ SCALES = Scales(spectral_radius=0.9, links=5, inputs=0.3, biases=0.2, feedback=0
 
 
 def record(steps: int = 300, sequences: int = 1, seed: int = 0) -> Batch:
-    """Inputs, and a target that needs the last three of them."""
+    """Return inputs, and a target that depends on the last three inputs."""
     u = np.random.default_rng(seed).uniform(-1, 1, (sequences, steps, 2))
     y = np.zeros((sequences, steps, 1))
     y[:, 2:, 0] = u[:, 2:, 0] * u[:, 1:-1, 1] + 0.5 * u[:, :-2, 0] + 2
@@ -61,7 +61,7 @@ def test_spectral_radius_is_that_of_all_eigenvalues(size):
     for seed in range(3):
         rng = np.random.default_rng(seed)
         matrix = sparse_matrix(size, 10, rng)
-        with threadpool_limits(1):  # many small products: threads cost more than they give
+        with threadpool_limits(1):  # threads slow down many small products
             expected = np.abs(np.linalg.eigvals(matrix)).max()
         assert spectral_radius(matrix, rng)[0] == pytest.approx(expected, rel=1e-6)
 
@@ -246,7 +246,7 @@ def test_stopped_and_resumed_is_undisturbed(tmp_path):
     assert tree_bytes(ends[0]) == tree_bytes(ends[1])
 
 
-def test_a_reservoir_that_diverges_is_passed_over():
+def test_a_reservoir_that_diverges_is_no_candidate():
     network = reservoir(cell_options={"leak": 1.0, "activation": "relu"})
     strategy = EchoState(reservoirs=6, spectral_radius=(1e-3, 300.0), leak=1.0)
     with np.errstate(over="ignore", invalid="ignore"):

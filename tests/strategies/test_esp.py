@@ -1,4 +1,4 @@
-"""ESP: neurons against loops by hand, bursts, and that it learns."""
+"""ESP: neurons against loops by hand, bursts and learning."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ GENES = 30
 
 
 def made(**settings):
-    """Return a strategy and its state in the middle of a generation, networks drawn."""
+    """Return a strategy and its state after the networks of a generation were drawn."""
     strategy = ESP(**{"population": 8, "trials": 3, **settings})
     search = strategy.search(np.zeros(GENES), seed=1, layout=LAYOUT)
     genomes = search.ask()
@@ -66,7 +66,7 @@ def test_networks_take_one_neuron_of_each_sub_population_and_each_neuron_as_ofte
             assert network[gene] == population[rows[owner[gene]], gene]
     for column in draws.T:
         np.testing.assert_array_equal(np.bincount(column), np.full(8, 3))
-    assert len({tuple(row - row[0]) for row in draws}) > 5  # not the same neurons together all the time
+    assert len({tuple(row - row[0]) for row in draws}) > 5  # networks combine different neurons
 
 
 @pytest.mark.parametrize("shaping", ["raw", "ranks"])
@@ -126,7 +126,7 @@ def test_a_burst_spreads_around_the_best_network_and_keeps_it():
     assert method["bursts"] == 1 and method["waiting"] == 0
     np.testing.assert_array_equal(method["neurons"][0], best)
     apart = (method["neurons"][1:] - best) / (0.01 * method["deviation"])
-    # Cauchy: half of all draws lie within ±1, and far ones are not rare.
+    # Cauchy: half of all draws lie within ±1, and draws far away are frequent.
     assert 0.4 < np.mean(np.abs(apart) < 1) < 0.6 and np.abs(apart).max() > 20
 
 
@@ -193,4 +193,4 @@ def test_a_width_replaces_the_start_weights(strategy):
     genomes = search.ask()
     assert np.abs(genomes).max() <= 3 and np.abs(genomes.mean()) < 0.2
     np.testing.assert_allclose(genomes.std(), 3 / np.sqrt(3), rtol=0.03)
-    np.testing.assert_allclose(search.state["method"]["deviation"], 3 / np.sqrt(3))  # noise is measured in it
+    np.testing.assert_allclose(search.state["method"]["deviation"], 3 / np.sqrt(3))  # the scale of the noise

@@ -1,4 +1,4 @@
-"""Evolino: the solved readout and the free run against NumPy by hand, and two sines kept going."""
+"""Evolino: the solved readout and the free run against NumPy by hand, and two sines continued."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from evorrn.strategies.reservoir.ridge import ridge, ridge_each
 from evorrn.testing import check_strategy
 from evorrn.training.loop import Trainer
 
-STEPS, FREE = 60, 20  # in a series, and from where on it is scored
+STEPS, FREE = 60, 20  # steps of a series, and the first scored one
 
 
 def network(**changes):
@@ -20,7 +20,7 @@ def network(**changes):
 
 
 def series(sequences=1, seed=0):
-    """Return a wave whose next value is wanted, scored from step FREE on."""
+    """Return a wave with the next value as target, scored from step FREE on."""
     phases = np.random.default_rng(seed).uniform(0, 6, (sequences, 2, 1))
     time = np.arange(STEPS + 1)
     values = (np.sin(0.3 * time + phases[:, 0]) + np.sin(0.7 * time + phases[:, 1]))[:, :, None]
@@ -35,7 +35,7 @@ def hidden_weights(net, count=4, seed=0):
 
 
 def run_by_hand(net, genome, inputs, free_from=None):
-    """Return states and outputs; from `free_from` on the last output takes the place of the input."""
+    """Return states and outputs; from `free_from` on the last output replaces the input."""
     p, h, y = net.unpack(genome), np.zeros(net.hidden[0]), np.zeros(1)
     states, outputs = [], []
     for t, given in enumerate(inputs):
@@ -84,7 +84,7 @@ def test_many_solves_are_those_of_one_at_a_time():
 
 
 def test_silent_states_and_equal_ones_leave_the_best_constant():
-    """A Gram matrix without rank: the readout is the mean of the targets."""
+    """With a Gram matrix of rank 0 the readout is the mean of the targets."""
     net, batch = network(), series()
     hidden = hidden_weights(net) * 0
     networks, fitness = Evolino(alpha=1e-300).evaluate(Problem(net, batch), hidden, None)
@@ -99,7 +99,7 @@ def test_no_candidate_is_worse_than_the_best_constant():
     assert (-fitness < batch.targets[batch.scored].var()).all()
 
 
-def test_states_that_diverge_are_the_worst_and_spoil_nobody():
+def test_networks_with_diverging_states_are_the_worst_and_do_not_affect_others():
     net, batch = network(cell_options={"activation": "identity"}), series()
     hidden = hidden_weights(net)
     whole, sane = Evolino().evaluate(Problem(net, batch), hidden, None)
@@ -122,7 +122,7 @@ def test_classes_get_logits():
 
 
 def test_fitness_is_that_of_a_free_run_where_the_task_is_one():
-    """The state goes on from the washout, and the last output takes the place of the input."""
+    """The state goes on from the washout, and the last output replaces the input."""
     net, batch = network(), series(sequences=2)
     problem = Problem(net, batch, free_run=True)
     networks, fitness = Evolino().evaluate(problem, hidden_weights(net), None)
@@ -137,7 +137,7 @@ def test_fitness_is_that_of_a_free_run_where_the_task_is_one():
 
 
 def test_a_free_run_sees_no_input_behind_its_beginning():
-    """What stands in the inputs from the first scored step on, the true values, has no part in it."""
+    """True input values from the first scored step on have no effect."""
     net, batch = network(), series()
     genomes = net.init_many(np.random.default_rng(0), 3)
     inputs = np.array(batch.inputs)
@@ -149,7 +149,7 @@ def test_a_free_run_sees_no_input_behind_its_beginning():
     assert (forced[0] != forced[1]).all()
 
 
-def test_networks_that_see_their_output_are_fitted_on_the_true_one_and_judged_on_their_own():
+def test_networks_that_see_their_output_are_fitted_on_the_true_one_and_evaluated_on_their_own():
     net, batch = network(feedback=True), series()
     hidden = hidden_weights(net)
     problem = Problem(net, batch)
@@ -189,7 +189,7 @@ def test_work_is_that_of_two_passes_and_the_solve():
 
 @pytest.mark.parametrize("sequences", [1, 40])
 def test_threads_change_no_bit(sequences):
-    """One sequence: candidates share the threads; many: the sequences of each do."""
+    """With one sequence the threads share the candidates, with many the sequences of each."""
     net, batch = network(), series(sequences)
     found = []
     for threads in (1, 2):

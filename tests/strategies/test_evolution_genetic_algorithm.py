@@ -1,4 +1,4 @@
-"""The genetic algorithm: that it learns, keeps its promises about bits, and survives bad numbers."""
+"""The genetic algorithm: learning, reproducible bytes, and fitness that is not finite."""
 
 import random
 import sys
@@ -90,7 +90,7 @@ def test_elites_are_distinct_and_never_lost():
         np.testing.assert_array_equal(search.state["population"][:3], previous)
 
 
-def test_without_elites_the_best_ever_is_still_known():
+def test_without_elites_the_best_so_far_is_still_known():
     search = GeneticAlgorithm(population=6, elite=0, mutation_size=5.0).search(np.zeros(3), seed=0)
     best, lost = -np.inf, 0
     for _ in range(30):
@@ -140,7 +140,7 @@ def test_global_generators_are_restored_after_an_error():
 
 @pytest.mark.parametrize("strategy", [GeneticAlgorithm(population=8), CMAES()])
 def test_other_threads_that_draw_change_nothing_and_are_not_disturbed(strategy):
-    """Three searches side by side, and a thread that draws from both global generators all the time."""
+    """Three searches in parallel, and a thread that keeps drawing from both global generators."""
     wanted = [tree_bytes(run(strategy.search(np.zeros(3), seed=seed), sphere, 60).state) for seed in range(3)]
     stop, drawn = threading.Event(), []
 
@@ -160,7 +160,7 @@ def test_other_threads_that_draw_change_nothing_and_are_not_disturbed(strategy):
         noise.join()
         sys.setswitchinterval(pause)
     assert found == wanted
-    assert len(set(drawn)) == len(drawn)  # a generator that was put back would repeat itself
+    assert len(set(drawn)) == len(drawn)  # a restored generator would repeat its numbers
 
 
 def test_deap_draws_the_numbers_that_python_would():
@@ -217,7 +217,7 @@ def test_the_smallest_population():
     assert search.best.fitness > -0.01
 
 
-def test_every_generation_evaluates_somebody():
+def test_every_generation_evaluates_at_least_one_individual():
     strategy = GeneticAlgorithm(population=2, elite=1, crossover_probability=0, mutation_probability=1e-9)
     search = strategy.search(np.zeros(3))
     run(search, sphere, 5)
@@ -269,7 +269,7 @@ def test_a_mutation_changes_its_share_of_genes_and_one_at_least():
     assert abs(changed(0.5, "gene").mean() - 5) < 0.3
 
 
-def test_blocks_cross_over_as_a_whole():
+def test_the_genes_of_a_block_cross_over_together():
     strategy = GeneticAlgorithm(
         population=30,
         elite=0,
@@ -367,7 +367,7 @@ def test_a_search_refuses_what_it_cannot_use(tmp_path):
     with pytest.raises(ShapeError, match="blocks of 3 genes"):
         strategy.search(np.zeros(3), layout={"a": (2,)})
     search = strategy.search(np.zeros(3))
-    with pytest.raises(EvorrnError, match="expected an ask"):
+    with pytest.raises(EvorrnError, match="expected a call of ask"):
         search.tell(np.zeros((4, 3)), np.zeros(4))
     genomes = search.ask()
     np.testing.assert_array_equal(search.ask(), genomes)

@@ -1,4 +1,4 @@
-"""What single strategies promise: pairs, elites, learned step sizes, who competes with whom."""
+"""Properties of single strategies: pairs, elites, learned step sizes, comparisons of individuals."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from evorrn.strategies.evolution.pgpe import clipup
 def test_mirrored_samples_are_exact_and_need_an_even_population():
     for kind in (OpenAIES, PGPE):
         strategy = kind(population=10, sigma=0.5)
-        state = strategy.search(np.zeros(7), seed=1).state  # around zero nothing is rounded
+        state = strategy.search(np.zeros(7), seed=1).state  # without rounding errors around zero
         _, genomes = strategy.ask(state)
         np.testing.assert_array_equal(genomes[:5], -genomes[5:])
         assert len(np.unique(np.abs(genomes))) == 35
@@ -65,7 +65,7 @@ def test_settings_that_do_not_go_together():
 
 
 def test_the_elite_lives_on_bit_for_bit():
-    """The best of a generation is in the next one, first and unchanged, even beside bounds."""
+    """The best of a generation is in the next one, first and unchanged, also at bounds."""
     _, asked = run(TruncationGA(population=12, lower=-3.0, upper=2.1), sphere, 30)
     best = [genomes[sphere(genomes).argmax()] for genomes in asked]
     for champion, following in zip(best, asked[1:]):
@@ -99,7 +99,7 @@ def test_the_elite_is_the_finalist_that_is_best_on_all_sequences():
         np.testing.assert_array_equal(state["method"]["elite"], [elite])
         np.testing.assert_array_equal(state["method"]["parents"][0], elite)
         np.testing.assert_array_equal(strategy.ask(state)[1][0], elite)
-    assert turned  # it was not always the best of the few sequences
+    assert turned  # not always the best on the sample of sequences
 
 
 def test_step_sizes_of_pgpe_grow_where_far_is_better_and_shrink_where_it_is_worse():
@@ -107,12 +107,12 @@ def test_step_sizes_of_pgpe_grow_where_far_is_better_and_shrink_where_it_is_wors
         strategy = PGPE(population=200, sigma=0.5, rate=1e-9)
         state = strategy.search(np.zeros(2), seed=0).state
         state, genomes = strategy.ask(state)
-        fitness = sign * genomes[:, 0] ** 2  # the second gene has no say
+        fitness = sign * genomes[:, 0] ** 2  # the second gene has no effect
         sigma = strategy.tell(state, genomes, fitness)["method"]["sigma"]
         assert sign * (sigma[0] - 0.5) > 10 * abs(sigma[1] - 0.5)
 
 
-def test_clipup_goes_by_direction_alone_and_not_too_fast():
+def test_clipup_uses_only_the_direction_and_limits_the_speed():
     rest = np.zeros(2)
     for size in (1e-30, 1.0, 1e30):
         np.testing.assert_allclose(clipup(np.array([3.0, 4.0]) * size, rest, 0.5, 0.9, 9.0), [0.3, 0.4])

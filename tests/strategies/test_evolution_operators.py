@@ -1,4 +1,4 @@
-"""Compiled operators against DEAP's own, fed with the same random numbers, and what units mean."""
+"""Compiled operators against DEAP's own, with the same random numbers, and units."""
 
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ LSTM = {
 
 
 def feed(monkeypatch, module, uniform=(), normal=(), cut=None):
-    """Let a module of DEAP draw from the numbers given."""
+    """Make a module of DEAP draw the numbers given."""
     uniform, normal = iter(uniform), iter(normal)
     fed = SimpleNamespace(
         random=lambda: float(next(uniform)),
@@ -64,7 +64,7 @@ def test_uniform_is_deaps(monkeypatch):
     np.testing.assert_array_equal(operators.uniform(one.copy(), two.copy(), 0.3, each, draws), wanted)
 
 
-def test_one_point_is_deaps_for_every_cut(monkeypatch):
+def test_one_point_does_what_deaps_does_for_every_cut(monkeypatch):
     n = 7
     one, two, draws, each = parents(n)
     for cut in range(1, n):
@@ -119,7 +119,7 @@ def test_operators_are_callable_from_compiled_code():
 
 @pytest.mark.parametrize("name", ["simulated_binary", "blend", "uniform"])
 def test_operators_treat_genes_alike(name):
-    """Permuting genes permutes the children: no operator looks at a gene's place."""
+    """Permuting genes permutes the children: no operator depends on a gene's index."""
     one, two, draws, each = parents()
     order = np.random.default_rng(3).permutation(one.size)
     operator = getattr(operators, name)
@@ -152,7 +152,7 @@ def test_units_of_names_without_dots_and_of_scalars():
 
 @pytest.mark.parametrize("unit", ["block", "neuron"])
 @pytest.mark.parametrize("name", ["uniform", "one_point"])
-def test_units_cross_over_as_a_whole(unit, name):
+def test_the_genes_of_a_unit_cross_over_together(unit, name):
     each = units(LSTM, unit)
     rng = np.random.default_rng(5)
     swapped = set()

@@ -1,4 +1,4 @@
-"""How precisely the strategies solve standard functions, and beside SciPy's differential evolution."""
+"""The precision of strategies on standard functions, also compared with SciPy's differential evolution."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_sphere_and_ellipsoid_in_five_dimensions(strategy, evaluations, precisio
     ids=label,
 )
 def test_rastrigin_in_three_dimensions(strategy):
-    """The best of 11^3 local optima, from all over them: in the median of three seeds to 1e-6."""
+    """The best of 11^3 local optima is found to 1e-6, in the median of three seeds."""
     found = []
     for seed in range(3):
         search = of(strategy, lower=-5.12, upper=5.12).search(np.full(3, 2.5), seed=seed, spread=3.0)
@@ -139,7 +139,7 @@ def test_differential_evolution_is_as_precise_as_scipys(function, crossover):
 
 
 def test_shade_beats_scipys_differential_evolution_where_settings_matter():
-    """Rosenbrock's valley, in which F 0.5 with 30 individuals is too greedy."""
+    """Rosenbrock's valley, which 30 individuals with F = 0.5 do not solve."""
     theirs, ours = scipys_and_ours(rosenbrock, SHADE(memory=30), 9)
     assert ours < theirs - 1.5
-    assert scipys_and_ours(rastrigin, SHADE(memory=30), 5)[1] < -4  # the best of its optima
+    assert scipys_and_ours(rastrigin, SHADE(memory=30), 5)[1] < -4  # its global optimum

@@ -1,4 +1,4 @@
-"""What every strategy here promises: signs, ties, bounds, decay, transforms, sequences, restarts."""
+"""Properties of all evolution strategies: signs, ties, bounds, decay, transforms, sequences, restarts."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_the_contract_is_kept(strategy, settings):
 
 @every_one
 def test_higher_is_better(strategy):
-    """On a slope the search goes up it, and down its reverse."""
+    """On a linear function the search goes up."""
     ends = []
     for sign in (1.0, -1.0):
         _, asked = run(strategy, lambda x, sign=sign: sign * x.sum(axis=1), 40)
@@ -50,8 +50,8 @@ def test_higher_is_better(strategy):
 
 
 @every_one
-def test_the_best_ever_is_raw_and_never_lost(strategy):
-    """Weight decay that outweighs the fitness does not touch what is told of the best."""
+def test_the_best_so_far_is_raw_and_never_lost(strategy):
+    """The best fitness is raw, also when weight decay is larger than the fitness."""
     told = []
 
     def function(x):
@@ -89,7 +89,7 @@ def test_a_monotone_transform_of_fitness_changes_nothing(strategy):
         np.testing.assert_array_equal(first, second)
 
 
-def test_raw_fitness_is_blind_to_scale_and_offset_alone():
+def test_raw_fitness_is_invariant_only_to_scale_and_offset():
     for strategy in (OpenAIES(population=16, shaping="raw"), PGPE(population=16, shaping="raw")):
         one = run(strategy, sphere, 10)[1][-1]
         same = run(strategy, lambda x: 4 * sphere(x) + 8, 10)[1][-1]
@@ -117,14 +117,14 @@ def test_equal_fitness_teaches_nothing(strategy):
 
 @every
 def test_fitness_that_is_not_finite_is_survived(strategy):
-    """Half of the space gives NaN or infinity: the search goes on in the other."""
+    """Where half of the space gives NaN or infinity the search continues in the other half."""
 
     def torn(x):
         values = np.where(x[:, 0] < 1.5, np.nan, sphere(x))
         return np.where(x[:, 1] > 3.5, np.inf, values)
 
     search, _ = run(strategy, torn, 150)
-    assert -1.3 < search.best.fitness <= -0.25  # the best there is: 0.25 at (1.5, 1, 1); the start has 3
+    assert -1.3 < search.best.fitness <= -0.25  # the optimum is 0.25 at (1.5, 1, 1); the start has 3
     search, asked = run(strategy, lambda x: np.full(len(x), np.nan), 5)
     assert search.best.genome is None and np.isfinite(asked[-1]).all()
 
@@ -136,7 +136,7 @@ def test_genomes_are_inside_the_bounds_always(strategy):
     _, asked = run(of(bounded, **wide), lambda x: x.sum(axis=1), 30, spread=5.0)
     everything = np.concatenate(asked)
     assert everything.min() >= -0.25 and everything.max() <= 1.5
-    assert np.ptp(everything, axis=0).min() > 1.0  # and the room is used
+    assert np.ptp(everything, axis=0).min() > 1.0  # and the search covers the space
     for side in ({"lower": 1.9}, {"upper": 2.1}):
         everything = np.concatenate(run(of(strategy, **side), sphere, 10)[1])
         assert everything.min() >= side.get("lower", -np.inf) and everything.max() <= side.get(
@@ -164,8 +164,8 @@ def test_blocks_have_step_sizes_of_their_own(strategy):
 
 
 @keeping
-def test_kept_points_are_judged_on_the_sequences_of_their_trials(strategy):
-    """Nobody is compared with a fitness of other sequences, and what that costs is charged."""
+def test_kept_points_are_evaluated_on_the_sequences_of_their_trials(strategy):
+    """Individuals are compared on the same sequences, and the further evaluations are charged."""
     asked = problem()
     calls, true = [], asked.fitness
 
@@ -216,7 +216,7 @@ def test_sequences_without_a_scored_step_are_not_drawn(strategy, sequences):
     state = chosen.start(ragged, np.random.default_rng(0))
     for _ in range(12):
         state = chosen.step(ragged, state)
-    assert asked == ({1, 4, 6} if sequences == 1 else set())  # three of three are all that teach
+    assert asked == ({1, 4, 6} if sequences == 1 else set())  # three of three are all scored sequences
 
 
 @keeping

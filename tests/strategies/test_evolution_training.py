@@ -1,4 +1,4 @@
-"""Evolution of real networks: it learns, at any number of threads the same, stopped or not."""
+"""Evolution of real networks: learning, and equal results for any number of threads, resumed or not."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def ahead():
-    """Return training and validation data: two sines, to be foretold three steps ahead after 15."""
+    """Return training and validation data: two sines, forecast three steps ahead after 15."""
     time = np.arange(400)
     series = (np.sin(0.3 * time) + np.sin(0.53 * time))[:, None] / 2
     windows = np.stack([series[start : start + 43] for start in range(0, 350, 12)])

@@ -1,4 +1,4 @@
-"""EvolvedReservoir: settings in their ranges, common random numbers, and that it finds a good corner."""
+"""EvolvedReservoir: settings in their ranges, common random numbers, and improvement."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def network(**changes):
 
 
 def record(seed=0, steps=300):
-    """Return a target that is the last input: it needs units that react at once."""
+    """Return a target that is the last input: it needs units without memory."""
     u = np.random.default_rng(seed).uniform(-1, 1, (1, steps, 1))
     y = np.zeros_like(u)
     y[:, 1:] = u[:, :-1]
@@ -58,7 +58,7 @@ def test_settings_stay_in_their_ranges_and_fixed_ones_fixed():
 
 
 def test_a_generation_shares_its_random_numbers_and_the_next_has_others():
-    """Divided by its scale, the reservoir of every individual is the same one."""
+    """Divided by their scales, the reservoirs of all individuals are equal."""
     strategy = EvolvedReservoir(population=4, leak=0.5)
     problem, found = states(strategy, 8)
     inputs = []
@@ -123,4 +123,4 @@ def test_settings_move_to_where_the_loss_is_low():
         result = strategy.fit(network(), (record(0), record(1)), seed=seed, budget="80gen")
         losses = result.history["valid_loss"]
         assert np.median(losses[-16:]) < 0.3 * np.median(losses[:8])
-        assert np.median(result.history["leak"][-16:]) > 0.4  # from a middle of 0.1
+        assert np.median(result.history["leak"][-16:]) > 0.4  # the middle of the range is 0.1

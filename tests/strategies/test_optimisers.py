@@ -1,4 +1,4 @@
-"""Optimisers and schedules against hand-written recursions and, where it is installed, PyTorch."""
+"""Optimisers and schedules against recursions by hand and, if it is installed, PyTorch."""
 
 import math
 
@@ -25,7 +25,7 @@ def descend(optimiser, coefficients: Coefficients) -> np.ndarray:
 def test_momentum_sums_past_gradients_with_falling_weight():
     given, momentum = gradients(), 0.8
     ages = np.arange(len(given))
-    # Each gradient goes on acting: over k further steps its share is 1 + μ + ... + μ^k.
+    # A gradient also acts in later steps: after k further steps its share is 1 + μ + ... + μ^k.
     shares = (1 - momentum ** (len(given) - ages)) / (1 - momentum)
     expected = np.arange(4.0) - RATE * (shares[:, None] * given).sum(axis=0)
     np.testing.assert_allclose(descend(sgd, Coefficients(momentum=momentum)), expected, rtol=1e-12)

@@ -23,7 +23,7 @@ GENES = 4
 
 
 def loss(x):
-    """A function without symmetry between its genes."""
+    """A function that is not symmetric in its genes."""
     return sum((1 + 3 * j) * (value - 0.3 * j) ** 2 for j, value in enumerate(x)) + math.sin(3 * x[0])
 
 
@@ -121,7 +121,7 @@ def test_pgpe(optimiser):
             sigma[j] += max(-0.15 * sigma[j], min(0.15 * sigma[j], change))
         np.testing.assert_allclose(after["method"]["mean"], mean, rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(after["method"]["sigma"], sigma, rtol=1e-10)
-    assert capped and (fast or optimiser == "adam")  # both limits were met on the way
+    assert capped and (fast or optimiser == "adam")  # both limits were reached
 
 
 def test_truncation_ga():
@@ -169,7 +169,7 @@ def test_one_plus_one_es(children):
 
 
 def remaining(count, taken, draw):
-    """The draw-th of the numbers that nobody has taken."""
+    """Return the number with index `draw` among those not taken."""
     return [number for number in range(count) if number not in taken][draw]
 
 
@@ -227,7 +227,7 @@ def test_shade():
             for i, z in zip(low, rng.standard_cauchy(len(low))):
                 f[i] = memory_f[picked[i]] + 0.1 * z
         f = [min(1.0, value) for value in f]
-        rng.random(count)  # decides between equals, of which there are none here
+        rng.random(count)  # orders equal individuals, of which there are none here
         ranked = sorted(kept, key=loss)
         share = [2 / count + (0.4 - 2 / count) * u for u in rng.random(count)]
         leading = rng.integers([max(2, int(p * count)) for p in share])
@@ -300,7 +300,7 @@ def test_particle_swarm(neighbours):
 
 
 def test_the_usual_constriction():
-    """Clerc and Kennedy's 0.7298, seen in a particle that nothing pulls."""
+    """Clerc and Kennedy's 0.7298, the damping of a particle without attraction."""
     strategy = ParticleSwarm(population=2)
     state = strategy.search(np.zeros(1), seed=0).state
     state["method"].update(

@@ -1,4 +1,4 @@
-"""The ridge solver against the augmented least-squares problem and a hat matrix written out."""
+"""The ridge solver against the augmented least-squares problem and an explicit hat matrix."""
 
 import itertools
 
@@ -100,7 +100,7 @@ def test_fewer_rows_than_features(count):
     features, targets = rows(count=10, width=25)
     fit = ridge(features[:count], targets[:count], ALPHAS)
     assert np.isfinite(fit.weights).all() and np.isfinite(fit.bias).all()
-    if count == 1:  # nothing can be learned but the mean
+    if count == 1:  # the readout can only learn the mean
         np.testing.assert_allclose(features[0] @ fit.weights.T + fit.bias, targets[0], rtol=1e-12)
         assert fit.alpha == max(ALPHAS)
 

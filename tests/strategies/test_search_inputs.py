@@ -1,4 +1,4 @@
-"""What a search of a function refuses, and that fitness of any size leaves it with numbers."""
+"""Wrong inputs of a search are errors, and a fitness of any size keeps its state finite."""
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_settings_of_a_search_are_finite(name):
 @pytest.mark.parametrize("strategy", [OpenAIES(shaping="raw"), PGPE(shaping="raw"), SNES(shaping="raw")])
 @pytest.mark.parametrize("size", [1e200, 1.6e308])
 def test_raw_fitness_of_any_size_is_followed_as_if_it_were_small(strategy, size):
-    """The squares, and the sum, of such fitness are more than a float holds."""
+    """Squares and sums of such fitness overflow."""
     ends = []
     for factor in (1.0, size):
         search = strategy.search(np.full(4, 2.0), seed=5)

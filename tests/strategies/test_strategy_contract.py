@@ -1,4 +1,4 @@
-"""Every registered strategy keeps the contract, and the check notices those that do not."""
+"""Every registered strategy keeps the contract, and the check finds those that do not."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Global(RandomSearch):
 
 
 class Remembering(RandomSearch):
-    """Keeps something outside its state: the runs after the first one differ."""
+    """Keeps data outside its state, so that later runs differ from the first."""
 
     calls = 0
 
@@ -91,7 +91,7 @@ class Gullible(GeneticAlgorithm):
 
 @dataclass(frozen=True)
 class Forgetful(GeneticAlgorithm):
-    """Knows the best of the last generation alone."""
+    """Reports the best of the last generation only."""
 
     def tell(self, state, genomes, fitness):
         after = super().tell(state, genomes, fitness)
@@ -104,14 +104,14 @@ class Forgetful(GeneticAlgorithm):
         (Changing, "changed the state it was given"),
         (Global, "global random generator"),
         (Remembering, "a resumed run has another history"),
-        (Objects, "more than plain data"),
-        (Free, "without paying work"),
+        (Objects, "expected a state of plain data"),
+        (Free, "expected work to be charged"),
         (Shapeless, r"expected a candidate of shape \(3,\), got \(1,\)"),
         (Fickle, "expected the record"),
         (Silent, "lacks record"),
         (Wordless, "expected numbers in the record"),
         (Gullible, "without finite fitness became the best"),
-        (Forgetful, "expected the best ever"),
+        (Forgetful, "expected the best fitness so far"),
     ],
 )
 def test_broken_promises_are_noticed(broken, message):

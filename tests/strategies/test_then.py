@@ -1,4 +1,4 @@
-"""Then: when the second takes over, from what, and that all of it stops and resumes."""
+"""Then: when the second strategy begins, from what, and that a run stops and resumes."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_or_after_a_number_of_steps():
     strategy = Then(RandomSearch(count=5), GeneticAlgorithm(population=6), steps=4)
     assert stages(strategy, "20gen")[1] == [1] * 4 + [2] * 16
     assert stages(Then(RandomSearch(), SNES(), steps=4, share=None), "6gen")[1] == [1] * 4 + [2] * 2
-    made = problem()  # nobody says what the budget is
+    made = problem()  # a problem without a budget
     state = strategy.start(made, np.random.default_rng(0))
     for _ in range(6):
         state = strategy.step(made, state)
@@ -74,7 +74,7 @@ def test_or_when_the_first_has_nothing_left_to_do():
 
 
 class Listening(SNES):
-    """Remembers where it began."""
+    """Records where it started."""
 
     heard: list = []  # noqa: RUF012
 
@@ -98,7 +98,7 @@ def test_the_second_starts_from_what_was_best_on_validation():
     np.testing.assert_array_equal(Listening.heard, [best])
 
 
-def test_a_population_holds_it_and_others_beside_it():
+def test_a_population_contains_it_and_other_individuals():
     made = problem().starting_from(np.arange(3.0))
     genomes = made.init(np.random.default_rng(0), 4)
     np.testing.assert_array_equal(genomes[0], np.arange(3.0))
@@ -113,7 +113,7 @@ def test_what_the_first_drew_for_the_cell_is_kept():
     result = strategy.fit(network, data, seed=0, budget="3gen")
     assert result.network.cell_options["leak"] == 0.77
     losses = result.history["valid_loss"]
-    np.testing.assert_allclose(losses, losses[0], rtol=1e-3)  # gradient steps of nothing go on from there
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-3)  # steps of rate near 0 stay at the best network
 
 
 def test_a_population_is_recorded_while_there_is_one():
@@ -159,7 +159,7 @@ def test_the_contract_is_kept(strategy):
 
 
 def test_validation_is_charged_once():
-    """Knowing the best on validation costs nothing beside what the training loop asks for."""
+    """The validation of a candidate is charged once, in the strategy or the training loop."""
     made, strategy, judged = problem(), Then(RandomSearch(count=5), BPTT(), share=None, steps=99), []
     whole = made._validation_loss
     made._validation_loss = lambda genome: judged.append(genome.tobytes()) or whole(genome)

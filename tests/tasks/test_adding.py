@@ -1,4 +1,4 @@
-"""Adding: targets computed again from the inputs, and the counts that both definitions state."""
+"""Adding: targets recomputed from the inputs, and the counts of both definitions."""
 
 import numpy as np
 import pytest

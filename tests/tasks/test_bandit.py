@@ -9,16 +9,16 @@ import evorrn
 from evorrn.base.errors import ConfigError
 from evorrn.training.playing import starts_of
 from evorrn_tasks.bandit import Bandit
-from evorrn_tasks.common.chance import following
+from evorrn_tasks.common.chance import next_seed
 
 FIRST, SECOND = np.eye(2)
 
 
 def best_by_planning(p, pulls):
-    """Return the value of the best policy, found by looking at both arms at every belief."""
+    """Return the value of the best policy, by trying both arms in every belief state."""
 
     @cache
-    def value(left, odds):  # odds: how many more payments speak for arm 1 than for arm 2
+    def value(left, odds):  # odds: evidence for arm 1 minus evidence for arm 2
         if left == 0:
             return 0.0
         ratio = (p / (1 - p)) ** odds if p < 1 else np.inf if odds > 0 else 0.0 if odds < 0 else 1.0
@@ -86,7 +86,7 @@ def test_a_certain_arm_always_pays_and_is_seen_to(arm):
 def test_chance_is_the_minimal_standard():
     seed = 1.0
     for _ in range(10_000):
-        seed = following(seed)
+        seed = next_seed(seed)
     assert seed == 1043618065  # Park and Miller 1988, the check that they give
 
 

@@ -62,7 +62,7 @@ def test_linear_runs_freely_on_its_own_outputs():
     outputs = baselines.linear(splits, free_run=True)
     assert np.abs(outputs - splits.test.targets)[splits.test.scored].max() < 1e-6
     changed = np.array(splits.test.inputs)
-    changed[:, 60:] = 99.0  # what a free run may not see
+    changed[:, 60:] = 99.0  # inputs that a free run must not use
     hidden = Batch(changed, splits.test.targets, mask=mask)
     assert np.array_equal(baselines.linear(Splits(*parts[:2], hidden), free_run=True), outputs)
 

@@ -1,4 +1,4 @@
-"""Cart-pole: its physics against SciPy and equations written out anew, its fitness and starts by hand."""
+"""Cart-pole: its physics against SciPy and independent equations, its fitness and starts by hand."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import evorrn
 from evorrn.base.errors import ConfigError
 from evorrn.training.playing import starts_of
 from evorrn_tasks.cart_pole import CartPole
-from evorrn_tasks.common.poles import advance_one, advance_two, push_of
+from evorrn_tasks.common.poles import advance_one, advance_two, force_of
 
 MASSES, HALVES = (0.1, 0.01), (0.5, 0.05)
 
@@ -48,7 +48,7 @@ def random_states(poles, count, seed=0):
 
 
 def advanced(state, force, friction=(5e-4, 2e-6), times=2):
-    """Return what the compiled physics make of a state."""
+    """Return a state after one step of the compiled physics."""
     moved = np.zeros(6)
     moved[: len(state)] = state
     for _ in range(times):
@@ -65,7 +65,9 @@ def test_a_step_is_wielands_equations_by_runge_kutta(poles):
 @pytest.mark.parametrize("poles", [1, 2])
 def test_a_step_is_near_the_exact_motion(poles):
     for state, force in zip(random_states(poles, 10), np.linspace(-10, 10, 10)):
-        state[1] = np.copysign(abs(state[1]) + 0.5, state[1])  # friction jumps where the cart turns round
+        state[1] = np.copysign(
+            abs(state[1]) + 0.5, state[1]
+        )  # friction is discontinuous where the velocity changes sign
         exact = solve_ivp(
             lambda t, y, force=force: wieland(y, force),
             (0, 0.02),
@@ -92,7 +94,7 @@ def test_energy_is_kept_without_friction_and_force(poles):
     for state in random_states(poles, 5, seed=1):
         after = advanced(state, 0.0, friction=(0.0, 0.0), times=100)
         assert energy(after) == pytest.approx(energy(state), rel=3e-4)
-        assert np.abs(after - state).max() > 0.5  # it did move
+        assert np.abs(after - state).max() > 0.5  # it moved
 
 
 def test_friction_takes_energy():
@@ -112,7 +114,7 @@ def test_friction_takes_energy():
     ],
 )
 def test_the_force_is_bounded_both_ways(output, force):
-    assert push_of(output) == pytest.approx(force, rel=1e-12)
+    assert force_of(output) == pytest.approx(force, rel=1e-12)
 
 
 def fall(environment, action=0.0):
@@ -157,7 +159,7 @@ def test_the_episode_ends_off_the_track_and_where_a_number_is_none():
 
 
 def hold(state, poles):
-    """Return an output that keeps one pole up for a while: push under it."""
+    """Return an output that balances one pole for a while."""
     return 3.0 * state[2] + 0.6 * state[3] + 0.05 * state[0] + 0.15 * state[1]
 
 
@@ -173,7 +175,7 @@ def test_damping_rewards_add_up_to_the_damping_fitness(steps):
     second = 0.75 / sum(swings[-100:]) if steps >= 100 else 0.0
     assert total == pytest.approx(0.1 * steps / 1000 + 0.9 * second, rel=1e-10)
     before = total
-    while not done:  # what follows is a fall, whose last step counts for nothing
+    while not done:  # the pole falls; the last step has no reward
         reward, done = environment.step(state, np.array([5.0]))
         swings.append(np.abs(state[:4]).sum())
         total += reward

@@ -1,4 +1,4 @@
-"""CSV: which columns are used and how, where the splits lie, and every mistake a file can hold."""
+"""CSV: the columns used, the splits, and an error for every mistake in a file."""
 
 import re
 
@@ -41,7 +41,7 @@ def make(path, **settings):
 def test_by_default_the_last_column_is_forecast_from_all_that_help(path):
     task = make(path)
     assert task.output_names == ("load",)
-    assert task.input_names == ("load", "temp", "work")  # day is text, time only rises
+    assert task.input_names == ("load", "temp", "work")  # day is text, time increases in every row
     assert (task.inputs, task.outputs, task.horizon) == (3, 1, 1)
 
 
@@ -77,7 +77,7 @@ def test_values_splits_and_scaling(path, horizon, washout):
         assert np.flatnonzero(batch.scored[0]).tolist() == list(range(washout, last - horizon - start))
     assert np.allclose(scaling.target_mean, load[:84].mean())
     assert np.allclose(scaling.input_deviation, [load[:84].std(), temp[:84].std(), 1.0])
-    assert scaling.input_mean[2] == 0  # a column of 0 and 1 stays as it is
+    assert scaling.input_mean[2] == 0  # a column of 0 and 1 is not scaled
 
 
 def test_training_sees_nothing_of_later_rows(path):
@@ -158,10 +158,10 @@ def test_any_file_trains_and_forecasts(path):
             "a,b\n" + "1,2\n3,2\n" * 30,
             {},
             "target b: target 1 of 1 is constant (2) over the 42 training rows: there is nothing to learn; "
-            "choose another column of numbers (--target NAME): a",
+            "choose another numeric column (--target NAME): a",
         ),
         ("a,b\n" + "1,x\n3,y\n" * 30, {"target": "b"}, "line 2, column 'b': expected a number, got 'x'"),
-        ("a,b\n" + "p,x\nq,y\n" * 30, {}, "expected a column of numbers, got only text in a, b"),
+        ("a,b\n" + "p,x\nq,y\n" * 30, {}, "expected a numeric column, got only text in a, b"),
         ("a,b\n" + "1,2\n3,4\n" * 20 + "5,\n", {}, "line 42, column 'b': the value is missing"),
         ("a,b\n" + "1,2\n3,4\n" * 20 + "NA,5\n", {}, "line 42, column 'a': the value is missing"),
         ("a,b\n" + "1,2\n3,1e308\n" * 20, {}, "too large or too close"),

@@ -1,4 +1,4 @@
-"""Every registered environment keeps the contract, and the check notices those that do not."""
+"""Every registered environment keeps the contract, and the check finds those that do not."""
 
 from dataclasses import dataclass, replace
 
@@ -89,34 +89,34 @@ class Deaf(Bandit):
 
 
 class Short(Bandit):
-    """Has a start too few."""
+    """Has too few starts."""
 
     def arrange_starts(self, starts):
         return replace(starts, valid=starts.valid[1:])
 
 
 class Marked(Bandit):
-    """Knows success, but does not measure it."""
+    """Defines success, but does not list the metric."""
 
     def succeeded(self, returns, lengths):
         return returns > 10
 
 
 class Counting(TMaze):
-    """Gives numbers for a mark."""
+    """Returns numbers as success."""
 
     def succeeded(self, returns, lengths):
         return returns
 
 
 class Nameless(TMaze):
-    """Calls two outputs alike."""
+    """Has two outputs of one name."""
 
     output_names = ("go", "go", "turn", "back")
 
 
 class Lucky(Bandit):
-    """Plays another episode each time."""
+    """Gives another episode each time."""
 
     @property
     def step(self):
@@ -124,7 +124,7 @@ class Lucky(Bandit):
 
 
 class Parted(CartPole):
-    """Has one part of its step from another world."""
+    """Has a part of its step that differs from the step."""
 
     @property
     def parts(self):
@@ -132,7 +132,7 @@ class Parted(CartPole):
 
 
 class Priceless(Bandit):
-    """Pays what is no number."""
+    """Has a reward that is NaN."""
 
     @property
     def step(self):
@@ -144,9 +144,9 @@ class Priceless(Bandit):
     [
         (Silent, "expected a docstring"),
         (Restless, "expected the same bytes again"),
-        (Deaf, "expected another seed to draw others"),
+        (Deaf, "expected another seed to draw different starts"),
         (Short, r"expected valid of shape \(200, 5\), got \(199, 5\)"),
-        (Marked, "expected success just where"),
+        (Marked, "expected success if and only if"),
         (Counting, "succeeded: expected booleans"),
         (Nameless, "output_names: expected 4 different ones"),
         (Lucky, "expected the same episode from the same start"),

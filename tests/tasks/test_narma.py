@@ -1,4 +1,4 @@
-"""NARMA, against loops written from the published formulas, and a reservoir by hand that solves it."""
+"""NARMA, against loops from the published formulas, and a reservoir by hand that solves it."""
 
 import numpy as np
 import pytest
@@ -115,4 +115,4 @@ def test_a_reservoir_of_200_reaches_0_4_at_order_10():
     assert value < 0.32
     linear_value = score(linear, splits.test, task.metrics, splits.scaling)
     assert value < 0.85 * linear_value["nrmse_std"]
-    assert 0.12 < linear_value["nmse_std"] < 0.2  # the published line is 0.16
+    assert 0.12 < linear_value["nmse_std"] < 0.2  # the published value is 0.16

@@ -1,4 +1,4 @@
-"""Sines: the sum by hand, where the free run begins, and what a free run of a linear model gives."""
+"""Sines: the sum by hand, the start of the free run, and the free run of a linear model."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Sunspots: the record, the years of each split, and what is learned from which."""
+"""Sunspots: the record, the years of each split, and the data that scaling and baselines use."""
 
 import csv
 

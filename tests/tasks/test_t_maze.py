@@ -1,4 +1,4 @@
-"""The T-maze by hand: what is seen, what moves cost, and what noise changes."""
+"""The T-maze by hand: observations, rewards and noise."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ NORTH, EAST, SOUTH, WEST = np.eye(4)
 
 
 def walk(maze, start, actions):
-    """Return what is seen before each action, the rewards, and whether the episode is over."""
+    """Return the observation before each action, the rewards, and whether the episode has ended."""
     state, seen, rewards, done = np.array(start), [], [], False
     for action in actions:
         assert not done
@@ -42,7 +42,7 @@ def test_standing_still_costs_and_going_back_does_not():
         maze, start, [WEST, NORTH, EAST, SOUTH, WEST, EAST, EAST, EAST, WEST, EAST, NORTH]
     )
     assert rewards == [-0.1, -0.1, 0, -0.1, 0, 0, 0, -0.1, 0, 0, 4.0] and done
-    assert seen[5] == [0, 1, 1] == seen[0]  # the sign is seen again at the start
+    assert seen[5] == [0, 1, 1] == seen[0]  # the sign is visible again at the start
 
 
 def test_the_first_of_the_largest_outputs_is_done_and_none_where_they_are_none():
@@ -67,7 +67,7 @@ def test_noise_hides_the_corridor_alone_and_differs_between_steps_and_starts():
     assert len(np.unique(noise)) == noise.size and noise.min() > 0 and noise.max() < 1
     assert abs(noise.mean() - 0.5) < 4 / np.sqrt(12 * noise.size)
     again = walk(maze, starts[0], [EAST] * 200)[0]
-    np.testing.assert_array_equal(again, seen[0, :-1])  # an episode depends on its start alone
+    np.testing.assert_array_equal(again, seen[0, :-1])  # an episode depends only on its start
 
 
 def test_starts_take_turns_so_that_no_split_has_one_sign():

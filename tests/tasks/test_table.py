@@ -1,4 +1,4 @@
-"""Reading tables: every form that people's files have, and an error that says where for every other."""
+"""Reading tables: all accepted forms of files, and an error with its place for all others."""
 
 import csv
 

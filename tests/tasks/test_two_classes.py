@@ -1,4 +1,4 @@
-"""Parity and two-sequence: classes counted again from the inputs, and guessing that solves what it should."""
+"""Parity and two-sequence: classes recounted from the inputs, and random search that solves the tasks."""
 
 import numpy as np
 import pytest

@@ -1,1 +1,1 @@
-"""Evolution of the weights: one file per algorithm, on DEAP, with compiled operators."""
+"""Evolution of the weights, one file for each algorithm."""

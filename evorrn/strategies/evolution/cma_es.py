@@ -1,4 +1,4 @@
-"""CMA-ES: a full covariance matrix and a step size, adapted by the paths of the mean."""
+"""CMA-ES: a full covariance matrix and a step size, adapted by evolution paths."""
 
 from __future__ import annotations
 
@@ -10,49 +10,61 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.covariance import LazyStrategy
-from evorrn.strategies.evolution.population import PopulationStrategy, Start
+from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import best_first, usual_population
-from evorrn.strategies.evolution.restarts import ended, following, remembered
+from evorrn.strategies.evolution.restarts import ended, next_run, with_generation
+from evorrn.strategies.evolution.start import Start
 
 
 @dataclass(frozen=True)
 class CMAES(PopulationStrategy):
-    """Covariance matrix adaptation evolution strategy on DEAP's `cma.Strategy`, for up to a few thousand genes.
+    """Covariance matrix adaptation evolution strategy, for up to a few thousand genes.
 
-    Samples are x_k = m + sigma B D z_k with C = B D^2 B^T. The better half, weighted by rank, moves the mean;
-    the moves add up to two paths, of which one sets sigma by its length and the other, beside the better half
-    itself, adapts C.
+    Samples are x_k = m + sigma B D z_k with C = B D^2 B^T. The mean moves to the weighted mean of the better
+    half. Two evolution paths accumulate these moves: the length of one adapts sigma; the other one and the
+    better half adapt C. Computed by DEAP's `cma.Strategy`.
 
     Notes
     -----
     Source: N. Hansen and A. Ostermeier, Completely Derandomized Self-Adaptation in Evolution Strategies,
     Evolutionary Computation 9 (2001), with the rank-mu update and the defaults of N. Hansen, The CMA Evolution
     Strategy: A Tutorial, arXiv:1604.00772, without negative weights. Restarts: see
-    `evorrn.strategies.evolution.restarts.ended` and `following`. Deviations from DEAP: see
-    `evorrn.strategies.evolution.covariance.LazyStrategy`. Equal individuals rank in their order of
-    arrival, and a run starts anew at a point drawn like the first (the papers draw it uniformly from the
+    `evorrn.strategies.evolution.restarts.ended` and `next_run`. Deviations from DEAP: see
+    `evorrn.strategies.evolution.covariance.LazyStrategy`. Individuals of equal fitness are ranked
+    by their index, and a restart begins at a point drawn like the first (the papers draw it uniformly from the
     search domain, which a genome does not have).
 
-    The decomposition of C is cubic in the number of genes n, though it is rare, and a generation takes time of
-    the order of n^2 for each individual, and memory of n^2. Beyond a few thousand genes use `SNES`,
-    `SepCMAES` or `LMMAES`, which are linear in n.
+    A generation takes time of the order of n^2 for each individual, with n genes, and n^2 memory; the
+    decomposition of C, every few generations, takes n^3. For more than a few thousand genes use `SNES`,
+    `SepCMAES` or `LMMAES`, whose cost is linear in n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.CMAES().search(np.ones(5), seed=1)
+    >>> while not search.done("60gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -1e-3)
+    True
     """
 
     name: ClassVar[str] = "cma-es"
 
     sigma: float | None = setting(
-        None, "step size at the start; the deviation of the start genomes by default", above=0
+        None, "initial step size; the standard deviation of the start genomes by default", above=0
     )
     restarts: str = setting(
         "none",
-        "whether a run that has converged or stagnates starts anew, with the population doubled each time "
-        "(ipop), or with large and small populations in turn (bipop)",
+        "restarts after convergence or stagnation: none, with the population doubled each time (ipop), or with "
+        "large and small populations in turn (bipop)",
         choices=("none", "ipop", "bipop"),
     )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
-        """Return DEAP's state, taken apart; 4 + 3 ln n individuals by default."""
-        run = following(
+        """Return DEAP's initial state as plain data; 4 + 3 ln n individuals by default."""
+        run = next_run(
             self.restarts,
             start.previous,
             self.population or usual_population(start.point.size),
@@ -60,7 +72,7 @@ class CMAES(PopulationStrategy):
             rng,
         )
         return {
-            **LazyStrategy.begun(start.point, run["first_sigma"], run.pop("population")),
+            **LazyStrategy.initial(start.point, run["first_sigma"], run.pop("population")),
             **run,
             "steps": np.zeros((0, start.point.size)),
             "memory": np.zeros((0, 3)),
@@ -74,10 +86,10 @@ class CMAES(PopulationStrategy):
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Update DEAP's state from the steps of the better half."""
+        """Return DEAP's state after an update with the better half."""
         strategy = LazyStrategy(method)
         strategy.update(method["steps"][best_first(fitness, strategy.mu)])
-        memory = method["memory"] if self.restarts == "none" else remembered(method["memory"], fitness)
+        memory = method["memory"] if self.restarts == "none" else with_generation(method["memory"], fitness)
         return {**method, **strategy.plain(), "steps": method["steps"][:0].copy(), "memory": memory}
 
     def centre(self, method: State) -> np.ndarray:
@@ -89,10 +101,10 @@ class CMAES(PopulationStrategy):
         return method["sigma"] * np.sqrt(np.diag(method["C"]))
 
     def stagnates(self, method: State, waiting: int) -> bool:
-        """Return whether a criterion of the literature, or that of the setting, ends this run."""
+        """Return whether `restart_after`, or with `restarts` a criterion of the literature, ends this run."""
         return super().stagnates(method, waiting) or (self.restarts != "none" and bool(ended(method)))
 
     def extra_record(self, method: State) -> dict[str, float]:
-        """Return the population, which restarts change, and the ratio of the longest to the shortest axis."""
+        """Return the population size and the ratio of the longest to the shortest axis of the distribution."""
         axes = method["diagD"]
         return {"population": method["lambda_"], "axis_ratio": float(axes.max() / axes.min())}

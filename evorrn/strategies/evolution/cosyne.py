@@ -1,4 +1,4 @@
-"""CoSyNE: one sub-population for each weight, whose values are dealt anew among the networks."""
+"""CoSyNE: one sub-population for each weight, whose values are permuted among the networks."""
 
 from __future__ import annotations
 
@@ -9,35 +9,47 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import PopulationStrategy, Start
+from evorrn.strategies.evolution.population import PopulationStrategy
+from evorrn.strategies.evolution.start import Start
 
 DEFAULT_POPULATION = 20
 
 
 @dataclass(frozen=True)
 class CoSyNE(PopulationStrategy):
-    """Cooperative synapse neuroevolution: the values of each weight are a population of their own.
+    """Cooperative synapse neuroevolution: each weight has its own sub-population of values.
 
-    Each of the n weights has a sub-population of m values; the j-th values of all are network j. One
-    generation: all m networks are evaluated; the best quarter breeds by crossover and Cauchy mutation, and
-    the children replace the worst; then every sub-population is permuted. A value is marked for that with
-    probability
+    Each of the n weights has a sub-population of m values; network j has the j-th value of each. One
+    generation: all m networks are evaluated; the best quarter has children by crossover and Cauchy mutation,
+    which replace the worst networks; then every sub-population is permuted. A value is marked for permutation
+    with probability
 
         1 - ((f - f_min) / (f_max - f_min))^(1/n),
 
-    f being the fitness of its network, and the marked values of a sub-population are dealt anew among their
-    places. So the whole of a network stays as it is with a probability equal to its relative fitness, and
-    the best network stays for certain.
+    where f is the fitness of its network, and the marked values of a sub-population are permuted among
+    their networks. So a network stays unchanged with a probability equal to its relative fitness, and the
+    best network always does.
 
     Notes
     -----
     Source: F. Gomez, J. Schmidhuber and R. Miikkulainen, Accelerated Neural Evolution through Cooperatively
-    Coevolved Synapses, JMLR 9 (2008), algorithm 1 and section 3. Every generation asks for, and so counts,
-    all m networks, those that are unchanged included. Deviations: weights start as the network initialises
-    them, unless a `width` is set, and noise is measured in their deviation; children, which have no fitness yet, take no part in the permutation
-    of the generation that bore them, so that what was bred together is judged together; with
-    ``permutation="all"`` the best network stays as well; networks that diverged count in the formula as the
-    worst finite one; f_min is that of the worst that stays.
+    Coevolved Synapses, JMLR 9 (2008), algorithm 1 and section 3. Every generation evaluates all m
+    networks, unchanged ones included. Deviations: weights start as the network initialises them, unless a
+    `width` is set, and mutation noise is relative to their standard deviation; children, which have no fitness
+    yet, are not permuted before their first evaluation; with ``permutation="all"`` the best network also stays
+    unchanged; in the formula, networks that diverged have the fitness of the worst finite one, and f_min is the
+    fitness of the worst network that is not replaced.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.CoSyNE().search(np.ones(5), seed=1)
+    >>> while not search.done("100gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -0.1)
+    True
     """
 
     name: ClassVar[str] = "cosyne"
@@ -48,32 +60,32 @@ class CoSyNE(PopulationStrategy):
     )
     width: float | None = setting(
         None,
-        "start weights are uniform between minus and plus this; as the network initialises them by default",
+        "start weights are uniform between -width and width; by default as the network initialises them",
         above=0,
     )
-    parents: float = setting(0.25, "share of the networks that breed", above=0, maximum=1)
-    offspring: float = setting(0.5, "share of the networks that children replace", above=0, below=1)
+    parents: float = setting(0.25, "share of the networks that become parents", above=0, maximum=1)
+    offspring: float = setting(0.5, "share of the networks that are replaced by children", above=0, below=1)
     crossover: str = setting(
         "multi-point",
-        "how two parents are mixed: each weight from either, or all from a point on from the second",
+        "crossover operator: each weight from either parent, or all weights after a cut from the second parent",
         choices=("multi-point", "one-point"),
     )
     mutation_rate: float = setting(
-        0.03, "probability of each weight of a child to be mutated; one is at least", minimum=0, maximum=1
+        0.03, "probability that a weight of a child mutates; at least one does", minimum=0, maximum=1
     )
     mutation_scale: float = setting(
         0.3,
-        "scale of the Cauchy noise of a mutation, as a multiple of the start genomes' deviation",
+        "scale of the Cauchy noise of a mutation, as a multiple of the standard deviation of the start genomes",
         above=0,
     )
     permutation: str = setting(
         "fitness",
-        "which values are dealt anew: the more of a network the less fit it is, or all but the best network's",
+        "which values are permuted: more of networks with lower fitness, or all except the best network's",
         choices=("fitness", "all"),
     )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
-        """Return the sub-populations, one to a column."""
+        """Return the sub-populations, one in each column."""
         start = start if self.width is None else start.within(self.width, rng)
         return {
             "values": start.population(self.population or DEFAULT_POPULATION),
@@ -87,21 +99,21 @@ class CoSyNE(PopulationStrategy):
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Replace the worst by children of the best, and permute those that stay."""
+        """Return the state with the worst networks replaced by children of the best, and the others permuted."""
         order = np.argsort(-fitness, kind="stable")
         ranked, count = points[order], len(points)
-        born = min(max(round(self.offspring * count), 1), count - 1)
-        children = self._children(ranked, born, self.mutation_scale * method["deviation"], rng)
-        staying = self.permuted(ranked[:-born], fitness[order][:-born], rng)
+        replaced = min(max(round(self.offspring * count), 1), count - 1)
+        children = self._children(ranked, replaced, self.mutation_scale * method["deviation"], rng)
+        staying = self.permuted(ranked[:-replaced], fitness[order][:-replaced], rng)
         return {**method, "values": np.concatenate([staying, children])}
 
     def permuted(self, values: np.ndarray, fitness: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the sub-populations with the marked values of each dealt anew among their places.
+        """Return the sub-populations with the marked values of each permuted among their networks.
 
         Parameters
         ----------
         values : ndarray, shape (m, n)
-            One network to a row, the best first.
+            One network in each row, the best first.
         fitness : ndarray, shape (m,)
             From the best to the worst.
         rng : Generator
@@ -109,11 +121,11 @@ class CoSyNE(PopulationStrategy):
         if self.permutation == "all":
             return np.concatenate([values[:1], rng.permuted(values[1:], axis=0)])
         result = values.copy()
-        marks = rng.random(values.shape) < marking(fitness, values.shape[1])[:, None]
+        marks = rng.random(values.shape) < marking_probabilities(fitness, values.shape[1])[:, None]
         columns, rows = np.nonzero(marks.T)
-        # Columns are in order, so that a draw from [0, 1) added to them sorts within a column alone.
-        dealt = np.argsort(columns + rng.random(columns.size))
-        result[rows, columns] = values[rows[dealt], columns]
+        # Columns are in order, so sorting by column plus a number in [0, 1) permutes within each column.
+        permutation = np.argsort(columns + rng.random(columns.size))
+        result[rows, columns] = values[rows[permutation], columns]
         return result
 
     def _children(self, values: np.ndarray, count: int, scale: float, rng: np.random.Generator) -> np.ndarray:
@@ -133,8 +145,8 @@ class CoSyNE(PopulationStrategy):
         return children
 
 
-def marking(fitness: np.ndarray, size: int) -> np.ndarray:
-    """Return the probability (m,) of a value of each network to be marked, for `size` weights.
+def marking_probabilities(fitness: np.ndarray, size: int) -> np.ndarray:
+    """Return the probability (m,) that a value of each network is marked, for `size` weights.
 
     Parameters
     ----------
@@ -146,5 +158,5 @@ def marking(fitness: np.ndarray, size: int) -> np.ndarray:
     width = fitness[0] - worst
     relative = (np.maximum(fitness, worst) - worst) / (width if width > 0 else 1.0)
     probability = 1 - relative ** (1 / size)
-    probability[0] = 0.0  # also where all are equally fit
+    probability[0] = 0.0  # also when all have equal fitness
     return probability

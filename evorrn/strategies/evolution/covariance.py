@@ -1,4 +1,4 @@
-"""DEAP's CMA-ES with a state of plain data, and with a matrix that is decomposed only when it has changed."""
+"""DEAP's CMA-ES with a state of plain data, and with fewer decompositions of the covariance matrix."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ from deap import cma
 from evorrn.strategies.base import State
 
 STATE = ("centroid", "sigma", "C", "B", "diagD", "pc", "ps", "update_count", "lambda_", "decomposed")
-"""What changes in the strategy; the rest follows from it."""
+"""Attributes that change during a run; all others are computed from them."""
 
 
 class LazyStrategy(cma.Strategy):
-    """DEAP's `Strategy`, taken apart into plain data and rebuilt.
+    """DEAP's `Strategy`, made from plain data and convertible to it.
 
-    Samples and parameters are DEAP's; `update` is its computation in another order. What is mended:
+    Samples and parameters are DEAP's; `update` computes the same in another order. Differences from DEAP:
 
-    - DEAP's `generate` draws from NumPy's global generator, which belongs to every thread of the process.
-      `steps` draws the same numbers from a generator of its own.
-
-    - DEAP decomposes C, an effort of n^3, in every generation. Here it happens once C has learned for
-      0.5 / (n (c_1 + c_mu)) generations, as in Hansen's own minimal code (purecma); that is every generation
-      below about 20 genes with the usual population. B and D are those that the samples came from.
-    - `steps` draws around zero at unit size, and `update` takes such steps: DEAP gets them back from the
-      points, where those of a small sigma are lost beside a large centroid, and divides by sigma squared.
-    - Eigenvalues that rounding made negative are raised to 1e-20 of the largest, and all to 1e-200, to which
-      they fall in very long runs on a plateau; DEAP takes the root of what comes, and divides by it.
+    - DEAP's `generate` draws from NumPy's global generator, which all threads of the process share. `steps`
+      draws the same numbers from its own generator.
+    - DEAP decomposes C, at a cost of n^3, in every generation. Here C is decomposed every
+      0.5 / (n (c_1 + c_mu)) generations, as in Hansen's minimal code (purecma); that is every generation
+      below about 20 genes with the default population. Samples and updates use the same B and D.
+    - `steps` draws around zero with sigma 1, and `update` takes these steps. DEAP computes the steps from the
+      points, which loses digits when sigma is small relative to the centroid.
+    - Eigenvalues are raised to at least 1e-20 of the largest, because rounding can make them negative, and to at
+      least 1e-200, because they shrink in very long runs on a plateau. DEAP takes their roots as they are.
     - The rate of the path of C is (4 + mu_w / n) / (n + 4 + 2 mu_w / n), as in Hansen's tutorial, eq. 56 of
-      arXiv:1604.00772. DEAP's older 4 / (n + 4) is its limit for small populations and too slow for those that
-      restarts have doubled often.
-    - sigma grows by a factor of e at most in a generation.
-    - The other rates and the weights ln(mu + 1/2) - ln(i) are DEAP's; the tutorial's path of sigma is a
-      little slower, with n + mu_w + 5 in place of n + mu_w + 3.
-    - DEAP's ``cond``, a ratio of deviations at first and of variances after an update, is not kept.
+      arXiv:1604.00772. DEAP's older 4 / (n + 4) is its limit for small populations, and too slow for the large
+      populations of restarts.
+    - sigma grows by at most a factor of e in a generation.
+    - The other rates and the weights ln(mu + 1/2) - ln(i) are DEAP's; the tutorial's rate for the path of sigma is
+      a little lower, with n + mu_w + 5 in place of n + mu_w + 3.
+    - DEAP's ``cond`` is left out: it is a ratio of deviations at first, and of variances after an update.
 
     Parameters
     ----------
     state : dict
-        Holds at least what `STATE` names, as `begun` and `plain` return it.
+        Contains at least the names of `STATE`, as `initial` and `plain` return them.
     """
 
     centroid: np.ndarray
@@ -63,8 +62,8 @@ class LazyStrategy(cma.Strategy):
         self.computeParams({})
 
     @staticmethod
-    def begun(point: np.ndarray, sigma: float, population: int) -> State:
-        """Return the state at the start, around a point (n,)."""
+    def initial(point: np.ndarray, sigma: float, population: int) -> State:
+        """Return the initial state around a point (n,)."""
         fresh = cma.Strategy(point, sigma, lambda_=population)
         return {name: getattr(fresh, name, 0) for name in STATE}
 
@@ -73,13 +72,13 @@ class LazyStrategy(cma.Strategy):
         return {name: getattr(self, name) for name in STATE}
 
     def computeParams(self, params: dict[str, Any]) -> None:
-        """Set rates and weights by DEAP's rules, apart from the rate of the path of C."""
+        """Set rates and weights by DEAP's rules, except the rate of the path of C."""
         super().computeParams(params)
         ratio = self.mueff / self.dim
         self.cc = (4 + ratio) / (self.dim + 4 + 2 * ratio)
 
     def steps(self, seed: int) -> np.ndarray:
-        """Return B D z for each individual of a generation, shape (P, n), where DEAP seeded so has z."""
+        """Return B D z for each individual of a generation, shape (P, n), with the z that DEAP draws from this seed."""
         own = np.random.RandomState(seed)
         return np.dot(own.standard_normal((self.lambda_, self.dim)), self.BD.T)
 
@@ -101,9 +100,9 @@ class LazyStrategy(cma.Strategy):
         moving = float(length < usual)
         self.pc = (1 - self.cc) * self.pc
         self.pc = self.pc + moving * math.sqrt(self.cc * (2 - self.cc) * self.mueff) * shift
-        kept = 1 - self.ccov1 - self.ccovmu + (1 - moving) * self.ccov1 * self.cc * (2 - self.cc)
+        share = 1 - self.ccov1 - self.ccovmu + (1 - moving) * self.ccov1 * self.cc * (2 - self.cc)
         self.C = (
-            kept * self.C
+            share * self.C
             + self.ccov1 * np.outer(self.pc, self.pc)
             + self.ccovmu * ((self.weights * steps.T) @ steps)
         )
@@ -112,7 +111,7 @@ class LazyStrategy(cma.Strategy):
             self.decompose()
 
     def decompose(self) -> None:
-        """Bring eigenvectors and deviations up to date with the matrix."""
+        """Recompute the eigenvectors and standard deviations of the covariance matrix."""
         values, self.B = np.linalg.eigh(self.C)
         self.diagD = np.sqrt(np.maximum(values, max(1e-20 * values[-1], 1e-200)))
         self.BD = self.B * self.diagD

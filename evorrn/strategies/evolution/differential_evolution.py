@@ -1,4 +1,4 @@
-"""DifferentialEvolution: steps are differences between individuals."""
+"""DifferentialEvolution: mutation by differences between individuals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import Start
+from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.survivors import SurvivorStrategy
 
 
@@ -17,23 +17,35 @@ from evorrn.strategies.evolution.survivors import SurvivorStrategy
 class DifferentialEvolution(SurvivorStrategy):
     """Differential evolution with binomial crossover.
 
-    Each individual x_i has a trial: a mutant v, of which every gene is taken with probability CR, and one at
-    least; the others are those of x_i. With a, b, c drawn at random, different from each other and from i,
+    Each individual x_i gets a trial. Each gene of the trial comes from a mutant v with probability CR, and
+    otherwise from x_i; at least one comes from v. With a, b, c drawn at random, different from each other
+    and from i,
 
         rand/1:              v = x_a + F (x_b - x_c)
         best/1:              v = x_best + F (x_a - x_b)
         current-to-best/1:   v = x_i + F (x_best - x_i) + F (x_a - x_b).
 
-    The trial takes the place of x_i where it is better.
+    The trial replaces x_i if it is better.
 
     Notes
     -----
     Source: R. Storn and K. Price, Differential Evolution - A Simple and Efficient Heuristic for Global
     Optimization over Continuous Spaces, Journal of Global Optimization 11 (1997), equations 2 to 5, and
-    its section on variants. Deviations: the first individual is the start point itself; trials beyond
-    the bounds are mirrored back. Defaults: F = 0.5 as there, CR = 0.9 (its first choice is 0.1, or 0.9 and 1
-    for speed), and 32 individuals where it advises 5 to 10 for each gene, too many for networks. The step
-    size of a block is a factor on its spread in the start population.
+    its section on variants. Deviations: the first individual is the start point; trials outside the bounds
+    are reflected at them. Defaults: F = 0.5 as there; CR = 0.9 (the paper's first choice is 0.1, or 0.9 and 1
+    for speed); 32 individuals, where the paper advises 5 to 10 for each gene, too many for networks. The
+    step size of a block multiplies its spread in the start population.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.DifferentialEvolution().search(np.ones(5), seed=1)
+    >>> while not search.done("60gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -1e-3)
+    True
     """
 
     name: ClassVar[str] = "de"
@@ -42,11 +54,13 @@ class DifferentialEvolution(SurvivorStrategy):
     population: int = setting(32, "individuals of a generation", minimum=2)
     variant: str = setting(
         "rand/1",
-        "what the mutant of an individual is made from",
+        "formula of the mutant",
         choices=("rand/1", "best/1", "current-to-best/1"),
     )
     factor: float = setting(0.5, "F, the factor on differences", above=0, maximum=2)
-    crossover: float = setting(0.9, "CR, the probability of a gene of the mutant", minimum=0, maximum=1)
+    crossover: float = setting(
+        0.9, "CR, the probability that a gene comes from the mutant", minimum=0, maximum=1
+    )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return the start population."""
@@ -71,7 +85,7 @@ class DifferentialEvolution(SurvivorStrategy):
     def compete(
         self, method: State, trials: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Let each trial take the place of its individual where it is better."""
+        """Return the state with each individual replaced by its trial if that is better."""
         better = fitness > method["kept_fitness"]
         return {
             **method,
@@ -85,15 +99,15 @@ class DifferentialEvolution(SurvivorStrategy):
 
 
 def another(rng: np.random.Generator, taken: np.ndarray, limit: int) -> np.ndarray:
-    """Draw for each row a number below `limit` that differs from those the row has taken, all equally likely.
+    """Return for each row a random number below `limit` that is not in the row; all are equally likely.
 
     Parameters
     ----------
     rng : Generator
     taken : ndarray, shape (P, k), int
-        Different from each other within a row, and below `limit`.
+        Numbers below `limit`, different from each other within a row.
     limit : int
-        More than k.
+        Greater than k.
 
     Returns
     -------
@@ -108,14 +122,14 @@ def another(rng: np.random.Generator, taken: np.ndarray, limit: int) -> np.ndarr
 def binomial(
     rng: np.random.Generator, kept: np.ndarray, mutants: np.ndarray, rate: float | np.ndarray
 ) -> np.ndarray:
-    """Return trials (P, n): genes of the mutants with a probability, one at least, else those that were kept.
+    """Return trials (P, n): each gene from the mutant with a given probability, else from the kept point.
 
     Parameters
     ----------
     rng : Generator
     kept, mutants : ndarray, shape (P, n)
     rate : float or ndarray, shape (P, 1)
-        Probability of a mutant's gene.
+        Probability that a gene comes from the mutant; at least one gene of each trial does.
     """
     count, size = kept.shape
     mixed = rng.random((count, size)) < rate

@@ -1,4 +1,4 @@
-"""ESP: one sub-population for each neuron, which is as fit as the networks it takes part in."""
+"""ESP: one sub-population for each neuron, whose fitness is the mean over the networks it is part of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import PopulationStrategy, Start, centred_ranks
+from evorrn.strategies.evolution.population import PopulationStrategy
+from evorrn.strategies.evolution.shaping import centred_ranks
+from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.units import neurons
 
 DEFAULT_POPULATION = 20
@@ -18,34 +20,45 @@ DEFAULT_POPULATION = 20
 
 @dataclass(frozen=True)
 class ESP(PopulationStrategy):
-    """Enforced sub-populations: neurons evolve apart from each other, and are judged together.
+    """Enforced sub-populations: neurons evolve separately and are evaluated in networks.
 
-    Each hidden neuron has a sub-population of `population` chromosomes, which hold the weights into the
-    neuron and out of it. One generation:
+    Each hidden neuron has a sub-population of `population` chromosomes: the weights into the neuron and out
+    of it. One generation:
 
-    1. Networks are made of one neuron from each sub-population, so that every neuron takes part in `trials`
-       of them: `population` times `trials` networks are evaluated.
-    2. A neuron is as fit as its networks are on average.
-    3. In each sub-population the best quarter breeds, each neuron with a better one (the best with any of
-       the quarter), by one-point crossover. Each pair has two children, which take the places of the worse
-       half; a child has one weight mutated by Cauchy noise with probability `mutation_rate`.
-    4. When the best network has not improved for `burst_after` generations, every sub-population is drawn
-       anew from Cauchy noise around that network's neuron (burst mutation, also called delta-coding).
+    1. Networks are made of one neuron from each sub-population, so that every neuron is part of `trials`
+       networks: `population` times `trials` networks are evaluated.
+    2. The fitness of a neuron is the mean fitness of its networks.
+    3. In each sub-population each neuron of the best quarter crosses over with a better one (the best with any
+       of the quarter), by one-point crossover. Each pair has two children, which replace the worse half; with
+       probability `mutation_rate` Cauchy noise is added to one weight of a child.
+    4. When the best network has not improved for `burst_after` generations, every sub-population is redrawn
+       from Cauchy noise around that network's neuron (burst mutation, also called delta-coding).
 
     Notes
     -----
     Sources: F. Gomez and R. Miikkulainen, Solving Non-Markovian Control Tasks with Neuroevolution, IJCAI
     (1999); F. Gomez, Robust Non-Linear Control through Neuroevolution, PhD thesis, The University of Texas
-    at Austin (2003), chapter 4. Deviations: every neuron takes part in exactly as many networks, by one
-    random permutation of each sub-population for each trial, where the sources draw until the mean is ten;
-    weights start as the network initialises them, unless a `width` is set, and noise is measured in their
-    deviation; the best network's own
-    neurons survive a burst; a network that diverged counts as the worst finite one of its generation; the
-    number of neurons stays, where the thesis adds and takes away neurons after a second burst in vain.
+    at Austin (2003), chapter 4. Deviations: every neuron is part of exactly `trials` networks, by one random
+    permutation of each sub-population for each trial, where the sources draw until the mean is ten; weights
+    start as the network initialises them, unless a `width` is set, and noise is relative to their standard
+    deviation; the best network's neurons survive a burst; a network that diverged has the fitness of the worst
+    finite one of its generation; the number of neurons is constant, where the thesis adds and removes neurons
+    after a second burst without improvement.
 
     Biases of the readout, and its weights from the inputs, belong to no hidden neuron: each output unit has
-    a sub-population for them. A vector without a layout has a neuron, and so a sub-population, for each
-    gene. A step size of a block scales the start and the noise of its genes.
+    a sub-population for them. A vector without a layout has one neuron, and so one sub-population, for each
+    gene. The step size of a block scales the start values and the noise of its genes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.ESP(population=10, trials=2).search(np.ones(5), seed=1)
+    >>> while not search.done("60gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -0.5)
+    True
     """
 
     name: ClassVar[str] = "esp"
@@ -56,32 +69,34 @@ class ESP(PopulationStrategy):
     )
     width: float | None = setting(
         None,
-        "start weights are uniform between minus and plus this; as the network initialises them by default",
+        "start weights are uniform between -width and width; by default as the network initialises them",
         above=0,
     )
-    trials: int = setting(10, "networks that each neuron takes part in during a generation", minimum=1)
+    trials: int = setting(10, "networks that each neuron is part of in a generation", minimum=1)
     mutation_rate: float = setting(
-        0.4, "probability of a child to have one of its weights mutated", minimum=0, maximum=1
+        0.4, "probability that one weight of a child mutates", minimum=0, maximum=1
     )
     mutation_scale: float = setting(
         0.3,
-        "scale of the Cauchy noise of a mutation, as a multiple of the start genomes' deviation",
+        "scale of the Cauchy noise of a mutation, as a multiple of the standard deviation of the start genomes",
         above=0,
     )
     burst_after: int = setting(
-        20, "generations without a better network after which burst mutation comes", minimum=1
+        20, "generations without improvement after which burst mutation happens", minimum=1
     )
     burst_scale: float = setting(
-        0.1, "scale of the Cauchy noise of a burst, as a multiple of the start genomes' deviation", above=0
+        0.1,
+        "scale of the Cauchy noise of a burst, as a multiple of the standard deviation of the start genomes",
+        above=0,
     )
     shaping: str = setting(
         "raw",
-        "what a network gives to its neurons: its fitness, or its rank among the networks",
+        "what is averaged over the networks of a neuron: their fitness, or their ranks",
         choices=("raw", "ranks"),
     )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
-        """Return sub-populations whose neurons are those of as many start genomes."""
+        """Return sub-populations made of the neurons of `population` start genomes."""
         owner = neurons(start.layout)
         start = self.started(start, rng)
         return {
@@ -97,21 +112,21 @@ class ESP(PopulationStrategy):
         }
 
     def started(self, start: Start, rng: np.random.Generator) -> Start:
-        """Return the start with weights within `width`, where one is set."""
+        """Return the start with weights drawn within `width`, if that is set."""
         return start if self.width is None else start.within(self.width, rng)
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return networks (population times trials, n); which neurons each is made of is kept."""
+        """Return networks (population times trials, n); the state keeps the neurons of each."""
         population, owner = method["neurons"], method["owner"]
         rows = np.arange(len(population))[:, None]
         each = np.broadcast_to(rows, (len(population), method["draws"].shape[1]))
         draws = np.concatenate([rng.permuted(each, axis=0) for _ in range(self.trials)])
-        return {**method, "draws": draws}, _picked(population, draws, owner)
+        return {**method, "draws": draws}, _combined(population, draws, owner)
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Judge the neurons by their networks and breed, or burst where the best network stands still."""
+        """Return the state with the next neurons, by crossover or, after stagnation, by burst mutation."""
         first = int(fitness.argmax())
         better = bool(fitness[first] > method["best_fitness"])
         method = {
@@ -123,18 +138,18 @@ class ESP(PopulationStrategy):
         empty = method["draws"][:0]
         if method["waiting"] >= self.burst_after:
             return {**method, **self._burst(method, rng), "draws": empty}
-        merit = self.neuron_fitness(method["draws"], fitness)
-        return {**method, "neurons": self._bred(method, merit, rng), "draws": empty}
+        neuron_fitness = self.neuron_fitness(method["draws"], fitness)
+        return {**method, "neurons": self._offspring(method, neuron_fitness, rng), "draws": empty}
 
     def neuron_fitness(self, draws: np.ndarray, fitness: np.ndarray) -> np.ndarray:
-        """Return the fitness of every neuron: the mean over the networks that it took part in.
+        """Return the fitness of every neuron: the mean over the networks that it was part of.
 
         Parameters
         ----------
         draws : ndarray, shape (P, h), int64
-            The neuron of each of h sub-populations that a network is made of.
+            Indices of each network's neurons in the h sub-populations.
         fitness : ndarray, shape (P,)
-            Of the networks, ``-inf`` where one diverged.
+            Fitness of the networks, ``-inf`` for those that diverged.
 
         Returns
         -------
@@ -152,20 +167,20 @@ class ESP(PopulationStrategy):
         """Return the number of bursts so far."""
         return {"bursts": method["bursts"]}
 
-    def _bred(self, method: State, merit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the neurons (m, n) of the next generation, best first in each sub-population."""
+    def _offspring(self, method: State, fitness: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the neurons (m, n) of the next generation from their fitness (m, h), best first."""
         owner, place = method["owner"], method["place"]
-        ranked = _picked(method["neurons"], np.argsort(-merit, axis=0, kind="stable"), owner)
-        size, subpopulations = merit.shape
-        breeders = max(size // 4, 1)
-        # A neuron's partner is one ranked above it; the best, above whom nobody is, takes any breeder.
-        limits = np.maximum(np.arange(breeders), 1)[:, None]
-        limits[0] = breeders
-        partner = rng.integers(0, limits, (breeders, subpopulations))
+        ranked = _combined(method["neurons"], np.argsort(-fitness, axis=0, kind="stable"), owner)
+        size, subpopulations = fitness.shape
+        parents = max(size // 4, 1)
+        # A neuron's partner is one ranked above it; the partner of the best is any parent.
+        limits = np.maximum(np.arange(parents), 1)[:, None]
+        limits[0] = parents
+        partner = rng.integers(0, limits, (parents, subpopulations))
         lengths = np.bincount(owner)
-        cuts = rng.integers(1, np.maximum(lengths, 2), (breeders, subpopulations))
+        cuts = rng.integers(1, np.maximum(lengths, 2), (parents, subpopulations))
         swapped = place >= cuts[:, owner]
-        one, two = ranked[:breeders], _picked(ranked, partner, owner)
+        one, two = ranked[:parents], _combined(ranked, partner, owner)
         children = np.concatenate([np.where(swapped, two, one), np.where(swapped, one, two)])
         mutated = rng.random((len(children), subpopulations)) < self.mutation_rate
         chosen = np.where(mutated, rng.integers(0, lengths, mutated.shape), -1)
@@ -175,20 +190,20 @@ class ESP(PopulationStrategy):
         return np.concatenate([ranked[: size - len(children)], children])
 
     def _burst(self, method: State, rng: np.random.Generator) -> State:
-        """Return what changes in a burst: neurons around those of the best network, which is the first."""
+        """Return what a burst changes: neurons drawn around the best network's, which are in the first row."""
         cauchy = rng.standard_cauchy(method["neurons"].shape)
         cauchy[0] = 0
         around = method["best"] + self.burst_scale * method["deviation"] * cauchy
         return {"neurons": around, "waiting": 0, "bursts": method["bursts"] + 1}
 
 
-def _picked(population: np.ndarray, rows: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Return vectors (k, n) that take their genes from the rows (k, h) named for the genes' neurons."""
+def _combined(population: np.ndarray, rows: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Return genomes (k, n) made of neurons, given each neuron's row of the population, (k, h)."""
     return np.take_along_axis(population, rows[:, owner], axis=0)
 
 
 def _places(owner: np.ndarray) -> np.ndarray:
-    """Return the place of each gene within the chromosome of its neuron, shape (n,)."""
+    """Return the index of each gene within the chromosome of its neuron, shape (n,)."""
     order = np.argsort(owner, kind="stable")
     counts = np.bincount(owner)
     places = np.empty_like(owner)

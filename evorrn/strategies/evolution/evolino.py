@@ -1,4 +1,4 @@
-"""Evolino: the hidden weights evolve, and the readout of every candidate is solved for."""
+"""Evolino: the hidden weights evolve, and the readout of every candidate is solved by ridge regression."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.esp import ESP
-from evorrn.strategies.evolution.population import Start
+from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.reservoir.echo_state import LARGEST_STATE, fitted_steps, sees_output
 from evorrn.strategies.reservoir.readout import check_bias, logit_scale, write_readout
 from evorrn.strategies.reservoir.ridge import ridge_each
@@ -21,36 +21,46 @@ if TYPE_CHECKING:
     from evorrn.training.problem import Problem
 
 STATES_BYTES = 64 * 2**20
-"""Memory that the states of candidates may take at a time."""
+"""Memory in bytes for the states of the candidates that are solved together."""
 
 
 @dataclass(frozen=True)
 class Evolino(ESP):
     """Evolution of recurrent networks with optimal linear output.
 
-    The hidden weights evolve by `ESP`, with a sub-population for each cell that holds all weights into it, its
-    gates' included. A candidate's fitness takes two passes over the training sequences:
+    The hidden weights evolve by `ESP`, with a sub-population for each cell: all weights into it, its gates'
+    included. The fitness of a candidate takes two passes over the training sequences:
 
-    1. Its states Phi are collected under the true inputs (and true outputs, where the network sees its own),
-       and the readout W = Y Phi^T (Phi Phi^T + beta I)^(-1) is solved for and written into the genome.
-    2. The finished network runs again, and its loss is what evolution sees: in a free run from the first
-       scored step on where the task is one, else on the inputs as they come.
+    1. The states Phi are computed on the true inputs (and on the true outputs, if the network sees its own
+       output), and the readout W = Y Phi^T (Phi Phi^T + beta I)^(-1) is written into the genome.
+    2. The loss of this network is computed: in a free run from the first scored step on if the task is
+       a free run, else on the true inputs. The fitness is the negative loss.
 
     Notes
     -----
     Source: J. Schmidhuber, D. Wierstra, M. Gagliolo and F. Gomez, Training Recurrent Networks by Evolino,
-    Neural Computation 19 (2007), section 2. Deviations: the pseudo-inverse is taken with a penalty of
-    `alpha` on states brought to unit deviation and an unpenalised bias (`evorrn.strategies.reservoir.ridge`);
-    the readout sees inputs only with ``direct=True``; cells are judged by the mean rank of their networks,
-    since a free run that blows up would outweigh all others in a mean loss; the deviations of `ESP` from its
-    sources. Weights start small and biases apart, so that the cells start as nearly linear filters with time
-    constants of their own, whose states can be told apart by the solve. For
-    classes the regression aims at 1 for the class and 0 elsewhere, and one factor makes logits of the outputs.
-    The support vector readout (Evoke) is left out.
+    Neural Computation 19 (2007), section 2. Deviations: ridge regression with the penalty `alpha`, on states scaled
+    to unit standard deviation and with an unpenalised bias, replaces the pseudo-inverse
+    (`evorrn.strategies.reservoir.ridge`); the readout sees the inputs only with ``direct=True``; the fitness of a
+    cell is the mean rank of its networks, because one diverging free run would dominate a mean loss; the
+    deviations of `ESP` from its sources. Initial weights are small and initial biases are spread, so that the
+    cells start as nearly linear filters with different time constants. For classes the regression targets are
+    1 for the class and 0 elsewhere, and one factor turns the outputs into logits. The support vector readout
+    (Evoke) is not implemented.
 
-    Work is that of both passes and of the solve, N^2 T + N^3/3 with T fitted steps. Bounds, step sizes
-    and weight decay concern the hidden weights. On a function of a vector, where there is no readout, `search`
-    is that of `ESP`.
+    The work is that of both passes and of the solve, N^2 T + N^3/3 with T fitted steps. Bounds, step sizes
+    and weight decay apply to the hidden weights. `search` on a function of a vector has no readout and does
+    what `ESP` does.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("sines", waves=2)
+    >>> network = evorrn.Network.for_task(task, cell="lstm", hidden=3, dtype="float64")
+    >>> strategy = evorrn.Evolino(population=4, trials=2)
+    >>> result = strategy.fit(network, task, budget="2gen")
+    >>> result.meter.evaluations
+    16
     """
 
     name: ClassVar[str] = "evolino"
@@ -59,19 +69,23 @@ class Evolino(ESP):
 
     shaping: str = setting(
         "ranks",
-        "what a network gives to its cells: its fitness, or its rank among the networks",
+        "what is averaged over the networks of a cell: their fitness, or their ranks",
         choices=("raw", "ranks"),
     )
-    width: float = setting(0.01, "hidden weights are uniform on ± this at the start", above=0)
+    width: float = setting(0.01, "initial hidden weights are uniform between -width and width", above=0)
     bias_width: float = setting(
-        1.0, "hidden biases at the start are uniform on ± this around the network's own values", minimum=0
+        1.0,
+        "initial hidden biases are uniform within this distance of the network's own initial values",
+        minimum=0,
     )
     alpha: float = setting(
-        1e-12, "ridge penalty of the readout, per row and squared weight of states of unit deviation", above=0
+        1e-12,
+        "ridge penalty of the readout, per row and squared weight, for states of unit standard deviation",
+        above=0,
     )
     washout: int | None = setting(
         None,
-        "first steps of each sequence left out of the solve; a tenth of it, 100 at most, when none",
+        "first steps of each sequence left out of the solve; by default a tenth of it, at most 100",
         minimum=0,
     )
 
@@ -81,8 +95,8 @@ class Evolino(ESP):
         Raises
         ------
         ConfigError
-            For a problem without states or targets, for a network without biases, and for one that sees its
-            own output under a loss on classes: there is no teacher for logits.
+            For a problem without states or targets, for a network without biases, and for a network that sees
+            its own output and has a loss on classes, because the fed-back targets are not logits.
         """
         missing = sorted(self.requires - problem.provides)
         if missing:
@@ -92,7 +106,7 @@ class Evolino(ESP):
         if sees_output(network) and network.loss_function.logits:
             raise ConfigError(
                 f"strategy evolino: a network that sees its own output needs the loss mse, got {network.loss_name}; "
-                "the targets that are fed back while states are collected are no logits"
+                "the targets that are fed back while states are computed are not logits"
             )
         layout = {
             block.name: network.blocks[block.name] for block in network.layout if block.layer is not None
@@ -109,13 +123,13 @@ class Evolino(ESP):
         return {"candidate": None, "train_loss": np.inf, "finished": "", **state}
 
     def started(self, start: Start, rng: np.random.Generator) -> Start:
-        """Return the start as it is: its weights are within the widths already."""
+        """Return the start unchanged: its weights were drawn within the widths."""
         return start
 
     def evaluate(
         self, problem: Problem, genomes: np.ndarray, sequences: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the networks (P, n) of hidden weights (P, hidden genes), readouts solved, and their fitness."""
+        """Return the networks (P, n) of hidden weights (P, hidden genes), with solved readouts, and their fitness."""
         networks = np.zeros((len(genomes), problem.size))
         networks[:, : genomes.shape[1]] = genomes
         batch = problem.train
@@ -131,23 +145,23 @@ class Evolino(ESP):
         return networks, np.where(bounded, fitness, -np.inf)
 
     def _solve(self, problem: Problem, networks: np.ndarray, sequences: np.ndarray | None) -> np.ndarray:
-        """Write the readouts into some networks; return whose states stayed bounded, (P,)."""
+        """Write the solved readouts into networks (P, n); return which networks had bounded states, (P,)."""
         network = problem.network
         batch = problem.train if sequences is None else problem.train.take(sequences)
         rows = fitted_steps(batch, self.washout)
         states = problem.population_states(networks, sequences, teacher=sees_output(network))
         features = states[:, rows].astype(np.float64)
         if network.direct:
-            seen = np.broadcast_to(batch.inputs[rows], (len(networks), *batch.inputs[rows].shape))
-            features = np.concatenate([seen, features], axis=2)
+            inputs = np.broadcast_to(batch.inputs[rows], (len(networks), *batch.inputs[rows].shape))
+            features = np.concatenate([inputs, features], axis=2)
         with np.errstate(invalid="ignore"):
-            bounded: np.ndarray = np.all(np.abs(features) < LARGEST_STATE, axis=(1, 2))  # NaN is not
+            bounded: np.ndarray = np.all(np.abs(features) < LARGEST_STATE, axis=(1, 2))  # false for NaN
         features[~bounded] = 0
         deviation = features.std(axis=1)
         deviation[deviation == 0] = 1.0
         truth = batch.targets[rows]
-        aims = network.loss_function.regression_targets(truth, network.outputs)
-        weights, bias, work = ridge_each(features / deviation[:, None], aims, self.alpha)
+        fitted = network.loss_function.regression_targets(truth, network.outputs)
+        weights, bias, work = ridge_each(features / deviation[:, None], fitted, self.alpha)
         weights /= deviation[:, None]
         problem.charge(work)
         for genome, x, w, b in zip(networks, features, weights, bias):

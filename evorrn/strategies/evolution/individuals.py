@@ -1,4 +1,4 @@
-"""What DEAP works on here: arrays as individuals with a fitness, and its records of them."""
+"""Individuals for DEAP: arrays with a fitness; and DEAP's hall of fame, statistics and logbook of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deap import base, tools
 
 
 class Fitness(base.Fitness):
-    """One number, higher is better; made and compared without DEAP's general checks, which cost more."""
+    """One number, higher is better; faster than DEAP's own class, which checks more."""
 
     weights = (1.0,)
 
@@ -23,16 +23,16 @@ class Fitness(base.Fitness):
 
 
 class Individual(np.ndarray):
-    """A chromosome (n,) with a fitness: an array in every other respect.
+    """A chromosome (n,): an array with a fitness.
 
     Attributes
     ----------
     fitness : Fitness
-        What selects, weight decay taken off.
+        The fitness used for selection: raw fitness minus weight decay.
     raw : float
-        The fitness as it was told.
+        The fitness as evaluated.
     sizes : ndarray, shape (k,)
-        The standard deviations that mutate it, where mutation sizes adapt themselves; else empty.
+        Its own mutation sizes (standard deviations), when they evolve; else empty.
     """
 
     fitness: Fitness
@@ -49,7 +49,7 @@ NO_SIZES = np.zeros(0)
 def individual(
     genes: np.ndarray, *fitness: float, raw: float | None = None, sizes: np.ndarray = NO_SIZES
 ) -> Individual:
-    """Return an array (n,) as an individual that shares its memory, with its fitness where it is known."""
+    """Return an array (n,) as an individual that shares its memory, with its fitness if it is known."""
     made = genes.view(Individual)
     made.fitness = Fitness(fitness)
     made.raw = raw if raw is not None else fitness[0] if fitness else float("nan")
@@ -62,13 +62,13 @@ def individuals(
 ) -> list[Individual]:
     """Return genomes (P, n) as individuals that share their memory, with fitness (P,), raw (P,) and sizes (P, k)."""
     return [
-        individual(genes, value, raw=told, sizes=steps)
-        for genes, value, told, steps in zip(genomes, fitness.tolist(), raw.tolist(), sizes)
+        individual(genes, value, raw=raw_value, sizes=own_sizes)
+        for genes, value, raw_value, own_sizes in zip(genomes, fitness.tolist(), raw.tolist(), sizes)
     ]
 
 
 def hall_of_fame(size: int, members: list[Individual]) -> tools.HallOfFame:
-    """Return a hall of fame of the `size` best distinct individuals ever seen, filled with earlier members."""
+    """Return a hall of fame of the `size` best distinct individuals, filled with earlier members."""
     hall = tools.HallOfFame(size, similar=np.array_equal)
     hall.update(members)
     return hall
@@ -96,6 +96,7 @@ def logbook(history: Mapping[str, Iterable[float]]) -> tools.Logbook:
 
 
 def _of_finite(function: Any, values: tuple[float, ...]) -> float:
+    """Return a function of the finite values, NaN when there are none."""
     numbers = np.array(values)
     finite = numbers[np.isfinite(numbers)]
     return float(function(finite)) if finite.size else float("nan")

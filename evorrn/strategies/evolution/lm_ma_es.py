@@ -1,4 +1,4 @@
-"""LM-MA-ES: a covariance matrix remembered by a few directions."""
+"""LM-MA-ES: a covariance matrix represented by a few directions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import PopulationStrategy, Start
+from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import best_first, logarithmic_weights, usual_population
+from evorrn.strategies.evolution.start import Start
 
 
 @dataclass(frozen=True)
 class LMMAES(PopulationStrategy):
-    """Limited-memory matrix adaptation evolution strategy: linear in the number of genes.
+    """Limited-memory matrix adaptation evolution strategy; cost is linear in the genes.
 
-    With m directions v_1, ..., v_m of fading speed, samples are x_k = y + sigma T z_k, where T is the product of
+    With m directions v_1, ..., v_m that change at decreasing rates, samples are x_k = y + sigma T z_k, where T is the product of
 
         T_j = (1 - a_j) I + a_j v_j v_j^T,    j = 1, ..., min(t, m), the first applied first,
 
@@ -34,22 +35,31 @@ class LMMAES(PopulationStrategy):
     Source: I. Loshchilov, T. Glasmachers and H.-G. Beyer, Large Scale Black-Box Optimization by
     Limited-Memory Matrix Adaptation, IEEE Transactions on Evolutionary Computation 23 (2019), its algorithm for
     LM-MA-ES, with m = 4 + 3 ln n, c = 2 lambda / n, a_j = 1 / (1.5^(j - 1) n) and b_j = lambda / (4^(j - 1) n).
-    Deviations: rates that would pass 1/2, since the population is large or the genome small, are 1/2 (the
-    paper is about thousands of genes); sigma grows by a factor of e at most in a generation.
+    Deviations: rates are at most 1/2, which they would exceed with a large population or few genes (the paper
+    is about thousands of genes); sigma grows by at most a factor of e in a generation.
 
-    The directions are not applied one after the other: with the v_j as rows of V, the product is
+    The factors are not applied one after the other: with the v_j as rows of V, their product is
     T = s I + V^T K V, where the number s and the (m, m) matrix K follow from V V^T. T is linear, so the mean
     moves by T applied to sum_i w_i z_i.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.LMMAES().search(np.ones(5), seed=1)
+    >>> while not search.done("100gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -1e-3)
+    True
     """
 
     name: ClassVar[str] = "lm-ma-es"
 
     sigma: float | None = setting(
-        None, "step size at the start; the deviation of the start genomes by default", above=0
+        None, "initial step size; the standard deviation of the start genomes by default", above=0
     )
-    directions: int | None = setting(
-        None, "directions that are remembered, m; 4 + 3 ln n by default", minimum=1
-    )
+    directions: int | None = setting(None, "number of directions, m; 4 + 3 ln n by default", minimum=1)
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return mean, step size, path and directions; 4 + 3 ln n individuals by default."""
@@ -65,19 +75,21 @@ class LMMAES(PopulationStrategy):
         }
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return samples around the mean; their noise is kept for the update."""
+        """Return samples around the mean; the state keeps their noise for the update."""
         noise = rng.standard_normal((method["population"], method["mean"].size))
         return {**method, "noise": noise}, method["mean"] + method["sigma"] * transform(method, noise)
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Move the mean, turn the directions and adapt the step size."""
+        """Return the state with a new mean, new directions and a new step size."""
         size, population = method["mean"].size, len(fitness)
         weights, mass = logarithmic_weights(population // 2, 0.5)
         drift = weights @ method["noise"][best_first(fitness, weights.size)]
-        rate = min(2 * population / size, MOST)
-        rates = np.minimum(population / (4.0 ** np.arange(len(method["directions"])) * size), MOST)[:, None]
+        rate = min(2 * population / size, LARGEST_RATE)
+        rates = np.minimum(population / (4.0 ** np.arange(len(method["directions"])) * size), LARGEST_RATE)[
+            :, None
+        ]
         path = (1 - rate) * method["path"] + math.sqrt(mass * rate * (2 - rate)) * drift
         directions = (1 - rates) * method["directions"] + np.sqrt(mass * rates * (2 - rates)) * drift
         growth = rate / 2 * (float(path @ path) / size - 1)
@@ -96,11 +108,11 @@ class LMMAES(PopulationStrategy):
         return method["mean"]
 
     def extra_record(self, method: State) -> dict[str, float]:
-        """Return the step size, which the directions are yet to turn and stretch."""
+        """Return the step size sigma, without the factor T."""
         return {"sigma": method["sigma"]}
 
 
-MOST = 0.5
+LARGEST_RATE = 0.5
 """The largest rate of a path or direction."""
 
 
@@ -111,7 +123,7 @@ def transform(method: State, noise: np.ndarray) -> np.ndarray:
     between = used @ used.T
     rest, core = 1.0, np.zeros((count, count))
     for j in range(count):
-        rate = min(1 / (1.5**j * size), MOST)
+        rate = min(1 / (1.5**j * size), LARGEST_RATE)
         along = core @ between[:, j]
         along[j] += rest
         rest *= 1 - rate

@@ -1,4 +1,4 @@
-"""MirroredStrategy: every direction is tried on both sides of the mean, which needs an even population."""
+"""MirroredStrategy: each direction is evaluated on both sides of the mean, so populations are even."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import PopulationStrategy, centred_ranks, standardised
+from evorrn.strategies.evolution.population import PopulationStrategy
+from evorrn.strategies.evolution.shaping import centred_ranks, standardised
 
 
 @dataclass(frozen=True)
 class MirroredStrategy(PopulationStrategy):
-    """A search whose state has ``mean`` (n,), ``sigma`` (n,) and ``noise`` (P / 2, n), its last directions."""
+    """Base of searches with mirrored sampling.
 
-    population: int = setting(32, "individuals of a generation, two for each direction", minimum=2)
+    The state has ``mean`` (n,), ``sigma`` (n,) and ``noise`` (P / 2, n), the directions of the last sample.
+    """
+
+    population: int = setting(
+        32, "individuals of a generation, two for each direction; an even number", minimum=2
+    )
     shaping: str = setting(
         "ranks",
-        "what an individual counts by: its rank, or its fitness standardised",
+        "fitness shaping: ranks, or raw fitness standardised within the generation",
         choices=("ranks", "raw"),
     )
 
     def problems(self) -> list[str]:
-        """Return one sentence for each setting, or pair of settings, that is not allowed."""
+        """Return one sentence for each setting, or combination of settings, that is not allowed."""
         found = super().problems()
         if not found and self.population % 2:
             found.append(
@@ -33,7 +39,7 @@ class MirroredStrategy(PopulationStrategy):
         return found
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return the points (P, n): the mean plus each direction, then the mean less each direction."""
+        """Return the points (P, n): the mean plus each direction, then the mean minus each direction."""
         noise = rng.standard_normal((self.population // 2, method["mean"].size))
         steps = method["sigma"] * noise
         points = np.concatenate([method["mean"] + steps, method["mean"] - steps])
@@ -47,7 +53,7 @@ class MirroredStrategy(PopulationStrategy):
         """Return the step sizes (n,)."""
         return method["sigma"]
 
-    def sides(self, fitness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what individuals count by, of mean 0: plus each direction (P / 2,), and less it (P / 2,)."""
-        counts = centred_ranks(fitness) if self.shaping == "ranks" else standardised(fitness)
-        return counts[: len(counts) // 2], counts[len(counts) // 2 :]
+    def split_fitness(self, fitness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return shaped fitness of mean 0: of the points plus (P / 2,) and minus (P / 2,) each direction."""
+        shaped = centred_ranks(fitness) if self.shaping == "ranks" else standardised(fitness)
+        return shaped[: len(shaped) // 2], shaped[len(shaped) // 2 :]

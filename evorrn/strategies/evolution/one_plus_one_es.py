@@ -1,4 +1,4 @@
-"""OnePlusOneES: one parent, one step size, and the rule of one success in five."""
+"""OnePlusOneES: one parent, one step size, and the one-fifth success rule."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import Start
+from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.survivors import SurvivorStrategy
 
 
 @dataclass(frozen=True)
 class OnePlusOneES(SurvivorStrategy):
-    """Evolution strategy of a single parent: linear in the number of genes.
+    """(1+1) evolution strategy: one parent and one step size; cost is linear in the genes.
 
-    A child is the parent plus s times normal noise, and takes its place where it is not worse. After a
-    success s is multiplied by a, after a failure by a^(-1/4), so that it rests at one success in five.
+    A child is the parent plus s times normal noise, and replaces it if it is not worse. After a success s is
+    multiplied by a, after a failure by a^(-1/4), so that s is constant on average at one success in five.
 
     Notes
     -----
@@ -26,11 +26,22 @@ class OnePlusOneES(SurvivorStrategy):
     J. Ocenasek and P. Koumoutsakos, Learning probability distributions in continuous evolutionary algorithms
     - a comparative review, Natural Computing 3 (2004), the form without a window of generations; A. Auger,
     Benchmarking the (1+1) evolution strategy with one-fifth success rule on the BBOB-2009 function testbed
-    (2009), a = 1.5. Deviations: a child of equal fitness takes the parent's place, but is neither a success
-    nor a failure, as a plateau would else blow up the step size; with `population` children, one by
-    default, the best competes, and s is multiplied by the geometric mean of what each child alone would
-    give. Kernels evaluate many individuals at once for little more than one, so that networks are better
-    served by a population of 16 and more.
+    (2009), a = 1.5. Deviations: a child of equal fitness replaces the parent, but is neither a success nor a failure,
+    because the step size would otherwise grow without bound on a plateau; with `population` children, one by
+    default, the best one competes, and s is multiplied by the geometric mean of the children's factors.
+    Evaluating 16 networks together takes little more time than one, so use a population of 16 or more
+    for networks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.OnePlusOneES().search(np.ones(5), seed=1)
+    >>> while not search.done("300gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -1e-3)
+    True
     """
 
     name: ClassVar[str] = "one-plus-one-es"
@@ -38,7 +49,7 @@ class OnePlusOneES(SurvivorStrategy):
 
     population: int = setting(1, "children of a generation", minimum=1)
     sigma: float | None = setting(
-        None, "step size at the start; a tenth of the deviation of the start genomes by default", above=0
+        None, "initial step size; a tenth of the standard deviation of the start genomes by default", above=0
     )
     factor: float = setting(1.5, "factor on the step size after a success", above=1)
 
@@ -54,7 +65,7 @@ class OnePlusOneES(SurvivorStrategy):
     def compete(
         self, method: State, trials: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Let the best child take the place of a parent that is not better, and adapt the step size."""
+        """Return the state with the parent replaced by the best child if that is not worse, and a new step size."""
         known, best = method["kept_fitness"][0], int(fitness.argmax())
         sigma = method["sigma"]
         if np.isfinite(known):

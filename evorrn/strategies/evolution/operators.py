@@ -1,11 +1,11 @@
-"""Crossover and mutation of array chromosomes, compiled, in the signature DEAP gives its operators.
+"""Compiled crossover and mutation of array chromosomes, with the signatures of DEAP's operators.
 
 An operator takes one or two chromosomes and its parameters, changes the chromosomes in place and
-returns them as a tuple. Where DEAP's operators call Python's global generator these take the random
-numbers as an array, so they are plain functions: the same numbers give the same children.
+returns them as a tuple. DEAP's operators draw from Python's global generator; these take the random
+numbers as an array, so that the same numbers give the same children.
 
-`units` says which genes belong together (see `evorrn.strategies.evolution.units`): genes of one unit
-share one random number. With one unit per gene they are DEAP's operators, gene for gene.
+`units` is the number of each gene's unit (see `evorrn.strategies.evolution.units`): genes of one unit
+share one random number. With one unit for each gene the operators do what DEAP's do.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def simulated_binary(
     Parameters
     ----------
     first, second : ndarray, shape (n,), float64
-        Changed in place; their sum stays what it was, gene by gene.
+        Changed in place; the sum of both is unchanged in every gene.
     eta : float
-        Distribution index: the larger, the nearer children stay to their parents.
+        Distribution index; children are nearer to their parents when it is larger.
     units : ndarray, shape (n,), int64
     draws : ndarray, shape (number of units,), float64
         Uniform on [0, 1).
@@ -55,14 +55,14 @@ def simulated_binary(
 
 @cached
 def blend(first: np.ndarray, second: np.ndarray, alpha: float, units: np.ndarray, draws: np.ndarray) -> Pair:
-    """Cross two chromosomes by drawing the children on the line through the parents.
+    """Cross two chromosomes by blend crossover: each gene of the children lies on the line through the parents'.
 
     Parameters
     ----------
     first, second : ndarray, shape (n,), float64
         Changed in place.
     alpha : float
-        How far beyond the parents a child may lie, as a share of their distance.
+        Largest distance of a child beyond its parents, as a share of their distance.
     units : ndarray, shape (n,), int64
     draws : ndarray, shape (number of units,), float64
         Uniform on [0, 1).
@@ -70,8 +70,8 @@ def blend(first: np.ndarray, second: np.ndarray, alpha: float, units: np.ndarray
     Notes
     -----
     Source: L. J. Eshelman and J. D. Schaffer, Real-Coded Genetic Algorithms and Interval-Schemata, FOGA 2
-    (1993), BLX-alpha, in the form of DEAP's ``cxBlend``: both children come from one draw and mirror
-    each other, where the paper draws one child.
+    (1993), BLX-alpha, in the form of DEAP's ``cxBlend``: both children come from one draw and are symmetric
+    about the parents' mean, where the paper draws one child.
     """
     for gene in range(first.size):
         gamma = (1.0 + 2.0 * alpha) * draws[units[gene]] - alpha
@@ -92,7 +92,7 @@ def uniform(
     first, second : ndarray, shape (n,), float64
         Changed in place.
     share : float
-        Probability of a unit to be swapped.
+        Probability that a unit is swapped.
     units : ndarray, shape (n,), int64
     draws : ndarray, shape (number of units,), float64
         Uniform on [0, 1).
@@ -102,7 +102,7 @@ def uniform(
     Source: G. Syswerda, Uniform Crossover in Genetic Algorithms, ICGA 3 (1989).
     """
     for gene in range(first.size):
-        # Chosen by value and not by a branch, which a processor cannot foresee.
+        # Selected by value, because a branch on random numbers would be mispredicted.
         one, two, swapped = first[gene], second[gene], draws[units[gene]] < share
         first[gene] = two if swapped else one
         second[gene] = one if swapped else two
@@ -111,7 +111,7 @@ def uniform(
 
 @cached
 def one_point(first: np.ndarray, second: np.ndarray, units: np.ndarray, draws: np.ndarray) -> Pair:
-    """Swap all units from a random cut on; with a single unit nothing is swapped.
+    """Swap all units after a random cut; with a single unit nothing is swapped.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def one_point(first: np.ndarray, second: np.ndarray, units: np.ndarray, draws: n
         Changed in place.
     units : ndarray, shape (n,), int64
     draws : ndarray, shape (number of units,), float64
-        Uniform on [0, 1); the first one places the cut before unit 1, 2, ... or the last.
+        Uniform on [0, 1); the first number chooses the cut, before unit 1, 2, ... or the last.
 
     Notes
     -----
@@ -142,7 +142,7 @@ def gaussian(
     draws: np.ndarray,
     noise: np.ndarray,
 ) -> tuple[np.ndarray]:
-    """Add normal noise to every unit that is picked, each with probability `rate`.
+    """Add normal noise to the units chosen for mutation, each chosen with probability `rate`.
 
     Parameters
     ----------
@@ -151,11 +151,11 @@ def gaussian(
     size : float
         Standard deviation of the change of a gene.
     rate : float
-        Probability of a unit to be picked.
+        Probability that a unit is chosen.
     units : ndarray, shape (n,), int64
     draws : ndarray, shape (number of units,), float64
         Uniform on [0, 1).
-    noise : ndarray, shape (number of genes picked,), float64
+    noise : ndarray, shape (number of genes in the chosen units,), float64
         Standard normal.
     """
     used = 0

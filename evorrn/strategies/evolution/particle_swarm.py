@@ -1,4 +1,4 @@
-"""ParticleSwarm: individuals in flight between the best they saw and the best their neighbours saw."""
+"""ParticleSwarm: particles attracted by their own best point and by their neighbours' best point."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import Start
+from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.survivors import SurvivorStrategy
 
 
 @dataclass(frozen=True)
 class ParticleSwarm(SurvivorStrategy):
-    """Particle swarm with a constriction coefficient.
+    """Particle swarm optimisation with a constriction coefficient.
 
-    A particle at x, that was best at p and whose neighbours were best at g, moves with
+    A particle at x, whose best point so far is p and whose neighbours' best point so far is g, moves by
 
         v <- k (v + U(0, c1) * (p - x) + U(0, c2) * (g - x)),    x <- x + v,
 
@@ -30,24 +30,37 @@ class ParticleSwarm(SurvivorStrategy):
     multidimensional complex space, IEEE Transactions on Evolutionary Computation 6 (2002), the constriction of
     type 1'' with its defaults c1 = c2 = 2.05, k = 0.7298; J. Kennedy and R. Mendes, Population structure and
     particle swarm performance, IEEE CEC (2002), the ring, in which a particle has two neighbours. Deviations:
-    there is no maximum speed; the first particle begins at rest at the start point, the others on the way to
-    another start point, half of it in a generation; a particle whose own best is not worse than the
-    neighbours' follows its own; a particle beyond the bounds is mirrored back, and its velocity is the way it
-    came. Both papers have 20 to 30 particles; here 32 by default. The step size of a block is a factor on its
-    spread in the start population.
+    there is no maximum speed; the first particle begins at the start point, and initial velocities are half of
+    the difference to another start point; a particle whose own best is not worse than the neighbours' is
+    attracted only by its own; a particle outside the bounds is reflected at them, and its velocity is the
+    difference of its positions. Both papers have 20 to 30 particles; here 32 by default. The step size of
+    a block multiplies its spread in the start population.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.ParticleSwarm().search(np.ones(5), seed=1)
+    >>> while not search.done("60gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -1e-3)
+    True
     """
 
     name: ClassVar[str] = "pso"
 
     population: int = setting(32, "particles", minimum=2)
-    cognitive: float = setting(2.05, "c1, the pull of the best a particle saw", minimum=0)
-    social: float = setting(2.05, "c2, the pull of the best its neighbours saw", minimum=0)
+    cognitive: float = setting(2.05, "c1, the attraction by the particle's own best point", minimum=0)
+    social: float = setting(2.05, "c2, the attraction by the neighbours' best point", minimum=0)
     neighbours: str = setting(
-        "all", "whose best a particle follows: everybody's, or the two next to it", choices=("all", "ring")
+        "all",
+        "neighbours of a particle: all particles, or the two next to it in a ring",
+        choices=("all", "ring"),
     )
 
     def problems(self) -> list[str]:
-        """Return one sentence for each setting, or pair of settings, that is not allowed."""
+        """Return one sentence for each setting, or combination of settings, that is not allowed."""
         found = super().problems()
         if not found and self.cognitive + self.social <= 4:
             found.append(
@@ -56,25 +69,25 @@ class ParticleSwarm(SurvivorStrategy):
         return found
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
-        """Return the start population, each particle on its way to another start point."""
+        """Return the start population, and velocities of half the difference to another start point."""
         state = self.keep(start, self.population)
         points = state["kept"]
         return {**state, "position": points, "velocity": (start.population(len(points)) - points) / 2}
 
     def propose(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return where the particles fly next."""
+        """Return the next positions of the particles."""
         position, kept = method["position"], method["kept"]
         leaders = kept[self._leaders(method["kept_fitness"])]
         total = self.cognitive + self.social
         constriction = 2 / abs(2 - total - math.sqrt(total * total - 4 * total))
-        pull = self.cognitive * rng.random(kept.shape) * (kept - position)
-        pull += self.social * rng.random(kept.shape) * (leaders - position)
-        return method, position + constriction * (method["velocity"] + pull)
+        attraction = self.cognitive * rng.random(kept.shape) * (kept - position)
+        attraction += self.social * rng.random(kept.shape) * (leaders - position)
+        return method, position + constriction * (method["velocity"] + attraction)
 
     def compete(
         self, method: State, trials: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Move the particles, and note where they were better than ever."""
+        """Return the state with the new positions, and each particle's best point so far."""
         better = fitness > method["kept_fitness"]
         return {
             **method,
@@ -89,7 +102,7 @@ class ParticleSwarm(SurvivorStrategy):
         return np.sqrt(np.mean(np.square(method["velocity"]), axis=0))
 
     def _leaders(self, fitness: np.ndarray) -> np.ndarray:
-        """Return whom each particle follows (P,), itself where nobody near is better."""
+        """Return each particle's best neighbour (P,), itself when no neighbour is better."""
         own = np.arange(len(fitness))
         if self.neighbours == "all":
             best = int(fitness.argmax())

@@ -1,141 +1,124 @@
-"""PopulationStrategy: what every search over real vectors here shares, so that a method is its update alone.
+"""PopulationStrategy: base of the searches over real vectors, to which a method adds its samples and update.
 
-A method works in coordinates of its own, in which all named blocks have the same step size. Around it
-stand the coordinates, the bounds, the weight decay, the best that was ever seen, restarts, sequences drawn
-for a generation, and what is recorded.
+A method works in coordinates in which all named blocks have the same step size. This class adds the
+scaling of coordinates, the bounds, the weight decay, the best individual so far, restarts, the draw of
+training sequences for a generation, and the history.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.strategies.base import Around, State, generator, generator_state
+from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.units import check_layout
-from evorrn.strategies.evolution.vectors import VectorStrategy, Verdict, moments, spread_record
+from evorrn.strategies.evolution.vectors import GenerationFitness, VectorStrategy, moments, spread_record
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
 
 MOMENT_DRAWS = 64
-"""Start genomes from which mean and deviation of a block are taken, for the starts after a restart."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a method begins, in its own coordinates.
-
-    Attributes
-    ----------
-    point : ndarray, shape (n,)
-        The start point or mean.
-    deviation : float
-        Root mean square of the standard deviations of the start genes: the step size where a method is
-        given none, which the factor of a block then multiplies.
-    draw : callable
-        ``draw(count)`` gives start points (count, n).
-    restarts : int
-        Restarts before this start.
-    layout : dict of str to tuple of int
-        ``{block name: shape}`` of a genome, in order.
-    scale : ndarray, shape (n,)
-        What a coordinate is multiplied by to give the gene: the factor on the step size of its block.
-    previous : dict, optional
-        The method's state when the start before this one ended; None at the first.
-    """
-
-    point: np.ndarray
-    deviation: float
-    draw: Callable[[int], np.ndarray]
-    restarts: int
-    layout: dict[str, tuple[int, ...]]
-    scale: np.ndarray
-    previous: State | None = None
-
-    def within(self, width: float, rng: np.random.Generator) -> Start:
-        """Return a start whose genes are uniform between minus and plus a width."""
-
-        def draw(count: int) -> np.ndarray:
-            return rng.uniform(-width, width, (count, self.point.size)) / self.scale
-
-        return replace(self, point=draw(1)[0], deviation=width / math.sqrt(3), draw=draw)
-
-    def population(self, count: int) -> np.ndarray:
-        """Return a start population (count, n), for methods whose step sizes are its spread.
-
-        The first is the start point. The others are drawn, and their distance from it is multiplied by
-        the factors on the step sizes of their blocks.
-        """
-        if count == 1:
-            return self.point[None]
-        apart = self.draw(count - 1) - self.point
-        return np.concatenate([self.point[None], self.point + apart * self.scale])
+"""Start genomes from which the mean and deviation of each block are estimated, for starts after a restart."""
 
 
 @dataclass(frozen=True)
 class PopulationStrategy(VectorStrategy):
-    """A search over real vectors that asks for a population and is told its fitness.
+    """Base of evolution strategies that search over real vectors.
 
-    A subclass gives `begin`, `sample` and `update`, where it can `centre` and `spread`, and a default for
-    `population`. Its own state is one plain dict, which it never changes in place.
+    A subclass defines `begin`, `sample` and `update`, and `centre` and `spread` if its search distribution
+    has them; it may set a default for `population`. The method's own state is one dict of plain data, which
+    it never changes in place.
 
     Notes
     -----
-    Fitness that is not finite is ``-inf`` in `update`. `shape` is called before it, so that the best ever
-    seen and all records are of raw fitness. Bounds fold the line back like a mirror at both ends: a method may
-    step out of them, the genome that is evaluated never does.
+    Fitness that is not finite is ``-inf`` in `update`. `update` gets the fitness that `shape` returns; the best
+    individual and the history use raw fitness. Genes outside the bounds are reflected at them: a method may
+    leave the bounds, an evaluated genome never does.
+
+    Examples
+    --------
+    A method that moves to the best point found and draws from a normal distribution around it:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> import evorrn
+    >>> @dataclass(frozen=True)
+    ... class Nearby(evorrn.PopulationStrategy):
+    ...     "Draw around the best point of the last generation."
+    ...     name = "nearby"
+    ...     population: int = evorrn.setting(10, "individuals of a generation", minimum=2)
+    ...
+    ...     def begin(self, start, rng):
+    ...         return {"mean": start.point, "sigma": start.deviation}
+    ...
+    ...     def sample(self, method, rng):
+    ...         noise = rng.standard_normal((self.population, method["mean"].size))
+    ...         return method, method["mean"] + method["sigma"] * noise
+    ...
+    ...     def update(self, method, points, fitness, rng):
+    ...         return {"mean": points[fitness.argmax()], "sigma": 0.9 * method["sigma"]}
+    >>> search = Nearby().search(np.ones(3))
+    >>> while not search.done("50gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -0.1)
+    True
     """
 
-    # --- What a method gives -----------------------------------------------------------------------
+    # --- What a method defines ---------------------------------------------------------------------
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return the method's state before its first generation."""
         raise NotImplementedError
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return the method's state and the points (P, n) of the next generation."""
+        """Return the method's state, and the points (P, n) of the next generation."""
         raise NotImplementedError
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Return the method's state after a generation.
+        """Return the method's state after a generation was evaluated.
 
         Parameters
         ----------
         method : dict
             As `sample` returned it.
         points : ndarray, shape (P, n)
-            What was evaluated: the points of `sample`, folded into the bounds.
+            The points of `sample`, reflected into the bounds.
         fitness : ndarray, shape (P,)
-            Shaped, higher is better, ``-inf`` where it was not finite; at least one is finite.
+            As `shape` returns it: higher is better, ``-inf`` where it was not finite; at least one is finite.
         rng : Generator
         """
         raise NotImplementedError
 
     def centre(self, method: State) -> np.ndarray | None:
-        """Return the mean (n,) of the method's distribution, which is evaluated beside a generation of networks."""
+        """Return the mean (n,) of the search distribution, which `step` evaluates with the generation."""
         return None
 
     def spread(self, method: State) -> np.ndarray | None:
-        """Return the standard deviation of each coordinate (n,) of the method's distribution."""
+        """Return the standard deviation of each coordinate (n,) of the search distribution."""
         return None
 
-    def crowned(self, method: State, champion: np.ndarray) -> State:
-        """Return the method's state after the best of a generation, a point (n,), was found on all sequences."""
+    def with_best(self, method: State, best: np.ndarray) -> State:
+        """Return the method's state with the best point (n,) of a generation, as found on all sequences.
+
+        Called after `update` when a generation is evaluated on a sample of the sequences.
+        """
         return method
 
     def stagnates(self, method: State, waiting: int) -> bool:
-        """Return whether to start anew, after so many generations without a better individual."""
+        """Return whether to restart after `waiting` generations without improvement."""
         return self.restart_after is not None and waiting >= self.restart_after
 
     def extra_record(self, method: State) -> dict[str, float]:
-        """Return further numbers for the history, with the same names in every generation."""
+        """Return further numbers for the history, under the same names in every generation."""
         return {}
 
     # --- The contract of an evolution strategy -----------------------------------------------------
@@ -182,65 +165,65 @@ class PopulationStrategy(VectorStrategy):
         }
 
     def ask(self, state: State) -> tuple[State, np.ndarray]:
-        """Return the state with a pending population, and the genomes (P, n) to be evaluated."""
+        """Return the state with a pending population, and the genomes (P, n) to evaluate."""
         rng = generator(state)
         with one_thread():
             method, points = self.sample(state["method"], rng)
-        genomes = np.ascontiguousarray(
-            self.folded(points * state["scale"])
-        )  # sums follow the order in memory
+        # Contiguous, because the order of summation follows the order in memory.
+        genomes = np.ascontiguousarray(self.folded(points * state["scale"]))
         return {**state, "method": method, "rng": generator_state(rng)}, genomes
 
     def tell(self, state: State, genomes: np.ndarray, fitness: np.ndarray) -> State:
-        """Return the state after the genomes asked for were given their fitness, higher is better."""
+        """Return the state given the fitness (P,) of the genomes asked for; higher is better."""
         values = np.where(np.isfinite(fitness), fitness, -np.inf)
         first = int(values.argmax())
-        champion = genomes[first]
-        return self._told(state, genomes, Verdict(values, champion, champion, float(values[first])))
+        best = genomes[first]
+        return self._after(state, genomes, GenerationFitness(values, best, best, float(values[first])))
 
     def step(self, problem: Problem, state: State) -> State:
-        """Evaluate one generation; with `sequences` on as many, and then its `finalists` on all of them."""
+        """Return the state after one generation.
+
+        The candidate is the best individual of this generation, not the best so far: the best on the training
+        data is not always the best on validation, and so validation can choose among all generations.
+        """
         state, genomes = self.ask(state)
         centre = self.centre(state["method"])
-        judged = genomes
+        evaluated = genomes
         if centre is not None:
-            judged = np.concatenate([genomes, self.folded(centre * state["scale"])[None]])
-        state, verdict = self.judge(problem, state, judged)
-        state = self._told(state, genomes, verdict)
-        # The best of this generation, not the best ever: what fits one sample of data best need not be what
-        # validation, or a test of what was learned, would choose, and each generation is another chance.
-        if math.isfinite(verdict.worth):
-            return {**state, "candidate": verdict.network, "train_loss": -verdict.worth}
+            evaluated = np.concatenate([genomes, self.folded(centre * state["scale"])[None]])
+        state, fitness = self.evaluate_generation(problem, state, evaluated)
+        state = self._after(state, genomes, fitness)
+        if math.isfinite(fitness.best_fitness):
+            return {**state, "candidate": fitness.best_network, "train_loss": -fitness.best_fitness}
         return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
 
-    # --- Plumbing ----------------------------------------------------------------------------------
-
-    def _told(self, state: State, genomes: np.ndarray, verdict: Verdict) -> State:
+    def _after(self, state: State, genomes: np.ndarray, fitness: GenerationFitness) -> State:
+        """Return the state after a generation with the genomes (P, n), restarted where it stagnates."""
         rng = generator(state)
-        method, values, worth = state["method"], verdict.values[: len(genomes)], verdict.worth
+        method, values, best = state["method"], fitness.values[: len(genomes)], fitness.best_fitness
         if np.isfinite(values).any():
             with one_thread():
                 method = self.update(method, genomes / state["scale"], self.shape(genomes, values), rng)
-        if verdict.crowned and math.isfinite(worth):
-            method = self.crowned(method, verdict.champion / state["scale"])
-        better = worth > state["best_fitness"]
-        lately = worth > state["best_since_start"]
-        told = {
+        if fitness.reevaluated and math.isfinite(best):
+            method = self.with_best(method, fitness.best / state["scale"])
+        better = best > state["best_fitness"]
+        better_since_start = best > state["best_since_start"]
+        after = {
             **state,
             "generation": state["generation"] + 1,
             "method": method,
-            "waiting": 0 if lately else state["waiting"] + 1,
-            "best_since_start": worth if lately else state["best_since_start"],
-            "best_genome": np.array(verdict.network) if better else state["best_genome"],
-            "best_fitness": worth if better else state["best_fitness"],
+            "waiting": 0 if better_since_start else state["waiting"] + 1,
+            "best_since_start": best if better_since_start else state["best_since_start"],
+            "best_genome": np.array(fitness.best_network) if better else state["best_genome"],
+            "best_fitness": best if better else state["best_fitness"],
             "record": self._record(state, method, genomes, values),
         }
-        if self.stagnates(method, told["waiting"]):
-            told = self._restarted(told, rng)
-        return {**told, "rng": generator_state(rng)}
+        if self.stagnates(method, after["waiting"]):
+            after = self._restarted(after, rng)
+        return {**after, "rng": generator_state(rng)}
 
     def _restarted(self, state: State, rng: np.random.Generator) -> State:
-        """Return the state at the beginning of another start, with the best ever kept."""
+        """Return the state at the beginning of another start; the best individual so far is kept."""
         scale, mean, deviation = state["scale"], state["start_mean"], state["start_deviation"]
 
         def draw(count: int) -> np.ndarray:
@@ -267,6 +250,7 @@ class PopulationStrategy(VectorStrategy):
     def _record(
         self, state: State, method: State, genomes: np.ndarray, values: np.ndarray
     ) -> dict[str, float]:
+        """Return the history's numbers for a generation."""
         finite = values[np.isfinite(values)]
         low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75]) if finite.size else [math.nan] * 3
         deviation = self.spread(method)
@@ -281,35 +265,3 @@ class PopulationStrategy(VectorStrategy):
             **spread_record(genomes, state["layout"], steps),
         }
         return {**record, **self.extra_record(method)}
-
-
-def centred_ranks(fitness: np.ndarray) -> np.ndarray:
-    """Return ranks from -0.5 (worst) to 0.5 (best), shape (P,); equal fitness shares the mean of its ranks."""
-    return (_mean_ranks(fitness) - (len(fitness) - 1) / 2) / max(len(fitness) - 1, 1)
-
-
-def standardised(fitness: np.ndarray) -> np.ndarray:
-    """Return fitness less its mean in units of its deviation, shape (P,); ``-inf`` counts as the worst finite one."""
-    values = np.where(np.isfinite(fitness), fitness, fitness[np.isfinite(fitness)].min())
-    largest = np.abs(values).max()
-    if largest > 1e150:  # its square, or the sum, may be more than a float holds
-        values = values / largest
-    deviation = values.std()
-    return (values - values.mean()) / (deviation if deviation > 0 else 1.0)
-
-
-def shared_weights(fitness: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return weights given from the best to the worst, (P,), at the places of the individuals.
-
-    Individuals of equal fitness share the mean of their weights, so that their order of arrival has no say.
-    """
-    order = np.argsort(-fitness, kind="stable")
-    _, group, counts = np.unique(-fitness, return_inverse=True, return_counts=True)
-    shared = np.bincount(group[order], weights=weights) / counts
-    return shared[group]
-
-
-def _mean_ranks(fitness: np.ndarray) -> np.ndarray:
-    _, group, counts = np.unique(fitness, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts) - 1
-    return (last - (counts - 1) / 2)[group]

@@ -1,4 +1,4 @@
-"""RandomSearch: the best of as many random networks, the line that every claim must beat."""
+"""RandomSearch: the best of many random networks, the baseline for every other strategy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RandomSearch(Strategy):
-    """Draws networks and keeps the best: as the problem initialises them, or uniformly within a width.
+    """Random search: draw networks independently and keep the best.
 
     Notes
     -----
     Source: S. Hochreiter and J. Schmidhuber, Bridging Long Time Lags by Weight Guessing and "Long
     Short-Term Memory" (1996), who draw every weight uniformly between -100 and 100: ``width=100``.
     Deviation: by default weights come from the network's own initialisation.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("sunspots")
+    >>> network = evorrn.Network.for_task(task, cell="elman", hidden=2)
+    >>> result = evorrn.RandomSearch(count=8).fit(network, task, budget="3gen")
+    >>> result.meter.evaluations
+    24
     """
 
     name: ClassVar[str] = "random"
@@ -33,7 +42,7 @@ class RandomSearch(Strategy):
     count: int = setting(64, "networks drawn and evaluated together in one step", minimum=1)
     width: float | None = setting(
         None,
-        "weights are uniform between minus and plus this; as the network initialises them by default",
+        "weights are uniform between -width and width; by default as the network initialises them",
         above=0,
     )
 
@@ -50,7 +59,7 @@ class RandomSearch(Strategy):
         }
 
     def step(self, problem: Problem, state: State) -> State:
-        """Draw and evaluate networks in one call."""
+        """Return the state after `count` networks were drawn and evaluated."""
         rng = generator(state)
         if self.width is None:
             genomes = problem.init(rng, self.count)

@@ -1,4 +1,4 @@
-"""Weighted recombination: how many are drawn, who are the parents, and how much each of them counts."""
+"""Weighted recombination: the default population, the choice of the parents and their weights."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 
 def usual_population(size: int) -> int:
-    """Return the individuals of a generation for a genome of `size` genes: 4 + 3 ln n, rounded down."""
+    """Return the default population for `size` genes: 4 + 3 ln n, rounded down."""
     return 4 + int(3 * math.log(size))
 
 
 def logarithmic_weights(parents: int, offset: float) -> tuple[np.ndarray, float]:
-    """Return weights that fall with the logarithm of the rank, and how many equal parents they are worth.
+    """Return weights that decrease with the logarithm of the rank, and their effective number of parents.
 
     Parameters
     ----------
     parents : int
-        How many individuals count, mu.
+        Number of parents, mu.
     offset : float
-        The parent of rank i counts ln(mu + offset) - ln(i), before the weights are brought to sum 1.
+        The weight of rank i is ln(mu + offset) - ln(i), divided by the sum of all weights.
 
     Returns
     -------
@@ -35,9 +35,9 @@ def logarithmic_weights(parents: int, offset: float) -> tuple[np.ndarray, float]
 
 
 def best_first(fitness: np.ndarray, count: int) -> np.ndarray:
-    """Return the places of the `count` fittest, best first; equal ones in their order of arrival.
+    """Return the indices of the `count` fittest individuals, best first; equal ones in their order.
 
-    That order is as good as a draw, since it is independent of the points: on a plateau the selection is
-    neutral. Those without finite fitness come last.
+    That order is independent of the points, so selection among equal individuals is neutral. Individuals
+    without finite fitness come last.
     """
     return np.argsort(-fitness, kind="stable")[:count]

@@ -10,13 +10,14 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import PopulationStrategy, Start
+from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import best_first, logarithmic_weights, usual_population
+from evorrn.strategies.evolution.start import Start
 
 
 @dataclass(frozen=True)
 class SepCMAES(PopulationStrategy):
-    """Separable covariance matrix adaptation evolution strategy: linear in the number of genes.
+    """Separable covariance matrix adaptation evolution strategy; cost is linear in the genes.
 
     With samples x_k = m + sigma d z_k, where d^2 = c is the diagonal of the matrix, and sums over the parents,
     best first, one generation is
@@ -27,21 +28,32 @@ class SepCMAES(PopulationStrategy):
         c     <- (1 - c_cov) c + c_cov / mu_w p_c^2 + c_cov (1 - 1 / mu_w) c sum_i w_i z_i^2
         sigma <- sigma exp(c_s / d_s (|p_s| / E|N(0, I)| - 1)).
 
-    Half of the individuals are parents, and h is 0 while p_s is much longer than expected, else 1.
+    The better half of the individuals are parents; h is 0 while p_s is much longer than expected, else 1.
 
     Notes
     -----
     Source: R. Ros and N. Hansen, A Simple Modification in CMA-ES Achieving Linear Time and Space
     Complexity, PPSN X (2008): the (mu/mu_w, lambda)-CMA-ES with the rate c_cov of the full matrix times
-    (n + 2) / 3, which a diagonal can bear. Deviations: the rate stays below 1, which it would pass where the
-    population is much larger than n; sigma grows by a factor of e at most in a generation; equal
-    individuals rank in their order of arrival.
+    (n + 2) / 3. Deviations: the rate is at most 1, which it would exceed with a population much larger than n;
+    sigma grows by at most a factor of e in a generation; individuals of equal fitness are ranked by their
+    index.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.SepCMAES().search(np.ones(5), seed=1)
+    >>> while not search.done("100gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -1e-3)
+    True
     """
 
     name: ClassVar[str] = "sep-cma-es"
 
     sigma: float | None = setting(
-        None, "step size at the start; the deviation of the start genomes by default", above=0
+        None, "initial step size; the standard deviation of the start genomes by default", above=0
     )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
@@ -59,14 +71,14 @@ class SepCMAES(PopulationStrategy):
         }
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return samples around the mean; their noise is kept for the update."""
+        """Return samples around the mean; the state keeps their noise for the update."""
         noise = rng.standard_normal((method["population"], method["mean"].size))
         return {**method, "noise": noise}, method["mean"] + self.spread(method) * noise
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Move the mean, and adapt diagonal and step size."""
+        """Return the state with a new mean, diagonal and step size."""
         size, updates = method["mean"].size, method["updates"] + 1
         rate = Rates.of(size, len(fitness))
         parents = method["noise"][best_first(fitness, rate.weights.size)]
@@ -102,18 +114,18 @@ class SepCMAES(PopulationStrategy):
 
 
 class Rates(NamedTuple):
-    """What the method takes from genes and population alone.
+    """Weights and rates, which follow from the number of genes and the population.
 
     Attributes
     ----------
     weights : ndarray, shape (mu,)
-        Of the parents, best first.
+        Weights of the parents, best first.
     mass : float
         Variance effective selection mass, mu_w.
     sigma, damping : float
-        Rate of the path of the step size and damping of the step size, c_s and d_s.
+        Rate of the path of the step size, c_s, and damping of the step size, d_s.
     path, variance : float
-        Rates of the path of the diagonal and of the diagonal, c_c and c_cov.
+        Rate of the path of the diagonal, c_c, and rate of the diagonal, c_cov.
     """
 
     weights: np.ndarray
@@ -125,7 +137,7 @@ class Rates(NamedTuple):
 
     @classmethod
     def of(cls, size: int, population: int) -> Rates:
-        """Return the defaults of the paper."""
+        """Return the defaults of the paper for `size` genes."""
         weights, mass = logarithmic_weights(population // 2, 1.0)
         sigma = (mass + 2) / (size + mass + 3)
         full = 2 / (mass * (size + math.sqrt(2)) ** 2)

@@ -1,4 +1,4 @@
-"""SHADE: differential evolution that learns its factor and crossover rate from what succeeded."""
+"""SHADE: differential evolution that learns its factor and crossover rate from successful trials."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.differential_evolution import another, binomial
-from evorrn.strategies.evolution.population import Start
+from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.survivors import SurvivorStrategy
 
 SPREAD = 0.1
-"""Deviation of CR and scale of F around what the memory holds."""
+"""Standard deviation of CR, and scale of F, around an entry of the memory."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,31 @@ class SHADE(SurvivorStrategy):
 
         v = x_i + F_i (x_pbest - x_i) + F_i (x_a - x_b),
 
-    with x_pbest among the best p_i P, x_a of the population, and x_b of the population and the archive of
-    individuals that trials have displaced. After each generation one entry of the memory becomes the mean of
-    the CR, and the Lehmer mean of the F, of those who improved, weighted by their gain.
+    with x_pbest from the best p_i P individuals, x_a from the population, and x_b from the population and the
+    archive, which holds replaced individuals. After each generation one entry of the memory is set to the mean
+    of CR, and the Lehmer mean of F, of the trials that improved, weighted by their gain in fitness.
 
     Notes
     -----
     Source: R. Tanabe and A. Fukunaga, Success-History Based Parameter Adaptation for Differential Evolution,
     IEEE CEC (2013), algorithm 1, with its defaults: population 100, memory of 100 entries that begin at 0.5,
-    archive as large as the population, p_i from 2/P to 0.2. As there, a trial of equal fitness takes the
-    place of its individual and teaches nothing. Deviations: trials beyond the bounds are mirrored back, not
-    put halfway; among individuals of equal fitness chance decides who is best; an individual whose fitness was
-    not finite neither teaches nor enters the archive; the first individual is the start point itself. Gains
-    are differences of fitness, so that unlike other methods here it is not blind to monotone transforms of it.
-    The step size of a block is a factor on its spread in the start population.
+    archive as large as the population, p_i from 2/P to 0.2. As there, a trial of equal fitness replaces its
+    individual but does not change the memory. Deviations: trials outside the bounds are reflected at them,
+    not set halfway to them; individuals of equal fitness are ranked at random; an individual whose fitness was
+    not finite neither changes the memory nor enters the archive; the first individual is the start point.
+    Gains are differences of fitness, so that SHADE, unlike other methods here, depends on more than the order
+    of fitness. The step size of a block multiplies its spread in the start population.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.SHADE(population=20).search(np.ones(5), seed=1)
+    >>> while not search.done("100gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -0.01)
+    True
     """
 
     name: ClassVar[str] = "shade"
@@ -52,7 +63,7 @@ class SHADE(SurvivorStrategy):
     )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
-        """Return the start population, an even memory and an empty archive."""
+        """Return the start population, a memory of equal entries and an empty archive."""
         return {
             **self.keep(start, self.population),
             "archive": np.zeros((0, start.point.size)),
@@ -64,7 +75,7 @@ class SHADE(SurvivorStrategy):
         }
 
     def propose(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return one trial for each individual; the settings it was made with are kept for the memory."""
+        """Return one trial for each individual; the state keeps its F and CR."""
         kept, archive = method["kept"], method["archive"]
         count = len(kept)
         entries = rng.integers(self.memory, size=count)
@@ -76,22 +87,22 @@ class SHADE(SurvivorStrategy):
         taken = np.arange(count)[:, None]
         taken = np.column_stack([taken, another(rng, taken, count)])
         others = np.concatenate([kept, archive])
-        away = kept[taken[:, 1]] - others[another(rng, taken, len(others))]
-        mutants = kept + factor[:, None] * (kept[leaders] - kept + away)
+        difference = kept[taken[:, 1]] - others[another(rng, taken, len(others))]
+        mutants = kept + factor[:, None] * (kept[leaders] - kept + difference)
         trials = binomial(rng, kept, mutants, crossover[:, None])
         return {**method, "factor": factor, "crossover": crossover}, trials
 
     def compete(
         self, method: State, trials: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Let trials take the place of individuals that are not better, and learn from their gains."""
+        """Return the state with individuals replaced by trials that are not worse, and the memory updated."""
         kept, known = method["kept"], method["kept_fitness"]
-        taught = (fitness > known) & np.isfinite(known)
-        archive = np.concatenate([method["archive"], kept[taught]])
+        improved = (fitness > known) & np.isfinite(known)
+        archive = np.concatenate([method["archive"], kept[improved]])
         if len(archive) > len(kept):
             archive = archive[np.sort(rng.choice(len(archive), len(kept), replace=False))]
         placed = fitness >= known
-        method = self._learned(method, taught, fitness[taught] - known[taught])
+        method = self._with_memory(method, improved, fitness[improved] - known[improved])
         return {
             **method,
             "kept": np.where(placed[:, None], trials, kept),
@@ -104,18 +115,18 @@ class SHADE(SurvivorStrategy):
         return method["kept"].std(axis=0)
 
     def extra_record(self, method: State) -> dict[str, float]:
-        """Return the means of the memory."""
+        """Return the mean F and CR of the memory."""
         return {
             "factor": float(method["memory_factor"].mean()),
             "crossover": float(method["memory_crossover"].mean()),
         }
 
-    def _learned(self, method: State, taught: np.ndarray, gains: np.ndarray) -> State:
-        """Return the state with one entry of the memory anew, where anybody improved."""
-        if not taught.any():
+    def _with_memory(self, method: State, improved: np.ndarray, gains: np.ndarray) -> State:
+        """Return the state with one entry of the memory replaced, if any trial improved."""
+        if not improved.any():
             return method
         weights = gains / gains.max()
-        factor, crossover = method["factor"][taught], method["crossover"][taught]
+        factor, crossover = method["factor"][improved], method["crossover"][improved]
         memory_factor, memory_crossover = method["memory_factor"].copy(), method["memory_crossover"].copy()
         place = method["place"]
         memory_factor[place] = (weights @ np.square(factor)) / (weights @ factor)
@@ -129,7 +140,7 @@ class SHADE(SurvivorStrategy):
 
 
 def _positive_cauchy(rng: np.random.Generator, medians: np.ndarray) -> np.ndarray:
-    """Return Cauchy numbers around medians (P,), drawn again until they are above 0, and cut off at 1."""
+    """Return Cauchy numbers around medians (P,), redrawn until they are above 0, and at most 1."""
     drawn = medians + SPREAD * rng.standard_cauchy(medians.size)
     while (low := drawn <= 0).any():
         drawn[low] = medians[low] + SPREAD * rng.standard_cauchy(np.count_nonzero(low))

@@ -10,18 +10,15 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import (
-    PopulationStrategy,
-    Start,
-    shared_weights,
-    standardised,
-)
+from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import usual_population
+from evorrn.strategies.evolution.shaping import shared_weights, standardised
+from evorrn.strategies.evolution.start import Start
 
 
 @dataclass(frozen=True)
 class SNES(PopulationStrategy):
-    """Separable natural evolution strategy: linear in the number of genes.
+    """Separable natural evolution strategy; cost is linear in the genes.
 
     With samples x_k = m + s * z_k and utilities u_k, one generation is
 
@@ -31,13 +28,24 @@ class SNES(PopulationStrategy):
     -----
     Source: D. Wierstra, T. Schaul, T. Glasmachers, Y. Sun, J. Peters and J. Schmidhuber, Natural Evolution
     Strategies, JMLR 15 (2014), algorithm 6, with the utilities and defaults of its table 1. Deviations:
-    individuals of equal fitness share their utilities; raw fitness may take the place of ranks.
+    individuals of equal fitness get the mean of their utilities; standardised raw fitness can replace ranks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.SNES().search(np.ones(5), seed=1)
+    >>> while not search.done("100gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -1e-3)
+    True
     """
 
     name: ClassVar[str] = "snes"
 
     sigma: float | None = setting(
-        None, "step size at the start; the deviation of the start genomes by default", above=0
+        None, "initial step size; the standard deviation of the start genomes by default", above=0
     )
     rate_mean: float = setting(1.0, "learning rate of the mean", above=0)
     rate_sigma: float | None = setting(
@@ -45,7 +53,7 @@ class SNES(PopulationStrategy):
     )
     shaping: str = setting(
         "ranks",
-        "what an individual counts by: its rank, or its fitness standardised",
+        "fitness shaping: ranks, or raw fitness standardised within the generation",
         choices=("ranks", "raw"),
     )
 
@@ -60,14 +68,14 @@ class SNES(PopulationStrategy):
         }
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return samples around the mean; their noise is kept for the update."""
+        """Return samples around the mean; the state keeps their noise for the update."""
         noise = rng.standard_normal((method["population"], method["mean"].size))
         return {**method, "noise": noise}, method["mean"] + method["sigma"] * noise
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Follow the natural gradient of the expected utility."""
+        """Return the state after a step along the natural gradient of the expected utility."""
         noise, sigma = method["noise"], method["sigma"]
         if self.shaping == "ranks":
             weights = shared_weights(fitness, utilities(len(fitness)))
@@ -91,6 +99,6 @@ class SNES(PopulationStrategy):
 
 
 def utilities(count: int) -> np.ndarray:
-    """Return the utilities of NES from the best to the worst, shape (P,), with sum 0."""
+    """Return the utilities of NES, from the best to the worst, shape (P,); their sum is 0."""
     raw = np.maximum(0.0, math.log(count / 2 + 1) - np.log(np.arange(1, count + 1)))
     return raw / raw.sum() - 1 / count

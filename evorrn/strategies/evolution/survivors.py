@@ -1,4 +1,4 @@
-"""SurvivorStrategy: points that live on with the fitness they had, until something better is found."""
+"""SurvivorStrategy: points that are kept with their fitness until a trial replaces them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import PopulationStrategy, Start
+from evorrn.strategies.evolution.population import PopulationStrategy
+from evorrn.strategies.evolution.start import Start
 
 
 @dataclass(frozen=True)
 class SurvivorStrategy(PopulationStrategy):
-    """A search that keeps points with their fitness and sets trials against them.
+    """Base of searches that keep points with their fitness and compare them with trials.
 
-    A subclass gives `propose` and `compete`. Its state begins with what `keep` returns: ``kept`` (K, n),
-    ``kept_fitness`` (K,), ``-inf`` until it is known, and ``asked``, the populations asked for so far. The
-    first population is the kept points themselves.
+    A subclass defines `propose` and `compete`. Its state contains what `keep` returns: ``kept`` (K, n),
+    ``kept_fitness`` (K,), ``-inf`` until it is known, and ``asked``, the number of populations asked for. The
+    first population is the kept points.
 
     Notes
     -----
-    With `sequences` a generation has sequences of its own, and fitness of two generations cannot be
-    compared. Then the kept points are evaluated again beside their trials, so that a generation has K
-    individuals more and is charged for them.
+    With `sequences`, fitness in different generations comes from different sequences and is not comparable.
+    The kept points are then evaluated again with their trials: a generation has K more individuals, and
+    pays for them.
     """
 
     def propose(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
@@ -32,16 +33,16 @@ class SurvivorStrategy(PopulationStrategy):
     def compete(
         self, method: State, trials: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Return the method's state after the trials (P, n), folded into the bounds, had their fitness (P,)."""
+        """Return the method's state given the fitness (P,) of the trials (P, n), which are inside the bounds."""
         raise NotImplementedError
 
     def keep(self, start: Start, count: int) -> State:
-        """Return the state of a start population of so many points."""
+        """Return the state with a start population of `count` points."""
         points = self.folded(start.population(count) * start.scale) / start.scale
         return {"kept": points, "kept_fitness": np.full(count, -np.inf), "asked": 0}
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return the kept points at first, then trials, after the kept points where these count anew."""
+        """Return the kept points at first, later the trials, with the kept points before them under `sequences`."""
         kept = method["kept"]
         if method["asked"] == 0:
             return {**method, "asked": 1}, kept
@@ -51,7 +52,7 @@ class SurvivorStrategy(PopulationStrategy):
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Note the fitness of the kept points, and let the trials compete with them."""
+        """Return the state with the fitness of the kept points, and after the comparison with the trials."""
         count = len(method["kept"])
         if method["asked"] == 1:
             return {**method, "kept_fitness": fitness}

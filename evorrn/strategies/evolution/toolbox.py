@@ -1,4 +1,4 @@
-"""DEAP's toolbox of the genetic algorithm: our operators, or a user's own in their place."""
+"""The genetic algorithm's DEAP toolbox: evorrn's operators, or a user's in their place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
 
 OPERATORS = ("select", "mate", "mutate")
-"""What a user's toolbox may bring; everything else in it is left alone."""
+"""The functions of a user's toolbox that are used; others in it are ignored."""
 
 
 def make_toolbox(settings: GeneticAlgorithm, state: State, rng: np.random.Generator) -> base.Toolbox:
@@ -28,9 +28,9 @@ def make_toolbox(settings: GeneticAlgorithm, state: State, rng: np.random.Genera
     ----------
     settings : GeneticAlgorithm
     state : dict
-        For the units of the genome, the spread of the start population and the generation.
+        Contains the units of the genome, the spread of the start population and the generation.
     rng : Generator
-        What our operators draw from. DEAP's own functions draw from Python's ``random``.
+        For evorrn's operators. DEAP's own functions draw from Python's ``random``.
     """
     box = base.Toolbox()
     if settings.selection == "tournament":
@@ -69,13 +69,13 @@ def make_toolbox(settings: GeneticAlgorithm, state: State, rng: np.random.Genera
 
 
 def selecting(function: Callable[..., Any]) -> Callable[..., Sequence[Individual]]:
-    """Return a user's selection, held to giving as many of the individuals as were wanted."""
+    """Return a user's selection with a check that it returns `k` of the individuals given."""
 
     def select(individuals: Sequence[Individual], k: int) -> Sequence[Individual]:
         chosen = list(function(individuals, k))
         if len(chosen) != k or not all(isinstance(each, Individual) for each in chosen):
             raise ShapeError(
-                f"toolbox.select: expected {k} of the individuals given, got {len(chosen)} things"
+                f"toolbox.select: expected {k} of the individuals given, got {len(chosen)} objects"
             )
         return chosen
 
@@ -83,7 +83,7 @@ def selecting(function: Callable[..., Any]) -> Callable[..., Sequence[Individual
 
 
 def in_place(function: Callable[..., Any], name: str) -> Callable[..., tuple[Individual, ...]]:
-    """Return a user's crossover or mutation, whose result always ends up in the individuals it was given."""
+    """Return a user's crossover or mutation, with its result copied into the individuals given."""
 
     def vary(*given: Individual) -> tuple[Individual, ...]:
         made = function(*given)

@@ -20,9 +20,9 @@ def units(layout: Mapping[str, tuple[int, ...]], unit: str) -> np.ndarray:
     layout : mapping of str to tuple of int
         ``{block name: shape}`` of the genome, in order.
     unit : str
-        ``"gene"``: every gene by itself. ``"block"``: the genes of one named block. ``"neuron"``: all
-        weights into one unit of a layer, that is row j of every matrix and entry j of every vector whose
-        names share what stands before the last dot (``layer0.W_x``, ``layer0.U`` and ``layer0.b``).
+        ``"gene"``: each gene is a unit. ``"block"``: the genes of one named block. ``"neuron"``: all weights
+        into one unit of a layer, that is row j of every matrix and entry j of every vector whose names are
+        equal up to the last dot (``layer0.W_x``, ``layer0.U`` and ``layer0.b``).
 
     Returns
     -------
@@ -46,12 +46,12 @@ def units(layout: Mapping[str, tuple[int, ...]], unit: str) -> np.ndarray:
 
 
 def neurons(layout: Mapping[str, tuple[int, ...]]) -> np.ndarray:
-    """Return the number of the hidden neuron that each gene belongs to, by its input or its output weights.
+    """Return the number of the neuron that each gene belongs to: weights into a hidden neuron and out of it.
 
-    Hidden neurons are the units ``"neuron"`` of `units`, and column j of ``readout.W`` joins neuron j of the
-    last layer. What is left of the readout, its biases and its weights from the inputs, belongs to the
-    output units, which are counted behind the others. Where there is no such readout the numbers are those
-    of `units`; so each gene of a plain vector is a neuron by itself.
+    Hidden neurons are the units ``"neuron"`` of `units`; column j of ``readout.W`` also belongs to neuron j of
+    the last layer. The rest of the readout, its biases and its weights from the inputs, belongs to the output
+    units, which have the last numbers. Without a readout the numbers are those of `units`, so each gene of
+    a vector without blocks is a neuron.
 
     Returns
     -------
@@ -74,11 +74,12 @@ def neurons(layout: Mapping[str, tuple[int, ...]]) -> np.ndarray:
 
 
 def check_layout(layout: Mapping[str, tuple[int, ...]], size: int) -> None:
-    """Refuse a layout whose blocks do not add up to `size` genes.
+    """Check that the blocks of a layout have `size` genes in all.
 
     Raises
     ------
     ShapeError
+        When they do not.
     """
     genes = sum(math.prod(shape) for shape in layout.values())
     if genes != size:

@@ -1,4 +1,4 @@
-"""Selection and variation as DEAP's toolbox takes them, and DEAP's sources of chance held in."""
+"""Selection, crossover and mutation for DEAP's toolbox, and seeding of the generators that DEAP draws from."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def mate(
     kernel : callable
         A crossover of `evorrn.strategies.evolution.operators`.
     parameters : tuple of float
-        What the operator takes between the chromosomes and the units.
+        The operator's arguments between the chromosomes and the units.
     units : ndarray, shape (n,), int64
         The unit of each gene, see `evorrn.strategies.evolution.units`.
     count : int
         Number of units.
     rng : Generator
-        One number is drawn per unit.
+        Draws one number for each unit.
 
     Notes
     -----
-    Mutation sizes, where individuals have their own, become the mean of both parents' (intermediate
-    recombination, as T. Bäck and H.-P. Schwefel, Evolutionary Computation 1 (1993), recommend for them).
+    Individuals' own mutation sizes become the mean of both parents' (intermediate recombination, which
+    T. Bäck and H.-P. Schwefel, Evolutionary Computation 1 (1993), recommend for them).
     """
     draws = rng.random(count)
     kernel(np.asarray(first), np.asarray(second), *parameters, units, draws)
@@ -73,11 +73,11 @@ def mutate(
     ----------
     chromosome : Individual
     size : float, or ndarray of shape (n,)
-        Standard deviation of the change, of every gene or of each.
+        Standard deviation of the change of a gene.
     rate : float
         See `evorrn.strategies.evolution.operators.gaussian`.
     units, count, rng
-        As for `mate`; normal numbers are drawn for the genes that change alone. One unit changes at least.
+        As for `mate`; normal numbers are drawn only for the genes that change. At least one unit changes.
     """
     draws = _draws(count, rng)
     _add_noise(chromosome, size, rate, units, draws, rng)
@@ -94,14 +94,14 @@ def mutate_adapting(
     count: int,
     rng: np.random.Generator,
 ) -> tuple[Individual]:
-    """Mutate an individual's own mutation sizes, and then its genes by them, in place.
+    """Mutate an individual's own mutation sizes, and then its genes with them, in place.
 
     Parameters
     ----------
     chromosome : Individual
-        With one size for all its genes, or one for each block of them.
+        With one size for all its genes, or one for each block.
     blocks : ndarray, shape (n,), int64
-        Which of the sizes a gene has.
+        Index of each gene's size.
     factors : ndarray, shape (n,)
         Factor on the size of each gene.
     rate, units, count, rng
@@ -111,10 +111,10 @@ def mutate_adapting(
     -----
     Source: T. Bäck and H.-P. Schwefel, An Overview of Evolutionary Algorithms for Parameter Optimization,
     Evolutionary Computation 1 (1993), section 2.1: sizes change by a log-normal factor, exp(N / sqrt(n)) for a
-    single size, else exp(N / sqrt(2 n) + N_i / sqrt(2 sqrt(n))), N being drawn once for the individual and
-    N_i for each size. Deviations: a size belongs to a block of genes, not to one gene, n staying the number
-    of genes; where not all genes mutate, sizes by which none does stay as they are, since nothing would
-    select among them.
+    single size, else exp(N / sqrt(2 n) + N_i / sqrt(2 sqrt(n))); N is drawn once for the individual and N_i
+    for each size. Deviations: a size belongs to a block of genes, not to one gene, and n is still the number
+    of genes; a size changes only when at least one of its genes mutates, because otherwise selection does not
+    act on it.
     """
     draws = _draws(count, rng)
     genes, sizes = chromosome.size, chromosome.sizes.size
@@ -130,9 +130,9 @@ def mutate_adapting(
 
 
 def _draws(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a number for each unit, which changes where it is below the rate."""
+    """Return one number for each unit; a unit changes when its number is below the rate."""
     draws = rng.random(count)
-    draws[draws.argmin()] = 0.0  # below any rate, so that nobody is evaluated twice
+    draws[draws.argmin()] = 0.0  # below any rate, so that at least one unit changes
     return draws
 
 
@@ -163,13 +163,13 @@ def select_truncation(individuals: Sequence[Individual], k: int, best: int) -> l
 def select_ranked_roulette(individuals: Sequence[Individual], k: int) -> list[Individual]:
     """Return `k` individuals drawn with replacement, each with a probability proportional to its rank.
 
-    The worst has rank 1. A roulette on fitness itself needs fitness above zero, and a negative loss is
-    below.
+    The worst has rank 1. Ranks are used because a roulette on fitness needs positive numbers, and a fitness
+    here is a negative loss.
 
     Notes
     -----
     Source: J. E. Baker, Adaptive Selection Methods for Genetic Algorithms, ICGA 1 (1985): linear
-    ranking, here with the largest pressure, about twice the mean for the best.
+    ranking, here with the largest selection pressure: the best is drawn about twice as often as the mean.
     """
     for rank, chosen in enumerate(tools.selWorst(individuals, len(individuals)), start=1):
         chosen.rank = _Rank(rank)
@@ -178,16 +178,16 @@ def select_ranked_roulette(individuals: Sequence[Individual], k: int) -> list[In
 
 @contextmanager
 def seeded(rng: np.random.Generator, *, globally: bool = False) -> Iterator[None]:
-    """Let DEAP draw from a generator seeded by `rng`, in one thread at a time.
+    """Make DEAP draw from a generator seeded by `rng`, in one thread at a time.
 
     Parameters
     ----------
     rng : Generator
-        One number is drawn from it, the seed.
+        The seed is drawn from it.
     globally : bool
-        Whether Python's ``random`` and NumPy's global generator are seeded and put back as they were
-        afterwards, for functions that are not DEAP's. They belong to every thread of the process; else DEAP's
-        modules get a generator of their own in the place of ``random``, with the same numbers.
+        True: seed Python's ``random`` and NumPy's global generator, which all threads of the process share,
+        and restore their states afterwards; needed for functions that are not DEAP's. False: replace
+        ``random`` in DEAP's modules by a generator of their own that draws the same numbers.
     """
     seed = int(rng.integers(2**32))
     with _one_thread, _seeded_globals(seed) if globally else _seeded_deap(seed):
@@ -199,6 +199,7 @@ _one_thread = threading.RLock()
 
 @contextmanager
 def _seeded_globals(seed: int) -> Iterator[None]:
+    """Seed Python's ``random`` and NumPy's global generator, and restore them afterwards."""
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -211,6 +212,7 @@ def _seeded_globals(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _seeded_deap(seed: int) -> Iterator[None]:
+    """Replace ``random`` in DEAP's modules by a seeded generator, and restore it afterwards."""
     own, before = random.Random(seed), [vars(module)["random"] for module in DRAWING]
     for module in DRAWING:
         vars(module)["random"] = own
@@ -222,7 +224,7 @@ def _seeded_deap(seed: int) -> Iterator[None]:
 
 
 class _Rank:
-    """A rank in the place of a fitness, as light as DEAP's roulette allows."""
+    """A rank in place of a fitness, with only what DEAP's roulette needs."""
 
     __slots__ = ("values",)
 

@@ -1,4 +1,4 @@
-"""VectorStrategy: settings that every search over real vectors has in common, and what they do."""
+"""VectorStrategy: the settings that all searches over real vectors share, and what they do."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 
 POPULATION_RECORD = ("fitness_best", "fitness_median", "fitness_low", "fitness_high", "diversity", "restarts")
 STEP_SIZE = "step_size."
-"""What the history of a population has, beside one column for each named block that begins so."""
+"""Columns in the history of a population; each named block has a further column with this prefix."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How a generation was judged.
+class GenerationFitness:
+    """The fitness of a generation, and its best individual.
 
     Attributes
     ----------
     values : ndarray, shape (P,)
         Raw fitness, higher is better, ``-inf`` where it was not finite.
-    champion : ndarray, shape (n,)
+    best : ndarray, shape (n,)
         The best genome of the generation.
-    network : ndarray
-        What was evaluated for it: the champion itself, unless the strategy adds solved weights.
-    worth : float
-        The champion's fitness on all sequences.
-    crowned : bool
-        Whether the champion was found on all sequences after the others were judged on some.
+    best_network : ndarray
+        The genome of the network evaluated for `best`: `best` itself, unless the strategy adds solved weights.
+    best_fitness : float
+        Fitness of `best` on all sequences.
+    reevaluated : bool
+        Whether `values` are from some of the sequences, and `best` was chosen by a second evaluation on all.
     """
 
     values: np.ndarray
-    champion: np.ndarray
-    network: np.ndarray
-    worth: float
-    crowned: bool = False
+    best: np.ndarray
+    best_network: np.ndarray
+    best_fitness: float
+    reevaluated: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,29 +55,34 @@ class VectorStrategy(EvolutionStrategy):
     lower: float | None = setting(None, "lower bound of every gene")
     upper: float | None = setting(None, "upper bound of every gene")
     step_sizes: dict[str, float] | None = setting(
-        None, "factor on the step size of a named block, or of all blocks whose names begin so"
+        None,
+        "factor on the step size of each named block, or of all blocks whose names begin with the key and a dot",
     )
     weight_decay: float = setting(
-        0.0, "half of this times the sum of squared genes is taken from the fitness that selects", minimum=0
+        0.0,
+        "half of this times the sum of squared genes is subtracted from the fitness used for selection",
+        minimum=0,
     )
     sequences: int | None = setting(
         None,
-        "training sequences drawn for each generation, all by default; the best of a generation is then "
-        "judged on all of them",
+        "training sequences drawn for each generation, all by default; the best of the generation is then "
+        "evaluated on all of them",
         minimum=1,
     )
     finalists: int = setting(
-        1, "individuals of a generation judged on all sequences to find its best, with `sequences`", minimum=1
+        1,
+        "with `sequences`: how many of the best individuals are evaluated on all sequences to find the best one",
+        minimum=1,
     )
     restart_after: int | None = setting(
-        None, "generations without a better individual after which the search starts anew", minimum=1
+        None, "generations without improvement after which the search restarts", minimum=1
     )
 
     least_population: ClassVar[int] = 2
-    """Individuals that the method cannot do without."""
+    """The smallest population that the method works with."""
 
     def problems(self) -> list[str]:
-        """Return one sentence for each setting, or pair of settings, that is not allowed."""
+        """Return one sentence for each setting, or combination of settings, that is not allowed."""
         found = super().problems()
         for field in dataclasses.fields(self):
             if isinstance(value := getattr(self, field.name), float) and math.isinf(value):
@@ -96,32 +101,34 @@ class VectorStrategy(EvolutionStrategy):
     def evaluate(
         self, problem: Problem, genomes: np.ndarray, sequences: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the networks that genomes (P, n) stand for, a row each, and their fitness (P,)."""
+        """Return the networks of genomes (P, n), one in each row, and their fitness (P,)."""
         return genomes, problem.fitness(genomes, sequences)
 
-    def judge(self, problem: Problem, state: State, genomes: np.ndarray) -> tuple[State, Verdict]:
-        """Evaluate a generation; with `sequences` on as many, and then its `finalists` on all of them."""
+    def evaluate_generation(
+        self, problem: Problem, state: State, genomes: np.ndarray
+    ) -> tuple[State, GenerationFitness]:
+        """Evaluate a generation on all sequences, or on `sequences` of them and its `finalists` on all."""
         chosen = None
         if self.samples(problem):
             rng = generator(state)
             chosen = np.sort(rng.choice(problem.scored_sequences, self.sequences, replace=False))
             state = {**state, "rng": generator_state(rng)}
         networks, values = self._finite(problem, genomes, chosen)
-        leading, worth = genomes, values
+        finalists, final = genomes, values
         if chosen is not None:
-            leading = genomes[np.argsort(-values, kind="stable")[: self.finalists]]
-            networks, worth = self._finite(problem, leading, None)
-        first = int(worth.argmax())
-        return state, Verdict(
-            values, leading[first], networks[first], float(worth[first]), chosen is not None
+            finalists = genomes[np.argsort(-values, kind="stable")[: self.finalists]]
+            networks, final = self._finite(problem, finalists, None)
+        first = int(final.argmax())
+        return state, GenerationFitness(
+            values, finalists[first], networks[first], float(final[first]), chosen is not None
         )
 
     def samples(self, problem: Problem) -> bool:
-        """Return whether a generation is judged on some of the sequences alone."""
+        """Return whether a generation is evaluated on a sample of the sequences."""
         return self.sequences is not None and self.sequences < len(problem.scored_sequences)
 
     def shape(self, genomes: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return the fitness (P,) that selects: raw fitness less the weight decay."""
+        """Return the fitness (P,) used for selection: raw fitness minus the weight decay."""
         if self.weight_decay == 0:
             return values
         return values - 0.5 * self.weight_decay * np.einsum("pn,pn->p", genomes, genomes)
@@ -139,7 +146,7 @@ class VectorStrategy(EvolutionStrategy):
         return np.concatenate(parts)
 
     def folded(self, genomes: np.ndarray) -> np.ndarray:
-        """Return genomes mirrored at the bounds until they are inside."""
+        """Return genomes (P, n) reflected at the bounds until they are inside."""
         low, high = self.lower, self.upper
         if low is None:
             return genomes if high is None else np.where(genomes > high, 2 * high - genomes, genomes)
@@ -151,17 +158,18 @@ class VectorStrategy(EvolutionStrategy):
         width = high - low
         beyond = np.mod(genomes - low, 2 * width)
         folded = np.clip(low + np.minimum(beyond, 2 * width - beyond), low, high)
-        return np.where(outside, folded, genomes)  # those inside stay bit for bit: elites do not wander
+        return np.where(outside, folded, genomes)  # genes inside the bounds keep their bits
 
     def _finite(
         self, problem: Problem, genomes: np.ndarray, sequences: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `evaluate` does, with a fitness of ``-inf`` where it is not finite."""
         networks, values = self.evaluate(problem, genomes, sequences)
         return networks, np.where(np.isfinite(values), values, -np.inf)
 
 
 def moments(draws: np.ndarray, blocks: dict[str, tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation (n,) of start genomes (count, n), one of each to a block."""
+    """Return mean and standard deviation (n,) of start genomes (count, n), equal within a block."""
     mean, deviation = [], []
     place = 0
     for shape in blocks.values():
@@ -176,17 +184,17 @@ def moments(draws: np.ndarray, blocks: dict[str, tuple[int, ...]]) -> tuple[np.n
 def spread_record(
     genomes: np.ndarray, blocks: Mapping[str, Sequence[int]], steps: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Return diversity and step sizes as a history has them.
+    """Return the diversity and the step size of each block, named as in the history.
 
     Parameters
     ----------
     genomes : ndarray, shape (P, n)
-        The population; its diversity is the root mean variance of the genes.
+        The population; its diversity is the root of the mean variance of the genes.
     blocks : mapping of str to sequence of int
         ``{block name: shape}`` of a genome, in order.
     steps : ndarray, shape (n,), optional
-        Deviation of each gene in the distribution that a method draws from; by default that in the population.
-        The step size of a block is their root mean square.
+        Standard deviation of each gene in the method's search distribution; in the population by default.
+        The step size of a block is the root mean square of its genes' deviations.
     """
     variance = np.var(genomes, axis=0)
     squares = np.square(np.sqrt(variance) if steps is None else steps)

@@ -10,9 +10,11 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.population import PopulationStrategy, Start, shared_weights
+from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import usual_population
+from evorrn.strategies.evolution.shaping import shared_weights
 from evorrn.strategies.evolution.snes import utilities
+from evorrn.strategies.evolution.start import Start
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,30 @@ class XNES(PopulationStrategy):
     Source: T. Glasmachers, T. Schaul, Y. Sun, D. Wierstra and J. Schmidhuber, Exponential Natural Evolution
     Strategies, GECCO (2010), algorithm xNES, with the utilities and defaults there, which are also in table 1
     of Wierstra et al., Natural Evolution Strategies, JMLR 15 (2014). Samples are m + sigma B z, with which the
-    updates above follow the gradient; listings that sample with B transposed agree while B is symmetric.
-    Deviation: individuals of equal fitness share their utilities.
+    updates above follow the gradient; listings that sample with B transposed are equal while B is symmetric.
+    Deviation: individuals of equal fitness get the mean of their utilities.
 
-    A generation takes time of the order of n^2 for each individual, up to n^3 for a population as large
-    as the genome is long, and memory of n^2. Beyond a few thousand genes use `SNES`, `SepCMAES` or `LMMAES`,
-    which are linear in n.
+    A generation takes time of the order of n^2 for each individual, up to n^3 when the population is as
+    large as the number of genes n, and n^2 memory. For more than a few thousand genes use `SNES`, `SepCMAES`
+    or `LMMAES`, whose cost is linear in n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> search = evorrn.XNES().search(np.ones(5), seed=1)
+    >>> while not search.done("100gen"):
+    ...     genomes = search.ask()
+    ...     search.tell(genomes, -np.sum(genomes**2, axis=1))
+    >>> bool(search.best.fitness > -0.01)
+    True
     """
 
     name: ClassVar[str] = "xnes"
-    least_population: ClassVar[int] = 4  # with the default rates, the gradient of fewer is noise
+    least_population: ClassVar[int] = 4  # with fewer and the default rates, the gradient is noise
 
     sigma: float | None = setting(
-        None, "step size at the start; the deviation of the start genomes by default", above=0
+        None, "initial step size; the standard deviation of the start genomes by default", above=0
     )
     rate_mean: float = setting(1.0, "learning rate of the mean", above=0)
     rate_sigma: float | None = setting(
@@ -65,14 +78,14 @@ class XNES(PopulationStrategy):
         }
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
-        """Return samples around the mean; their noise is kept for the update."""
+        """Return samples around the mean; the state keeps their noise for the update."""
         noise = rng.standard_normal((method["population"], method["mean"].size))
         return {**method, "noise": noise}, method["mean"] + method["sigma"] * (noise @ method["shape"].T)
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Follow the natural gradient of the expected utility."""
+        """Return the state after a step along the natural gradient of the expected utility."""
         noise, shape, sigma = method["noise"], method["shape"], method["sigma"]
         size = noise.shape[1]
         usual = (9 + 3 * math.log(size)) / (5 * size * math.sqrt(size))
@@ -82,7 +95,7 @@ class XNES(PopulationStrategy):
             **method,
             "mean": method["mean"] + self.rate_mean * sigma * (shape @ (weights @ noise)),
             "sigma": sigma * math.exp((self.rate_sigma or usual) / 2 * (mean_square - weights.sum())),
-            "shape": _turned(shape, noise, (self.rate_shape or usual) / 2 * weights),
+            "shape": _exponential_step(shape, noise, (self.rate_shape or usual) / 2 * weights),
             "noise": np.zeros((0, size)),
         }
 
@@ -95,11 +108,11 @@ class XNES(PopulationStrategy):
         return method["sigma"] * np.linalg.norm(method["shape"], axis=1)
 
 
-def _turned(shape: np.ndarray, noise: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _exponential_step(shape: np.ndarray, noise: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return B exp(S - trace S / n I) for S = sum_k w_k z_k z_k^T.
 
-    With fewer samples than genes S is zero across the samples, so that its eigenvectors are sought among
-    their combinations alone.
+    With fewer samples than genes, S is zero orthogonal to the samples, so its eigenvectors are computed in
+    the span of the samples.
     """
     count, size = noise.shape
     if count < size:
@@ -108,5 +121,5 @@ def _turned(shape: np.ndarray, noise: np.ndarray, weights: np.ndarray) -> np.nda
         vectors = basis @ vectors
     else:
         values, vectors = np.linalg.eigh((noise.T * weights) @ noise)
-    turned = shape + ((shape @ vectors) * np.expm1(values)) @ vectors.T
-    return math.exp(-values.sum() / size) * turned
+    stepped = shape + ((shape @ vectors) * np.expm1(values)) @ vectors.T
+    return math.exp(-values.sum() / size) * stepped

@@ -1,4 +1,4 @@
-"""Backpropagation through time: descend the exact gradient, minibatch by minibatch."""
+"""BPTT: backpropagation through time, minibatch gradient descent on the exact gradient."""
 
 from __future__ import annotations
 
@@ -18,53 +18,70 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BPTT(Strategy):
-    """Gradient descent on the loss, differentiated exactly through all time steps.
+    """Backpropagation through time: minibatch gradient descent on the loss, exact through all time steps.
 
-    One step is one epoch: every training sequence once, in minibatches of a new random order. When
-    validation has not improved for `patience` epochs, training starts again from a new random network,
-    so that a budget is used to its end; the best network on validation is the result.
+    One step is one epoch: every training sequence once, in minibatches of a new random order. When the
+    validation loss has not improved for `patience` epochs, training restarts from a new random network, so
+    that the whole budget is used. The result is the best network on validation.
 
     Notes
     -----
-    The genome and the optimiser's moments are float64; loss and gradient come in the network's own
-    precision. Where loss or gradient is not finite, the update is skipped: training goes back to the
-    last genome that had both, with half the rate and empty moments, and the record counts it.
+    The genome and the optimiser's moments are float64; loss and gradient have the network's precision. When
+    the loss or the gradient is not finite, the update is skipped: training goes back to the last genome with
+    a finite loss and gradient, with half the rate and empty moments, and the record counts it.
 
     Source: Werbos 1990; clipping: Pascanu, Mikolov & Bengio 2013.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("sunspots")
+    >>> network = evorrn.Network.for_task(task, cell="elman", hidden=2)
+    >>> result = evorrn.BPTT(rate=0.05).fit(network, task, budget="20gen")
+    >>> losses = result.history["train_loss"]
+    >>> bool(losses[-1] < losses[0])
+    True
     """
 
     name: ClassVar[str] = "bptt"
     step_name: ClassVar[str] = "epoch"
     requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
 
-    optimiser: str = setting("adam", "how a gradient becomes a step", choices=tuple(OPTIMISERS))
+    optimiser: str = setting("adam", "optimiser", choices=tuple(OPTIMISERS))
     rate: float = setting(0.02, "learning rate", above=0)
-    momentum: float = setting(0.9, "share of the velocity kept (sgd); beta 1 (adam)", minimum=0, below=1)
+    momentum: float = setting(
+        0.9, "share of the velocity that is kept (sgd), or beta 1 (adam)", minimum=0, below=1
+    )
     decay: float | None = setting(
         None,
-        "share of the mean squared gradient kept; 0.99 for rmsprop and 0.999 (beta 2) for adam when none",
+        "share of the mean squared gradient that is kept; by default 0.99 for rmsprop, 0.999 (beta 2) for adam",
         minimum=0,
         below=1,
     )
     epsilon: float = setting(1e-8, "added to the root of the mean squared gradient", above=0)
-    batch_size: int = setting(4, "sequences in a minibatch; 0 for all of them", minimum=0)
-    clip: float = setting(1.0, "norm above which a gradient is scaled down; 0 for no limit", minimum=0)
-    schedule: str = setting("plateau", "how the learning rate changes", choices=tuple(SCHEDULES))
-    period: int = setting(40, "epochs that the schedule counts in", minimum=1)
-    factor: float = setting(0.5, "what the schedule multiplies the rate by", above=0, maximum=1)
+    batch_size: int = setting(4, "sequences in a minibatch; 0 for all sequences", minimum=0)
+    clip: float = setting(
+        1.0, "largest norm of a gradient, longer ones are scaled down; 0 for no limit", minimum=0
+    )
+    schedule: str = setting("plateau", "schedule of the learning rate", choices=tuple(SCHEDULES))
+    period: int = setting(40, "epochs in a period of the schedule", minimum=1)
+    factor: float = setting(0.5, "factor of the schedule on the rate", above=0, maximum=1)
     patience: int = setting(
-        150, "epochs without improvement on validation before training stops; 0 for never", minimum=0
+        150, "epochs without improvement on validation after which training stops; 0 for never", minimum=0
     )
     improvement: float = setting(
-        1e-3, "share of the validation loss that counts as an improvement", minimum=0, below=1
+        1e-3,
+        "smallest decrease of the validation loss that counts as an improvement, as a share of it",
+        minimum=0,
+        below=1,
     )
     restarts: int | None = setting(
-        None, "new starts after early stopping; as many as the budget allows when none", minimum=0
+        None, "restarts after early stopping; by default as many as the budget allows", minimum=0
     )
 
     @property
     def ends_by_itself(self) -> bool:
-        """Whether early stopping is on and the number of restarts is set."""
+        """Whether `patience` and `restarts` are set."""
         return self.patience > 0 and self.restarts is not None
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
@@ -80,24 +97,24 @@ class BPTT(Strategy):
         }
 
     def step(self, problem: Problem, state: State) -> State:
-        """Take one epoch."""
+        """Return the state after one epoch."""
         rng = generator(state)
         if state["stopped"]:
             state = {**state, "starts": state["starts"] + 1, **self._fresh(problem, rng)}
         epoch = self._epoch(problem, state, rng)
-        progress = self._judge(problem.validate(epoch["genome"]), state)
-        over = progress["stopped"] and state["starts"] == self.restarts
+        progress = self._progress(problem.validate(epoch["genome"]), state)
+        ended = progress["stopped"] and state["starts"] == self.restarts
         return {
             **state,
             **epoch,
             **progress,
             "rng": generator_state(rng),
             "candidate": epoch["genome"],
-            "finished": "early stopping" if over else "",
+            "finished": "early stopping" if ended else "",
         }
 
     def _fresh(self, problem: Problem, rng: np.random.Generator) -> State:
-        """Return the part of the state that belongs to one start."""
+        """Return the part of the state that a restart replaces."""
         genome = np.asarray(problem.init(rng, 1)[0], dtype=np.float64)
         return {
             "genome": genome,
@@ -113,7 +130,7 @@ class BPTT(Strategy):
         }
 
     def _epoch(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
-        """Go through all minibatches once; return what changed, with the mean loss and the record."""
+        """Return what an epoch changes in the state, with the mean loss and the record."""
         update = OPTIMISERS[self.optimiser]
         coefficients = Coefficients(
             self.momentum, USUAL_DECAY[self.optimiser] if self.decay is None else self.decay, self.epsilon
@@ -154,15 +171,16 @@ class BPTT(Strategy):
         }
 
     def _minibatches(self, problem: Problem, rng: np.random.Generator) -> list[np.ndarray | None]:
+        """Return the sequences of each minibatch; None means all sequences."""
         count = problem.sequences
         if self.batch_size == 0 or self.batch_size >= count:
             return [None]
         order = rng.permutation(count)
         parts = [order[start : start + self.batch_size] for start in range(0, count, self.batch_size)]
-        return [part for part in parts if _scored(problem, part)]  # others have no loss
+        return [part for part in parts if _scored(problem, part)]  # without a scored step there is no loss
 
-    def _judge(self, valid_loss: float, state: State) -> State:
-        """Return how long validation has stood still, and whether it is time to stop."""
+    def _progress(self, valid_loss: float, state: State) -> State:
+        """Return the epochs since validation improved, the drops of the rate, and whether to stop."""
         if valid_loss < state["best"] * (1 - self.improvement):
             return {"best": valid_loss, "waited": 0, "since_drop": 0, "stopped": False}
         waited, since_drop, drops = state["waited"] + 1, state["since_drop"] + 1, state["drops"]
@@ -177,6 +195,6 @@ class BPTT(Strategy):
 
 
 def _scored(problem: Problem, sequences: np.ndarray | None) -> int:
-    """Return the scored steps of some training sequences."""
+    """Return the number of scored steps of training sequences, of all for None."""
     scored = problem.batch("train").scored
     return int(scored.sum() if sequences is None else scored[sequences].sum())

@@ -1,7 +1,7 @@
-"""Optimisers: how a gradient becomes a step, and clipping by norm.
+"""Optimisers: gradient descent with momentum, RMSProp and Adam; and gradient clipping.
 
-Each optimiser is a pure function of the genome, the gradient, the rate and its moments (a dict of
-arrays and numbers, empty at the start), and returns the new genome and moments. All arithmetic is float64.
+Each optimiser is a function of the genome (n,), the gradient (n,), the rate, its moments (a dict of
+arrays and numbers, empty at the start) and its constants. It returns the new genome and moments, all float64.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Coefficients:
     Attributes
     ----------
     momentum : float
-        Share of the velocity kept (sgd); β1 (adam).
+        Share of the velocity that is kept (sgd), or β1 (adam).
     decay : float
-        Share of the mean squared gradient kept (rmsprop); β2 (adam).
+        Share of the mean squared gradient that is kept (rmsprop), or β2 (adam).
     epsilon : float
         Added to the root of the mean squared gradient.
     """
@@ -38,7 +38,7 @@ class Coefficients:
 def sgd(
     genome: np.ndarray, gradient: np.ndarray, rate: float, moments: Moments, c: Coefficients
 ) -> tuple[np.ndarray, Moments]:
-    """Gradient descent with momentum: ``v ← μ v - η g``, ``θ ← θ + v``.
+    """Return the genome after gradient descent with momentum: ``v ← μ v - η g``, ``θ ← θ + v``.
 
     Source: Polyak 1964; in this form Sutskever, Martens, Dahl & Hinton 2013, equations 1 and 2.
     """
@@ -49,7 +49,7 @@ def sgd(
 def rmsprop(
     genome: np.ndarray, gradient: np.ndarray, rate: float, moments: Moments, c: Coefficients
 ) -> tuple[np.ndarray, Moments]:
-    """Divide by a running root mean square: ``v ← α v + (1 - α) g²``, ``θ ← θ - η g / (√v + ε)``.
+    """Return the genome after a step of RMSProp: ``v ← α v + (1 - α) g²``, ``θ ← θ - η g / (√v + ε)``.
 
     Source: Tieleman & Hinton 2012, lecture 6.5; ε outside the root as in PyTorch.
     """
@@ -60,7 +60,7 @@ def rmsprop(
 def adam(
     genome: np.ndarray, gradient: np.ndarray, rate: float, moments: Moments, c: Coefficients
 ) -> tuple[np.ndarray, Moments]:
-    """Adaptive moments: ``θ ← θ - η m̂ / (√v̂ + ε)`` with means of g and g² freed of their bias.
+    """Return the genome after a step of Adam: ``θ ← θ - η m̂ / (√v̂ + ε)``, bias-corrected means of g and g².
 
     Source: Kingma & Ba 2015, algorithm 1.
     """
@@ -78,11 +78,11 @@ Optimiser = Callable[[np.ndarray, np.ndarray, float, Moments, Coefficients], tup
 OPTIMISERS: dict[str, Optimiser] = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 
 USUAL_DECAY = {"sgd": 0.0, "rmsprop": 0.99, "adam": 0.999}
-"""The decay of the mean squared gradient where none is set; sgd keeps none."""
+"""The default decay of the mean squared gradient; sgd does not use one."""
 
 
 def clip_by_norm(gradient: np.ndarray, limit: float) -> tuple[np.ndarray, float]:
-    """Return the gradient, scaled down to a norm of `limit` where it is above, and its norm before.
+    """Return the gradient, scaled down to the norm `limit` if it is longer, and its original norm.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def clip_by_norm(gradient: np.ndarray, limit: float) -> tuple[np.ndarray, float]
 
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
     """
-    norm = math.sqrt(np.square(gradient).sum())  # not BLAS, whose bits change with its threads
+    norm = math.sqrt(np.square(gradient).sum())  # not BLAS, whose result depends on its threads
     if limit and norm > limit:
         return gradient * (limit / norm), norm
     return gradient, norm

@@ -1,7 +1,6 @@
 """Learning-rate schedules: the factor on the rate at each epoch.
 
-None of them needs to know how long a run will be: a budget counts work, and epochs cost more on one
-network than on another.
+No schedule depends on the length of the run, which is not known in epochs: a budget counts work.
 """
 
 from __future__ import annotations
@@ -10,27 +9,29 @@ import math
 from collections.abc import Callable
 
 Schedule = Callable[[int, int, int, float], float]
-"""``schedule(epoch, drops, period, factor)``: epochs since the start, and how many times validation stood
-still for `period` epochs."""
+"""``schedule(epoch, drops, period, factor)`` returns the factor on the rate.
+
+`epoch` counts the epochs since the start, `drops` how many times validation did not improve for `period` epochs.
+"""
 
 
 def constant(epoch: int, drops: int, period: int, factor: float) -> float:
-    """Keep the rate."""
+    """Return 1: a constant rate."""
     return 1.0
 
 
 def step(epoch: int, drops: int, period: int, factor: float) -> float:
-    """Multiply by `factor` after every `period` epochs."""
+    """Return a factor that is multiplied by `factor` after every `period` epochs."""
     return factor ** (epoch // period)
 
 
 def exponential(epoch: int, drops: int, period: int, factor: float) -> float:
-    """Fall smoothly, by `factor` within `period` epochs."""
+    """Return a factor that decreases smoothly, by `factor` in `period` epochs."""
     return factor ** (epoch / period)
 
 
 def cosine(epoch: int, drops: int, period: int, factor: float) -> float:
-    """Fall along half a cosine from 1 to almost 0 within `period` epochs, and start again.
+    """Return a factor that decreases along half a cosine from 1 to almost 0 in `period` epochs, repeatedly.
 
     Source: Loshchilov & Hutter 2017 (SGDR), equation 5, with periods of equal length.
     """
@@ -38,7 +39,7 @@ def cosine(epoch: int, drops: int, period: int, factor: float) -> float:
 
 
 def plateau(epoch: int, drops: int, period: int, factor: float) -> float:
-    """Multiply by `factor` each time that validation has not improved for `period` epochs."""
+    """Return a factor that is multiplied by `factor` when validation has not improved for `period` epochs."""
     return factor**drops
 
 

@@ -1,1 +1,1 @@
-"""Ways of training made of others: one after the other, or one around the other."""
+"""Strategies made of other strategies: one after the other, or one inside the other."""

@@ -1,4 +1,4 @@
-"""EvolvedReservoir: the settings of echo state networks evolve around the solve of their readouts."""
+"""EvolvedReservoir: CMA-ES on the settings of echo state networks with solved readouts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.cma_es import CMAES
 from evorrn.strategies.reservoir.draw import draw_reservoir
-from evorrn.strategies.reservoir.echo_state import EchoState, picked
+from evorrn.strategies.reservoir.echo_state import EchoState, at_share
 from evorrn.training.budget import Budget
 
 if TYPE_CHECKING:
@@ -22,34 +22,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvolvedReservoir(EchoState):
-    """Evolve spectral radius, leak and scalings by CMA-ES; solve the readout of each reservoir by ridge.
+    """Evolve spectral radius, leak and scalings of reservoirs by CMA-ES; solve their readouts by ridge regression.
 
     Settings are those of `EchoState`: a number is fixed, and every range is one coordinate of the search,
-    from 0 at its lower end to 1 at its upper end, on the range's own scale. A step is one reservoir: its
-    settings are an individual, its fitness the negative validation loss of the solved network. When a
-    generation is complete, CMA-ES moves its distribution, which starts in the middle of all ranges; bounds
-    fold it back.
+    from 0 at its lower end to 1 at its upper end, on the scale of the range. A step is one reservoir: its
+    settings are an individual, and its fitness is the negative validation loss of the solved network. After
+    each generation CMA-ES updates its distribution, which starts in the middle of all ranges; points outside
+    the ranges are reflected into them.
 
-    All reservoirs of a generation come from the same random numbers, so that they differ by their settings
-    alone; each generation has new ones, so that no settings win by the luck of a draw. The result is the
-    network best on validation, as with `EchoState`.
+    All reservoirs of a generation use the same random numbers, so that they differ only by their settings;
+    each generation draws new ones, so that settings are not selected for one lucky draw. The result is the best
+    network on validation, as with `EchoState`.
 
     Notes
     -----
     Sources: `EchoState` and `CMAES`. Evolving such settings of reservoirs goes back to K. Ishii, T. van der
     Zant, V. Becanovic and P. Ploeger, Identification of Motion with Echo State Network, OCEANS (2004).
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("narma", train=300, valid=100, test=100)
+    >>> network = evorrn.Network.for_task(task, cell="leaky", hidden=20, direct=True, dtype="float64")
+    >>> strategy = evorrn.EvolvedReservoir(population=4, reservoirs=12)
+    >>> result = strategy.fit(network, task)
+    >>> [int(generation) for generation in result.history["generation"][3::4]]
+    [1, 2, 3]
     """
 
     name: ClassVar[str] = "evolved-esn"
 
     population: int | None = setting(
-        None, "reservoirs of a generation; 4 + 3 ln n for n ranges by default", minimum=4
+        None, "reservoirs of a generation; by default 4 + 3 ln n for n ranges", minimum=4
     )
-    sigma: float = setting(0.25, "step size at the start, as a share of the ranges", above=0)
+    sigma: float = setting(0.25, "initial step size, as a share of the ranges", above=0)
 
     @property
     def default_budget(self) -> Budget:
-        """None: how long to evolve is for the user to say."""
+        """Without limits: a run needs a budget or `reservoirs`."""
         return Budget()
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
@@ -58,13 +68,13 @@ class EvolvedReservoir(EchoState):
         Raises
         ------
         ConfigError
-            When every setting is fixed, and as `EchoState.start` does.
+            When every setting is fixed, and in the cases of `EchoState.start`.
         """
         state = super().start(problem, rng)
         count = len(self._evolved(problem.network))
         if count == 0:
             raise ConfigError(
-                "strategy evolved-esn: expected a range [low, high] for one setting at least, got numbers alone"
+                "strategy evolved-esn: expected a range [low, high] for at least one setting, got only numbers"
             )
         middle = Around(np.full(count, 0.5), self.sigma)
         search = self._search().initial(count, rng, middle)
@@ -72,7 +82,7 @@ class EvolvedReservoir(EchoState):
         return {**state, "search": search, "asked": empty, "fitness": np.zeros(0), "seed": 0}
 
     def step(self, problem: Problem, state: State) -> State:
-        """Draw the reservoir of one individual, solve its readout and validate it."""
+        """Return the state after the reservoir of one individual was drawn, solved and validated."""
         search, asked, fitness, seed = (state[key] for key in ("search", "asked", "fitness", "seed"))
         rng = generator(state)
         if len(fitness) == len(asked):
@@ -107,6 +117,7 @@ class EvolvedReservoir(EchoState):
         }
 
     def _search(self) -> CMAES:
+        """Return the search over the ranges, each mapped to [0, 1]."""
         return CMAES(population=self.population, sigma=self.sigma, lower=0.0, upper=1.0)
 
     def _evolved(self, network: Network) -> list[str]:
@@ -118,9 +129,11 @@ class EvolvedReservoir(EchoState):
         ]
 
     def _settings(self, network: Network, point: np.ndarray) -> dict[str, float]:
-        """Return the settings that a point (n,) between 0 and 1 stands for."""
+        """Return the settings of a point (n,) with coordinates between 0 and 1."""
         shares = dict(zip(self._evolved(network), point.tolist()))
-        values = {name: picked(value, shares.get(name, 0.0)) for name, value in self.ranges(network).items()}
+        values = {
+            name: at_share(value, shares.get(name, 0.0)) for name, value in self.ranges(network).items()
+        }
         if "links" in values:
             values["links"] = round(values["links"])
         return values

@@ -1,4 +1,4 @@
-"""Then: one way of training after another, from the best that the first one found."""
+"""Then: one strategy after another, which starts from the best network of the first."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from evorrn.strategies.evolution.vectors import POPULATION_RECORD, STEP_SIZE
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
 
-USUAL = {"first": "ga", "second": "bptt"}
+DEFAULTS = {"first": "ga", "second": "bptt"}
 
 
 @dataclass(frozen=True)
 class Then(Strategy):
-    """Train by one strategy, and from the best network of that by another.
+    """Train with one strategy, then with another that starts from the best network of the first.
 
     ``Then(GeneticAlgorithm(population=64), BPTT())`` in Python; in a spec
 
@@ -31,38 +31,48 @@ class Then(Strategy):
         first = {name = "ga", population = 64}
         second = {name = "bptt"}
 
-    The second takes over when a `share` of the budget is used, after a number of `steps`, or when the first
-    ends by itself, whichever comes first. It starts from the network that was best on validation: this is the
-    first of the genomes that the problem initialises for it, and the others are drawn as ever. So a
-    gradient method goes on from there, a distribution has its mean there, and a population holds it. What
-    the first one drew for the cell, such as a reservoir's leak, is kept.
+    The second strategy begins when a `share` of the budget is used, after a number of `steps`, or when the
+    first strategy ends by itself, whichever comes first. It starts from the best network on validation: the
+    first genome that the problem initialises for it is that network, the others are random. So a gradient
+    method continues from it, a search distribution has its mean there, and a population contains it. Options
+    that the first strategy drew for the cell, such as a reservoir's leak, are kept.
 
     Notes
     -----
-    Without a training loop there is no budget to take a share of: then `steps` decides. What the two record
-    about a step differs, so that of a hybrid the stage is recorded, and where one of the two evolves a
-    population its course, which is NaN in the stage of the other.
+    A strategy that is stepped without a training loop has no budget; then `steps` decides. The two strategies
+    record different numbers, so the record has the stage, and the numbers of a population if one of the two is
+    an evolution strategy, NaN in the stage of the other.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("sunspots")
+    >>> network = evorrn.Network.for_task(task, cell="elman", hidden=2)
+    >>> strategy = evorrn.Then(evorrn.GeneticAlgorithm(population=8), evorrn.BPTT(), steps=2)
+    >>> result = strategy.fit(network, task, budget="5gen")
+    >>> [int(stage) for stage in result.history["stage"]]
+    [1, 1, 2, 2, 2]
     """
 
     name: ClassVar[str] = "then"
-    requires: ClassVar[frozenset[str]] = frozenset({"fitness", "gradient"})  # of the usual two
+    requires: ClassVar[frozenset[str]] = frozenset({"fitness", "gradient"})  # of the two defaults
 
     first: Strategy | dict[str, Any] | str | None = setting(
-        None, "the strategy that begins: a name, or a table of its name and settings; ga by default"
+        None, "the first strategy: a name, or a table with its name and settings; ga by default"
     )
     second: Strategy | dict[str, Any] | str | None = setting(
-        None, "the strategy that goes on from its best network; bptt by default"
+        None, "the second strategy, given in the same way; bptt by default"
     )
     share: float | None = setting(
-        0.5, "share of the budget after which the second takes over", above=0, below=1
+        0.5, "share of the budget after which the second strategy begins", above=0, below=1
     )
-    steps: int | None = setting(None, "steps of the first after which the second takes over", minimum=1)
+    steps: int | None = setting(None, "steps of the first strategy after which the second begins", minimum=1)
 
     def __post_init__(self) -> None:
         found = []
-        for label, usual in USUAL.items():
+        for label, default in DEFAULTS.items():
             try:
-                object.__setattr__(self, label, _made(label, getattr(self, label), usual))
+                object.__setattr__(self, label, _made(label, getattr(self, label), default))
             except ConfigError as error:
                 found += error.problems
             except EvorrnError as error:
@@ -83,13 +93,14 @@ class Then(Strategy):
     def values(self) -> dict[str, Any]:
         """Return the settings as plain data, each strategy as a table."""
         tables = {
-            label: {"name": strategy.name, **strategy.values()} for label, strategy in zip(USUAL, self.stages)
+            label: {"name": strategy.name, **strategy.values()}
+            for label, strategy in zip(DEFAULTS, self.stages)
         }
         return {**tables, "share": self.share, "steps": self.steps}
 
     @property
     def ends_by_itself(self) -> bool:
-        """Whether both strategies do, or the second does and the first has a number of steps."""
+        """Whether the second strategy ends by itself, and the first does or `steps` is set."""
         one, two = self.stages
         return two.ends_by_itself and (one.ends_by_itself or self.steps is not None)
 
@@ -113,9 +124,9 @@ class Then(Strategy):
         }
 
     def step(self, problem: Problem, state: State) -> State:
-        """Take a step of the strategy whose turn it is."""
-        if state["stage"] == 1 and self._over(problem, state):
-            state = self._handed_over(problem, state)
+        """Return the state after one step of the strategy of the current stage."""
+        if state["stage"] == 1 and self._first_ended(problem, state):
+            state = self._second_started(problem, state)
         strategy = self.stages[state["stage"] - 1]
         inner = strategy.step(problem.with_options(state["options"]), state["inner"])
         options = {**state["options"], **inner.get("cell_options", {})}
@@ -130,13 +141,13 @@ class Then(Strategy):
             "record": {
                 "stage": state["stage"],
                 "stage_steps": state["stage_steps"] + 1,
-                **self._course(problem, inner["record"]),
+                **self._population_record(problem, inner["record"]),
             },
         }
-        return self._remembered(problem, state) if state["stage"] == 1 else state
+        return self._with_best(problem, state) if state["stage"] == 1 else state
 
-    def _over(self, problem: Problem, state: State) -> bool:
-        """Return whether the first strategy has had its turn."""
+    def _first_ended(self, problem: Problem, state: State) -> bool:
+        """Return whether the stage of the first strategy has ended."""
         taken = state["stage_steps"]
         if taken == 0:
             return False
@@ -147,14 +158,14 @@ class Then(Strategy):
             or (self.share is not None and used is not None and used >= self.share)
         )
 
-    def _course(self, problem: Problem, record: Mapping[str, float]) -> dict[str, float]:
-        """Return what a stage records of a population, under the names that all populations share."""
+    def _population_record(self, problem: Problem, record: Mapping[str, float]) -> dict[str, float]:
+        """Return the numbers of a population in a record, under the names that all populations share."""
         if not any(isinstance(strategy, EvolutionStrategy) for strategy in self.stages):
             return {}
         names = [*POPULATION_RECORD, *(f"{STEP_SIZE}{block}" for block in problem.network.blocks)]
         return {name: float(record.get(name, math.nan)) for name in names}
 
-    def _handed_over(self, problem: Problem, state: State) -> State:
+    def _second_started(self, problem: Problem, state: State) -> State:
         """Return the state before the first step of the second strategy."""
         options, genome = state["best_options"], state["best_genome"]
         variant = problem.with_options(options)
@@ -163,8 +174,11 @@ class Then(Strategy):
         inner = self.stages[1].start(variant, generator(state))
         return {**state, "stage": 2, "stage_steps": 0, "inner": inner, "options": options}
 
-    def _remembered(self, problem: Problem, state: State) -> State:
-        """Return the state with the candidate as the best where validation, which is charged once, says so."""
+    def _with_best(self, problem: Problem, state: State) -> State:
+        """Return the state with the candidate as the best genome if its validation loss is lower.
+
+        The validation of a candidate is charged once, here or in the training loop.
+        """
         candidate, options = state["candidate"], state["cell_options"]
         if candidate is None:
             return state
@@ -174,8 +188,8 @@ class Then(Strategy):
         return {**state, "best_genome": np.array(candidate), "best_options": options, "best_valid": valid}
 
 
-def _made(label: str, given: Any, usual: str) -> Any:
-    """Return a strategy as it is, or from its name or its table; anything else as it came."""
+def _made(label: str, given: Any, default: str) -> Any:
+    """Return a strategy given as an object, a name or a table; other objects are returned unchanged."""
     from evorrn.strategies.find import find_strategy
 
     if isinstance(given, Strategy):
@@ -184,4 +198,4 @@ def _made(label: str, given: Any, usual: str) -> Any:
     if not isinstance(table, Mapping):
         return given
     settings = {name: value for name, value in table.items() if name != "name"}
-    return build(find_strategy(table.get("name", usual)), settings, label)
+    return build(find_strategy(table.get("name", default)), settings, label)

@@ -1,1 +1,1 @@
-"""Reservoirs: random recurrent networks whose readout alone is solved for."""
+"""Reservoirs: random recurrent networks of which only the readout is trained."""

@@ -1,4 +1,4 @@
-"""Random reservoirs: the fixed part of an echo state network, over any cell."""
+"""Random reservoirs: the fixed weights of an echo state network, for any cell."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from evorrn.network.network import Network
 
 DENSE_EIGENVALUES = 256
-"""Up to this size all eigenvalues are computed; beyond it Arnoldi iteration finds the largest."""
+"""Largest size at which all eigenvalues are computed; Arnoldi iteration finds the largest of bigger matrices."""
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What a reservoir is drawn with.
+    """The scales of the weights of a reservoir.
 
     Attributes
     ----------
     spectral_radius : float
         Largest absolute eigenvalue of every square recurrent block.
     links : int
-        Recurrent links into each unit, as many as there are units at most.
+        Recurrent links into each unit; at most the number of units are used.
     inputs, biases, feedback : float
-        Weights are uniform on ± this: from the inputs, in vectors, and from fed-back outputs.
+        Weights from the inputs, biases, and weights from fed-back outputs are uniform between minus and plus
+        this.
     """
 
     spectral_radius: float
@@ -40,23 +41,22 @@ class Scales:
 
 
 def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-    """Return a genome (n,) with a random reservoir and a readout of zeros, and the multiply-adds it cost.
+    """Return a genome (n,) with a random reservoir and a readout of zeros, and the work in multiply-adds.
 
     Parameters
     ----------
     network : Network
-        Its cell names the blocks that are recurrent and those that read the layer's input.
+        Its cell declares which blocks are recurrent and which read the layer's input.
     scales : Scales
     rng : Generator
 
     Notes
     -----
-    Square recurrent blocks are sparse, uniform, and rescaled to the spectral radius; recurrent vectors
-    (a diagonal) are uniform and rescaled to a largest absolute value of it; recurrent blocks of
-    another shape carry fed-back outputs. From the second layer on, input weights are divided by the
-    root of the number of units below, so that the drive is as strong as from one input. Vectors get noise
-    on top of the network's own initial values, which keeps an LSTM's forget bias. Other blocks keep
-    their initial values.
+    Square recurrent blocks are sparse and uniform, and are rescaled to the spectral radius. Recurrent vectors
+    (diagonals) are uniform, and are rescaled so that their largest absolute value is the spectral radius.
+    Recurrent blocks of other shapes are weights from fed-back outputs. From the second layer on, input weights
+    are divided by the root of the number of units below. Noise is added to the initial values of other
+    vectors, so that an LSTM keeps its forget bias. Other blocks keep their initial values.
     """
     genome = np.zeros(network.size)
     work = 0
@@ -96,9 +96,9 @@ def _input_scales(network: Network, scales: Scales, layer: int, columns: int) ->
 
 
 def sparse_matrix(size: int, links: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a matrix (size, size) with `links` entries uniform on [-1, 1] in each row, zeros elsewhere.
+    """Return a matrix (size, size) with `links` entries uniform on [-1, 1] in each row, and zeros.
 
-    Every unit has an incoming link, so the graph has a cycle and the spectral radius is above zero.
+    Every unit has an incoming link, so the graph has a cycle and the spectral radius is positive.
     """
     matrix = rng.uniform(-1, 1, (size, size))
     if links < size:
@@ -108,10 +108,10 @@ def sparse_matrix(size: int, links: int, rng: np.random.Generator) -> np.ndarray
 
 
 def spectral_radius(matrix: np.ndarray, rng: np.random.Generator) -> tuple[float, int]:
-    """Return the largest absolute eigenvalue of a square matrix, and the multiply-adds it cost.
+    """Return the largest absolute eigenvalue of a square matrix, and the work in multiply-adds.
 
-    Large matrices go through ARPACK, which starts from a vector drawn from `rng`, follows the six
-    largest eigenvalues (one alone is often mistaken for its neighbour) and is exact to about 1e-8.
+    For large matrices ARPACK computes it to about 1e-8, from a start vector drawn from `rng`. Six eigenvalues
+    are computed, because with one ARPACK often returns the second largest.
     """
     from scipy.linalg import eigvals
     from scipy.sparse import csr_matrix
@@ -139,7 +139,7 @@ def spectral_radius(matrix: np.ndarray, rng: np.random.Generator) -> tuple[float
                     tol=1e-8,
                     return_eigenvectors=False,
                 )
-                # Each product is made orthogonal to the vectors kept so far, twice at most.
+                # Each product is orthogonalised against the vectors so far, at most twice.
                 return float(np.abs(found).max()), products * (sparse.nnz + 2 * vectors * size)
             except ArpackNoConvergence:
                 pass

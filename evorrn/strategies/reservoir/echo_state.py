@@ -1,4 +1,4 @@
-"""Echo state networks: a random reservoir, and a readout solved for in one stroke."""
+"""Echo state networks: a random reservoir, and a readout solved by ridge regression."""
 
 from __future__ import annotations
 
@@ -32,23 +32,33 @@ LARGEST_STATE = 1e12
 
 @dataclass(frozen=True)
 class EchoState(Strategy):
-    """Draw random reservoirs, solve each one's readout by ridge regression, keep the best on validation.
+    """Echo state network: random reservoirs with solved readouts, of which the best on validation is kept.
 
-    A setting that is one number is fixed; ``[low, high]`` is a range. The first reservoir takes the
-    middle of every range and the network's own leak, each further one draws its settings at random.
-    Middle and draw are on the logarithmic scale, or on the linear one where `low` is 0.
+    A setting that is one number is fixed; ``[low, high]`` is a range. The first reservoir has the middle of
+    every range and the network's own leak; the settings of each further one are drawn at random. Middle
+    and draw are on a logarithmic scale, or on a linear scale if `low` is 0.
 
     Notes
     -----
     ``x_t = (1 - a) x_{t-1} + a tanh(W_in [1; u_t] + W x_{t-1} + W_fb y_{t-1})`` for the cell ``leaky``, and
-    ``y_t = W_out [1; u_t; x_t]`` (``[1; x_t]`` for a network without ``direct``); any other cell does as
-    well. The solved readout is written into the genome, so the network is one like any other. With
-    ``feedback`` the true targets are fed back while states are collected. For labels the regression
-    aims at 1 for the class and 0 elsewhere, and one factor then makes logits of the outputs. A
-    reservoir whose states diverge is recorded and passed over.
+    ``y_t = W_out [1; u_t; x_t]`` (``[1; x_t]`` for a network without ``direct``); any other cell works
+    too. The solved readout is written into the genome. With ``feedback`` the true targets are fed back while
+    states are computed. For labels the regression targets are 1 for the class and 0 elsewhere, and one factor
+    turns the outputs into logits. A reservoir whose states diverge is recorded, and is not a candidate.
 
     Source: Jaeger 2001 (GMD report 148); leaky units: Jaeger, Lukoševičius, Popovici & Siewert 2007;
     practice: Lukoševičius 2012. No state noise is added.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("narma", train=300, valid=100, test=100)
+    >>> network = evorrn.Network.for_task(task, cell="leaky", hidden=50, direct=True, dtype="float64")
+    >>> result = evorrn.EchoState(reservoirs=3).fit(network, task, seed=1)
+    >>> result.stopped_by
+    'all reservoirs drawn'
+    >>> bool(result.metrics["test"]["nrmse_std"] < 0.9)
+    True
     """
 
     name: ClassVar[str] = "esn"
@@ -62,30 +72,30 @@ class EchoState(Strategy):
     }
 
     reservoirs: int | None = setting(
-        None, "reservoirs to draw; as many as the budget allows when none", minimum=1
+        None, "number of reservoirs; by default as many as the budget allows", minimum=1
     )
     spectral_radius: float | tuple[float, float] = setting(
         (0.5, 1.3), "largest absolute eigenvalue of the recurrent weights", above=0
     )
     leak: float | tuple[float, float] | None = setting(
-        (0.1, 1.0), "leak of cells that have one; the network's own when none", above=0, maximum=1
+        (0.1, 1.0), "leak of cells that have one; none for the network's own", above=0, maximum=1
     )
     input_scaling: float | tuple[float, float] = setting(
-        (0.03, 1.0), "input weights are uniform on ± this", minimum=0
+        (0.03, 1.0), "input weights are uniform between minus and plus this", minimum=0
     )
     bias_scaling: float | tuple[float, float] = setting(
-        (0.05, 0.8), "biases are uniform on ± this", minimum=0
+        (0.05, 0.8), "biases are uniform between minus and plus this", minimum=0
     )
     feedback_scaling: float | tuple[float, float] = setting(
-        (0.1, 1.0), "weights from fed-back outputs are uniform on ± this", minimum=0
+        (0.1, 1.0), "weights from fed-back outputs are uniform between minus and plus this", minimum=0
     )
     links: int | tuple[int, int] = setting(10, "recurrent links into each unit", minimum=1)
     density: float | tuple[float, float] | None = setting(
-        None, "share of recurrent links that are there, in place of `links`", above=0, maximum=1
+        None, "share of recurrent links that are not zero; replaces `links`", above=0, maximum=1
     )
     washout: int | None = setting(
         None,
-        "first steps of each sequence left out of the fit; a tenth of it, 100 at most, when none",
+        "first steps of each sequence left out of the fit; by default a tenth of it, at most 100",
         minimum=0,
     )
     alphas: tuple[float, ...] = setting(
@@ -95,15 +105,17 @@ class EchoState(Strategy):
     )
     select: str = setting(
         "blocks",
-        "how the penalty is chosen: on blocks of training steps held out in time order, or by generalised "
-        "cross-validation, which assumes errors independent in time",
+        "how the penalty is chosen: on blocks of training steps held out in time order (blocks), or by "
+        "generalised cross-validation, which assumes that errors are independent in time (gcv)",
         choices=("blocks", "gcv"),
     )
-    held_out: float = setting(0.5, "share of the training steps that blocks are cut from", above=0, below=1)
-    blocks: int = setting(2, "blocks, each predicted from all steps before it", minimum=1)
+    held_out: float = setting(
+        0.5, "share of the training steps, the last ones, that is divided into blocks", above=0, below=1
+    )
+    blocks: int = setting(2, "number of blocks; each is predicted from all steps before it", minimum=1)
 
     def problems(self) -> list[str]:
-        """Return one sentence for each setting that is not allowed, ranges the wrong way round included."""
+        """Return one sentence for each setting that is not allowed, for instance a range with low above high."""
         found = super().problems()
         if found:
             return found
@@ -117,12 +129,12 @@ class EchoState(Strategy):
 
     @property
     def ends_by_itself(self) -> bool:
-        """Whether a number of reservoirs is set."""
+        """Whether `reservoirs` is set."""
         return self.reservoirs is not None
 
     @property
     def default_budget(self) -> Budget:
-        """One reservoir, unless a number of them is set."""
+        """One reservoir, unless `reservoirs` is set."""
         return Budget() if self.ends_by_itself else Budget(generations=1)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
@@ -131,15 +143,15 @@ class EchoState(Strategy):
         Raises
         ------
         ConfigError
-            For a network without biases, and for one with feedback and a loss on classes: there is no
-            teacher for logits.
+            For a network without biases, and for a network that sees its own output and has a loss on classes,
+            because the fed-back targets are not logits.
         """
         network = problem.network
         check_bias(self.name, network)
         if sees_output(network) and network.loss_function.logits:
             raise ConfigError(
                 f"strategy esn: a network that sees its own output needs the loss mse, got {network.loss_name}; "
-                "the targets that are fed back while states are collected are no logits"
+                "the targets that are fed back while states are computed are not logits"
             )
         return {
             "rng": generator_state(rng),
@@ -152,7 +164,7 @@ class EchoState(Strategy):
         }
 
     def step(self, problem: Problem, state: State) -> State:
-        """Draw one reservoir, run it over the training data and solve its readout."""
+        """Return the state after one reservoir was drawn, run on the training data and its readout solved."""
         rng = generator(state)
         drawn = state["drawn"] + 1
         values = self._draw(problem.network, rng, first=drawn == 1)
@@ -174,7 +186,7 @@ class EchoState(Strategy):
     def _draw(self, network: Network, rng: np.random.Generator, *, first: bool) -> dict[str, float]:
         """Return the settings of one reservoir."""
         values = {
-            name: picked(value, 0.5 if first or not isinstance(value, tuple) else rng.random())
+            name: at_share(value, 0.5 if first or not isinstance(value, tuple) else rng.random())
             for name, value in self.ranges(network).items()
         }
         if first and "leak" in values and isinstance(self.leak, tuple):
@@ -184,7 +196,7 @@ class EchoState(Strategy):
         return values
 
     def ranges(self, network: Network) -> dict[str, Any]:
-        """Return the settings of a reservoir, fixed or ranges, that a network has a use for."""
+        """Return the reservoir settings that apply to a network: numbers, or ranges as tuples."""
         ranges: dict[str, Any] = {
             "spectral_radius": self.spectral_radius,
             "input_scaling": self.input_scaling,
@@ -198,7 +210,7 @@ class EchoState(Strategy):
         return ranges
 
     def scales(self, values: dict[str, float], network: Network) -> Scales:
-        """Return what a reservoir with some settings is drawn with."""
+        """Return the scales that a reservoir with these settings is drawn with."""
         links = values["density"] * max(network.hidden) if "density" in values else values["links"]
         return Scales(
             spectral_radius=values["spectral_radius"],
@@ -209,7 +221,7 @@ class EchoState(Strategy):
         )
 
     def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, float]:
-        """Write the solved readout into a genome; return its training loss and the penalty chosen."""
+        """Solve the readout and write it into a genome (n,); return the training loss and the chosen penalty."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
         inputs = network.inputs if network.direct else 0
@@ -220,9 +232,9 @@ class EchoState(Strategy):
         if not -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE:  # NaN included
             return np.inf, np.nan
         truth = batch.targets[rows]
-        aims = network.loss_function.regression_targets(truth, network.outputs)
+        fitted = network.loss_function.regression_targets(truth, network.outputs)
         fit = ridge(
-            features, aims, self.alphas, select=self.select, held_out=self.held_out, blocks=self.blocks
+            features, fitted, self.alphas, select=self.select, held_out=self.held_out, blocks=self.blocks
         )
         problem.charge(fit.work)
         with one_thread():
@@ -230,25 +242,25 @@ class EchoState(Strategy):
         judged = outputs if fit.unseen is None else fit.unseen
         scale = logit_scale(network.loss_function, judged, truth[len(truth) - len(judged) :])
         write_readout(network, genome, scale * fit.weights, scale * fit.bias)
-        if sees_output(network):  # in use it sees its own outputs, which is another matter than the fit
+        if sees_output(network):  # the fit saw true outputs; the network sees its own
             return -float(problem.fitness(genome[None])[0]), fit.alpha
         return mean_loss(network.loss_function, scale * outputs, truth), fit.alpha
 
 
 def sees_output(network: Network) -> bool:
-    """Return whether a network's last output comes back to it, as an input or through its cell."""
+    """Return whether a network's last output is fed back, as an input or to its cell."""
     return bool(network.feedback or network.cell.sees_output)
 
 
 def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:
-    """Return the steps (B, T) that a readout is fitted on: scored, and behind the washout.
+    """Return which steps (B, T) a readout is fitted on: scored ones after the washout.
 
     Parameters
     ----------
     batch : Batch
     washout : int or None
-        First steps of each sequence that are left out, even where scored; None for a tenth of the
-        sequence, 100 steps at most. A sequence with all its scored steps in there keeps the last one.
+        First steps of each sequence that are left out, even if scored; None for a tenth of the sequence,
+        at most 100 steps. When all scored steps of a sequence are in the washout, its last one is kept.
     """
     assert batch.lengths is not None
     first = np.minimum(batch.lengths // 10, 100) if washout is None else np.full(batch.size, washout)
@@ -259,8 +271,8 @@ def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:
     return kept
 
 
-def picked(value: Any, share: float) -> float:
-    """Return a fixed value, or the point a share of the way along a range, on its scale."""
+def at_share(value: Any, share: float) -> float:
+    """Return a fixed value, or the point at a share of a range, on a logarithmic scale unless it begins at 0."""
     if not isinstance(value, tuple):
         return value
     low, high = value

@@ -1,4 +1,4 @@
-"""Solved readouts: their loss, the scale of their logits, and how they are written into a genome."""
+"""Solved readouts: their loss, the scale of their logits, and the readout in a genome."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def mean_loss(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
 def logit_scale(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
     """Return the factor that turns regression outputs (R, O) into the logits of least loss.
 
-    Regression outputs of classes lie near 0 and 1: read as logits they are right about the class but
-    too timid about its probability. The loss is convex in one factor for all of them, found by
-    Newton's method and kept between 1e-2 and 1e3; 1 for a loss without logits.
+    Regression outputs of classes are near 0 and 1: as logits they choose the right class, but give it too
+    low a probability. One factor for all outputs corrects that. The loss is convex in it; it is found by
+    Newton's method and kept between 1e-2 and 1e3. It is 1 for a loss without logits.
 
     Source: Guo, Pleiss, Sun & Weinberger 2017, section 4.2 (temperature scaling).
     """
@@ -37,18 +37,19 @@ def logit_scale(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
         slope, curvature = loss.scale_derivatives(outputs, targets, scale)
         if not curvature > 0:
             break
-        # At most a doubling or halving, since Newton's steps overshoot where logits saturate.
+        # At most doubled or halved, because Newton's steps overshoot when logits saturate.
         scale = float(np.clip(scale - slope / curvature, 0.5 * scale, 2 * scale))
         scale = float(np.clip(scale, 1e-2, 1e3))
     return scale
 
 
 def check_bias(strategy: str, network: Network) -> None:
-    """Refuse a network without biases: a readout is solved with one.
+    """Check that a network has biases, because a readout is solved with a bias.
 
     Raises
     ------
     ConfigError
+        When it has none.
     """
     if not network.biases:
         raise ConfigError(
@@ -65,7 +66,7 @@ def write_readout(network: Network, genome: np.ndarray, weights: np.ndarray, bia
     genome : ndarray, shape (n,)
         Changed in place.
     weights : ndarray, shape (O, F)
-        From the inputs, where the network's readout is direct, and then from the states.
+        Weights from the inputs, if the network has ``direct=True``, followed by those from the states.
     bias : ndarray, shape (O,)
     """
     inputs = network.inputs if network.direct else 0

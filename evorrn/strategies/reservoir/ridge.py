@@ -1,8 +1,8 @@
-"""Ridge regression over a whole grid of penalties for little more than the price of one.
+"""Ridge regression with a grid of penalties, for little more work than with one.
 
 The readout ``y = W x + b`` of R rows minimises ``mean |y - W x - b|² + α |W|²``. With rows centred,
 ``G = XᵀX / R = Q T Qᵀ``, T tridiagonal, and ``C = XᵀY / R``, the solution for every α is
-``Q (T + α)⁻¹ Qᵀ C``: one reduction serves the grid. α is chosen on blocks of rows held out in time order, or by
+``Q (T + α)⁻¹ Qᵀ C``: one reduction is used for all α. α is chosen on blocks of rows held out in time order, or by
 generalised cross-validation; then all rows are used.
 """
 
@@ -20,10 +20,10 @@ from evorrn.kernels.threads import together
 from evorrn.strategies.reservoir.tridiagonal import Tridiagonal
 
 PIECES = 4
-"""Equal parts of the rows whose products are summed side by side."""
+"""Equal parts of the rows whose products are computed in parallel."""
 
 ROUNDING = 10 * np.finfo(np.float64).eps
-"""The least penalty, per largest eigenvalue, that rounding leaves safely positive."""
+"""Smallest penalty, as a share of the largest eigenvalue, that stays positive after rounding."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class RidgeFit:
     weights : ndarray, shape (O, F)
     bias : ndarray, shape (O,)
     alpha : float
-        The penalty that was chosen.
+        The chosen penalty.
     scores : ndarray, shape (A,)
-        What each α was judged by, from the largest down: squared error on held-out rows, or the
-        criterion of generalised cross-validation; empty when there was nothing to choose by.
+        The score of each α, from the largest α to the smallest, lower is better: squared error on held-out
+        rows, or the criterion of generalised cross-validation; empty when there was no choice.
     unseen : ndarray, shape (R', O), or None
-        Outputs for the last R' rows by readouts with the chosen α that had not seen them; None when
-        nothing was held out.
+        Outputs for the last R' rows by readouts with the chosen α that were fitted without these rows; None
+        when no rows were held out.
     work : int
-        Multiply-adds.
+        Work in multiply-adds.
     """
 
     weights: np.ndarray
@@ -63,7 +63,7 @@ def ridge(
     held_out: float = 0.5,
     blocks: int = 2,
 ) -> RidgeFit:
-    """Fit a linear readout with the penalty that predicts best.
+    """Return a linear readout fitted with the penalty that predicts best.
 
     Parameters
     ----------
@@ -71,29 +71,29 @@ def ridge(
         Rows in time order.
     targets : ndarray, shape (R, O), float64
     alphas : sequence of float
-        Penalties to choose from, each above zero, in units of a squared error per squared weight: ``β``
-        of ``XXᵀ + βI`` is α times R, so that a grid means the same for short and long records.
+        Penalties to choose from, each above zero, per row: ``β`` of ``XXᵀ + βI`` is α times R, so that a
+        grid has the same effect for short and long records.
     select : str
-        ``"blocks"``: the last rows are cut into blocks, each predicted from all rows before it.
+        ``"blocks"``: the last rows are divided into blocks, each predicted from all rows before it.
         ``"gcv"``: generalised cross-validation on all rows.
     held_out : float
-        Share of the rows that blocks are cut from.
+        Share of the rows that is divided into blocks.
     blocks : int
         Number of blocks.
 
     Notes
     -----
-    The bias carries no penalty, so adding a constant to the targets adds it to the predictions and
-    changes nothing else. Everything is float64 under one BLAS thread. Since the Gram matrix is
-    solved, directions of X below about 1e-8 of the largest are lost in rounding; an α under
-    2e-15 times the largest eigenvalue is raised to that.
+    The bias is not penalised, so a constant added to the targets is added to the predictions and changes
+    nothing else. All arithmetic is float64 with one BLAS thread. The Gram matrix is solved, so directions
+    of X below about 1e-8 of the largest are lost in rounding; α is at least 2e-15 times the largest
+    eigenvalue.
 
     Source: Hoerl & Kennard 1970 (ridge); Golub, Heath & Wahba 1979, eq. 1.4 (GCV), which assumes errors
-    that are independent from row to row: states of a reservoir are correlated in time and so often
-    are the errors, in which case it tends to choose an α that is too small. Deviation from Lukoševičius
+    that are independent from row to row. States of a reservoir are correlated in time, and often the errors
+    are as well; then it tends to choose an α that is too small. Deviation from Lukoševičius
     2012, eq. 9: the bias is not penalised and the penalty is per row.
     """
-    grid = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]  # a tie goes to the larger penalty
+    grid = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]  # of equal scores the larger penalty is chosen
     x, y = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
     rows = len(x)
     with one_thread():
@@ -116,7 +116,7 @@ def ridge(
 
 
 def ridge_each(features: np.ndarray, targets: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Fit a readout with one penalty to each of many networks' features, all in one stroke.
+    """Return readouts with one penalty for the features of many networks.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def ridge_each(features: np.ndarray, targets: np.ndarray, alpha: float) -> tuple
     weights : ndarray, shape (P, O, F)
     bias : ndarray, shape (P, O)
     work : int
-        Multiply-adds: ``R F (F + O) + F³/3 + F² O`` for each network.
+        Work in multiply-adds: ``R F (F + O) + F³/3 + F² O`` for each network.
     """
     each, rows, width = features.shape
     x_mean, y_mean = features.mean(axis=1), targets.mean(axis=0)
@@ -148,7 +148,7 @@ def ridge_each(features: np.ndarray, targets: np.ndarray, alpha: float) -> tuple
 
 
 def _blocks(sums: _Sums, grid: np.ndarray, edges: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the squared error of every α on the held-out rows, and the outputs (R', A, O) behind it."""
+    """Return the squared error of every α on the held-out rows, (A,), and the outputs there, (R', A, O)."""
     solved = together([partial(sums.solve_all, edge, grid) for edge in edges[:-1]])
     total, outputs = np.zeros(len(grid)), []
     for (start, stop), (weights, bias, _) in zip(itertools.pairwise(edges), solved):
@@ -173,11 +173,11 @@ def _generalised(sums: _Sums, grid: np.ndarray) -> np.ndarray:
 
 
 class _Sums:
-    """Sums of products over the first rows up to each of some edges, and the solutions they give.
+    """Sums of products over the first rows, up to each of several edges, and the solutions from them.
 
-    Rows are shifted by the mean of all rows once, so that centring on the rows in use loses no digits.
-    Pieces between the edges are summed side by side and added in order: their cut depends on the data
-    alone, so the bits do not depend on the threads.
+    The mean of all rows is subtracted first, so that centring the used rows loses no digits. Pieces between
+    the edges are summed in parallel and added in order; the pieces depend only on the data, so that the
+    result does not depend on the number of threads.
     """
 
     def __init__(self, features: np.ndarray, targets: np.ndarray, edges: list[int]) -> None:
@@ -196,11 +196,13 @@ class _Sums:
                 self._up_to[stop] = running
 
     def _piece(self, features: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        """Return the sums of products over the rows from start to stop."""
         x, y = self.x[start:stop], self.y[start:stop]
         np.subtract(features[start:stop], self.x_shift, out=x)
         return x.T @ x, x.T @ y, x.sum(axis=0), y.sum(axis=0)
 
     def _centred(self, used: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return G (F, F), C (F, O) and the means of X and Y over the first rows."""
         gram, cross, x_sum, y_sum = self._up_to[used]
         x_mean, y_mean = x_sum / used, y_sum / used
         centred = gram / used
@@ -212,13 +214,13 @@ class _Sums:
         gram, cross, x_mean, y_mean = self._centred(used)
         reduced = Tridiagonal(gram)
         values = reduced.values
-        # Rounding can leave eigenvalues a little below zero, and a shift must stand clear of them.
+        # Rounding can make eigenvalues slightly negative; a shift must be larger than that.
         floor = np.maximum(grid, ROUNDING * values[-1]) + max(-values[0], 0)
         weights = reduced.solve(cross, floor)
         return weights, y_mean - np.tensordot(x_mean, weights, axes=1), np.maximum(values, 0)
 
     def charge_decomposition(self, grid: np.ndarray) -> None:
-        """Count one call of `solve_all`; apart from it, since calls run side by side."""
+        """Count the work of one call of `solve_all`, which may run in parallel and so does not count itself."""
         # Tridiagonal reduction: 4/3 F³ operations (Golub & Van Loan, 8.3.1); then two products with Q.
         self.work += 2 * self.width**3 // 3 + (1 + len(grid)) * self.y.shape[1] * self.width**2
 
@@ -229,19 +231,19 @@ class _Sums:
         return np.tensordot(x, weights, axes=1) + bias
 
     def solve(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights (O, F) and bias (O,) of one α, for rows as they came."""
+        """Return weights (O, F) and bias (O,) of one α, for rows that are not shifted."""
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
         gram, cross, x_mean, y_mean = self._centred(self.rows)
         diagonal = np.einsum("ii->i", gram)
         diagonal += alpha
         try:
-            # The transpose of a symmetric matrix lies in memory as LAPACK wants it.
+            # The transpose of a symmetric matrix has the memory layout that LAPACK expects.
             factor = cho_factor(gram.T, overwrite_a=True, check_finite=False)
             weights = cho_solve(factor, cross, check_finite=False)
             bias = y_mean - x_mean @ weights
             self.work += self.width**3 // 3 + self.width**2 * cross.shape[1]
-        except LinAlgError:  # α is lost in the rounding of a singular Gram matrix
+        except LinAlgError:  # α is below the rounding of a singular Gram matrix
             all_weights, all_bias, _ = self.solve_all(self.rows, np.array([alpha]))
             self.charge_decomposition(np.array([alpha]))
             weights, bias = all_weights[:, 0], all_bias[0]

@@ -1,7 +1,7 @@
-"""A symmetric matrix solved with many shifts: ``(G + αI)⁻¹ c`` for a whole grid of α.
+"""Solutions of a symmetric system with many shifts: ``(G + αI)⁻¹ c`` for a grid of α.
 
-With ``G = Q T Qᵀ``, T tridiagonal, each further α costs as good as nothing, and the eigenvalues of T are
-those of G. An eigendecomposition would serve as well and takes four times as long for its vectors.
+With ``G = Q T Qᵀ``, T tridiagonal, each further α costs very little, and T has the eigenvalues of G. An
+eigendecomposition gives the same and takes four times as long, because it computes the eigenvectors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 BLOCK = 64
-"""Columns that LAPACK is given room to reduce together."""
+"""Columns of LAPACK's workspace, which it reduces together."""
 
 
 class Tridiagonal:
@@ -27,25 +27,25 @@ class Tridiagonal:
     Attributes
     ----------
     values : ndarray, shape (F,)
-        The eigenvalues, rising.
+        The eigenvalues in increasing order.
 
     Notes
     -----
     Source: Eldén 1977, "Algorithms for the regularization of ill-conditioned least squares problems",
-    who reduces to a bidiagonal form what is reduced here as normal equations.
+    who reduces the data matrix to bidiagonal form; here the normal equations are reduced to tridiagonal form.
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
         self._size = len(matrix)
-        # The transpose of a symmetric matrix lies in memory as LAPACK wants it.
+        # The transpose of a symmetric matrix has the memory layout that LAPACK expects.
         self._reflectors = np.asfortranarray(matrix.T)
-        self._diagonal, self._beside = np.empty(self._size), np.empty(max(self._size - 1, 1))
+        self._diagonal, self._off_diagonal = np.empty(self._size), np.empty(max(self._size - 1, 1))
         self._factors = np.empty(max(self._size - 1, 1))
-        arguments = (self._reflectors, self._size, self._diagonal, self._beside, self._factors)
+        arguments = (self._reflectors, self._size, self._diagonal, self._off_diagonal, self._factors)
         work = np.empty(BLOCK * self._size)
         _call("dsytrd", b"L", self._size, *arguments, work, len(work))
         self.values = self._diagonal.copy()
-        _call("dsterf", self._size, self.values, self._beside.copy())
+        _call("dsterf", self._size, self.values, self._off_diagonal.copy())
 
     def solve(self, right: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return ``(G + αI)⁻¹ right`` for every shift α.
@@ -63,14 +63,14 @@ class Tridiagonal:
         Raises
         ------
         numpy.linalg.LinAlgError
-            When a shift is not.
+            When a shift is not large enough.
         """
         rotated = self._rotate(b"T", right)
         solved = []
         for shift in shifts:
             columns = rotated.copy(order="F")
-            diagonal, beside = self._diagonal + shift, self._beside.copy()
-            _call("dptsv", self._size, right.shape[1], diagonal, beside, columns, self._size)
+            diagonal, off_diagonal = self._diagonal + shift, self._off_diagonal.copy()
+            _call("dptsv", self._size, right.shape[1], diagonal, off_diagonal, columns, self._size)
             solved.append(columns)
         return self._rotate(b"N", np.hstack(solved)).reshape(self._size, len(shifts), right.shape[1])
 
@@ -85,7 +85,7 @@ class Tridiagonal:
 
 
 def _call(name: str, *arguments: bytes | int | np.ndarray) -> None:
-    """Call a LAPACK routine with everything but its last argument, which says whether it succeeded."""
+    """Call a LAPACK routine with all arguments but the last, its error code; raise LinAlgError on an error."""
     failed = ctypes.c_int(0)
     held: list[object] = []
     for argument in arguments:
@@ -100,7 +100,7 @@ def _call(name: str, *arguments: bytes | int | np.ndarray) -> None:
 
 @functools.cache
 def _routine(name: str) -> Callable[..., None]:
-    """Return a routine of SciPy's LAPACK that lets other threads run; SciPy's own wrappers do not."""
+    """Return a routine of SciPy's LAPACK that, unlike SciPy's wrappers, releases the interpreter's lock."""
     from scipy.linalg import cython_lapack
 
     capsule = cython_lapack.__pyx_capi__[name]

@@ -1,1 +1,1 @@
-"""What several tasks share: random draws, splits of a record, baselines, reading of tables."""
+"""Parts that several tasks share: random streams, splits of a record, baselines, reading of tables."""

@@ -1,4 +1,4 @@
-"""Trivial predictions that every way of training has to beat, fitted on the training split alone.
+"""Simple predictions for comparison with trained networks, fitted on the training split only.
 
 Each function takes the splits in scaled units and returns predictions of the test split (B, T, O).
 """
@@ -21,7 +21,7 @@ MOST_FEATURES, MOST_ROWS = 200, 20_000
 def forecasts(
     splits: Splits, *, linear_name: str = "linear autoregression", free_run: bool = False
 ) -> dict[str, np.ndarray]:
-    """Return the mean, persistence and the linear model, by name: what a forecast is compared with."""
+    """Return the baselines of a forecast by name: the mean, persistence and the linear model."""
     return {
         "mean": mean(splits),
         "persistence": persistence(splits, free_run=free_run),
@@ -39,7 +39,7 @@ def mean(splits: Splits) -> np.ndarray:
 def persistence(splits: Splits, *, free_run: bool = False) -> np.ndarray:
     """Return the last known values of the targets, which are the first inputs.
 
-    In a free run the last value known before the first scored step is held to the end.
+    In a free run the last known value before the first scored step is repeated to the end.
     """
     test = _test(splits)
     values = np.array(test.inputs[:, :, : test.targets.shape[2]], dtype=np.float64)
@@ -52,7 +52,7 @@ def persistence(splits: Splits, *, free_run: bool = False) -> np.ndarray:
 def class_frequencies(splits: Splits, classes: int) -> np.ndarray:
     """Return the logarithm of each class's share of the scored training steps, as logits (B, T, classes).
 
-    A class that training does not score counts as seen half a time, so that its logit is finite.
+    A class that is not in the scored training steps has the count 0.5, so that its logit is finite.
     """
     test = _test(splits)
     counts = np.bincount(splits.train.targets[splits.train.scored], minlength=classes).astype(np.float64)
@@ -61,18 +61,18 @@ def class_frequencies(splits: Splits, classes: int) -> np.ndarray:
 
 
 def linear(splits: Splits, *, free_run: bool = False) -> np.ndarray:
-    """Return the predictions of a linear model of the present and the last inputs.
+    """Return the predictions of a linear model of the present and past inputs.
 
-    A shift register read out by ridge regression: fitted on the scored training steps, its number of lags
-    (1 to 64) and its penalty chosen on validation. Where the inputs are the targets' own past, this is
-    linear autoregression. Of very many training
-    steps an evenly spaced part is used. In a free run it goes on from its own outputs, on validation as on test.
+    A shift register with a readout by ridge regression, fitted on the scored training steps; its number of lags
+    (1 to 64) and its penalty are chosen on validation. If the inputs are the targets' own past, this is linear
+    autoregression. Of more than 20,000 training steps an evenly spaced part is used. In a free run, on
+    validation and test, it continues from its own outputs.
 
     Parameters
     ----------
     splits : Splits
     free_run : bool
-        Feed outputs back in place of the first inputs from the first scored step on.
+        Whether outputs replace the first inputs from the first scored step on.
     """
     from threadpoolctl import threadpool_limits
 
@@ -81,11 +81,9 @@ def linear(splits: Splits, *, free_run: bool = False) -> np.ndarray:
     level = splits.train.targets[splits.train.scored].mean(axis=0)
     weights, lags = np.vstack([np.zeros((test.n_inputs, len(level))), level]), 1
     best = np.inf
-    with threadpool_limits(limits=1, user_api="blas"):  # more threads would change the last bits
+    with threadpool_limits(limits=1, user_api="blas"):  # more threads change the last bits
         for candidate_lags, candidate in _fits(splits.train):
-            with np.errstate(
-                over="ignore", invalid="ignore"
-            ):  # a free run may diverge: then it is not chosen
+            with np.errstate(over="ignore", invalid="ignore"):  # a free run that diverges is not chosen
                 outputs = _apply(candidate, candidate_lags, valid, free_run)
                 loss = float(np.mean(np.square(outputs - valid.targets)[valid.scored]))
             if loss < best:
@@ -94,7 +92,7 @@ def linear(splits: Splits, *, free_run: bool = False) -> np.ndarray:
 
 
 def _fits(train: Batch) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (lags, weights (features + 1, O)) of every shift register that the training steps can fit."""
+    """Yield lags and weights (features + 1, O) of each shift register that has enough training steps."""
     for lags in LAGS:
         features = lags * train.n_inputs
         rows = train.scored & (np.arange(train.steps) >= lags - 1)
@@ -114,7 +112,7 @@ def _fits(train: Batch) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _register(inputs: np.ndarray, lags: int) -> np.ndarray:
-    """Return inputs (B, T, I) beside the last ones, (B, T, lags * I); zero before a sequence's start."""
+    """Return the present and past inputs, (B, T, lags * I), of inputs (B, T, I); zero before the first step."""
     delayed = np.zeros((*inputs.shape[:2], lags, inputs.shape[2]))
     for lag in range(min(lags, inputs.shape[1])):
         delayed[:, lag:, lag] = inputs[:, : inputs.shape[1] - lag]
@@ -122,6 +120,7 @@ def _register(inputs: np.ndarray, lags: int) -> np.ndarray:
 
 
 def _apply(weights: np.ndarray, lags: int, batch: Batch, free_run: bool) -> np.ndarray:
+    """Return the outputs (B, T, O) of a linear model."""
     if not free_run:
         return np.asarray(_register(batch.inputs, lags) @ weights[:-1] + weights[-1])
     width = batch.n_inputs
@@ -137,9 +136,11 @@ def _apply(weights: np.ndarray, lags: int, batch: Batch, free_run: bool) -> np.n
 
 
 def _first_scored(batch: Batch) -> np.ndarray:
+    """Return the first scored step of each sequence, (B,)."""
     return np.asarray(batch.scored.argmax(axis=1))
 
 
 def _test(splits: Splits) -> Batch:
+    """Return the test split."""
     assert splits.test is not None
     return splits.test

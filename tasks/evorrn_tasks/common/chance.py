@@ -1,4 +1,4 @@
-"""Random numbers for environments whose steps have no generator: one number of the state is the next seed."""
+"""Random numbers for the steps of environments, which have no generator: the state has a number as seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 MODULUS, MULTIPLIER = 2147483647.0, 16807.0
 _SHIFT = 6755399441055744.0
-"""1.5 * 2^52: adding it rounds to a whole number."""
+"""1.5 * 2^52; adding and subtracting it rounds to a whole number."""
 
 compiled = numba.njit(error_model="numpy")
 
@@ -19,10 +19,10 @@ def seed_of(rng: np.random.Generator) -> float:
 
 
 @compiled
-def following(seed: float) -> float:
-    """Return the seed that comes after a seed.
+def next_seed(seed: float) -> float:
+    """Return the seed after a seed.
 
-    All values are whole and below 2^53, so that float64 holds them exactly.
+    All values are whole numbers below 2^53, which float64 represents exactly.
 
     Source: Park and Miller 1988, "Random number generators: good ones are hard to find".
     """
@@ -33,5 +33,5 @@ def following(seed: float) -> float:
 
 @compiled
 def uniform(seed: float) -> float:
-    """Return the number on (0, 1) that a seed stands for."""
+    """Return the random number of a seed, between 0 and 1."""
     return seed / MODULUS

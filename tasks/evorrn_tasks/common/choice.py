@@ -1,4 +1,4 @@
-"""Which of several outputs is the largest, without a branch: the choice of a discrete action."""
+"""The choice of a discrete action: which output is the largest, computed without branches."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 
 
 @numba.njit(error_model="numpy")
-def chosen(action: np.ndarray, place: int) -> bool:
-    """Return whether an output is the first of the largest; none is where they are NaN."""
+def is_largest(action: np.ndarray, place: int) -> bool:
+    """Return whether the output at `place` is the first of the largest; False for all when any is NaN."""
     largest = True
     for other in range(len(action)):
         if other < place:

@@ -20,41 +20,41 @@ DEGREE = math.pi / 180.0
 FALLEN_ONE, FALLEN_TWO = 12.0 * DEGREE, 36.0 * DEGREE
 
 POSITION, VELOCITY, ANGLE, SPEED, SHORT_ANGLE, SHORT_SPEED = range(6)
-"""Places in the state, in m, m/s, rad and rad/s; the long pole comes first."""
+"""Indices in the state, in m, m/s, rad and rad/s; the long pole comes first."""
 
 compiled = numba.njit(error_model="numpy")
 
 
 @compiled
-def pull(sine, cosine, speed, mass, half, friction):
-    """Return the force of a pole on the cart, and the mass that it adds to the cart's."""
+def pole_force(sine, cosine, speed, mass, half, friction):
+    """Return the effective force of a pole on the cart, and the effective mass it adds to the cart's."""
     drag = friction * speed / (mass * half)
     force = mass * half * speed * speed * sine + 0.75 * mass * cosine * (drag - GRAVITY * sine)
     return force, mass * (1.0 - 0.75 * cosine * cosine)
 
 
 @compiled
-def turn(sine, cosine, speed, push, mass, half, friction):
-    """Return the angular acceleration of a pole whose cart accelerates by `push`."""
-    return -0.75 / half * (push * cosine - GRAVITY * sine + friction * speed / (mass * half))
+def pole_acceleration(sine, cosine, speed, cart, mass, half, friction):
+    """Return the angular acceleration of a pole on a cart with the acceleration `cart`."""
+    return -0.75 / half * (cart * cosine - GRAVITY * sine + friction * speed / (mass * half))
 
 
 @compiled
 def accelerations_one(velocity, angle, speed, force, cart_friction, hinge_friction):
-    """Return the accelerations of the cart and of its pole, as `accelerations_two` does for two."""
+    """Return the accelerations of the cart and of its pole; see `accelerations_two`."""
     sine, cosine = sin(angle), cos(angle)
-    pulling, mass = pull(sine, cosine, speed, LONG_MASS, LONG_HALF, hinge_friction)
+    pole, mass = pole_force(sine, cosine, speed, LONG_MASS, LONG_HALF, hinge_friction)
     direction = 1.0 if velocity > 0.0 else (-1.0 if velocity < 0.0 else 0.0)
-    push = (force - cart_friction * direction + pulling) / (CART_MASS + mass)
-    return push, turn(sine, cosine, speed, push, LONG_MASS, LONG_HALF, hinge_friction)
+    cart = (force - cart_friction * direction + pole) / (CART_MASS + mass)
+    return cart, pole_acceleration(sine, cosine, speed, cart, LONG_MASS, LONG_HALF, hinge_friction)
 
 
 @compiled
 def accelerations_two(velocity, angle, speed, angle2, speed2, force, cart_friction, hinge_friction):
     """Return the accelerations of the cart, the long pole and the short pole.
 
-    Friction of the cart is constant in size and against its motion, that of a hinge proportional to the
-    angular velocity; poles are uniform rods.
+    The friction of the cart has constant size and opposes its motion; the friction of a hinge is proportional
+    to the angular velocity; poles are uniform rods.
 
     Source: Wieland 1991, "Evolving neural network controllers for unstable systems", with the constants of
     Gomez, Schmidhuber and Miikkulainen 2008, "Accelerated neural evolution through cooperatively coevolved
@@ -62,20 +62,20 @@ def accelerations_two(velocity, angle, speed, angle2, speed2, force, cart_fricti
     """
     sine, cosine = sin(angle), cos(angle)
     sine2, cosine2 = sin(angle2), cos(angle2)
-    pulling, mass = pull(sine, cosine, speed, LONG_MASS, LONG_HALF, hinge_friction)
-    pulling2, mass2 = pull(sine2, cosine2, speed2, SHORT_MASS, SHORT_HALF, hinge_friction)
+    pole, mass = pole_force(sine, cosine, speed, LONG_MASS, LONG_HALF, hinge_friction)
+    pole2, mass2 = pole_force(sine2, cosine2, speed2, SHORT_MASS, SHORT_HALF, hinge_friction)
     direction = 1.0 if velocity > 0.0 else (-1.0 if velocity < 0.0 else 0.0)
-    push = (force - cart_friction * direction + pulling + pulling2) / (CART_MASS + mass + mass2)
+    cart = (force - cart_friction * direction + pole + pole2) / (CART_MASS + mass + mass2)
     return (
-        push,
-        turn(sine, cosine, speed, push, LONG_MASS, LONG_HALF, hinge_friction),
-        turn(sine2, cosine2, speed2, push, SHORT_MASS, SHORT_HALF, hinge_friction),
+        cart,
+        pole_acceleration(sine, cosine, speed, cart, LONG_MASS, LONG_HALF, hinge_friction),
+        pole_acceleration(sine2, cosine2, speed2, cart, SHORT_MASS, SHORT_HALF, hinge_friction),
     )
 
 
 @compiled
 def advance_one(state, force, cart_friction, hinge_friction):
-    """Take one Runge-Kutta step of the fourth order with one pole."""
+    """Advance a state with one pole by one Runge-Kutta step of order 4, in place."""
     x, v, a, w = state[POSITION], state[VELOCITY], state[ANGLE], state[SPEED]
     half, sixth = 0.5 * TIME_STEP, TIME_STEP / 6.0
     f1, g1 = accelerations_one(v, a, w, force, cart_friction, hinge_friction)
@@ -93,7 +93,7 @@ def advance_one(state, force, cart_friction, hinge_friction):
 
 @compiled
 def advance_two(state, force, cart_friction, hinge_friction):
-    """Take one Runge-Kutta step of the fourth order with two poles."""
+    """Advance a state with two poles by one Runge-Kutta step of order 4, in place."""
     x, v, a, w = state[POSITION], state[VELOCITY], state[ANGLE], state[SPEED]
     b, u = state[SHORT_ANGLE], state[SHORT_SPEED]
     half, sixth = 0.5 * TIME_STEP, TIME_STEP / 6.0
@@ -119,8 +119,8 @@ def advance_two(state, force, cart_friction, hinge_friction):
 
 
 @compiled
-def push_of(output):
-    """Return the force of an output in newtons: within 10 either way, and never smaller than 10/256."""
+def force_of(output):
+    """Return the force of an output in newtons: between -10 and 10, and at least 10/256 in size."""
     force = FORCE * tanh(output)
     smallest = SMALLEST_FORCE if force >= 0.0 else -SMALLEST_FORCE
     return smallest if abs(force) < SMALLEST_FORCE else force
@@ -128,28 +128,28 @@ def push_of(output):
 
 @compiled
 def move_one(state, action):
-    """Push for 0.02 s."""
-    force = push_of(action[0])
+    """Advance a state with one pole by 0.02 s under the force of an action, in place."""
+    force = force_of(action[0])
     advance_one(state, force, CART_FRICTION, HINGE_FRICTION)
     advance_one(state, force, CART_FRICTION, HINGE_FRICTION)
 
 
 @compiled
 def move_two(state, action):
-    """Push for 0.02 s."""
-    force = push_of(action[0])
+    """Advance a state with two poles by 0.02 s under the force of an action, in place."""
+    force = force_of(action[0])
     advance_two(state, force, CART_FRICTION, HINGE_FRICTION)
     advance_two(state, force, CART_FRICTION, HINGE_FRICTION)
 
 
 @compiled
-def upright_one(state):
-    """Return whether pole and cart are where they should be; not when they are NaN."""
+def within_limits_one(state):
+    """Return whether pole and cart are within their limits; False for NaN."""
     return (abs(state[POSITION]) <= TRACK) & (abs(state[ANGLE]) <= FALLEN_ONE)
 
 
 @compiled
-def upright_two(state):
-    """Return whether poles and cart are where they should be; not when they are NaN."""
+def within_limits_two(state):
+    """Return whether poles and cart are within their limits; False for NaN."""
     upright = (abs(state[ANGLE]) <= FALLEN_TWO) & (abs(state[SHORT_ANGLE]) <= FALLEN_TWO)
     return upright & (abs(state[POSITION]) <= TRACK)

@@ -1,7 +1,7 @@
-"""From one long record to training, validation and test sequences, in order of time.
+"""Training, validation and test sequences from one long record, in order of time.
 
-A record has one row per time step. The steps of each split begin with `washout` unscored steps, in which
-the state of a network settles: the rows just before for validation and test, the first rows for training.
+A record has one row per time step. Each split begins with `washout` unscored steps, in which the effect of
+the initial state decays: the rows before the split for validation and test, its first rows for training.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def forecasting_splits(
     washout: int,
     windows: int = 1,
 ) -> Splits:
-    """Return the splits of the task to forecast the first columns of a record.
+    """Return the splits of a forecast of the first columns of a record.
 
-    A step belongs to the split in which the row it is to forecast lies, so no row of validation or test
-    is in the training batch, neither as target nor as input.
+    A step belongs to the split of its target row, so no row of validation or test is in the training batch,
+    neither as target nor as input.
 
     Parameters
     ----------
     record : ndarray, shape (N, I)
-        Rows in original units; the first `targets` columns are to be forecast, all are inputs.
+        Rows in original units; the first `targets` columns are forecast, all columns are inputs.
     targets : int
         Columns to forecast, O.
     horizon : int
@@ -42,7 +42,7 @@ def forecasting_splits(
     washout : int
         Unscored steps at the start of each split.
     windows : int
-        Sequences that the training part is cut into.
+        Sequences that the training part is divided into.
     """
     train_end, valid_end = ends
     scaling = learn_scaling(record[:train_end], record[:train_end, :targets], own=targets)
@@ -71,18 +71,18 @@ def split_record(
     Parameters
     ----------
     inputs : ndarray, shape (N, I)
-        With N equal to `washout` and the three numbers of `scored` added up.
+        N is `washout` plus the sum of `scored`.
     targets : ndarray, shape (N, O) of floats or (N,) of labels
-        What the network is to give at the same step.
+        Targets at the same steps.
     scored : tuple of int
         Scored steps of training, validation and test.
     washout : int
         Unscored steps before the scored ones of each sequence.
     windows : int
-        Sequences that the training part is cut into, each with its own unscored context; their lengths
-        differ by one step at most.
+        Sequences that the training part is divided into, each with its own unscored steps; their lengths
+        differ by at most one step.
     mask : ndarray of bool, shape (N,), optional
-        False at steps that are not scored wherever they lie.
+        False at further steps that are not scored.
     """
     train, valid, test = scored
     usable = np.ones(len(inputs), dtype=bool) if mask is None else mask
@@ -100,16 +100,16 @@ def split_record(
 
 
 def window_problems(windows: int, train: int) -> list[str]:
-    """Return what is wrong with the number of windows that `train` scored steps are cut into."""
+    """Return a sentence if `train` scored steps cannot be divided into this number of windows."""
     if windows > train:
         return [f"windows: expected at most one per training step ({train}), got {windows}"]
     return []
 
 
 def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> Scaling:
-    """Return the scaling to zero mean and unit deviation, learned on training rows.
+    """Return the scaling to mean 0 and standard deviation 1, learned on training rows.
 
-    Input columns that hold only 0 and 1 stay as they are, and a constant input becomes 0.
+    Input columns with only the values 0 and 1 are not scaled; a constant input becomes 0.
 
     Parameters
     ----------
@@ -118,13 +118,13 @@ def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> S
     targets : ndarray, shape (m, O)
         Training rows of the targets.
     own : int
-        The first inputs that are the targets' own past values: they share the targets' scaling, so that an
-        output can be fed back as an input.
+        Number of first inputs that are past values of the targets: they get the targets' scaling, so that
+        outputs can be fed back as inputs.
 
     Raises
     ------
     DataError
-        When a target is constant, or when numbers are too large or too small to be scaled.
+        When a target is constant, or numbers are too large or too close to each other to be scaled.
     """
     target_mean, target_deviation = _moments(targets)
     constant = np.flatnonzero(_constant(targets))
@@ -147,11 +147,13 @@ def learn_scaling(inputs: np.ndarray, targets: np.ndarray, *, own: int = 0) -> S
 
 
 def _constant(rows: np.ndarray) -> np.ndarray:
+    """Return which columns are constant."""
     return np.asarray((rows == rows[:1]).all(axis=0))
 
 
 def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported by the caller
+    """Return mean and standard deviation of each column."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller reports an overflow
         values = np.asarray(rows, dtype=np.float64)
         return values.mean(axis=0), values.std(axis=0)
 
@@ -159,7 +161,7 @@ def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _batch(
     inputs: np.ndarray, targets: np.ndarray, usable: np.ndarray, spans: list[tuple[int, int]], washout: int
 ) -> Batch:
-    """Return spans of a record as sequences of one batch, the shorter ones filled up with zeros."""
+    """Return spans of a record as the sequences of a batch, padded with zeros to equal length."""
     lengths = np.array([end - start for start, end in spans])
     shape = (len(spans), int(lengths.max()))
     batch_inputs = np.zeros((*shape, inputs.shape[1]))

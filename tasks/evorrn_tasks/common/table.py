@@ -1,7 +1,8 @@
-"""Reading tables from text files that people and spreadsheets write, with errors that say where.
+"""Reading tables from text files, with errors that name the line and the column.
 
-A file is comma, semicolon, tab or bar separated, with or without a header, in UTF-8 (with or without byte
-order mark), UTF-16 with one, or else Latin-1. Lines that begin with ``#`` before the table are comments.
+Cells are separated by comma, semicolon, tab or bar, with or without a header. The encoding is UTF-8 (with or
+without a byte order mark), UTF-16 with a byte order mark, or else Latin-1. Lines that begin with ``#`` before the
+table are comments.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from evorrn.base.errors import DataError, UnknownName
 
 SEPARATORS = ("\t", ";", ",", "|")
-"""In order of preference: a comma may be a decimal comma or stand in a date where others separate."""
+"""Separators in order of preference; a comma may also be a decimal comma or part of a date."""
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "-", "?", "."})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
@@ -34,11 +35,11 @@ class Table:
     ----------
     path : Path
     names : tuple of str
-        Column names: the header, or ``column1``, ``column2``, ... where there is none.
+        Column names: the header, or ``column1``, ``column2``, ... without a header.
     rows : list of list of str
-        Cells without surrounding blanks.
+        Cells without surrounding spaces.
     lines : list of int
-        Line of the file in which each row ends.
+        Line number of the file in which each row ends.
     """
 
     path: Path
@@ -47,7 +48,7 @@ class Table:
     lines: list[int]
 
     def numeric(self) -> list[str]:
-        """Return the names of the columns in which most of the cells that are not missing are numbers."""
+        """Return the names of the columns in which more than half of the cells that are not missing are numbers."""
         found = []
         for index, name in enumerate(self.names):
             cells = [row[index] for row in self.rows if not is_missing(row[index])]
@@ -62,9 +63,9 @@ class Table:
         Raises
         ------
         UnknownName
-            For a name that is no column.
+            When there is no column of a name.
         DataError
-            For the first cell that is missing, text or not finite, with its line and column.
+            Naming line and column of the first cell that is missing, text or not finite.
         """
         values = np.empty((len(self.rows), len(names)))
         for place, name in enumerate(names):
@@ -76,6 +77,7 @@ class Table:
         return values
 
     def _number(self, cell: str, line: int, name: str) -> float:
+        """Return a cell as a number, or raise DataError."""
         where = f"{self.path}, line {line}, column {name!r}"
         if is_missing(cell):
             raise DataError(f"{where}: the value is missing ({cell!r}); fill the gap or leave the column out")
@@ -90,7 +92,7 @@ class Table:
 
 
 def read_table(path: str | Path) -> Table:
-    """Read a text file as a table.
+    """Return the table in a text file.
 
     Parameters
     ----------
@@ -99,8 +101,8 @@ def read_table(path: str | Path) -> Table:
     Raises
     ------
     DataError
-        When the file is missing, a folder, empty, binary, ragged, has two columns of one name, or holds
-        nothing but a header.
+        When the file is missing, a folder, empty or binary; when rows have different numbers of cells or two
+        columns have one name; when there are no rows below the header.
     """
     path = Path(path)
     text = _text(path)
@@ -132,16 +134,17 @@ def read_table(path: str | Path) -> Table:
 
 
 def is_missing(cell: str) -> bool:
-    """Return whether a cell says that there is no value."""
+    """Return whether a cell stands for a missing value."""
     return cell.lower() in MISSING
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell is a decimal number as programs write it: no separators of thousands."""
+    """Return whether a cell is a decimal number, without separators of thousands."""
     return _NUMBER.fullmatch(cell) is not None
 
 
 def _text(path: Path) -> str:
+    """Return the text of a file."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -159,7 +162,7 @@ def _text(path: Path) -> str:
 
 
 def _rows(text: str, separator: str) -> tuple[list[list[str]], list[int]]:
-    """Return the rows and their lines, without blank lines, comments before the table and empty ends."""
+    """Return the rows and their line numbers, without blank lines, comments before the table and empty last rows."""
     rows: list[list[str]] = []
     lines: list[int] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
@@ -176,7 +179,7 @@ def _rows(text: str, separator: str) -> tuple[list[list[str]], list[int]]:
 
 
 def _separator(text: str) -> str:
-    """Return the separator that cuts the first lines into equally many cells, more than one."""
+    """Return the separator with which the first lines have the same number of cells, more than one."""
     sample = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:50]
     widths = {
         separator: {len(row) for row in csv.reader(sample, delimiter=separator, skipinitialspace=True)}
@@ -189,15 +192,15 @@ def _separator(text: str) -> str:
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Return whether the first row names the columns, as judged by what stands below."""
+    """Return whether the first row is a header, by comparison with the row below."""
     first = [cell for cell in rows[0] if not is_missing(cell)]
     if not any(is_number(cell) for cell in first):
         return True
-    return len(rows) > 1 and any(_names(above, below) for above, below in zip(rows[0], rows[1]))
+    return len(rows) > 1 and any(_is_name(above, below) for above, below in zip(rows[0], rows[1]))
 
 
-def _names(above: str, below: str) -> bool:
-    """Return whether a cell is the name of what stands below: text above a number, or words above digits."""
+def _is_name(above: str, below: str) -> bool:
+    """Return whether a cell is a column name: text above a number, or text without digits above text with digits."""
     if is_missing(above) or is_number(above):
         return False
     digits = [any(character.isdigit() for character in cell) for cell in (above, below)]
@@ -205,4 +208,5 @@ def _names(above: str, below: str) -> bool:
 
 
 def _shown(cell: str) -> str:
+    """Return a cell for a message, shortened to 40 characters."""
     return repr(cell if len(cell) <= 40 else f"{cell[:37]}...")

@@ -1,4 +1,4 @@
-"""What tasks share whose answer is one of two classes, given at the end of a sequence."""
+"""TwoClasses: base of tasks whose answer is one of two classes at the end of a sequence."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from evorrn_tasks.common.draws import generator
 
 @dataclass(frozen=True)
 class TwoClasses(Task):
-    """Sequences of one input, of two classes in equal numbers, the answer scored at the last step alone.
+    """Sequences of one input and two equally frequent classes, with only the last step scored.
 
-    A subclass is a frozen dataclass with a `name` that gives `draw`.
+    A subclass is a frozen dataclass with a `name` that defines `draw`.
     """
 
     loss = "binary-cross-entropy"
@@ -31,7 +31,7 @@ class TwoClasses(Task):
     test: int = setting(100, "test sequences", minimum=2)
 
     def problems(self) -> list[str]:
-        """Return what is wrong with each setting, and with the two lengths together."""
+        """Return one sentence for each setting that is not allowed, longest below shortest included."""
         found = super().problems()
         if not found and self.longest < self.shortest:
             found.append(f"longest: expected at least shortest, {self.shortest}, got {self.longest}")
@@ -46,19 +46,20 @@ class TwoClasses(Task):
         return Splits(self._split(seed, 0), self._split(seed, 1), self._split(seed, 2))
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the answer of the class that training has more often."""
+        """Return the prediction of the class that is more frequent in training."""
         assert splits.test is not None
         share = splits.train.targets[splits.train.scored].mean()
         logit = np.log(share / (1 - share)) if 0 < share < 1 else (share - 0.5) * 20
         return {"more frequent class": np.full((splits.test.size, splits.test.steps, 1), logit)}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a small network of gated or slow units, whose state can stay as it is for long."""
+        """Return a small network of gated or slow units, whose state can be constant for a long time."""
         if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
         return Recommended({"cell": "gru", "hidden": 4})
 
     def _split(self, seed: int, place: int) -> Batch:
+        """Return training (0), validation (1) or test (2)."""
         count = (self.train, self.valid, self.test)[place]
         rng = generator(seed, place)
         lengths = rng.integers(self.shortest, self.longest + 1, count)
