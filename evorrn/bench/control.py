@@ -9,7 +9,8 @@ from types import ModuleType
 
 import numpy as np
 
-from evorrn.bench.results import Group, Row, Target
+from evorrn.bench.group import Group
+from evorrn.bench.results import Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.network.network import Network
 from evorrn_tasks.cart_pole import CartPole

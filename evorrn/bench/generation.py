@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from evorrn.bench import population
+from evorrn.bench.group import Group
 from evorrn.bench.peers.weights import Weights, stacked
-from evorrn.bench.results import Finding, Group, Row, Target
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.bench.timing import Times
 from evorrn.data.batch import Batch

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evorrn.bench.group import Group
 from evorrn.bench.peers.weights import compared, weights_of
-from evorrn.bench.results import Finding, Group, Row, Target
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network

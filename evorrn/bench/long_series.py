@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from evorrn.bench.group import Group
 from evorrn.bench.population import TWICE, Case, measure
-from evorrn.bench.results import Group
 
 GROUP = Group(
     "long-series",

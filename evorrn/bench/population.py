@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from evorrn.bench.group import Group
 from evorrn.bench.peers.weights import stacked
-from evorrn.bench.results import Group, Row, Target
+from evorrn.bench.results import Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network

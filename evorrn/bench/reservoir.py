@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.bench.results import Finding, Group, Row, Target
+from evorrn.bench.group import Group
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.network.network import Network
 from evorrn.strategies.reservoir.draw import sparse_matrix

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evorrn.bench.timing import Times
-
-if TYPE_CHECKING:
-    from evorrn.bench.session import Session
 
 
 @dataclass(frozen=True)
@@ -110,30 +107,3 @@ class Row:
             content |= {"seconds": getattr(self.ours, statistic), "calls": list(self.ours.calls)}
         findings = [finding.as_dict(statistic) for finding in self.findings]
         return content | self.numbers | {"findings": findings, "remarks": list(self.remarks)}
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows of one kind.
-
-    Attributes
-    ----------
-    name : str
-    what : str
-        What is timed, in a sentence.
-    cases : sequence
-        One for each row, with a ``name`` and a ``title``.
-    measure : callable
-        ``measure(case, session)`` gives the row.
-    summary : callable, optional
-        From all rows of the group, one more row.
-    statistic : str
-        ``"minimum"`` or ``"median"`` of the calls: what seconds and ratios are.
-    """
-
-    name: str
-    what: str
-    cases: Sequence[Any]
-    measure: Callable[[Any, Session], Row]
-    summary: Callable[[Sequence[Row]], Row] | None = None
-    statistic: str = "minimum"

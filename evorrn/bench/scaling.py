@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.bench import gradient, population
-from evorrn.bench.results import Finding, Group, Row, Target
+from evorrn.bench.group import Group
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Session
 from evorrn.bench.timing import Times, alternate
 from evorrn.kernels.machine import lanes

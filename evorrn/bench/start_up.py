@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evorrn.base.errors import EvorrnError
-from evorrn.bench.results import Finding, Group, Row, Target
+from evorrn.bench.group import Group
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Session
 from evorrn.bench.timing import Times
 

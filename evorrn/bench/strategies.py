@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from evorrn.bench import population
+from evorrn.bench.group import Group
 from evorrn.bench.peers.weights import Weights, stacked
-from evorrn.bench.results import Group, Row, Target
+from evorrn.bench.results import Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.data.batch import Batch
 from evorrn.strategies.find import make_strategy

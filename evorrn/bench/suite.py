@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evorrn.base.errors import UnknownName
-from evorrn.bench.results import Group, Row
+from evorrn.bench.group import Group
+from evorrn.bench.results import Row
 from evorrn.bench.session import Session
 from evorrn.bench.timing import Times
 from evorrn.lab.catalogue import Table

@@ -20,9 +20,10 @@ from evorrn.bench import (
     strategies,
     suite,
 )
+from evorrn.bench.group import Group
 from evorrn.bench.peers import numpy_peer, python_control_peer
 from evorrn.bench.peers.weights import stacked
-from evorrn.bench.results import Finding, Group, Row, Target
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.bench.timing import Times, alternate, limited_threads
 from evorrn.cli import main
