@@ -14,20 +14,27 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from evorrn.kernels import activations
-
-if TYPE_CHECKING:
-    from evorrn.compile.graph import Builder
 
 Shape = tuple[str, ...]
 LEAVES = frozenset({"input", "parameter", "option", "constant"})
 
 Adjoint = Callable[..., tuple[int | None, ...]]
 Tangent = Callable[..., int | None]
+
+
+class Builder(Protocol):
+    """What a rule makes nodes with, see `evorrn.compile.graph.Builder`."""
+
+    def apply(self, op: str, *operands: int) -> int:
+        """Return the node of an operation."""
+
+    def constant(self, value: float) -> int:
+        """Return the node of a number."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from evorrn.data.batch import Batch, numeric
 from evorrn.engine.inputs import Conditions, Sequences
 
 if TYPE_CHECKING:
-    from evorrn.network.network import Network
+    from evorrn.network.architecture import Architecture
 
 
 def sequences(
-    network: Network,
+    network: Architecture,
     x: np.ndarray,
     lengths: np.ndarray | None = None,
     *,
@@ -30,7 +30,7 @@ def sequences(
 
 
 def conditions(
-    network: Network,
+    network: Architecture,
     x: np.ndarray,
     lengths: np.ndarray | None,
     *,
@@ -44,7 +44,7 @@ def conditions(
     return Conditions(begin, _teacher(network, teacher, x, lengths), free)
 
 
-def genomes(network: Network, genomes: np.ndarray) -> np.ndarray:
+def genomes(network: Architecture, genomes: np.ndarray) -> np.ndarray:
     """Return genomes (P, n) as writable rows of the network's dtype."""
     array = np.asarray(genomes)
     if array.ndim != 2 or array.shape[1] != network.size or len(array) == 0:
@@ -56,7 +56,7 @@ def genomes(network: Network, genomes: np.ndarray) -> np.ndarray:
         return np.require(array, network.dtype, ["C", "W"])
 
 
-def check_batch(network: Network, batch: Batch) -> None:
+def check_batch(network: Architecture, batch: Batch) -> None:
     """Raise ShapeError when a batch does not fit a network, ConfigError when none does."""
     if network.loss_function.targets == "none":
         raise ConfigError(
@@ -77,7 +77,7 @@ def check_batch(network: Network, batch: Batch) -> None:
         raise ShapeError(f"batch: expected {network.outputs} targets, got {batch.n_outputs}")
 
 
-def _inputs(network: Network, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _inputs(network: Architecture, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs (B, T, I) and lengths (B,)."""
     array = numeric("x", x)
     if array.ndim != 3 or array.shape[2] != network.inputs or 0 in array.shape:
@@ -94,7 +94,7 @@ def _inputs(network: Network, x: np.ndarray, lengths: np.ndarray | None) -> tupl
     return array, ends.astype(np.int64)
 
 
-def _state(network: Network, state: np.ndarray | None, sequences: int) -> np.ndarray:
+def _state(network: Architecture, state: np.ndarray | None, sequences: int) -> np.ndarray:
     """Return the state (B, S) to begin with, zero by default."""
     if state is None:
         return np.zeros((sequences, network.state_size), network.dtype)
@@ -105,7 +105,7 @@ def _state(network: Network, state: np.ndarray | None, sequences: int) -> np.nda
 
 
 def _teacher(
-    network: Network, teacher: np.ndarray | None, x: np.ndarray, lengths: np.ndarray | None
+    network: Architecture, teacher: np.ndarray | None, x: np.ndarray, lengths: np.ndarray | None
 ) -> np.ndarray | None:
     """Return what a network sees in place of its last output (B, T, O), zero beyond the lengths."""
     if teacher is None:
@@ -122,7 +122,7 @@ def _teacher(
     return result
 
 
-def _free_from(network: Network, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
+def _free_from(network: Architecture, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
     """Return the time step (B,) from which each sequence runs free."""
     if free_from is None:
         return None
