@@ -77,7 +77,9 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         raise ShapeError(f"batch: expected {network.outputs} targets, got {batch.n_outputs}")
 
 
-def _inputs(network: Architecture, x: np.ndarray, lengths: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _inputs(
+    network: Architecture, x: np.ndarray, lengths: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs (B, T, I) and lengths (B,)."""
     array = numeric("x", x)
     if array.ndim != 3 or array.shape[2] != network.inputs or 0 in array.shape:

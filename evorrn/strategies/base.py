@@ -17,6 +17,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.settings import Settings, check_seed
 from evorrn.data.batch import numeric
+from evorrn.strategies.search import Search
 from evorrn.training.budget import Budget
 from evorrn.training.loop import STRATEGY_STREAM
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from evorrn.data.batch import Batch
     from evorrn.data.task import Task
     from evorrn.network.network import Network
-    from evorrn.strategies.search import Search
     from evorrn.training.loop import Progress, Result
     from evorrn.training.problem import Problem
 
@@ -244,8 +244,6 @@ class EvolutionStrategy(Strategy):
         ConfigError
             When `seed` or `spread` is not valid, or `step_sizes` names a block that does not exist.
         """
-        from evorrn.strategies.search import Search
-
         point = np.array(numeric("start", start), dtype=np.float64)
         if point.ndim != 1 or point.size == 0 or not np.isfinite(point).all():
             raise ShapeError(f"start: expected a finite vector (n,), got shape {point.shape}")

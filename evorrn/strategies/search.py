@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, EvorrnError, RunError, ShapeError
-from evorrn.base.files import load_tree, save_tree
+from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
+from evorrn.base.files import save_tree
 from evorrn.data.batch import numeric
-from evorrn.strategies.base import EvolutionStrategy, State
 from evorrn.training.budget import Budget
 
-_SEARCH_FILE = "evorrn search"
+SEARCH_FILE = "evorrn search"
+"""What the file of a search says it is."""
+
+State = dict[str, Any]
+
+
+class AsksAndTells(Protocol):
+    """What a search needs of a strategy; `evorrn.EvolutionStrategy` in full."""
+
+    @property
+    def name(self) -> str:
+        """The command-line name."""
+
+    def values(self) -> dict[str, Any]:
+        """Return the settings as plain data."""
+
+    def ask(self, state: State) -> tuple[State, np.ndarray]:
+        """Return the state and the genomes (P, n) to evaluate."""
+
+    def tell(self, state: State, genomes: np.ndarray, fitness: np.ndarray) -> State:
+        """Return the state after the fitness (P,) of the genomes is known."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +60,25 @@ class Search:
         The strategy's state, plain data.
     evaluations, generations : int
         Numbers so far.
+    asked : ndarray, shape (P, n), or None
+        Genomes that `ask` returned and whose fitness is not yet known.
     history : dict of str to list
         One entry for each generation: ``evaluations``, ``best_fitness`` and what the strategy records.
     """
 
-    def __init__(self, strategy: EvolutionStrategy, state: State) -> None:
+    def __init__(self, strategy: AsksAndTells, state: State) -> None:
         self.strategy = strategy
         self.state = state
         self.evaluations = 0
         self.generations = 0
         self.history: dict[str, list[float]] = {}
-        self._asked: np.ndarray | None = None
+        self.asked: np.ndarray | None = None
 
     def ask(self) -> np.ndarray:
         """Return the genomes (P, n) to evaluate; the same until `tell` is called."""
-        if self._asked is None:
-            self.state, self._asked = self.strategy.ask(self.state)
-        return self._asked.copy()
+        if self.asked is None:
+            self.state, self.asked = self.strategy.ask(self.state)
+        return self.asked.copy()
 
     def tell(self, genomes: np.ndarray, fitness: np.ndarray) -> None:
         """Give the fitness (P,) of the genomes asked for; higher is better, NaN means ``-inf``.
@@ -68,22 +90,22 @@ class Search:
         ShapeError
             When these are not the genomes asked for, or `fitness` does not have one number for each.
         """
-        if self._asked is None:
+        if self.asked is None:
             raise EvorrnError("tell: expected a call of ask before it")
         given = numeric("genomes", genomes)
-        if not np.array_equal(given, self._asked):
+        if not np.array_equal(given, self.asked):
             raise ShapeError(
-                f"tell: expected the genomes of the last ask, shape {self._asked.shape}, got others of shape "
+                f"tell: expected the genomes of the last ask, shape {self.asked.shape}, got others of shape "
                 f"{given.shape}"
             )
         values = np.array(numeric("fitness", fitness), dtype=np.float64)
         if values.shape != (len(given),):
             raise ShapeError(f"tell: expected fitness of shape ({len(given)},), got {values.shape}")
         values[~np.isfinite(values)] = -np.inf
-        self.state = self.strategy.tell(self.state, self._asked, values)
+        self.state = self.strategy.tell(self.state, self.asked, values)
         self.evaluations += len(values)
         self.generations += 1
-        self._asked = None
+        self.asked = None
         row = {"evaluations": self.evaluations, "best_fitness": self.best.fitness, **self.state["record"]}
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
@@ -118,58 +140,13 @@ class Search:
     def save(self, path: str | Path) -> None:
         """Write the search to a file, from which `evorrn.load_search` resumes it with the same bytes."""
         tree = {
-            "kind": _SEARCH_FILE,
+            "kind": SEARCH_FILE,
             "strategy": self.strategy.name,
             "settings": self.strategy.values(),
             "state": self.state,
-            "asked": self._asked,
+            "asked": self.asked,
             "evaluations": self.evaluations,
             "generations": self.generations,
             "history": {name: np.array(column) for name, column in self.history.items()},
         }
         save_tree(Path(path), tree)
-
-
-def load_search(path: str | Path, *, strategy: EvolutionStrategy | None = None) -> Search:
-    """Return a search from a file that `Search.save` wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-    strategy : EvolutionStrategy, optional
-        The strategy of the search; needed when the file cannot contain all of it, such as a DEAP toolbox.
-
-    Raises
-    ------
-    RunError
-        When the file is missing, truncated or not a search, or the strategy has other settings.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import evorrn
-    >>> search = evorrn.SNES().search(np.ones(5))
-    >>> genomes = search.ask()
-    >>> search.tell(genomes, -np.sum(genomes**2, axis=1))
-    >>> search.save("sphere.search")
-    >>> resumed = evorrn.load_search("sphere.search")
-    >>> bool((resumed.ask() == search.ask()).all())
-    True
-    """
-    from evorrn.strategies.find import make_strategy
-
-    tree = load_tree(Path(path))
-    if not isinstance(tree, dict) or tree.get("kind") != _SEARCH_FILE:
-        raise RunError(f"{path}: expected a search that Search.save wrote")
-    if strategy is not None and strategy.values() != tree["settings"]:
-        raise RunError(
-            f"{path}: expected the strategy of the search, {tree['strategy']}, with all its settings"
-        )
-    found = strategy or make_strategy(tree["strategy"], tree["settings"])
-    if not isinstance(found, EvolutionStrategy):
-        raise RunError(f"{path}: expected an evolution strategy, got {tree['strategy']!r}")
-    search = Search(found, tree["state"])
-    search.evaluations, search.generations = tree["evaluations"], tree["generations"]
-    search.history = {name: column.tolist() for name, column in tree["history"].items()}
-    search._asked = tree["asked"]
-    return search

@@ -14,15 +14,15 @@ from evorrn.strategies.evolution.variation import seeded
 
 if TYPE_CHECKING:
     from evorrn.strategies.base import State
-    from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
+    from evorrn.strategies.evolution.genetic_settings import GeneticSettings
 
 
-def next_generation(settings: GeneticAlgorithm, state: State, rng: np.random.Generator) -> State:
+def next_generation(settings: GeneticSettings, state: State, rng: np.random.Generator) -> State:
     """Return the part of the state that the next generation replaces.
 
     Parameters
     ----------
-    settings : GeneticAlgorithm
+    settings : GeneticSettings
     state : dict
         State of the algorithm, with the fitness of every individual.
     rng : Generator

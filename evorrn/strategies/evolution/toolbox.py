@@ -15,18 +15,18 @@ from evorrn.strategies.evolution.individuals import Individual
 
 if TYPE_CHECKING:
     from evorrn.strategies.base import State
-    from evorrn.strategies.evolution.genetic_algorithm import GeneticAlgorithm
+    from evorrn.strategies.evolution.genetic_settings import GeneticSettings
 
 OPERATORS = ("select", "mate", "mutate")
 """The functions of a user's toolbox that are used; others in it are ignored."""
 
 
-def make_toolbox(settings: GeneticAlgorithm, state: State, rng: np.random.Generator) -> base.Toolbox:
+def make_toolbox(settings: GeneticSettings, state: State, rng: np.random.Generator) -> base.Toolbox:
     """Return a toolbox with ``select``, ``mate`` and ``mutate``.
 
     Parameters
     ----------
-    settings : GeneticAlgorithm
+    settings : GeneticSettings
     state : dict
         Contains the units of the genome, the spread of the start population and the generation.
     rng : Generator
