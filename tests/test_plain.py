@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import RunError
 from evorrn.base.files import (
-    durable_together,
+    delayed_sync,
     load_tree,
     npz_bytes,
     save_tree,
-    settle,
+    sync_files,
     tree_bytes,
     write_atomic,
 )
@@ -196,14 +196,14 @@ def test_files_wait_for_the_disk_together(tmp_path, monkeypatch):
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with durable_together():
+    with delayed_sync():
         for name in "ab":
             write_atomic(tmp_path / "folder" / name, name)
         removed = tmp_path / "folder" / "c"
         write_atomic(removed, "c")
         removed.unlink()
         assert synced == []
-        settle()
+        sync_files()
         folder = str(tmp_path / "folder")
         assert sorted(synced) == [folder, f"{folder}/a", f"{folder}/b"]
         write_atomic(tmp_path / "folder" / "a", "new")

@@ -18,7 +18,7 @@ from typing import Any
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, RunError
-from evorrn.base.files import durable_together, npz_bytes, settle, write_atomic
+from evorrn.base.files import delayed_sync, npz_bytes, sync_files, write_atomic
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.recorder import Interruption, Recorder, Say, Stop
 from evorrn.lab.runs.spec import Spec, resolve
@@ -144,7 +144,7 @@ def execute(
     problem = assessment.problem(spec.network)
     inherited = None if spec.parent is None else _checkpoint(find_run(spec.parent, root))
     start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)
-    with one_thread(), durable_together():
+    with one_thread(), delayed_sync():
         # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
         trainer = None if run.path.exists() else start(state=inherited)
         with run.claimed(), Interruption(note) as interruption:
@@ -168,7 +168,7 @@ def execute(
                 _write_outcome(run, result, record)
                 if plots:
                     _draw(run, result, warn)
-                settle()
+                sync_files()
                 run.set_status(COMPLETE, **recorder.progress(), diverged=record.diverged)
                 return Outcome(spec, run.path, COMPLETE, result, diverged=record.diverged)
             except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import StopTraining
-from evorrn.base.files import settle
+from evorrn.base.files import sync_files
 from evorrn.lab.runs.environment import RESULTS_VERSION
 from evorrn.lab.runs.store import INTERRUPTED, RUNNING, RunFolder
 from evorrn.training.loop import Progress, Trainer
@@ -83,7 +83,7 @@ class Recorder:
                 return
             self.checkpoint()
             self.run.set_status(RUNNING, **self.progress())
-            settle()
+            sync_files()
         except OSError as error:
             self.warn(
                 f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on without"
