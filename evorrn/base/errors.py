@@ -86,7 +86,7 @@ class StopTraining(Exception):
     ...         raise evorrn.StopTraining("two steps")
     >>> batch = evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1)))
     >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
-    >>> strategy = evorrn.RandomSearch(population=4)
+    >>> strategy = evorrn.GeneticAlgorithm(population=4)
     >>> strategy.fit(network, batch, budget="9gen", callbacks=[stop_after_two_steps]).stopped_by
     'two steps'
     """
