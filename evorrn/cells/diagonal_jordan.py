@@ -1,6 +1,6 @@
 """The network of the early experiments with guessed weights: units of their own that see the output."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import relu, sigmoid, tanh
 
 

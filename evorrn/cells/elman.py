@@ -1,6 +1,6 @@
 """Elman's simple recurrent network, the exemplary cell: other files in this folder look like it."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import tanh
 
 

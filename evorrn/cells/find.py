@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from evorrn.base.plugins import Plugins
-from evorrn.compile.grammar import Cell
+from evorrn.compile.cell import Cell
 
 CELLS = Plugins(
     "cell",

@@ -1,6 +1,6 @@
 """The leaky integrator, the usual unit of reservoirs."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import tanh
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from evorrn.compile.adjoint import AdjointGraph, adjoint
 from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
-from evorrn.compile.grammar import Cell
+from evorrn.compile.cell import Cell
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import LEAVES, Shape
 from evorrn.compile.schedule import group_products

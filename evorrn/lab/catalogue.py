@@ -19,7 +19,7 @@ from evorrn.strategies.find import find_strategy, strategies
 from evorrn.training.result import load
 
 if TYPE_CHECKING:
-    from evorrn.compile.grammar import Cell
+    from evorrn.compile.cell import Cell
     from evorrn.data.environment import Environment
     from evorrn.data.task import Task
     from evorrn.strategies.base import Strategy

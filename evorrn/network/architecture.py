@@ -12,7 +12,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.base.settings import check_seed
 from evorrn.cells.find import cell_reference, find_cell
-from evorrn.compile.grammar import Cell
+from evorrn.compile.cell import Cell
 from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.step import Step, compose
 from evorrn.exchange import torch as torch_weights

@@ -8,7 +8,7 @@ import pytest
 from evorrn.base.errors import CellError, UnknownName
 from evorrn.cells.find import cells
 from evorrn.compile.adjoint import adjoint
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.compile.tangent import tangent
 from evorrn.kernels.activations import relu, sigmoid, tanh
 from evorrn.network.network import Network

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evorrn.cells.find import cells
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.data.batch import Batch
 from evorrn.kernels.activations import tanh
 from evorrn.network.network import Network
