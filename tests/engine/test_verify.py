@@ -26,15 +26,15 @@ def changed(position, **changes):
 @pytest.mark.parametrize(
     "broken, message",
     [
-        (changed(2, operands=(0, 3)), "operands stand before it"),
+        (changed(2, operands=(0, 3)), "expected operands before the node"),
         (changed(2, shape=("I",)), r"expected shape \('H',\), got \('I',\)"),
         (changed(2, operands=(1, 1)), "a product @ needs"),
-        (changed(3, op="sinh"), "is no operation"),
+        (changed(3, op="sinh"), "unknown operation"),
         (changed(1, name=""), "has a name"),
         (changed(1, operands=(0,)), "a leaf has no operands"),
         (Graph(graph().nodes, {"h": 9}), "there is no node 9"),
         (Graph((*graph().nodes, Node("constant", (), (), value=1.0)), {"h": 4}), "depends on no input"),
-        (Graph((*graph().nodes, graph().nodes[2]), graph().outputs), "stands twice"),
+        (Graph((*graph().nodes, graph().nodes[2]), graph().outputs), "appears twice"),
     ],
 )
 def test_broken_graphs_are_noticed(broken, message):
