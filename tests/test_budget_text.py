@@ -3,7 +3,7 @@
 import pytest
 
 from evorrn.training.budget import Budget
-from evorrn.training.loop import Progress
+from evorrn.training.progress import Progress
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from evorrn.data.metrics import evaluate_episodes
 from evorrn.testing.strategies import check_strategy
 from evorrn.training.assess import assess
 from evorrn.training.episodes import EnvironmentProblem, play
-from evorrn.training.loop import Trainer
 from evorrn.training.playing import starts_of
+from evorrn.training.trainer import Trainer
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.t_maze import TMaze
 
@@ -144,7 +144,7 @@ def test_learned_is_the_share_of_starts_that_reach_the_mark(maze_network):
     weights["readout.b"][:] = 0
     weights["readout.W"][:2, 0] = [-1, 1]  # east where it is positive, north where it is not
     assert problem.learned(genome, 0.04) == 0.5
-    with pytest.raises(ConfigError, match=r"budget\.learned: bandit has no mark of success"):
+    with pytest.raises(ConfigError, match=r"budget\.learned: bandit does not define success"):
         RandomSearch().fit(Network.for_task(BANDIT, hidden=2), BANDIT, budget=Budget(learned=1.0))
 
 

@@ -22,7 +22,7 @@ from evorrn.base.files import (
     tree_bytes,
     write_atomic,
 )
-from evorrn.training.result import load_history, save_history
+from evorrn.training.history import load_history, save_history
 
 TREE = {
     "numbers": [1, 2.5, -math.inf, True, None, 2**127],
