@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from evorrn.kernels import activations
+from evorrn.kernels.activation_table import Activation
 
 Shape = tuple[str, ...]
 LEAVES = frozenset({"input", "parameter", "option", "constant"})
@@ -139,7 +140,7 @@ def identity(x: Any) -> Any:
 # --- Rules of differentiation --------------------------------------------------------------------------
 
 
-def _activation(name: str, entry: activations.Activation) -> Op:
+def _activation(name: str, entry: Activation) -> Op:
     """Return the operation of an activation, or of its derivative, which has no rules of differentiation."""
     adjoint, tangent = (None, None) if entry.slope is None else _slope(entry.slope)
     return Op(entry.function, _same, adjoint, tangent, _call(name), entry.cost, recompute=entry.slope is None)

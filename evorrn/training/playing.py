@@ -9,7 +9,7 @@ import numpy as np
 from evorrn.base.settings import check_seed
 from evorrn.data.environment import Environment, Starts
 from evorrn.data.vectorised import VectorisedEnvironment
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals.environments import environment_starts
 from evorrn.network.network import Network
 from evorrn.training import vectorised
 

@@ -13,7 +13,7 @@ import worlds
 import evorrn
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.batch import Batch
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals.environments import environment_starts
 from evorrn.network.network import Network
 
 CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn"]

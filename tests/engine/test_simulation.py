@@ -18,8 +18,8 @@ from worlds import Echo, Pendulum, Tape
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.data.environment import Environment
-from evorrn.engine.individuals import worlds as worlds_of_lab
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals import environments
+from evorrn.engine.individuals.environments import environment_starts
 from evorrn.kernels import machine
 from evorrn.network.network import Network
 from evorrn.training.playing import starts_of
@@ -80,7 +80,7 @@ def test_worlds_that_cannot_be_vectorised_are_as_right(environment):
 @pytest.mark.parametrize("environment", [Pendulum(), Echo()], ids=["in registers", "in parts"])
 def test_individuals_share_vector_instructions(environment):
     floats, whole = numba.float64[::1], numba.int64[::1]
-    module = worlds_of_lab.module(environment, network().kernel_source(environment), "vectors")
+    module = environments.program_module(environment, network().kernel_source(environment), "vectors")
     function, signature = (
         (module.step_lanes, (*[floats] * 5, whole, whole, whole, floats, floats, numba.int64))
         if environment.parts is None
@@ -290,7 +290,7 @@ def test_parts_of_a_step_that_are_none_are_told():
         return str(error.value)
 
     assert "parts: expected (count, move, judge), got (3," in told(3, step)
-    assert "parts: expected 1 to 33 numbers that move, got 34" in told(34, step, worlds.judge_echo)
+    assert "parts: expected a count from 1 to 33, got 34" in told(34, step, worlds.judge_echo)
     assert "judge: expected judge(state), got a function of other parameters" in told(3, step, step)
     assert "move: expected a function move(state, action) made with" in told(3, plain_step, judge_all)
     assert "judge: expected to return (reward, done), got float64" in told(3, step, judge_all)
@@ -333,7 +333,7 @@ import numpy as np
 from numba import njit
 import evorrn.engine.cache as load
 from evorrn.network.network import Network
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals.environments import environment_starts
 from worlds import Pendulum, Tape, move
 GAIN = {gain}
 @njit
