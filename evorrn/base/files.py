@@ -111,10 +111,12 @@ def sync_files() -> None:
 
 
 def _create(path: Path) -> int:
+    """Create a file that does not exist yet, and return its descriptor."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def _sync(path: Path) -> None:
+    """Wait until a folder's list of files is on the disk."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:  # removed since it was written
@@ -184,6 +186,7 @@ def _npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
 
 
 def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return a tree as JSON data in which names stand for arrays, and add the arrays to `arrays` by name."""
     if isinstance(value, np.ndarray):
         name = f"a{len(arrays)}"
         arrays[name] = value
@@ -202,6 +205,7 @@ def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _restore(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return the tree of JSON data and arrays that `_flatten` made."""
     if isinstance(value, list):
         return [_restore(item, arrays) for item in value]
     if isinstance(value, dict):

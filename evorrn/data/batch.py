@@ -165,6 +165,7 @@ def numeric(name: str, value: Any) -> np.ndarray:
 
 
 def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
+    """Return targets (B, T, O) as floats, or labels (B, T) or (B,) as int64; raise ShapeError for anything else."""
     array = np.asarray(value)
     wanted = (
         f"({sequences}, {steps}, O) of floats or ({sequences}, {steps}) or ({sequences},) of integer labels"
@@ -177,6 +178,7 @@ def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
 
 
 def _lengths(value: Any, sequences: int, steps: int) -> np.ndarray:
+    """Return lengths (B,) as int64, T by default; raise ShapeError when they are not from 1 to T."""
     if value is None:
         return np.full(sequences, steps, dtype=np.int64)
     array = np.asarray(value)
@@ -188,6 +190,7 @@ def _lengths(value: Any, sequences: int, steps: int) -> np.ndarray:
 
 
 def _mask(value: Any, sequences: int, steps: int) -> np.ndarray:
+    """Return a mask (B, T) of bool, True by default; raise ShapeError for a wrong shape or other values."""
     if value is None:
         return np.ones((sequences, steps), dtype=bool)
     array = np.asarray(value)
