@@ -1,7 +1,7 @@
 from .base.errors import EvorrnError as EvorrnError
 from .base.errors import StopTraining as StopTraining
 from .base.settings import setting as setting
-from .compile.grammar import cell as cell
+from .compile.cell import cell as cell
 from .compile.ops import identity as identity
 from .data.batch import Batch as Batch
 from .data.environment import Environment as Environment

@@ -1,4 +1,4 @@
-"""Batch: what it accepts, what it makes of it, and what it refuses."""
+"""Batch: its arguments, its attributes, and its errors."""
 
 import numpy as np
 import pytest
@@ -30,13 +30,13 @@ def test_labels_of_each_step():
     assert batch.targets.dtype == np.int64
 
 
-def test_one_label_stands_at_the_last_step():
+def test_one_label_is_scored_at_the_last_step():
     batch = Batch(X, np.array([2, 0, 1], dtype=np.uint8), lengths=[4, 2, 1])
     assert batch.targets[batch.scored].tolist() == [2, 0, 1]
     assert np.argwhere(batch.scored).tolist() == [[0, 3], [1, 1], [2, 0]]
 
 
-def test_what_is_not_scored_or_beyond_a_length_may_be_anything():
+def test_values_that_are_not_scored_or_beyond_a_length_may_be_nan():
     x, y = X.copy(), Y.copy()
     x[0, 3], y[0, 3], y[1, 0] = np.nan, np.inf, np.nan
     mask = np.ones((3, 4), dtype=bool)
@@ -101,7 +101,7 @@ def test_take_keeps_labels_at_the_last_step():
         (X, np.where(np.arange(12).reshape(3, 4, 1) == 6, np.inf, Y), {}, DataError, "got inf at (1, 2, 0)"),
     ],
 )
-def test_refusals(inputs, targets, options, kind, sentence):
+def test_wrong_arguments_raise_errors(inputs, targets, options, kind, sentence):
     with pytest.raises(kind) as error:
         Batch(inputs, targets, **options)
     assert sentence in str(error.value)

@@ -1,4 +1,4 @@
-"""Budgets as typed and as made: what they mean, and what junk is refused."""
+"""Budgets from text and from arguments, and errors for wrong ones."""
 
 import numpy as np
 import pytest
@@ -29,11 +29,11 @@ from evorrn.training.budget import Budget
         (Budget(generations=1), Budget(generations=1)),
     ],
 )
-def test_budgets_as_typed(text, wanted):
+def test_texts_are_read_as_budgets(text, wanted):
     assert Budget.parse(text) == wanted
 
 
-def test_values_are_plain_and_come_back():
+def test_values_are_plain_and_make_the_same_budget():
     budget = Budget.parse("20G,60s,500gen")
     assert budget.values() == {"work": 20_000_000_000, "generations": 500, "seconds": 60.0}
     assert Budget.parse(budget.values()) == budget
@@ -62,7 +62,7 @@ def test_values_are_plain_and_come_back():
         "5s,6s",
     ],
 )
-def test_junk_is_refused(text):
+def test_junk_raises_an_error(text):
     with pytest.raises(ConfigError, match=r"^budget"):
         Budget.parse(text)
 

@@ -1,9 +1,9 @@
-"""Budgets as people type them, and how much of one is used."""
+"""The text of a budget, and the share of a budget that is used."""
 
 import pytest
 
 from evorrn.training.budget import Budget
-from evorrn.training.loop import Progress
+from evorrn.training.progress import Progress
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_budget_is_shown_as_it_is_typed(typed, shown):
 @pytest.mark.parametrize(
     "budget", [Budget(), Budget(loss=0.1), Budget(work=5, learned=0.9), Budget(seconds=1 / 3)]
 )
-def test_what_text_cannot_say_is_none(budget):
+def test_a_budget_without_a_text_gives_none(budget):
     assert budget.text() is None
 
 

@@ -1,4 +1,4 @@
-"""Control without a teacher: the problem's answers and charges, the loop over it, and how episodes are judged."""
+"""The problem and the assessment of environments: fitness, cost, training and scores of episodes."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from evorrn.data.metrics import evaluate_episodes
 from evorrn.testing.strategies import check_strategy
 from evorrn.training.assess import assess
 from evorrn.training.episodes import EnvironmentProblem, play
-from evorrn.training.loop import Trainer
 from evorrn.training.playing import starts_of
+from evorrn.training.trainer import Trainer
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.t_maze import TMaze
 
@@ -59,7 +59,7 @@ def test_fitness_is_the_mean_return_over_training_starts(network):
     assert problem.validate(genomes[1]) == -np.mean(valid)
 
 
-def test_work_is_charged_for_the_steps_really_taken(maze_network):
+def test_work_is_counted_for_the_steps_of_the_episodes(maze_network):
     maze = TMaze(length=3, time_limit=9)
     problem, genomes = make(maze_network, maze), maze_network.init_many(np.random.default_rng(1), 20)
     problem.fitness(genomes)
@@ -96,14 +96,14 @@ def test_outputs_that_are_not_finite_make_a_genome_unfit(network):
 
 
 @pytest.mark.parametrize(("strategy", "lacks"), [(BPTT(), "gradient"), (EchoState(), "states, targets")])
-def test_strategies_that_need_a_teacher_are_refused(network, strategy, lacks):
+def test_strategies_that_need_targets_raise_errors(network, strategy, lacks):
     with pytest.raises(
         ConfigError, match=f"needs a problem that provides {lacks}; this one provides fitness"
     ):
         strategy.fit(network, BANDIT, budget=Budget(generations=1))
 
 
-def test_a_network_that_does_not_fit_is_refused():
+def test_a_network_that_does_not_fit_raises_an_error():
     with pytest.raises(ShapeError, match="expected 2 inputs for the observations of bandit, got 3"):
         make(Network(3, 2, loss="reward"))
     with pytest.raises(ShapeError, match="expected 4 outputs for the actions of t-maze, got 2"):
@@ -118,12 +118,12 @@ def test_a_network_that_does_not_fit_is_refused():
         (np.full((1, 5), np.nan), "expected finite starts"),
     ],
 )
-def test_starts_that_do_not_fit_are_refused(network, starts, sentence):
+def test_starts_that_do_not_fit_raise_errors(network, starts, sentence):
     with pytest.raises(ShapeError, match=sentence):
         EnvironmentProblem(network, BANDIT, starts)
 
 
-def test_validation_and_test_starts_are_others_and_the_problem_has_no_test():
+def test_the_splits_have_different_starts_and_the_problem_has_no_test_starts():
     starts = starts_of(BANDIT, 3)
     seeds = np.concatenate([starts.train[:, 2], starts.valid[:, 2], starts.test[:, 2]])
     assert len(np.unique(seeds)) == len(seeds)
@@ -132,7 +132,7 @@ def test_validation_and_test_starts_are_others_and_the_problem_has_no_test():
     assert not any(np.isin(value, starts.test[:, 2]).any() for value in held)
 
 
-def test_learned_is_the_share_of_starts_that_reach_the_mark(maze_network):
+def test_learned_is_the_share_of_starts_that_succeed(maze_network):
     maze = TMaze(length=1, time_limit=4)
     genome = maze_network.init(seed=0) * 0
     weights = maze_network.unpack(genome)
@@ -144,11 +144,11 @@ def test_learned_is_the_share_of_starts_that_reach_the_mark(maze_network):
     weights["readout.b"][:] = 0
     weights["readout.W"][:2, 0] = [-1, 1]  # east where it is positive, north where it is not
     assert problem.learned(genome, 0.04) == 0.5
-    with pytest.raises(ConfigError, match=r"budget\.learned: bandit has no mark of success"):
+    with pytest.raises(ConfigError, match=r"budget\.learned: bandit does not define success"):
         RandomSearch().fit(Network.for_task(BANDIT, hidden=2), BANDIT, budget=Budget(learned=1.0))
 
 
-def test_evolution_learns_what_the_pulls_say(network):
+def test_evolution_learns_the_bandit(network):
     """Beats always pulling the same arm, half a point a pull, by a quarter of what the best policy gains."""
     environment = Bandit(train=40, valid=40, test=400)
     result = GeneticAlgorithm(population=64).fit(network, environment, seed=0, budget="25gen")
@@ -160,7 +160,7 @@ def test_evolution_learns_what_the_pulls_say(network):
     assert again.metrics == result.metrics
 
 
-def test_a_run_stopped_and_resumed_is_the_same(network):
+def test_a_resumed_run_equals_one_that_was_not_stopped(network):
     check_strategy(GeneticAlgorithm(population=8), lambda: make(network), steps=4)
 
 
@@ -178,7 +178,7 @@ def test_a_step_that_fails_leaves_the_state_of_the_step_before(network):
     assert after["step_count"] == 1 and problem.meter.work == work["work"]
 
 
-def test_baselines_are_played_on_the_test_starts():
+def test_baselines_run_from_the_test_starts():
     found = assess(BANDIT, 0).baselines("return")
     assert set(found) == {"no action", "random action"}
     returns, lengths = play(BANDIT, lambda count: np.zeros((count, 2)), starts_of(BANDIT, 0).test)
@@ -221,6 +221,6 @@ class Broken(Environment):
     reset = observe = step = staticmethod(lambda state, other: (0.0, True))
 
 
-def test_an_environment_that_cannot_run_is_told_before_anything_runs():
+def test_an_environment_that_cannot_run_raises_an_error_at_the_start():
     with pytest.raises(ConfigError, match="environment broken: reset: expected a function reset"):
         RandomSearch().fit(Network(1, 1, loss="reward"), Broken(), budget="1gen")

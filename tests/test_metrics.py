@@ -18,7 +18,7 @@ def test_errors_by_hand():
     assert np.isclose(metrics.mae(P, T), sum(abs(P - T).ravel().tolist()) / 100)
 
 
-def test_each_normaliser_is_what_its_name_says():
+def test_each_error_is_divided_by_what_its_name_says():
     per_output = ((P - T) ** 2).mean(axis=0)
     assert np.isclose(metrics.nmse_std(P, T), (per_output / T.var(axis=0)).mean())
     assert np.isclose(metrics.nrmse_std(P, T), np.sqrt((per_output / T.var(axis=0)).mean()))
@@ -74,12 +74,12 @@ def test_divergence_and_constant_truth_are_values_and_not_warnings():
     assert np.isnan(metrics.evaluate(names, flat, flat)["nrmse_std"])
 
 
-def test_unknown_metrics_have_a_nearest_name():
+def test_the_error_for_an_unknown_metric_has_the_nearest_name():
     with pytest.raises(UnknownName, match="unknown metric 'nrmse'; did you mean"):
         metrics.evaluate(("nrmse",), P, T)
 
 
-def test_binary_classes_are_judged_on_logits():
+def test_binary_metrics_take_logits():
     logits, truth = np.array([[2.0, -3.0], [0.5, 0.5]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     assert metrics.binary_accuracy(logits, truth) == 0.75
     chance = 1 / (1 + np.exp(-logits))

@@ -1,4 +1,4 @@
-"""Plain data on disk: what goes in comes out, the same tree gives the same bytes, and nothing is torn."""
+"""Files of plain data: what is saved is loaded unchanged, equal trees give equal bytes, and writing is atomic."""
 
 import io
 import json
@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import RunError
 from evorrn.base.files import (
-    durable_together,
+    delayed_sync,
     load_tree,
     npz_bytes,
     save_tree,
-    settle,
+    sync_files,
     tree_bytes,
     write_atomic,
 )
-from evorrn.training.result import load_history, save_history
+from evorrn.training.history import load_history, save_history
 
 TREE = {
     "numbers": [1, 2.5, -math.inf, True, None, 2**127],
@@ -51,12 +51,12 @@ def same(one, two):
     return one == two or (one != one and two != two)
 
 
-def test_a_tree_comes_back_as_it_was(tmp_path):
+def test_a_saved_tree_is_loaded_unchanged(tmp_path):
     save_tree(tmp_path / "deep" / "tree.npz", TREE)
     assert same(TREE, load_tree(tmp_path / "deep" / "tree.npz"))
 
 
-def test_the_state_of_a_generator_comes_back(tmp_path):
+def test_the_state_of_a_generator_is_loaded_unchanged(tmp_path):
     rng = np.random.default_rng(0)
     rng.random(3)
     save_tree(tmp_path / "rng.npz", rng.bit_generator.state)
@@ -86,7 +86,7 @@ trees = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(trees)
-def test_any_tree_comes_back_as_it_was(tmp_path_factory, tree):
+def test_any_saved_tree_is_loaded_unchanged(tmp_path_factory, tree):
     path = tmp_path_factory.mktemp("trees") / "tree.npz"
     save_tree(path, tree)
     assert same(tree, load_tree(path))
@@ -94,7 +94,7 @@ def test_any_tree_comes_back_as_it_was(tmp_path_factory, tree):
 
 
 @pytest.mark.parametrize("junk", [object(), {1, 2}, {"deep": [lambda: 0]}, np.array([object()])])
-def test_what_is_not_plain_is_refused_and_nothing_is_written(tmp_path, junk):
+def test_data_that_are_not_plain_raise_an_error_and_write_nothing(tmp_path, junk):
     with pytest.raises((TypeError, ValueError)):
         save_tree(tmp_path / "tree.npz", junk)
     assert list(tmp_path.iterdir()) == []
@@ -113,14 +113,14 @@ def test_what_is_not_plain_is_refused_and_nothing_is_written(tmp_path, junk):
         np.arange(3, dtype=">i4"),
     ],
 )
-def test_an_array_lies_in_the_file_as_numpy_writes_it(array):
+def test_an_array_is_written_as_numpy_writes_it(array):
     ours, theirs = io.BytesIO(npz_bytes({"a": array})), io.BytesIO()
     np.savez(theirs, a=np.ascontiguousarray(array).reshape(np.shape(array)))
     one, two = (zipfile.ZipFile(file).read("a.npy") for file in (ours, theirs))
     assert one == two
 
 
-def test_an_array_of_objects_is_refused():
+def test_an_array_of_objects_raises_an_error():
     with pytest.raises(TypeError, match="numbers or text, got object"):
         npz_bytes({"a": np.array([{}])})
 
@@ -187,7 +187,7 @@ def test_a_history_is_one_object_a_line(tmp_path):
     assert (tmp_path / "history.jsonl").read_text() == ""
 
 
-def test_files_wait_for_the_disk_together(tmp_path, monkeypatch):
+def test_delayed_sync_syncs_files_together(tmp_path, monkeypatch):
     synced = []
     real = os.fsync
 
@@ -196,14 +196,14 @@ def test_files_wait_for_the_disk_together(tmp_path, monkeypatch):
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with durable_together():
+    with delayed_sync():
         for name in "ab":
             write_atomic(tmp_path / "folder" / name, name)
         removed = tmp_path / "folder" / "c"
         write_atomic(removed, "c")
         removed.unlink()
         assert synced == []
-        settle()
+        sync_files()
         folder = str(tmp_path / "folder")
         assert sorted(synced) == [folder, f"{folder}/a", f"{folder}/b"]
         write_atomic(tmp_path / "folder" / "a", "new")
@@ -213,7 +213,7 @@ def test_files_wait_for_the_disk_together(tmp_path, monkeypatch):
     assert len(synced) == 7 and (tmp_path / "folder" / "a").read_text() == "new"
 
 
-def test_blas_keeps_its_limit_until_the_last_block_ends():
+def test_blas_is_limited_until_the_last_block_ends():
     from threadpoolctl import threadpool_info
 
     def threads():

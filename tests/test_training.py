@@ -1,4 +1,4 @@
-"""The training loop: what stops it, that stopping and resuming leaves no trace, and what it hands out."""
+"""The training loop: limits, stopping and resuming, callbacks, and the result."""
 
 import math
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ from evorrn.strategies.base import Strategy, generator, generator_state
 from evorrn.training.assess import as_splits
 from evorrn.training.assessment import detect_horizon, score
 from evorrn.training.budget import Budget
-from evorrn.training.loop import Trainer, fit, train
+from evorrn.training.loop import fit, train
 from evorrn.training.problem import Problem
+from evorrn.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ PER_EVALUATION = 3 * 20  # genes times moved steps, the stand-in's forward work
         (Budget(generations=3, evaluations=7), "generations"),
     ],
 )
-def test_the_first_limit_reached_stops_the_run_and_is_named(budget, by):
+def test_the_first_limit_reached_stops_the_run_and_is_recorded(budget, by):
     trainer = trained(budget)
     assert trainer.stopped_by == by
     meter, history = trainer.problem.meter, trainer.history
@@ -100,7 +101,7 @@ def test_the_first_limit_reached_stops_the_run_and_is_named(budget, by):
         assert history["train_loss"][-2] > 0.5 >= history["train_loss"][-1]
 
 
-def test_work_is_charged_for_training_and_once_for_validating_a_candidate():
+def test_work_is_counted_for_training_and_once_for_validating_a_candidate():
     trainer = trained(Budget(generations=30))
     losses = trainer.history["train_loss"]
     candidates = len(set(losses))  # a new best is a new candidate
@@ -122,7 +123,7 @@ def test_learned_is_the_share_of_sequences_within_tolerance():
     assert Problem(network, Batch(x, targets, mask=mask)).learned(TRUTH, 0.04) == 1.0
 
 
-def test_a_strategy_that_is_finished_ends_the_run_with_its_own_words():
+def test_a_finished_strategy_ends_the_run_with_its_reason():
     trainer = trained(Budget(generations=50), Walk(ends_after=4))
     assert (trainer.stopped_by, trainer.step_count) == ("tired", 4)
 
@@ -130,7 +131,7 @@ def test_a_strategy_that_is_finished_ends_the_run_with_its_own_words():
 @pytest.mark.parametrize(
     "budget", [Budget(generations=20), Budget(generations=20, learned=1.0, tolerance=0.0)]
 )
-def test_stopped_and_resumed_is_undisturbed_bit_for_bit(tmp_path, budget):
+def test_a_resumed_run_equals_one_that_was_not_stopped_in_every_bit(tmp_path, budget):
     whole = trained(budget)
     path = tmp_path / "checkpoint.npz"
     parts = Trainer(Walk(), problem(), seed=0, budget=budget)
@@ -147,7 +148,7 @@ def test_stopped_and_resumed_is_undisturbed_bit_for_bit(tmp_path, budget):
         assert getattr(parts.problem.meter, name) == getattr(whole.problem.meter, name)
 
 
-def test_a_run_that_is_over_goes_on_with_a_larger_budget(tmp_path):
+def test_a_finished_run_continues_with_a_larger_budget(tmp_path):
     first = trained(Budget(generations=5))
     save_tree(tmp_path / "checkpoint.npz", first.state())
     longer = trained(Budget(generations=12), state=load_tree(tmp_path / "checkpoint.npz"))
@@ -179,7 +180,7 @@ def test_a_callback_may_stop_the_run(reason, by):
     assert (trainer.stopped_by, trainer.step_count) == (by, 3)
 
 
-def test_another_error_of_a_callback_is_not_swallowed():
+def test_other_errors_of_a_callback_are_raised():
     with pytest.raises(ZeroDivisionError):
         trained(Budget(generations=3), callbacks=[lambda progress: 1 / 0])
 
@@ -199,7 +200,7 @@ def test_validation_chooses_the_genome_not_the_last_step():
     assert trainer.best_train == 0.2
 
 
-def test_divergence_is_an_outcome():
+def test_divergence_is_recorded_and_raises_nothing():
     class Diverging(Walk):
         def step(self, problem, state):
             steps = state["steps"] + 1
@@ -212,7 +213,7 @@ def test_divergence_is_an_outcome():
     np.testing.assert_array_equal(later.best_genome, TRUTH)
 
 
-def test_numeric_cell_options_travel_with_the_genome(tmp_path):
+def test_the_result_has_the_numeric_cell_options_of_its_genome(tmp_path):
     class Tuned(Walk):
         """The truth belongs to a network of gain 2."""
 
@@ -243,7 +244,7 @@ def test_a_problem_must_provide_what_the_strategy_needs():
         Trainer(needy, blind, seed=0, budget=Budget(generations=1))
 
 
-def test_fit_scores_each_split_that_there_is():
+def test_fit_scores_all_splits_that_exist():
     network = LinearNetwork()
     result = fit(Walk(), network, (batch(0), batch(1), batch(2)), budget="400gen")
     assert set(result.metrics) == {"train", "valid", "test"}
@@ -257,14 +258,14 @@ def test_fit_scores_each_split_that_there_is():
     assert set(fit(Walk(), network, batch(0), budget="1gen").metrics) == {"train"}
 
 
-def test_fit_wants_a_budget_where_nothing_else_ends_the_run():
-    with pytest.raises(ConfigError, match="goes on until told to stop"):
+def test_fit_needs_a_budget_if_the_strategy_does_not_end():
+    with pytest.raises(ConfigError, match="has no end of its own"):
         fit(Walk(), LinearNetwork(), batch(0))
-    with pytest.raises(ConfigError, match="goes on until told to stop"):
+    with pytest.raises(ConfigError, match="has no end of its own"):
         fit(Walk(), LinearNetwork(), batch(0), budget=Budget())
 
 
-def test_data_by_hand():
+def test_fit_takes_batches():
     one = batch(0)
     assert as_splits(one) == Splits(one, None, None)
     assert as_splits([one, one]) == Splits(one, one, None)
@@ -273,7 +274,7 @@ def test_data_by_hand():
             as_splits(junk)
 
 
-def test_a_horizon_of_one_is_seen_in_the_data():
+def test_a_horizon_of_one_is_detected_from_the_data():
     series = np.random.default_rng(0).standard_normal((2, 6, 2))
     ahead = Batch(series[:, :-1], series[:, 1:, :1])
     assert detect_horizon(ahead) == 1
@@ -291,7 +292,7 @@ def test_scores_are_taken_over_scored_steps():
     assert score(logits, labels, ("accuracy",), None)["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_test_data_that_do_not_fit_are_refused_before_training():
+def test_test_data_that_do_not_fit_raise_an_error_before_training():
     wrong = Batch(np.zeros((1, 2, 3)), np.zeros((1, 2, 1)))
     steps = []
     with pytest.raises(ShapeError):
@@ -300,7 +301,7 @@ def test_test_data_that_do_not_fit_are_refused_before_training():
 
 
 @pytest.mark.parametrize("seed", [-1, "a"])
-def test_junk_seeds_are_refused(seed):
+def test_wrong_seeds_raise_errors(seed):
     with pytest.raises(ConfigError, match="seed: expected"):
         fit(Walk(), LinearNetwork(), batch(0), seed=seed, budget="1gen")
 

@@ -194,18 +194,18 @@ def test_the_short_name_is_a_task_and_a_spec():
         ({"id": "evorrn-tests/Blind-v0"}, "expected observations that can be flattened, got Sequence"),
     ],
 )
-def test_what_cannot_run_is_told(settings, sentence):
+def test_settings_that_cannot_run_raise_errors(settings, sentence):
     with pytest.raises(EvorrnError, match=sentence):
         Network.for_task(evorrn.task("gym", **settings))
 
 
-def test_there_is_nothing_for_a_kernel():
+def test_functions_for_a_kernel_are_not_available():
     with pytest.raises(EvorrnError, match="gym: runs in Python"):
         network = Network.for_task(COUNT)
         network.simulate(network.init(seed=0)[None], COUNT, np.zeros((1, 1)))
 
 
-def test_an_error_of_the_world_is_the_users_own():
+def test_an_error_of_the_environment_is_raised_unchanged():
     environment = Gym(id="evorrn-tests/Count-v0", options={"fails_at": 2})
     network = Network.for_task(environment, hidden=1)
     with pytest.raises(RuntimeError, match="the world broke"):

@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, settings, files, plug-ins, limits of BLAS threads."""
+"""Modules that every other folder uses: errors, settings, files, plug-ins, the limit of BLAS threads."""

@@ -1,4 +1,4 @@
-"""BLAS under a limit of one thread: its results change in the last bits with the number of threads."""
+"""A context manager that limits BLAS to one thread, since its results depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from contextlib import contextmanager
 from typing import Any
 
 _lock = threading.Lock()
-_inside = 0
+_open_blocks = 0
 _limiter: Any = None
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let NumPy's and SciPy's BLAS use one thread in the block, so that bits do not depend on their number.
+    """Limit the BLAS of NumPy and SciPy to one thread inside the block.
 
-    The limit is the process's: of blocks that overlap in several threads the last to end lifts it.
+    Results of BLAS differ in the last bits when it uses another number of threads. The limit holds for the
+    whole process. When blocks overlap in several threads, it is removed when the last block ends.
     """
-    global _inside, _limiter
+    global _open_blocks, _limiter
     with _lock:
-        if _inside == 0:
+        if _open_blocks == 0:
             _limiter = _controller().limit(limits=1, user_api="blas")
-        _inside += 1
+        _open_blocks += 1
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            if _inside == 0:
+            _open_blocks -= 1
+            if _open_blocks == 0:
                 _limiter.restore_original_limits()
 
 
 @functools.cache
 def _controller() -> Any:
-    import scipy.linalg  # noqa: F401  (SciPy brings a BLAS of its own, which must be loaded to be limited)
+    import scipy.linalg  # noqa: F401  (loads SciPy's own BLAS: only a loaded library can be limited)
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -1,6 +1,6 @@
-"""Plain data on disk: trees of numbers, text and arrays in one npz file, written atomically.
+"""Files: atomic writing, and trees of numbers, text and arrays stored in one npz file.
 
-Nothing is pickled, so nothing can run when a file is read.
+Nothing is pickled, so reading a file never runs code.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ import numpy as np
 
 from evorrn.base.errors import RunError
 
-_waiting: ContextVar[set[Path] | None] = ContextVar("waiting", default=None)
+_unsynced: ContextVar[set[Path] | None] = ContextVar("unsynced", default=None)
+"""Files written inside `delayed_sync` since the last `sync_files`; None outside of such a block."""
 
 
 def cache_folder() -> Path:
-    """Return the folder of compiled kernels: ``$EVORRN_CACHE``, else the user's cache folder."""
+    """Return the folder of compiled kernels: ``$EVORRN_CACHE`` if set, else the user's cache folder."""
     given = os.environ.get("EVORRN_CACHE")
     if given:
         return Path(given)
@@ -37,11 +38,23 @@ def cache_folder() -> Path:
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that readers see the old content or the new, never a part; survive power loss.
+    """Write a file so that readers see either the old content or the new, never a part of it.
 
-    Within `durable_together` it survives power loss only from the next `settle` on.
+    When the function returns, the file is on the disk and survives a power loss. Inside a `delayed_sync`
+    block this holds only after the next `sync_files`.
+
+    Parameters
+    ----------
+    path : Path
+        Missing folders are created.
+    content : bytes or str
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written; the old content is then still there.
     """
-    waiting = _waiting.get()
+    unsynced = _unsynced.get()
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -53,38 +66,38 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
-            if waiting is None:
+            if unsynced is None:
                 os.fsync(stream.fileno())
-            elif hasattr(os, "posix_fadvise"):  # the disk begins at once, so that little is left to wait for
+            elif hasattr(os, "posix_fadvise"):  # starts the write now, so that the later fsync is short
                 os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if waiting is None:
+    if unsynced is None:
         _sync(path.parent)
     else:
-        waiting.add(path)
+        unsynced.add(path)
 
 
 @contextmanager
-def durable_together() -> Iterator[None]:
-    """Let what is written in the block wait for the disk together, at each `settle` and at its end."""
-    token = _waiting.set(set())
+def delayed_sync() -> Iterator[None]:
+    """Sync the files that `write_atomic` writes in the block together: at each `sync_files` and at the end."""
+    token = _unsynced.set(set())
     try:
         yield
-        settle()
+        sync_files()
     finally:
-        _waiting.reset(token)
+        _unsynced.reset(token)
 
 
-def settle() -> None:
-    """Make what was written so far within `durable_together` survive power loss."""
-    waiting = _waiting.get()
-    if waiting:
+def sync_files() -> None:
+    """Wait until all files written so far inside a `delayed_sync` block are on the disk."""
+    unsynced = _unsynced.get()
+    if unsynced:
         handles: list[int] = []
         try:
-            for path in waiting:
+            for path in unsynced:
                 with suppress(FileNotFoundError):  # removed since it was written
                     handles.append(os.open(path, os.O_RDONLY))
             for handle in handles:
@@ -92,16 +105,18 @@ def settle() -> None:
         finally:
             for handle in handles:
                 os.close(handle)
-        for folder in {path.parent for path in waiting}:
+        for folder in {path.parent for path in unsynced}:
             _sync(folder)
-        waiting.clear()
+        unsynced.clear()
 
 
 def _create(path: Path) -> int:
+    """Create a file that does not exist yet, and return its descriptor."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
 def _sync(path: Path) -> None:
+    """Wait until a folder's list of files is on the disk."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:  # removed since it was written
@@ -113,17 +128,23 @@ def _sync(path: Path) -> None:
 
 
 def save_tree(path: Path, tree: Any) -> None:
-    """Write a tree of dicts, lists, tuples, numbers, text, None and arrays to one npz file."""
+    """Write a tree of dicts, lists, tuples, numbers, text, None and arrays to one npz file.
+
+    Raises
+    ------
+    TypeError
+        When the tree holds anything else.
+    """
     write_atomic(Path(path), tree_bytes(tree))
 
 
 def load_tree(path: Path) -> Any:
-    """Read what `save_tree` wrote.
+    """Return the tree that `save_tree` wrote to a file.
 
     Raises
     ------
     RunError
-        When the file is missing, truncated or not of this kind.
+        When the file is missing, truncated or was not written by `save_tree`.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -136,14 +157,14 @@ def load_tree(path: Path) -> Any:
 
 
 def tree_bytes(tree: Any) -> bytes:
-    """Return a tree as the bytes of an npz file: the same tree gives the same bytes."""
+    """Return a tree as the bytes of an npz file; equal trees give equal bytes."""
     arrays: dict[str, np.ndarray] = {}
     skeleton = _flatten(tree, arrays)
     return npz_bytes({"tree": np.array(json.dumps(skeleton)), **arrays})
 
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
-    """Return arrays as the bytes of an npz file without times in it."""
+    """Return arrays as the bytes of an npz file that holds no times; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
@@ -155,7 +176,7 @@ def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
 
 @functools.lru_cache(maxsize=256)
 def _npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
-    """Return what stands before the numbers in an npy file; runs of a sweep write the same ones again and again."""
+    """Return the header of an npy file; it is cached, since the runs of a sweep write the same headers often."""
     if dtype.hasobject:
         raise TypeError(f"expected an array of numbers or text, got {dtype}")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
@@ -165,6 +186,7 @@ def _npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
 
 
 def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return a tree as JSON data in which names stand for arrays, and add the arrays to `arrays` by name."""
     if isinstance(value, np.ndarray):
         name = f"a{len(arrays)}"
         arrays[name] = value
@@ -183,6 +205,7 @@ def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _restore(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return the tree of JSON data and arrays that `_flatten` made."""
     if isinstance(value, list):
         return [_restore(item, arrays) for item in value]
     if isinstance(value, dict):
@@ -195,7 +218,7 @@ def _restore(value: Any, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def jsonable(value: Any) -> Any:
-    """Return plain data, or a dataclass of it, as strict JSON knows it: numbers that are not finite are None."""
+    """Return plain data, or a dataclass of plain data, as values of strict JSON; NaN and infinity become None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

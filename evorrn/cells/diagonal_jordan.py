@@ -1,6 +1,6 @@
 """The network of the experiments with guessed weights: no links between units, and fed-back output."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import relu, sigmoid, tanh
 
 

@@ -1,6 +1,6 @@
 """Elman's simple recurrent network. This file is the model for other cells."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import tanh
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 from evorrn.base.plugins import Plugins
 
 if TYPE_CHECKING:
-    from evorrn.compile.grammar import Cell
+    from evorrn.compile.cell import Cell
 
 
 def _is_cell(value: Any) -> bool:
-    from evorrn.compile.grammar import Cell
+    from evorrn.compile.cell import Cell
 
     return isinstance(value, Cell)
 

@@ -1,6 +1,6 @@
 """The gated recurrent unit in both published forms."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import sigmoid, tanh
 
 

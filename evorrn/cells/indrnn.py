@@ -1,6 +1,6 @@
 """The independently recurrent network."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import relu
 
 

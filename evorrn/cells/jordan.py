@@ -1,6 +1,6 @@
 """Jordan's network, whose memory is its own output."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import tanh
 
 

@@ -1,6 +1,6 @@
 """Leaky-integrator units, which most echo state networks use."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import tanh
 
 

@@ -1,6 +1,6 @@
 """Long short-term memory."""
 
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.kernels.activations import sigmoid, tanh
 
 

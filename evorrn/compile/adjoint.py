@@ -1,4 +1,4 @@
-"""Reverse mode, graph to graph: every arrow turned round (Lee's theorem).
+"""Reverse-mode differentiation: appends the adjoint of a graph to it, with every edge reversed.
 
 Source: Wan and Beaufays 1996, "Diagrammatic derivation of gradient algorithms for neural networks";
 Werbos 1990, "Backpropagation through time: what it does and how to do it".
@@ -16,7 +16,7 @@ from evorrn.compile.verify import verify
 
 @dataclass(frozen=True)
 class AdjointGraph:
-    """A step's graph with its adjoint appended.
+    """The graph of a time step with its adjoint appended.
 
     Attributes
     ----------
@@ -24,8 +24,8 @@ class AdjointGraph:
         The forward nodes, then the nodes of the adjoint. Its outputs are the gradients of the wanted
         leaves, by name.
     parameter_terms : tuple of (str, int)
-        For each use of a parameter its name and the node that is its gradient there: an ``outer``
-        product for a matrix, a vector otherwise. The gradient is the sum of the terms.
+        One entry for each use of a parameter: its name, and the node of its gradient from this use, an ``outer``
+        product for a matrix and a vector otherwise. The gradient of the parameter is the sum of its entries.
     """
 
     graph: Graph
@@ -33,21 +33,26 @@ class AdjointGraph:
 
 
 def adjoint(graph: Graph, seeds: Mapping[str, str], wanted: Iterable[str]) -> AdjointGraph:
-    """Derive the adjoint of a graph.
+    """Return a graph with its adjoint appended.
 
     Parameters
     ----------
     graph : Graph
     seeds : mapping of str to str
-        ``{name of a new input: name of an output}``: the input holds the gradient of the output.
-        Several inputs may seed one output; they add up.
+        ``{name of a new input: name of an output}``: the input holds the gradient with respect to the output.
+        When several inputs name one output, their values are added.
     wanted : iterable of str
-        Input leaves whose gradient is asked for.
+        Inputs of the graph whose gradient is computed.
 
     Returns
     -------
     AdjointGraph
-        A wanted leaf that no output depends on has no entry in the outputs.
+        Its outputs have no entry for a wanted input on which no output depends.
+
+    Raises
+    ------
+    ValueError
+        When an operation has no adjoint.
     """
     builder = Builder(graph)
     gradient: dict[int, int] = {}
@@ -58,11 +63,7 @@ def adjoint(graph: Graph, seeds: Mapping[str, str], wanted: Iterable[str]) -> Ad
     terms: list[tuple[str, int]] = []
     for index in reversed(range(len(graph.nodes))):
         node = graph.nodes[index]
-        if index not in gradient or node.shape == ():
-            continue
-        if node.op == "parameter":
-            continue
-        if node.op in LEAVES:
+        if index not in gradient or node.shape == () or node.op in LEAVES:
             continue
         rule = OPS[node.op].adjoint
         if rule is None:

@@ -1,4 +1,4 @@
-"""Blocks: the named matrices and vectors that lie one after the other in a genome."""
+"""The class Block: a named matrix or vector of weights. A genome is the sequence of a network's blocks."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from dataclasses import dataclass
 from evorrn.compile.ops import Shape
 
 INPUT, RECURRENT, BIAS, READOUT, OTHER = "input", "recurrent", "bias", "readout", "other"
-"""Roles of a block."""
+"""The roles that a block can have."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One matrix or vector of a network's weights.
+    """One matrix or vector of the weights of a network.
 
     Attributes
     ----------
     layer : int or None
-        None for the readout.
+        Number of the layer, None for the readout.
     parameter : str
-        As the cell's equations call it, for instance ``"W_i"``.
+        Name in the equations of the cell, for instance ``"W_i"``.
     shape : tuple of str
         Symbolic dimensions.
     role : str
-        ``"input"`` where it multiplies the layer's input, ``"recurrent"`` where the state acts on itself through it,
-        ``"bias"`` where it is a vector that is only added, ``"readout"`` for the matrices of the readout,
-        ``"other"`` for everything else.
+        ``"input"`` if it multiplies the input of the layer, ``"recurrent"`` if the state acts on itself through it,
+        ``"bias"`` for a vector that is only added, ``"readout"`` for a matrix of the readout, ``"other"`` otherwise.
     initial : str
-        Name of its initialisation where nothing else is asked for.
+        Name of its default initialisation.
     """
 
     layer: int | None
@@ -43,5 +42,5 @@ class Block:
 
     @property
     def square(self) -> bool:
-        """Whether it is a matrix from the units of a layer to themselves."""
+        """Whether the block is a matrix from the units of a layer to the same units."""
         return len(self.shape) == 2 and self.shape[0] == self.shape[1] != "O"

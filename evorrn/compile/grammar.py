@@ -1,25 +1,13 @@
-"""The closed language of cell equations: a Python function of one time step becomes a graph.
+"""The language of cell equations: reads a Python function of one time step and returns its graph.
 
-A cell is written in the field's notation and runs as it stands on NumPy arrays:
-
-    @cell(
-        state={"h": "H"},
-        parameters={"W_x": "H I", "W_h": "H H", "b": "H"},
-    )
-    def elman(p, x, h, *, activation=tanh):
-        return activation(p.W_x @ x + p.W_h @ h + p.b)
-
-Positional arguments are the parameters ``p``, the input ``x`` (I), the states in the order declared
-and, where the cell asks for it, ``y`` (O), the network's previous output. Keyword-only arguments are
-options: a function by default makes an activation, a number a setting that is no gene. The function
-returns the new states; the first one is the cell's output.
+The function may use assignments to a name, one final return, arithmetic, products of a parameter matrix and a
+vector, numbers, and the functions in `evorrn.compile.ops.FUNCTIONS`; anything else raises CellError.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -28,9 +16,7 @@ import numpy as np
 
 from evorrn.base.errors import CellError, UnknownName
 from evorrn.compile.graph import Builder, Graph
-from evorrn.compile.initial import INITIALISERS
-from evorrn.compile.ops import ACTIVATIONS, FUNCTIONS, Shape
-from evorrn.compile.verify import verify
+from evorrn.compile.ops import FUNCTIONS, Shape
 
 ALLOWED = (
     "allowed are: assignments to a name, a final return, + - * / and @ (matrix times vector), unary minus, numbers, "
@@ -42,221 +28,73 @@ _BINARY: dict[type[ast.operator], str] = {
     ast.Mult: "multiply",
     ast.Div: "divide",
 }
-DIMENSIONS = ("I", "H", "O")
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
-    """A cell: its equations, and what they declare.
+class Equations:
+    """A function of one time step, and the declarations needed to read it.
 
     Attributes
     ----------
     name : str
+        Name of the cell, for error messages.
     function : callable
-        The equations; calling the cell calls them.
+        ``function(p, x, *states)``, ``function(p, x, *states, y)`` if `sees_output`, and keyword-only options.
     state : dict of str to str
-        ``{name: dimension}``; the first one is the cell's output and has dimension H.
+        ``{name: dimension}`` of each state vector, in the order of the arguments.
     parameters : dict of str to tuple of str
         ``{name: dimensions}`` in the order of the genome.
-    initial : dict of str to str
-        How each parameter is initialised: glorot, orthogonal, identity, uniform, unit, zeros or ones.
-    recurrent : tuple of str
-        The parameters through which the state acts on itself, scaled by a spectral radius.
-    torch : tuple of str
-        For cells that PyTorch has: the parameters in ``weight_ih``, ``weight_hh``, ``bias_ih`` and
-        ``bias_hh``, names separated by spaces, 0 where PyTorch has one bias more.
     options : dict of str to float
         Numeric options with their defaults.
     activations : dict of str to str
-        Activation options with their defaults.
+        Activation options with the names of their defaults.
     sees_output : bool
-        Whether the cell takes ``y``, the network's previous output.
+        Whether the last positional argument is ``y``, the previous output of the network.
+    source : str
+        Source text of the function.
+    first_line : int
+        Line number of the source in its file.
     """
 
     name: str
     function: Callable[..., Any]
     state: dict[str, str]
     parameters: dict[str, Shape]
-    initial: dict[str, str]
-    recurrent: tuple[str, ...]
-    torch: tuple[str, ...]
     options: dict[str, float]
     activations: dict[str, str]
     sees_output: bool
     source: str = field(repr=False)
     first_line: int = field(repr=False)
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """Compute one time step on NumPy arrays, as the function is written."""
-        return self.function(*arguments, **options)
 
-    @property
-    def doc(self) -> str:
-        """The docstring of the equations."""
-        return inspect.getdoc(self.function) or ""
-
-    @property
-    def input(self) -> tuple[str, ...]:
-        """The parameters that multiply the input."""
-        return tuple(name for name, shape in self.parameters.items() if shape[-1:] == ("I",))
-
-    def check_options(self, values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
-        """Return numeric options and activations with defaults filled in.
-
-        Raises
-        ------
-        UnknownName
-            For an option or an activation that does not exist.
-        CellError
-            For a value of the wrong kind.
-        """
-        numbers, functions = dict(self.options), dict(self.activations)
-        for name, value in values.items():
-            if name in functions:
-                text = getattr(value, "__name__", value)
-                if text not in ACTIVATIONS:
-                    raise UnknownName("activation", text, ACTIVATIONS)
-                functions[name] = str(text)
-            elif name in numbers:
-                if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-                    raise CellError(f"cell option {name}: expected a number, got {value!r}")
-                if not np.isfinite(value):
-                    raise CellError(f"cell option {name}: expected a finite number, got {value!r}")
-                numbers[name] = float(value)
-            else:
-                raise UnknownName(f"option of cell {self.name}", name, [*functions, *numbers])
-        return numbers, functions
-
-    def graph(self, activations: Mapping[str, str] | None = None) -> Graph:
-        """Return the graph of one time step, with inputs ``x``, the states and ``y``."""
-        return verify(_Reader(self, {**self.activations, **(activations or {})}).read())
-
-
-def cell(
-    *,
-    state: Mapping[str, str],
-    parameters: Mapping[str, str],
-    name: str | None = None,
-    initial: Mapping[str, str] | None = None,
-    recurrent: str | None = None,
-    torch: tuple[str, ...] = (),
-) -> Callable[[Callable[..., Any]], Cell]:
-    """Make a cell from a function of one time step.
+def read_equations(equations: Equations, activations: Mapping[str, str]) -> Graph:
+    """Return the graph of one time step.
 
     Parameters
     ----------
-    state : mapping of str to str
-        ``{name: dimension}``, dimension H (or O for a memory of the output); the first is the output.
-    parameters : mapping of str to str
-        ``{"W_r W_z": "H I"}``: names separated by spaces, and their dimensions among I, H and O.
-    name : str, optional
-        The function's name with dashes by default.
-    initial : mapping of str to str, optional
-        ``{"b_f": "ones"}``: glorot, orthogonal, identity, uniform, unit, zeros or ones. By default matrices
-        H x H are orthogonal, other matrices glorot, vectors zeros.
-    recurrent : str, optional
-        Names of the recurrent parameters; all matrices H x H by default.
-    torch : tuple of str, optional
-        See `Cell.torch`.
+    equations : Equations
+    activations : mapping of str to str
+        ``{option: name of an activation}``.
+
+    Returns
+    -------
+    Graph
+        Its inputs are ``x``, the states and ``y``; its outputs are the new states, under the same names.
 
     Raises
     ------
     CellError
-        When the function is outside the language; the message quotes the line.
+        When the function uses something that is not in the language; the message quotes the line.
+    UnknownName
+        When the function uses a name that is not defined.
     """
-
-    def decorate(function: Callable[..., Any]) -> Cell:
-        made = _declare(function, state, parameters, name, initial or {}, recurrent, torch)
-        made.graph()  # so that mistakes are found where the cell is written
-        return made
-
-    return decorate
-
-
-def _declare(
-    function: Callable[..., Any],
-    state: Mapping[str, str],
-    parameters: Mapping[str, str],
-    name: str | None,
-    initial: Mapping[str, str],
-    recurrent: str | None,
-    torch: tuple[str, ...],
-) -> Cell:
-    title = name or function.__name__.replace("_", "-")
-    try:
-        lines, first_line = inspect.getsourcelines(function)
-    except (OSError, TypeError):
-        raise CellError(f"cell {title}: its source cannot be read; write it in a file") from None
-    shapes: dict[str, Shape] = {}
-    for names, dimensions in parameters.items():
-        shape = tuple(dimensions.split())
-        if not 1 <= len(shape) <= 2 or not set(shape) <= set(DIMENSIONS):
-            raise CellError(
-                f"cell {title}: parameter {names}: expected one or two dimensions among I, H, O, got {dimensions!r}"
-            )
-        for each in names.split():
-            if each in shapes:
-                raise CellError(f"cell {title}: parameter {each} is declared twice")
-            shapes[each] = shape
-    if not state or next(iter(state.values())) != "H" or not set(state.values()) <= {"H", "O"}:
-        raise CellError(
-            f"cell {title}: expected states of dimension H or O, the first of dimension H, got {dict(state)}"
-        )
-    ways = {each: "zeros" if len(shape) == 1 else "glorot" for each, shape in shapes.items()}
-    ways.update({each: "orthogonal" for each, shape in shapes.items() if shape == ("H", "H")})
-    for names, way in initial.items():
-        for each in names.split():
-            if each not in shapes:
-                raise UnknownName(f"parameter of cell {title}", each, shapes)
-            if way not in INITIALISERS:
-                raise UnknownName("initialisation", way, INITIALISERS)
-            ways[each] = way
-    signature = inspect.signature(function)
-    positional = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    wanted = ["p", "x", *state]
-    sees_output = "y" not in state and positional == [*wanted, "y"]
-    if positional != wanted and not sees_output:
-        raise CellError(
-            f"cell {title}: expected the arguments ({', '.join(wanted)}[, y]), got ({', '.join(positional)})"
-        )
-    options: dict[str, float] = {}
-    activations: dict[str, str] = {}
-    for argument in signature.parameters.values():
-        if argument.name in positional:
-            continue
-        if argument.kind is argument.KEYWORD_ONLY and isinstance(argument.default, int | float):
-            options[argument.name] = float(argument.default)
-        elif argument.kind is argument.KEYWORD_ONLY and argument.default in ACTIVATIONS.values():
-            activations[argument.name] = argument.default.__name__
-        else:
-            raise CellError(
-                f"cell {title}: option {argument.name}: expected a keyword-only argument with a number or an activation "
-                f"({', '.join(ACTIVATIONS)}) as its default"
-            )
-    chosen = tuple(recurrent.split()) if recurrent is not None else None
-    for each in chosen or ():
-        if each not in shapes:
-            raise UnknownName(f"parameter of cell {title}", each, shapes)
-    return Cell(
-        name=title,
-        function=function,
-        state=dict(state),
-        parameters=shapes,
-        initial=ways,
-        recurrent=chosen if chosen is not None else tuple(n for n, s in shapes.items() if s == ("H", "H")),
-        torch=torch,
-        options=options,
-        activations=activations,
-        sees_output=sees_output,
-        source=textwrap.dedent("".join(lines)),
-        first_line=first_line,
-    )
+    return _Reader(equations, activations).read()
 
 
 class _Reader:
-    """Walks the syntax tree of a cell and builds its graph."""
+    """Builds the graph of a cell from its syntax tree."""
 
-    def __init__(self, cell: Cell, activations: Mapping[str, str]) -> None:
+    def __init__(self, cell: Equations, activations: Mapping[str, str]) -> None:
         self.cell = cell
         self.activations = activations
         self.builder = Builder()
@@ -350,7 +188,7 @@ class _Reader:
         if self.builder.nodes[matrix].op != "parameter":
             self._refuse(expression, "the left side of @ must be a parameter matrix")
         if self.builder.nodes[vector].op == "parameter":
-            vector = self.builder.apply("identity", vector)  # a product wants a vector that was computed
+            vector = self.builder.apply("identity", vector)  # kernels multiply only computed vectors
         return self._apply(expression, op, matrix, vector)
 
     def _apply(self, expression: ast.expr, op: str, *operands: int) -> int:
@@ -363,7 +201,7 @@ class _Reader:
             self._refuse(expression, str(error))
 
     def _function(self, function: ast.expr) -> str | None:
-        """Return the operation that a called name stands for, looked up as Python would."""
+        """Return the operation of a called function, found by the rules of Python's scopes; None if there is none."""
         if isinstance(function, ast.Name):
             if function.id in self.activations:
                 return self.activations[function.id]

@@ -1,7 +1,7 @@
-"""The graph of one time step: frozen nodes in topological order, shapes in symbolic dimensions.
+"""The graph of one time step: immutable nodes in topological order, with shapes in symbolic dimensions.
 
-A node is an operation on earlier nodes or a leaf. Shapes are tuples of dimension names: ``()`` for a
-scalar, ``("H",)`` for a vector, ``("H", "I")`` for a matrix; sizes are bound when a program runs.
+A node is a leaf or an operation on earlier nodes. A shape is a tuple of names of dimensions: ``()`` for a
+scalar, ``("H",)`` for a vector, ``("H", "I")`` for a matrix. A program receives the sizes when it runs.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from evorrn.compile.ops import LEAVES, OPS, Shape
 
 @dataclass(frozen=True)
 class Node:
-    """One operation, or a leaf: ``input``, ``parameter``, ``option`` or ``constant``.
+    """An operation, or a leaf: ``input``, ``parameter``, ``option`` or ``constant``.
 
     Attributes
     ----------
     op : str
-        Key of `OPS`, or the kind of leaf.
+        Key of `evorrn.compile.ops.OPS`, or the kind of the leaf.
     operands : tuple of int
         Indices of earlier nodes.
     shape : tuple of str
     name : str
-        Of inputs, parameters and options.
+        Name of an input, parameter or option; empty for others.
     value : float
-        Of constants.
+        Value of a constant; 0 for others.
     """
 
     op: str
@@ -40,24 +40,24 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in topological order and the named results among them.
+    """Nodes in topological order, and names of those that are results.
 
     Attributes
     ----------
     nodes : tuple of Node
     outputs : mapping of str to int
-        Result names and node indices, in order.
+        ``{name of a result: index of its node}``.
     """
 
     nodes: tuple[Node, ...]
     outputs: Mapping[str, int]
 
     def leaves(self, kind: str) -> dict[str, int]:
-        """Return ``{name: index}`` of all leaves of a kind."""
+        """Return ``{name: index}`` of all leaves of one kind."""
         return {node.name: index for index, node in enumerate(self.nodes) if node.op == kind}
 
     def reachable(self, wanted: Iterable[int], available: Iterable[int] = ()) -> list[int]:
-        """Return, in order, the nodes needed for `wanted` when those in `available` are at hand."""
+        """Return the indices of the nodes needed to compute `wanted` from `available` and leaves, in order."""
         known = set(available)
         needed: set[int] = set()
         stack = [index for index in wanted if index not in known]
@@ -69,7 +69,7 @@ class Graph:
         return sorted(needed)
 
     def cost(self, sizes: Mapping[str, int], indices: Iterable[int] | None = None) -> int:
-        """Return the multiply-adds of one evaluation, of all nodes or of some."""
+        """Return the multiply-adds needed to compute the nodes with the given indices once, by default all."""
         chosen = range(len(self.nodes)) if indices is None else indices
         total = 0
         for index in chosen:
@@ -80,12 +80,17 @@ class Graph:
         return total
 
     def evaluate(self, values: Mapping[str, np.ndarray | float]) -> dict[str, np.ndarray]:
-        """Run the graph on NumPy arrays, one sequence at a time: the readable meaning of the graph.
+        """Return the results of the graph, computed with NumPy for one sequence.
 
         Parameters
         ----------
         values : mapping
             The value of every input, parameter and option, by name.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The value of each output, by name.
         """
         results = self.run(values)
         return {name: results[index] for name, index in self.outputs.items()}
@@ -104,22 +109,28 @@ class Graph:
 
 
 class Builder:
-    """Adds nodes to a growing graph; equal nodes are made once."""
+    """Builds a graph node by node. A node that equals an earlier one is not added again.
+
+    Parameters
+    ----------
+    graph : Graph, optional
+        The builder starts with its nodes.
+    """
 
     def __init__(self, graph: Graph | None = None) -> None:
         self.nodes: list[Node] = list(graph.nodes) if graph else []
         self._index = {node: index for index, node in enumerate(self.nodes)}
 
     def leaf(self, kind: str, name: str, shape: Shape) -> int:
-        """Return the node of an input, parameter or option."""
+        """Return the index of the node of an input, parameter or option."""
         return self._add(Node(kind, (), shape, name))
 
     def constant(self, value: float) -> int:
-        """Return the node of a number."""
+        """Return the index of the node of a number."""
         return self._add(Node("constant", (), (), value=float(value)))
 
     def apply(self, op: str, *operands: int) -> int:
-        """Return the node of an operation; raises ValueError with a reason when shapes do not fit."""
+        """Return the index of the node of an operation; raise ValueError when shapes of operands do not fit."""
         shape = OPS[op].shape(*[self.nodes[operand].shape for operand in operands])
         return self._add(Node(op, tuple(operands), shape))
 
@@ -128,7 +139,7 @@ class Builder:
         return self.nodes[index].shape
 
     def graph(self, outputs: Mapping[str, int]) -> Graph:
-        """Return the graph built so far with named results."""
+        """Return the graph of all nodes so far, with the given results."""
         return Graph(tuple(self.nodes), dict(outputs))
 
     def _add(self, node: Node) -> int:

@@ -1,12 +1,11 @@
-"""The closed set of operations: one entry each, with everything that is known about it.
+"""The table `OPS` of all operations of a graph.
 
-An entry gives the NumPy meaning, the emitted form, the adjoint, the tangent and the cost. Adding an
-operation is adding one entry here; activations are entries of `evorrn.kernels.activations`, which come in
-by themselves. The tests go through `OPS` and find all.
+An entry has the NumPy function, the emitted expression, the adjoint, the tangent and the cost of an operation. A
+new operation is one new entry, which the tests then cover; activations come from `evorrn.kernels.activations`.
 
-The rules of differentiation build new nodes of the same graph. A rule is called with the builder
-``b``, the node ``y`` itself and its operands, and ``g``, the gradient of the node (adjoint) or the
-tangents of the operands (tangent; None where an operand does not vary).
+The rules of differentiation add nodes to the same graph. A rule is called with the builder ``b``, the node ``y``
+of the operation, its operands, and ``g``: for an adjoint the gradient with respect to ``y``, for a tangent the
+tangents of the operands, None for an operand that does not vary.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from evorrn.kernels import activations
+from evorrn.kernels.activation_table import Activation
 
 Shape = tuple[str, ...]
 LEAVES = frozenset({"input", "parameter", "option", "constant"})
@@ -27,37 +27,37 @@ Adjoint = Callable[..., tuple[int | None, ...]]
 Tangent = Callable[..., int | None]
 
 
-class Builder(Protocol):
-    """What a rule makes nodes with, see `evorrn.compile.graph.Builder`."""
+class NodeBuilder(Protocol):
+    """The methods of `evorrn.compile.graph.Builder` that rules of differentiation use."""
 
     def apply(self, op: str, *operands: int) -> int:
-        """Return the node of an operation."""
+        """Return the index of the node of an operation."""
 
     def constant(self, value: float) -> int:
-        """Return the node of a number."""
+        """Return the index of the node of a number."""
 
 
 @dataclass(frozen=True)
 class Op:
-    """One operation of the language.
+    """One operation of a graph.
 
     Attributes
     ----------
     numpy : callable
-        The meaning, on arrays of one sequence.
+        Computes the operation on NumPy arrays of one sequence.
     shape : callable
-        Result shape from operand shapes; raises ValueError with a reason.
+        Returns the shape of the result from those of the operands; raises ValueError when they do not fit.
     adjoint : callable or None
         ``(b, y, *operands, g) -> gradients`` of the operands; None for operations that appear only in
         derivatives.
     tangent : callable or None
         ``(b, y, *operands, tangents) -> tangent``.
     emit : callable or None
-        Scalar expression from operand expressions; None for operations on whole vectors.
+        Returns the expression for one entry from those of the operands; None for operations on whole vectors.
     flops : int
         Multiply-adds per entry of an elementwise operation.
     recompute : bool
-        Whether computing it again from its operands is cheaper than keeping it for the adjoint.
+        Whether the adjoint computes the value again from its operands, which is cheaper than to store it.
     """
 
     numpy: Callable[..., Any]
@@ -69,7 +69,7 @@ class Op:
     recompute: bool = False
 
     def work(self, shape: Shape, operands: Sequence[Shape], sizes: Mapping[str, int]) -> int:
-        """Return the multiply-adds of one application."""
+        """Return the multiply-adds of the operation for a result shape, operand shapes and sizes of dimensions."""
         largest = max([shape, *operands], key=len) if self.emit is None else shape
         return self.flops * int(np.prod([sizes[dimension] for dimension in largest], dtype=np.int64))
 
@@ -126,50 +126,61 @@ def _call(name: str) -> Callable[..., ast.expr]:
 
 
 def identity(x: Any) -> Any:
-    """Return x."""
+    """Return x, the activation of a linear unit.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.Network(inputs=1, outputs=1, hidden=2, cell_options={"activation": evorrn.identity})
+    Network(1 -> elman 2 -> 1, 11 genes)
+    """
     return np.asarray(x) + 0.0
 
 
 # --- Rules of differentiation --------------------------------------------------------------------------
 
 
-def _activation(name: str, entry: activations.Activation) -> Op:
-    """Return the operation of an activation, or of a slope, which no rule differentiates."""
+def _activation(name: str, entry: Activation) -> Op:
+    """Return the operation of an activation, or of its derivative, which has no rules of differentiation."""
     adjoint, tangent = (None, None) if entry.slope is None else _slope(entry.slope)
     return Op(entry.function, _same, adjoint, tangent, _call(name), entry.cost, recompute=entry.slope is None)
 
 
-def _add_tangent(b: Builder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
+def _add_tangent(b: NodeBuilder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
     return total(b, dots)
 
 
-def _subtract_tangent(b: Builder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
+def _subtract_tangent(
+    b: NodeBuilder, _y: int, left: int, right: int, dots: Sequence[int | None]
+) -> int | None:
     return total(b, (dots[0], None if dots[1] is None else b.apply("negative", dots[1])))
 
 
-def _multiply_adjoint(b: Builder, _y: int, left: int, right: int, g: int) -> tuple[int | None, ...]:
+def _multiply_adjoint(b: NodeBuilder, _y: int, left: int, right: int, g: int) -> tuple[int | None, ...]:
     return b.apply("multiply", g, right), b.apply("multiply", g, left)
 
 
-def _multiply_tangent(b: Builder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
+def _multiply_tangent(
+    b: NodeBuilder, _y: int, left: int, right: int, dots: Sequence[int | None]
+) -> int | None:
     first = None if dots[0] is None else b.apply("multiply", dots[0], right)
     second = None if dots[1] is None else b.apply("multiply", left, dots[1])
     return total(b, (first, second))
 
 
-def _divide_adjoint(b: Builder, y: int, _left: int, right: int, g: int) -> tuple[int | None, ...]:
+def _divide_adjoint(b: NodeBuilder, y: int, _left: int, right: int, g: int) -> tuple[int | None, ...]:
     share = b.apply("divide", g, right)
     return share, b.apply("negative", b.apply("multiply", share, y))
 
 
-def _divide_tangent(b: Builder, y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
+def _divide_tangent(b: NodeBuilder, y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
     change = None if dots[1] is None else b.apply("negative", b.apply("multiply", y, dots[1]))
     numerator = total(b, (dots[0], change))
     return None if numerator is None else b.apply("divide", numerator, right)
 
 
 def _product_tangent(op: str) -> Tangent:
-    def rule(b: Builder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
+    def rule(b: NodeBuilder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
         first = None if dots[0] is None else b.apply(op, dots[0], right)
         second = None if dots[1] is None else b.apply(op, left, dots[1])
         return total(b, (first, second))
@@ -177,7 +188,7 @@ def _product_tangent(op: str) -> Tangent:
     return rule
 
 
-def _joined_tangent(b: Builder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
+def _joined_tangent(b: NodeBuilder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
     if dots[0] is None and dots[1] is None:
         return None
     zero = b.constant(0.0)
@@ -188,20 +199,20 @@ def _joined_tangent(b: Builder, _y: int, left: int, right: int, dots: Sequence[i
     return b.apply("concatenate", *filled)
 
 
-def _slope(slope: Callable[[Builder, int, int], int]) -> tuple[Adjoint, Tangent]:
-    """Return adjoint and tangent of a function of one variable from its slope at (y, x)."""
+def _slope(slope: Callable[[NodeBuilder, int, int], int]) -> tuple[Adjoint, Tangent]:
+    """Return the adjoint and the tangent of a function of one variable from its derivative ``slope(b, y, x)``."""
 
-    def adjoint(b: Builder, y: int, x: int, g: int) -> tuple[int | None, ...]:
+    def adjoint(b: NodeBuilder, y: int, x: int, g: int) -> tuple[int | None, ...]:
         return (b.apply("multiply", g, slope(b, y, x)),)
 
-    def tangent(b: Builder, y: int, x: int, dots: Sequence[int | None]) -> int | None:
+    def tangent(b: NodeBuilder, y: int, x: int, dots: Sequence[int | None]) -> int | None:
         return None if dots[0] is None else b.apply("multiply", slope(b, y, x), dots[0])
 
     return adjoint, tangent
 
 
-def total(b: Builder, terms: Sequence[int | None]) -> int | None:
-    """Return the sum of the terms that are there, None when there is none."""
+def total(b: NodeBuilder, terms: Sequence[int | None]) -> int | None:
+    """Return the sum of the terms that are not None; None when there are none."""
     result: int | None = None
     for term in terms:
         if term is not None:
@@ -271,9 +282,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "identity": identity,
     **{name: entry.function for name, entry in activations.TABLE.items() if entry.slope is not None},
 }
-"""What an equation may call, by name."""
+"""The functions that equations of cells may call, by name."""
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     name: function for name, function in FUNCTIONS.items() if name != "exp"
 }
-"""What a cell may take as an activation, by name."""
+"""The functions that an activation option of a cell may be, by name."""

@@ -1,8 +1,8 @@
-"""From a graph to a schedule: which sums become one tile kernel, which nodes share a loop, what is kept.
+"""Scheduling: orders the nodes of a graph into stages, and decides which values are stored in memory.
 
-A schedule is a list of stages. An `Affine` stage is a bias plus products of matrices and vectors, one
-call of a tile kernel. A `Loop` stage computes all elementwise nodes of one dimension that depend on
-the same kernels, in one pass over memory. A `Move` stage puts vectors together or takes them apart.
+A schedule is a list of stages. An `Affine` stage is a bias plus products of matrices and vectors, computed by one
+call of a kernel. A `Loop` stage computes elementwise nodes of one dimension in one loop over the entries. A
+`Move` stage concatenates two vectors or copies a part of one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ class Affine:
     ----------
     node : int
     bias : int or None
-        A vector parameter.
-    terms : tuple of (matrix, transposed, vector)
+        The node of a vector parameter.
+    terms : tuple of (int, bool, int)
+        The node of a matrix, whether it is transposed, and the node of a vector.
     """
 
     node: int
@@ -36,7 +37,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Loop:
-    """Elementwise nodes of one dimension, in order."""
+    """Elementwise nodes of one dimension, in the order of their computation."""
 
     dimension: str
     nodes: tuple[int, ...]
@@ -44,7 +45,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class Move:
-    """A ``concatenate``, ``head`` or ``tail``."""
+    """A node with the operation ``concatenate``, ``head`` or ``tail``."""
 
     node: int
 
@@ -54,13 +55,13 @@ Stage = Affine | Loop | Move
 
 @dataclass(frozen=True)
 class Schedule:
-    """Stages in order, and the nodes whose values need memory of their own.
+    """Stages in order, and the nodes whose values are stored in memory.
 
     Attributes
     ----------
     stages : tuple of Stage
     stored : frozenset of int
-        Nodes computed here that another stage reads, or that are wanted.
+        Nodes that another stage reads, or that are wanted.
     """
 
     stages: tuple[Stage, ...]
@@ -68,18 +69,18 @@ class Schedule:
 
 
 def group_products(graph: Graph, outputs: Mapping[str, int] | None = None) -> tuple[Graph, list[int]]:
-    """Reorder sums so that all products and one bias stand together, as one tile kernel takes them.
+    """Return a graph whose sums begin with all products and one bias, so that one kernel can compute these.
 
     Parameters
     ----------
     graph : Graph
-    outputs : mapping, optional
-        Further nodes that must stay as they are, by name.
+    outputs : mapping of str to int, optional
+        Nodes that are results besides the outputs of the graph, by name.
 
     Returns
     -------
     graph : Graph
-        Sums may be rounded in another order than written; nothing else changes.
+        Sums may be added in another order, and so be rounded differently; nothing else changes.
     mapping : list of int
         New index of every old node.
     """
@@ -108,7 +109,7 @@ def group_products(graph: Graph, outputs: Mapping[str, int] | None = None) -> tu
 
 
 def schedule(graph: Graph, wanted: Iterable[int], available: Iterable[int] = ()) -> Schedule:
-    """Return stages that compute the wanted nodes.
+    """Return the schedule that computes the wanted nodes.
 
     Parameters
     ----------
@@ -116,11 +117,11 @@ def schedule(graph: Graph, wanted: Iterable[int], available: Iterable[int] = ())
     wanted : iterable of int
         Nodes whose values must be in memory afterwards.
     available : iterable of int
-        Nodes that are in memory already; leaves always are.
+        Nodes that are in memory before; leaves always are.
     """
-    at_hand = set(available)
-    targets = [node for node in wanted if node not in at_hand and graph.nodes[node].op not in LEAVES]
-    needed = [n for n in graph.reachable(targets, at_hand) if graph.nodes[n].op not in LEAVES]
+    known = set(available)
+    targets = [node for node in wanted if node not in known and graph.nodes[node].op not in LEAVES]
+    needed = [n for n in graph.reachable(targets, known) if graph.nodes[n].op not in LEAVES]
     uses = _uses(graph, needed, targets)
     affines, absorbed = _affines(graph, needed, uses)
     level: dict[int, int] = {}
@@ -151,7 +152,7 @@ def schedule(graph: Graph, wanted: Iterable[int], available: Iterable[int] = ())
 
 
 def _uses(graph: Graph, nodes: Iterable[int], wanted: Iterable[int]) -> dict[int, int]:
-    """Count how often each node is read; being wanted counts twice, so that it is never absorbed."""
+    """Return how often each node is read. A wanted node counts two more, so that it is never part of another stage."""
     uses: dict[int, int] = {}
     for index in nodes:
         for operand in graph.nodes[index].operands:
@@ -162,7 +163,7 @@ def _uses(graph: Graph, nodes: Iterable[int], wanted: Iterable[int]) -> dict[int
 
 
 def _summands(graph: Graph, index: int, uses: Mapping[int, int]) -> list[int]:
-    """Return the leaves of a tree of additions of vectors whose inner nodes nobody else reads."""
+    """Return the summands of a sum of vectors, with nested sums expanded where only this sum reads them."""
     parts = []
     for operand in graph.nodes[index].operands:
         node = graph.nodes[operand]
@@ -174,7 +175,7 @@ def _summands(graph: Graph, index: int, uses: Mapping[int, int]) -> list[int]:
 
 
 def _affines(graph: Graph, needed: list[int], uses: Mapping[int, int]) -> tuple[dict[int, Affine], set[int]]:
-    """Find the nodes that one tile kernel computes, and the nodes absorbed in them."""
+    """Return an `Affine` stage for each node that one kernel call computes, and the nodes computed inside of these."""
     affines: dict[int, Affine] = {}
     absorbed: set[int] = set()
     for index in reversed(needed):
@@ -192,6 +193,7 @@ def _affines(graph: Graph, needed: list[int], uses: Mapping[int, int]) -> tuple[
 def _affine(
     graph: Graph, index: int, uses: Mapping[int, int], inner: set[int], needed: set[int]
 ) -> Affine | None:
+    """Return the stage that computes a node, None if it is no sum of products and one bias; add to `inner`."""
     node = graph.nodes[index]
     if node.op in PRODUCTS:
         return Affine(index, None, ((node.operands[0], node.op == PRODUCTS[1], node.operands[1]),))
@@ -219,6 +221,7 @@ def _operands(affine: Affine) -> list[int]:
 
 
 def _stored(graph: Graph, stages: list[Stage], targets: Iterable[int]) -> frozenset[int]:
+    """Return the targets, and the nodes that are computed in one stage and read in another."""
     place: dict[int, int] = {}
     for position, stage in enumerate(stages):
         for index in stage.nodes if isinstance(stage, Loop) else (stage.node,):
@@ -240,7 +243,7 @@ def _stored(graph: Graph, stages: list[Stage], targets: Iterable[int]) -> frozen
 def kept_for_adjoint(
     graph: Graph, forward: int, adjoint_nodes: Iterable[int], operands: Iterable[int]
 ) -> set[int]:
-    """Return the forward nodes that the recording forward must keep, and no more.
+    """Return the forward nodes whose values must be stored at every time step for the adjoint.
 
     Parameters
     ----------
@@ -249,13 +252,13 @@ def kept_for_adjoint(
     forward : int
         Number of forward nodes.
     adjoint_nodes : iterable of int
-        The nodes the adjoint computes.
+        The nodes that the adjoint computes.
     operands : iterable of int
-        Nodes that outer products over time read; they cannot be computed again on the way.
+        Nodes that outer products over several time steps read; these are always stored.
 
     Notes
     -----
-    A cheap elementwise node is computed again when everything it is made of is at hand anyway.
+    A cheap elementwise node is not stored if the adjoint can compute it again from stored nodes and leaves.
     """
     fixed = {index for index in operands if index < forward and graph.nodes[index].op not in LEAVES}
     read = {
@@ -268,10 +271,10 @@ def kept_for_adjoint(
     costly = {index for index in read if not OPS[graph.nodes[index].op].recompute}
     kept = fixed | costly
 
-    def at_hand(index: int) -> bool:
+    def computable(index: int) -> bool:
         node = graph.nodes[index]
         if index in kept or node.op in LEAVES or node.shape == ():
             return True
-        return OPS[node.op].recompute and all(at_hand(operand) for operand in node.operands)
+        return OPS[node.op].recompute and all(computable(operand) for operand in node.operands)
 
-    return kept | {index for index in read if not at_hand(index)}
+    return kept | {index for index in read if not computable(index)}

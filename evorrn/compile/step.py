@@ -1,4 +1,4 @@
-"""The step of a whole network as one graph: stacked layers, readout, direct and feedback connections."""
+"""The time step of a whole network as one graph: stacked layers, readout, direct and feedback connections."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import cached_property
 
 from evorrn.compile.adjoint import AdjointGraph, adjoint
 from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
-from evorrn.compile.grammar import Cell
+from evorrn.compile.cell import Cell
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import LEAVES, Shape
 from evorrn.compile.schedule import group_products
 from evorrn.compile.verify import verify
 
 OUTPUT = "y"
-"""Name of the network's output, and of the leaf that holds its last value."""
+"""Name of the output of the network, and of the leaf that holds the previous output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,18 +25,18 @@ class Step:
     Attributes
     ----------
     graph : Graph
-        Inputs ``x``, the states as ``layer0.h`` and so on, and ``y``, the last output; outputs are the new
-        states under the same names, and ``y``.
+        Its inputs are ``x``, the states (``layer0.h`` and so on) and ``y``, the previous output; its outputs are
+        the new states under the same names, and ``y``.
     states : dict of str to str
-        ``{name: dimension}`` of everything carried to the next step; with ``y`` where it is read.
+        ``{name: dimension}`` of all states, and of ``y`` if the step reads the previous output.
     blocks : tuple of Block
-        What lies one after the other in a genome.
+        The blocks of a genome, in order.
     options : dict of str to str
-        ``{"layer0.leak": "leak"}``: the numeric options, and what their cell calls them.
+        ``{"layer0.leak": "leak"}``: the numeric options, and their names in the cell.
     hidden : str
-        The state that is the output of the last layer.
+        Name of the state that is the output of the last layer.
     dimensions : tuple of str
-        Symbolic dimensions whose sizes a program is given; others are sums of these.
+        Symbolic dimensions whose sizes a program receives; the other dimensions are sums of these.
     """
 
     graph: Graph
@@ -53,25 +53,24 @@ class Step:
 
     @property
     def feeds_back(self) -> bool:
-        """Whether the last output is read by the step."""
+        """Whether the step reads the previous output."""
         return OUTPUT in self.states
 
     @cached_property
     def adjoint(self) -> AdjointGraph:
-        """The adjoint of the step, grouped for the tile kernels.
+        """The adjoint of the step, with sums reordered by `group_products`.
 
-        Its inputs ``d.output`` and ``d.next.<state>`` hold the gradients of the output and of the new states;
-        its outputs are the gradients of the old states.
+        Its inputs ``d.output`` and ``d.next.<state>`` hold the gradients with respect to the output and the new
+        states; its outputs are the gradients with respect to the old states.
         """
         seeds = {f"d.next.{name}": name for name in self.states}
         derived = adjoint(self.graph, {**seeds, "d.output": OUTPUT}, self.states)
         terms = {str(k): node for k, (_, node) in enumerate(derived.parameter_terms)}
         graph, new = group_products(derived.graph, terms)
         builder = Builder(graph)
-        # Everything wanted must be computed somewhere: a leaf, or a node wanted twice, is copied.
         outputs: dict[str, int] = {}
         for name, index in graph.outputs.items():
-            outputs[name] = _own(builder, index, set(outputs.values()))
+            outputs[name] = _result_node(builder, index, set(outputs.values()))
         renamed = []
         for name, index in derived.parameter_terms:
             renamed.append((name, self._time_series(builder, new[index])))
@@ -79,7 +78,7 @@ class Step:
         return AdjointGraph(whole, tuple(renamed))
 
     def _time_series(self, builder: Builder, index: int) -> int:
-        """Return a gradient term whose operands are kept over a block of time steps."""
+        """Return a gradient term whose operands can be stored for several time steps."""
         node = builder.nodes[index]
         if node.op == "outer":
             left, right = (self._series(builder, operand) for operand in node.operands)
@@ -87,9 +86,10 @@ class Step:
         return self._series(builder, index)
 
     def _series(self, builder: Builder, index: int) -> int:
+        """Return a node that is stored for several time steps: a copy of a parameter or of a new state's gradient."""
         node = builder.nodes[index]
-        short_lived = node.op == "parameter" or (node.op == "input" and node.name.startswith("d.next."))
-        return builder.apply("identity", index) if short_lived else index
+        copied = node.op == "parameter" or (node.op == "input" and node.name.startswith("d.next."))
+        return builder.apply("identity", index) if copied else index
 
 
 def compose(
@@ -100,7 +100,7 @@ def compose(
     feedback: bool,
     biases: bool = True,
 ) -> Step:
-    """Put layers and a linear readout together.
+    """Return the step of stacked layers under a linear readout.
 
     Parameters
     ----------
@@ -109,12 +109,12 @@ def compose(
     activations : sequence of mapping
         Activation options of each layer.
     direct : bool
-        Whether the readout also sees the network's input.
+        Whether the readout also sees the input of the network.
     feedback : bool
-        Whether the first layer's input has the last output below it.
+        Whether the input of the first layer is the network's input followed by its previous output.
     biases : bool
-        Without them the readout has none, and every vector parameter of a cell that is nothing but a summand
-        is left out, of equations and parameters alike.
+        Whether there are biases. If not, the readout has no bias, and every vector parameter of a cell that is only
+        added is left out of the equations and the blocks.
     """
     builder = Builder()
     inputs = builder.leaf("input", "x", ("I",))
@@ -132,9 +132,9 @@ def compose(
         prefix = f"layer{layer}."
         rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
         graph = cell.graph(functions)
-        vanishing = _vanishing(graph)
-        added = {graph.nodes[index].name for index in vanishing}
-        absent = set() if biases else vanishing
+        bias_nodes = _bias_nodes(graph)
+        added = {graph.nodes[index].name for index in bias_nodes}
+        absent = set() if biases else bias_nodes
         for name, shape in cell.parameters.items():
             if biases or name not in added:
                 renamed = tuple(rename[d] for d in shape)
@@ -161,7 +161,7 @@ def compose(
     builder = Builder(graph)
     outputs: dict[str, int] = {}
     for name in results:
-        outputs[name] = _own(builder, new_index[results[name]], set(outputs.values()))
+        outputs[name] = _result_node(builder, new_index[results[name]], set(outputs.values()))
     dimensions = ("I", "O", *(f"H{layer}" for layer in range(len(cells))))
     return Step(verify(builder.graph(outputs)), states, (*blocks, *readout), options, hidden, dimensions)
 
@@ -179,16 +179,16 @@ def _role(cell: Cell, parameter: str, only_added: bool) -> str:
     return BIAS if only_added else OTHER
 
 
-def _own(builder: Builder, index: int, taken: set[int]) -> int:
-    """Return a node of its own for a result: not a leaf, and not another result's node."""
+def _result_node(builder: Builder, index: int, taken: set[int]) -> int:
+    """Return a node with the value of another that can be a result: a copy if it is a leaf or in `taken`."""
     copied = builder.nodes[index].op in LEAVES
     while copied or index in taken:
         index, copied = builder.apply("identity", index), False
     return index
 
 
-def _vanishing(graph: Graph) -> set[int]:
-    """Return the nodes of a cell that are zero without biases: vector parameters that are only ever added, and sums of them."""
+def _bias_nodes(graph: Graph) -> set[int]:
+    """Return the nodes that are zero without biases: the vector parameters that are only added, and sums of these."""
     nodes = graph.nodes
     biases = {k for k, node in enumerate(nodes) if node.op == "parameter" and len(node.shape) == 1}
     while True:
@@ -211,13 +211,34 @@ def _vanishing(graph: Graph) -> set[int]:
 def _inline(
     builder: Builder, graph: Graph, absent: set[int], prefix: str, rename: Mapping[str, str], signal: int
 ) -> dict[str, int]:
-    """Add a cell's graph, less the nodes that are absent, under a layer's names; return its new states."""
+    """Add the graph of a cell, without the nodes in `absent`, to that of the network.
+
+    Parameters
+    ----------
+    builder : Builder
+        Builder of the graph of the network.
+    graph : Graph
+        Graph of the cell.
+    absent : set of int
+        Nodes of the cell that are left out, see `_bias_nodes`.
+    prefix : str
+        Put before the names of states, parameters and options, for instance ``"layer0."``.
+    rename : mapping of str to str
+        The network's dimension for each dimension of the cell.
+    signal : int
+        The node of the input of the layer.
+
+    Returns
+    -------
+    dict of str to int
+        The nodes of the new states, by name with prefix.
+    """
     new: list[int] = []
     for index, node in enumerate(graph.nodes):
         left = [new[operand] for operand in node.operands if operand not in absent]
         if index in absent:
             new.append(-1)
-        elif len(left) < len(node.operands):  # a sum with a bias that is absent is its other term
+        elif len(left) < len(node.operands):  # a sum without its bias is the other operand
             new.append(left[0])
         elif node.op == "input" and node.name == "x":
             new.append(signal)

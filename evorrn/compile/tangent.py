@@ -1,4 +1,4 @@
-"""Forward mode, graph to graph: the same arrows, every operation replaced by its derivative."""
+"""Forward-mode differentiation: appends the tangent of a graph to it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from evorrn.compile.verify import verify
 
 
 def tangent(graph: Graph, varying: Iterable[str]) -> Graph:
-    """Derive the tangent of a graph.
+    """Return a graph with its tangent appended.
 
     Parameters
     ----------
     graph : Graph
     varying : iterable of str
-        Inputs and parameters that vary; the tangent of leaf ``v`` is a new leaf ``dot.v``.
+        Inputs and parameters that vary; the tangent of the leaf ``v`` is a new leaf ``dot.v``.
 
     Returns
     -------
     Graph
-        With the outputs of `graph` and, for each that varies, ``dot.<output>``.
+        Its outputs are those of `graph` and ``dot.<output>`` for each output that varies.
+
+    Raises
+    ------
+    ValueError
+        When an operation has no tangent.
     """
     builder = Builder(graph)
     names = set(varying)

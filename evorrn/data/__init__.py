@@ -1,1 +1,1 @@
-"""What a user brings: batches, splits, tasks, environments, and the metrics they are judged by."""
+"""Data that networks are trained and scored on: batches, splits, tasks, environments, and the metrics of scores."""

@@ -1,4 +1,4 @@
-"""Batch: the sequences that a network is trained or scored on."""
+"""The class Batch: sequences that a network is trained or scored on."""
 
 from __future__ import annotations
 
@@ -21,24 +21,44 @@ class Batch:
     inputs : array_like, shape (B, T, I)
         Finite floats.
     targets : array_like, shape (B, T, O) of floats, or (B, T) or (B,) of integer labels
-        Labels of shape (B,) are scored at each sequence's last step.
+        Labels of shape (B,) are scored at the last step of each sequence.
     mask : array_like of bool, shape (B, T), optional
-        True where a step is scored; all steps by default. An unscored step still moves the state.
+        True where a step is scored; all steps by default. An unscored step still updates the state.
     lengths : array_like of int, shape (B,), optional
-        Steps of each sequence, T by default. Beyond its length a sequence does not move and is not
-        scored; what the arrays hold there has no effect.
+        Number of time steps of each sequence, T by default. Beyond the length of a sequence the state does
+        not change and nothing is scored; the values of the arrays there have no effect.
 
     Attributes
     ----------
     packed : dict
-        The batch as layouts of kernels have packed it, kept for the next call.
+        Copies of the batch in the memory order of the kernels, kept for the next call.
 
     Raises
     ------
     ShapeError
-        When shapes do not fit each other.
+        When the shapes do not fit each other.
     DataError
-        When an input within its length or a target at a scored step is not finite, or nothing is scored.
+        When an input within its length or a target at a scored step is not finite, or no step is scored.
+
+    Examples
+    --------
+    Two sequences of three time steps; the second has only two, and all scores count from step 1 on:
+
+    >>> import numpy as np
+    >>> import evorrn
+    >>> inputs = np.zeros((2, 3, 1))
+    >>> targets = np.zeros((2, 3, 1))
+    >>> mask = np.array([[False, True, True], [False, True, True]])
+    >>> batch = evorrn.Batch(inputs, targets, mask=mask, lengths=[3, 2])
+    >>> batch.size, batch.steps, batch.n_inputs, batch.n_outputs
+    (2, 3, 1, 1)
+    >>> batch.scored.tolist()
+    [[False, True, True], [False, True, False]]
+
+    Integer labels of classes, one for each sequence, are scored at its last step:
+
+    >>> evorrn.Batch(inputs, [0, 1], lengths=[3, 2]).scored.tolist()
+    [[False, False, True], [False, True, False]]
     """
 
     inputs: np.ndarray
@@ -56,7 +76,7 @@ class Batch:
         sequences, steps, _ = inputs.shape
         lengths = _lengths(self.lengths, sequences, steps)
         targets = _targets(self.targets, sequences, steps)
-        if targets.ndim == 1:  # labels scored at each sequence's last step
+        if targets.ndim == 1:  # labels, scored at the last step of each sequence
             spread = np.zeros((sequences, steps), dtype=np.int64)
             spread[np.arange(sequences), lengths - 1] = targets
             last = np.zeros((sequences, steps), dtype=bool)
@@ -87,43 +107,43 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """Number of sequences, B."""
+        """The number of sequences, B."""
         return int(self.inputs.shape[0])
 
     @property
     def steps(self) -> int:
-        """Length of the time axis, T."""
+        """The length of the time axis, T."""
         return int(self.inputs.shape[1])
 
     @property
     def n_inputs(self) -> int:
-        """Inputs at a time step, I."""
+        """The number of inputs at a time step, I."""
         return int(self.inputs.shape[2])
 
     @property
     def labelled(self) -> bool:
-        """Whether targets are integer labels of classes."""
+        """Whether the targets are integer labels of classes."""
         return self.targets.ndim == 2
 
     @property
     def n_outputs(self) -> int:
-        """Targets at a time step; for labels the largest label plus one."""
+        """The number of targets at a time step; for labels the largest label plus one."""
         return int(self.targets[self.scored].max()) + 1 if self.labelled else int(self.targets.shape[2])
 
     @property
     def scored(self) -> np.ndarray:
-        """Boolean (B, T): where mask and length say that a step is scored."""
+        """A boolean array (B, T): True where a step is scored, by mask and length."""
         assert self.mask is not None
         return self.mask
 
     @cached_property
     def moved_steps(self) -> int:
-        """Network steps that one pass over the batch takes: the sum of all lengths."""
+        """The number of network steps in one pass over the batch: the sum of all lengths."""
         assert self.lengths is not None
         return int(self.lengths.sum())
 
     def take(self, sequences: Sequence[int] | np.ndarray) -> Batch:
-        """Return the batch of some sequences, in the order of the indices given."""
+        """Return a batch of the sequences with the given indices, in their order."""
         index = np.asarray(sequences)
         assert self.lengths is not None
         return Batch(
@@ -132,7 +152,7 @@ class Batch:
 
 
 def numeric(name: str, value: Any) -> np.ndarray:
-    """Return an array of numbers, at least float32 where they are floats; raises ShapeError for anything else."""
+    """Return `value` as an array of numbers, floats in float32 at least; raise ShapeError for anything else."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -145,6 +165,7 @@ def numeric(name: str, value: Any) -> np.ndarray:
 
 
 def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
+    """Return targets (B, T, O) as floats, or labels (B, T) or (B,) as int64; raise ShapeError for anything else."""
     array = np.asarray(value)
     wanted = (
         f"({sequences}, {steps}, O) of floats or ({sequences}, {steps}) or ({sequences},) of integer labels"
@@ -157,6 +178,7 @@ def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
 
 
 def _lengths(value: Any, sequences: int, steps: int) -> np.ndarray:
+    """Return lengths (B,) as int64, T by default; raise ShapeError when they are not from 1 to T."""
     if value is None:
         return np.full(sequences, steps, dtype=np.int64)
     array = np.asarray(value)
@@ -168,6 +190,7 @@ def _lengths(value: Any, sequences: int, steps: int) -> np.ndarray:
 
 
 def _mask(value: Any, sequences: int, steps: int) -> np.ndarray:
+    """Return a mask (B, T) of bool, True by default; raise ShapeError for a wrong shape or other values."""
     if value is None:
         return np.ones((sequences, steps), dtype=bool)
     array = np.asarray(value)

@@ -1,7 +1,7 @@
-"""The Environment contract: control without a teacher, where the network's outputs move its next inputs.
+"""The base class Environment: control tasks, where the outputs of the network act on its later inputs.
 
-An environment is a class that names its sizes and three compiled functions for one individual. They run
-inside the population's kernel, many individuals side by side, with no Python in between.
+An environment is a class with its sizes and three compiled functions for one individual. The functions run
+inside the kernel of the population, for many individuals side by side, without Python calls.
 `evorrn.kernels.trigonometry` has `sin` and `cos` for such functions, `evorrn.kernels.activations` has `tanh`:
 they take a tenth of the time of those of ``math``.
 """
@@ -20,11 +20,19 @@ from evorrn.data.task import Recommended, Reference
 
 @dataclass(frozen=True, eq=False)
 class Starts:
-    """The start states of an environment's episodes, by split.
+    """The states in which the episodes of an environment start, one array for each split.
 
     Parameters
     ----------
     train, valid, test : ndarray, shape (E, states), float64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> starts = evorrn.Starts(train=np.zeros((10, 4)), valid=np.zeros((20, 4)), test=np.zeros((100, 4)))
+    >>> starts.valid.shape
+    (20, 4)
     """
 
     train: np.ndarray
@@ -33,25 +41,26 @@ class Starts:
 
 
 class Environment(Settings):
-    """A world with a reward: its sizes, and how it starts, is seen and moves.
+    """Base class of control tasks: a state, how it starts, what the network observes, and how actions change it.
 
     An environment is a ``@dataclass(frozen=True)`` whose fields are its settings (made by
-    `evorrn.base.settings.setting`), found by name as tasks are. It must give `name`, `observations`, `actions`,
+    `evorrn.setting`); it is found by name as tasks are. A subclass must define `name`, `observations`, `actions`,
     `states`, `time_limit`, `reset`, `observe` and `step`, as class attributes, settings or properties.
 
-    The three functions are made with ``numba.njit`` at the top of a module and given to the class as
-    ``staticmethod(function)``, or by a property that chooses among several by the settings. They see one
-    individual, and float64 numbers alone; an index into their arrays should be a constant or that of a
-    short loop of known length. Constants that depend on settings are chosen with the function, or lie in
-    the state. Whatever is random is drawn by `reset` into the state, so that a step needs no generator and
-    an episode depends on genome and start alone.
+    `reset`, `observe` and `step` are made with ``numba.njit`` at the top of a module and given to the class as
+    ``staticmethod(function)``, or by a property that chooses one of several functions by the settings. They
+    are called for one individual with arrays of float64. An index into these arrays should be a constant, or
+    the variable of a short loop of known length. A constant that depends on a setting is part of the chosen
+    function or of the state. `reset` draws all random numbers and stores them in the state. So `step` needs no
+    generator, and an episode depends only on the genome and the start.
 
-    They are compiled anew for the kernel under its own rules, whatever options ``njit`` was given: a
-    division by zero gives an infinity or NaN and raises nothing, and nothing may be raised in `observe`
-    and `step`. Where `step` has no branch that LLVM cannot turn into a selection, no call of ``math``
-    beyond ``sqrt`` and ``fabs``, and no loop that runs as long as a condition holds, and where states,
-    observations and actions are 24 each at most, several individuals share a vector instruction; otherwise
-    it is as right, and about five times slower. `parts` let a world with a longer memory move as fast.
+    The functions are compiled again for the kernel, with the kernel's options instead of those given to
+    ``njit``: a division by zero gives infinity or NaN and raises nothing. `observe` and `step` must not raise.
+
+    `step` runs for several individuals in one vector instruction if it has no branch that LLVM cannot turn
+    into a selection, no call of ``math`` except ``sqrt`` and ``fabs``, no ``while`` loop, and if there are at
+    most 24 states, 24 observations and 24 actions. Otherwise it gives the same results about five times slower.
+    `parts` gives an environment with more states the same speed.
 
     Attributes
     ----------
@@ -62,17 +71,48 @@ class Environment(Settings):
     loss : str
         ``"reward"``: the fitness of a genome comes from the rewards it collects.
     metrics : tuple of str
-        Keys of `evorrn.data.metrics.EPISODE_METRICS`; the first is the one that ranks.
+        Keys of `evorrn.data.metrics.EPISODE_METRICS`; runs are ranked by the first.
     seed_changes : str
         ``"data"``: another seed draws other starts.
     train, valid, test : int
-        Starts of each split; an environment may make them settings.
+        Number of starts of each split; an environment may make them settings.
     provides : frozenset of str
-        What the problem of its runs can answer: there are no targets, so there is no gradient either.
+        What an `EnvironmentProblem` can compute: an environment has no targets, so there is no gradient.
     short : str or None
-        The setting that may be given after a colon behind the name, as ``gym:CartPole-v1``.
+        The setting that may be written after the name and a colon, as in ``gym:CartPole-v1``.
     horizon, free_run
-        What they are for a task; an environment has neither.
+        None and False: only tasks have them.
+
+    Examples
+    --------
+    A point on a line that the network must hold near 0:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> import evorrn
+    >>> @njit
+    ... def reset(state, rng):
+    ...     state[0] = rng.uniform(-1.0, 1.0)
+    >>> @njit
+    ... def observe(state, observation):
+    ...     observation[0] = state[0]
+    >>> @njit
+    ... def step(state, action):
+    ...     state[0] += 0.1 * action[0]
+    ...     return -state[0] ** 2, abs(state[0]) > 2.0
+    >>> @dataclass(frozen=True)
+    ... class Point(evorrn.Environment):
+    ...     name = "point"
+    ...     observations, actions, states, time_limit = 1, 1, 1, 50
+    ...     reset, observe, step = staticmethod(reset), staticmethod(observe), staticmethod(step)
+    >>> network = evorrn.Network.for_task(Point(), hidden=2)
+    >>> network
+    Network(1 -> elman 2 -> 1, 11 genes)
+    >>> genomes = network.init_many(np.random.default_rng(0), 3)
+    >>> returns, lengths = network.simulate(genomes, Point(), starts=[[-0.5], [0.5]])
+    >>> returns.shape
+    (3, 2)
     """
 
     name: ClassVar[str]
@@ -93,106 +133,107 @@ class Environment(Settings):
 
     @property
     def observations(self) -> int:
-        """Numbers that the network sees at a time step."""
+        """The number of values that the network observes at a time step."""
         raise NotImplementedError
 
     @property
     def actions(self) -> int:
-        """Outputs of the network at a time step."""
+        """The number of outputs of the network at a time step."""
         raise NotImplementedError
 
     @property
     def states(self) -> int:
-        """State variables, float64."""
+        """The number of state variables; they are float64."""
         raise NotImplementedError
 
     @property
     def time_limit(self) -> int:
-        """Time steps at most in an episode."""
+        """The largest number of time steps in an episode."""
         raise NotImplementedError
 
     @property
     def reset(self) -> Any:
-        """``reset(state, rng)``: fill the state (states,) for a new start from a numpy Generator."""
+        """``reset(state, rng)`` writes a new start into the state (states,), drawn from a numpy Generator."""
         raise NotImplementedError
 
     @property
     def observe(self) -> Any:
-        """``observe(state, observation)``: fill the observation (observations,) from the state."""
+        """``observe(state, observation)`` writes the observation (observations,) of a state."""
         raise NotImplementedError
 
     @property
     def step(self) -> Any:
-        """``step(state, action) -> (reward, done)``: move the state in place by the action (actions,)."""
+        """``step(state, action) -> (reward, done)`` changes the state in place by the action (actions,)."""
         raise NotImplementedError
 
     @property
     def parts(self) -> tuple[int, Any, Any] | None:
-        """`step` in two compiled parts ``(count, move, judge)``, for a world of many states; None by default.
+        """`step` in two compiled functions ``(count, move, judge)``, for environments of many states; or None.
 
-        ``move(state, action)`` moves the first `count` states, 24 at most, and knows no others: several
-        individuals share a vector instruction. ``judge(state) -> (reward, done)`` then sees and may change all
-        states, one individual after the other, and may index them by what it has computed. Both together do
-        what `step` does.
+        ``move(state, action)`` changes the first `count` states, 24 at most, and reads no others. It runs for
+        several individuals in one vector instruction. ``judge(state) -> (reward, done)`` then runs for one
+        individual after the other; it may read and change all states, and compute the indices it uses. `move`
+        followed by `judge` must do what `step` does.
         """
         return None
 
     @property
     def inputs(self) -> int:
-        """Inputs of the network: the observations."""
+        """The number of inputs of the network: that of the observations."""
         return self.observations
 
     @property
     def outputs(self) -> int:
-        """Outputs of the network: the actions."""
+        """The number of outputs of the network: that of the actions."""
         return self.actions
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """What the observations are called."""
+        """The names of the observations."""
         return tuple(f"observation{place}" for place in range(1, self.observations + 1))
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """What the actions are called."""
+        """The names of the actions."""
         return tuple(f"action{place}" for place in range(1, self.actions + 1))
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """What the state variables are called, for pictures: the first ones, or all."""
+        """The names of the first or of all state variables, for figures."""
         return tuple(f"state{place}" for place in range(1, self.states + 1))
 
     def arrange_starts(self, starts: Starts) -> Starts:
-        """Return the starts of all splits, given those that `reset` drew; the same ones by default.
+        """Return the starts to use, given those that `reset` drew; by default these.
 
-        An environment whose papers begin from fixed states puts them in here. It may change the arrays in place.
+        An environment that is published with fixed start states puts them in here. It may change the arrays in
+        place.
         """
         return starts
 
     def succeeded(self, returns: np.ndarray, lengths: np.ndarray) -> np.ndarray | None:
-        """Return which episodes reached the mark of success, a boolean array; None where there is no mark.
+        """Return a boolean array that says which episodes succeeded; None when success is not defined.
 
         Parameters
         ----------
         returns : ndarray of any shape
-            Sums of rewards.
-        lengths : ndarray of int, of that shape
-            Time steps taken.
+            Sum of the rewards of each episode.
+        lengths : ndarray of int, of the same shape
+            Number of time steps of each episode.
         """
         return None
 
     def learned(
         self, play: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]], starts: np.ndarray
     ) -> float | None:
-        """Return which share of an environment a network has learned, None where nothing marks success.
+        """Return the share (0 to 1) of the environment that a network has learned; None when success is not defined.
 
-        By default it is the share of the training starts whose episodes succeed. A stricter test, with other
-        starts or a longer time, may stand in its place.
+        By default this is the share of training starts whose episodes succeed. A subclass may use a stricter
+        test, with other starts or a higher time limit.
 
         Parameters
         ----------
         play : callable
-            ``play(starts, time_limit)`` gives returns and lengths (E,) of the network's episodes.
+            ``play(starts, time_limit)`` returns the returns and the lengths (E,) of the network's episodes.
         starts : ndarray, shape (E, states)
             Training starts.
         """
@@ -200,5 +241,5 @@ class Environment(Settings):
         return None if succeeded is None else float(np.mean(succeeded))
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return the network and settings advised for a strategy's command-line name."""
+        """Return the recommended network and settings for the command-line name of a strategy."""
         return Recommended({"cell": "elman", "hidden": 8})

@@ -30,7 +30,7 @@ TASKS = Plugins(
 
 
 def task(name: str, **settings: Any) -> Any:
-    """Return a task or an environment made by its name.
+    """Return a task or an environment from its name and settings.
 
     Parameters
     ----------
@@ -41,14 +41,30 @@ def task(name: str, **settings: Any) -> Any:
 
     Raises
     ------
+    UnknownName
+        When no task or environment has this name.
     ConfigError
-        With every setting that is wrong, at once.
+        When settings are wrong; the error lists all of them.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("mackey-glass", horizon=6)
+    >>> task.horizon, task.inputs, task.outputs
+    (6, 1, 1)
     """
     return make_task(name, settings)
 
 
 def tasks() -> list[str]:
-    """Return the names of all tasks and environments."""
+    """Return the names of all tasks and environments.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> "mackey-glass" in evorrn.tasks()
+    True
+    """
     return TASKS.names()
 
 

@@ -1,8 +1,9 @@
-"""Measures of error, each named by its normaliser and taken over scored entries only.
+"""Metrics of predictions and of episodes, found by name.
 
-Every metric of sequences is a function of two arrays: the predictions and the truth at the scored entries,
-in the task's original units. One of episodes is a function of their returns, lengths and success. Names say what the error is divided by: ``nrmse_std`` divides by the standard
-deviation of the truth in the split that is scored, ``nrmse_range`` by its range.
+A metric of sequences is a function of two arrays: the predictions and the targets ("truth") at the scored
+entries, in the original units of the task. A metric of episodes is a function of their returns, lengths and
+successes. The name of a normalised error says what the error is divided by: ``nrmse_std`` by the standard
+deviation of the truth in the scored split, ``nrmse_range`` by its range.
 """
 
 from __future__ import annotations
@@ -51,14 +52,14 @@ def nrmse_range(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of scored steps whose largest logit (N, O) stands at the label (N,)."""
+    """Return the share of scored steps at which the label (N,) has the largest logit (N, O)."""
     return float(np.mean(predicted.argmax(axis=1) == truth))
 
 
 def within_004(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the share of scored entries whose absolute error is below 0.04.
 
-    Source: Hochreiter and Schmidhuber 1997, the criterion of a sequence learned in the adding problem.
+    Source: Hochreiter and Schmidhuber 1997, who call a sequence of the adding problem learned by this criterion.
     """
     return float(np.mean(np.abs(predicted - truth) < 0.04))
 
@@ -71,7 +72,7 @@ def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 def binary_accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of scored entries whose logit is above zero just where the truth is above one half."""
+    """Return the share of scored entries where logit > 0 and truth > 0.5 are both true or both false."""
     return float(np.mean((predicted > 0) == (truth > 0.5)))
 
 
@@ -104,12 +105,12 @@ def mean_return(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray)
 
 
 def mean_steps(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
-    """Return the mean number of time steps that an episode takes."""
+    """Return the mean number of time steps of an episode."""
     return float(np.mean(lengths))
 
 
 def success_share(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
-    """Return the share of episodes that reach the environment's mark of success."""
+    """Return the share of successful episodes."""
     return float(np.mean(succeeded))
 
 
@@ -130,24 +131,24 @@ def evaluate_episodes(
     names : iterable of str
         Keys of `EPISODE_METRICS`.
     returns : ndarray, shape (E,)
-        Sums of rewards.
+        Sum of the rewards of each episode.
     lengths : ndarray of int, shape (E,)
-        Time steps taken.
+        Number of time steps.
     succeeded : ndarray of bool, shape (E,), or None
-        Which episodes reached the mark of success; None where there is no mark, and all count as failed.
+        Which episodes succeeded; None counts all as failed.
 
     Raises
     ------
     UnknownName
-        For a name that is no metric.
+        For a name that is not a metric.
     """
-    reached = np.zeros(np.shape(returns), dtype=bool) if succeeded is None else succeeded
+    successes = np.zeros(np.shape(returns), dtype=bool) if succeeded is None else succeeded
     result = {}
-    with np.errstate(all="ignore"):  # a reward that is not finite gives inf or nan, not a warning
+    with np.errstate(all="ignore"):  # a reward that is not finite gives inf or NaN, not a warning
         for name in names:
             if name not in EPISODE_METRICS:
                 raise UnknownName("metric", name, EPISODE_METRICS)
-            result[name] = EPISODE_METRICS[name](np.asarray(returns), np.asarray(lengths), reached)
+            result[name] = EPISODE_METRICS[name](np.asarray(returns), np.asarray(lengths), successes)
     return result
 
 
@@ -166,12 +167,10 @@ def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> 
     Raises
     ------
     UnknownName
-        For a name that is no metric.
+        For a name that is not a metric.
     """
     result = {}
-    with np.errstate(
-        all="ignore"
-    ):  # a diverged prediction or a constant truth gives inf or nan, not a warning
+    with np.errstate(all="ignore"):  # a diverged prediction or a constant truth gives inf or NaN, no warning
         for name in names:
             if name not in METRICS:
                 raise UnknownName("metric", name, METRICS)

@@ -1,4 +1,4 @@
-"""The Task contract: where data come from, how they are split, and what they are judged by."""
+"""The base class Task, and the plain classes that a task returns: Splits, Scaling, Reference, Recommended."""
 
 from __future__ import annotations
 
@@ -12,19 +12,30 @@ from evorrn.base.settings import Settings
 from evorrn.data.batch import Batch
 
 ANSWERS = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
-"""What a problem made of sequences with targets can answer."""
+"""What a problem made of sequences with targets can compute."""
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """The affine map between a task's original units and what the network sees.
+    """The affine map between the original units of a task and the scaled units of the network.
 
-    ``scaled = (original - mean) / deviation``, learned on the training part alone.
+    ``scaled = (original - mean) / deviation``; mean and deviation are those of the training data.
 
     Parameters
     ----------
     input_mean, input_deviation : ndarray, shape (I,)
     target_mean, target_deviation : ndarray, shape (O,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> ten, two = np.array([10.0]), np.array([2.0])
+    >>> scaling = evorrn.Scaling(ten, two, ten, two)
+    >>> scaling.scale_inputs([12.0, 8.0]).tolist()
+    [1.0, -1.0]
+    >>> scaling.restore_targets([1.0, -1.0]).tolist()
+    [12.0, 8.0]
     """
 
     input_mean: np.ndarray
@@ -33,34 +44,43 @@ class Scaling:
     target_deviation: np.ndarray
 
     def scale_inputs(self, inputs: np.ndarray) -> np.ndarray:
-        """Return inputs (..., I) as the network sees them."""
+        """Return inputs (..., I) in scaled units, float64."""
         return (np.asarray(inputs, dtype=np.float64) - self.input_mean) / self.input_deviation
 
     def scale_targets(self, targets: np.ndarray) -> np.ndarray:
-        """Return targets (..., O) as the network sees them."""
+        """Return targets (..., O) in scaled units, float64."""
         return (np.asarray(targets, dtype=np.float64) - self.target_mean) / self.target_deviation
 
     def restore_targets(self, outputs: np.ndarray) -> np.ndarray:
-        """Return outputs (..., O) of the network in original units."""
+        """Return outputs (..., O) of the network in original units, float64."""
         return np.asarray(outputs, dtype=np.float64) * self.target_deviation + self.target_mean
 
     def restore_inputs(self, inputs: np.ndarray) -> np.ndarray:
-        """Return inputs (..., I) in original units."""
+        """Return scaled inputs (..., I) in original units, float64."""
         return np.asarray(inputs, dtype=np.float64) * self.input_deviation + self.input_mean
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Training, validation and test data of a task; unpacks as the three batches.
+    """Training, validation and test data of a task, in scaled units; it unpacks into the three batches.
 
     Parameters
     ----------
-    train, valid, test : Batch
-        A task always gives all three; data given by hand may lack the later ones.
-        In scaled units. Validation and test of a chronological split begin with their preceding
-        context as unscored steps.
+    train : Batch
+    valid, test : Batch, optional
+        The splits of a task always have both. If data are split by time, they begin with the preceding time
+        steps, unscored, as context.
     scaling : Scaling, optional
-        How to come back to original units; None when units are already the original ones.
+        Converts between scaled and original units; None when the data are in original units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> batch = evorrn.Batch(np.zeros((4, 10, 1)), np.zeros((4, 10, 1)))
+    >>> train, valid, test = evorrn.Splits(train=batch.take([0, 1]), valid=batch.take([2]), test=batch.take([3]))
+    >>> train.size, valid.size, test.size
+    (2, 1, 1)
     """
 
     train: Batch
@@ -74,7 +94,24 @@ class Splits:
 
 @dataclass(frozen=True)
 class Reference:
-    """A published figure to compare with: its value, metric, conditions and source."""
+    """A published result to compare with.
+
+    Parameters
+    ----------
+    value : float
+    metric : str
+        Name of the metric, as in `Task.metrics` where it is one of these.
+    conditions : str
+        How the value was obtained, for instance the network and the number of training steps.
+    source : str
+        Author and year.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.Reference(0.25, "nrmse_std", "echo state network, 100 units", "Author 2020").value
+    0.25
+    """
 
     value: float
     metric: str
@@ -84,15 +121,22 @@ class Reference:
 
 @dataclass(frozen=True)
 class Recommended:
-    """The network a task advises for one strategy, and settings of the strategy that go with it.
+    """The network and the settings that a task recommends for a strategy.
 
     Parameters
     ----------
     network : mapping
-        Keyword arguments of `evorrn.Network` beyond sizes and loss, for instance
+        Keyword arguments of `evorrn.Network` except sizes and loss, for instance
         ``{"cell": "lstm", "hidden": 32}``.
     strategy : mapping
         Settings of the strategy that differ from its defaults.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> recommended = evorrn.Recommended({"cell": "lstm", "hidden": 32}, {"population": 64})
+    >>> recommended.network["hidden"]
+    32
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
@@ -100,10 +144,10 @@ class Recommended:
 
 
 class Task(Settings):
-    """A source of data with a name, a metric, baselines, references and recommended networks.
+    """Base class of tasks: data with a name, metrics, baselines, published results and recommended networks.
 
-    A task is a ``@dataclass(frozen=True)`` whose fields are its settings (made by
-    `evorrn.base.settings.setting`). It must give `name`, `inputs`, `outputs`, `data` and `baselines`.
+    A task is a ``@dataclass(frozen=True)`` whose fields are its settings (made by `evorrn.setting`). A subclass
+    must define `name`, `inputs`, `outputs`, `data` and `baselines`.
 
     Attributes
     ----------
@@ -114,17 +158,41 @@ class Task(Settings):
     loss : str
         ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``.
     metrics : tuple of str
-        Keys of `evorrn.data.metrics.METRICS`; the first is the one that ranks.
+        Keys of `evorrn.data.metrics.METRICS`; runs are ranked by the first.
     seed_changes : str
-        ``"data"`` when the seed draws new data, ``"training"`` when the record is fixed.
+        ``"data"`` when another seed gives other data, ``"training"`` when the data are the same for every seed.
     horizon : int or None
-        Steps ahead that the target lies; with 1 the first O inputs of the next step are the target,
-        so the network can run free. None when the target is no future input.
+        How many time steps after the input its target lies. With 1, the targets are the first O inputs of the
+        next step, so the network can run on its own outputs. None when the target is not a later input.
     provides : frozenset of str
-        What the problem of its runs can answer, see `evorrn.training.problem.Problem.provides`.
+        What a problem of this task can compute, see `evorrn.Problem`.
     free_run : bool
-        Validation and test are judged in closed loop: over the unscored steps at the start the network
-        sees the true inputs, from the first scored step on its own last outputs in place of the first O inputs.
+        Whether validation and test run in closed loop: the network sees the true inputs during the unscored
+        steps at the start, and from the first scored step on its own last outputs in place of the first O inputs.
+
+    Examples
+    --------
+    A task whose target is the input of the step before:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> import evorrn
+    >>> @dataclass(frozen=True)
+    ... class Delay(evorrn.Task):
+    ...     name = "delay"
+    ...     inputs = outputs = 1
+    ...     steps: int = evorrn.setting(20, help="time steps of a sequence", minimum=2)
+    ...
+    ...     def data(self, seed):
+    ...         x = np.random.default_rng(seed).normal(size=(12, self.steps, 1))
+    ...         batch = evorrn.Batch(x, np.roll(x, 1, axis=1), mask=np.tile(np.arange(self.steps) > 0, (12, 1)))
+    ...         return evorrn.Splits(batch.take(range(4)), batch.take(range(4, 8)), batch.take(range(8, 12)))
+    ...
+    ...     def baselines(self, splits):
+    ...         return {"zero": np.zeros(splits.test.targets.shape)}
+    >>> train, valid, test = Delay(steps=10).data(seed=0)
+    >>> train.inputs.shape
+    (4, 10, 1)
     """
 
     name: ClassVar[str]
@@ -140,26 +208,26 @@ class Task(Settings):
 
     @property
     def inputs(self) -> int:
-        """Inputs at a time step, I."""
+        """The number of inputs at a time step, I."""
         raise NotImplementedError
 
     @property
     def outputs(self) -> int:
-        """Outputs at a time step, O; the number of classes for labels."""
+        """The number of outputs at a time step, O; for labels the number of classes."""
         raise NotImplementedError
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """What the inputs are called, I names: columns of a file where data come from one."""
+        """The names of the I inputs; for data from a file the names of its columns."""
         return tuple(f"input{place}" for place in range(1, self.inputs + 1))
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """What the outputs are called, O names."""
+        """The names of the O outputs."""
         return tuple(f"output{place}" for place in range(1, self.outputs + 1))
 
     def data(self, seed: int) -> Splits:
-        """Return training, validation and test data; the same seed gives the same bytes."""
+        """Return training, validation and test data; the same seed gives equal bytes."""
         raise NotImplementedError
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
@@ -168,11 +236,11 @@ class Task(Settings):
         Returns
         -------
         dict of str to ndarray, shape (B, T, O)
-            Named as the report shows them, for instance ``"persistence"``; fitted on the training
-            split alone.
+            The keys are names for the report, for instance ``"persistence"``. Baselines with parameters are
+            fitted on the training split only.
         """
         raise NotImplementedError
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return the network and settings advised for a strategy's command-line name."""
+        """Return the recommended network and settings for the command-line name of a strategy."""
         return Recommended({"cell": "elman", "hidden": 16})

@@ -1,4 +1,4 @@
-"""Environments that are stepped in Python, several episodes side by side, since they cannot run in a kernel."""
+"""Environments that cannot run in a kernel: Python steps several episodes at a time."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from evorrn.data.environment import Environment
 
 
 class Worlds(Protocol):
-    """Several copies of a world that are stepped together."""
+    """Several copies of an environment that are stepped together, one episode in each of N lanes."""
 
     def begin(self, seeds: np.ndarray, lanes: np.ndarray) -> np.ndarray:
-        """Begin new episodes in some lanes (N,) of bool, from seeds (N,); return all observations (N, I)."""
+        """Start new episodes from the seeds (N,) in the lanes (N,) that are True; return all observations (N, I)."""
 
     def step(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Act on outputs (N, O); return observations (N, I), rewards (N,) and which episodes ended (N,)."""
+        """Take a step with the outputs (N, O); return observations (N, I), rewards (N,) and which ended (N,)."""
 
 
 class VectorisedEnvironment(Environment):
-    """An environment whose episodes run in Python: a start is the seed of an episode, and `worlds` steps many.
+    """Base class of environments whose episodes run in Python; an episode starts from a seed.
 
-    A subclass gives `worlds`, sizes and a time limit. An episode depends on genome and seed alone, as long as
-    the world does.
+    A subclass defines `worlds`, the sizes and the time limit. An episode depends only on genome and seed if the
+    environment itself depends only on its seed.
     """
 
     states = 1
 
     def worlds(self, count: int) -> Worlds:
-        """Return `count` copies of the world."""
+        """Return `count` copies of the environment that are stepped together."""
         raise NotImplementedError
 
     @property
     def reset(self) -> Any:
-        """Not available: an episode starts from a seed."""
+        """Not available, since an episode starts from a seed; raises EvorrnError."""
         raise EvorrnError(f"{self.name}: runs in Python, so it has no functions for a kernel")
 
     @property
     def observe(self) -> Any:
-        """Not available: `worlds` gives the observations."""
+        """Not available, since `worlds` returns the observations; raises EvorrnError."""
         return self.reset
 
     @property
     def step(self) -> Any:
-        """Not available: `worlds` takes the steps."""
+        """Not available, since `worlds` takes the steps; raises EvorrnError."""
         return self.reset
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """The state is hidden in the world; pictures show the observations."""
+        """The names of the observations, which figures show since the state is not known."""
         return self.input_names

@@ -1,1 +1,1 @@
-"""How a network runs: one folder for each layout of the vector axis, and the cache of compiled kernels."""
+"""The engine: emits numba programs for a network, compiles and runs them. One folder for each layout of vectors."""

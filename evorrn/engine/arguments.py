@@ -1,4 +1,4 @@
-"""Arguments of an emitted program, declared once for the code that emits it and the code that calls it."""
+"""The arguments of emitted programs, declared once for the code that emits a program and the code that calls it."""
 
 from __future__ import annotations
 
@@ -6,35 +6,41 @@ from collections.abc import Sequence
 from typing import Any
 
 NETWORK = ("genomes", "options", "sizes", "offsets")
-"""The fields of `evorrn.engine.model.Individuals`."""
+"""Genomes, options and sizes: the fields of `evorrn.engine.model.Individuals`."""
 SEQUENCES = ("x_all", "targets_all", "weights_all", "lengths_all")
-"""The sequences of a batch, as each layout packs them."""
+"""The sequences of a batch, in the memory order of a layout."""
 CONDITIONS = ("teacher_all", "state_all")
-"""What sequences meet besides their inputs, see `evorrn.engine.inputs.Conditions`."""
+"""Teacher and first state, see `evorrn.engine.inputs.Conditions`."""
 RESULTS = ("outputs_all", "hidden_all", "last_state_all")
-"""The fields of `evorrn.engine.model.Results`."""
+"""Outputs, hidden states and last states: the fields of `evorrn.engine.model.Results`."""
 
 
 class Arguments:
-    """The names of a program's arguments, in order.
+    """The names of the arguments of a program, in order.
 
     Parameters
     ----------
-    own : sequence of str
-        The first arguments, which its runner adds at each call: which jobs to run, and where its memory is.
+    leading : sequence of str
+        The first arguments: the jobs to run and the memory to use. Each thread passes its own.
     *names : str
-        The arguments that a caller gives.
+        The other arguments, which are the same for all threads.
     """
 
-    def __init__(self, own: Sequence[str], *names: str) -> None:
-        self.own = tuple(own)
+    def __init__(self, leading: Sequence[str], *names: str) -> None:
+        self.leading = tuple(leading)
         self.names = names
 
     def __str__(self) -> str:
-        return ", ".join((*self.own, *self.names))
+        return ", ".join((*self.leading, *self.names))
 
     def ordered(self, **values: Any) -> tuple[Any, ...]:
-        """Return a caller's values in order; raises TypeError unless there is one for each name."""
+        """Return the values of all arguments except the leading ones, in order.
+
+        Raises
+        ------
+        TypeError
+            When a value is missing or has an unknown name.
+        """
         if values.keys() != set(self.names):
             wrong = sorted(values.keys() ^ set(self.names))
             raise TypeError(f"arguments of a program: missing or unknown: {', '.join(wrong)}")

@@ -1,7 +1,7 @@
-"""Emitted source becomes a module: a content-named file in the kernel cache, imported for real.
+"""The kernel cache: emitted source is written to a file and imported as a module.
 
-A real file lets numba keep machine code beside it and gives tracebacks their lines. The name covers
-the source and everything the source imports, since numba's cache does not notice edits there.
+numba stores machine code beside the file, and tracebacks show its lines. The name of the file is a hash of the
+source and of everything that the source imports, since numba's cache does not notice changes there.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from evorrn.base.files import cache_folder, write_atomic
 
 
 def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> ModuleType:
-    """Import emitted source, from the cache when it is there.
+    """Return the module of emitted source; its machine code is loaded from the cache if it is there.
 
     Parameters
     ----------
     source : str
     label : str
-        Put into the file's name for the reader.
-    given : mapping, optional
-        Functions that the source uses without defining them, by name; what they do must show in the source.
+        A readable part of the name of the file.
+    given : mapping of str to callable, optional
+        Functions that the source uses but does not define. The source must contain a hash of them.
 
     Raises
     ------
     EvorrnError
-        When neither the cache folder nor a temporary one can be written.
+        When neither the cache folder nor a temporary folder can be written.
     """
     digest = hashlib.sha256((source + _surroundings()).encode()).hexdigest()[:20]
     name = f"evorrn_kernel_{label}_{digest}"
@@ -53,6 +53,7 @@ def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> Mod
 
 
 def _write(name: str, source: str) -> Path:
+    """Write source to the cache folder, or to a temporary folder if that fails; return the path."""
     for folder in (cache_folder(), Path(tempfile.gettempdir()) / f"evorrn-{os.getuid()}"):
         path = folder / name
         try:
@@ -62,13 +63,13 @@ def _write(name: str, source: str) -> Path:
         except OSError as error:
             failure = error
     raise EvorrnError(
-        f"cannot write kernels to {cache_folder()} ({failure}); set EVORRN_CACHE to a folder that can be"
+        f"cannot write kernels to {cache_folder()} ({failure}); set EVORRN_CACHE to a writable folder"
     )
 
 
 @functools.cache
 def _surroundings() -> str:
-    """Return what emitted code depends on beside its source: the compiled functions it calls, numba, vectors."""
+    """Return everything besides its source that emitted code depends on: functions it calls, numba, vector width."""
     import numba
 
     import evorrn

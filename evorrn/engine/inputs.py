@@ -1,4 +1,4 @@
-"""What a network is shown: sequences, and what they meet besides their inputs."""
+"""The arrays that a network runs on: sequences of inputs, first states and teachers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 
 class Conditions(NamedTuple):
-    """What sequences meet besides their inputs.
+    """The conditions under which sequences run, besides their inputs.
 
     Attributes
     ----------
     state : ndarray, shape (B, S)
-        The state to begin with.
+        The state before the first time step.
     teacher : ndarray, shape (B, T, O), or None
-        What is seen at each time step in place of the last output.
+        Values that the network sees at each time step in place of its previous output.
     free_from : ndarray of int, shape (B,), or None
-        The time step from which the first inputs are the last output.
+        The time step from which the first O inputs are the previous output.
     """
 
     state: np.ndarray
@@ -26,7 +26,7 @@ class Conditions(NamedTuple):
 
 
 class Sequences(NamedTuple):
-    """What a network is shown.
+    """Sequences of inputs, and the conditions under which they run.
 
     Attributes
     ----------

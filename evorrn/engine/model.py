@@ -1,4 +1,4 @@
-"""What the programs of a network are made of and called with, and their modules once they are ready."""
+"""The description of a network for the engine, common arguments and results of programs, and compiled modules."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from evorrn.losses.base import Loss
 
 
 class Individuals(NamedTuple):
-    """Who is run: the arguments that every program begins with.
+    """Genomes with their options and sizes: arguments that every program has.
 
     Attributes
     ----------
     genomes : ndarray, shape (P, n), or (n,) for gradients
     options : ndarray, shape (K,)
-        Numeric options of the cell in the order of the program, at least one entry.
+        Numeric options of the cell in the order of the program; one unused entry if there are none.
     sizes : ndarray of int64, shape (D,)
         Sizes of the symbolic dimensions.
     offsets : ndarray of int64, shape (blocks + 1,)
-        Where each block of a genome begins, and the end.
+        Index of the first gene of each block, and n.
     """
 
     genomes: np.ndarray
@@ -39,14 +39,14 @@ class Individuals(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What a forward program fills, in the axes of its layout.
+    """Arrays that a forward program fills, in the axis order of its layout.
 
     Attributes
     ----------
     outputs, hidden : ndarray
-        One entry a time step, or no time step at all where they are not wanted.
+        The time axis has length T, or 0 if the values are not needed.
     last_state : ndarray
-        S numbers a sequence, or none.
+        The state axis has length S, or 0 if the values are not needed.
     """
 
     outputs: np.ndarray
@@ -54,13 +54,13 @@ class Results(NamedTuple):
     last_state: np.ndarray
 
     def arguments(self) -> dict[str, np.ndarray]:
-        """Return the results under the names of a program's arguments."""
+        """Return ``{name of the argument of a program: array}``."""
         return dict(zip(RESULTS, self))
 
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """What the engine needs to know of a network.
+    """The description of a network from which the engine emits its programs.
 
     Attributes
     ----------
@@ -73,9 +73,9 @@ class Form:
     dtype : dtype
     loss : Loss
     cell : str
-        Name of the cell, for names of files.
+        Name of the cell, for the names of files.
     title : str
-        What the network is, for readers of its emitted programs.
+        A description of the network, for the docstrings of emitted programs.
     """
 
     step: Step
@@ -88,24 +88,24 @@ class Form:
 
 
 class Model:
-    """A network as its programs take it.
+    """A network with everything that is needed to call its programs.
 
     Attributes
     ----------
     form : Form
     dtype : dtype
     outputs, hidden, state_size : int
-        Numbers at a time step: outputs, units of the last layer, and the state.
+        Number of outputs, of units of the last layer, and of values in the state of a sequence.
     units : tuple of int
         Units of each layer.
     recurrent : tuple of str
-        Blocks that are recurrent matrices.
+        Names of the blocks that are recurrent matrices.
     sizes : dict of str to int
         Sizes of the symbolic dimensions.
     slices : dict of str to slice
-        Where each block lies in a genome.
+        The genes of each block.
     label : str
-        The cell's name, for names of files.
+        Name of the cell, for the names of files.
     """
 
     def __init__(self, form: Form) -> None:
@@ -132,35 +132,35 @@ class Model:
         self._offsets = ends.astype(np.int64)
 
     def individuals(self, genomes: np.ndarray, numbers: Mapping[str, float]) -> Individuals:
-        """Return genomes (P, n) or (n,), with the numeric options of their cell, as programs take them."""
+        """Return genomes (P, n) or (n,) and the numeric options of the cell as arguments of programs."""
         values = [numbers[name] for name in self._options]
         return Individuals(genomes, np.array(values or [0.0], self.dtype), self._dimensions, self._offsets)
 
     def zero_individual(self) -> Individuals:
-        """Return one individual (1, n) of zeros, with which programs are made ready."""
+        """Return one genome (1, n) of zeros; a first call with it compiles a program."""
         genome = np.zeros((1, int(self._offsets[-1])), self.dtype)
         return self.individuals(genome, dict.fromkeys(self._options, 1.0))
 
     def one_step(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs (1, 1, I) of zero and their length (1,), with which programs are made ready."""
+        """Return inputs (1, 1, I) of zero and their length (1,); a first call with them compiles a program."""
         return np.zeros((1, 1, int(self._dimensions[0]))), np.ones(1, np.int64)
 
     def zero_conditions(self) -> Conditions:
-        """Return the conditions of one sequence that begins at zero, with which programs are made ready."""
+        """Return the conditions of one sequence with a first state of zero; a first call with them compiles a program."""
         return Conditions(np.zeros((1, self.state_size), self.dtype))
 
     def width(self, series: str) -> int:
-        """Return the numbers at a time step of a series, ``"outputs"`` or ``"hidden"``."""
+        """Return the number of values at a time step of ``"outputs"`` or ``"hidden"``."""
         return {"outputs": self.outputs, "hidden": self.hidden}[series]
 
 
 class Modules:
-    """Modules of programs, each made ready when first asked for; that time counts as compiling.
+    """Modules of programs, each compiled when it is first needed.
 
     Attributes
     ----------
     compile_seconds : float
-        Time spent so far.
+        Seconds spent so far on compiling programs or loading them from the cache.
     """
 
     def __init__(self) -> None:
@@ -170,15 +170,16 @@ class Modules:
     def get(
         self, key: Hashable, make: Callable[[], ModuleType], call: Callable[[ModuleType], object]
     ) -> ModuleType:
-        """Return the module of a key.
+        """Return the module with a key.
 
         Parameters
         ----------
         key : hashable
         make : callable
-            Makes the module, when there is none yet.
+            Returns the module; called once.
         call : callable
-            Calls its program on next to nothing, so that compiling is not timed as running.
+            Runs the program of the module on minimal arguments; called once, after `make`. This compiles the program,
+            so that later calls do not.
         """
         if key not in self._ready:
             started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Sequences packed into tiles of lanes, the innermost axis; private to batch and network."""
+"""Packing: copies sequences into the memory order of the kernels, where a tile of lanes is the last axis."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from evorrn.kernels import machine
 
 @dataclass(frozen=True)
 class Tiling:
-    """How B sequences lie in tiles: Q tiles of L lanes, the last lanes empty.
+    """The division of B sequences into Q tiles of L lanes; the last lanes are empty if B < Q L.
 
     Attributes
     ----------
     sequences, tiles, lanes : int
+        B, Q and L.
     """
 
     sequences: int
@@ -26,9 +27,9 @@ class Tiling:
 
     @classmethod
     def of(cls, sequences: int, dtype: np.dtype, widest: int, at_least: int) -> Tiling:
-        """Choose tiles of at most `widest` vectors, and at least `at_least` tiles where there are enough.
+        """Return a tiling with at most `widest` vectors a tile, and at least `at_least` tiles if there are enough.
 
-        The choice depends on the batch and the dtype alone, so that results do not depend on threads.
+        It depends only on the number of sequences and the dtype, so that results do not depend on threads.
         """
         vector = machine.lanes(dtype)
         vectors = -(-sequences // vector)
@@ -37,14 +38,14 @@ class Tiling:
         return cls(sequences, -(-vectors // width), width * vector)
 
     def pack(self, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        """Return (B, T, K) as (Q, T, K, L), empty lanes zero."""
+        """Return an array (B, T, K) as (Q, T, K, L), with zeros in empty lanes."""
         full = np.zeros((self.tiles * self.lanes, *array.shape[1:]), dtype=dtype)
         full[: self.sequences] = array
         split = full.reshape(self.tiles, self.lanes, *array.shape[1:])
         return np.ascontiguousarray(np.moveaxis(split, 1, -1))
 
     def unpack(self, array: np.ndarray) -> np.ndarray:
-        """Return (Q, T, K, L) as (B, T, K)."""
+        """Return an array (Q, T, K, L) as (B, T, K)."""
         split = np.moveaxis(array, -1, 1)
         return np.ascontiguousarray(
             split.reshape(self.tiles * self.lanes, *split.shape[2:])[: self.sequences]
@@ -53,16 +54,17 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch as the kernels take it; see `Tiling` for the axes.
+    """A batch packed into tiles; `Tiling` describes the axes.
 
     Attributes
     ----------
-    x : ndarray (Q, T, I, L)
-    targets : ndarray (Q, T, O, L), or (Q, T, 1, L) of labels
-    weights : ndarray (Q, T, L), 1 where a step is scored
-    lengths : ndarray (Q, L) of int64
-    span : ndarray (Q, 3) of int64
-        Shortest and longest length among the lanes in use, and the first free-running step.
+    x : ndarray, shape (Q, T, I, L)
+    targets : ndarray, shape (Q, T, O, L), or (Q, T, 1, L) of labels
+    weights : ndarray, shape (Q, T, L)
+        1 where a time step is scored, 0 elsewhere.
+    lengths : ndarray of int64, shape (Q, L)
+    span : ndarray of int64, shape (Q, 3)
+        Of each tile: the shortest and the longest length of its sequences, and the first time step in closed loop.
     """
 
     tiling: Tiling
@@ -73,7 +75,7 @@ class Packed:
     span: np.ndarray
 
     def arguments(self) -> dict[str, np.ndarray]:
-        """Return the sequences under the names of a program's arguments."""
+        """Return ``{name of the argument of a program: array}``."""
         return sequence_arguments(self)
 
 
@@ -85,7 +87,18 @@ def pack(
     targets: np.ndarray | None = None,
     scored: np.ndarray | None = None,
 ) -> Packed:
-    """Pack inputs, and targets where there are any; what lies beyond a sequence's length becomes zero."""
+    """Return packed sequences; values beyond the length of a sequence are set to zero.
+
+    Parameters
+    ----------
+    tiling : Tiling
+    inputs : ndarray, shape (B, T, I)
+    lengths : ndarray of int, shape (B,)
+    dtype : dtype
+    targets : ndarray, shape (B, T, O), or (B, T) of labels, optional
+    scored : ndarray of bool, shape (B, T), optional
+        Without targets and scored steps, no step is scored.
+    """
     sequences, steps, _ = inputs.shape
     inside = np.arange(steps)[None, :] < lengths[:, None]
     x = tiling.pack(np.where(inside[:, :, None], inputs, 0), dtype)
@@ -96,7 +109,7 @@ def pack(
         columns = targets[:, :, None] if targets.ndim == 2 else targets
         truth = tiling.pack(np.where(scored[:, :, None], columns, 0), dtype)
         weights = tiling.pack(scored[:, :, None], dtype)[:, :, 0]
-    # Empty lanes move as long as the others of their tile, so that they call for no special care.
+    # Empty lanes run as many steps as the longest sequence of their tile, so kernels need not test for them.
     padded = np.zeros(tiling.tiles * tiling.lanes, np.int64)
     padded[:sequences] = lengths
     by_tile = padded.reshape(tiling.tiles, tiling.lanes)
@@ -110,7 +123,7 @@ def pack(
 
 
 def packed_batch(batch: Batch, tiling: Tiling, dtype: np.dtype) -> Packed:
-    """Return a batch packed, from the batch's own memory when it was packed so before."""
+    """Return a packed batch; the batch keeps it, so that it is packed once for each tiling and dtype."""
     key = (tiling, dtype.str)
     if key not in batch.packed:
         assert batch.lengths is not None
@@ -119,7 +132,7 @@ def packed_batch(batch: Batch, tiling: Tiling, dtype: np.dtype) -> Packed:
 
 
 def free_steps(tiling: Tiling, packed: Packed, free_from: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return (Q, L) first free-running steps, and the spans that go with them."""
+    """Return the first time step in closed loop of each lane (Q, L), T if there is none, and the spans (Q, 3)."""
     steps = packed.x.shape[1]
     padded = np.full(tiling.tiles * tiling.lanes, steps, np.int64)
     if free_from is not None:
@@ -132,14 +145,17 @@ def free_steps(tiling: Tiling, packed: Packed, free_from: np.ndarray | None) -> 
 
 @dataclass(frozen=True)
 class PackedRows:
-    """A batch as the kernels take it when units are the vector axis: (B, T, ...), zero where nothing is.
+    """A batch packed for the layout whose vector axis holds units.
 
     Attributes
     ----------
-    x : ndarray (B, T, I)
-    targets : ndarray (B, T, O), or (B, T, 1) of labels
-    weights : ndarray (B, T)
-    lengths : ndarray (B,)
+    x : ndarray, shape (B, T, I)
+        Zero beyond the length of a sequence.
+    targets : ndarray, shape (B, T, O), or (B, T, 1) of labels
+        Zero where a step is not scored.
+    weights : ndarray, shape (B, T)
+        1 where a time step is scored, 0 elsewhere.
+    lengths : ndarray, shape (B,)
     """
 
     x: np.ndarray
@@ -148,12 +164,12 @@ class PackedRows:
     lengths: np.ndarray
 
     def arguments(self) -> dict[str, np.ndarray]:
-        """Return the sequences under the names of a program's arguments."""
+        """Return ``{name of the argument of a program: array}``."""
         return sequence_arguments(self)
 
 
 def sequence_arguments(packed: Packed | PackedRows) -> dict[str, np.ndarray]:
-    """Return packed sequences under the names of a program's arguments."""
+    """Return ``{name of the argument of a program: array}`` of packed sequences."""
     values = (packed.x, packed.targets, packed.weights, packed.lengths)
     return dict(zip(SEQUENCES, values))
 
@@ -165,7 +181,7 @@ def pack_rows(
     targets: np.ndarray | None = None,
     scored: np.ndarray | None = None,
 ) -> PackedRows:
-    """Do what `pack` does, without lanes."""
+    """Return packed sequences without tiles; the parameters are those of `pack`."""
     inside = np.arange(inputs.shape[1])[None, :] < lengths[:, None]
     x = np.where(inside[:, :, None], inputs, 0).astype(dtype)
     if targets is None or scored is None:
@@ -177,7 +193,7 @@ def pack_rows(
 
 
 def packed_rows_batch(batch: Batch, dtype: np.dtype) -> PackedRows:
-    """Return a batch packed without lanes, from the batch's own memory when it was packed before."""
+    """Return a batch packed without tiles; the batch keeps it, so that it is packed once for each dtype."""
     key = ("rows", dtype.str)
     if key not in batch.packed:
         assert batch.lengths is not None

@@ -1,4 +1,4 @@
-"""What the emitted programs of all layouts have in common: their frame, their names and their sizes."""
+"""The base class of the emitters of all layouts: header, names of variables and sizes of a program."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ TILE = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True
 
 
 class ProgramEmitter:
-    """Emits programs of one step for one dtype; the layouts derive from it.
+    """Base class of emitters; there is one subclass for each layout.
 
     Parameters
     ----------
     form : Form
     about : str
-        What distinguishes the program, for the reader.
+        A description of the layout, for the docstring of the emitted module.
     opening : str
-        The lines that import the layout's own kernels and set its constants.
+        The lines that import the kernels of the layout and set its constants.
     """
 
     def __init__(self, form: Form, about: str, opening: str) -> None:
@@ -54,14 +54,26 @@ class ProgramEmitter:
         self.plan = schedule(self.graph, self.graph.outputs.values())
 
     def unpack_sizes(self, graph: Graph | None = None) -> list[str]:
-        """Return the lines that name the sizes of dimensions, those put together included."""
+        """Return the lines that assign the sizes of dimensions, and of sums of dimensions, to variables."""
         lines = [f"{size(name)} = sizes[{k}]" for k, name in enumerate(self.step.dimensions)]
         for dimension in sorted({d for node in (graph or self.graph).nodes for d in node.shape if "+" in d}):
             lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
         return lines
 
     def program(self, functions: Sequence[str], signature: str, contract: str, body: Sequence[str]) -> str:
-        """Return the source of a module: the functions, and the program that calls them."""
+        """Return the source of a module.
+
+        Parameters
+        ----------
+        functions : sequence of str
+            Lines of the functions that the program calls.
+        signature : str
+            ``name(arguments)`` of the program.
+        contract : str
+            Docstring of the program.
+        body : sequence of str
+            Lines of the program.
+        """
         lines = [
             self.header,
             *functions,
@@ -75,5 +87,5 @@ class ProgramEmitter:
 
 
 def indent(lines: Sequence[str], levels: int = 1) -> list[str]:
-    """Return lines some levels deeper."""
+    """Return lines indented by a number of levels."""
     return ["    " * levels + line for line in lines]

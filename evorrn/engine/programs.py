@@ -1,7 +1,6 @@
-"""The compiled programs of a network: forward along lanes or rows, chosen by sizes, and the gradient.
+"""The compiled programs of a network: the forward pass in two layouts, of which the sizes choose one, and the gradient.
 
-`Lanes` makes the sequences of a batch the vector axis, `Rows` the units of a layer, `Gradient` is the
-adjoint along lanes. What all are made of and called with is a `Model` of the network.
+The vector axis of `Lanes` and `Gradient` holds the sequences of a batch, that of `Rows` the units of a layer.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Programs:
-    """What runs a network; private to `Network`.
+    """Runs a network forward and backward; used only by `Network`.
 
     Parameters
     ----------
     form : Form
     modules : Modules
-        Keeps what is compiled, and the time that it took.
+        Stores the compiled programs and the time that compiling took.
     """
 
     def __init__(self, form: Form, modules: Modules) -> None:
@@ -44,7 +43,7 @@ class Programs:
     def run(
         self, genome: np.ndarray, numbers: Mapping[str, float], shown: Sequences, want: str
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is wanted of one genome (B, T, K), zero beyond the lengths, and the last state (B, S).
+        """Run one genome over sequences.
 
         Parameters
         ----------
@@ -54,6 +53,13 @@ class Programs:
         shown : Sequences
         want : str
             ``"outputs"``, or ``"hidden"`` for the output of the last layer.
+
+        Returns
+        -------
+        values : ndarray, shape (B, T, K)
+            The outputs or the output of the last layer; zero beyond the length of a sequence.
+        last_state : ndarray, shape (B, S)
+            The state after the last step of each sequence.
         """
         individual = self._model.individuals(genome[None], numbers)
         layout = self.rows if self.rows.fit(len(shown.x)) else self.lanes
@@ -64,16 +70,16 @@ class Programs:
     def hidden_states(
         self, genomes: np.ndarray, numbers: Mapping[str, float], shown: Sequences
     ) -> np.ndarray:
-        """Return the hidden states (P, B, T, H) of every genome.
+        """Return the output of the last layer (P, B, T, H) for each genome (P, n).
 
-        Genomes share the threads where a single one would leave all but one of them idle.
+        If the pass of one genome uses only one thread, several genomes run at the same time.
         """
         states = np.empty((len(genomes), *shown.x.shape[:2], self._model.hidden), self._model.dtype)
 
         def one(index: int) -> None:
             states[index], _ = self.run(genomes[index], numbers, shown, "hidden")
 
-        one(0)  # compiles, where that has not been done yet
+        one(0)  # the first call compiles
         rest = [functools.partial(one, index) for index in range(1, len(genomes))]
         layout = self.rows if self.rows.fit(len(shown.x)) else self.lanes
         if layout.jobs(genomes[0], len(shown.x)) == 1:
@@ -91,10 +97,10 @@ class Programs:
         conditions: Conditions,
         sparse: bool,
     ) -> np.ndarray:
-        """Return the summed loss of every genome on every sequence, shape (P, B), float64.
+        """Return the sum of the loss of each genome over each sequence, shape (P, B), float64.
 
-        With `sparse` one genome alone may be run through its entries that are not zero, which adds in
-        another order than a population does.
+        With `sparse`, the recurrent matrices of a single genome may run as sparse matrices. Their sums are added in
+        another order, so results may differ in the last bits from those of a population.
         """
         individuals = self._model.individuals(genomes, numbers)
         if not self.rows.fit(batch.size):
@@ -110,17 +116,17 @@ class Programs:
         conditions: Conditions,
         scale: float,
     ) -> tuple[float, np.ndarray]:
-        """Return the summed loss and the gradient of ``scale`` times it."""
+        """Return the sum of the loss of a genome (n,) over a batch, and the gradient (n,) of ``scale`` times this sum."""
         return self.gradients.of_loss(self._model.individuals(genome, numbers), batch, conditions, scale)
 
     def vjp(
         self, genome: np.ndarray, numbers: Mapping[str, float], shown: Sequences, output_gradient: np.ndarray
     ) -> np.ndarray:
-        """Return the gradient of a function of the outputs from its gradient there."""
+        """Return the gradient (n,) of a function of the outputs, from its gradient (B, T, O) with respect to these."""
         return self.gradients.of_outputs(self._model.individuals(genome, numbers), shown, output_gradient)
 
     def saved_work(self, genome: np.ndarray, sequences: int) -> int:
-        """Return the multiply-adds of a time step that sparse blocks save."""
+        """Return the multiply-adds that sparse matrices save in one time step of one sequence."""
         return self.rows.saved_work(genome, sequences)
 
     def source(self) -> str:

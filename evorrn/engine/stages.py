@@ -1,7 +1,7 @@
-"""From a step to readable numba source: the parts that every layout shares.
+"""Writes the stages of a schedule as readable numba source; all layouts use it.
 
-Expressions are built as syntax trees and unparsed, never pasted together as text, so no precedence
-can go wrong. The equation that a loop computes stands above it as a comment.
+Expressions are built as syntax trees and then written as text, so that the precedence of operators is right. The
+equation that a loop computes is written above it as a comment.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _SYMBOLS = {"add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "di
 
 
 def variable(name: str) -> str:
-    """Return a Python name for a block, state or dimension."""
+    """Return the variable in emitted source for the name of a block, state or dimension."""
     return name.replace(".", "_").replace("+", "_plus_")
 
 
 def size(dimension: str) -> str:
-    """Return the variable that holds the size of a dimension."""
+    """Return the variable in emitted source for the size of a dimension."""
     return f"n_{variable(dimension)}"
 
 
 class Names:
-    """Which variable holds the value of each node of a graph.
+    """The variable of each node of a graph, found by ``names[index]``.
 
-    Leaves are named by themselves; computed nodes ``v7``; those that are results, or that the caller
-    placed elsewhere, as `given`.
+    The variable of a node in `given` is given there, that of another leaf follows from its name, and that of
+    another computed node from its index, for instance ``v7``.
     """
 
     def __init__(self, graph: Graph, given: Mapping[int, str]) -> None:
@@ -47,7 +47,7 @@ class Names:
 
 
 def equation(graph: Graph, index: int, stop: Iterable[int], names: Names) -> str:
-    """Return the equation of a node as text, down to nodes that have their own variable."""
+    """Return the right side of the equation of a node as text, in which the nodes in `stop` are variables."""
     known = set(stop)
 
     def expression(i: int, top: bool) -> ast.expr:
@@ -73,7 +73,7 @@ def equation(graph: Graph, index: int, stop: Iterable[int], names: Names) -> str
 
 
 class LoopWriter:
-    """Writes the function of one `Loop` stage: one pass over contiguous buffers.
+    """Writes the function of a `Loop` stage: one loop over all entries of contiguous buffers.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ class LoopWriter:
     options : tuple of str
         Numeric options in the order of the ``options`` array.
     rowwise : bool
-        Whether a vector parameter has one entry for each row of the buffers (sequences as lanes);
-        else it lies flat beside them.
+        Whether a vector parameter has one entry for each row of the buffers, as when lanes are sequences. Otherwise
+        it has one for each entry of a buffer.
     """
 
     def __init__(self, graph: Graph, options: tuple[str, ...], rowwise: bool) -> None:
@@ -147,13 +147,15 @@ class LoopWriter:
         return lines, f"{name}({', '.join(values)})"
 
     def _needs_options(self, index: int) -> bool:
+        """Return whether a scalar depends on a numeric option."""
         node = self.graph.nodes[index]
         return node.op == "option" or any(self._needs_options(operand) for operand in node.operands)
 
     def _fused(self, stage: Loop, stored: frozenset[int]) -> dict[int, int | None]:
-        """Return the sums and differences of two products, with the product that is not rounded alone, if any.
+        """Return ``{sum: product}``: the sums of two products, and the product computed in one multiply-add with the sum.
 
-        A compiler that may use multiply-adds could take either, so it is not left to it.
+        A sum includes a difference here; the product is None if no operand is a plain multiplication. A compiler that
+        may use multiply-adds could choose either product, and so change the last bits; hence the choice is made here.
         """
         nodes = self.graph.nodes
         uses = Counter(operand for index in stage.nodes for operand in nodes[index].operands)
@@ -163,7 +165,7 @@ class LoopWriter:
             op, operands = nodes[index].op, nodes[index].operands
             passes_on = op in ("negative", "identity") and operands[0] in products
             if index in alone and (op in ("multiply", "divide") or passes_on):
-                products.add(index)  # a division by a constant may become a product
+                products.add(index)  # a compiler may replace a division by a constant with a product
         sums = [index for index in stage.nodes if nodes[index].op in ("add", "subtract")]
         return {
             index: next((part for part in nodes[index].operands if nodes[part].op == "multiply"), None)
@@ -172,6 +174,7 @@ class LoopWriter:
         }
 
     def _expression(self, index: int, local: Names, rows: bool) -> ast.expr:
+        """Return the expression of an elementwise node."""
         node = self.graph.nodes[index]
         operands = [self._operand(operand, local, rows) for operand in node.operands]
         emit = OPS[node.op].emit
@@ -179,7 +182,7 @@ class LoopWriter:
         return emit(*operands)
 
     def _rounded_once(self, index: int, product: int | None, local: Names, rows: bool) -> ast.expr:
-        """Return a sum or difference as one multiply-add; without a product to take in, one that multiplies by 1."""
+        """Return a sum or difference as one multiply-add, with the factors of `product`, or with the factor 1 for None."""
         node = self.graph.nodes[index]
         left, right = (self._operand(operand, local, rows) for operand in node.operands)
 
@@ -195,6 +198,7 @@ class LoopWriter:
         return ast.Call(ast.Name("multiply_add"), arguments, [])
 
     def _operand(self, index: int, local: Names, rows: bool) -> ast.expr:
+        """Return the expression of an operand: a number, an option, a parameter or a variable."""
         node = self.graph.nodes[index]
         if node.op == "constant":
             return ast.Call(ast.Name("F"), [ast.Constant(node.value)], [])
@@ -210,7 +214,18 @@ class LoopWriter:
 
 
 class StageWriter:
-    """Writes all stages of a schedule: loop functions, and the lines of the step that call them."""
+    """Writes all stages of a schedule: functions with loops, and the lines of a time step that call them.
+
+    Parameters
+    ----------
+    graph : Graph
+    step : Step
+    names : Names
+    prefix : str
+        First part of the names of the functions.
+    rowwise : bool
+        See `LoopWriter`.
+    """
 
     def __init__(self, graph: Graph, step: Step, names: Names, prefix: str, rowwise: bool) -> None:
         self.graph = graph
@@ -220,7 +235,7 @@ class StageWriter:
         self.loops = LoopWriter(graph, tuple(step.options), rowwise)
 
     def write(self, schedule: Schedule) -> tuple[list[str], list[str]]:
-        """Return the lines of the functions and the lines of the step."""
+        """Return the lines of the functions and the lines of the time step."""
         functions: list[str] = []
         calls: list[str] = []
         for position, stage in enumerate(schedule.stages):
@@ -237,7 +252,7 @@ class StageWriter:
         return functions, calls
 
     def affine(self, stage: Affine, stored: frozenset[int]) -> list[str]:
-        """Return the call of the tile kernel, under its equation."""
+        """Return the equation of an affine stage as a comment, and the call of its kernel."""
         names = self.names
         parts = []
         for matrix, transposed, vector in stage.terms:
@@ -247,7 +262,7 @@ class StageWriter:
         return [comment, f"affine({names[stage.node]}, {bias}, ({', '.join(parts)},))"]
 
     def move(self, stage: Move) -> str:
-        """Return the call that puts vectors together or takes one apart."""
+        """Return the call that concatenates two vectors or copies a part of one."""
         node, names = self.graph.nodes[stage.node], self.names
         first, second = node.operands
         if node.op == "concatenate":

@@ -14,7 +14,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError, unknown
 from evorrn.compile.blocks import Block
-from evorrn.compile.grammar import Cell
+from evorrn.compile.cell import Cell
 
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 

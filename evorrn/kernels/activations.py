@@ -1,21 +1,19 @@
-"""Activations: one entry each, with everything that is known about it.
+"""Activations: NumPy functions with their compiled kernels, derivatives ("slopes") and costs.
 
-An entry is the meaning on NumPy, decorated with its compiled kernels, its slope and its cost. Adding an
-activation is adding one entry here: the compiler of cells, the emitted programs and the tests find it in
-`TABLE`. Kernels are branch-free, so that a loop over a buffer runs at the width of the machine's vectors (a
-scalar ``math.tanh`` costs about as much as thirty multiply-adds); see `evorrn.kernels.exponential`.
+A new activation is one new entry in this file: the compiler of cells, the emitted programs and the tests find it in
+`TABLE`. Kernels have no branches, so that a loop over a buffer becomes vector code (a scalar ``math.tanh`` costs
+about as much as thirty multiply-adds); see `evorrn.kernels.exponential`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import overload, register_jitable
+from numba.extending import register_jitable
 
+from evorrn.kernels.activation_table import TABLE as TABLE
+from evorrn.kernels.activation_table import entry, for_both_types
 from evorrn.kernels.exponential import (
     JIT,
     D,
@@ -33,81 +31,20 @@ LEAKY_SLOPE = 0.01
 ELU_ALPHA = 1.0
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
-Slope = Callable[[Any, int, int], int]
-
-
-@dataclass(frozen=True)
-class Activation:
-    """One activation, or the slope of one.
-
-    Attributes
-    ----------
-    function : callable
-        Its meaning on NumPy; in compiled code it is the kernel.
-    slope : callable or None
-        ``slope(b, y, x)`` returns the node of the derivative at ``y = f(x)``, made with the builder ``b`` of a
-        graph; None for a slope, which is not differentiated again.
-    cost : int
-        Multiply-adds of one evaluation.
-    """
-
-    function: Callable[[Any], Any]
-    slope: Slope | None
-    cost: int
-
-
-TABLE: dict[str, Activation] = {}
-"""Every activation and every slope by name."""
-
-Function = Callable[[Any], Any]
-
-
-def _entry(
-    single: Function, double: Function, cost: int, slope: Slope | None = None
-) -> Callable[[Function], Function]:
-    """Return a decorator that adds the meaning of an activation on NumPy to `TABLE`.
-
-    Parameters
-    ----------
-    single, double : callable
-        Kernels for one number of float32 and of float64.
-    cost : int
-        Multiply-adds.
-    slope : callable, optional
-        See `Activation`.
-    """
-
-    def decorate(meaning: Function) -> Function:
-        name = meaning.__name__
-
-        def function(x: Any) -> Any:
-            result = meaning(x)
-            return result.astype(x.dtype) if getattr(x, "dtype", None) in (F, D) else result
-
-        function.__name__ = function.__qualname__ = name
-        function.__module__, function.__doc__ = meaning.__module__, meaning.__doc__
-
-        @overload(function, jit_options=JIT)
-        def choose(x):
-            return {types.float32: single, types.float64: double}.get(x)
-
-        TABLE[name] = Activation(function, slope, cost)
-        return function
-
-    return decorate
-
-
-def _both(kernel: Callable[[Any], Function]) -> tuple[Function, Function]:
-    """Return a kernel for float32 and one for float64 from a function that makes it for a type."""
-    return register_jitable(**JIT)(kernel(F)), register_jitable(**JIT)(kernel(D))
-
 
 # --- Smooth activations --------------------------------------------------------------------------------
 
 
-@_entry(exp32, exp64, 12, lambda b, y, x: y)
+@entry(exp32, exp64, 12, lambda b, y, x: y)
 def exp(x):
-    """Return the exponential function."""
+    """Return the exponential function of x, elementwise.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> float(evorrn.exp(0.0))
+    1.0
+    """
     return np.exp(x)
 
 
@@ -139,9 +76,16 @@ def _tanh64(x):
     return e / (e + D(2.0))
 
 
-@_entry(_tanh32, _tanh64, 14, lambda b, y, x: b.apply("subtract", b.constant(1.0), b.apply("multiply", y, y)))
+@entry(_tanh32, _tanh64, 14, lambda b, y, x: b.apply("subtract", b.constant(1.0), b.apply("multiply", y, y)))
 def tanh(x):
-    """Return the hyperbolic tangent."""
+    """Return the hyperbolic tangent of x, elementwise.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> round(float(evorrn.tanh(1.0)), 4)
+    0.7616
+    """
     return np.tanh(x)
 
 
@@ -157,14 +101,21 @@ def _sigmoid64(x):
     return D(1.0) / (D(1.0) + s * (D(1.0) + p))
 
 
-@_entry(
+@entry(
     _sigmoid32,
     _sigmoid64,
     14,
     lambda b, y, x: b.apply("multiply", y, b.apply("subtract", b.constant(1.0), y)),
 )
 def sigmoid(x):
-    """Return the logistic function ``1 / (1 + exp(-x))``."""
+    """Return the logistic function ``1 / (1 + exp(-x))``, elementwise.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> round(float(evorrn.sigmoid(1.0)), 4)
+    0.7311
+    """
     with np.errstate(over="ignore"):
         return 1.0 / (1.0 + np.exp(-np.asarray(x)))
 
@@ -208,9 +159,16 @@ def _softplus64(x):
     return positive + D(2.0) * (z * (u * p) + z)
 
 
-@_entry(_softplus32, _softplus64, 26, lambda b, y, x: b.apply("sigmoid", x))
+@entry(_softplus32, _softplus64, 26, lambda b, y, x: b.apply("sigmoid", x))
 def softplus(x):
-    """Return ``log(1 + exp(x))``."""
+    """Return ``log(1 + exp(x))``, elementwise.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> round(float(evorrn.softplus(0.0)), 4)
+    0.6931
+    """
     with np.errstate(invalid="ignore"):
         return np.logaddexp(0.0, x)
 
@@ -231,9 +189,18 @@ def _swish(kind):
     return kernel
 
 
-@_entry(*_both(_swish), 15, _swish_slope)
+@entry(*for_both_types(_swish), 15, _swish_slope)
 def swish(x):
-    """Return ``x * sigmoid(x)`` (Ramachandran et al. 2017)."""
+    """Return ``x * sigmoid(x)``, elementwise.
+
+    Source: Ramachandran et al. 2017.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> round(float(evorrn.swish(1.0)), 4)
+    0.7311
+    """
     with np.errstate(invalid="ignore"):
         return np.where(np.less(x, -1e30), 0.0, np.asarray(x) * sigmoid(x))
 
@@ -246,9 +213,16 @@ def _relu(kind):
     return lambda x: zero if x < zero else x
 
 
-@_entry(*_both(_relu), 1, lambda b, y, x: b.apply("step", y))
+@entry(*for_both_types(_relu), 1, lambda b, y, x: b.apply("step", y))
 def relu(x):
-    """Return ``max(0, x)``; its slope at 0 is 0."""
+    """Return ``max(0, x)``, elementwise; its derivative at 0 is 0.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.relu([-1.0, 0.0, 2.0]).tolist()
+    [0.0, 0.0, 2.0]
+    """
     return np.where(np.less(x, 0), 0.0, x)
 
 
@@ -262,9 +236,9 @@ def _step(kind):
     return kernel
 
 
-@_entry(*_both(_step), 1)
+@entry(*for_both_types(_step), 1)
 def step(x):
-    """Return 1 where positive, 0 elsewhere: the slope of `relu`."""
+    """Return 1 where x is positive and 0 elsewhere: the derivative of `relu`."""
     return np.where(np.isnan(x), x, np.greater(x, 0) * 1.0)
 
 
@@ -273,9 +247,16 @@ def _leaky_relu(kind):
     return lambda x: x if x > zero else slope * x
 
 
-@_entry(*_both(_leaky_relu), 1, lambda b, y, x: b.apply("leaky_slope", y))
+@entry(*for_both_types(_leaky_relu), 1, lambda b, y, x: b.apply("leaky_slope", y))
 def leaky_relu(x):
-    """Return x where positive, ``0.01 x`` elsewhere."""
+    """Return x where it is positive and ``0.01 x`` elsewhere.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.leaky_relu([-1.0, 2.0]).tolist()
+    [-0.01, 2.0]
+    """
     return np.where(np.greater(x, 0), x, LEAKY_SLOPE * np.asarray(x))
 
 
@@ -284,9 +265,9 @@ def _leaky_slope(kind):
     return lambda x: one if x > zero else slope
 
 
-@_entry(*_both(_leaky_slope), 1)
+@entry(*for_both_types(_leaky_slope), 1)
 def leaky_slope(x):
-    """Return the slope of `leaky_relu`."""
+    """Return the derivative of `leaky_relu`."""
     return np.where(np.greater(x, 0), 1.0, LEAKY_SLOPE)
 
 
@@ -301,9 +282,18 @@ def _elu(kind):
     return kernel
 
 
-@_entry(*_both(_elu), 14, lambda b, y, x: b.apply("elu_slope", y))
+@entry(*for_both_types(_elu), 14, lambda b, y, x: b.apply("elu_slope", y))
 def elu(x):
-    """Return x where positive, ``exp(x) - 1`` elsewhere (Clevert et al. 2016)."""
+    """Return x where it is positive and ``exp(x) - 1`` elsewhere.
+
+    Source: Clevert et al. 2016.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.elu([-1.0, 2.0]).round(4).tolist()
+    [-0.6321, 2.0]
+    """
     return np.where(np.greater(x, 0), x, ELU_ALPHA * np.expm1(np.minimum(x, 0)))
 
 
@@ -317,9 +307,9 @@ def _elu_slope(kind):
     return kernel
 
 
-@_entry(*_both(_elu_slope), 1)
+@entry(*for_both_types(_elu_slope), 1)
 def elu_slope(y):
-    """Return the slope of `elu` from its value."""
+    """Return the derivative of `elu` at the point where its value is y."""
     return np.where(np.greater(y, 0), 1.0, np.asarray(y) + ELU_ALPHA)
 
 
@@ -334,9 +324,18 @@ def _selu(kind):
     return kernel
 
 
-@_entry(*_both(_selu), 15, lambda b, y, x: b.apply("selu_slope", y))
+@entry(*for_both_types(_selu), 15, lambda b, y, x: b.apply("selu_slope", y))
 def selu(x):
-    """Return the self-normalising ELU (Klambauer et al. 2017)."""
+    """Return the self-normalising ELU: ``1.0507 x`` where x is positive, ``1.7581 (exp(x) - 1)`` elsewhere.
+
+    Source: Klambauer et al. 2017.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.selu([-1.0, 2.0]).round(4).tolist()
+    [-1.1113, 2.1014]
+    """
     return SELU_SCALE * np.where(np.greater(x, 0), x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
 
 
@@ -350,7 +349,7 @@ def _selu_slope(kind):
     return kernel
 
 
-@_entry(*_both(_selu_slope), 1)
+@entry(*for_both_types(_selu_slope), 1)
 def selu_slope(y):
-    """Return the slope of `selu` from its value."""
+    """Return the derivative of `selu` at the point where its value is y."""
     return np.where(np.greater(y, 0), SELU_SCALE, np.asarray(y) + SELU_SCALE * SELU_ALPHA)

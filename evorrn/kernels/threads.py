@@ -42,12 +42,22 @@ def get_threads() -> int:
 
 
 def set_threads(count: int) -> None:
-    """Let kernels use `count` threads from now on; results do not depend on it.
+    """Set the number of threads that kernels use; results do not depend on it.
 
     Parameters
     ----------
     count : int
-        At least 1.
+        At least 1. The default is the number of cores that the process may use.
+
+    Raises
+    ------
+    EvorrnError
+        When it is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.set_threads(2)
     """
     global _count
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:

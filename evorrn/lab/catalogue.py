@@ -21,7 +21,7 @@ from evorrn.lab.runs.typed import read
 from evorrn.strategies.find import STRATEGIES
 
 if TYPE_CHECKING:
-    from evorrn.compile.grammar import Cell
+    from evorrn.compile.cell import Cell
     from evorrn.data.environment import Environment
     from evorrn.data.task import Task
     from evorrn.strategies.base import Strategy

@@ -1,1 +1,1 @@
-"""Losses: value and gradient of one time step."""
+"""Losses, one file each: the loss of a network's outputs, and its gradient with respect to them."""

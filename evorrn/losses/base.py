@@ -1,13 +1,13 @@
-"""The Loss contract: what a network is trained to make small, one file for each.
+"""The base class of losses.
 
-A file of this folder defines one subclass of `Loss`, and two compiled functions of one time step on a tile
-(outputs, lanes), which emitted programs call:
+Every other file of this folder defines one subclass of `Loss`, and two compiled functions that emitted programs
+call at each time step with outputs ``y`` of shape (O, lanes), one sequence in each lane:
 
-- ``add_loss(y, target, weight, total)`` adds the loss of every lane to its total in float64;
-- ``loss_gradient(y, target, weight, scale, gradient)`` sets the gradient of ``scale`` times that loss.
+- ``add_loss(y, target, weight, total)`` adds the loss of each lane to its entry of ``total`` (lanes,), float64;
+- ``loss_gradient(y, target, weight, scale, gradient)`` sets ``gradient`` (O, lanes) to that of ``scale`` x loss.
 
-``weight`` is positive where the step of a lane is scored; elsewhere target and output have no effect, even
-when they are not finite.
+``weight`` (lanes,) is positive where the time step of a lane is scored. In the other lanes outputs and targets have
+no effect, even when they are not finite.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import ClassVar
 import numpy as np
 
 JIT = {"fastmath": {"contract"}, "error_model": "numpy"}
-"""Options of the compiled functions."""
+"""Numba options of the compiled functions."""
 
 
 class Loss:
-    """A loss: its targets, its mean, and what follows from it for metrics and solved readouts.
+    """Base class of losses.
 
     Attributes
     ----------
     name : str
-        As given to `evorrn.Network`.
+        The value of the argument `loss` of `evorrn.Network`.
     targets : str
-        ``"values"`` for floats (B, T, O), ``"labels"`` for integers (B, T), ``"none"`` where fitness comes from
+        ``"values"`` for floats (B, T, O), ``"labels"`` for integers (B, T), ``"none"`` if the fitness comes from
         an environment.
     metrics : tuple of str
-        Keys of `evorrn.data.metrics.METRICS` that a run without a task reports; the first one ranks.
+        Keys of `evorrn.data.metrics.METRICS` that a run without a task reports; runs are ranked by the first.
     logits : bool
-        Whether outputs are logits, so that a network cannot see its own output as the next target.
+        Whether outputs are logits; a logit cannot be fed back in place of a target.
     """
 
     name: ClassVar[str]
@@ -43,7 +43,7 @@ class Loss:
 
     @property
     def module(self) -> str:
-        """The module of the compiled functions."""
+        """The name of the module with the compiled functions."""
         return type(self).__module__
 
     @property
@@ -52,7 +52,7 @@ class Loss:
         return self.targets == "labels"
 
     def entries(self, steps: np.ndarray, outputs: int) -> np.ndarray:
-        """Return how many entries are averaged where `steps` are scored: one a step for labels."""
+        """Return the number of entries in the mean for numbers of scored steps: one per label, else one per output."""
         return steps if self.labels else steps * outputs
 
     def mean(self, outputs: np.ndarray, targets: np.ndarray) -> float:
@@ -60,15 +60,26 @@ class Loss:
         raise NotImplementedError
 
     def learned(self, outputs: np.ndarray, targets: np.ndarray, tolerance: float) -> np.ndarray:
-        """Return which steps (B, T) are right, for outputs (B, T, O) and targets (B, T, O) or labels (B, T)."""
+        """Return a boolean array (B, T): True where the outputs of a time step are right.
+
+        Parameters
+        ----------
+        outputs : ndarray, shape (B, T, O)
+        targets : ndarray, shape (B, T, O), or (B, T) of labels
+        tolerance : float
+            The largest absolute error of a right output; not used for classes.
+        """
         raise NotImplementedError
 
     def regression_targets(self, targets: np.ndarray, outputs: int) -> np.ndarray:
-        """Return the values (R, O) that ridge regression fits for targets (R, O), or labels (R,)."""
+        """Return the values (R, O) to which ridge regression fits the outputs, for targets (R, O) or labels (R,)."""
         raise NotImplementedError
 
     def scale_derivatives(
         self, outputs: np.ndarray, targets: np.ndarray, scale: float
     ) -> tuple[float, float]:
-        """Return first and second derivative of the mean loss of ``scale * outputs`` by `scale`; only for logits."""
+        """Return the first and second derivative of the mean loss of ``scale * outputs`` with respect to `scale`.
+
+        Only losses with logits have this method.
+        """
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Cross-entropy of outputs that are each true or false, on logits."""
+"""Binary cross-entropy: each output is the logit of a class that is true or false."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BinaryCrossEntropy(Loss):
         return float(np.mean(np.logaddexp(0, outputs) - targets * outputs))
 
     def learned(self, outputs: np.ndarray, targets: np.ndarray, tolerance: float) -> np.ndarray:
-        """Return where every logit has the sign of its class."""
+        """Return True for time steps at which every logit has the sign of its class."""
         right: np.ndarray = ((outputs > 0) == (targets > 0.5)).all(axis=2)
         return right
 
@@ -32,7 +32,7 @@ class BinaryCrossEntropy(Loss):
     def scale_derivatives(
         self, outputs: np.ndarray, targets: np.ndarray, scale: float
     ) -> tuple[float, float]:
-        """Return the derivatives of the loss of scaled logits."""
+        """Return the first and second derivative of the loss of scaled logits with respect to the scale."""
         probability = 0.5 * (1 + np.tanh(0.5 * scale * outputs))
         slope = np.mean((probability - targets) * outputs)
         curvature = np.mean(probability * (1 - probability) * np.square(outputs))
@@ -41,7 +41,7 @@ class BinaryCrossEntropy(Loss):
 
 @register_jitable(**JIT)
 def add_loss(y, target, weight, total):
-    """Add ``softplus(y) - target * y`` for every output: cross-entropy on logits."""
+    """Add ``softplus(y) - target * y`` of every output, the cross-entropy of a logit."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):
             loss = float(softplus(y[o, k]) - target[o, k] * y[o, k])
@@ -50,7 +50,7 @@ def add_loss(y, target, weight, total):
 
 @register_jitable(**JIT)
 def loss_gradient(y, target, weight, scale, gradient):
-    """Set ``scale * (sigmoid(y) - target)``."""
+    """Set the gradient to ``scale * (sigmoid(y) - target)``."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):
             z = y[o, k]

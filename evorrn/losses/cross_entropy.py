@@ -1,4 +1,4 @@
-"""Cross-entropy of classes, on logits."""
+"""Cross-entropy: the outputs of a time step are the logits of O classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CrossEntropy(Loss):
         return metrics.cross_entropy(outputs, targets)
 
     def learned(self, outputs: np.ndarray, targets: np.ndarray, tolerance: float) -> np.ndarray:
-        """Return where the largest logit stands at the label."""
+        """Return True for time steps at which the label has the largest logit."""
         right: np.ndarray = outputs.argmax(axis=2) == targets
         return right
 
@@ -36,7 +36,7 @@ class CrossEntropy(Loss):
     def scale_derivatives(
         self, outputs: np.ndarray, targets: np.ndarray, scale: float
     ) -> tuple[float, float]:
-        """Return the derivatives of the loss of scaled logits."""
+        """Return the first and second derivative of the loss of scaled logits with respect to the scale."""
         logits = scale * outputs
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
@@ -48,7 +48,7 @@ class CrossEntropy(Loss):
 
 @register_jitable(**JIT)
 def add_loss(y, target, weight, total):
-    """Add ``-log softmax(y)[label]``; the label of a lane stands in ``target[0]``."""
+    """Add ``-log softmax(y)[label]``; ``target[0]`` holds the label of each lane."""
     for k in range(target.shape[1]):
         if weight[k] > 0:
             largest = y[0, k]
@@ -63,7 +63,7 @@ def add_loss(y, target, weight, total):
 
 @register_jitable(**JIT)
 def loss_gradient(y, target, weight, scale, gradient):
-    """Set ``scale * (softmax(y) - one-hot label)``."""
+    """Set the gradient to ``scale * (softmax(y) - one-hot label)``."""
     for k in range(target.shape[1]):
         if weight[k] > 0:
             largest = y[0, k]

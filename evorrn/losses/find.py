@@ -1,4 +1,4 @@
-"""Finding losses by name."""
+"""Functions that find losses by name."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def losses() -> dict[str, Loss]:
 
 
 def find_loss(name: str) -> Loss:
-    """Return a loss from its name; raises UnknownName with the nearest one."""
+    """Return the loss with a name; raise UnknownName with the nearest valid name when there is none."""
     return losses()[name] if name in losses() else cast(type[Loss], LOSSES.find(name))()

@@ -20,7 +20,7 @@ class MeanSquaredError(Loss):
         return metrics.mse(outputs, targets)
 
     def learned(self, outputs: np.ndarray, targets: np.ndarray, tolerance: float) -> np.ndarray:
-        """Return where every output is within the tolerance."""
+        """Return True for time steps at which the error of every output is at most the tolerance."""
         within: np.ndarray = (np.abs(outputs - targets) <= tolerance).all(axis=2)
         return within
 
@@ -31,7 +31,7 @@ class MeanSquaredError(Loss):
 
 @register_jitable(**JIT)
 def add_loss(y, target, weight, total):
-    """Add the squared error of every lane to its total."""
+    """Add the squared errors of every lane to its total."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):
             error = y[o, k] - target[o, k]
@@ -41,7 +41,7 @@ def add_loss(y, target, weight, total):
 
 @register_jitable(**JIT)
 def loss_gradient(y, target, weight, scale, gradient):
-    """Set the gradient of ``scale`` times the squared error."""
+    """Set the gradient to ``2 * scale * (y - target)``."""
     for o in range(target.shape[0]):
         for k in range(target.shape[1]):
             change = (scale + scale) * (y[o, k] - target[o, k])

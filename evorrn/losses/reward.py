@@ -1,4 +1,4 @@
-"""No loss of outputs: fitness is the reward of episodes in an environment."""
+"""The loss of networks that act in an environment: outputs have no targets, and fitness comes from rewards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from evorrn.losses.base import JIT, Loss
 
 
 class Reward(Loss):
-    """The loss of networks that act in an environment, whose outputs have no targets."""
+    """The loss of networks that act in an environment; it is always zero."""
 
     name = "reward"
     targets = "none"
@@ -21,7 +21,7 @@ def add_loss(y, target, weight, total):
 
 @register_jitable(**JIT)
 def loss_gradient(y, target, weight, scale, gradient):
-    """Set the gradient to zero."""
+    """Set the gradient to zeros."""
     for o in range(gradient.shape[0]):
         for k in range(gradient.shape[1]):
             gradient[o, k] = scale * 0

@@ -1,4 +1,4 @@
-"""Networks: layers of cells under a linear readout, whose weights are one vector."""
+"""Networks: layers of cells and a linear readout, whose weights are stored in one vector, the genome."""
 
 import lazy_loader
 

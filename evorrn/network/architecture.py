@@ -1,9 +1,8 @@
-"""Architecture: layers of cells and a linear readout, whose weights are named blocks of one vector."""
+"""The base class of `Network`: its settings, its time step, and its genomes, which are named blocks in one vector."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import InitVar, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,44 +11,23 @@ import numpy as np
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.base.settings import check_seed
 from evorrn.cells.find import cell_reference, find_cell
-from evorrn.compile.grammar import Cell
+from evorrn.compile.cell import Cell
 from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.step import Step, compose
 from evorrn.exchange import torch as torch_weights
-from evorrn.losses.find import find_loss, losses
+from evorrn.losses.find import find_loss
 from evorrn.network.initial import choose
+from evorrn.network.settings import NetworkSettings, checked_mapping, problems_of_settings
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
     from evorrn.data.task import Task
 
-DTYPES = ("float32", "float64")
-
-
-@dataclass(eq=False, repr=False)
-class NetworkSettings:
-    """The arguments that make a network, see `evorrn.Network`; they are checked by `Architecture`."""
-
-    inputs: int
-    outputs: int
-    cell: InitVar[str | Cell] = "elman"
-    hidden: InitVar[int | Sequence[int]] = 16
-    cell_options: InitVar[Mapping[str, Any] | None] = None
-    loss: InitVar[str] = "mse"
-    direct: bool = False
-    feedback: bool = False
-    dtype: InitVar[str | np.dtype | type] = "float32"
-    initial: InitVar[Mapping[str, str] | None] = None
-    biases: bool = True
-
-    def __post_init__(self, *loosely_typed: Any) -> None:
-        raise NotImplementedError
-
 
 class Architecture(NetworkSettings):
-    """What a `Network` is, apart from running it: its settings, its step, and its genomes.
+    """The part of a `Network` that computes nothing: its settings, its time step, and its genomes.
 
-    See there for the parameters, which are checked here.
+    `Network` describes the parameters.
 
     Attributes
     ----------
@@ -61,18 +39,18 @@ class Architecture(NetworkSettings):
     loss_function : Loss
     direct, feedback, biases : bool
     dtype : dtype
-        Of genomes and of all that is computed.
+        Type of genomes, states and outputs.
     step : Step
         One time step of all layers and the readout, as a graph.
     layout : tuple of Block
-        The matrices and vectors that lie one after the other in a genome.
+        The blocks of a genome, in order.
     blocks : dict of str to tuple of int
-        Their shapes by name.
+        The shape of each block by name, in the order of the genome.
 
     Raises
     ------
     ConfigError
-        With everything that is wrong, at once.
+        When arguments are wrong; the error lists all of them.
     """
 
     cell: Cell
@@ -92,15 +70,12 @@ class Architecture(NetworkSettings):
         flags = {"direct": self.direct, "feedback": self.feedback, "biases": self.biases}
         sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
         kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
-        problems = [
-            *_size_problems({"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}),
-            *_choice_problems(loss, kind),
-            *_flag_problems(flags),
-        ]
+        named_sizes = {"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}
+        problems = problems_of_settings(named_sizes, loss, kind, flags)
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
         try:
             self.cell = find_cell(cell)
-            options = self.cell.check_options(_mapping("cell_options", cell_options))
+            options = self.cell.check_options(checked_mapping("cell_options", cell_options))
         except EvorrnError as error:
             problems.append(f"network.cell: {error}")
         if problems:
@@ -124,23 +99,36 @@ class Architecture(NetworkSettings):
         self.blocks: dict[str, tuple[int, ...]] = {
             block.name: tuple(self.sizes[dimension] for dimension in block.shape) for block in self.layout
         }
-        self._initial = choose(self.layout, _mapping("initial", initial))
+        self._initial = choose(self.layout, checked_mapping("initial", initial))
 
     @classmethod
     def for_task(cls, task: Task | Environment, **settings: Any) -> Self:
-        """Make a network with sizes and loss from a task or an environment; see `Network` for the settings."""
+        """Return a network with the sizes and the loss of a task or an environment.
+
+        Parameters
+        ----------
+        task : Task or Environment
+        **settings
+            The other arguments of `Network`.
+
+        Examples
+        --------
+        >>> import evorrn
+        >>> evorrn.Network.for_task(evorrn.task("mackey-glass"), cell="gru", hidden=16)
+        Network(1 -> gru 16 -> 1, 897 genes)
+        """
         return cls(task.inputs, task.outputs, loss=task.loss, **settings)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """Make a network from what `settings` returned."""
+        """Return the network whose `settings` were given."""
         return cls(**settings)
 
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments that make this network again, as plain data.
 
-        `biases` is named only where there are none, so that networks with them have the settings, and runs
-        the names, that they had before it could be chosen.
+        `biases` is left out when it is True. Names of run folders are hashes of the settings, and runs made before
+        this argument existed keep their names.
         """
         return {
             "inputs": self.inputs,
@@ -162,17 +150,17 @@ class Architecture(NetworkSettings):
 
     @property
     def cell_options(self) -> dict[str, Any]:
-        """The options of the cell, activations by name."""
+        """The options of the cell: numbers, and names of activations."""
         return {**self._activations, **self._numbers}
 
     @cached_property
     def size(self) -> int:
-        """Genes of the genome, n."""
+        """The number of genes of a genome, n."""
         return sum(int(np.prod(shape)) for shape in self.blocks.values())
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Sizes of all symbolic dimensions."""
+        """The size of each symbolic dimension by name."""
         given = {"I": self.inputs, "O": self.outputs}
         given.update({f"H{layer}": size for layer, size in enumerate(self.hidden)})
         given["I+O"] = self.inputs + self.outputs
@@ -180,7 +168,7 @@ class Architecture(NetworkSettings):
 
     @cached_property
     def state_size(self) -> int:
-        """Numbers carried from one time step to the next."""
+        """The number of values in the state of one sequence, S."""
         return sum(self.sizes[dimension] for dimension in self.step.states.values())
 
     def __repr__(self) -> str:
@@ -190,13 +178,28 @@ class Architecture(NetworkSettings):
     # --- Genomes -----------------------------------------------------------------------------------
 
     def init(self, seed: int | None = None, rng: np.random.Generator | None = None) -> np.ndarray:
-        """Return a random genome (n,), from a seed or a generator."""
+        """Return a random genome, shape (n,), from either a seed or a generator.
+
+        Raises
+        ------
+        EvorrnError
+            When both or neither are given.
+
+        Examples
+        --------
+        >>> import evorrn
+        >>> evorrn.Network(inputs=1, outputs=1, hidden=2).init(seed=0).shape
+        (11,)
+        """
         if (seed is None) == (rng is None) or not (rng is None or isinstance(rng, np.random.Generator)):
             raise EvorrnError("init: expected either a seed or rng=Generator")
         return self.init_many(np.random.default_rng(check_seed(seed)) if rng is None else rng, 1)[0]
 
     def init_many(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Return `count` random genomes (count, n); drawn block by block, so not as one by one."""
+        """Return `count` random genomes, shape (count, n).
+
+        Each block is drawn for all genomes at once. So the genomes differ from those of `count` calls of `init`.
+        """
         parts = []
         for block in self.layout:
             units = self.hidden[-1 if block.layer is None else block.layer]
@@ -206,7 +209,21 @@ class Architecture(NetworkSettings):
         return np.concatenate(parts, axis=1).astype(self.dtype)
 
     def unpack(self, genome: np.ndarray) -> dict[str, np.ndarray]:
-        """Return named views of a genome (n,), or of anything that lies like one, such as a gradient."""
+        """Return the named blocks of a genome (n,), or of a gradient (n,), as views.
+
+        Raises
+        ------
+        ShapeError
+            When the array is not of shape (n,).
+
+        Examples
+        --------
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> blocks = network.unpack(network.init(seed=0))
+        >>> {name: block.shape for name, block in blocks.items()}
+        {'layer0.W_x': (2, 1), 'layer0.W_h': (2, 2), 'layer0.b': (2,), 'readout.W': (1, 2), 'readout.b': (1,)}
+        """
         array = np.asarray(genome)
         if array.shape != (self.size,):
             raise ShapeError(f"genome: expected shape ({self.size},), got {array.shape}")
@@ -218,7 +235,21 @@ class Architecture(NetworkSettings):
         return views
 
     def pack(self, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the genome (n,) of named blocks; the inverse of `unpack`."""
+        """Return the genome (n,) with the given blocks; the inverse of `unpack`.
+
+        Raises
+        ------
+        ShapeError
+            When blocks are missing, unknown or of a wrong shape; the error lists all of them.
+
+        Examples
+        --------
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> genome = network.init(seed=0)
+        >>> bool((network.pack(network.unpack(genome)) == genome).all())
+        True
+        """
         problems = [unknown("block", name, self.blocks) for name in blocks if name not in self.blocks]
         for name, shape in self.blocks.items():
             if name not in blocks:
@@ -232,45 +263,11 @@ class Architecture(NetworkSettings):
         return np.concatenate(parts).astype(kind if kind.kind == "f" else self.dtype)
 
     def from_torch(self, state_dict: Mapping[str, Any]) -> np.ndarray:
-        """Return the genome (n,) of a PyTorch state dict with ``rnn.*`` and ``readout.*``."""
+        """Return the genome (n,) with the weights of a PyTorch state dict of ``rnn.*`` and ``readout.*`` entries."""
         return self.pack(torch_weights.from_torch(self.cell, self.layout, self.blocks, state_dict)).astype(
             self.dtype
         )
 
     def to_torch(self, genome: np.ndarray) -> dict[str, np.ndarray]:
-        """Return a genome, or a gradient, as arrays under PyTorch's names."""
+        """Return the weights of a genome (n,), or a gradient (n,), as arrays by PyTorch's names."""
         return torch_weights.to_torch(self.cell, self.layout, self.unpack(genome))
-
-
-def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
-    """Return what is wrong with whole numbers that have to be at least 1, by name."""
-    problems = [
-        f"network.{name}: expected a whole number of at least 1, got {value!r}"
-        for name, values in given.items()
-        for value in values
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1
-    ]
-    return problems + ([] if given["hidden"] else ["network.hidden: expected at least one layer, got none"])
-
-
-def _choice_problems(loss: str, dtype: str) -> list[str]:
-    problems = []
-    if loss not in losses():
-        problems.append(f"network.loss: {unknown('loss', loss, losses())}")
-    if dtype not in DTYPES:
-        problems.append(f"network.dtype: {unknown('dtype', dtype, DTYPES)}")
-    return problems
-
-
-def _flag_problems(flags: Mapping[str, Any]) -> list[str]:
-    return [
-        f"network.{name}: expected true or false, got {flag!r}"
-        for name, flag in flags.items()
-        if not isinstance(flag, bool | np.bool_)
-    ]
-
-
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
-    if value is not None and not isinstance(value, Mapping):
-        raise ConfigError(f"network.{name}: expected names with their values, got {value!r}")
-    return value or {}

@@ -1,17 +1,13 @@
-"""What callers give a network: checked, and brought to what its programs take."""
+"""Checks of the arguments of a network's methods, and their conversion to arrays for its programs."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.batch import Batch, numeric
 from evorrn.engine.inputs import Conditions, Sequences
-
-if TYPE_CHECKING:
-    from evorrn.network.architecture import Architecture
+from evorrn.network.architecture import Architecture
 
 
 def sequences(
@@ -23,7 +19,7 @@ def sequences(
     teacher: np.ndarray | None = None,
     free_from: np.ndarray | None = None,
 ) -> Sequences:
-    """Return inputs (B, T, I), lengths (B,) and conditions as a network is shown them."""
+    """Return inputs (B, T, I), lengths (B,) and conditions, checked; `conditions` describes the last three."""
     array, ends = _inputs(network, x, lengths)
     given = conditions(network, x, lengths, state=state, teacher=teacher, free_from=free_from)
     return Sequences(array, ends, given)
@@ -38,26 +34,46 @@ def conditions(
     teacher: np.ndarray | None = None,
     free_from: np.ndarray | None = None,
 ) -> Conditions:
-    """Return the conditions of sequences of inputs (B, T, I): a state of zero where none is given."""
+    """Return the conditions under which sequences run, checked.
+
+    Parameters
+    ----------
+    network : Architecture
+    x : ndarray, shape (B, T, I)
+    lengths : ndarray of int, shape (B,), or None
+    state : ndarray, shape (B, S), optional
+        The first state; zero by default.
+    teacher : ndarray, shape (B, T, O), optional
+        Values that the network sees in place of its previous output.
+    free_from : ndarray of int, shape (B,), optional
+        The time step from which the first O inputs are the previous output.
+
+    Raises
+    ------
+    ShapeError
+        When an array has a wrong shape or dtype.
+    ConfigError
+        When the network does not see its output but a teacher is given, or when it cannot run on its own outputs.
+    """
     begin = _state(network, state, np.shape(x)[0])
     free = _free_from(network, free_from, x)
     return Conditions(begin, _teacher(network, teacher, x, lengths), free)
 
 
 def genomes(network: Architecture, genomes: np.ndarray) -> np.ndarray:
-    """Return genomes (P, n) as writable rows of the network's dtype."""
+    """Return genomes (P, n) as a writable C-contiguous array of the network's dtype; raise ShapeError if wrong."""
     array = np.asarray(genomes)
     if array.ndim != 2 or array.shape[1] != network.size or len(array) == 0:
         raise ShapeError(f"genomes: expected shape (P, {network.size}), got {array.shape}")
     if array.dtype.kind not in "fiu":
         raise ShapeError(f"genomes: expected floats, got dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # a gene beyond float32 becomes infinite and shows as divergence
-        # Compiled programs take writable arrays alone: a read-only one would be compiled for anew.
+    with np.errstate(over="ignore"):  # a gene beyond the range of float32 becomes infinite, and the loss too
+        # numba would compile the programs a second time for read-only arrays.
         return np.require(array, network.dtype, ["C", "W"])
 
 
 def check_batch(network: Architecture, batch: Batch) -> None:
-    """Raise ShapeError when a batch does not fit a network, ConfigError when none does."""
+    """Raise ShapeError when a batch does not fit the network, ConfigError when its loss takes no batch."""
     if network.loss_function.targets == "none":
         raise ConfigError(
             f"network.loss: {network.loss_name} comes from an environment, see Network.simulate, not a batch"
@@ -80,7 +96,7 @@ def check_batch(network: Architecture, batch: Batch) -> None:
 def _inputs(
     network: Architecture, x: np.ndarray, lengths: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs (B, T, I) and lengths (B,)."""
+    """Return inputs (B, T, I) and lengths (B,), T by default; raise ShapeError when they are wrong."""
     array = numeric("x", x)
     if array.ndim != 3 or array.shape[2] != network.inputs or 0 in array.shape:
         raise ShapeError(f"x: expected shape (B, T, {network.inputs}), got {array.shape}")
@@ -97,7 +113,7 @@ def _inputs(
 
 
 def _state(network: Architecture, state: np.ndarray | None, sequences: int) -> np.ndarray:
-    """Return the state (B, S) to begin with, zero by default."""
+    """Return the first state (B, S), zero by default; raise ShapeError when it is wrong."""
     if state is None:
         return np.zeros((sequences, network.state_size), network.dtype)
     array = numeric("state", state)
@@ -109,7 +125,7 @@ def _state(network: Architecture, state: np.ndarray | None, sequences: int) -> n
 def _teacher(
     network: Architecture, teacher: np.ndarray | None, x: np.ndarray, lengths: np.ndarray | None
 ) -> np.ndarray | None:
-    """Return what a network sees in place of its last output (B, T, O), zero beyond the lengths."""
+    """Return the values (B, T, O) that a network sees in place of its previous output, zero beyond the lengths."""
     if teacher is None:
         return None
     if not network.step.feeds_back:
@@ -119,18 +135,18 @@ def _teacher(
     if array.shape != wanted:
         raise ShapeError(f"teacher: expected shape {wanted}, got {array.shape}")
     result = np.array(array, network.dtype)
-    if lengths is not None:  # what lies beyond a length may be NaN, and zero times NaN spoils a gradient
+    if lengths is not None:  # what lies beyond a length may be NaN, and 0 * NaN in a gradient is NaN
         result[np.arange(wanted[1])[None, :] >= np.asarray(lengths)[:, None]] = 0
     return result
 
 
 def _free_from(network: Architecture, free_from: np.ndarray | None, x: np.ndarray) -> np.ndarray | None:
-    """Return the time step (B,) from which each sequence runs free."""
+    """Return the time step (B,) from which each sequence runs on its own outputs; raise if it is wrong."""
     if free_from is None:
         return None
     array = np.asarray(free_from)
     if array.shape != (np.shape(x)[0],) or array.dtype.kind not in "iu":
         raise ShapeError(f"free_from: expected {np.shape(x)[0]} integers, got {array.shape} of {array.dtype}")
     if (array < np.shape(x)[1]).any() and network.outputs > network.inputs:
-        raise ConfigError(f"free run: {network.outputs} outputs cannot stand for {network.inputs} inputs")
+        raise ConfigError(f"free run: {network.outputs} outputs cannot replace {network.inputs} inputs")
     return array

@@ -1,4 +1,4 @@
-"""Which initialisation each block of a network has."""
+"""The choice of an initialisation for each block of a network."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from evorrn.compile.initial import INITIALISERS
 
 
 def choose(layout: Sequence[Block], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the name of the initialisation of each block of a network, by the block's name.
+    """Return ``{name of a block: name of its initialisation}``.
 
     Parameters
     ----------
     layout : sequence of Block
-    given : mapping
-        What is asked for in place of a block's own, by the name of a block or of a parameter of all layers.
+    given : mapping of str to str
+        Initialisations that replace the default of blocks. A key is the name of a block, or of a parameter of the
+        cell for the blocks of all layers.
 
     Raises
     ------
     ConfigError
-        With every name that is unknown, and every initialisation that is unknown or does not fit.
+        When names or initialisations are unknown, or ``orthogonal`` is given for a vector; lists all mistakes.
     """
     ways = {block.name: block.initial for block in layout}
     problems = []

@@ -1,56 +1,64 @@
-"""Network: an architecture that runs. It predicts, is scored and differentiated, and acts."""
+"""The class Network: predicts, computes losses, fitness and gradients, and acts in environments."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.base.errors import ShapeError
 from evorrn.data.batch import Batch, numeric
 from evorrn.data.environment import Environment
-from evorrn.engine.individuals.run import Simulator, Trajectory
-from evorrn.engine.model import Form, Modules
-from evorrn.engine.programs import Programs
+from evorrn.engine.individuals.run import Trajectory
 from evorrn.network import arguments
-from evorrn.network.architecture import Architecture
+from evorrn.network.compiled import CompiledNetwork
 
 
-class Network(Architecture):
-    """A recurrent network whose weights lie in one vector, the genome.
+class Network(CompiledNetwork):
+    """A recurrent network whose weights are stored in one vector, the genome.
+
+    A network object holds no weights: every method takes a genome (n,), or the genomes (P, n) of a population.
 
     Parameters
     ----------
     inputs, outputs : int
-        Numbers at a time step; for classes, outputs are logits.
+        Number of inputs and outputs at a time step; the outputs for classes are logits.
     cell : str or Cell
         A name, a function made with ``@evorrn.cell``, or ``"file.py:function"``.
     hidden : int or sequence of int
         Units of each layer.
     cell_options : mapping, optional
-        Settings of the cell that are not genes, for every layer.
+        Settings of the cell that are not genes, for every layer, for instance ``{"leak": 0.3}``.
     loss : str
-        A file of `evorrn.losses`: ``"mse"``, ``"cross-entropy"``, ``"binary-cross-entropy"``, or ``"reward"`` where
-        fitness comes from episodes in an environment and there are no targets.
+        ``"mse"``, ``"cross-entropy"``, ``"binary-cross-entropy"``, or ``"reward"`` when the fitness comes from
+        episodes in an environment and there are no targets.
     direct : bool
         Whether the readout also sees the input.
     feedback : bool
-        Whether the last output is an extra input of the first layer.
+        Whether the previous output is an additional input of the first layer.
     dtype : str
         ``"float32"`` or ``"float64"``.
     initial : mapping, optional
-        ``{block or parameter name: initialisation}`` where the cell's own choice is not wanted.
+        ``{block or parameter name: initialisation}``, in place of the initialisations declared by the cell.
     biases : bool
-        Whether the readout and the cells have biases: in a cell, the vectors that are nothing but a summand
-        of its equations. Without them they are neither genes nor computed.
+        Whether readout and cells have biases. A bias of a cell is a vector that its equations only add. Without
+        biases, these vectors are not part of the genome and not computed.
 
     Raises
     ------
     ConfigError
-        With everything that is wrong, at once.
+        When arguments are wrong; the error lists all of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> network = evorrn.Network(inputs=1, outputs=1, cell="elman", hidden=2)
+    >>> network
+    Network(1 -> elman 2 -> 1, 11 genes)
+    >>> genome = network.init(seed=0)
+    >>> network.predict(genome, np.zeros((3, 5, 1))).shape
+    (3, 5, 1)
     """
 
     def predict(
@@ -64,32 +72,54 @@ class Network(Architecture):
         free_from: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
     ) -> Any:
-        """Return the outputs of a genome.
+        """Return the outputs of a network with the given genome.
 
         Parameters
         ----------
         genome : ndarray, shape (n,)
         x : ndarray, shape (B, T, I)
         state : ndarray, shape (B, S), optional
-            What an earlier call returned; zero by default.
+            The state before the first time step, as an earlier call returned it; zero by default.
         return_state : bool
-            Whether to return the state after each sequence's last step as well.
+            Whether to return also the state after the last step of each sequence.
         lengths : ndarray of int, shape (B,), optional
+            Number of time steps of each sequence, T by default.
         free_from : ndarray of int, shape (B,), optional
-            From this time step on, the first O inputs are the network's own last output.
+            From this time step on, the first O inputs are the network's own previous output.
         teacher : ndarray, shape (B, T, O), optional
-            In networks that see their last output: what they see in its place at each time step.
+            Values that a network with feedback sees at each time step in place of its previous output.
 
         Returns
         -------
         ndarray, shape (B, T, O)
-            Zero beyond a sequence's length; logits for classes.
+            In the network's dtype. Zero beyond the length of a sequence; logits for classes.
         state : ndarray, shape (B, S)
             Only with `return_state`.
+
+        Raises
+        ------
+        ShapeError
+            When an array has a wrong shape.
+        ConfigError
+            When `teacher` or `free_from` is given but the network cannot use it.
+
+        Examples
+        --------
+        The outputs of a sequence given in two parts equal those of the whole:
+
+        >>> import numpy as np
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> genome, x = network.init(seed=0), np.ones((3, 8, 1))
+        >>> first, state = network.predict(genome, x[:, :4], return_state=True)
+        >>> second = network.predict(genome, x[:, 4:], state=state)
+        >>> whole = network.predict(genome, x)
+        >>> bool(np.allclose(np.concatenate([first, second], axis=1), whole))
+        True
         """
         vector = self.check_genome(genome)
-        shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher, free_from=free_from)
-        run = self._programs.run(vector, self._numbers, shown, "outputs")
+        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, free_from=free_from)
+        run = self._programs.run(vector, self._numbers, sequences, "outputs")
         return run if return_state else run[0]
 
     def states(
@@ -101,10 +131,13 @@ class Network(Architecture):
         state: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the output of the last layer at every time step, shape (B, T, H); see `predict`."""
+        """Return the output of the last layer at every time step, shape (B, T, H).
+
+        The parameters are those of `predict`. Values beyond the length of a sequence are zero.
+        """
         vector = self.check_genome(genome)
-        shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
-        return self._programs.run(vector, self._numbers, shown, "hidden")[0]
+        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
+        return self._programs.run(vector, self._numbers, sequences, "hidden")[0]
 
     def population_states(
         self,
@@ -114,14 +147,38 @@ class Network(Architecture):
         lengths: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the output of the last layer of every genome (P, n), shape (P, B, T, H); see `states`."""
-        shown = arguments.sequences(self, x, lengths, teacher=teacher)
-        return self._programs.hidden_states(arguments.genomes(self, genomes), self._numbers, shown)
+        """Return the output of the last layer for each genome (P, n), shape (P, B, T, H); see `states`."""
+        sequences = arguments.sequences(self, x, lengths, teacher=teacher)
+        return self._programs.hidden_states(arguments.genomes(self, genomes), self._numbers, sequences)
 
     def fitness(self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> np.ndarray:
-        """Return the negative loss of each genome, shape (P,), float64; ``-inf`` where it is not finite.
+        """Return the fitness of each genome: its negative loss, ``-inf`` where the loss is not finite.
 
-        With `free_from` (B,) sequences run in closed loop from those steps on; see `predict`.
+        Parameters
+        ----------
+        genomes : ndarray, shape (P, n)
+        batch : Batch
+        free_from : ndarray of int, shape (B,), optional
+            The time steps from which the sequences run in closed loop, see `predict`.
+
+        Returns
+        -------
+        ndarray, shape (P,), float64
+            Higher is better. The loss is the mean over all scored entries of the batch.
+
+        Raises
+        ------
+        ShapeError
+            When genomes or batch do not fit the network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> batch = evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1)))
+        >>> network.fitness(np.zeros((3, network.size)), batch).tolist()
+        [-1.0, -1.0, -1.0]
         """
         sums = self._loss_sums(genomes, batch, free_from)
         with np.errstate(invalid="ignore", over="ignore"):
@@ -129,12 +186,15 @@ class Network(Architecture):
         return np.where(np.isfinite(losses), -losses, -np.inf)
 
     def sequence_losses(self, genomes: np.ndarray, batch: Batch) -> np.ndarray:
-        """Return each sequence's own mean loss, shape (P, B), float64; NaN where nothing of it is scored."""
+        """Return the mean loss of each genome on each sequence, shape (P, B), float64.
+
+        The loss of a sequence without a scored step is NaN.
+        """
         with np.errstate(invalid="ignore", divide="ignore"):
             return self._loss_sums(genomes, batch) / self._scored_entries(batch)
 
     def loss(self, genome: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> float:
-        """Return the loss of one genome; with `free_from` (B,) in closed loop from those steps on."""
+        """Return the loss of one genome (n,) on a batch; `free_from` is that of `fitness`."""
         sums = self._loss_sums(np.asarray(genome)[None], batch, free_from, sparse=True)
         with np.errstate(invalid="ignore", over="ignore"):
             return float(sums.sum() / self._scored_entries(batch).sum())
@@ -146,12 +206,45 @@ class Network(Architecture):
         state: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
-        """Return the loss of a genome (n,) and its exact gradient (n,) in the network's dtype."""
+        """Return the loss of a genome and its exact gradient.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        batch : Batch
+        state : ndarray, shape (B, S), optional
+            The state before the first time step; zero by default.
+        teacher : ndarray, shape (B, T, O), optional
+            Values that a network with feedback sees in place of its previous output.
+
+        Returns
+        -------
+        loss : float
+        gradient : ndarray, shape (n,)
+            In the network's dtype.
+
+        Raises
+        ------
+        ShapeError
+            When genome, batch, state or teacher do not fit the network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> batch = evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1)))
+        >>> loss, gradient = network.loss_and_gradient(np.zeros(network.size), batch)
+        >>> loss
+        1.0
+        >>> network.unpack(gradient)["readout.b"].tolist()
+        [-2.0]
+        """
         self.check_batch(batch)
         entries = float(self._scored_entries(batch).sum())
         vector = self.check_genome(genome)
-        met = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=teacher)
-        total, gradient = self._programs.gradient(vector, self._numbers, batch, met, 1.0 / entries)
+        conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=teacher)
+        total, gradient = self._programs.gradient(vector, self._numbers, batch, conditions, 1.0 / entries)
         return total / entries, gradient
 
     def vjp(
@@ -164,13 +257,28 @@ class Network(Architecture):
         state: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the gradient (n,) of any function of the outputs, from its gradient there, (B, T, O)."""
+        """Return the gradient (n,) of a scalar function of the outputs with respect to the genome.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        x : ndarray, shape (B, T, I)
+        output_gradient : ndarray, shape (B, T, O)
+            The gradient of the function with respect to the outputs.
+        lengths, state, teacher
+            Those of `predict`.
+
+        Raises
+        ------
+        ShapeError
+            When an array has a wrong shape.
+        """
         given = numeric("output_gradient", output_gradient)
-        shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
-        wanted = (*shown.x.shape[:2], self.outputs)
+        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
+        wanted = (*sequences.x.shape[:2], self.outputs)
         if given.shape != wanted:
             raise ShapeError(f"output_gradient: expected shape {wanted}, got {given.shape}")
-        return self._programs.vjp(self.check_genome(genome), self._numbers, shown, given)
+        return self._programs.vjp(self.check_genome(genome), self._numbers, sequences, given)
 
     # --- Acting ------------------------------------------------------------------------------------
 
@@ -181,31 +289,32 @@ class Network(Architecture):
         starts: np.ndarray,
         time_limit: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Let every individual act from every start, each episode from a network state of zero.
+        """Run one episode for each genome and each start; the state of the network is zero at the start.
 
         Parameters
         ----------
         genomes : ndarray, shape (P, n)
         environment : Environment
-            As many observations as the network has inputs, as many actions as it has outputs.
+            It has as many observations as the network has inputs, and as many actions as the network has outputs.
         starts : ndarray, shape (E, states)
-            As `evorrn.engine.individuals.worlds.environment_starts` returns them.
+            The states in which the episodes start.
         time_limit : int, optional
-            Time steps of an episode at most; by default the environment's own.
+            The largest number of time steps of an episode; by default that of the environment.
 
         Returns
         -------
-        returns : ndarray, shape (P, E)
-            Sums of rewards in float64; NaN where a reward or an action was not finite, which ends an episode.
+        returns : ndarray, shape (P, E), float64
+            Sum of the rewards of each episode. An episode ends when an action or a reward is not finite; its
+            return is then NaN.
         lengths : ndarray of int64, shape (P, E)
-            Time steps made.
+            Number of time steps of each episode.
 
         Raises
         ------
         ConfigError
             When the environment does not fit the network, or cannot run.
         ShapeError
-            When genomes or starts do not fit.
+            When genomes or starts have a wrong shape.
         """
         return self._simulator.simulate(
             arguments.genomes(self, genomes), self._numbers, environment, starts, time_limit
@@ -214,97 +323,30 @@ class Network(Architecture):
     def trajectory(
         self, genome: np.ndarray, environment: Environment, start: np.ndarray, time_limit: int | None = None
     ) -> Trajectory:
-        """Return one episode of a genome (n,) from a start (states,), bit for bit as `simulate` runs it."""
+        """Return one episode of a genome (n,) from a start (states,), equal to that of `simulate` in every bit."""
         return self._simulator.trajectory(
             self.check_genome(genome), self._numbers, environment, start, time_limit
         )
 
-    # --- Cost --------------------------------------------------------------------------------------
-
-    def forward_work(self, batch: Batch, genome: np.ndarray | None = None) -> int:
-        """Return the multiply-adds of one genome's pass over a batch.
-
-        With a genome, zeros in recurrent matrices that are run as sparse are not counted.
-        """
-        saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome), batch.size)
-        return (self._costs[0] - saved) * batch.moved_steps
-
-    def backward_work(self, batch: Batch) -> int:
-        """Return the multiply-adds that the adjoint adds to a forward pass."""
-        return self._costs[1] * batch.moved_steps
-
-    def simulation_work(self, lengths: np.ndarray) -> int:
-        """Return the multiply-adds of episodes of these lengths.
-
-        They are the network's. What an environment computes itself is not known; it shows in its steps.
-        """
-        return self._costs[0] * int(np.sum(lengths))
-
-    @property
-    def compile_seconds(self) -> float:
-        """Time spent so far on making this network's programs ready."""
-        return self._modules.compile_seconds
-
-    def kernel_source(self, environment: Environment | None = None) -> str:
-        """Return the emitted source of this network's programs, or of the one that acts in an environment."""
-        return self._programs.source() if environment is None else self._simulator.source(environment)
-
-    @cached_property
-    def _costs(self) -> tuple[int, int]:
-        graph = self.step.graph
-        forward = graph.cost(self.sizes, graph.reachable(graph.outputs.values()))
-        derived = self.step.adjoint
-        wanted = [*derived.graph.outputs.values(), *(term for _, term in derived.parameter_terms)]
-        nodes = derived.graph.reachable(wanted, range(len(graph.nodes)))
-        return forward, derived.graph.cost(self.sizes, nodes)
-
-    # --- What runs it ------------------------------------------------------------------------------
-
-    def with_options(self, options: Mapping[str, float]) -> Network:
-        """Return the same network with other numeric options of its cell; nothing is compiled again."""
-        numbers, functions = self.cell.check_options({**self.cell_options, **options})
-        if functions != self._activations:
-            raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
-        self._programs, self._simulator  # noqa: B018  (made before the copy, so that both share them)
-        twin = copy.copy(self)
-        twin._numbers = numbers
-        return twin
-
-    @cached_property
-    def _form(self) -> Form:
-        kind = "direct " * self.direct + "feedback " * self.feedback
-        title = f"{kind}{self.cell.name} x {len(self.hidden)}, {self.loss_name}, {self.dtype.name}"
-        return Form(self.step, self.sizes, self.hidden, self.dtype, self.loss_function, self.cell.name, title)
-
-    @cached_property
-    def _modules(self) -> Modules:
-        return Modules()
-
-    @cached_property
-    def _programs(self) -> Programs:
-        return Programs(self._form, self._modules)
-
-    @cached_property
-    def _simulator(self) -> Simulator:
-        return Simulator(self._form, self._modules)
-
     # --- Checks ------------------------------------------------------------------------------------
 
     def check_genome(self, genome: np.ndarray) -> np.ndarray:
-        """Return a genome as a vector of the network's dtype; raises ShapeError when it does not fit."""
+        """Return a genome (n,) in the network's dtype; raise ShapeError when its shape is wrong."""
         return arguments.genomes(self, np.asarray(genome)[None])[0]
 
     def check_batch(self, batch: Batch) -> None:
-        """Raise ShapeError when a batch does not fit this network, ConfigError when none does."""
+        """Raise ShapeError when a batch does not fit this network, ConfigError when its loss takes no batch."""
         arguments.check_batch(self, batch)
 
     def _loss_sums(
         self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None, sparse: bool = False
     ) -> np.ndarray:
-        met = arguments.conditions(self, batch.inputs, batch.lengths, free_from=free_from)
+        """Return the sum of the loss of each genome over the scored entries of each sequence, shape (P, B)."""
+        conditions = arguments.conditions(self, batch.inputs, batch.lengths, free_from=free_from)
         self.check_batch(batch)
-        return self._programs.loss_sums(arguments.genomes(self, genomes), self._numbers, batch, met, sparse)
+        checked = arguments.genomes(self, genomes)
+        return self._programs.loss_sums(checked, self._numbers, batch, conditions, sparse)
 
     def _scored_entries(self, batch: Batch) -> np.ndarray:
-        """Return how many entries of each sequence are averaged: steps for classes, else outputs too."""
+        """Return the number of scored entries of each sequence (B,): steps for classes, steps x outputs otherwise."""
         return self.loss_function.entries(batch.scored.sum(axis=1), self.outputs)

@@ -1,4 +1,4 @@
-"""One time step of many individuals at once in NumPy, for worlds that cannot run inside a kernel."""
+"""Time steps of many individuals at once in NumPy, for environments that cannot run inside a kernel."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 
 class Stepper:
-    """Networks of one kind side by side, each lane with the weights of its own individual.
+    """Runs individuals of one network time step by time step. Each lane has the weights and the state of one.
 
-    The last axis of every array is that of the lanes, so an operation is one call for all of them, and what
-    a lane computes does not depend on the others.
+    Lanes are the last axis of every array, so one NumPy call computes an operation for all of them. The results
+    of a lane do not depend on the other lanes.
 
     Parameters
     ----------
     network : Network
     lanes : int
+        Number of lanes.
     """
 
     def __init__(self, network: Network, lanes: int) -> None:
@@ -38,7 +39,7 @@ class Stepper:
         }
 
     def begin(self, lanes: np.ndarray, genomes: np.ndarray) -> None:
-        """Give lanes (K,) the genomes (K, n) of other individuals, and states of zero."""
+        """Set the weights of the lanes with the indices (K,) to genomes (K, n), and their states to zero."""
         for row, lane in enumerate(lanes):
             for name, block in self.network.unpack(genomes[row]).items():
                 self._weights[name][..., lane] = block
@@ -46,7 +47,7 @@ class Stepper:
             state[:, lanes] = 0
 
     def step(self, x: np.ndarray) -> np.ndarray:
-        """Return the outputs (lanes, O) for the inputs (lanes, I) of one time step, and move the states."""
+        """Take one time step with inputs (lanes, I): update the states and return the outputs (lanes, O)."""
         given = {**self._weights, **self._states, **self._options}
         given["x"] = np.ascontiguousarray(x.T, self.network.dtype)
         results: list[Any] = []
@@ -57,15 +58,15 @@ class Stepper:
                 elif node.op in LEAVES:
                     results.append(given[node.name])
                 else:
-                    meaning = _product if node.op == "matvec" else OPS[node.op].numpy
-                    results.append(meaning(*[results[operand] for operand in node.operands]))
+                    function = _product if node.op == "matvec" else OPS[node.op].numpy
+                    results.append(function(*[results[operand] for operand in node.operands]))
         new = {name: results[index] for name, index in self.graph.outputs.items()}
         self._states = {name: new[name] for name in self._states}
         return new["y"].T
 
 
 def _product(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Return matrices (M, N, lanes) times vectors (N, lanes), column by column in order, whatever the lanes."""
+    """Return matrices (M, N, lanes) times vectors (N, lanes); columns are added in order, for any number of lanes."""
     total = matrix[:, 0] * vector[0]
     for column in range(1, len(vector)):
         total += matrix[:, column] * vector[column]

@@ -19,14 +19,15 @@ from evorrn.base.settings import Settings, check_seed
 from evorrn.data.batch import numeric
 from evorrn.strategies.search import Search
 from evorrn.training.budget import Budget
-from evorrn.training.loop import STRATEGY_STREAM
+from evorrn.training.trainer import STRATEGY_STREAM
 
 if TYPE_CHECKING:
     from evorrn.data.batch import Batch
     from evorrn.data.task import Task
     from evorrn.network.network import Network
-    from evorrn.training.loop import Progress, Result
     from evorrn.training.problem import Problem
+    from evorrn.training.progress import Progress
+    from evorrn.training.result import Result
 
 State = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.cells.find import find_cell
-from evorrn.compile.grammar import Cell
+from evorrn.compile.cell import Cell
 from evorrn.compile.ops import ACTIVATIONS
 from evorrn.network.network import Network
 

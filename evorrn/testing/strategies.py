@@ -15,8 +15,8 @@ from evorrn.base.settings import build
 from evorrn.data.batch import Batch
 from evorrn.strategies.base import EvolutionStrategy, State, Strategy
 from evorrn.training.budget import Budget
-from evorrn.training.loop import Trainer
 from evorrn.training.problem import Problem
+from evorrn.training.trainer import Trainer
 
 
 def check_strategy(

@@ -1,1 +1,1 @@
-"""Training: problem and meter, budget, the one loop, and results."""
+"""Training: problems, the meter of cost, budgets, the training loop, and results."""

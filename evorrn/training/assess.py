@@ -1,4 +1,4 @@
-"""From what a caller gives as data to what a network is trained on and judged by."""
+"""The function `assess`: makes the assessment of a run from a task, an environment or batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def assess(data: Task | Environment | Batch | Splits | Sequence[Batch], seed: in
     Raises
     ------
     ConfigError
-        When it is none of these.
+        When `data` is none of these.
     """
     if isinstance(data, Environment):
         return EpisodeAssessment(data, starts_of(data, seed), seed)
@@ -29,7 +29,13 @@ def assess(data: Task | Environment | Batch | Splits | Sequence[Batch], seed: in
 
 
 def as_splits(data: Batch | Splits | Sequence[Batch]) -> Splits:
-    """Return the splits of one to three batches given by hand."""
+    """Return one to three batches as splits: training, validation and test data, in this order.
+
+    Raises
+    ------
+    ConfigError
+        When `data` is neither a Batch, nor Splits, nor a sequence of one to three Batch.
+    """
     if isinstance(data, Splits):
         return data
     batches = list(data) if isinstance(data, Sequence) else [data]

@@ -1,7 +1,7 @@
-"""Assessment: what the runs of one seed are trained on, and how what comes out of them is judged.
+"""Assessments: the training problem of the runs of one seed, and the scores of their results.
 
-A task makes one from its splits, an environment one from its starts; the training loop and the lab ask
-both the same, and know nothing of the difference.
+`SequenceAssessment` is for tasks and batches, `evorrn.training.episodes.EpisodeAssessment` for environments. The
+training loop and the lab use only the methods of their base class.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Record:
-    """What a network did on test, as a run keeps it.
+    """The outputs of a network on test data, which a run stores.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Record:
         ``"predictions"`` or ``"trajectory"``.
     arrays : dict of str to ndarray
     diverged : bool
-        Whether something that counts is not finite.
+        Whether a scored prediction or a return is not finite.
     """
 
     name: str
@@ -41,16 +41,16 @@ class Record:
 
 
 class Assessment:
-    """Makes the problem of a run, and judges the genome that comes out of it.
+    """Base class of assessments: the problem of a run, and the scores of its genome.
 
     Attributes
     ----------
     scaling : Scaling or None
-        Between original units and the network's; None when they are the same.
+        Converts between original and scaled units; None when they are the same.
     horizon : int or None
-        1 when the target is the next step's first inputs.
+        1 when the targets are the first inputs of the next step.
     input_names, output_names : tuple of str
-        Empty when nothing has a name.
+        Empty when inputs and outputs have no names.
     """
 
     scaling: Scaling | None = None
@@ -59,19 +59,19 @@ class Assessment:
     output_names: tuple[str, ...] = ()
 
     def problem(self, network: Network) -> MeteredProblem:
-        """Return what a network is trained and validated on; raises ShapeError when test data do not fit it."""
+        """Return the problem with training and validation data; raise ShapeError when data do not fit the network."""
         raise NotImplementedError
 
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
-        """Return ``{split: {metric: value}}`` of a genome, for every split there is."""
+        """Return ``{split: {metric: value}}`` of a genome, for all splits that exist."""
         raise NotImplementedError
 
     def record(self, network: Network, genome: np.ndarray) -> Record:
-        """Return what a genome does on test."""
+        """Return the outputs of a genome on test data."""
         raise NotImplementedError
 
     def baselines(self, metric: str) -> dict[str, float]:
-        """Return what is reached on test without training, by name."""
+        """Return ``{name: value}``: the value of a metric on test data of each trivial baseline."""
         raise NotImplementedError
 
 
@@ -82,7 +82,7 @@ class SequenceAssessment(Assessment):
     ----------
     splits : Splits
     task : Task, optional
-        Where the data come from; without one, metrics follow from the network's loss.
+        The source of the data. Without a task, the loss of the network determines the metrics.
     """
 
     def __init__(self, splits: Splits, task: Task | None = None) -> None:
@@ -95,13 +95,13 @@ class SequenceAssessment(Assessment):
         self.output_names = task.output_names if task is not None else ()
 
     def problem(self, network: Network) -> Problem:
-        """Return the problem of the training and validation sequences."""
-        if self.splits.test is not None:  # before the budget is spent, not after
+        """Return the problem of the training and validation sequences; raise ShapeError when data do not fit."""
+        if self.splits.test is not None:  # checked before the run, so that no budget is spent in vain
             network.check_batch(self.splits.test)
         return Problem(network, self.splits.train, self.splits.valid, free_run=self.free_run)
 
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
-        """Return the metrics of every split there is, in original units."""
+        """Return the metrics of all splits that exist, in original units."""
         names = self.task.metrics if self.task is not None else network.loss_function.metrics
         measured = {}
         for split, batch in zip(("train", "valid", "test"), self.splits):
@@ -111,9 +111,9 @@ class SequenceAssessment(Assessment):
         return measured
 
     def record(self, network: Network, genome: np.ndarray) -> Record:
-        """Return truth (B, T, O), predicted (B, T, O) and scored (B, T) of test, in original units."""
+        """Return the targets and predictions (B, T, O) of test data in original units, and the scored steps (B, T)."""
         batch = self.splits.test
-        assert batch is not None  # the Task contract
+        assert batch is not None  # the splits of a task always have test data
         predicted, truth = predictions(network, genome, batch, self.free_run), batch.targets
         if self.scaling is not None and not batch.labelled:
             predicted, truth = self.scaling.restore_targets(predicted), self.scaling.restore_targets(truth)
@@ -123,7 +123,7 @@ class SequenceAssessment(Assessment):
         )
 
     def baselines(self, metric: str) -> dict[str, float]:
-        """Return the score of the task's trivial predictions."""
+        """Return the scores of the baselines of the task."""
         assert self.task is not None and self.splits.test is not None
         return {
             name: score(outputs, self.splits.test, [metric], self.scaling)[metric]
@@ -132,7 +132,7 @@ class SequenceAssessment(Assessment):
 
 
 def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bool) -> np.ndarray:
-    """Return the outputs (B, T, O) of a genome on a batch, in closed loop from the first scored step if asked."""
+    """Return the outputs (B, T, O) of a genome on a batch; with `free_run` in closed loop from the first scored step."""
     free_from = first_scored(batch) if free_run else None
     return network.predict(genome, batch.inputs, lengths=batch.lengths, free_from=free_from)
 
@@ -149,7 +149,7 @@ def score(
 
 
 def detect_horizon(batch: Batch) -> int | None:
-    """Return 1 when every target is the next step's first inputs, so that the network can run free."""
+    """Return 1 when the targets are the first inputs of the next step, so that a closed loop is possible; else None."""
     if batch.labelled or batch.n_outputs > batch.n_inputs or batch.steps < 2:
         return None
     assert batch.lengths is not None

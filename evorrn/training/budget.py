@@ -1,4 +1,4 @@
-"""Budget: when a run stops."""
+"""The class Budget: the limits at which a run stops."""
 
 from __future__ import annotations
 
@@ -6,48 +6,73 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from evorrn.training.loop import Progress
-    from evorrn.training.meter import Meter
-
-from evorrn.base.errors import ConfigError
+from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.settings import plain
+from evorrn.training.progress import Progress
 
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TEXT = re.compile(r"^\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([kMGT]?)\s*(gen|eval|steps|s)?\s*$")
 _FIELD = {None: "work", "gen": "generations", "eval": "evaluations", "steps": "steps", "s": "seconds"}
 
 
+class Cost(Protocol):
+    """The part of a `Meter` or a `Progress` that a budget limits."""
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds."""
+
+    @property
+    def steps(self) -> int:
+        """Network time steps, forward and backward."""
+
+    @property
+    def evaluations(self) -> int:
+        """Genomes evaluated on training data."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time without compiling."""
+
+
 @dataclass(frozen=True)
 class Budget:
-    """Limits of a run; the first one reached stops it and is recorded.
+    """Limits of a run. The run stops at the first limit it reaches, and records which one it was.
 
     Parameters
     ----------
     work : int, optional
         Multiply-adds.
     generations : int, optional
-        Steps of the strategy: generations, epochs or solves.
+        Steps of the strategy: generations, epochs or ridge solves.
     evaluations : int, optional
         Genomes evaluated on training data.
     steps : int, optional
         Network time steps, forward and backward.
     seconds : float, optional
-        Wall time without compiling; outside the promise of equal bytes.
+        Wall time without compiling. A run limited by time gives other results when repeated.
     loss : float, optional
-        Stop when the best training loss is at or below this.
+        Stop when the lowest training loss is at most this value.
     learned : float, optional
-        Stop when this share (0 to 1) of the training sequences is learned.
+        Stop when this share (above 0, up to 1) of the training sequences is learned.
     tolerance : float, optional
-        How near every scored entry of a learned sequence is to its target, 0.04 by default;
-        only with `learned`.
+        A sequence is learned when the absolute error of every scored entry is at most `tolerance`, 0.04 by
+        default; only with `learned`.
 
     Raises
     ------
     ConfigError
-        For limits that are zero, negative, not a number or out of range.
+        When limits are wrong, for instance zero, negative or not a number; the error lists all of them.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.Budget(generations=200).values()
+    {'generations': 200}
+    >>> evorrn.Budget.parse("20G,60s") == evorrn.Budget(work=20_000_000_000, seconds=60)
+    True
     """
 
     work: int | None = None
@@ -65,7 +90,7 @@ class Budget:
             value = getattr(self, field.name)
             if value is None:
                 continue
-            value = plain(value)  # a NumPy number is a number
+            value = plain(value)  # converts NumPy numbers
             object.__setattr__(self, field.name, value)
             number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             if not number:
@@ -90,17 +115,23 @@ class Budget:
 
     @classmethod
     def parse(cls, text: object) -> Budget:
-        """Read a budget as typed: ``20G`` (multiply-adds; k, M, G, T), ``500gen``, ``2000eval``, ``60s``.
+        """Return the budget of a text such as ``20G`` (multiply-adds; k, M, G, T), ``500gen``, ``2000eval``, ``60s``.
 
-        Several limits may be joined by commas, for instance ``"20G,60s"``. A `Budget`, a number of
-        multiply-adds or a mapping of fields is taken as well.
+        Parameters
+        ----------
+        text : str, Budget, number or dict
+            A text may contain several limits separated by commas, for instance ``"20G,60s"``. A number is a number
+            of multiply-adds, a dict has the parameters of `Budget`.
+
+        Raises
+        ------
+        ConfigError
+            When the text has another form, or limits are unknown, wrong or given twice.
         """
         if isinstance(text, Budget):
             return text
         if isinstance(text, dict):
             names = [field.name for field in dataclasses.fields(cls)]
-            from evorrn.base.errors import unknown
-
             wrong = [f"budget.{name}: {unknown('limit', name, names)}" for name in text if name not in names]
             if wrong:
                 raise ConfigError(wrong)
@@ -119,23 +150,23 @@ class Budget:
             name = _FIELD[match.group(3)]
             if name in limits:
                 raise ConfigError(f"budget: {name} is given twice in {text!r}")
-            whole = math.isclose(value, round(value), rel_tol=1e-12)  # 1.1G is no whole float
+            whole = math.isclose(value, round(value), rel_tol=1e-12)  # 1.1 * 10**9 is not exact as a float
             limits[name] = round(value) if whole and name != "seconds" else value
         return cls(**limits)  # type: ignore[arg-type]
 
     def values(self) -> dict[str, float]:
-        """Return the limits that are set, as plain data."""
+        """Return ``{name: value}`` of the limits that are set."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
     def used(self, progress: Progress) -> float | None:
-        """Return the share of the budget that a run has used, by the limit nearest to its end.
+        """Return the share (0 to 1) of the budget that a run has used, the largest of those of all limits.
 
-        None when no limit says how far there is to go.
+        None when only `loss` or `learned` are set, since their share is unknown.
         """
         return self.share(progress, progress.step)
 
-    def share(self, spent: Progress | Meter, step: int) -> float | None:
-        """Return the share of the budget that was spent by the end of a step; see `used`."""
+    def share(self, spent: Cost, step: int) -> float | None:
+        """Return the share of the budget that a cost and a number of strategy steps are; see `used`."""
         amounts = {
             "work": spent.work,
             "generations": step,
@@ -149,7 +180,7 @@ class Budget:
         return min(1.0, max(shares)) if shares else None
 
     def text(self) -> str | None:
-        """Return the budget as typed, for instance ``20G,60s``, or None when only fields can say it."""
+        """Return the text that `parse` reads as this budget, for instance ``20G,60s``; None when there is none."""
         words = []
         for unit, name in _FIELD.items():
             value = getattr(self, name)

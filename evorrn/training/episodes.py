@@ -1,4 +1,4 @@
-"""Control without a teacher: the problem of an environment, its starts, and how its episodes are judged."""
+"""The problem and the assessment of an environment, where fitness is the mean return of episodes."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from evorrn.training.assessment import Assessment, Record
 from evorrn.training.meter import Meter, MeteredProblem
 
 RANDOM_STREAM = 2
-"""Role of the baseline that acts at random."""
-KEPT_STEPS = 10_000
-"""Time steps of a trajectory that a run keeps at most, from its beginning."""
+"""Role of the random actions of a baseline among the streams of a seed."""
+RECORDED_STEPS = 10_000
+"""The largest number of time steps of a trajectory that a run stores."""
 
 
 class EnvironmentProblem(MeteredProblem):
-    """A network in an environment: a genome is as fit as its mean return over the training starts.
+    """A network in an environment. The fitness of a genome is its mean return over the training starts.
 
-    It knows no targets, so there is nothing to be differentiated or solved for. Work is that of the network
-    at every time step that was really taken; those steps are ``steps_forward`` of the meter.
+    There are no targets, so the problem provides no gradient. The work is that of the network in all time steps of
+    the episodes; the meter counts these as ``steps_forward``.
 
     Parameters
     ----------
     network : Network
     environment : Environment
     train : ndarray, shape (E, states)
-        Starts that `fitness` plays from.
+        Starts of the episodes of `fitness`.
     valid : ndarray, shape (V, states), optional
-        Starts that `validate` plays from; the training starts when there are none.
+        Starts of the episodes of `validate`; the training starts by default.
     meter : Meter, optional
-        Charged for every answer; a new one by default.
+        Counts the cost of every call; a new one by default.
 
     Raises
     ------
     ShapeError
-        When the network does not fit the environment, or starts do not.
+        When network or starts do not fit the environment.
     """
 
     provides = Environment.provides
@@ -62,17 +62,17 @@ class EnvironmentProblem(MeteredProblem):
 
     @property
     def sequences(self) -> int:
-        """Number of training starts, E."""
+        """The number of training starts, E."""
         return len(self.train)
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """Return the fitness of each genome: its mean return, ``-inf`` where it is not finite.
+        """Return the fitness of each genome: its mean return, ``-inf`` where this is not finite.
 
         Parameters
         ----------
         genomes : ndarray, shape (P, n)
         sequences : sequence of int, optional
-            Numbers of the training starts to use; all by default.
+            Indices of the training starts to use; all by default.
 
         Returns
         -------
@@ -89,21 +89,22 @@ class EnvironmentProblem(MeteredProblem):
         return -self._episodes(genomes, self.train, len(genomes))[0]
 
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
-        """Return the share of training starts from which a genome reaches the environment's mark of success.
+        """Return the share (0 to 1) of the environment that a genome has learned, see `Environment.learned`.
 
-        Asked again for the same genome, as after a generation without a better one, it plays and charges nothing.
+        A second call for the same genome, as after a generation without a better one, returns the same share and
+        costs nothing.
 
         Raises
         ------
         ConfigError
-            When the environment has no such mark.
+            When the environment does not define success.
         """
         last = self._validated.get("learned")
         if last and last["options"] == self._options and np.array_equal(last["genome"], genome):
             return last["share"]
         share = self.environment.learned(lambda starts, limit: self._play(genome, starts, limit), self.train)
         if share is None:
-            raise ConfigError(f"budget.learned: {self.environment.name} has no mark of success to be reached")
+            raise ConfigError(f"budget.learned: {self.environment.name} does not define success")
         self._validated["learned"] = {
             "genome": np.array(genome),
             "options": dict(self._options),
@@ -117,14 +118,14 @@ class EnvironmentProblem(MeteredProblem):
             return -float(self._episodes(genome[None], starts, 0)[0].mean())
 
     def _play(self, genome: np.ndarray, starts: np.ndarray, time_limit: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return returns and lengths (E,) of one genome's episodes of at most `time_limit` steps."""
+        """Return the returns and lengths (E,) of the episodes of one genome; an episode has at most `time_limit` steps."""
         returns, lengths = self._episodes(genome[None], starts, 0, time_limit)
         return returns[0], lengths[0]
 
     def _episodes(
         self, genomes: np.ndarray, starts: np.ndarray, evaluations: int, time_limit: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return returns and lengths (P, E), charged to the meter."""
+        """Return the returns and lengths (P, E) of episodes, and add their cost to the meter."""
         with self._compiling():
             returns, lengths = playing.episodes(self.environment, self.network, genomes, starts, time_limit)
         self.meter.work += self.network.simulation_work(lengths)
@@ -134,14 +135,14 @@ class EnvironmentProblem(MeteredProblem):
 
 
 class EpisodeAssessment(Assessment):
-    """The assessment of episodes: returns from starts that training has not seen.
+    """The assessment of an environment: the returns of episodes from the starts of each split.
 
     Parameters
     ----------
     environment : Environment
     starts : Starts
     seed : int
-        Seed of the baseline that acts at random.
+        Seed of the baseline with random actions.
     """
 
     def __init__(self, environment: Environment, starts: Starts, seed: int) -> None:
@@ -156,7 +157,7 @@ class EpisodeAssessment(Assessment):
         return EnvironmentProblem(network, self.environment, self.starts.train, self.starts.valid)
 
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
-        """Return the environment's metrics over the starts of each split."""
+        """Return the metrics of the environment over the starts of each split."""
         found = {}
         for split in ("train", "valid", "test"):
             returns, lengths = playing.episodes(
@@ -166,14 +167,14 @@ class EpisodeAssessment(Assessment):
         return found
 
     def record(self, network: Network, genome: np.ndarray) -> Record:
-        """Return all returns and lengths (E,) on test, and the trajectory whose return is the median.
+        """Return the returns and lengths (E,) of the test episodes, and the trajectory of the one with the median return.
 
-        Of a trajectory there are observations (T, I), actions (T, O), rewards (T,) and states (T, S) with the
-        names of actions and states, `start` its number among the test starts, and at most `KEPT_STEPS` steps.
+        The arrays of the trajectory are observations (T, I), actions (T, O), rewards (T,), states (T, S), the names
+        of actions and states, and `start`, the index of the test start. It has at most `RECORDED_STEPS` time steps.
         """
         returns, lengths = playing.episodes(self.environment, network, genome[None], self.starts.test)
         start = int(np.argsort(returns[0], kind="stable")[(len(returns[0]) - 1) // 2])
-        limit = min(self.environment.time_limit, KEPT_STEPS)
+        limit = min(self.environment.time_limit, RECORDED_STEPS)
         observations, actions, rewards, states = playing.trajectory(
             self.environment, network, genome, self.starts.test[start], limit
         )
@@ -184,9 +185,9 @@ class EpisodeAssessment(Assessment):
         return Record("trajectory", arrays, not bool(np.isfinite(returns).all()))
 
     def baselines(self, metric: str) -> dict[str, float]:
-        """Return what is reached on test by no action, and by one drawn from a normal distribution at each step."""
-        played = baseline_episodes(self.environment, self.starts.test, self.seed)
-        return {name: self._measured([metric], *outcome)[metric] for name, outcome in played.items()}
+        """Return the scores of no action, and of actions drawn from a normal distribution, on the test starts."""
+        episodes = baseline_episodes(self.environment, self.starts.test, self.seed)
+        return {name: self._measured([metric], *outcome)[metric] for name, outcome in episodes.items()}
 
     def _measured(self, names: Sequence[str], returns: np.ndarray, lengths: np.ndarray) -> dict[str, float]:
         succeeded = self.environment.succeeded(returns, lengths)
@@ -196,7 +197,7 @@ class EpisodeAssessment(Assessment):
 def baseline_episodes(
     environment: Environment, starts: np.ndarray, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return returns and lengths (E,) of no action, and of random actions."""
+    """Return ``{name: (returns, lengths)}``, arrays (E,), of the episodes with no action and with random actions."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(RANDOM_STREAM,)))
     policies: dict[str, Callable[[int], np.ndarray]] = {
         "no action": lambda count: np.zeros((count, environment.actions)),
@@ -206,7 +207,7 @@ def baseline_episodes(
 
 
 def check_fit(network: Network, environment: Environment) -> None:
-    """Raise ShapeError when the observations or the actions of an environment do not fit a network."""
+    """Raise ShapeError when a network has not one input per observation and one output per action."""
     for name, has, wants in (
         ("inputs", network.inputs, environment.observations),
         ("outputs", network.outputs, environment.actions),
@@ -219,6 +220,7 @@ def check_fit(network: Network, environment: Environment) -> None:
 
 
 def _checked_starts(name: str, starts: np.ndarray, environment: Environment) -> np.ndarray:
+    """Return starts (E, states) as float64; raise ShapeError when there are none, or they are wrong."""
     array = np.array(starts, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != environment.states or not len(array):
         raise ShapeError(

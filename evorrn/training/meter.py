@@ -1,4 +1,4 @@
-"""Meter and MeteredProblem: what a run has cost so far, and what every problem has that charges it."""
+"""The class Meter, which counts the cost of a run, and MeteredProblem, the base class of problems."""
 
 from __future__ import annotations
 
@@ -18,18 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Meter:
-    """What a run has cost so far.
+    """The cost of a run so far.
 
     Attributes
     ----------
     work : int
-        Multiply-adds, counted from the compiled graph: the same on every machine.
+        Multiply-adds, counted from the graph of the network, so the same on every machine.
     steps_forward, steps_backward : int
-        Network time steps taken forward, and backward through time.
+        Network time steps of forward and of backward passes.
     evaluations : int
-        Genomes whose loss on training data was asked for.
+        Number of losses of a genome on training data.
     seconds, compile_seconds : float
-        Wall time of the run, and of compiling kernels, which is not in `seconds`.
+        Wall time of the run without compiling, and of compiling.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> meter = evorrn.Meter(work=1000, steps_forward=20, steps_backward=10)
+    >>> meter.steps
+    30
     """
 
     work: int = 0
@@ -41,32 +48,33 @@ class Meter:
 
     @property
     def steps(self) -> int:
-        """Network time steps in both directions."""
+        """The number of network time steps, forward and backward."""
         return self.steps_forward + self.steps_backward
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the counters as plain data."""
+        """Return the attributes as a dict."""
         return dataclasses.asdict(self)
 
 
 class MeteredProblem:
-    """What every problem has, whatever it is made of: a network, a meter, and the loss that validation gave last.
+    """Base class of problems: a network, a meter, and the last validation loss.
 
-    A subclass gives `sequences` and `fitness`, `_validation_loss` for `validate`, and what else it provides.
+    A subclass defines `sequences`, `fitness`, `learned`, `_validation_loss` for `validate`, and the methods named
+    in `provides`. Every method that computes something adds its cost to the meter.
 
     Parameters
     ----------
     network : Network
     meter : Meter, optional
-        Charged for every answer; a new one by default.
+        A new one by default.
 
     Attributes
     ----------
     provides : frozenset of str
-        What this problem can answer: ``fitness``, ``sequence_losses``, ``gradient``, ``states``,
+        What this problem can compute, among ``fitness``, ``sequence_losses``, ``gradient``, ``states`` and
         ``targets``.
     budget : Budget or None
-        What the run may use, where a training loop said so.
+        The budget of the run; set by the training loop.
     """
 
     provides: frozenset[str] = frozenset()
@@ -80,14 +88,14 @@ class MeteredProblem:
         self._validated: dict[str, Any] = {}  # shared with every variant that `with_options` makes
 
     def with_options(self, options: Mapping[str, float]) -> Self:
-        """Return this problem for a network with other numeric cell options, for instance a leak.
+        """Return this problem with other numeric options of the network's cell, for instance another leak.
 
         Data, meter and compiled programs are shared, so a strategy can try many values.
 
         Parameters
         ----------
         options : mapping of str to float
-            Names and values that replace the network's own; this problem itself when there are none.
+            ``{option: value}``; for an empty mapping the method returns this problem itself.
         """
         if not options:
             return self
@@ -98,42 +106,45 @@ class MeteredProblem:
 
     @property
     def size(self) -> int:
-        """Genes of a genome, n."""
+        """The number of genes of a genome, n."""
         return self.network.size
 
     @property
     def sequences(self) -> int:
-        """Number of training sequences, or of training starts."""
+        """The number of training sequences, or of training starts."""
         raise NotImplementedError
 
     @property
     def scored_sequences(self) -> np.ndarray:
-        """Numbers of the training sequences by which fitness can be judged alone, shape (K,)."""
+        """The indices of the training sequences for which a fitness exists, shape (K,)."""
         return np.arange(self.sequences)
 
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Return `count` random genomes, shape (count, n), initialised as the network says."""
+        """Return `count` random genomes, shape (count, n), from the initialisations of the network."""
         genomes = self.network.init_many(rng, count)
         if self._start is not None:
             genomes[0] = self._start
         return genomes
 
     def starting_from(self, genome: np.ndarray) -> Self:
-        """Return this problem with a genome (n,) as the first that `init` gives, every time it is asked."""
+        """Return this problem with a genome (n,) that every call of `init` returns as its first one."""
         variant = copy.copy(self)
         variant._start = np.array(genome)
         return variant
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """Return the fitness (P,) of each genome (P, n), higher is better, ``-inf`` where it is not finite."""
+        """Return the fitness (P,) of genomes (P, n): higher is better, ``-inf`` where it is not finite."""
         raise NotImplementedError
 
     def charge(self, work: int) -> None:
-        """Charge work that a strategy does by itself, for instance a linear solve, in multiply-adds."""
+        """Add the multiply-adds of a computation of the strategy, for instance a linear solve, to the meter."""
         self.meter.work += int(work)
 
     def validate(self, genome: np.ndarray) -> float:
-        """Return the loss on validation data, NaN or inf when it diverged; charged once per network."""
+        """Return the loss of a genome (n,) on validation data; NaN or infinity when the network diverged.
+
+        A second call in a row for the same genome and options returns the same loss and costs nothing.
+        """
         last = self._validated
         if "loss" in last and last["options"] == self._options and np.array_equal(last["genome"], genome):
             return last["loss"]
@@ -142,24 +153,25 @@ class MeteredProblem:
         return loss
 
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
-        """Return the share of the training sequences, or starts, that a genome has learned."""
+        """Return the share (0 to 1) of the training sequences, or of the environment, that a genome has learned."""
         raise NotImplementedError
 
     def validated(self) -> dict[str, Any]:
-        """Return the network validated last and its loss as plain data, for checkpoints."""
+        """Return the last validated genome, its cell options and its loss as plain data, for checkpoints."""
         return dict(self._validated)
 
     def restore_validated(self, last: Mapping[str, Any]) -> None:
-        """Take back what `validated` gave, so that a resumed run is charged as an undisturbed one."""
+        """Restore what `validated` returned, so that a resumed run costs as much as one that was not stopped."""
         self._validated.clear()
         self._validated.update(last)
 
     def _validation_loss(self, genome: np.ndarray) -> float:
+        """Return the loss of a genome (n,) on validation data, and add its cost to the meter."""
         raise NotImplementedError
 
     @contextmanager
     def _compiling(self) -> Iterator[None]:
-        """Count what the network spends on compiling inside the block."""
+        """Add the seconds that the network spends on compiling inside the block to the meter."""
         before = self.network.compile_seconds
         yield
         self.meter.compile_seconds += self.network.compile_seconds - before

@@ -1,4 +1,4 @@
-"""Episodes of an environment, whether its functions are compiled or it is stepped in Python."""
+"""Starts and episodes of environments, both of those with compiled functions and of those stepped in Python."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from evorrn.base.settings import check_seed
 from evorrn.data.environment import Environment, Starts
 from evorrn.data.vectorised import VectorisedEnvironment
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals.environments import environment_starts
 from evorrn.network.network import Network
 from evorrn.training import vectorised
 
 STARTS_STREAM = 0
-"""Role of the starts among the streams of a seed: ``SeedSequence(seed, spawn_key=(STARTS_STREAM, split))``."""
+"""Role of the starts among the random streams of a seed: ``SeedSequence(seed, spawn_key=(STARTS_STREAM, split))``."""
 
 
 def starts_of(environment: Environment, seed: int) -> Starts:
-    """Return starts for each split of an environment, each split from its own stream.
+    """Return the starts of each split of an environment; the same seed gives equal bytes.
 
-    The same seed gives the same bytes.
+    Each split has its own random stream, so its starts do not depend on the number of starts of the others.
     """
     counts = (environment.train, environment.valid, environment.test)
     streams = [
@@ -34,7 +34,7 @@ def starts_of(environment: Environment, seed: int) -> Starts:
 
 
 def draw_starts(environment: Environment, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return `count` starts (count, states): what `reset` draws, or seeds of episodes that run in Python."""
+    """Return `count` starts (count, states): states drawn by `reset`, or seeds of episodes that run in Python."""
     if isinstance(environment, VectorisedEnvironment):
         return vectorised.draw_seeds(count, rng)
     return environment_starts(environment, count, rng)
@@ -47,7 +47,7 @@ def episodes(
     starts: np.ndarray,
     time_limit: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the return, float64, and the length, int64, of each genome from each start, shapes (P, E).
+    """Run one episode for each genome and each start.
 
     Parameters
     ----------
@@ -56,7 +56,12 @@ def episodes(
     genomes : ndarray, shape (P, n)
     starts : ndarray, shape (E, states)
     time_limit : int, optional
-        Time steps at most, in place of the environment's own.
+        The largest number of time steps of an episode; by default that of the environment.
+
+    Returns
+    -------
+    returns : ndarray, shape (P, E), float64
+    lengths : ndarray, shape (P, E), int64
     """
     if isinstance(environment, VectorisedEnvironment):
         return vectorised.episodes(environment, network, genomes, starts, time_limit)
@@ -75,13 +80,13 @@ def trajectory(
 def play(
     environment: Environment, policy: Callable[[int], np.ndarray], starts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Play one episode from each start with the actions of a policy that sees nothing, in Python.
+    """Run one episode from each start in Python, with the actions of a policy that makes no observations.
 
     Parameters
     ----------
     environment : Environment
     policy : callable
-        ``policy(count)`` gives `count` actions, shape (count, actions).
+        ``policy(count)`` returns actions of shape (count, actions).
     starts : ndarray, shape (E, states)
 
     Returns

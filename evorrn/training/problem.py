@@ -1,7 +1,7 @@
-"""Problem: the only door from a strategy to data and compute.
+"""The class Problem, through which strategies use data and networks.
 
-A strategy never sees a task or a kernel. It asks a `Problem`, and the problem charges every answer to
-the `Meter`. Test data are not in here, so no strategy can look at them.
+A strategy has no access to tasks and kernels. It calls the methods of a problem, which add their cost to the
+`Meter`. A problem does not contain test data, so no strategy can use them.
 """
 
 from __future__ import annotations
@@ -21,18 +21,35 @@ if TYPE_CHECKING:
 
 
 class Problem(MeteredProblem):
-    """A network with its loss, and the sequences it is trained and validated on.
+    """A network and the sequences that it is trained and validated on.
 
     Parameters
     ----------
     network : Network
     train : Batch
     valid : Batch, optional
-        What `validate` scores on; the training data when there is none.
+        The data of `validate`; the training data by default.
     meter : Meter, optional
-        Charged for every answer; a new one by default.
+        Counts the cost of every call; a new one by default.
     free_run : bool
-        Whether `validate` lets the network run on its own outputs from the first scored step on.
+        Whether the network runs on its own outputs from the first scored step on in `validate`.
+
+    Raises
+    ------
+    ShapeError
+        When a batch does not fit the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+    >>> problem = evorrn.Problem(network, evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1))))
+    >>> genomes = problem.init(np.random.default_rng(0), 3)
+    >>> problem.fitness(genomes).shape
+    (3,)
+    >>> problem.meter.evaluations, problem.meter.steps_forward
+    (3, 60)
     """
 
     provides = ANSWERS
@@ -56,12 +73,12 @@ class Problem(MeteredProblem):
 
     @property
     def sequences(self) -> int:
-        """Number of training sequences, B."""
+        """The number of training sequences, B."""
         return self.train.size
 
     @property
     def scored_sequences(self) -> np.ndarray:
-        """Numbers of the training sequences that have a scored step, shape (K,)."""
+        """The indices of the training sequences that have a scored step, shape (K,)."""
         return np.flatnonzero(self.train.scored.any(axis=1))
 
     def fitness(
@@ -71,15 +88,15 @@ class Problem(MeteredProblem):
         *,
         free_run: bool = False,
     ) -> np.ndarray:
-        """Return the fitness of each genome: its negative training loss, ``-inf`` where not finite.
+        """Return the fitness of each genome: its negative training loss, ``-inf`` where the loss is not finite.
 
         Parameters
         ----------
         genomes : ndarray, shape (P, n)
         sequences : sequence of int, optional
-            Training sequences to use; all by default.
+            Indices of the training sequences to use; all by default.
         free_run : bool
-            Let the networks run on their own outputs from the first scored step on.
+            Whether the networks run on their own outputs from the first scored step on.
 
         Returns
         -------
@@ -90,14 +107,17 @@ class Problem(MeteredProblem):
             return self.network.fitness(genomes, batch, first_scored(batch) if free_run else None)
 
     def sequence_losses(self, genomes: np.ndarray) -> np.ndarray:
-        """Return each training sequence's own loss for each genome, shape (P, B), float64."""
+        """Return the loss of each genome on each training sequence, shape (P, B), float64."""
         with self._charged(self.train, len(genomes)):
             return self.network.sequence_losses(genomes, self.train)
 
     def loss_and_gradient(
         self, genome: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None
     ) -> tuple[float, np.ndarray]:
-        """Return the training loss of a genome and its exact gradient, shape (n,)."""
+        """Return the training loss of a genome (n,) and its exact gradient (n,).
+
+        `sequences` are the indices of the training sequences to use, all by default.
+        """
         batch = self._batch(sequences)
         with self._charged(batch, 1):
             result = self.network.loss_and_gradient(genome, batch)
@@ -106,7 +126,7 @@ class Problem(MeteredProblem):
         return result
 
     def states(self, genome: np.ndarray, split: str = "train", teacher: bool = False) -> np.ndarray:
-        """Return the last layer's output at every time step, shape (B, T, H), float64.
+        """Return the output of the last layer at every time step, shape (B, T, H), in the network's dtype.
 
         Parameters
         ----------
@@ -114,7 +134,7 @@ class Problem(MeteredProblem):
         split : str
             ``"train"`` or ``"valid"``.
         teacher : bool
-            Feed the true targets back in place of the network's outputs (networks with feedback).
+            Whether a network with feedback sees the previous targets in place of its previous outputs.
         """
         batch = self.batch(split)
         with self._charged(batch, 1, genome):
@@ -128,15 +148,15 @@ class Problem(MeteredProblem):
         sequences: Sequence[int] | np.ndarray | None = None,
         teacher: bool = False,
     ) -> np.ndarray:
-        """Return the last layer's output of every genome on training data, shape (P, B, T, H).
+        """Return the output of the last layer for each genome on training data, shape (P, B, T, H).
 
-        No evaluation is counted, since no loss is asked for.
+        The meter counts work and time steps but no evaluations, since no loss is computed.
 
         Parameters
         ----------
         genomes : ndarray, shape (P, n)
         sequences : sequence of int, optional
-            Training sequences to use; all by default.
+            Indices of the training sequences to use; all by default.
         teacher : bool
             As for `states`.
         """
@@ -147,17 +167,18 @@ class Problem(MeteredProblem):
             )
 
     def targets(self, split: str = "train") -> np.ndarray:
-        """Return the targets of a split: (B, T, O) floats or (B, T) labels."""
+        """Return the targets of a split: floats (B, T, O) or labels (B, T)."""
         return self.batch(split).targets
 
     def batch(self, split: str = "train") -> Batch:
-        """Return the batch of a split, ``"train"`` or ``"valid"`` (training data when there is none)."""
+        """Return the batch of a split, ``"train"`` or ``"valid"``; without validation data that of training."""
         return self.train if split == "train" or self.valid is None else self.valid
 
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
-        """Return the share of training sequences that are within `tolerance` at every scored entry.
+        """Return the share (0 to 1) of training sequences that are right at every scored step.
 
-        What is right at a step is the loss's to say, see `evorrn.losses.base.Loss.learned`.
+        The loss defines when a step is right, see `evorrn.losses.base.Loss.learned`: for ``"mse"`` when every absolute
+        error is at most `tolerance`.
         """
         batch = self.train
         with self._charged(batch, 0, genome):
@@ -179,6 +200,10 @@ class Problem(MeteredProblem):
     def _charged(
         self, batch: Batch, evaluations: int, genome: np.ndarray | None = None, passes: int | None = None
     ) -> Iterator[None]:
+        """Add the cost of the block to the meter: forward passes over a batch, and evaluations.
+
+        `passes` is the number of forward passes, by default one for each evaluation and at least one.
+        """
         with self._compiling():
             yield
         passes = max(evaluations, 1) if passes is None else passes
@@ -188,15 +213,15 @@ class Problem(MeteredProblem):
 
 
 def first_scored(batch: Batch) -> np.ndarray:
-    """Return the first scored step of each sequence, shape (B,): where a free run begins."""
+    """Return the first scored step of each sequence, shape (B,), at which a free run starts; T if there is none."""
     return np.where(batch.scored.any(axis=1), batch.scored.argmax(axis=1), batch.steps)
 
 
 def _previous(batch: Batch, teacher: bool) -> np.ndarray | None:
-    """Return the targets shifted by one step, as the fed-back output of a teacher-forced network."""
+    """Return the targets one time step later, zero at the first step; None when `teacher` is False."""
     if not teacher:
         return None
     shifted = np.zeros(batch.targets.shape)
     before = batch.targets[:, :-1]
-    shifted[:, 1:] = np.where(np.isfinite(before), before, 0)  # unscored targets may be anything
+    shifted[:, 1:] = np.where(np.isfinite(before), before, 0)  # unscored targets may be NaN
     return shifted

@@ -1,4 +1,4 @@
-"""Result: what a run leaves, how it predicts and forecasts, and how it is kept in a folder."""
+"""The class Result: the trained network of a run with its history and scores; it predicts, forecasts and is saved."""
 
 from __future__ import annotations
 
@@ -14,40 +14,55 @@ import numpy as np
 from evorrn.base.errors import EvorrnError, RunError, ShapeError
 from evorrn.base.files import npz_bytes, write_atomic
 from evorrn.data.task import Scaling
+from evorrn.training.history import load_history, save_history
 from evorrn.training.meter import Meter
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
 
 TIMES = ("seconds", "compile_seconds")
-"""The entries of a meter that differ from one execution to the next; a saved result keeps them apart."""
+"""The attributes of a meter that differ when a run is repeated; a saved result stores them separately."""
 
 
 @dataclass
 class Result:
-    """The outcome of a run.
+    """The result of a run.
 
     Attributes
     ----------
     genome : ndarray, shape (n,)
-        The genome that validation chose.
+        The genome with the lowest validation loss.
     network : Network
     stopped_by : str
-        The limit that was reached first, ``"callback"``, or why the strategy had nothing left to do.
-    history : dict of str to ndarray
+        The limit of the budget that stopped the run, ``"callback"``, or the reason why the strategy was finished.
+    history : dict of str to ndarray, shape (N,)
         One entry per step of the strategy: ``work``, ``steps``, ``evaluations``, ``train_loss``,
-        ``valid_loss`` and what the strategy records beside them.
+        ``valid_loss`` and further values that the strategy records.
     metrics : dict
-        ``{"train": {name: value}, "valid": ..., "test": ...}``; only the splits there were.
+        ``{"train": {name: value}, "valid": ..., "test": ...}``, for the splits that exist.
     meter : Meter
-    seconds : ndarray
+    seconds : ndarray, shape (N,)
         Wall time at each step of the history.
     scaling : Scaling or None
-        Between the task's units and the network's; None when they are the same.
+        Converts between original and scaled units; None when they are the same.
     horizon : int or None
-        1 when the target is the next step's first inputs.
+        1 when the targets are the first inputs of the next step.
     input_names, output_names : tuple of str
-        What the task calls its inputs and outputs; empty when there was no task.
+        Names of the inputs and outputs of the task; empty when there is no task.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import evorrn
+    >>> batch = evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1)))
+    >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+    >>> result = evorrn.GeneticAlgorithm(population=4).fit(network, batch, seed=0, budget="3gen")
+    >>> result.stopped_by
+    'generations'
+    >>> result.history["train_loss"].shape
+    (3,)
+    >>> result.predict(np.ones((5, 1))).shape
+    (5, 1)
     """
 
     genome: np.ndarray
@@ -63,7 +78,7 @@ class Result:
     output_names: tuple[str, ...] = ()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the outputs for inputs in the task's original units.
+        """Return the outputs for inputs in the original units of the task.
 
         Parameters
         ----------
@@ -73,34 +88,51 @@ class Result:
         -------
         ndarray, shape (B, T, O) or (T, O), float64
             In original units; logits for classes.
+
+        Raises
+        ------
+        ShapeError
+            When `x` has a wrong shape or is not finite.
         """
         inputs, single = _sequences("x", x, self.network.inputs)
         outputs = self._restore(self.network.predict(self.genome, self._scale(inputs)))
         return outputs[0] if single else outputs
 
     def forecast(self, warmup: np.ndarray, steps: int, inputs: np.ndarray | None = None) -> np.ndarray:
-        """Run the network on its own outputs, after it has seen the true inputs.
+        """Return outputs after the known inputs, with each output fed back as the next input.
 
         Parameters
         ----------
         warmup : array_like, shape (T, I) or (B, T, I)
-            Known inputs up to now, in original units.
+            The known inputs, in original units.
         steps : int
-            Values to forecast.
+            Number of time steps to forecast.
         inputs : array_like, shape (steps, I - O) or (B, steps, I - O), optional
-            Future values of the inputs that are not the target's own; the first of them belongs to
-            the step after the warm-up. For a network whose inputs are all exogenous, shape
-            (steps, I).
+            Future values, from the step after `warmup` on, of the inputs that are not targets (exogenous inputs).
+            The shape is (steps, I) when no input is a target.
 
         Returns
         -------
         ndarray, shape (steps, O) or (B, steps, O), float64
-            In original units. A free run that diverges gives NaN or inf, see `diverged`.
+            In original units. A forecast that diverges contains NaN or infinity, see `diverged`.
 
         Raises
         ------
         EvorrnError
-            When the network's output is not its next input and no exogenous inputs are given.
+            When the output of the network is not its next input and no exogenous inputs are given.
+        ShapeError
+            When an array has a wrong shape or is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> wave = np.sin(np.arange(41.0)).reshape(1, 41, 1)
+        >>> batch = evorrn.Batch(wave[:, :-1], wave[:, 1:])
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> result = evorrn.GeneticAlgorithm(population=4).fit(network, batch, budget="2gen")
+        >>> result.forecast(warmup=wave[0], steps=10).shape
+        (10, 1)
         """
         if steps < 1:
             raise EvorrnError(f"steps: expected at least 1, got {steps}")
@@ -127,13 +159,13 @@ class Result:
         x = self._scale(np.concatenate([known, future], axis=1))
         first = length if own else length + steps
         outputs = self.network.predict(self.genome, x, free_from=np.full(sequences, first))
-        # With own inputs fed back, the output at the last known step is already the first forecast.
+        # When outputs are fed back, the output at the last known step is the first forecast.
         start = length - 1 if own else length
         values = self._restore(outputs[:, start : start + steps])
         return values[0] if single else values
 
     def diverged(self, values: np.ndarray) -> bool:
-        """Return whether a forecast left the finite numbers or the range of float32 sensibly used."""
+        """Return whether a forecast contains NaN, infinity or an absolute value above 1e12."""
         return not bool(np.isfinite(values).all()) or bool((np.abs(values) > 1e12).any())
 
     def _scale(self, inputs: np.ndarray) -> np.ndarray:
@@ -145,7 +177,10 @@ class Result:
         return self.scaling.restore_targets(outputs)
 
     def save(self, folder: str | Path) -> None:
-        """Write the result to a folder: ``result.json``, ``genome.npz``, ``history.jsonl``, ``timing.jsonl``."""
+        """Write the result to the files ``result.json``, ``genome.npz``, ``history.jsonl``, ``timing.jsonl`` of a folder.
+
+        `evorrn.load` reads them.
+        """
         folder = Path(folder)
         write_atomic(folder / "genome.npz", npz_bytes({"genome": self.genome}))
         save_history(folder, self.history, self.seconds)
@@ -167,24 +202,27 @@ class Result:
         write_atomic(folder / "result.json", json.dumps(content, indent=1) + "\n")
 
 
-def save_history(folder: Path, history: dict[str, np.ndarray], seconds: np.ndarray) -> None:
-    """Write ``history.jsonl``, which holds no times, and ``timing.jsonl``: one line per step of the strategy."""
-    write_atomic(folder / "history.jsonl", _lines(history))
-    write_atomic(folder / "timing.jsonl", _lines({"seconds": seconds}))
-
-
-def load_history(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Read what `save_history` wrote: the history, and the wall time at each entry; empty where files lack."""
-    return _columns(folder / "history.jsonl"), _columns(folder / "timing.jsonl").get("seconds", np.zeros(0))
-
-
 def load(folder: str | Path) -> Result:
-    """Read a result from a folder that `Result.save` or a run wrote.
+    """Return the result in a folder that `Result.save` or a run of the command line wrote.
 
     Raises
     ------
     RunError
-        When a file is missing, truncated or not of this kind.
+        When a file is missing, truncated or not a result of evorrn.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import evorrn
+    >>> batch = evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1)))
+    >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+    >>> result = evorrn.GeneticAlgorithm(population=4).fit(network, batch, budget="2gen")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result.save(folder)
+    ...     loaded = evorrn.load(folder)
+    >>> bool((loaded.genome == result.genome).all())
+    True
     """
     from evorrn.network.network import Network
 
@@ -221,7 +259,7 @@ def load(folder: str | Path) -> Result:
             f"{folder}: expected a run folder with {Path(str(error.filename)).name} in it"
         ) from None
     except (
-        EvorrnError,  # a cell, a shape or a setting that is not the run's own
+        EvorrnError,  # a cell, a shape or a setting that does not fit
         OSError,
         ValueError,
         KeyError,
@@ -233,30 +271,14 @@ def load(folder: str | Path) -> Result:
         raise RunError(f"{folder}: expected a complete run folder, but it cannot be read ({error})") from None
 
 
-def _lines(columns: dict[str, np.ndarray]) -> str:
-    """Return rows of numbers as one JSON object a line; encoding a whole column at once takes half the time."""
-    entries = []
-    for name, column in columns.items():
-        key, numbers = json.dumps(name), json.dumps(column.tolist())[1:-1]
-        entries.append([f"{key}: {number}" for number in numbers.split(", ") if number])
-    return "".join("{" + ", ".join(row) + "}\n" for row in zip(*entries))
-
-
-def _columns(path: Path) -> dict[str, np.ndarray]:
-    if not path.exists():
-        return {}
-    rows = []
-    for line in path.read_text().splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:  # a torn last line of a run that was killed while writing
-            break
-    names = rows[0] if rows else ()
-    return {name: np.array([row[name] for row in rows]) for name in names}
-
-
 def _sequences(name: str, value: Any, width: int) -> tuple[np.ndarray, bool]:
-    """Return an array as (B, T, width) of finite float64, and whether it was one sequence."""
+    """Return an array as finite float64 (B, T, width), and whether it was one sequence (T, width).
+
+    Raises
+    ------
+    ShapeError
+        When it has another shape or is not finite.
+    """
     array = np.asarray(value, dtype=np.float64)
     single = array.ndim == 2
     if single:

@@ -1,4 +1,4 @@
-"""Episodes of environments that are stepped in Python, several side by side."""
+"""Episodes of environments that are stepped in Python, several at the same time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from evorrn.network.network import Network
 from evorrn.network.stepping import Stepper
 
 LANES = 32
-"""Episodes at most that run at the same time."""
+"""The largest number of episodes that run at the same time."""
 
 Act = Callable[[np.ndarray], np.ndarray]
 Begin = Callable[[np.ndarray, np.ndarray], None]
 
 
 def draw_seeds(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the seeds of episodes, shape (count, 1)."""
+    """Return random seeds of episodes, shape (count, 1), float64."""
     return rng.integers(0, 2**31 - 1, (count, 1)).astype(np.float64)
 
 
@@ -29,7 +29,7 @@ def episodes(
     starts: np.ndarray,
     time_limit: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return returns and lengths (P, E) of each genome from each start, see `evorrn.training.playing.episodes`.
+    """Run one episode for each genome and each start, see `evorrn.training.playing.episodes`.
 
     The networks of all running episodes take a time step together, in NumPy.
     """
@@ -52,7 +52,7 @@ def trajectory(
     start: np.ndarray,
     time_limit: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return observations (T, I), actions (T, O), rewards (T,) and, in place of states, the observations."""
+    """Return observations (T, I), actions (T, O), rewards (T,) and again the observations, as states are not known."""
     stepper, worlds, one = Stepper(network, 1), environment.worlds(1), np.ones(1, dtype=bool)
     stepper.begin(np.zeros(1, dtype=np.int64), genome[None])
     observation, done = worlds.begin(start.astype(np.int64), one), one & False
@@ -69,7 +69,7 @@ def trajectory(
 def play(
     environment: VectorisedEnvironment, policy: Callable[[int], np.ndarray], starts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return returns and lengths (E,) of a policy, see `evorrn.training.playing.play`."""
+    """Return the returns and lengths (E,) of a policy, see `evorrn.training.playing.play`."""
     return _play(
         environment,
         starts[:, 0],
@@ -82,7 +82,18 @@ def play(
 def _play(
     environment: VectorisedEnvironment, seeds: np.ndarray, begin: Begin, act: Act, time_limit: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Play one episode for each seed; a lane whose episode ended takes the next one."""
+    """Run one episode for each seed, and return returns and lengths. When an episode ends, its lane starts the next.
+
+    Parameters
+    ----------
+    environment : VectorisedEnvironment
+    seeds : ndarray, shape (N,)
+    begin : callable
+        ``begin(lanes, episodes)`` prepares lanes for the episodes with the given indices.
+    act : callable
+        ``act(observations)`` returns the actions of all lanes.
+    time_limit : int
+    """
     seeds = seeds.astype(np.int64)
     lanes = np.arange(min(LANES, len(seeds)))
     returns, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), dtype=np.int64)
@@ -102,5 +113,5 @@ def _play(
             episodes[fresh] = np.arange(waiting, waiting + len(fresh))
             waiting += len(fresh)
             begin(fresh, episodes[fresh])
-            observations = worlds.begin(seeds[episodes], ended)  # a lane with nothing to do goes on idly
+            observations = worlds.begin(seeds[episodes], ended)  # idle lanes are stepped too
     return returns, lengths

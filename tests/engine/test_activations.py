@@ -48,7 +48,7 @@ def compiled(name):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", sorted(EXACT))
-def test_a_few_units_in_the_last_place(name, dtype):
+def test_error_is_a_few_units_in_the_last_place(name, dtype):
     rng = np.random.default_rng(0)
     wide = 87.0 if dtype is np.float32 else 700.0
     small = 10.0 ** rng.uniform(-30, 0, 150)
@@ -79,7 +79,7 @@ def test_infinities_and_nan(name, dtype):
 
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid"])
-def test_bounded_ones_never_pass_their_bounds(name):
+def test_bounded_activations_stay_within_their_bounds(name):
     x = np.linspace(-30, 30, 200_001).astype(np.float32)
     y = compiled(name)(x)
     assert y.max() <= 1.0 and y.min() >= (-1.0 if name == "tanh" else 0.0)
@@ -87,7 +87,7 @@ def test_bounded_ones_never_pass_their_bounds(name):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ["exp", "sigmoid", "swish"])
-def test_where_the_exponential_is_about_to_overflow(name, dtype):
+def test_inputs_near_the_overflow_of_the_exponential(name, dtype):
     end = np.log(float(np.finfo(dtype).max))
     x = (np.concatenate([np.linspace(-1.5, 3, 4001) + end, [2 * end]]) * (1 if name == "exp" else -1)).astype(
         dtype

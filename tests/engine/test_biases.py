@@ -1,4 +1,4 @@
-"""Networks without biases: what is left out, and that everything else stays as it is."""
+"""Networks without biases: biases are left out, and everything else is unchanged."""
 
 import sys
 from pathlib import Path
@@ -13,14 +13,14 @@ import worlds
 import evorrn
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.batch import Batch
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals.environments import environment_starts
 from evorrn.network.network import Network
 
 CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn"]
 
 
 def pair(cell, **settings):
-    """Return a network without biases and the like with them."""
+    """Return a network without biases and the same with biases."""
     usual = {"inputs": 2, "outputs": 2, "cell": cell, "hidden": (4, 3), "dtype": "float64", **settings}
     return Network(**usual, biases=False), Network(**usual)
 
@@ -36,7 +36,7 @@ def is_bias(name):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_biases_are_what_is_missing_and_a_step_is_one_with_zero_biases(cell):
+def test_only_biases_are_left_out_and_results_are_those_of_zero_biases(cell):
     bare, full = pair(cell, direct=True)
     assert list(bare.blocks) == [name for name in full.blocks if not is_bias(name)]
     assert len(full.blocks) - len(bare.blocks) >= 3
@@ -57,7 +57,7 @@ def test_biases_are_what_is_missing_and_a_step_is_one_with_zero_biases(cell):
         values.update({name: value for name, value in new.items() if name in values})
 
 
-def test_every_program_runs_without_them():
+def test_every_program_runs_without_biases():
     bare, full = pair("gru")
     rng = np.random.default_rng(1)
     genome = rng.standard_normal(bare.size)
@@ -85,7 +85,7 @@ def particular(p, x, h):
     return evorrn.tanh(p.W @ x + p.b - p.threshold + p.scale + p.scale * h)
 
 
-def test_a_vector_stays_where_it_is_more_than_a_summand():
+def test_a_vector_that_is_not_only_added_is_no_bias():
     bare = Network(1, 1, cell=particular, hidden=2, biases=False)
     assert list(bare.blocks) == ["layer0.W", "layer0.threshold", "layer0.scale", "readout.W"]
 
@@ -101,7 +101,7 @@ def test_settings_make_the_same_network_again():
         Network(1, 1, biases=False, initial={"b": "ones"})
 
 
-def test_weights_go_to_pytorchs_modules_without_bias_and_back():
+def test_weights_convert_to_pytorch_modules_without_bias_and_back():
     torch = pytest.importorskip("torch")
     bare, _ = pair("lstm", hidden=(4, 4))
     genome = bare.init(seed=3)

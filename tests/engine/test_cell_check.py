@@ -1,4 +1,4 @@
-"""The check that a cell's author runs: it passes good cells and catches one whose forms disagree."""
+"""`check_cell` passes right cells, and fails for one whose compiled form differs from its function."""
 
 import dataclasses
 
@@ -9,15 +9,15 @@ from evorrn.testing import check_cell
 
 
 @pytest.mark.parametrize("name", sorted(cells()))
-def test_every_cell_passes(name):
+def test_every_cell_passes_the_check(name):
     check_cell(name)
 
 
-def test_an_option_is_passed_on():
+def test_options_are_given_to_the_cell():
     check_cell("leaky", options={"leak": 0.9, "activation": "softplus"})
 
 
-def test_a_disagreement_is_caught():
+def test_the_check_finds_results_that_differ():
     leaky = cells()["leaky"]
     wrong = dataclasses.replace(
         leaky, function=lambda p, x, h, *, leak, activation: activation(p.W_x @ x + h)

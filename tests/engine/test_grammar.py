@@ -1,4 +1,4 @@
-"""The language of cells: what it reads, what it refuses and how it says so."""
+"""The language of cells: graphs of right equations, and errors for wrong ones."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ import pytest
 from evorrn.base.errors import CellError, UnknownName
 from evorrn.cells.find import cells
 from evorrn.compile.adjoint import adjoint
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.compile.tangent import tangent
 from evorrn.kernels.activations import relu, sigmoid, tanh
 from evorrn.network.network import Network
@@ -58,7 +58,7 @@ def test_adjoint_and_tangent_of_a_cell_agree_with_finite_differences(name):
     assert total == pytest.approx(numeric, rel=1e-6)
 
 
-def test_a_users_cell_is_a_full_citizen(tmp_path):
+def test_a_cell_in_a_users_file_trains_like_a_built_in_one(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
         "from evorrn import cell, tanh, sigmoid\n\n\n"
@@ -135,7 +135,7 @@ def matrix_alone(p, x, h):
     "function",
     [loops, branches, calls, power, product_of_vectors, misfit, wrong_size, no_return, matrix_alone],
 )
-def test_what_is_outside_the_language_is_refused_with_its_line(function):
+def test_equations_outside_the_language_raise_an_error_with_their_line(function):
     with pytest.raises(CellError) as caught:
         declare(function)
     message = str(caught.value)
@@ -143,7 +143,7 @@ def test_what_is_outside_the_language_is_refused_with_its_line(function):
     assert "allowed are" in message or "expected a final return" in message
 
 
-def test_unknown_names_come_with_the_nearest():
+def test_the_error_for_an_unknown_name_has_the_nearest_name():
     def unknown_parameter(p, x, h):
         return tanh(p.Wx @ x)
 
@@ -156,7 +156,7 @@ def test_unknown_names_come_with_the_nearest():
         declare(unknown_variable)
 
 
-def test_a_function_that_was_not_imported_is_said_to_be():
+def test_the_error_for_a_function_that_is_not_imported_says_so():
     def forgot(p, x, h):
         return softplus(p.W @ x)  # noqa: F821
 
@@ -164,7 +164,7 @@ def test_a_function_that_was_not_imported_is_said_to_be():
         declare(forgot)
 
 
-def test_wrong_declarations_are_refused():
+def test_wrong_declarations_raise_errors():
     def good(p, x, h):
         return relu(p.W @ x + p.U @ h + p.b)
 

@@ -1,4 +1,4 @@
-"""Networks against plain loops, finite differences, and their own promises."""
+"""Networks against plain loops and finite differences; initialisation, equal bits and errors."""
 
 import sys
 from pathlib import Path
@@ -151,7 +151,7 @@ def test_feedback_direct_teacher_and_free_run(direct, feedback):
         assert gradient @ direction == pytest.approx(numeric, rel=1e-5)
 
 
-def test_state_carries_on():
+def test_two_parts_with_the_state_between_equal_the_whole():
     rng = np.random.default_rng(6)
     for cell, more in (("lstm", {}), ("leaky", {"feedback": True, "direct": True, "hidden": 6})):
         network = make(cell, **more)
@@ -214,7 +214,7 @@ def test_bits_do_not_depend_on_place_population_or_threads():
             evorrn.set_threads(2)
 
 
-def test_divergence_is_seen():
+def test_divergence_gives_minus_infinity():
     network = make("elman", dtype="float32", cell_options={"activation": "identity"}, hidden=4)
     genomes = np.stack([network.init(seed=0), np.full(network.size, 50.0)])
     genomes[0] *= 0.01
@@ -258,14 +258,14 @@ def test_initialisations():
         ({"direct": 3}, ["network.direct"]),
     ],
 )
-def test_wrong_settings_are_all_named(settings, words):
+def test_one_error_names_all_wrong_settings(settings, words):
     with pytest.raises(evorrn.EvorrnError) as caught:
         Network(**{"inputs": 1, "outputs": 1, **settings})
     for word in words:
         assert word in str(caught.value)
 
 
-def test_wrong_arrays_are_refused():
+def test_wrong_arrays_raise_errors():
     network = Network(2, 1, hidden=3)
     genome, x = network.init(seed=0), np.zeros((2, 4, 2))
     batch = Batch(x, np.zeros((2, 4, 1)))
@@ -306,7 +306,7 @@ def test_a_teacher_beyond_a_length_has_no_effect():
     "settings",
     [{"hidden": None}, {"hidden": 2.5}, {"hidden": "32"}, {"cell_options": [1]}, {"initial": [1]}],
 )
-def test_settings_of_the_wrong_kind_are_named(settings):
+def test_the_error_names_settings_of_a_wrong_type(settings):
     with pytest.raises(ConfigError, match=f"network.*{next(iter(settings))}|network.cell"):
         Network(1, 1, **settings)
 
@@ -317,7 +317,7 @@ def test_a_seed_is_a_whole_number(seed):
         Network(1, 1, hidden=2).init(seed=seed)
 
 
-def test_arrays_that_are_none_of_numbers_are_refused():
+def test_arrays_without_numbers_raise_errors():
     network = Network(1, 1, hidden=2)
     genome, x = network.init(seed=0), np.zeros((2, 3, 1))
     with pytest.raises(ShapeError, match="ragged"):

@@ -39,7 +39,7 @@ def values(shapes, rng):
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_meaning_has_the_shape_it_says(name):
+def test_the_numpy_function_returns_the_declared_shape(name):
     graph, shapes = build(name)
     result = graph.evaluate(values(shapes, np.random.default_rng(0)))["y"]
     sizes = {**SIZES, "M+K": 7}
@@ -71,7 +71,7 @@ def test_adjoint_and_tangent_equal_finite_differences(name):
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "selu"])
-def test_slope_at_the_kink_is_the_one_from_below(name):
+def test_derivative_at_a_kink_is_that_from_below(name):
     builder = Builder()
     x = builder.leaf("input", "x", ("M",))
     graph = builder.graph({"y": builder.apply(name, x)})

@@ -1,4 +1,4 @@
-"""Which product of a sum is rounded alone stands in the emitted source, so that no compiler chooses."""
+"""The emitted source determines which product of a sum becomes a multiply-add, so that no compiler chooses."""
 
 import ast
 from collections import Counter
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evorrn.cells.find import cells
-from evorrn.compile.grammar import cell
+from evorrn.compile.cell import cell
 from evorrn.data.batch import Batch
 from evorrn.kernels.activations import tanh
 from evorrn.network.network import Network
@@ -56,7 +56,7 @@ def left_to_the_compiler(source):
     return found
 
 
-def test_the_search_finds_what_it_is_for():
+def test_the_search_finds_sums_of_two_products():
     loop = "def loop_0(a, b, out):\n    for k in range(3):\n        v1 = a[k] * b[k]\n        v2 = b[k] / F(2.0)\n"
     assert left_to_the_compiler(loop + "        v3 = v1 - v2\n        out[k] = v3\n") == ["v1 - v2"]
     assert not left_to_the_compiler(loop + "        v3 = v1 - a[k]\n        out[k] = v3 + v2\n")
@@ -64,7 +64,7 @@ def test_the_search_finds_what_it_is_for():
 
 @pytest.mark.parametrize("sequences", [1, 64])
 @pytest.mark.parametrize("name", [*sorted(cells()), "sums_of_products"])
-def test_no_sum_is_left_to_the_compiler(name, sequences):
+def test_no_emitted_sum_has_two_products(name, sequences):
     network = Network(3, 2, cell=cells().get(name, sums_of_products), hidden=(8, 8))
     source = network.kernel_source()
     assert "def loop_" in source

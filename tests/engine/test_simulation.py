@@ -1,4 +1,4 @@
-"""Episodes of a population: against a rollout in plain Python, and the promises about bits, ends and errors."""
+"""Episodes of a population against a rollout in plain Python; equal bits, ends of episodes and errors."""
 
 import os
 import re
@@ -18,8 +18,8 @@ from worlds import Echo, Pendulum, Tape
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.data.environment import Environment
-from evorrn.engine.individuals import worlds as worlds_of_lab
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals import environments
+from evorrn.engine.individuals.environments import environment_starts
 from evorrn.kernels import machine
 from evorrn.network.network import Network
 from evorrn.training.playing import starts_of
@@ -65,7 +65,7 @@ def test_returns_and_lengths_are_those_of_plain_python(settings):
 @pytest.mark.parametrize(
     "environment", [Pendulum(rough=True), Tape(), Echo()], ids=["rough", "many numbers", "in parts"]
 )
-def test_worlds_that_cannot_be_vectorised_are_as_right(environment):
+def test_environments_that_are_not_vector_code_are_right(environment):
     net = network(inputs=environment.observations, outputs=environment.actions)
     genomes, begins = population(net, 3), starts(environment, 3)
     returns, lengths = net.simulate(genomes, environment, begins)
@@ -80,7 +80,7 @@ def test_worlds_that_cannot_be_vectorised_are_as_right(environment):
 @pytest.mark.parametrize("environment", [Pendulum(), Echo()], ids=["in registers", "in parts"])
 def test_individuals_share_vector_instructions(environment):
     floats, whole = numba.float64[::1], numba.int64[::1]
-    module = worlds_of_lab.module(environment, network().kernel_source(environment), "vectors")
+    module = environments.program_module(environment, network().kernel_source(environment), "vectors")
     function, signature = (
         (module.step_lanes, (*[floats] * 5, whole, whole, whole, floats, floats, numba.int64))
         if environment.parts is None
@@ -110,7 +110,7 @@ def test_a_trajectory_is_the_episode_step_by_step(environment):
 @pytest.mark.parametrize(
     ("dtype", "environment"), [("float32", Pendulum()), ("float64", Pendulum()), ("float64", Echo())], ids=str
 )
-def test_bits_depend_on_nothing_but_genome_and_start(dtype, environment):
+def test_bits_depend_only_on_genome_and_start(dtype, environment):
     net = network(dtype=dtype)
     genomes, begins = population(net, 37), starts(environment, 3)
     whole = net.simulate(genomes, environment, begins)
@@ -148,7 +148,7 @@ def test_starts_are_drawn_one_after_the_other_by_plain_numpy():
     assert starts(environment, 2).tobytes() == starts(environment, 4)[:2].tobytes()
 
 
-def test_work_is_that_of_the_network_for_every_step_made():
+def test_work_is_that_of_the_network_in_all_steps():
     net, environment = network(), Pendulum()
     _, lengths = net.simulate(population(net, 3), environment, starts(environment, 2))
     one_step = net.simulation_work(np.array([1]))
@@ -207,13 +207,13 @@ def broken(way):
     return type("Other", (Broken,), {"way": way})()
 
 
-def test_a_reward_that_is_not_finite_is_seen_and_ends_the_episode():
+def test_a_reward_that_is_not_finite_ends_the_episode():
     returns, lengths = network().simulate(population(network(), 2), broken("divide"), np.zeros((2, 3)))
     assert np.isnan(returns).all()
     assert (lengths == 3).all()  # 1 / (3 - 3), where njit alone would raise
 
 
-def test_an_action_that_is_not_finite_is_seen_where_the_world_would_not_care():
+def test_an_action_that_is_not_finite_ends_the_episode():
     net = network()
     genomes = population(net, 3)
     genomes[1] = np.inf
@@ -229,7 +229,7 @@ def test_an_action_that_is_not_finite_is_seen_where_the_world_would_not_care():
         ("without_end", r"environment broken: step: expected to return \(reward, done\), got float64"),
     ],
 )
-def test_a_step_that_does_not_compile_is_told_with_numbas_reason(way, message):
+def test_the_error_for_a_step_that_does_not_compile_quotes_numba(way, message):
     with pytest.raises(EvorrnError, match=message) as error:
         network().simulate(population(network(), 1), broken(way), np.zeros((1, 3)))
     assert len(str(error.value)) < 500
@@ -265,7 +265,7 @@ def refuse(state, rng):
 @pytest.mark.parametrize(
     ("name", "function"), [("reset", release_beyond), ("observe", look_beyond), ("step", move_beyond)]
 )
-def test_what_is_beyond_the_sizes_of_an_environment_is_told_before_it_is_touched(name, function):
+def test_an_index_out_of_bounds_raises_an_error_before_the_kernel_runs(name, function):
     beyond = type("Beyond", (Pendulum,), {name: staticmethod(function)})()
     message = rf"environment pendulum: {name}: index \d .*; there are 3 states, 2 observations and 2 actions"
     with pytest.raises(ConfigError, match=message):
@@ -274,13 +274,13 @@ def test_what_is_beyond_the_sizes_of_an_environment_is_told_before_it_is_touched
         starts_of(beyond, 0)
 
 
-def test_a_reset_that_raises_is_told_by_its_name():
+def test_the_error_for_a_reset_that_raises_names_reset():
     refusing = type("Refusing", (Pendulum,), {"reset": staticmethod(refuse)})()
     with pytest.raises(EvorrnError, match="environment pendulum: reset raised ValueError: no such start"):
         starts_of(refusing, 0)
 
 
-def test_parts_of_a_step_that_are_none_are_told():
+def test_wrong_parts_of_a_step_raise_errors():
     net, begins = network(), np.zeros((1, 33))
     step = worlds.Echo.step
 
@@ -290,13 +290,13 @@ def test_parts_of_a_step_that_are_none_are_told():
         return str(error.value)
 
     assert "parts: expected (count, move, judge), got (3," in told(3, step)
-    assert "parts: expected 1 to 33 numbers that move, got 34" in told(34, step, worlds.judge_echo)
+    assert "parts: expected a count from 1 to 33, got 34" in told(34, step, worlds.judge_echo)
     assert "judge: expected judge(state), got a function of other parameters" in told(3, step, step)
     assert "move: expected a function move(state, action) made with" in told(3, plain_step, judge_all)
     assert "judge: expected to return (reward, done), got float64" in told(3, step, judge_all)
 
 
-def test_what_does_not_fit_is_told_at_once():
+def test_arguments_that_do_not_fit_raise_errors():
     net, environment = network(inputs=3, outputs=1), Pendulum()
     with pytest.raises(ConfigError) as error:
         net.simulate(population(net, 1), environment, np.zeros((1, 3)))
@@ -333,7 +333,7 @@ import numpy as np
 from numba import njit
 import evorrn.engine.cache as load
 from evorrn.network.network import Network
-from evorrn.engine.individuals.worlds import environment_starts
+from evorrn.engine.individuals.environments import environment_starts
 from worlds import Pendulum, Tape, move
 GAIN = {gain}
 @njit
@@ -372,7 +372,7 @@ def compiled(tmp_path_factory):
     return folder, *run(folder)
 
 
-def test_another_process_compiles_nothing_again_even_for_a_class_of_a_script(compiled):
+def test_a_second_process_compiles_nothing_also_for_a_class_in_a_script(compiled):
     folder, sums, kept = compiled
     assert run(folder) == (sums, kept)
 

@@ -1,4 +1,4 @@
-"""Sparse reservoirs run through their entries give what dense ones give, for less work."""
+"""Sparse matrices give the results of dense ones with less work."""
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_compressed_product(rows, columns, density, dtype, tolerance):
         np.testing.assert_allclose(out, start + matrix @ vector, rtol=0, atol=tolerance * columns)
 
 
-def test_what_is_not_finite_spreads_along_links_alone():
+def test_values_that_are_not_finite_spread_only_along_entries():
     matrix = np.eye(24)
     matrix[3, 0] = 1.0
     out = np.zeros(24)

@@ -5,7 +5,7 @@ from evorrn.kernels import threads
 
 
 @pytest.mark.parametrize("dtype", [np.dtype("float32"), np.dtype("float64")])
-def test_memory_of_a_thread_is_large_enough_aligned_and_kept(dtype):
+def test_memory_of_a_thread_is_large_enough_aligned_and_reused(dtype):
     small = threads.scratch(3, dtype)
     large = threads.scratch(100_001, dtype)
     assert small.dtype == large.dtype == dtype

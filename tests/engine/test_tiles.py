@@ -36,7 +36,7 @@ def by_rows(out, w, x, n, rows):
 
 @pytest.mark.parametrize("dtype,tolerance", [(np.float32, 2e-5), (np.float64, 1e-13)])
 @pytest.mark.parametrize("units,inputs,vectors", [(1, 1, 1), (5, 3, 2), (8, 1, 3), (33, 7, 4), (16, 16, 7)])
-def test_tiles(units, inputs, vectors, dtype, tolerance):
+def test_kernels_of_tiles_equal_numpy(units, inputs, vectors, dtype, tolerance):
     rng = np.random.default_rng(units)
     lanes = vectors * machine.lanes(dtype)
 
@@ -66,7 +66,7 @@ def test_tiles(units, inputs, vectors, dtype, tolerance):
 
 @pytest.mark.parametrize("dtype,tolerance", [(np.float32, 2e-5), (np.float64, 1e-13)])
 @pytest.mark.parametrize("vectors,inputs,individuals", [(1, 1, 1), (3, 5, 8), (7, 17, 2)])
-def test_rows(vectors, inputs, individuals, dtype, tolerance):
+def test_kernels_of_rows_equal_numpy(vectors, inputs, individuals, dtype, tolerance):
     rng = np.random.default_rng(vectors)
     units = vectors * machine.lanes(dtype)
 

@@ -1,4 +1,4 @@
-"""Outputs, losses and gradients against PyTorch: from golden files always, live where it is installed."""
+"""Outputs, losses and gradients against PyTorch: golden files made with it, and PyTorch itself if installed."""
 
 import sys
 from pathlib import Path
@@ -36,7 +36,7 @@ def compare(cell, data, dtype, tolerance):
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_golden(cell):
+def test_results_equal_the_golden_files(cell):
     with np.load(GOLDEN / f"torch_{cell}.npz") as archive:
         data = dict(archive)
     compare(cell, data, "float64", 1e-12)
@@ -45,7 +45,7 @@ def test_golden(cell):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("cell", CELLS)
-def test_live(cell):
+def test_results_equal_pytorch(cell):
     pytest.importorskip("torch")
     sys.path.insert(0, str(GOLDEN))
     from make_torch import compute
@@ -56,7 +56,7 @@ def test_live(cell):
         compare(cell, compute(cell, seed, inputs, hidden, outputs, layers, shape), "float64", 1e-11)
 
 
-def test_mistakes_in_a_state_dict_are_all_named():
+def test_one_error_names_all_mistakes_in_a_state_dict():
     network = Network(2, 1, cell="lstm", hidden=3)
     weights = network.to_torch(network.init(seed=0))
     weights["rnn.weight_ih_l9"] = weights.pop("rnn.weight_ih_l0")

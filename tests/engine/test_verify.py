@@ -1,4 +1,4 @@
-"""The verifier notices every kind of broken graph, and passes those of all cells."""
+"""The checks of graphs fail for every kind of wrong graph, and pass for the graphs of all cells."""
 
 import dataclasses
 
@@ -26,23 +26,23 @@ def changed(position, **changes):
 @pytest.mark.parametrize(
     "broken, message",
     [
-        (changed(2, operands=(0, 3)), "operands stand before it"),
+        (changed(2, operands=(0, 3)), "expected operands before the node"),
         (changed(2, shape=("I",)), r"expected shape \('H',\), got \('I',\)"),
         (changed(2, operands=(1, 1)), "a product @ needs"),
-        (changed(3, op="sinh"), "is no operation"),
+        (changed(3, op="sinh"), "unknown operation"),
         (changed(1, name=""), "has a name"),
         (changed(1, operands=(0,)), "a leaf has no operands"),
         (Graph(graph().nodes, {"h": 9}), "there is no node 9"),
         (Graph((*graph().nodes, Node("constant", (), (), value=1.0)), {"h": 4}), "depends on no input"),
-        (Graph((*graph().nodes, graph().nodes[2]), graph().outputs), "stands twice"),
+        (Graph((*graph().nodes, graph().nodes[2]), graph().outputs), "appears twice"),
     ],
 )
-def test_broken_graphs_are_noticed(broken, message):
+def test_wrong_graphs_raise_errors(broken, message):
     with pytest.raises(AssertionError, match=message):
         check_graph(broken)
 
 
-def test_a_derivative_that_moves_forward_nodes_is_noticed():
+def test_a_derivative_that_changes_forward_nodes_raises_an_error():
     derived = adjoint(graph(), {"d.h": "h"}, ["x"])
     moved = Graph((derived.graph.nodes[1], derived.graph.nodes[0], *derived.graph.nodes[2:]), {})
     with pytest.raises(AssertionError):
@@ -50,7 +50,7 @@ def test_a_derivative_that_moves_forward_nodes_is_noticed():
     assert verify(derived.graph, graph()) is derived.graph
 
 
-def test_it_is_off_unless_asked_for(monkeypatch):
+def test_graphs_are_checked_only_if_the_variable_is_set(monkeypatch):
     monkeypatch.delenv("EVORRN_VERIFY")
     assert verify(changed(3, op="sinh"))
 

@@ -14,8 +14,8 @@ from evorrn.strategies.base import State
 from evorrn.strategies.evolution.random_search import RandomSearch
 from evorrn.strategies.gradient.bptt import BPTT
 from evorrn.training.budget import Budget
-from evorrn.training.loop import Trainer
 from evorrn.training.problem import Problem
+from evorrn.training.trainer import Trainer
 
 POINTS = np.random.default_rng(0).normal([1.0, -2.0, 0.0], 1.0, (10, 3))
 

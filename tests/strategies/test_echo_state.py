@@ -15,8 +15,8 @@ from evorrn.strategies.reservoir.draw import Scales, draw_reservoir, sparse_matr
 from evorrn.strategies.reservoir.echo_state import EchoState, fitted_steps
 from evorrn.strategies.reservoir.readout import logit_scale, mean_loss
 from evorrn.training.budget import Budget
-from evorrn.training.loop import Trainer
 from evorrn.training.problem import Problem
+from evorrn.training.trainer import Trainer
 from evorrn_tasks.narma import Narma
 
 SCALES = Scales(spectral_radius=0.9, links=5, inputs=0.3, biases=0.2, feedback=0.05)

@@ -10,7 +10,7 @@ from evorrn import Batch, Evolino, Network, Problem
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.strategies.reservoir.ridge import ridge, ridge_each
 from evorrn.testing import check_strategy
-from evorrn.training.loop import Trainer
+from evorrn.training.trainer import Trainer
 
 STEPS, FREE = 60, 20  # steps of a series, and the first scored one
 

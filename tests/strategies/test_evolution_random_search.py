@@ -7,7 +7,8 @@ from stand_in import problem
 from evorrn import Budget, RandomSearch
 from evorrn.base.errors import ConfigError
 from evorrn.base.files import load_tree, save_tree, tree_bytes
-from evorrn.training.loop import STRATEGY_STREAM, Trainer, train
+from evorrn.training.loop import train
+from evorrn.training.trainer import STRATEGY_STREAM, Trainer
 
 
 def by_hand(seed, count):

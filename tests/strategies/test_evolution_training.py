@@ -6,7 +6,8 @@ import pytest
 import evorrn
 from evorrn import Batch, Budget, GeneticAlgorithm, Network, Problem, RandomSearch
 from evorrn.base.files import load_tree, save_tree, tree_bytes
-from evorrn.training.loop import Trainer, train
+from evorrn.training.loop import train
+from evorrn.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")

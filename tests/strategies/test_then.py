@@ -24,7 +24,8 @@ from evorrn.lab.runs.typed import override
 from evorrn.strategies.base import Strategy
 from evorrn.strategies.find import make_strategy
 from evorrn.testing import check_strategy
-from evorrn.training.loop import Trainer, train
+from evorrn.training.loop import train
+from evorrn.training.trainer import Trainer
 
 
 def stages(strategy, budget, made=problem):

@@ -1,1 +1,1 @@
-"""The layout with individuals along the vector axis, for episodes in environments."""
+"""The layout whose vector axis holds individuals, for episodes in environments."""

@@ -1,9 +1,9 @@
-"""The emitted program that lets a population act: lanes are individuals, each with its own weights.
+"""Emits the program that runs a population in an environment; lanes are individuals, each with its own weights.
 
-A tile of lanes runs time step after time step: all worlds are observed, all networks move, all worlds
-move. A lane whose episode has ended takes the next pair (individual, start) from a queue that all threads
-share, so that lanes stay busy although episodes differ in length. No lane sees another, so results
-depend neither on who shares a tile nor on which thread runs it.
+At each time step of a tile, all environments are observed, all networks take a step, and all environments take a
+step. A lane whose episode has ended takes the next pair (individual, start) from a queue that all threads share. So
+all lanes have work although episodes differ in length. Lanes are independent of each other, so results depend
+neither on the other individuals of a tile nor on the thread that runs it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from evorrn.compile.schedule import Affine
 from evorrn.compile.step import OUTPUT
 from evorrn.engine.arguments import NETWORK, Arguments
-from evorrn.engine.individuals.moving import World
+from evorrn.engine.individuals.environment_loops import EnvironmentLoops
 from evorrn.engine.model import Form
 from evorrn.engine.program import ProgramEmitter, indent
 from evorrn.engine.stages import StageWriter, equation, size, variable
@@ -33,7 +33,7 @@ SIMULATE = Arguments(
     "rewards",
     "states",
 )
-"""The arguments of the program: its jobs are its threads, which take episodes from a queue."""
+"""The arguments of the program. A job is a thread, which takes episodes from the queue."""
 
 RESET = '''"""Starts of the environment whose ``reset_world`` has the fingerprint {fingerprint}."""
 
@@ -42,14 +42,14 @@ from numba import njit
 
 @njit(cache=True, error_model="numpy")
 def fill(starts, rng):
-    """Fill the states (N, states), one after the other."""
+    """Fill starts (N, states) one after the other."""
     for k in range(starts.shape[0]):
         reset_world(starts[k], rng)
 '''
 
 
 class _Writer(StageWriter):
-    """Stages whose matrices have a lane for every individual."""
+    """Writes stages whose matrices have a lane for every individual."""
 
     def affine(self, stage: Affine, stored: frozenset[int]) -> list[str]:
         names, target = self.names, self.names[stage.node]
@@ -63,21 +63,21 @@ class _Writer(StageWriter):
 
 
 class IndividualsEmitter(ProgramEmitter):
-    """Emits the program of a network in an environment, whose world is float64.
+    """Emits the program of a network in an environment, whose states are float64.
 
-    The module needs among its names the functions ``observe_world`` and ``step_world``, or ``move_world`` and
-    ``judge_world`` of a world in parts.
+    The module of the program must be given the functions ``observe_world`` and ``step_world``, or ``move_world`` and
+    ``judge_world`` if the step has parts.
 
     Parameters
     ----------
     form : Form
-    world : World
+    loops : EnvironmentLoops
     """
 
-    def __init__(self, form: Form, world: World) -> None:
-        about = f"The functions of the world are those with the fingerprint {world.fingerprint}."
+    def __init__(self, form: Form, loops: EnvironmentLoops) -> None:
+        about = f"The functions of the environment are those with the fingerprint {loops.fingerprint}."
         super().__init__(form, f", individuals as lanes\n\n{about}\n", OPENING)
-        self.world = world
+        self.loops = loops
 
     def simulate(self) -> str:
         """Return the source of the program."""
@@ -86,8 +86,8 @@ class IndividualsEmitter(ProgramEmitter):
         step = [f"{variable(name)} = at({variable(name)}_slots, now)" for name in self.step.states]
         step += [f"{variable(name)}_new = at({variable(name)}_slots, 1 - now)" for name in self.step.states]
         step += ["if ended > 0:", *indent(self._take_over()), "    if alive == 0:", "        break"]
-        step += [self.world.observe("x_t"), *calls, *self._record_before()]
-        step += [f"ended = {self.world.move(f'{OUTPUT}_new')}"]
+        step += [self.loops.observe("x_t"), *calls, *self._record_before()]
+        step += [f"ended = {self.loops.step(f'{OUTPUT}_new')}"]
         step += ["if rewards.shape[0] > 0:", "    rewards[t] = gain[0]", "t += 1"]
         body = [*self._allocate(), "for worker in range(first, last):"]
         body += indent(
@@ -98,8 +98,8 @@ class IndividualsEmitter(ProgramEmitter):
             ]
         )
         body += ["    while True:", "        now = t & 1", *indent(step, 2)]
-        contract = "Let workers first to last run a tile each until the queue of pairs is empty."
-        functions += self.world.functions()
+        contract = "Run one tile for each worker from first to last until the queue of pairs is empty."
+        functions += self.loops.functions()
         return self.program(functions, f"simulate({SIMULATE})", contract, body)
 
     # --- The tile ----------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class IndividualsEmitter(ProgramEmitter):
         lines += [
             "n_S, n_E = starts.shape[1], starts.shape[0]",
             "weights = np.zeros((genomes.shape[1], n_lanes), F)",
-            *self.world.allocate(),
+            *self.loops.allocate(),
             "x_t = np.zeros((n_I, n_lanes), F)",
             "total, gain = np.zeros(n_lanes), np.zeros(n_lanes)",
             "live, age = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)",
@@ -129,7 +129,7 @@ class IndividualsEmitter(ProgramEmitter):
         return lines
 
     def _take_over(self) -> list[str]:
-        """Return the lines that write the results of ended episodes and begin others in their lanes."""
+        """Return the lines that store the results of ended episodes and start new ones in their lanes."""
         lines = [
             "for k in range(n_lanes):",
             "    if over[k] == 0:",
@@ -141,9 +141,9 @@ class IndividualsEmitter(ProgramEmitter):
             "        lengths[p, e] = age[k]",
             "    pair[k] = take_number(queue)",
             "    over[k], age[k], total[k] = 0, 0, 0.0",
-            "    e = pair[k] % n_E  # a lane that finds the queue empty stands still at a start",
+            "    e = pair[k] % n_E  # a lane that finds the queue empty stays at a start",
             "    for i in range(n_S):",
-            f"        {self.world.number('k', 'i')} = starts[e, i]",
+            f"        {self.loops.state('k', 'i')} = starts[e, i]",
             "    if pair[k] >= genomes.shape[0] * n_E:",
             "        pair[k], live[k] = -1, 0",
             "        alive -= 1",
@@ -153,11 +153,11 @@ class IndividualsEmitter(ProgramEmitter):
         return [*lines, *(f"    clear_lane({variable(name)}, k)" for name in self.step.states)]
 
     def _record_before(self) -> list[str]:
-        """Return the lines that write down what the first lane saw and did, where it is asked for."""
+        """Return the lines that record states, observations and actions of the first lane if there is room for them."""
         return [
             "if rewards.shape[0] > 0:",
             "    for i in range(n_S):",
-            f"        states[t, i] = {self.world.number('0', 'i')}",
+            f"        states[t, i] = {self.loops.state('0', 'i')}",
             "    for i in range(n_I):",
             "        observations[t, i] = x_t[i, 0]",
             "    for i in range(n_O):",

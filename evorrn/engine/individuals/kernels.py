@@ -1,8 +1,8 @@
-"""What a tile needs when its lanes are individuals, each with weights of its own.
+"""Kernels for tiles whose lanes are individuals, each with its own weights.
 
-The weights of a tile lie in one buffer (genes, lanes): gene j of all individuals side by side. A matrix
-is a view (rows, columns, lanes) of it, so ``W @ x`` is a product of whole vectors of lanes and nothing is
-broadcast. The product is one LLVM function, see `evorrn.engine.lanes.tiles`; plain loops stand beside it.
+The weights of a tile are stored in one buffer (genes, lanes): gene j of all individuals side by side. A matrix
+is a view (rows, columns, lanes) of it, so ``W @ x`` is computed with whole vectors of lanes, and no weight is
+broadcast. The product is one LLVM function, see `evorrn.engine.lanes.tiles`; there is also a version in plain loops.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
 
 ROWS, VECTORS = 4, 2
-"""Accumulators above each other and side by side: each entry of x is loaded once for all rows."""
+"""Rows and vectors of a block of accumulators; each entry of x is loaded once for all rows of a block."""
 
 _TERM = 5  # W, row stride, column stride, X, columns of W
 
@@ -49,7 +49,7 @@ def _function(module: ir.Module, scalar: ir.Type, width: int, count: int) -> ir.
                 for r in range(height)
                 for c in range(vectors)
             ]
-            # Without a bias the loads read the result's own memory, and zero is selected.
+            # Without a bias, the loads read the memory of the result, and zero is selected.
             null = b.icmp_unsigned("==", b.ptrtoint(bias, I64), integer(0))
             origin = b.select(null, out, bias)
             totals = [b.select(null, v.zero, v.load(origin, place)) for place in places]
@@ -115,7 +115,7 @@ def _accumulate(out, matrix, tile):
 
 
 def plain_affine(out, bias, terms):
-    """Set a tile to a bias plus a sum of matrices times tiles, each lane with its own numbers.
+    """Set a tile to a bias plus a sum of matrices times tiles, where each lane has its own matrices.
 
     Parameters
     ----------
@@ -164,7 +164,9 @@ def _cube(typingctx: Any, weights: Any, offsets: Any, k: Any, rows: Any, columns
         row = builder.mul(lanes, given.itemsize)
         made.shape = cgutils.pack_array(builder, [rows, columns, lanes])
         made.strides = cgutils.pack_array(builder, [builder.mul(columns, row), row, given.itemsize])
-        made.meminfo = ir.Constant(made.meminfo.type, None)  # borrowed: the caller holds the buffer
+        made.meminfo = ir.Constant(
+            made.meminfo.type, None
+        )  # no reference is counted: the caller owns the buffer
         made.parent = ir.Constant(made.parent.type, None)
         return made._getvalue()
 
@@ -201,23 +203,23 @@ def _take_number(typingctx: Any, queue: Any) -> Any:
 
 
 def plain_cube(weights, offsets, k, rows, columns):
-    """Return block k of the weights (genes, lanes) of a tile as a view (rows, columns, lanes)."""
+    """Return block k of the weights (genes, lanes) of a tile, as a view (rows, columns, lanes)."""
     return weights[offsets[k] : offsets[k + 1]].reshape((rows, columns, weights.shape[1]))
 
 
 def plain_local(count):
-    """Return a vector of `count` float64 numbers that lives in registers where every index is constant."""
+    """Return a vector of `count` float64 numbers; compiled, it is in registers if all indices are constants."""
     return np.empty(count)
 
 
 def plain_take_number(queue):
-    """Return the number in ``queue[0]`` and count it up; compiled, no two threads get the same one."""
+    """Return the number in ``queue[0]`` and add 1 to it; compiled, no two threads get the same number."""
     queue[0] += 1
     return queue[0] - 1
 
 
 affine: Any = _affine_simd if machine.simd() and machine.compiling() else plain_affine
-"""What emitted programs call, see `plain_affine`."""
+"""The function that emitted programs call, see `plain_affine`."""
 
 cube: Any = _cube if machine.compiling() else plain_cube
 local: Any = _local if machine.compiling() else plain_local
@@ -226,7 +228,7 @@ take_number: Any = _take_number if machine.compiling() else plain_take_number
 
 @register_jitable
 def load_lane(weights, genome, k):
-    """Lay a genome (n,) into lane k of the weights (n, lanes)."""
+    """Copy a genome (n,) to lane k of the weights (n, lanes)."""
     for j in range(genome.shape[0]):
         weights[j, k] = genome[j]
 

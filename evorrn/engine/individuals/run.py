@@ -1,7 +1,7 @@
-"""Episodes of a population in an environment: checked, compiled when first needed, and run.
+"""Runs the episodes of a population in an environment; the program is compiled when it is first needed.
 
-The work of an episode is that of its network, `Network.simulation_work`: multiply-adds a time step, times
-steps. What an environment itself computes is counted in steps alone, since only its author knows its cost.
+The work of an episode is that of its network: multiply-adds of a time step, times the number of steps. The
+computations of an environment are not counted, since their cost is not known.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.engine.individuals import worlds
+from evorrn.engine.individuals import environments
 from evorrn.engine.individuals.emit import SIMULATE, IndividualsEmitter
-from evorrn.engine.individuals.moving import World
+from evorrn.engine.individuals.environment_loops import EnvironmentLoops
 from evorrn.engine.model import Form, Individuals, Model, Modules
 from evorrn.kernels import machine, threads
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evorrn.data.environment import Environment
 
 VECTORS = 2
-"""Vectors of lanes of a tile, where there are pairs enough to fill them."""
+"""The number of vectors of lanes in a tile, if there are enough pairs to fill them."""
 
 
 class Trajectory(NamedTuple):
@@ -34,9 +34,9 @@ class Trajectory(NamedTuple):
     observations : ndarray, shape (T, I)
     actions : ndarray, shape (T, O)
     rewards : ndarray, shape (T,)
-        The reward of the step that the action made.
+        The reward after each action.
     states : ndarray, shape (T, S)
-        The state that was observed, float64.
+        The observed states, float64.
     """
 
     observations: np.ndarray
@@ -46,7 +46,13 @@ class Trajectory(NamedTuple):
 
 
 class Simulator:
-    """What lets one network act in environments; private to `Network`."""
+    """Runs one network in environments; used only by `Network`.
+
+    Parameters
+    ----------
+    form : Form
+    modules : Modules
+    """
 
     def __init__(self, form: Form, modules: Modules) -> None:
         self._form = form
@@ -84,7 +90,7 @@ class Simulator:
 
     def source(self, environment: Environment) -> str:
         """Return the emitted source of the program for an environment."""
-        return self._emitter(self._world(environment)).simulate()
+        return self._emitter(self._loops(environment)).simulate()
 
     def _run(
         self,
@@ -94,16 +100,16 @@ class Simulator:
         time_limit: int | None,
         record: bool,
     ) -> tuple[np.ndarray, np.ndarray, Trajectory]:
-        world = self._world(environment)
-        begins = worlds.checked_starts(environment, starts)
-        limit = worlds.checked_limit(environment, time_limit)
-        program = self._module(environment, world, begins[:1]).simulate
-        return self._call(program, world, individuals, begins, limit, limit if record else 0)
+        loops = self._loops(environment)
+        begins = environments.checked_starts(environment, starts)
+        limit = environments.checked_limit(environment, time_limit)
+        program = self._module(environment, loops, begins[:1]).simulate
+        return self._call(program, loops, individuals, begins, limit, limit if record else 0)
 
     def _call(
         self,
         program: Any,
-        world: World,
+        loops: EnvironmentLoops,
         individuals: Individuals,
         starts: np.ndarray,
         limit: int,
@@ -112,14 +118,14 @@ class Simulator:
         count, dtype = len(individuals.genomes), self._model.dtype
         pairs = count * len(starts)
         vector = machine.lanes(dtype)
-        # Plain Python cannot count up the queue without another thread in between.
+        # In plain Python, another thread could read the queue before this one has added 1 to it.
         workers = min(threads.get_threads(), -(-pairs // vector)) if machine.compiling() else 1
         lanes = vector * min(VECTORS, -(-pairs // (workers * vector)))
         record = Trajectory(
-            np.zeros((recorded, world.observations), dtype),
-            np.zeros((recorded, world.actions), dtype),
+            np.zeros((recorded, loops.observations), dtype),
+            np.zeros((recorded, loops.actions), dtype),
             np.zeros(recorded),
-            np.zeros((recorded, world.states)),
+            np.zeros((recorded, loops.states)),
         )
         returns = np.full((count, len(starts)), np.nan)
         lengths = np.zeros(returns.shape, np.int64)
@@ -139,8 +145,9 @@ class Simulator:
         )
         return returns, lengths, record
 
-    def _world(self, environment: Environment) -> World:
-        worlds.check(environment)
+    def _loops(self, environment: Environment) -> EnvironmentLoops:
+        """Return the emitter of an environment's loops; raise ConfigError when it does not fit the network."""
+        environments.check(environment)
         found = [
             f"environment {environment.name}: {theirs} {what}, but the network has {ours} {side}"
             for what, theirs, side, ours in (
@@ -151,20 +158,20 @@ class Simulator:
         ]
         if found:
             raise ConfigError(found)
-        return worlds.world(environment)
+        return environments.environment_loops(environment)
 
-    def _emitter(self, world: World) -> IndividualsEmitter:
-        return IndividualsEmitter(self._form, world)
+    def _emitter(self, loops: EnvironmentLoops) -> IndividualsEmitter:
+        return IndividualsEmitter(self._form, loops)
 
-    def _module(self, environment: Environment, world: World, start: np.ndarray) -> ModuleType:
-        """Return the module of an environment's program."""
+    def _module(self, environment: Environment, loops: EnvironmentLoops, start: np.ndarray) -> ModuleType:
+        """Return the module of the program for an environment."""
 
         def make() -> ModuleType:
             label = f"{self._model.label}_{environment.name.replace('-', '_')}"
-            return worlds.module(environment, self._emitter(world).simulate(), label)
+            return environments.program_module(environment, self._emitter(loops).simulate(), label)
 
         def call(module: ModuleType) -> None:
-            with worlds.explained(environment):
-                self._call(module.simulate, world, self._model.zero_individual(), start, 1, 0)
+            with environments.explained(environment):
+                self._call(module.simulate, loops, self._model.zero_individual(), start, 1, 0)
 
-        return self._modules.get(world, make, call)
+        return self._modules.get(loops, make, call)

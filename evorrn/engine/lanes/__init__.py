@@ -1,1 +1,1 @@
-"""The layout with sequences along the vector axis."""
+"""The layout whose vector axis holds the sequences of a batch."""

@@ -1,8 +1,8 @@
-"""The emitted forward program with the sequences of a batch as lanes, and what its gradient shares with it.
+"""Emits the forward program whose lanes are the sequences of a batch; its emitter is the base of the gradient's.
 
-A program runs tiles of lanes under one genome each, weights broadcast. Its buffers are (rows, lanes), laid
-one after the other in memory that its caller keeps: fresh memory costs a page fault every 4 KB, and every
-allocation in a program costs time to compile.
+A job of the program is one genome on one tile of lanes, with weights broadcast. Buffers have the shape (rows,
+lanes) and lie one after the other in memory that the caller provides: new memory would cost a page fault every 4 KB,
+and an allocation inside the program more time to compile.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Buffer:
     Attributes
     ----------
     name : str
-        The variable that holds it.
+        Its variable in the source.
     dimension : str
-        Its rows.
+        The symbolic dimension of its rows.
     steps : str
-        How many tiles follow each other, as the source says it; empty for a single tile.
+        The expression in the source for the number of tiles it holds; empty for one tile.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Buffer:
 
 
 TILES = ("first", "last", "scratch", "places")
-"""Arguments of programs along lanes that come with each call: the jobs, and the memory of the buffers."""
+"""The leading arguments of programs of this layout: first and last job, the memory, and the offset of each buffer."""
 
 FORWARD = Arguments(
     TILES, *NETWORK, *SEQUENCES, *CONDITIONS, "spans", "free_from_all", *RESULTS, "losses_all"
 )
-"""The arguments of the forward program: one genome on one tile is a job."""
+"""The arguments of the forward program. A job is one genome on one tile."""
 
 
 class LanesEmitter(ProgramEmitter):
@@ -68,7 +68,7 @@ class LanesEmitter(ProgramEmitter):
         super().__init__(form, "", OPENING.format(loss=form.loss.module, block=BLOCK))
 
     def forward(self) -> str:
-        """Return the source of the forward program: losses, outputs, states and the last state."""
+        """Return the source of the forward program, which computes losses, outputs, hidden and last states."""
         writer = StageWriter(self.graph, self.step, self.names, "loop", rowwise=True)
         functions, calls = writer.write(self.plan)
         states = self.step.states
@@ -103,7 +103,7 @@ class LanesEmitter(ProgramEmitter):
 
     @cached_property
     def forward_buffers(self) -> tuple[Buffer, ...]:
-        """Return the buffers of the forward program, in the order of their places."""
+        """The buffers of the forward program, in the order of their offsets."""
         return (
             *self._temporaries(self.plan, ()),
             *(Buffer(f"{variable(name)}_slots", rows, "2") for name, rows in self.step.states.items()),
@@ -111,13 +111,16 @@ class LanesEmitter(ProgramEmitter):
         )
 
     def _per_tile(self, job: list[str], body: list[str]) -> list[str]:
+        """Return the lines of a program that runs `job` and `body` for each job."""
         sizes = [*self.unpack_sizes(self.step.adjoint.graph), "n_lanes = x_all.shape[3]"]
         return [*sizes, "for job in range(first, last):", *indent([*job, *body])]
 
     def _rows(self, index: int) -> str:
+        """Return the dimension of the vector of a node."""
         return self.graph.nodes[index].shape[0]
 
     def _unpack_parameters(self) -> list[str]:
+        """Return the lines that assign a view of each block of the genome to a variable."""
         lines = []
         for k, (name, shape) in enumerate(self.step.parameters.items()):
             view = f"entries(genome, offsets, {k})"
@@ -127,17 +130,19 @@ class LanesEmitter(ProgramEmitter):
         return lines
 
     def _temporaries(self, plan: Schedule, elsewhere: Iterable[int]) -> list[Buffer]:
-        """Return a tile for everything that a schedule stores and that has no place of its own."""
+        """Return a buffer for each node that a schedule stores, except new states and the nodes in `elsewhere`."""
         outside = {*elsewhere, *(self.graph.outputs[name] for name in self.step.states)}
         return [Buffer(self.names[i], self._rows(i)) for i in sorted(plan.stored - outside)]
 
     def _load_states(self, place: str) -> list[str]:
+        """Return the lines that copy the first states to the first tile of buffers with a suffix."""
         return [
             f"copy(at({name}_{place}, 0), block(state, {start}, {rows}))"
             for name, start, rows in self._state_rows()
         ]
 
     def _save_states(self, place: str, index: str) -> list[str]:
+        """Return the lines that copy the last states from a tile of buffers with a suffix."""
         return [
             "if last_state.shape[0] > 0:",
             *(
@@ -147,14 +152,14 @@ class LanesEmitter(ProgramEmitter):
         ]
 
     def _state_rows(self) -> list[tuple[str, str, str]]:
-        """Return variable, first row and rows of each state in the rows of a whole state."""
+        """Return the variable, the first row and the number of rows of each state in the array of all states."""
         sizes = [size(dimension) for dimension in self.step.states.values()]
         starts = [" + ".join(sizes[:k]) or "0" for k in range(len(sizes))]
         return list(zip(map(variable, self.step.states), starts, sizes))
 
 
 def views(buffers: tuple[Buffer, ...]) -> list[str]:
-    """Return the lines that find each buffer in the memory of the call."""
+    """Return the lines that assign a view of the program's memory to the variable of each buffer."""
     lines = []
     for k, buffer in enumerate(buffers):
         rows = size(buffer.dimension)

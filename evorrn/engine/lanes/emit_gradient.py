@@ -1,7 +1,8 @@
-"""The emitted program of loss and gradient with the sequences of a batch as lanes.
+"""Emits the program of loss and gradient whose lanes are the sequences of a batch.
 
-It runs forward and keeps what the adjoint needs, then the adjoint from the last time step to the first.
-Long sequences are run in segments, whose starts are found by running forward once more.
+The program runs forward and stores the values that the adjoint reads ("tape"), then runs the adjoint from the last
+time step to the first. To save memory, long sequences are divided into segments: a first forward pass stores only
+the state before each segment, and a second one, segment by segment, the tape.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from evorrn.engine.stages import Names, StageWriter, size, variable
 
 @dataclass(frozen=True)
 class _Derivative:
-    """What the gradient program computes, in which order, and what it keeps.
+    """The schedules of the gradient program, and the nodes that it stores.
 
     Attributes
     ----------
     taped : list of int
-        Forward nodes kept for every time step, beside the states.
+        Forward nodes stored for every time step of a segment, besides the states.
     record, back : Schedule
-        The recording forward and the adjoint.
+        The schedules of the forward pass that stores values, and of the adjoint.
     ring : list of int
-        Adjoint nodes kept over a block of time steps.
+        Adjoint nodes stored for a block of time steps.
     names : Names
         The variables of the adjoint.
     """
@@ -54,14 +55,14 @@ GRADIENT = Arguments(
     "last_state_all",
     "losses_all",
 )
-"""The arguments of the gradient program: a tile is a job."""
+"""The arguments of the gradient program. A job is one tile."""
 
 
 class GradientEmitter(LanesEmitter):
-    """Emits the forward program and that of loss and gradient; see `LanesEmitter`."""
+    """Emits the forward program, see `LanesEmitter`, and the program of loss and gradient."""
 
     def gradient(self) -> str:
-        """Return the source of the gradient program: recording forward, then the adjoint."""
+        """Return the source of the gradient program."""
         derivative = self._derivative
         taped, ring, names = derivative.taped, derivative.ring, derivative.names
         record = StageWriter(self.graph, self.step, self.names, "record", rowwise=True)
@@ -76,7 +77,7 @@ class GradientEmitter(LanesEmitter):
             *(f"clear(at(d_{variable(name)}_slots, (longest - 1) & 1))" for name in self.step.states),
             *self._load_states("starts"),
         ]
-        # Forward once without looking back, when there are several segments, to know where each begins.
+        # With several segments, the first pass stores the state before each segment and runs no adjoint.
         body += ["for part in range(2 * count - 1):"]
         inner = ["s = part if part < count else 2 * count - 2 - part"]
         inner += ["t0 = s * segment", "steps = min(segment, longest - t0)"]
@@ -107,13 +108,13 @@ class GradientEmitter(LanesEmitter):
         inner += ["        many = min(BLOCK, steps - k)"]
         inner += indent(self._add_products(), 2)
         body += indent(inner)
-        contract = "Run tiles first to last; each has a gradient of its own, added up in order afterwards."
+        contract = "Run tiles first to last; the caller adds the gradients of all tiles in order."
         functions = [*record_functions, *back_functions]
         return self.program(functions, f"gradient({GRADIENT})", contract, self._per_tile(_GRADIENT_JOB, body))
 
     @cached_property
     def gradient_buffers(self) -> tuple[Buffer, ...]:
-        """Return the buffers of the gradient program, in the order of their places."""
+        """The buffers of the gradient program, in the order of their offsets."""
         derivative = self._derivative
         graph, names = derivative.names.graph, derivative.names
         placed = {*derivative.ring, *graph.outputs.values()}
@@ -146,7 +147,7 @@ class GradientEmitter(LanesEmitter):
         wanted = [*graph.outputs.values(), *operands]
         adjoint_nodes = graph.reachable(wanted, range(forward_count))
         kept = kept_for_adjoint(graph, forward_count, adjoint_nodes, operands) | {self.graph.outputs[OUTPUT]}
-        # A new state is on the tape anyway, as the old state of the next time step.
+        # A new state is stored as the old state of the next time step.
         states = {self.graph.outputs[name] for name in self.step.states}
         taped = sorted(kept - states)
         ring = {i for i in operands if i >= forward_count and graph.nodes[i].op != "input"}
@@ -162,6 +163,7 @@ class GradientEmitter(LanesEmitter):
         )
 
     def _record_step(self, taped: list[int], calls: list[str]) -> list[str]:
+        """Return the lines of a forward time step that stores values on the tape."""
         lines = ["t = t0 + k", "x_t = at(x, t)"]
         for name in self.step.states:
             lines += [
@@ -182,6 +184,7 @@ class GradientEmitter(LanesEmitter):
         return lines
 
     def _adjoint_step(self, taped: list[int], ring: list[int], calls: list[str], names: Names) -> list[str]:
+        """Return the lines of a time step of the adjoint."""
         lines = [
             "t = t0 + k",
             "now, old = t & 1, 1 - (t & 1)",
@@ -215,6 +218,7 @@ class GradientEmitter(LanesEmitter):
         return lines
 
     def _add_products(self) -> list[str]:
+        """Return the lines that add the outer products of a block of time steps to the gradient."""
         names, ring = self._derivative.names, self._derivative.ring
         graph = names.graph
 
@@ -233,7 +237,7 @@ class GradientEmitter(LanesEmitter):
                     return f"block({variable(name)}_tape, k + 1, many)"
             return f"block({self.names[index]}_tape, k, many)"
 
-        blocks: dict[str, str] = {}  # each view is made once: making views is what takes long to compile
+        blocks: dict[str, str] = {}  # each view is made once, since views take long to compile
 
         def block(view: str) -> str:
             return blocks.setdefault(view, f"block_{len(blocks)}")
@@ -249,7 +253,10 @@ class GradientEmitter(LanesEmitter):
         return [*(f"{name} = {view}" for view, name in blocks.items()), *lines]
 
     def _unpack_gradients(self) -> list[str]:
-        """Return views of the gradient; that of a vector is a column, the product of a series with ones."""
+        """Return the lines that assign views of the gradient to variables.
+
+        The gradient of a vector is a matrix of one column: the outer product of its terms with ones.
+        """
         lines = []
         for k, (name, shape) in enumerate(self.step.parameters.items()):
             columns = size(shape[1]) if len(shape) == 2 else "1"

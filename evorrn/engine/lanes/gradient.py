@@ -1,4 +1,4 @@
-"""The gradient along lanes: forward with a tape, segment by segment, and the adjoint backward over it."""
+"""Runs the program of loss and gradient whose lanes are the sequences of a batch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from evorrn.engine.packing import Packed, Tiling, pack, packed_batch
 from evorrn.kernels import threads
 
 TAPE_BYTES = 256 * 2**20
-"""Memory that the tapes of one tile may take before long sequences are cut into segments."""
+"""The largest memory of the tape of one tile; longer sequences are divided into segments."""
 
 
 class Gradient:
-    """The program of a genome's exact gradient.
+    """Computes the exact gradient of a genome.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Gradient:
     def of_loss(
         self, individual: Individuals, batch: Batch, conditions: Conditions, scale: float
     ) -> tuple[float, np.ndarray]:
-        """Return the summed loss of one individual and the gradient (n,) of `scale` times it."""
+        """Return the sum of the loss of one genome over a batch, and the gradient (n,) of `scale` times this sum."""
         tiling = self._tiling(batch.size)
         packed = packed_batch(batch, tiling, self._model.dtype)
         losses, gradient = self._call(
@@ -49,7 +49,7 @@ class Gradient:
     def of_outputs(
         self, individual: Individuals, shown: Sequences, output_gradient: np.ndarray
     ) -> np.ndarray:
-        """Return the gradient (n,) of a function of the outputs, from its gradient (B, T, O) there."""
+        """Return the gradient (n,) of a function of the outputs, from its gradient (B, T, O) with respect to these."""
         tiling = self._tiling(len(shown.x))
         packed = pack(tiling, shown.x, shown.lengths, self._model.dtype)
         inside = np.arange(shown.x.shape[1])[None, :] < shown.lengths[:, None]
@@ -69,7 +69,7 @@ class Gradient:
         output_gradient: np.ndarray,
         scale: float,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return losses (Q, L) and the gradient (n,); tiles are added up in double precision."""
+        """Return losses (Q, L) and the gradient (n,), the sum of those of all tiles added in float64."""
         model, tiling, steps = self._model, packed.tiling, packed.x.shape[1]
         segment = self._segment(tiling.lanes, steps)
         counts = {"2": 2, "BLOCK": BLOCK, "segment": segment, "segment + 1": segment + 1}
@@ -97,7 +97,7 @@ class Gradient:
         return losses, gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
 
     def _segment(self, lanes: int, steps: int) -> int:
-        """Return how many time steps are taped at a time."""
+        """Return the number of time steps of a segment."""
         buffers = [b for b in self._emitter.gradient_buffers if b.steps.startswith("segment")]
         bytes_a_step = (
             sum(self._model.sizes[b.dimension] for b in buffers) * lanes * self._model.dtype.itemsize
@@ -106,7 +106,7 @@ class Gradient:
         return max(1, min(most, steps))
 
     def _from_loss(self, tiling: Tiling) -> np.ndarray:
-        """Return the output gradient of no time step, for which the program takes that of the loss."""
+        """Return an output gradient without time steps, which tells the program to compute that of the loss."""
         return np.zeros((tiling.tiles, 0, self._model.outputs, tiling.lanes), self._model.dtype)
 
     def _module(self) -> ModuleType:

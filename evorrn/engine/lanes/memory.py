@@ -1,4 +1,4 @@
-"""What programs along lanes share: the memory of their buffers, and conditions packed into tiles."""
+"""The memory of the buffers of programs whose lanes are sequences, and the packing of their conditions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def with_scratch(
     lanes: int,
     counts: Mapping[str, int],
 ) -> Callable[..., None]:
-    """Return a program with the memory of its buffers, which each thread keeps from call to call.
+    """Return a function that calls a program with memory for its buffers; each thread reuses its memory.
 
     Parameters
     ----------
     program : callable
-        Takes that memory and the place of each buffer in it behind its first two arguments.
+        Its third and fourth arguments are the memory and the offset of each buffer.
     model : Model
     buffers : sequence of Buffer
     lanes : int
-        Lanes of a tile.
+        Number of lanes of a tile.
     counts : mapping of str to int
-        How many tiles a buffer has, by the words in which the source says it.
+        The number of tiles for each expression in `Buffer.steps`.
     """
     sizes = [counts.get(b.steps, 1) * model.sizes[b.dimension] * lanes for b in buffers]
     places = np.cumsum([0, *sizes], dtype=np.int64)
@@ -46,7 +46,7 @@ def with_scratch(
 
 
 def condition_arguments(model: Model, tiling: Tiling, conditions: Conditions) -> dict[str, np.ndarray]:
-    """Return teachers (Q, T, O, L), of no time step where there are none, and states (Q, S, L)."""
+    """Return the arguments of a program for teachers (Q, T, O, L), T = 0 without any, and first states (Q, S, L)."""
     if conditions.teacher is None:
         teacher = np.zeros((tiling.tiles, 0, model.outputs, tiling.lanes), model.dtype)
     else:

@@ -1,4 +1,4 @@
-"""Forward along lanes: the sequences of a batch are the vector axis, tile by tile."""
+"""Runs the forward program whose lanes are the sequences of a batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evorrn.kernels import threads
 
 
 class Lanes:
-    """The forward program along lanes.
+    """Runs genomes forward, with the sequences of a batch as lanes.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Lanes:
         self._emitter = emitter
 
     def run(self, individual: Individuals, shown: Sequences, want: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is wanted of one individual, (B, T, K), and its last state (B, S)."""
+        """Return ``"outputs"`` or ``"hidden"`` of one genome, shape (B, T, K), and its last state (B, S)."""
         tiling = self._tiling(len(shown.x))
         packed = pack(tiling, shown.x, shown.lengths, self._model.dtype)
         results = self._room(tiling, want, shown.x.shape[1])
@@ -41,14 +41,14 @@ class Lanes:
         return series, tiling.unpack(results.last_state[:, None])[:, 0]
 
     def losses(self, individuals: Individuals, batch: Batch, conditions: Conditions) -> np.ndarray:
-        """Return the summed loss of every individual on every sequence, shape (P, B), float64."""
+        """Return the sum of the loss of each genome over each sequence, shape (P, B), float64."""
         tiling = self._tiling(batch.size)
         packed = packed_batch(batch, tiling, self._model.dtype)
         losses = self._call(self._module(), individuals, packed, conditions, self._room(tiling))
         return losses.reshape(len(losses), -1)[:, : batch.size]
 
     def jobs(self, genome: np.ndarray, sequences: int) -> int:
-        """Return among how many threads at most one genome's pass over some sequences is shared."""
+        """Return the largest number of threads that can work on one genome and a number of sequences."""
         return self._tiling(sequences).tiles
 
     def source(self) -> str:
@@ -63,7 +63,7 @@ class Lanes:
         conditions: Conditions,
         results: Results,
     ) -> np.ndarray:
-        """Fill the results, and return losses (P, Q, L)."""
+        """Run the program: fill `results`, and return losses (P, Q, L)."""
         tiling = packed.tiling
         free, span = free_steps(tiling, packed, conditions.free_from)
         losses = np.zeros((len(individuals.genomes), tiling.tiles, tiling.lanes))
@@ -84,7 +84,7 @@ class Lanes:
         return losses
 
     def _room(self, tiling: Tiling, want: str = "", steps: int = 0) -> Results:
-        """Return room for what is wanted and for the last state, or for neither."""
+        """Return arrays for the series `want` and the last state; without `want` arrays of length 0."""
         model = self._model
         outputs, hidden = (
             np.zeros(

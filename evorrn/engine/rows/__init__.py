@@ -1,1 +1,1 @@
-"""The layout with units along the vector axis."""
+"""The layout whose vector axis holds the units of a layer, for one or few sequences."""

@@ -1,7 +1,7 @@
-"""The emitted forward program with units as the vector axis, for genomes that meet few sequences.
+"""Emits the forward program whose vector axis holds the units of a layer, for batches of few sequences.
 
-A job is a group of pairs (genome, sequence) that run side by side; buffers are (N, units). Only the
-kernels of products and the loads of parameters differ from the program with sequences as lanes.
+A job is a group of pairs (genome, sequence) that run side by side; buffers have the shape (pairs, units). Only the
+kernels of products and the loads of parameters differ from the program whose lanes are sequences.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ VECTOR = {vector}"""
 FORWARD = Arguments(
     ("first", "last"), "group", *NETWORK, *SEQUENCES, "free_from_all", *CONDITIONS, *RESULTS, "losses_all"
 )
-"""The arguments of the forward program: a group of pairs (genome, sequence) is a job."""
+"""The arguments of the forward program. A job is a group of pairs (genome, sequence)."""
 
 
 class _RowsWriter(StageWriter):
-    """Stages whose products run along the units; those of sparse matrices through their entries."""
+    """Writes stages whose products run along the units; those of sparse matrices use only entries that are not 0."""
 
     sparse: frozenset[str] = frozenset()
 
@@ -62,9 +62,9 @@ class RowsEmitter(ProgramEmitter):
     ----------
     form : Form
     vector : int
-        Numbers in one vector of the machine.
+        Number of values in one vector register.
     sparse : frozenset of str
-        Blocks to be run through their entries that are not zero; groups are of one pair then.
+        Names of the blocks that run as sparse matrices; a group then has one pair.
     """
 
     def __init__(self, form: Form, vector: int, sparse: frozenset[str] = frozenset()) -> None:
@@ -147,6 +147,7 @@ class RowsEmitter(ProgramEmitter):
         return self.program(functions, f"forward({FORWARD})", contract, body)
 
     def _allocate(self) -> list[str]:
+        """Return the lines that allocate the buffers and the packed weights."""
         lines = [*self.unpack_sizes(), "n_B, n_T = x_all.shape[0], x_all.shape[1]"]
         dimensions = sorted({d for node in self.graph.nodes for d in node.shape})
         for dimension in dimensions:
@@ -182,7 +183,7 @@ class RowsEmitter(ProgramEmitter):
         return lines
 
     def _pack(self) -> list[str]:
-        """Return the lines that lay out one genome and the first state of pair n."""
+        """Return the lines that pack the weights and the first state of pair n."""
         lines = []
         order = list(self.step.parameters)
         for name, shape, transposed in self._used_parameters():
@@ -203,6 +204,7 @@ class RowsEmitter(ProgramEmitter):
         return lines
 
     def _move_states(self, form: str) -> list[str]:
+        """Return the lines that copy every state by a statement with fields ``v`` (variable) and ``place`` (index)."""
         lines, start = [], ""
         for name, dimension in self.step.states.items():
             lines += [
@@ -213,7 +215,10 @@ class RowsEmitter(ProgramEmitter):
         return lines
 
     def can_be_sparse(self, names: tuple[str, ...]) -> frozenset[str]:
-        """Return those blocks that the sparse kernels can run: beside a dense product, never transposed."""
+        """Return the blocks among `names` that can run as sparse matrices.
+
+        These are the blocks that are not transposed and whose product is added to that of a dense block.
+        """
         allowed = set()
         for stage in self.plan.stages:
             if isinstance(stage, Affine):
@@ -226,7 +231,7 @@ class RowsEmitter(ProgramEmitter):
         return frozenset(allowed)
 
     def _used_parameters(self) -> list[tuple[str, tuple[str, ...], bool]]:
-        """Return each parameter with its shape and whether it is read transposed."""
+        """Return name, shape and whether it is transposed of each parameter that the step reads."""
         used: set[tuple[str, bool]] = set()
         nodes = self.graph.nodes
         for index in self.graph.reachable(self.graph.outputs.values()):
@@ -236,7 +241,9 @@ class RowsEmitter(ProgramEmitter):
         return [(n, s, t) for n, s in self.step.parameters.items() for t in (False, True) if (n, t) in used]
 
     def _packed(self, name: str, transposed: bool) -> str:
+        """Return the variable of the packed weights of a parameter."""
         return variable(name) + ("_T" if transposed else "")
 
     def _padded(self, dimension: str) -> str:
+        """Return the variable of the size of a dimension rounded up to whole vectors."""
         return f"wide_{variable(dimension)}"

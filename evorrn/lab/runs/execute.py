@@ -16,7 +16,7 @@ from typing import Any
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, RunError
-from evorrn.base.files import durable_together, npz_bytes, settle, write_atomic
+from evorrn.base.files import delayed_sync, npz_bytes, sync_files, write_atomic
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import assessment_of
 from evorrn.lab.runs.hooks import SILENT, Hooks
@@ -69,7 +69,7 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
     problem = assessment.problem(spec.network)
     inherited = None if spec.parent is None else _checkpoint(find_run(spec.parent, root))
     start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)
-    with one_thread(), durable_together():
+    with one_thread(), delayed_sync():
         # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
         trainer = None if folder.path.exists() else start(state=inherited)
         with folder.claimed(), Interruption(hooks.note) as interruption:
@@ -91,7 +91,7 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
                 recorder.try_checkpoint(last=True)
                 record = assessment.record(result.network, result.genome)
                 _write_outcome(folder, result, record)
-                settle()
+                sync_files()
                 folder.set_status(COMPLETE, **recorder.progress(), diverged=record.diverged)
                 return _complete(planned, result)._replace(diverged=record.diverged)
             except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import StopTraining
-from evorrn.base.files import settle
+from evorrn.base.files import sync_files
 from evorrn.lab.runs.environment import RESULTS_VERSION
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import INTERRUPTED, RUNNING
@@ -65,7 +65,7 @@ class Recorder:
                 return
             self.checkpoint()
             self.run.set_status(RUNNING, **self.progress())
-            settle()
+            sync_files()
         except OSError as error:
             self.hooks.warn(
                 f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on without"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.base.errors import EvorrnError, RunError, nearest
-from evorrn.base.files import load_tree, save_tree, settle, write_atomic
+from evorrn.base.files import load_tree, save_tree, sync_files, write_atomic
 from evorrn.lab.runs.run import INTERRUPTED, RUNNING
 
 LEASE = 900.0
@@ -83,7 +83,7 @@ class RunFolder:
             return
         fresh = self.path / ".checkpoint-next.npz"
         save_tree(fresh, tree)
-        settle()
+        sync_files()
         os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
         os.replace(fresh, self.path / CHECKPOINT)
 

@@ -1,4 +1,4 @@
-"""Environments made ready for kernels: checked, named by what their functions contain, compiled, explained."""
+"""Checks of environments, the modules that contain their functions, and errors for functions that do not compile."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.data.batch import numeric
 from evorrn.data.environment import Environment
 from evorrn.engine.cache import load
-from evorrn.engine.individuals import foreign
+from evorrn.engine.individuals import user_functions
 from evorrn.engine.individuals.emit import RESET
-from evorrn.engine.individuals.moving import World
+from evorrn.engine.individuals.environment_loops import EnvironmentLoops
 
-_fingerprint = functools.lru_cache(maxsize=256)(foreign.fingerprint)
+_fingerprint = functools.lru_cache(maxsize=256)(user_functions.fingerprint)
 
 FUNCTIONS = {
     "reset": "reset(state, rng)",
@@ -29,16 +29,17 @@ FUNCTIONS = {
 }
 PARTS = {"move": "move(state, action)", "judge": "judge(state)"}
 TRIED_STEPS = 3
-"""Time steps for which an environment is tried in plain Python."""
+"""The number of time steps for which an environment is tried in plain Python."""
 SIZES = ("observations", "actions", "states", "time_limit")
 
 
 def check(environment: Environment) -> None:
-    """Raise ConfigError with everything that keeps an environment from running.
+    """Check the sizes and functions of an environment.
 
     Raises
     ------
     ConfigError
+        When the environment cannot run; the error lists all mistakes.
     """
     if not isinstance(environment, Environment):
         raise ConfigError(f"environment: expected an evorrn.Environment, got {environment!r}")
@@ -55,13 +56,14 @@ def check(environment: Environment) -> None:
     found += _problems_of_parts(environment) if environment.parts is not None else []
     if not found:
         sizes = [int(_given(environment, name)) for name in ("states", "observations", "actions")]
-        problem = _beyond(*(_given(environment, name) for name in FUNCTIONS), *sizes)
+        problem = _index_problem(*(_given(environment, name) for name in FUNCTIONS), *sizes)
         found += [problem] if problem else []
     if found:
         raise ConfigError([f"environment {environment.name}: {problem}" for problem in found])
 
 
 def _given(environment: Environment, name: str) -> Any:
+    """Return an attribute of an environment, None when the environment does not define it."""
     try:
         return getattr(environment, name)
     except NotImplementedError:
@@ -69,20 +71,22 @@ def _given(environment: Environment, name: str) -> Any:
 
 
 def _problems_of_parts(environment: Environment) -> list[str]:
+    """Return one sentence for each mistake in the parts of a step."""
     parts = environment.parts
     if not isinstance(parts, tuple) or len(parts) != 3:
         return [f"parts: expected (count, move, judge), got {parts!r}"]
     count, *functions = parts
     found = [_function_problem(form, function) for form, function in zip(PARTS.values(), functions)]
     if isinstance(count, bool) or not isinstance(count, int) or not 0 < count <= environment.states:
-        found.append(f"parts: expected 1 to {environment.states} numbers that move, got {count!r}")
+        found.append(f"parts: expected a count from 1 to {environment.states}, got {count!r}")
     return [problem for problem in found if problem]
 
 
 @functools.lru_cache(maxsize=256)
 def _function_problem(form: str, function: Any) -> str:
+    """Return a sentence that says what is wrong with a function, empty when it has the form ``name(arguments)``."""
     name, _, arguments = form.partition("(")
-    if not foreign.is_compiled(function):
+    if not user_functions.is_compiled(function):
         return f"{name}: expected a function {form} made with numba.njit, got {function!r}"
     if len(inspect.signature(getattr(function, "py_func", function)).parameters) != arguments.count(",") + 1:
         return f"{name}: expected {form}, got a function of other parameters"
@@ -90,14 +94,15 @@ def _function_problem(form: str, function: Any) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _beyond(reset: Any, observe: Any, step: Any, states: int, observations: int, actions: int) -> str:
-    """Return which function reaches beyond its arrays in the first time steps, where Python sees it.
+def _index_problem(reset: Any, observe: Any, step: Any, states: int, observations: int, actions: int) -> str:
+    """Return a sentence that names a function with an index out of bounds, empty when there is none.
 
-    A kernel would read and write there whatever is in memory. What else may go wrong is the kernel's to say.
+    The first time steps run in plain Python, which checks indices; a kernel would access memory outside of the
+    array. Other errors are ignored here, since compiling reports them.
     """
     rng = np.random.default_rng(0)
     state, observation = np.zeros(states), np.zeros(observations)
-    plain = {function: foreign.interpreted(function) for function in (reset, observe, step)}
+    plain = {function: user_functions.interpreted(function) for function in (reset, observe, step)}
     name = "reset"
     try:
         with np.errstate(all="ignore"):
@@ -116,10 +121,10 @@ def _beyond(reset: Any, observe: Any, step: Any, states: int, observations: int,
     return ""
 
 
-def world(environment: Environment) -> World:
-    """Return what a kernel knows of a checked environment."""
+def environment_loops(environment: Environment) -> EnvironmentLoops:
+    """Return the emitter of the loops of a checked environment."""
     count, *parts = environment.parts or (0,)
-    return World(
+    return EnvironmentLoops(
         int(environment.observations),
         int(environment.actions),
         int(environment.states),
@@ -128,24 +133,29 @@ def world(environment: Environment) -> World:
     )
 
 
-def module(environment: Environment, source: str, label: str) -> ModuleType:
-    """Return the module of an emitted program that calls an environment's functions."""
-    functions = {f"{name}_world": foreign.inlined(function) for name, function in _functions(environment)}
+def program_module(environment: Environment, source: str, label: str) -> ModuleType:
+    """Return the module of an emitted program that calls the functions of an environment."""
+    functions = {
+        f"{name}_world": user_functions.inlined(function) for name, function in _functions(environment)
+    }
     return load(source, label, functions)
 
 
 def _functions(environment: Environment) -> list[tuple[str, Any]]:
+    """Return name and function of everything that programs call, the parts of a step included."""
     parts = zip(PARTS, environment.parts[1:]) if environment.parts is not None else ()
     return [(name, getattr(environment, name)) for name in FUNCTIONS] + list(parts)
 
 
 def environment_starts(environment: Environment, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return starts (count, states) that `reset` draws one after the other; fewer are the first of more.
+    """Return starts (count, states), float64, drawn by `reset` one after the other.
+
+    With equal generators, a smaller count gives the first starts of a larger one.
 
     Raises
     ------
     ConfigError
-        When the environment is not one that can run.
+        When the environment cannot run.
     EvorrnError
         When `reset` does not compile, or raises.
     """
@@ -159,7 +169,7 @@ def environment_starts(environment: Environment, count: int, rng: np.random.Gene
     states = np.zeros((int(count), int(environment.states)))
     source = RESET.format(fingerprint=_fingerprint(environment.reset))
     with explained(environment):
-        fill = module(environment, source, "starts").fill
+        fill = program_module(environment, source, "starts").fill
         try:
             fill(states, rng)
         except NumbaError:
@@ -172,7 +182,7 @@ def environment_starts(environment: Environment, count: int, rng: np.random.Gene
 
 
 def checked_starts(environment: Environment, given: np.ndarray) -> np.ndarray:
-    """Return starts (E, states) as float64 rows; raises ShapeError when they do not fit."""
+    """Return starts (E, states) as a writable float64 array; raise ShapeError when the shape is wrong."""
     array = numeric("starts", given)
     if array.ndim != 2 or array.shape[1] != environment.states or len(array) == 0:
         raise ShapeError(f"starts: expected shape (E, {environment.states}), got {array.shape}")
@@ -180,7 +190,13 @@ def checked_starts(environment: Environment, given: np.ndarray) -> np.ndarray:
 
 
 def checked_limit(environment: Environment, given: int | None) -> int:
-    """Return the time steps that an episode may take; the environment's own where none are given."""
+    """Return the largest number of time steps of an episode; None gives that of the environment.
+
+    Raises
+    ------
+    ConfigError
+        When it is not a whole number of at least 1.
+    """
     if given is None:
         return int(environment.time_limit)
     if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
@@ -190,21 +206,23 @@ def checked_limit(environment: Environment, given: int | None) -> int:
 
 @contextlib.contextmanager
 def explained(environment: Environment) -> Iterator[None]:
-    """Turn a failure to compile into an error that names the function and says what numba said of it.
+    """Replace an error of numba inside the block by one that names the function and quotes numba.
 
     Raises
     ------
     EvorrnError
+        When a function does not compile.
     """
     from numba.core.errors import NumbaError
 
     try:
         yield
     except NumbaError as error:
-        raise EvorrnError(f"environment {environment.name}: {_explanation(environment, error)}") from None
+        raise EvorrnError(f"environment {environment.name}: {_compile_problem(environment, error)}") from None
 
 
-def _explanation(environment: Environment, error: Exception) -> str:
+def _compile_problem(environment: Environment, error: Exception) -> str:
+    """Return a sentence that says which function of an environment does not compile, and why."""
     from numba import float64, types
     from numba.core.errors import NumbaError
     from numba.core.types import npytypes
@@ -212,7 +230,7 @@ def _explanation(environment: Environment, error: Exception) -> str:
     vector = float64[::1]
     generator = npytypes.NumPyRandomGeneratorType("NumPyRandomGeneratorType")
     for name, given in _functions(environment):
-        function = foreign.inlined(given)
+        function = user_functions.inlined(given)
         kinds = {"reset": (vector, generator), "judge": (vector,)}.get(name, (vector, vector))
         try:
             function.compile(kinds)
@@ -226,7 +244,7 @@ def _explanation(environment: Environment, error: Exception) -> str:
 
 
 def _shortened(error: Exception) -> str:
-    """Return the first lines of numba's message that say something of the user's code."""
+    """Return the first lines of a message of numba that are about the user's code, without its other lines."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [line.strip() for line in plain.splitlines()]
     empty = ("", "Failed in", "During:", "There are", "- Of which", "Overload of", "Overload in", "This is")

@@ -1,11 +1,11 @@
-"""Functions that users wrote for numba, made ready to be part of an emitted kernel.
+"""Compiles the numba functions of users again, so that emitted kernels can inline them, and computes their hashes.
 
-An emitted program calls an environment's functions for every lane of a vector. For LLVM to turn such a
-loop into vector code they must be inlined, and must not be able to raise: so they, and all compiled
-functions that they call, are compiled once more from their bytecode under the kernel's own rules.
+An emitted program calls the functions of an environment for every lane of a vector. LLVM turns such a loop into
+vector code only if the functions are inlined and cannot raise. So they, and all compiled functions that they call,
+are compiled again from their bytecode with the options of the kernel.
 
-A kernel's file is named by what it contains; `fingerprint` says what such functions contain: their
-bytecode, the numbers they refer to, and the same of every function they call.
+The file of a kernel is named by a hash of its content. `fingerprint` is the part of the user's functions: a hash of
+their bytecode, of the constants they refer to, and of all functions they call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 OPTIONS: dict[str, Any] = {
-    "fastmath": False,  # which product of a user's sum becomes a multiply-add would be the compiler's choice
+    "fastmath": False,  # otherwise the compiler would choose which products become multiply-adds
     "error_model": "numpy",
     "forceinline": True,
     "no_cpython_wrapper": True,
@@ -27,7 +27,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def is_compiled(function: Any) -> bool:
-    """Return whether a function was made with ``numba.njit``; with numba switched off, any will do."""
+    """Return whether a function was made with ``numba.njit``; if numba is disabled, whether it is a function."""
     from numba import config
     from numba.core.dispatcher import Dispatcher
 
@@ -37,21 +37,24 @@ def is_compiled(function: Any) -> bool:
 
 
 def inlined(function: Any) -> Any:
-    """Return a compiled function, and with it all compiled functions it calls, to be inlined in kernels."""
+    """Return a function that kernels inline, compiled again together with all compiled functions that it calls."""
     import numba
     from numba import config
 
     compiler: Any = numba.njit
-    return function if config.DISABLE_JIT else _remade(function, {}, compiler(**OPTIONS))  # type: ignore[attr-defined]
+    return function if config.DISABLE_JIT else _rebuilt(function, {}, compiler(**OPTIONS))  # type: ignore[attr-defined]
 
 
 def interpreted(function: Any) -> Any:
-    """Return a compiled function, and with it all compiled functions it calls, as plain Python."""
-    return _remade(function, {}, lambda copy: copy)
+    """Return a compiled function as plain Python, together with all compiled functions that it calls."""
+    return _rebuilt(function, {}, lambda copy: copy)
 
 
-def _remade(value: Any, made: dict[int, Any], make: Callable[[types.FunctionType], Any]) -> Any:
-    """Return the like of a dispatcher made from its Python function; anything else as it is."""
+def _rebuilt(value: Any, made: dict[int, Any], make: Callable[[types.FunctionType], Any]) -> Any:
+    """Return ``make(copy of the Python function)`` of a compiled function; return anything else unchanged.
+
+    Compiled functions that it refers to are replaced in the same way. `made` holds the results so far by id.
+    """
     from numba.core.dispatcher import Dispatcher
 
     if id(value) in made:
@@ -66,16 +69,18 @@ def _remade(value: Any, made: dict[int, Any], make: Callable[[types.FunctionType
         function.__defaults__,
         tuple(types.CellType() for _ in function.__closure__ or ()),
     )
-    # Cached code imports the module that its functions name; the user's may have another name by then.
+    # Cached code imports the module that a function names; the name of the user's module may change.
     copy.__module__, copy.__qualname__ = __name__, function.__qualname__
-    made[id(value)] = result = make(copy)  # numba looks names up when it compiles
+    made[id(value)] = result = make(
+        copy
+    )  # before the names are replaced: numba reads them only when it compiles
     for name in _names(function.__code__):
         if isinstance(names.get(name), types.ModuleType):
             names[name] = _module(names[name], function.__code__, made, make)
         elif name in names:
-            names[name] = _remade(names[name], made, make)
+            names[name] = _rebuilt(names[name], made, make)
     for cell, own in zip(copy.__closure__ or (), function.__closure__ or ()):
-        cell.cell_contents = _remade(own.cell_contents, made, make)
+        cell.cell_contents = _rebuilt(own.cell_contents, made, make)
     return result
 
 
@@ -85,6 +90,7 @@ def _module(
     made: dict[int, Any],
     make: Callable[[types.FunctionType], Any],
 ) -> types.ModuleType:
+    """Return a copy of a module whose compiled functions that the code uses are replaced, see `_rebuilt`."""
     from numba.core.dispatcher import Dispatcher
 
     used = {name: getattr(module, name, None) for name in _names(code)}
@@ -93,18 +99,19 @@ def _module(
         return module
     copy = types.ModuleType(module.__name__)
     vars(copy).update(vars(module))
-    vars(copy).update({name: _remade(value, made, make) for name, value in compiled.items()})
+    vars(copy).update({name: _rebuilt(value, made, make) for name, value in compiled.items()})
     return copy
 
 
 def fingerprint(*functions: Any) -> str:
-    """Return a hash of functions and everything they refer to; the same in every process."""
+    """Return a hash of functions and everything they refer to; it is the same in every process."""
     seen: dict[int, int] = {}
     text = "\n".join(part for function in functions for part in _parts(function, seen))
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def _parts(value: Any, seen: dict[int, int]) -> Iterator[str]:
+    """Yield texts that describe a value completely; `seen` numbers the functions described so far, by id."""
     function = getattr(value, "py_func", value)
     if isinstance(function, types.FunctionType):
         if id(function) in seen:
@@ -133,7 +140,7 @@ def _parts(value: Any, seen: dict[int, int]) -> Iterator[str]:
 
 
 def _referred(value: Any, code: types.CodeType, seen: dict[int, int]) -> Iterator[str]:
-    """Yield what a global is; of a module, its name and what is used of it."""
+    """Yield texts that describe a global variable; for a module its name and the attributes that the code uses."""
     if not isinstance(value, types.ModuleType):
         yield from _parts(value, seen)
         return
@@ -146,11 +153,12 @@ def _referred(value: Any, code: types.CodeType, seen: dict[int, int]) -> Iterato
 
 
 def _code(code: types.CodeType) -> Iterator[str]:
+    """Yield texts that describe bytecode and its constants."""
     yield f"{code.co_code.hex()} {code.co_varnames} {code.co_names} {code.co_freevars}"
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _code(constant)
-        elif isinstance(constant, frozenset):  # the order of its text differs between processes
+        elif isinstance(constant, frozenset):  # its order differs between processes
             yield repr(sorted(map(repr, constant)))
         else:
             yield repr(constant)

@@ -1,0 +1,98 @@
+"""The compiled programs of a network, and the multiply-adds that they take."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from evorrn.base.errors import ConfigError
+from evorrn.data.batch import Batch
+from evorrn.data.environment import Environment
+from evorrn.engine.individuals.run import Simulator
+from evorrn.engine.model import Form, Modules
+from evorrn.engine.programs import Programs
+from evorrn.network.architecture import Architecture
+
+
+class CompiledNetwork(Architecture):
+    """An architecture with its compiled programs, which are compiled when first used."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent so far on compiling the programs of this network or loading them from the cache."""
+        return self._modules.compile_seconds
+
+    def kernel_source(self, environment: Environment | None = None) -> str:
+        """Return the numba source of the programs, or of the one that runs the network in an environment."""
+        return self._programs.source() if environment is None else self._simulator.source(environment)
+
+    def with_options(self, options: Mapping[str, float]) -> Self:
+        """Return this network with other numeric options of its cell; compiled programs are shared.
+
+        Raises
+        ------
+        UnknownName
+            For an option that the cell does not have.
+        ConfigError
+            When an activation would change.
+        """
+        numbers, functions = self.cell.check_options({**self.cell_options, **options})
+        if functions != self._activations:
+            raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
+        self._programs, self._simulator  # noqa: B018  (created before the copy, so that both share them)
+        other = copy.copy(self)
+        other._numbers = numbers
+        return other
+
+    @cached_property
+    def _form(self) -> Form:
+        kind = "direct " * self.direct + "feedback " * self.feedback
+        title = f"{kind}{self.cell.name} x {len(self.hidden)}, {self.loss_name}, {self.dtype.name}"
+        return Form(self.step, self.sizes, self.hidden, self.dtype, self.loss_function, self.cell.name, title)
+
+    @cached_property
+    def _modules(self) -> Modules:
+        return Modules()
+
+    @cached_property
+    def _programs(self) -> Programs:
+        return Programs(self._form, self._modules)
+
+    @cached_property
+    def _simulator(self) -> Simulator:
+        return Simulator(self._form, self._modules)
+
+    # --- Cost --------------------------------------------------------------------------------------
+
+    def forward_work(self, batch: Batch, genome: np.ndarray | None = None) -> int:
+        """Return the multiply-adds of a forward pass of one genome over a batch.
+
+        With a genome (n,) given, zeros in recurrent matrices that run as sparse matrices are not counted.
+        """
+        saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome), batch.size)
+        return (self._costs[0] - saved) * batch.moved_steps
+
+    def backward_work(self, batch: Batch) -> int:
+        """Return the multiply-adds of the backward pass of one genome over a batch, without the forward pass."""
+        return self._costs[1] * batch.moved_steps
+
+    def simulation_work(self, lengths: np.ndarray) -> int:
+        """Return the multiply-adds of the network in episodes of the given lengths.
+
+        The computations of the environment are not counted, since their cost is not known.
+        """
+        return self._costs[0] * int(np.sum(lengths))
+
+    @cached_property
+    def _costs(self) -> tuple[int, int]:
+        """Return the multiply-adds of one time step forward and of one backward."""
+        graph = self.step.graph
+        forward = graph.cost(self.sizes, graph.reachable(graph.outputs.values()))
+        derived = self.step.adjoint
+        wanted = [*derived.graph.outputs.values(), *(term for _, term in derived.parameter_terms)]
+        nodes = derived.graph.reachable(wanted, range(len(graph.nodes)))
+        return forward, derived.graph.cost(self.sizes, nodes)

@@ -1,0 +1,88 @@
+"""The arguments that make a network, and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass
+from typing import Any
+
+import numpy as np
+
+from evorrn.base.errors import ConfigError, unknown
+from evorrn.compile.cell import Cell
+from evorrn.losses.find import losses
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(eq=False, repr=False)
+class NetworkSettings:
+    """The arguments of `evorrn.Network`, which describes them; `Architecture` checks them."""
+
+    inputs: int
+    outputs: int
+    cell: InitVar[str | Cell] = "elman"
+    hidden: InitVar[int | Sequence[int]] = 16
+    cell_options: InitVar[Mapping[str, Any] | None] = None
+    loss: InitVar[str] = "mse"
+    direct: bool = False
+    feedback: bool = False
+    dtype: InitVar[str | np.dtype | type] = "float32"
+    initial: InitVar[Mapping[str, str] | None] = None
+    biases: bool = True
+
+    def __post_init__(self, *loosely_typed: Any) -> None:
+        raise NotImplementedError
+
+
+def problems_of_settings(
+    sizes: Mapping[str, tuple[Any, ...]], loss: str, dtype: str, flags: Mapping[str, Any]
+) -> list[str]:
+    """Return one sentence for each wrong argument, except those of the cell.
+
+    Parameters
+    ----------
+    sizes : mapping of str to tuple
+        Inputs, outputs and the units of each layer.
+    loss, dtype : str
+    flags : mapping of str to object
+        The arguments that are true or false.
+    """
+    return [*_size_problems(sizes), *_choice_problems(loss, dtype), *_flag_problems(flags)]
+
+
+def checked_mapping(name: str, value: Any) -> Mapping[str, Any]:
+    """Return a mapping, empty for None; raise ConfigError for anything else."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"network.{name}: expected names with their values, got {value!r}")
+    return value or {}
+
+
+def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
+    """Return a sentence for each size that is not a whole number of at least 1."""
+    problems = [
+        f"network.{name}: expected a whole number of at least 1, got {value!r}"
+        for name, values in given.items()
+        for value in values
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1
+    ]
+    return problems + ([] if given["hidden"] else ["network.hidden: expected at least one layer, got none"])
+
+
+def _choice_problems(loss: str, dtype: str) -> list[str]:
+    """Return a sentence for an unknown loss and one for an unknown dtype."""
+    problems = []
+    if loss not in losses():
+        problems.append(f"network.loss: {unknown('loss', loss, losses())}")
+    if dtype not in DTYPES:
+        problems.append(f"network.dtype: {unknown('dtype', dtype, DTYPES)}")
+    return problems
+
+
+def _flag_problems(flags: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each flag that is neither true nor false."""
+    return [
+        f"network.{name}: expected true or false, got {flag!r}"
+        for name, flag in flags.items()
+        if not isinstance(flag, bool | np.bool_)
+    ]

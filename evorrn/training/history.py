@@ -1,0 +1,56 @@
+"""The history of a run on disk: one line of JSON for each step of its strategy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from evorrn.base.files import write_atomic
+
+
+def save_history(folder: Path, history: dict[str, np.ndarray], seconds: np.ndarray) -> None:
+    """Write a history to ``history.jsonl`` and its times to ``timing.jsonl``, one line for each step.
+
+    Parameters
+    ----------
+    folder : Path
+    history : dict of str to ndarray, shape (N,)
+        Columns without times: they are equal when the run is repeated.
+    seconds : ndarray, shape (N,)
+        Wall time at each step.
+    """
+    write_atomic(folder / "history.jsonl", _lines(history))
+    write_atomic(folder / "timing.jsonl", _lines({"seconds": seconds}))
+
+
+def load_history(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the history and the seconds that `save_history` wrote; a missing file gives an empty one."""
+    return _columns(folder / "history.jsonl"), _columns(folder / "timing.jsonl").get("seconds", np.zeros(0))
+
+
+def _lines(columns: dict[str, np.ndarray]) -> str:
+    """Return columns of numbers as text, one JSON object for each row.
+
+    A whole column is encoded at once, which takes half the time of encoding row by row.
+    """
+    entries = []
+    for name, column in columns.items():
+        key, numbers = json.dumps(name), json.dumps(column.tolist())[1:-1]
+        entries.append([f"{key}: {number}" for number in numbers.split(", ") if number])
+    return "".join("{" + ", ".join(row) + "}\n" for row in zip(*entries))
+
+
+def _columns(path: Path) -> dict[str, np.ndarray]:
+    """Return the columns of a file that `save_history` wrote, up to the first incomplete line."""
+    if not path.exists():
+        return {}
+    rows = []
+    for line in path.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:  # the last line is incomplete if the run was killed while writing it
+            break
+    names = rows[0] if rows else ()
+    return {name: np.array([row[name] for row in rows]) for name in names}

@@ -1,0 +1,34 @@
+"""The record of a run after one step of its strategy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The record of a run after one step of its strategy; callbacks receive it.
+
+    Attributes
+    ----------
+    step : int
+        Number of strategy steps so far.
+    work, steps, evaluations, seconds
+        The cost so far, see `Meter`.
+    train_loss, valid_loss : float
+        Losses of the strategy's candidate at this step.
+    best_loss : float
+        The lowest validation loss so far.
+    extra : dict of str to float
+        Values that the strategy records.
+    """
+
+    step: int
+    work: int
+    steps: int
+    evaluations: int
+    seconds: float
+    train_loss: float
+    valid_loss: float
+    best_loss: float
+    extra: dict[str, float] = field(default_factory=dict)
