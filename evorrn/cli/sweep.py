@@ -1,7 +1,8 @@
-"""``evorrn sweep``: many runs from one file, checked, run, gone on with, retried."""
+"""``evorrn sweep``: many runs from one file: check, run, resume, retry."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ sweep = typer.Typer(
 )
 
 File = Annotated[Path, typer.Argument(help="A sweep file: axes over the settings of a spec, in TOML.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Yes, more than a million runs are meant.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Allow more than a million runs.")]
 Threads = Annotated[
     int, typer.Option("--threads", min=1, help="Threads of each run; results do not depend on it.")
 ]
@@ -33,7 +34,7 @@ Dask = Annotated[
 
 @sweep.command()
 def check(file: File, yes: Yes = False, runs: Runs = None, json: Json = False) -> None:
-    """Check every cell of a sweep, and say how many runs there are, which are done, and how long the rest takes."""
+    """Check every cell of a sweep, and print how many runs there are, which are done, and how long the rest takes."""
     from evorrn.cli.output import print_json
     from evorrn.cli.sweep_outcome import show_check
     from evorrn.cli.sweep_progress import checking
@@ -49,42 +50,61 @@ def check(file: File, yes: Yes = False, runs: Runs = None, json: Json = False) -
         show_check(found)
 
 
-@sweep.command()
-def run(
-    context: typer.Context,
-    file: File,
-    jobs: Jobs = None,
-    threads: Threads = 1,
-    dask: Dask = None,
-    fail_fast: FailFast = False,
-    yes: Yes = False,
-    runs: Runs = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Run a sweep, or go on with it: the same command again does what is left.
+def _leading(retry: bool, doc: str) -> Callable[..., None]:
+    """Return the command that runs a sweep, or the one that runs its failed runs again."""
+
+    def command(
+        context: typer.Context,
+        file: File,
+        jobs: Jobs = None,
+        threads: Threads = 1,
+        dask: Dask = None,
+        fail_fast: FailFast = False,
+        yes: Yes = False,
+        runs: Runs = None,
+        json: Json = False,
+        quiet: Quiet = False,
+    ) -> None:
+        from evorrn.cli.sweep_outcome import report
+        from evorrn.cli.sweep_progress import watching_sweep
+        from evorrn.kernels.threads import available
+        from evorrn.lab.runs.store import runs_root
+        from evorrn.lab.sweep.cluster import dask_executor
+        from evorrn.lab.sweep.run import run_sweep
+        from evorrn.lab.sweep.sweep_file import read_sweep
+
+        checked, root = read_sweep(file, many=yes), runs_root(runs)
+        with (
+            watching_sweep(root, quiet, context.obj.debug) as hooks,
+            dask_executor(dask, jobs or max(1, available() // threads)) as (executor, slots),
+        ):
+            tally = run_sweep(
+                checked,
+                root,
+                jobs=slots,
+                executor=executor,
+                threads=threads,
+                retry=retry,
+                fail_fast=fail_fast,
+                hooks=hooks,
+            )
+        raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))
+
+    command.__doc__ = doc
+    return command
+
+
+sweep.command("run")(
+    _leading(
+        retry=False,
+        doc="""Run a sweep, or go on with it: the same command again does what is left.
 
     Complete runs are passed over, interrupted ones go on from their checkpoint, failed ones wait for retry.
     Ctrl-C stops after the steps under way and keeps checkpoints; once more stops at once.
-    """
-    _lead(context, file, jobs, threads, dask, False, fail_fast, yes, runs, json, quiet)
-
-
-@sweep.command()
-def retry(
-    context: typer.Context,
-    file: File,
-    jobs: Jobs = None,
-    threads: Threads = 1,
-    dask: Dask = None,
-    fail_fast: FailFast = False,
-    yes: Yes = False,
-    runs: Runs = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Run those runs of a sweep again that failed, and no other."""
-    _lead(context, file, jobs, threads, dask, True, fail_fast, yes, runs, json, quiet)
+    """,
+    )
+)
+sweep.command("retry")(_leading(retry=True, doc="Run only the failed runs of a sweep again."))
 
 
 @sweep.command()
@@ -98,7 +118,7 @@ def work(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Do runs of a sweep in this process until none is left that nobody holds.
+    """Execute runs of a sweep in this process until each is complete, failed or claimed by another process.
 
     Start as many as you like, on as many hosts as share the folder of runs: from a job array, GNU parallel, ssh.
     """
@@ -148,43 +168,3 @@ def submit(
     say(script)
     path = lab.write_script(checked, root, script)
     note(lab.submit(path) if go else f"written to {path}; --go submits it")
-
-
-def _lead(
-    context: typer.Context,
-    file: Path,
-    jobs: int | None,
-    threads: int,
-    dask: str | None,
-    again: bool,
-    fail_fast: bool,
-    yes: bool,
-    runs: Path | None,
-    json: bool,
-    quiet: bool,
-) -> None:
-    from evorrn.cli.sweep_outcome import report
-    from evorrn.cli.sweep_progress import watching_sweep
-    from evorrn.kernels.threads import available
-    from evorrn.lab.runs.store import runs_root
-    from evorrn.lab.sweep.cluster import dask_executor
-    from evorrn.lab.sweep.run import run_sweep
-    from evorrn.lab.sweep.sweep_file import read_sweep
-
-    sweep, root = read_sweep(file, many=yes), runs_root(runs)
-    jobs = jobs or max(1, available() // threads)
-    with (
-        watching_sweep(root, quiet, context.obj.debug) as hooks,
-        dask_executor(dask, jobs) as (executor, slots),
-    ):
-        tally = run_sweep(
-            sweep,
-            root,
-            jobs=slots,
-            executor=executor,
-            threads=threads,
-            retry=again,
-            fail_fast=fail_fast,
-            hooks=hooks,
-        )
-    raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import EvorrnError, RunError, Unfinished
 from evorrn.lab.runs.execute import check_version, run_of
-from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.hooks import SILENT, Hooks, ignore
 from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COMPLETE, FAILED, Run
 from evorrn.lab.runs.spec import Spec
@@ -136,14 +136,14 @@ class _ListFeed:
         return Job(run_of(spec, self.root), raw, force=self.force, record_refusal=False)
 
     def back(self, job: Job, run: Run | None) -> None:
-        """Take in how a job has ended."""
+        """Record how a job has ended."""
         if run is not None and run.status in (COMPLETE, FAILED):
             self.ended[job.run.id] = run
 
 
 @contextmanager
 def _workers(jobs: int, show: Callable[[Any], None]) -> Iterator[tuple[Workers, Callable[[Tally], None]]]:
-    """Give workers, and what shows in this thread what they have told."""
+    """Give workers, and a function that shows, in this thread, what they have told."""
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def relay(_: Tally) -> None:
@@ -167,9 +167,7 @@ def _session() -> Iterator[Path]:
 
 
 @contextmanager
-def local_workers(
-    jobs: int, threads: int = 1, listen: Callable[[Any], None] | None = None
-) -> Iterator[Executor]:
+def local_workers(jobs: int, threads: int = 1, listen: Callable[[Any], None] = ignore) -> Iterator[Executor]:
     """Give worker processes that end with the block, at once where it ends with an error."""
     workers = LocalExecutor(jobs, threads, load=NEEDED, listen=listen)
     try:
