@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-
 from evorrn.settings import setting
+
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 
 if TYPE_CHECKING:

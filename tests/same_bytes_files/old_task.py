@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
 from evorrn.settings import setting
 from evorrn.task import Recommended, Reference, Splits, Task, cached
+
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import forecasting_splits
