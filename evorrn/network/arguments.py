@@ -76,7 +76,7 @@ def check_batch(network: Architecture, batch: Batch) -> None:
     """Raise ShapeError when a batch does not fit the network, ConfigError when its loss takes no batch."""
     if network.loss_function.targets == "none":
         raise ConfigError(
-            f"network.loss: {network.loss_name} comes from an environment, see Network.simulate, not a batch"
+            f"network.loss: {network.loss_name} needs an environment, see Network.simulate, and takes no batch"
         )
     if batch.n_inputs != network.inputs:
         raise ShapeError(f"batch: expected {network.inputs} inputs, got {batch.n_inputs}")

@@ -311,7 +311,7 @@ def test_arguments_that_do_not_fit_raise_errors():
         net.simulate(population(net, 1), environment, np.zeros(3))
     with pytest.raises(ConfigError, match="time_limit: expected a whole number of at least 1, got 0"):
         net.simulate(population(net, 1), environment, np.zeros((1, 3)), 0)
-    with pytest.raises(ConfigError, match="reward comes from an environment"):
+    with pytest.raises(ConfigError, match="reward needs an environment"):
         net.fitness(population(net, 1), evorrn.Batch(np.zeros((1, 2, 2)), np.zeros((1, 2, 2))))
     with pytest.raises(ConfigError) as error:
         net.simulate(
