@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evorrn.base.text import amount
 from evorrn.cli import FAILED, INTERRUPTED
 from evorrn.cli.output import note, print_json, say, warn
-from evorrn.lab.study import comparison_words as words
-from evorrn.lab.study.comparison_words import amount
+from evorrn.lab.study.sentences.common import subject as subject_of
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.execute import Outcome
@@ -33,9 +33,7 @@ def _lines(outcome: Outcome) -> list[str]:
     result, spec = outcome.result, outcome.spec
     assert result is not None
     meter = result.meter
-    subject = words.subject(
-        {**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names}
-    )
+    subject = subject_of({**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names})
     title = f"{spec.strategy.name} on {subject}: stopped by {result.stopped_by}"
     lines = [title + (", complete already (--force runs it again)" if outcome.reused else "")]
     lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]

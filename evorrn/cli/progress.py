@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from evorrn.lab.study.comparison_words import amount
+from evorrn.base.text import amount
 
 if TYPE_CHECKING:
     from evorrn.lab.compare import Standing

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evorrn.base.text import counted, figure
 from evorrn.cli import FAILED
 from evorrn.cli.output import note, print_json, say, warn
-from evorrn.lab.study.comparison_words import counted, figure
 
 if TYPE_CHECKING:
     from evorrn.lab.sweep.check import Check

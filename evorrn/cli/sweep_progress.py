@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evorrn.base.text import figure
 from evorrn.cli.output import note, silent
 from evorrn.cli.progress import LIVE_SECONDS, PLAIN_SECONDS, clock, last_line, throttled
-from evorrn.lab.study.comparison_words import figure
 
 if TYPE_CHECKING:
     from evorrn.lab.sweep.perform import Report

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from evorrn.base.errors import ConfigError, EvorrnError, Unfinished
 from evorrn.base.files import write_atomic
 from evorrn.data.find import expand_task, find_task
-from evorrn.lab.report.comparison_page import write_report
+from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.spec import Spec, resolve
-from evorrn.lab.study import comparison_words as words
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
+from evorrn.lab.study.sentences.common import FILE_TASKS
 from evorrn.lab.sweep.pool import Ended, Say, Standing, run_all
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
@@ -216,7 +216,7 @@ def _once(problems: Sequence[str]) -> list[str]:
 def _task(task: Task | Environment) -> dict[str, Any]:
     """Return a task as a comparison keeps it; with the outputs that its settings may leave to its file."""
     content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
-    return {**content, "outputs": list(task.output_names)} if task.name in words.FILE_TASKS else content
+    return {**content, "outputs": list(task.output_names)} if task.name in FILE_TASKS else content
 
 
 def _row(specs: Sequence[Spec], ended: Sequence[Ended], metric: str) -> Row:

@@ -16,9 +16,7 @@ from typing import Any
 from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
 from evorrn.data import metrics
 from evorrn.lab.runs.spec import Spec, resolve
-
-EVALUATIONS = "evaluations"
-"""The measure of an experiment that counts evaluations until a problem is learned."""
+from evorrn.lab.study.reproduction import EVALUATIONS
 
 PACKAGE, FOLDER = "evorrn_tasks", "experiments"
 

@@ -5,108 +5,32 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, unknown
-from evorrn.base.files import jsonable, write_atomic
-from evorrn.lab.experiment import EVALUATIONS, Case, Experiment
+from evorrn.base.files import write_atomic
+from evorrn.lab.experiment import Case, Experiment
+from evorrn.lab.report.reproduction import page
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.spec import Spec
 from evorrn.lab.study.aggregates import draws, interval
 from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost
+from evorrn.lab.study.reproduction import (
+    BETTER,
+    EVALUATIONS,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    UNPUBLISHED,
+    Finding,
+    Reproduction,
+)
 from evorrn.lab.sweep.pool import Ended, Say, Standing, run_all
 
-BETTER, REPRODUCED, NOT_REPRODUCED, UNPUBLISHED = "better", "reproduced", "not reproduced", "no figure"
 LEARNED = "learned"
 """What stops a run that has solved its problem."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What came out for one row of a published table.
-
-    Attributes
-    ----------
-    problem, method, of, conditions, deviation : str
-        See `evorrn.lab.experiment.Case`.
-    strategy : dict
-        Name and settings.
-    network : dict
-        Cell, units and number of genes.
-    seeds : int
-        Runs.
-    solved : int or None
-        Runs that learned their problem; None where the measure is a metric.
-    mean, low, high : float
-        Over all runs, with its 95 % bootstrap interval. For evaluations it is what all runs spent for each time
-        that one succeeded; ``inf`` when none did.
-    median, spread : float
-        Median, and standard deviation over the runs that succeeded.
-    values : tuple of float
-        Each run's figure, ``inf`` for one that failed.
-    published : float or None
-    verdict : str
-        ``"better"`` where the whole interval is better than the published figure, ``"reproduced"`` where it
-        holds the figure, else ``"not reproduced"``; ``"no figure"`` where none was published.
-    errors : int
-        Runs that ended with an error.
-    """
-
-    problem: str
-    method: str
-    of: str
-    conditions: str
-    deviation: str
-    strategy: dict[str, Any]
-    network: dict[str, Any]
-    seeds: int
-    solved: int | None
-    mean: float
-    low: float
-    high: float
-    median: float
-    spread: float
-    values: tuple[float, ...]
-    published: float | None
-    verdict: str
-    errors: int = 0
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """A published experiment, run again.
-
-    Attributes
-    ----------
-    experiment : str
-        Its name.
-    title, source, measure : str
-    notes : tuple of str
-    quick : bool
-        Whether only the quick rows were run, with few seeds.
-    findings : tuple of Finding
-    environment : dict
-    report : str
-        The page that was written.
-    """
-
-    experiment: str
-    title: str
-    source: str
-    measure: str
-    notes: tuple[str, ...]
-    quick: bool
-    findings: tuple[Finding, ...]
-    environment: dict[str, Any]
-    report: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the reproduction as plain data; a figure that is not finite is null, as in strict JSON."""
-        return jsonable(self)  # type: ignore[no-any-return]
 
 
 def reproduce(
@@ -188,10 +112,8 @@ def reproduce(
         environment=environment.summary(),
         report=str(folder / "report.html"),
     )
-    from evorrn.lab.report.reproduction_report import render
-
     write_atomic(folder / "reproduction.json", json.dumps(made.as_dict(), indent=1) + "\n")
-    write_atomic(folder / "report.html", render(made))
+    write_atomic(folder / "report.html", page(made))
     return made
 
 

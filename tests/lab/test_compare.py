@@ -13,7 +13,7 @@ from evorrn.data.batch import Batch
 from evorrn.data.task import Reference, Scaling, Splits
 from evorrn.lab import compare as module
 from evorrn.lab.compare import compare, plan_runs, score_baselines
-from evorrn.lab.report.comparison_page import write_report
+from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs.execute import Outcome
 from evorrn.lab.sweep import pool
 from evorrn.training.assessment import SequenceAssessment

@@ -8,16 +8,16 @@ import sys
 import gymnasium
 import numpy as np
 import pytest
+from evorrn.lab.runs.outputs import read_outputs
 
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.lab import catalogue
 from evorrn.lab.compare import STRATEGIES, compare, usual_strategies
 from evorrn.lab.report import plots
-from evorrn.lab.report.curves import Trajectory
 from evorrn.lab.runs.apply import forecast
 from evorrn.lab.runs.execute import execute
-from evorrn.lab.runs.kept import read_kept
+from evorrn.lab.runs.outputs import Trajectory
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
 
@@ -64,7 +64,7 @@ def test_a_run_keeps_a_trajectory_and_draws_it(tmp_path):
     assert {"result.json", "genome.npz", "trajectory.npz", "history.jsonl"} <= names
     assert "predictions.npz" not in names
     assert {path.name for path in (outcome.folder / "plots").iterdir()} == {"learning.png", "trajectory.png"}
-    kept, result = read_kept(outcome.folder), evorrn.load(outcome.folder)
+    kept, result = read_outputs(outcome.folder), evorrn.load(outcome.folder)
     assert result.metrics == outcome.result.metrics and set(result.metrics["test"]) == {
         "return",
         "success",
@@ -104,7 +104,7 @@ def test_a_trajectory_is_drawn_in_panels_by_unit(steps, tmp_path):
         ("output", ["left", "right"]),
     ]
     np.testing.assert_array_equal(panels[1][1]["b"], shown.states[:, 2])
-    plots.kept_plot(shown, tmp_path / "t.svg")
+    plots.run_outputs_plot(shown, tmp_path / "t.svg")
     text = (tmp_path / "t.svg").read_text()
     words = ["return 2.5", "time steps of test start 2", "left", "rad"]
     assert all(word in text for word in words)

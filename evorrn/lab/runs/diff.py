@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evorrn.base.text import listed
 from evorrn.lab.catalogue import Page, Table
 from evorrn.lab.runs.query import text
 from evorrn.lab.runs.rows import COSTS, Reader, Row
 from evorrn.lab.runs.store import RunFolder
-from evorrn.lab.study.comparison_words import listed
 
 OUTCOME = ("status", "stopped_by", "error")
 

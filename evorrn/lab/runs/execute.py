@@ -274,14 +274,13 @@ def _write_outcome(run: RunFolder, result: Result, record: Record) -> None:
 def _draw(run: RunFolder, result: Result, warn: Say) -> None:
     """Draw the run's plots; a plot that fails costs no result."""
     from evorrn.lab.report import plots
-    from evorrn.lab.report.curves import Trajectory
-    from evorrn.lab.runs.kept import read_kept
+    from evorrn.lab.runs.outputs import Trajectory, read_outputs
 
     try:
-        kept = read_kept(run.path)
+        kept = read_outputs(run.path)
         returns = isinstance(kept, Trajectory)
         plots.learning_curve(result.history, run.path / "plots" / "learning.png", result.seconds, returns)
-        plots.kept_plot(kept, run.path / "plots" / f"{kept.kind}.png")
+        plots.run_outputs_plot(kept, run.path / "plots" / f"{kept.kind}.png")
     except Exception as error:
         warn(f"{run.path}: some plots are missing: {_one_line(error)}")
 

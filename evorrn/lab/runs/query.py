@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import ConfigError, nearest
+from evorrn.base.text import amount, figure
 from evorrn.data.metrics import HIGHER_IS_BETTER
 from evorrn.lab.runs.results import Runs
 from evorrn.lab.runs.rows import Row
 from evorrn.lab.runs.store import COMPLETE, FAILED
 from evorrn.lab.runs.typed import value_of
-from evorrn.lab.study.comparison_words import amount, figure
 from evorrn.lab.study.statistics import median_interval
 
 Holds = Callable[[Any], bool]

@@ -1,0 +1,42 @@
+"""Text for readers: numbers with the digits that matter, intervals, lists and plurals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def figure(value: float) -> str:
+    """Return a number with three significant digits, ``failed`` for an infinite one and a dash for NaN."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "failed"
+    return f"{value:#.3g}".removesuffix(".") if abs(value) < 1000 else f"{value:.2e}"
+
+
+def interval(low: float, high: float) -> str:
+    """Return the two ends of an interval in brackets, a dash where there is none."""
+    return "–" if math.isnan(low) else f"[{figure(low)}, {figure(high)}]"
+
+
+def amount(value: float | None, infinite: str = "–") -> str:
+    """Return a cost as budgets are typed, for instance ``5.02G``; a dash where it is not known."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return infinite
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun in the singular or the plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"

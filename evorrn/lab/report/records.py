@@ -1,0 +1,137 @@
+"""Records of runs that reports read from run folders: curves, outputs, populations, genomes, costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from evorrn.base.errors import RunError
+from evorrn.lab.report.evolution import Evolution
+from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
+from evorrn.lab.study.comparison import Comparison, Row
+from evorrn.lab.study.curves import Curve
+from evorrn.training.result import load, load_history
+
+COSTS = ("work", "steps", "seconds")
+Found = TypeVar("Found")
+
+
+class RunRecord(NamedTuple):
+    """A run of a comparison; costs are NaN where they are not known."""
+
+    strategy: str
+    seed: int
+    value: float
+    work: float
+    seconds: float
+    ended: str
+    folder: str
+
+
+def load_comparison(folder: Path) -> Comparison:
+    """Read the ``comparison.json`` of a folder.
+
+    Raises
+    ------
+    RunError
+        When there is none, or it cannot be read.
+    """
+    path = folder / "comparison.json"
+    try:
+        return Comparison.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise RunError(f"{path}: expected JSON written by evorrn, but it cannot be read ({error})") from None
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from None
+
+
+def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
+    """Return every run of a comparison, in order of the ranking and the seeds."""
+    records = []
+    for row in comparison.rows:
+        for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
+            content, status = (readable_json(root / folder / f"{name}.json") for name in ("result", "status"))
+            ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
+            costs = {**content.get("meter", {}), **content.get("times", {})}
+            work, seconds = (float(costs.get(name, math.nan)) for name in ("work", "seconds"))
+            records.append(RunRecord(row.strategy, seed, value, work, seconds, str(ended), folder))
+    return records
+
+
+def learning_curves(folder: Path) -> dict[str, Curve]:
+    """Return the validation losses of a run against each of its costs that has been recorded."""
+    history, seconds = load_history(folder)
+    if "valid_loss" not in history:
+        return {}
+    loss = np.asarray(history["valid_loss"], dtype=np.float64)
+    known = {**history, "seconds": seconds}
+    found = {name: np.asarray(known[name], dtype=np.float64) for name in COSTS if name in known}
+    return {name: Curve(spent, loss) for name, spent in found.items() if len(spent) == len(loss)}
+
+
+def typical_outputs(comparison: Comparison, row: Row, root: Path) -> tuple[int, Outputs] | None:
+    """Return the seed closest to a row's median and its outputs on test; None when there are none."""
+
+    def read(folder: Path) -> Outputs:
+        shown = read_outputs(folder)
+        names = readable_json(folder / "result.json").get("output_names") or ["output1"]
+        named = isinstance(shown, Predictions) and names[0] != "output1"  # the default name
+        return dataclasses.replace(shown, name=names[0]) if named else shown
+
+    return _typical(comparison, row, root, read)
+
+
+def typical_evolution(comparison: Comparison, row: Row, root: Path) -> tuple[int, Evolution] | None:
+    """Return the seed closest to a row's median and the evolution of its population; None when there is none."""
+    return _typical(comparison, row, root, lambda folder: Evolution.of(load_history(folder)[0]))
+
+
+def typical_genome(
+    comparison: Comparison, row: Row, root: Path
+) -> tuple[int, Mapping[str, np.ndarray]] | None:
+    """Return the seed closest to a row's median and the blocks of its genome; None when there is none."""
+
+    def read(folder: Path) -> Mapping[str, np.ndarray]:
+        result = load(folder)
+        return result.network.unpack(result.genome)
+
+    return _typical(comparison, row, root, read)
+
+
+def _typical(
+    comparison: Comparison, row: Row, root: Path, read: Callable[[Path], Found | None]
+) -> tuple[int, Found] | None:
+    """Return the first seed, closest to the median first, whose run folder can be read, and what was read."""
+    for place in _closest(row):
+        try:
+            found = read(root / row.runs[place])
+        except RunError:
+            continue
+        if found is not None:
+            return comparison.seeds[place], found
+    return None
+
+
+def _closest(row: Row) -> Iterator[int]:
+    """Yield the places of the seeds with a value, the closest to the median first."""
+    centre = row.median if math.isfinite(row.median) else math.nan
+    distance = np.abs(np.asarray(row.values, dtype=np.float64) - centre)
+    order = np.argsort(distance, kind="stable")
+    return (place for place in order.tolist() if math.isfinite(row.values[place]))
+
+
+def readable_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; empty when the file cannot be read."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,134 @@
+"""What a run keeps of its network's outputs on test: predictions beside the truth, or the course of an episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from evorrn.base.errors import RunError
+
+EXCERPT = 150
+"""Scored steps of a test split that stay readable in one plot."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Outputs of a network beside the truth, in original units.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (B, T, O), or (B, T) of labels
+    predicted : ndarray, shape (B, T, O)
+        Logits for labels.
+    scored : ndarray of bool, shape (B, T)
+    name : str
+        What the first output is called.
+    """
+
+    kind: ClassVar[str] = "predictions"
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    scored: np.ndarray
+    name: str = "value"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the truth is labels of classes."""
+        return self.truth.ndim == 2
+
+    @property
+    def single_steps(self) -> bool:
+        """Whether there are many sequences of real targets, each scored at one step."""
+        return not self.labelled and self.scored.sum(axis=1).max() == 1 and len(self.scored) > 4
+
+    def excerpt(self, longest: int = EXCERPT) -> tuple[np.ndarray, np.ndarray]:
+        """Return truth and prediction (n,) at the first scored steps, NaN between two sequences.
+
+        Of several outputs the first is taken; of logits the label that they choose.
+        """
+        truth = self.truth if self.labelled else self.truth[:, :, 0]
+        predicted = self.predicted.argmax(axis=2) if self.labelled else self.predicted[:, :, 0]
+        pairs: list[np.ndarray] = []
+        left = longest
+        for values, outputs, scored in zip(truth, predicted, self.scored):
+            if left <= 0:
+                break
+            pair = np.stack([values[scored], outputs[scored]]).astype(np.float64)[:, :left]
+            pairs += [pair, np.full((2, 1), np.nan)]
+            left -= pair.shape[1]
+        joined = np.concatenate(pairs[:-1], axis=1)
+        return joined[0], np.where(np.isfinite(joined[1]), joined[1], np.nan)
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return truth and prediction (N,) of the first output at every scored step."""
+        return self.truth[:, :, 0][self.scored], self.predicted[:, :, 0][self.scored]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The course of one episode, and how all episodes on test ended.
+
+    Parameters
+    ----------
+    observations : ndarray, shape (T, I)
+    actions : ndarray, shape (T, O)
+        Outputs of the network.
+    rewards : ndarray, shape (T,)
+    states : ndarray, shape (T, S)
+    state_names, action_names : ndarray of str
+        What the first states and the actions are called, units in brackets at the end.
+    start : int
+        Number of the episode among the test starts.
+    returns, lengths : ndarray, shape (E,)
+        Of every episode on test.
+    """
+
+    kind: ClassVar[str] = "trajectory"
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    states: np.ndarray
+    state_names: np.ndarray
+    action_names: np.ndarray
+    start: int
+    returns: np.ndarray
+    lengths: np.ndarray
+
+    def panels(self) -> list[tuple[str, dict[str, np.ndarray]]]:
+        """Return ``(label, {name: series})`` of what is drawn together: states of one unit, then the actions."""
+        grouped: dict[str, dict[str, np.ndarray]] = {}
+        for place, full in enumerate(self.state_names.tolist()):
+            name, _, unit = full.removesuffix(")").partition(" (")
+            grouped.setdefault(unit, {})[name] = self.states[:, place]
+        named = [(unit or "state", series) for unit, series in grouped.items()]
+        actions = {name: self.actions[:, place] for place, name in enumerate(self.action_names.tolist())}
+        return [*named, ("output", actions)]
+
+
+Outputs = Predictions | Trajectory
+KINDS: tuple[type[Predictions] | type[Trajectory], ...] = (Predictions, Trajectory)
+
+
+def read_outputs(folder: Path) -> Outputs:
+    """Return the predictions of a run on sequences, or the trajectory of one in an environment.
+
+    Raises
+    ------
+    RunError
+        When the folder holds neither, or it cannot be read.
+    """
+    for kind in KINDS:
+        path = folder / f"{kind.kind}.npz"
+        if path.exists():
+            try:
+                with np.load(path, allow_pickle=False) as arrays:
+                    return kind(**arrays)
+            except (OSError, ValueError, TypeError) as error:
+                raise RunError(f"cannot read {path}: {error}") from None
+    names = " or ".join(f"{kind.kind}.npz" for kind in KINDS)
+    raise RunError(f"{folder}: expected {names} in it")
