@@ -24,7 +24,7 @@ from .data.task import Splits as Splits
 from .data.task import Task as Task
 from .kernels.cached import cached as cached
 from .kernels.threads import set_threads as set_threads
-from .lab.runs.results import results as results
+from .lab.sweep.results import results as results
 from .network.network import Network as Network
 from .strategies.base import EvolutionStrategy as EvolutionStrategy
 from .strategies.base import Strategy as Strategy

@@ -50,8 +50,8 @@ def compare(
     Settings of one strategy are given as --set ga.population=512.
     """
     from evorrn.base.errors import EvorrnError
-    from evorrn.cli.output import note, print_json, silent, stdout, warn
-    from evorrn.cli.progress import watching_comparison
+    from evorrn.cli.output import print_json, stdout
+    from evorrn.cli.progress import hooks, watching_comparison
     from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
     from evorrn.lab.report.comparison import summary
@@ -74,15 +74,11 @@ def compare(
             raw,
             base,
             root=runs_root(runs),
-            strategies=None if strategies is None else names(strategies),
-            seeds=seeds,
-            quick=quick,
+            choice=lab.Choice(None if strategies is None else names(strategies), seeds, quick),
             jobs=jobs or available(),
             force=force,
             command=shlex.join(["evorrn", *context.obj.arguments]),
-            watch=watch,
-            warn=warn,
-            note=silent if quiet else note,
+            hooks=hooks(watch, quiet),
         )
     if json:
         print_json(comparison.as_dict())
@@ -114,8 +110,8 @@ def report(
     from evorrn.lab.report import sweep as sweep_report
     from evorrn.lab.report.comparison import rebuild, summary, write_picture
     from evorrn.lab.report.terminal import show
-    from evorrn.lab.runs.results import find_sweep
     from evorrn.lab.runs.store import find_comparison, runs_root
+    from evorrn.lab.sweep.results import find_sweep
 
     root = runs_root(runs)
     sweep = find_sweep(target, root)

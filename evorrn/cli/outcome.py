@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.text import amount
@@ -10,34 +11,77 @@ from evorrn.cli.output import note, print_json, say, warn
 from evorrn.lab.study.sentences.common import subject as subject_of
 
 if TYPE_CHECKING:
-    from evorrn.lab.runs.execute import Outcome
+    from evorrn.lab.runs.run import Run
 
 
-def report(outcome: Outcome, *, json: bool, quiet: bool, debug: bool) -> int:
+def report(run: Run, *, json: bool, quiet: bool, debug: bool) -> int:
     """Print how a run ended, and return the exit code."""
-    code = {"complete": 0, "interrupted": INTERRUPTED, "failed": FAILED}[outcome.status]
+    code = {"complete": 0, "interrupted": INTERRUPTED, "failed": FAILED}[run.status]
     if json:
-        print_json(outcome.as_dict())
-    elif outcome.result is not None and not quiet:
-        say("\n".join(_lines(outcome)))
-    if outcome.status == "failed":
-        warn(f"the run failed: {outcome.error}")
-        where = f"is in {outcome.folder / 'status.json'}" if outcome.recorded else "is shown with --debug"
-        note(outcome.traceback if debug else f"  the traceback {where}")
-    elif outcome.status == "interrupted":
-        warn(f"interrupted; the same command goes on from {outcome.folder}")
+        print_json(as_dict(run))
+    elif run.result is not None and not quiet:
+        say("\n".join(_lines(run)))
+    if run.status == "failed":
+        warn(f"the run failed: {run.error}")
+        where = f"is in {run.path / 'status.json'}" if run.recorded else "is shown with --debug"
+        note(run.traceback if debug else f"  the traceback {where}")
+    elif run.status == "interrupted":
+        warn(f"interrupted; the same command goes on from {run.path}")
     return code
 
 
-def _lines(outcome: Outcome) -> list[str]:
-    result, spec = outcome.result, outcome.spec
-    assert result is not None
+def as_dict(run: Run) -> dict[str, Any]:
+    """Return an executed run as plain data."""
+    spec, result = run.spec, run.result
+    assert spec is not None
+    content = {
+        "id": run.id,
+        "folder": str(run.path),
+        "status": run.status,
+        "reused": run.reused,
+        "task": spec.task.name,
+        "strategy": spec.strategy.name,
+        "network": {
+            "cell": spec.network.cell.name,
+            "hidden": list(spec.network.hidden),
+            "genes": spec.network.size,
+        },
+        "seed": spec.seed,
+        "budget": spec.content["budget"],
+    }
+    if result is not None:
+        content |= {"stopped_by": result.stopped_by, "diverged": run.diverged}
+        content |= {"metrics": result.metrics, "meter": result.meter.as_dict()}
+    return content | ({"error": run.error} if run.error else {})
+
+
+def draw(run: Run, warn: Callable[[str], None]) -> None:
+    """Draw the losses of a complete run and its outputs on test, unless pictures are there; warn on an error."""
+    folder = run.path / "plots"
+    if run.status != "complete" or run.result is None or (run.reused and folder.is_dir()):
+        return
+    from evorrn.lab.report import plots
+    from evorrn.lab.runs.execute import one_line
+    from evorrn.lab.runs.outputs import Trajectory, read_outputs
+
+    try:
+        outputs, result = read_outputs(run.path), run.result
+        returns = isinstance(outputs, Trajectory)
+        plots.learning_curve(result.history, folder / "learning.png", result.seconds, returns)
+        plots.run_outputs_plot(outputs, folder / f"{outputs.kind}.png")
+    except Exception as error:
+        warn(f"{run.path}: some plots are missing: {one_line(error)}")
+
+
+def _lines(run: Run) -> list[str]:
+    result, spec = run.result, run.spec
+    assert result is not None and spec is not None
     meter = result.meter
     subject = subject_of({**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names})
     title = f"{spec.strategy.name} on {subject}: stopped by {result.stopped_by}"
-    lines = [title + (", complete already (--force runs it again)" if outcome.reused else "")]
+    lines = [title + (", complete already (--force runs it again)" if run.reused else "")]
     lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]
-    if outcome.diverged:
+    if run.diverged:
         lines.append(
             "  returns on test are not finite: outputs of the network, or rewards of the environment, were not"
             if spec.task.loss == "reward"
@@ -47,7 +91,7 @@ def _lines(outcome: Outcome) -> list[str]:
         f"  network {spec.network.cell.name}, {_units(spec.network.hidden)} units, {spec.network.size:,} genes",
         f"  cost    {amount(meter.work)} multiply-adds, {amount(meter.steps)} network steps, "
         f"{amount(meter.evaluations)} evaluations, {meter.seconds:.1f} s, {meter.compile_seconds:.1f} s compiling",
-        f"  folder  {outcome.folder}",
+        f"  folder  {run.path}",
     ]
     return lines
 

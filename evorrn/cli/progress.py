@@ -9,13 +9,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.text import amount
+from evorrn.cli.output import note, silent, warn
 
 if TYPE_CHECKING:
-    from evorrn.lab.compare import Standing
+    from evorrn.lab.runs.hooks import Hooks
     from evorrn.lab.runs.spec import Spec
+    from evorrn.lab.sweep.many import RunsProgress
     from evorrn.training.loop import Progress
 
 LIVE_SECONDS, PLAIN_SECONDS = 0.1, 5.0
+
+
+def hooks(watch: Callable[[Any], None], quiet: bool) -> Hooks:
+    """Return hooks that show progress, and print warnings and remarks on stderr."""
+    from evorrn.lab.runs.hooks import Hooks
+
+    return Hooks(watch, warn, silent if quiet else note)
 
 
 @contextmanager
@@ -27,10 +36,10 @@ def watching_run(spec: Spec, quiet: bool) -> Iterator[Callable[[Progress], None]
 
 
 @contextmanager
-def watching_comparison(quiet: bool) -> Iterator[Callable[[Standing], None]]:
+def watching_comparison(quiet: bool) -> Iterator[Callable[[RunsProgress], None]]:
     """Give a callback that shows how far a comparison is while the block runs."""
-    with _line("compiling", quiet) as show:
-        yield lambda standing: show(lambda: describe_standing(standing))
+    with _line("", quiet) as show:
+        yield lambda runs: show(lambda: describe_runs(runs))
 
 
 def describe(spec: Spec, progress: Progress) -> str:
@@ -56,11 +65,11 @@ def _limits(spec: Spec) -> str:
     return spec.budget.text() or ", ".join(f"{name} {value:g}" for name, value in values)
 
 
-def describe_standing(standing: Standing) -> str:
-    """Return where a comparison stands as one line."""
-    spec = standing.spec
-    start = f"run {standing.done + 1} of {standing.total}: {spec.strategy.name}, seed {spec.seed}"
-    return start if standing.progress is None else f"{start}, {describe(spec, standing.progress)}"
+def describe_runs(runs: RunsProgress) -> str:
+    """Return how far a comparison is as one line."""
+    spec = runs.spec
+    start = f"run {runs.done + 1} of {runs.total}: {spec.strategy.name}, seed {spec.seed}"
+    return start if runs.progress is None else f"{start}, {describe(spec, runs.progress)}"
 
 
 @contextmanager
@@ -81,7 +90,8 @@ def _line(start: str, quiet: bool) -> Iterator[Callable[[Callable[[], str]], Non
             def show(text: str) -> None:
                 live.update(last_line(text, console.width), refresh=True)
 
-            show(start)
+            if start:
+                show(start)
             yield throttled(LIVE_SECONDS, show)
 
 

@@ -26,14 +26,14 @@ def reproduce(
 
     Runs are kept: the same command goes on with one that was interrupted.
     """
-    from evorrn.cli.output import note, print_json, say, silent, stdout, warn
-    from evorrn.cli.progress import watching_comparison
+    from evorrn.cli.output import print_json, say, stdout
+    from evorrn.cli.progress import hooks, watching_comparison
     from evorrn.kernels.threads import available
-    from evorrn.lab.experiment import experiments, find_experiment, read_experiment
     from evorrn.lab.report.reproduction import summary
     from evorrn.lab.report.terminal import show
     from evorrn.lab.reproduce import reproduce as again
     from evorrn.lab.runs.store import runs_root
+    from evorrn.lab.sweep.experiment import experiments, find_experiment, read_experiment
 
     if name is None:
         known = [read_experiment(path) for path in experiments().values()]
@@ -53,9 +53,7 @@ def reproduce(
             quick=quick,
             jobs=jobs or available(),
             force=force,
-            watch=watch,
-            warn=warn,
-            note=silent if quiet else note,
+            hooks=hooks(watch, quiet),
         )
     if json:
         print_json(made.as_dict())

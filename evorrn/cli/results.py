@@ -49,12 +49,12 @@ def results(
     the cache folder, so that listing again is fast; the folders remain the truth.
     """
     from evorrn.cli.output import note, print_json, print_table, say
+    from evorrn.lab import export
     from evorrn.lab.catalogue import Table
-    from evorrn.lab.runs import export
-    from evorrn.lab.runs.query import select
-    from evorrn.lab.runs.results import read_results
+    from evorrn.lab.query import select
     from evorrn.lab.runs.store import runs_root
     from evorrn.lab.runs.typed import names
+    from evorrn.lab.sweep.results import read_results
 
     root = runs_root(runs)
     with _uncollected():
@@ -87,7 +87,7 @@ def diff(
 ) -> None:
     """Show what differs between two runs: in their specs, their environments and their outcomes."""
     from evorrn.cli.output import print_json, print_page
-    from evorrn.lab.runs import diff as lab
+    from evorrn.lab import diff as lab
     from evorrn.lab.runs.store import find_run, runs_root
 
     root = runs_root(runs)

@@ -47,9 +47,9 @@ def run(
     command goes on from there. Of a complete run it prints the result again.
     """
     from evorrn.base.errors import EvorrnError
-    from evorrn.cli.outcome import report
-    from evorrn.cli.output import note, silent, warn
-    from evorrn.cli.progress import watching_run
+    from evorrn.cli.outcome import draw, report
+    from evorrn.cli.output import warn
+    from evorrn.cli.progress import hooks, watching_run
     from evorrn.lab.runs.execute import continued, execute
     from evorrn.lab.runs.spec import resolve
     from evorrn.lab.runs.store import runs_root
@@ -85,6 +85,6 @@ def run(
             )
         )
     with watching_run(spec, quiet) as watch:
-        remark = silent if quiet else note
-        outcome = execute(spec, root, force=force, watch=watch, warn=warn, note=remark)
-    raise typer.Exit(report(outcome, json=json, quiet=quiet, debug=context.obj.debug))
+        ended = execute(spec, root, force=force, hooks=hooks(watch, quiet))
+    draw(ended, warn)
+    raise typer.Exit(report(ended, json=json, quiet=quiet, debug=context.obj.debug))

@@ -42,7 +42,7 @@ def check(file: File, yes: Yes = False, runs: Runs = None, json: Json = False) -
     from evorrn.lab.sweep.sweep_file import read_sweep
 
     with checking(quiet=json) as checked:
-        found = lab.check(read_sweep(file), runs_root(runs), many=yes, checked=checked)
+        found = lab.check(read_sweep(file, many=yes), runs_root(runs), checked)
     if json:
         print_json(found.as_dict())
     else:
@@ -106,10 +106,11 @@ def work(
     from evorrn.cli.sweep_progress import watching_sweep
     from evorrn.lab.runs.store import runs_root
     from evorrn.lab.sweep.run import work_on
+    from evorrn.lab.sweep.sweep_file import read_sweep
 
     root = runs_root(runs)
-    with watching_sweep(root, quiet, context.obj.debug) as tell:
-        tally = work_on(file, root, threads=threads, fail_fast=fail_fast, many=yes, tell=tell)
+    with watching_sweep(root, quiet, context.obj.debug) as hooks:
+        tally = work_on(read_sweep(file, many=yes), root, threads=threads, fail_fast=fail_fast, hooks=hooks)
     raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))
 
 
@@ -140,10 +141,10 @@ def submit(
 
     if not slurm:
         raise EvorrnError("submit: expected the scheduler, --slurm")
-    checked, root = read_sweep(file), runs_root(runs)
+    checked, root = read_sweep(file, many=yes), runs_root(runs)
     script = lab.slurm_script(checked, file, root, workers=workers, threads=threads, options=sbatch or ())
     SweepFolder(root, checked).check()  # what is wrong is told here, not in every task of the array
-    make_plan(checked, many=yes)
+    make_plan(checked)
     say(script)
     path = lab.write_script(checked, root, script)
     note(lab.submit(path) if go else f"written to {path}; --go submits it")
@@ -170,14 +171,11 @@ def _lead(
     from evorrn.lab.sweep.run import run_sweep
     from evorrn.lab.sweep.sweep_file import read_sweep
 
-    sweep, root = read_sweep(file), runs_root(runs)
+    sweep, root = read_sweep(file, many=yes), runs_root(runs)
     jobs = jobs or max(1, available() // threads)
     with (
-        watching_sweep(root, quiet, context.obj.debug) as tell,
-        dask_executor(dask, jobs) as (
-            executor,
-            slots,
-        ),
+        watching_sweep(root, quiet, context.obj.debug) as hooks,
+        dask_executor(dask, jobs) as (executor, slots),
     ):
         tally = run_sweep(
             sweep,
@@ -187,7 +185,6 @@ def _lead(
             threads=threads,
             retry=again,
             fail_fast=fail_fast,
-            many=yes,
-            tell=tell,
+            hooks=hooks,
         )
     raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))

@@ -14,8 +14,8 @@ from evorrn.cli.output import note, silent
 from evorrn.cli.progress import LIVE_SECONDS, PLAIN_SECONDS, clock, last_line, throttled
 
 if TYPE_CHECKING:
-    from evorrn.lab.sweep.perform import Report
-    from evorrn.lab.sweep.run import Tell
+    from evorrn.lab.runs.hooks import Hooks
+    from evorrn.lab.runs.run import Run
     from evorrn.lab.sweep.tally import Tally
 
 MOST_TASKS = 3
@@ -36,9 +36,9 @@ def checking(quiet: bool) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def watching_sweep(root: Path, quiet: bool, debug: bool) -> Iterator[Tell]:
+def watching_sweep(root: Path, quiet: bool, debug: bool) -> Iterator[Hooks]:
     """Give the callbacks that show a sweep, whose runs are below `root`, while the block runs."""
-    from evorrn.lab.sweep.run import Tell
+    from evorrn.lab.runs.hooks import Hooks
 
     latest: list[Tally] = []
     with checking(quiet) as checked, _screen(quiet) as (put, draw):
@@ -49,8 +49,12 @@ def watching_sweep(root: Path, quiet: bool, debug: bool) -> Iterator[Tell]:
 
         try:
             remark = silent if quiet else put
-            yield Tell(
-                checked, watch, _failures(put, root, debug), lambda text: put(f"evorrn: {text}"), remark
+            yield Hooks(
+                watch=watch,
+                warn=lambda text: put(f"evorrn: {text}"),
+                note=remark,
+                checked=checked,
+                failure=_failures(put, root, debug),
             )
         except KeyboardInterrupt:
             for tally in latest:
@@ -58,17 +62,17 @@ def watching_sweep(root: Path, quiet: bool, debug: bool) -> Iterator[Tell]:
             raise
 
 
-def _failures(put: Callable[[str], None], root: Path, debug: bool) -> Callable[[str, Report], None]:
+def _failures(put: Callable[[str], None], root: Path, debug: bool) -> Callable[[str, Run], None]:
     """Return what shows a failure; the traceback of an error that came before only when debugging."""
     known: set[str] = set()
 
-    def failure(where: str, report: Report) -> None:
-        put(f"evorrn: failed: {where}: {report.error}")
-        if report.traceback and (debug or report.error not in known):
-            known.add(report.error)
-            put("  " + report.traceback.rstrip().replace("\n", "\n  "))
-        if report.folder:
-            put(f"  saved in {root / report.folder / 'status.json'}")
+    def failure(where: str, run: Run) -> None:
+        put(f"evorrn: failed: {where}: {run.error}")
+        if run.traceback and (debug or run.error not in known):
+            known.add(run.error)
+            put("  " + run.traceback.rstrip().replace("\n", "\n  "))
+        if run.folder:
+            put(f"  saved in {root / run.folder / 'status.json'}")
 
     return failure
 

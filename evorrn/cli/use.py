@@ -35,7 +35,7 @@ def predict(
 
     folder = find_run(run, runs_root(runs))
     sheet = apply.predict(folder, file, names(columns or ""))
-    _hand_over(sheet, folder, "predict.png", apply.plot_prediction, out, json)
+    _hand_over(sheet, folder, "predict.png", _plot_prediction, out, json)
 
 
 def forecast(
@@ -61,7 +61,7 @@ def forecast(
 
     folder = find_run(run, runs_root(runs))
     sheet = apply.forecast(folder, steps, warmup, inputs)
-    _hand_over(sheet, folder, "forecast.png", apply.plot_forecast, out, json)
+    _hand_over(sheet, folder, "forecast.png", _plot_forecast, out, json)
 
 
 def _hand_over(
@@ -86,3 +86,25 @@ def _hand_over(
         warn(f"no plot: cannot write {picture}: {error.strerror or error}")
     if sheet.diverged:
         warn("the network diverged: some of these values are not finite, or beyond any sensible number")
+
+
+def _plot_prediction(sheet: Sheet, path: Path) -> None:
+    """Draw the first output of the first sequence, over the truth where the file holds it; labels for classes."""
+    from evorrn.lab.report import plots
+    from evorrn.lab.runs.apply import LABEL
+
+    labels = sheet.columns[-sheet.outputs.shape[2] - 1] == LABEL
+    outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
+    truth = None if sheet.known is None else sheet.known[0, :, 0]
+    name = LABEL if labels else f"{sheet.columns[-sheet.outputs.shape[2]]}, original units"
+    plots.outputs_plot(outputs, truth, name, path)
+
+
+def _plot_forecast(sheet: Sheet, path: Path) -> None:
+    """Draw a forecast of the first sequence after the values known before it."""
+    import numpy as np
+
+    from evorrn.lab.report import plots
+
+    known = np.zeros((0, sheet.outputs.shape[2])) if sheet.known is None else sheet.known[0]
+    plots.forecast_plot(known, sheet.outputs[0], path)

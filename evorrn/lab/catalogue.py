@@ -13,7 +13,8 @@ from evorrn.base.errors import EvorrnError, UnknownName
 from evorrn.base.settings import Settings, describe, plain
 from evorrn.cells.find import cells, find_cell
 from evorrn.data.find import expand_task, find_task, task_kinds
-from evorrn.lab.runs.store import COMPLETE, RunFolder, all_runs, find_run
+from evorrn.lab.runs.run import COMPLETE, flatten
+from evorrn.lab.runs.store import RunFolder, all_runs, find_run
 from evorrn.lab.runs.typed import read
 from evorrn.strategies.find import find_strategy, strategies
 from evorrn.training.result import load
@@ -206,7 +207,9 @@ def run_page(run: RunFolder) -> Page:
             )
         )
     spec = read(run.path / "spec.toml")
-    tables.append(Table("spec", ("setting", "value"), list(_dotted(spec))))
+    tables.append(
+        Table("spec", ("setting", "value"), [(name, _value(value)) for name, value in flatten(spec).items()])
+    )
     files = sorted(path.name for path in run.path.iterdir() if not path.name.startswith("."))
     return Page(f"{run.id} (run)", tables=[*tables, Table("files", ("",), [(name,) for name in files])])
 
@@ -271,11 +274,3 @@ def _value(value: Any) -> str:
     if isinstance(shown, list) and len(shown) > 5:
         return f"[{shown[0]}, {shown[1]}, ..., {shown[-1]}]"
     return "none" if shown is None else str(shown)
-
-
-def _dotted(spec: Mapping[str, Any], prefix: str = "") -> Any:
-    for name, value in spec.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", _value(value)

@@ -11,7 +11,8 @@ import hashlib
 import json
 import math
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ from evorrn.base.files import write_atomic
 from evorrn.data.find import expand_task, find_task
 from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import environment
-from evorrn.lab.runs.spec import Spec, resolve
+from evorrn.lab.runs.assessments import baseline_values
+from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.run import COMPLETE, COSTS, Run
+from evorrn.lab.runs.spec import DATA_FILES, Spec, resolve
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
-from evorrn.lab.study.sentences.common import FILE_TASKS
-from evorrn.lab.sweep.pool import Ended, Say, Standing, run_all
+from evorrn.lab.sweep.many import run_all
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
 
@@ -41,20 +44,35 @@ SHARED_COSTS = ("work", "steps", "seconds")
 """Limits that mean the same for every way of training; a generation of one is no epoch of another."""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a comparison runs beside the task.
+
+    Attributes
+    ----------
+    strategies : sequence of str, optional
+        Names, or ``file.py:name``; by default those of `STRATEGIES` that the task can answer.
+    seeds : int, optional
+        Runs of each strategy: seeds 0, 1, 2, ...; by default 10, or 3 when quick.
+    quick : bool
+        A look rather than a result: three seeds and a small budget, where none are given.
+    """
+
+    strategies: Sequence[str] | None = None
+    seeds: int | None = None
+    quick: bool = False
+
+
 def compare(
     raw: Mapping[str, Any],
     base: Path | None = None,
     *,
     root: Path,
-    strategies: Sequence[str] | None = None,
-    seeds: int | None = None,
-    quick: bool = False,
+    choice: Choice = Choice(),
     jobs: int = 1,
     force: bool = False,
     command: str = "",
-    watch: Callable[[Standing], None] = lambda standing: None,
-    warn: Say = lambda sentence: None,
-    note: Say = lambda sentence: None,
+    hooks: Hooks = SILENT,
 ) -> Comparison:
     """Run every strategy in every seed, judge them beside the task's baselines, and write the report.
 
@@ -71,22 +89,15 @@ def compare(
         Folder that relative paths start from.
     root : Path
         The folder of all runs.
-    strategies : sequence of str, optional
-        Names, or ``file.py:name``; by default those of `STRATEGIES` that the task can answer.
-    seeds : int, optional
-        Runs of each strategy, 10 by default: seeds 0, 1, 2, ...
-    quick : bool
-        A look rather than a result: three seeds and a small budget, where none are given.
+    choice : Choice
     jobs : int
-        Worker processes, see `evorrn.lab.sweep.pool.run_all`.
+        Worker processes, see `evorrn.lab.sweep.many.run_all`.
     force : bool
         Run again what is complete.
     command : str
-        What was typed, for the report; made up from the rest when empty.
-    watch : callable
-        Called with a `Standing` when a run begins, and now and then while it goes on.
-    warn, note : callable
-        Called with a sentence: what deserves attention but stops nothing, and what is good to know.
+        The command line for the report; made up from the other arguments when empty.
+    hooks : Hooks
+        `watch` is called with a `RunsProgress` when a run begins, and now and then while it goes on.
 
     Returns
     -------
@@ -100,24 +111,24 @@ def compare(
     Unfinished
         When runs have ended and the rest, or the report, cannot be written.
     KeyboardInterrupt
-        When somebody interrupted; runs under way left checkpoints, and the same call goes on from there.
+        After SIGINT or SIGTERM; interrupted runs have written checkpoints, and the same call goes on from there.
     """
-    count = seeds if seeds is not None else QUICK_SEEDS if quick else SEEDS
-    given = {"budget": QUICK_BUDGET if quick else BUDGET, **raw}
-    strategies = usual_strategies(given) if strategies is None else strategies
+    count = choice.seeds if choice.seeds is not None else QUICK_SEEDS if choice.quick else SEEDS
+    given = {"budget": QUICK_BUDGET if choice.quick else BUDGET, **raw}
+    strategies = usual_strategies(given) if choice.strategies is None else choice.strategies
     plan = plan_runs(given, base, strategies, count)
     # By seed, not by strategy: each worker compiles another program, and an early end leaves whole seeds.
-    order = [(name, spec) for specs in zip(*plan.values()) for name, spec in zip(plan, specs)]
-    ended = run_all(
-        [spec for _, spec in order], root, jobs=jobs, force=force, watch=watch, warn=warn, note=note
-    )
-    for (name, spec), run in zip(order, ended):
-        if run.error:
-            warn(f"{name}, seed {spec.seed} failed: {run.error}")
-    task = next(iter(plan.values()))[0].task
+    order = [spec for specs in zip(*plan.values()) for spec in specs]
+    runs = {
+        spec.id: run
+        for spec, run in zip(order, run_all(order, root, jobs=jobs, force=force, hooks=hooks), strict=True)
+    }
+    for spec in order:
+        if runs[spec.id].error:
+            hooks.warn(f"{spec.strategy.name}, seed {spec.seed} failed: {runs[spec.id].error}")
+    task = order[0].task
     metric = task.metrics[0]
-    by_name = {name: [run for (other, _), run in zip(order, ended) if other == name] for name in plan}
-    rows = rank([_row(plan[name], by_name[name], metric) for name in plan], metric)
+    rows = rank([_row(specs, [runs[spec.id] for spec in specs], metric) for specs in plan.values()], metric)
     folder = root / "comparisons" / _identity(plan)
     comparison = Comparison(
         task=_task(task),
@@ -125,7 +136,7 @@ def compare(
         metric=metric,
         seeds=tuple(range(count)),
         rows=tuple(rows),
-        baselines=tuple(score_baselines(task, range(count), metric)),
+        baselines=tuple(score_baselines(order[0], range(count), metric)),
         differences=tuple(make_differences(rows, metric)),
         references=tuple(dataclasses.asdict(reference) for reference in task.references),
         command=command or _command(given, strategies, count),
@@ -141,7 +152,7 @@ def compare(
 
 
 def usual_strategies(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return those of `STRATEGIES` that a task can answer: without targets there is no gradient to be followed."""
+    """Return those of `STRATEGIES` that a task can answer; an environment has no targets and no gradient."""
     table = raw.get("task")
     name = str(table.get("name")) if isinstance(table, Mapping) else ""
     try:
@@ -178,7 +189,7 @@ def plan_runs(
             continue
         if (
             not plan and {"cell", "hidden"} & network.keys()
-        ):  # the half that was left open is the same for all
+        ):  # where one is given, the other is the same for all
             network = {**{key: first.content["network"][key] for key in ("cell", "hidden")}, **network}
         if first.strategy.name in plan:
             found.append(f"strategies: {name} and another are both called {first.strategy.name}")
@@ -187,20 +198,14 @@ def plan_runs(
         raise ConfigError(_once(found))
     for specs in plan.values():
         first = specs[0]
-        specs += [resolve({**first.content, "seed": seed}, base) for seed in range(1, seeds)]
+        specs += [first.with_seed(seed) for seed in range(1, seeds)]
     return plan
 
 
-def score_baselines(task: Task | Environment, seeds: Sequence[int], metric: str) -> list[Baseline]:
+def score_baselines(spec: Spec, seeds: Sequence[int], metric: str) -> list[Baseline]:
     """Return what is reached without training, scored on the test data or starts of the runs of each seed."""
-    values: dict[str, list[float]] = {}
-    for seed in seeds if task.seed_changes == "data" else seeds[:1]:
-        for name, value in task.assessment(seed).baselines(metric).items():
-            values.setdefault(name, []).append(value)
-    return [
-        make_baseline(name, metric, found if len(found) == len(seeds) else found * len(seeds))
-        for name, found in values.items()
-    ]
+    values = baseline_values(spec, seeds, metric)
+    return [make_baseline(name, metric, found) for name, found in values.items()]
 
 
 def _once(problems: Sequence[str]) -> list[str]:
@@ -216,22 +221,23 @@ def _once(problems: Sequence[str]) -> list[str]:
 def _task(task: Task | Environment) -> dict[str, Any]:
     """Return a task as a comparison keeps it; with the outputs that its settings may leave to its file."""
     content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
-    return {**content, "outputs": list(task.output_names)} if task.name in FILE_TASKS else content
+    return {**content, "outputs": list(task.output_names)} if task.name in DATA_FILES.values() else content
 
 
-def _row(specs: Sequence[Spec], ended: Sequence[Ended], metric: str) -> Row:
+def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str) -> Row:
+    """Return the row of a strategy from the runs of its seeds."""
     first = specs[0]
     network = {name: first.content["network"][name] for name in ("cell", "hidden")}
     others = {name: value for name, value in first.content["network"].items() if value is not None}
     return make_row(
         first.strategy.name,
         metric,
-        [run.test.get(metric, math.nan) for run in ended],
+        [run.test.get(metric, math.nan) for run in runs],
         network={**network, "genes": first.network.size, **others},
-        costs=[run.cost for run in ended if run.cost],
+        costs=[{name: run.get(name) for name in COSTS} for run in runs if run.status == COMPLETE],
         settings={name: value for name, value in first.content["strategy"].items() if name != "name"},
-        runs=[spec.folder.as_posix() for spec in specs],
-        errors=sum(bool(run.error) for run in ended),
+        runs=[run.folder for run in runs],
+        errors=sum(bool(run.error) for run in runs),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from tiny import WALK, WAVE
 
 from evorrn.cli.sweep_progress import watching_sweep
+from evorrn.lab.runs.run import Run
 from evorrn.lab.sweep.tally import Tally
 
 FILE = f"""
@@ -80,7 +81,7 @@ def test_run_starts_processes_and_shows_failures_with_their_traceback(console, f
         (("check", "none.toml"), "cannot read none.toml"),
         (("run", "none.toml"), "cannot read none.toml"),
         (("check", "bad.toml"), "\n  axes.strategy.sze: "),
-        (("run", "bad.toml"), "\n  seeds: expected a whole number"),
+        (("run", "bad.toml"), "\n  seeds: expected int, got 'two'"),
         (("work", "bad.toml"), "evorrn: 2 problems"),
         (("run", "walks.toml", "--jobs", "0"), "--jobs"),
         (
@@ -148,9 +149,8 @@ def test_a_picture_leaves_room_for_the_echo_of_ctrl_c(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("TERM", "xterm")
     tally = Tally(10, under_way=2)
-    tally.compare(
-        "a-task", "nrmse_std", 0.5, ", ".join(f"strategy.setting{number}=0.25" for number in range(9))
-    )
+    best = Run("f", "complete", 0, {"task.name": "a-task"}, ("valid.nrmse_std",), (0.5,))
+    tally.compare(best, ", ".join(f"strategy.setting{number}=0.25" for number in range(9)))
     with watching_sweep(tmp_path, quiet=False, debug=False) as tell:
         tell.watch(tally)
     drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())

@@ -12,10 +12,13 @@ from evorrn.base.errors import ConfigError, RunError
 from evorrn.data.batch import Batch
 from evorrn.data.task import Reference, Scaling, Splits
 from evorrn.lab import compare as module
-from evorrn.lab.compare import compare, plan_runs, score_baselines
+from evorrn.lab.compare import Choice, compare, plan_runs, score_baselines
 from evorrn.lab.report.comparison import write_report
-from evorrn.lab.runs.execute import Outcome
-from evorrn.lab.sweep import pool
+from evorrn.lab.runs import assessments
+from evorrn.lab.runs.hooks import Hooks
+from evorrn.lab.runs.run import Run
+from evorrn.lab.sweep import job
+from evorrn.lab.sweep.many import RunsProgress
 from evorrn.training.assessment import SequenceAssessment
 from evorrn.training.meter import Meter
 
@@ -71,6 +74,7 @@ class Specs:
         content = {**raw, "network": network, "budget": raw["budget"], "files": {}}
         identity = f"{name}{raw['seed']}{network['cell']}{network['hidden']}"
         return SimpleNamespace(
+            with_seed=lambda seed: self({**raw, "seed": seed}),
             content=content,
             task=self.task,
             strategy=SimpleNamespace(name=name, step_name="generation"),
@@ -88,17 +92,16 @@ class Runs:
         self.ending = ending
         self.done = []
 
-    def __call__(self, spec, root, *, force, plots, watch, warn, note):
-        assert not plots
+    def __call__(self, spec, root, *, force, hooks):
         self.done.append((spec.strategy.name, spec.seed))
         status = self.ending(spec)
-        watch(SimpleNamespace(step=1))
+        hooks.watch(SimpleNamespace(step=1))
+        run = Run(str(spec.folder), status, spec.seed, {"task.name": "made-up"})
         if status != "complete":
-            return Outcome(spec, root / spec.folder, status, error="it broke" if status == "failed" else "")
+            return run._replace(error="it broke" if status == "failed" else "")
         value = QUALITY[spec.strategy.name] * (1 + 0.01 * spec.seed)
         meter = Meter(work=5_000_000_000, steps_forward=100, seconds=2.0)
-        result = SimpleNamespace(metrics={"test": {"nrmse_std": value}}, meter=meter, stopped_by="work")
-        return Outcome(spec, root / spec.folder, "complete", result)
+        return run.scored({"test": {"nrmse_std": value}}, meter.as_dict(), "work")
 
 
 @pytest.fixture
@@ -106,7 +109,9 @@ def made_up(monkeypatch):
     task = Task()
     specs, runs = Specs(task), Runs()
     monkeypatch.setattr(module, "resolve", specs)
-    monkeypatch.setattr(pool, "execute", runs)
+    monkeypatch.setattr(job, "execute", runs)
+    monkeypatch.setattr(assessments, "assess", lambda task, seed: task.assessment(seed))
+    monkeypatch.setattr(assessments, "_kept", {})
     monkeypatch.setattr(
         module, "write_report", lambda comparison, root, path: None
     )  # plots take most of a second
@@ -117,7 +122,7 @@ RAW = {"task": {"name": "made-up"}}
 
 
 def test_every_strategy_runs_in_every_seed_at_the_same_budget(made_up, tmp_path):
-    found = compare(RAW, root=tmp_path, seeds=4)
+    found = compare(RAW, root=tmp_path, choice=Choice(seeds=4))
     assert [row.strategy for row in found.rows] == ["esn", "bptt", "ga", "random"]
     assert sorted(made_up.runs.done) == sorted((name, seed) for name in QUALITY for seed in range(4))
     assert {raw["budget"] for raw in made_up.specs.asked} == {module.BUDGET}
@@ -133,12 +138,12 @@ def plan_of(strategy):
 
 
 def test_random_search_always_takes_part(made_up, tmp_path):
-    found = compare(RAW, root=tmp_path, strategies=["ga"], seeds=2)
+    found = compare(RAW, root=tmp_path, choice=Choice(strategies=["ga"], seeds=2))
     assert {row.strategy for row in found.rows} == {"ga", "random"}
 
 
 def test_each_strategy_uses_the_network_advised_for_it(made_up, tmp_path):
-    found = compare(RAW, root=tmp_path, seeds=2)
+    found = compare(RAW, root=tmp_path, choice=Choice(seeds=2))
     networks = {
         row.strategy: (row.network["cell"], row.network["hidden"], row.network["genes"]) for row in found.rows
     }
@@ -155,27 +160,27 @@ def test_each_strategy_uses_the_network_advised_for_it(made_up, tmp_path):
     ],
 )
 def test_all_use_the_same_network_once_a_cell_or_a_size_is_given(made_up, tmp_path, given, wanted):
-    found = compare({**RAW, "network": given}, root=tmp_path, seeds=2)
+    found = compare({**RAW, "network": given}, root=tmp_path, choice=Choice(seeds=2))
     assert {(row.network["cell"], row.network["hidden"]) for row in found.rows} == {wanted}
 
 
 def test_settings_of_one_strategy_reach_it_alone(made_up, tmp_path):
-    found = compare({**RAW, "ga": {"population": 512}}, root=tmp_path, seeds=2)
+    found = compare({**RAW, "ga": {"population": 512}}, root=tmp_path, choice=Choice(seeds=2))
     settings = {row.strategy: row.settings for row in found.rows}
     assert settings == {"ga": {"population": 512}, "esn": {}, "bptt": {}, "random": {}}
 
 
 def test_quick_means_fewer_seeds_and_less_budget_unless_given(made_up, tmp_path):
-    quick = compare(RAW, root=tmp_path, quick=True)
+    quick = compare(RAW, root=tmp_path, choice=Choice(quick=True))
     assert (len(quick.seeds), quick.budget) == (module.QUICK_SEEDS, module.QUICK_BUDGET)
-    given = compare({**RAW, "budget": "7G"}, root=tmp_path, quick=True, seeds=2)
+    given = compare({**RAW, "budget": "7G"}, root=tmp_path, choice=Choice(quick=True, seeds=2))
     assert (len(given.seeds), given.budget) == (2, "7G")
 
 
 def test_every_mistake_is_told_before_anything_runs(made_up, tmp_path):
     raw = {**RAW, "budget": "500gen", "seed": 3, "strategy": {"population": 4}, "ga": {"populatoin": 3}}
     with pytest.raises(ConfigError) as caught:
-        compare(raw, root=tmp_path, strategies=["ga", "nga"], seeds=0)
+        compare(raw, root=tmp_path, choice=Choice(strategies=["ga", "nga"], seeds=0))
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         "seeds",
         "seed",
@@ -190,12 +195,12 @@ def test_every_mistake_is_told_before_anything_runs(made_up, tmp_path):
 
 @pytest.mark.parametrize("budget", ["5G", "60s", "1Msteps", "5G,500gen"])
 def test_budgets_that_mean_the_same_for_all_are_taken(made_up, tmp_path, budget):
-    assert compare({**RAW, "budget": budget}, root=tmp_path, seeds=1).budget == budget
+    assert compare({**RAW, "budget": budget}, root=tmp_path, choice=Choice(seeds=1)).budget == budget
 
 
 def test_what_is_written_is_what_is_returned(made_up, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "write_report", write_report)
-    found = compare(RAW, root=tmp_path, seeds=3)
+    found = compare(RAW, root=tmp_path, choice=Choice(seeds=3))
     (folder,) = (tmp_path / "comparisons").iterdir()
     assert found.report == str(folder / "report.html")
     assert json.loads((folder / "comparison.json").read_text()) == json.loads(json.dumps(found.as_dict()))
@@ -206,10 +211,13 @@ def test_what_is_written_is_what_is_returned(made_up, tmp_path, monkeypatch):
 
 
 def test_the_same_comparison_has_the_same_folder_and_another_has_another(made_up, tmp_path):
-    first = compare(RAW, root=tmp_path, seeds=2)
-    assert compare(RAW, root=tmp_path, seeds=2).report == first.report
-    assert compare(RAW, root=tmp_path, seeds=3).report != first.report
-    assert compare({**RAW, "network": {"hidden": 5}}, root=tmp_path, seeds=2).report != first.report
+    first = compare(RAW, root=tmp_path, choice=Choice(seeds=2))
+    assert compare(RAW, root=tmp_path, choice=Choice(seeds=2)).report == first.report
+    assert compare(RAW, root=tmp_path, choice=Choice(seeds=3)).report != first.report
+    assert (
+        compare({**RAW, "network": {"hidden": 5}}, root=tmp_path, choice=Choice(seeds=2)).report
+        != first.report
+    )
 
 
 def test_a_run_that_failed_is_told_counted_and_stops_nothing(made_up, tmp_path):
@@ -217,7 +225,7 @@ def test_a_run_that_failed_is_told_counted_and_stops_nothing(made_up, tmp_path):
         "failed" if (spec.strategy.name, spec.seed) == ("esn", 1) else "complete"
     )
     warnings = []
-    found = compare(RAW, root=tmp_path, seeds=3, warn=warnings.append)
+    found = compare(RAW, root=tmp_path, hooks=Hooks(warn=warnings.append), choice=Choice(seeds=3))
     assert warnings == ["esn, seed 1 failed: it broke"]
     row = next(row for row in found.rows if row.strategy == "esn")
     assert (row.failed, row.errors, row.values[1]) == (1, 1, np.inf)
@@ -226,7 +234,7 @@ def test_a_run_that_failed_is_told_counted_and_stops_nothing(made_up, tmp_path):
 
 def test_when_all_runs_of_a_strategy_fail_the_rest_still_counts(made_up, tmp_path):
     made_up.runs.ending = lambda spec: "failed" if spec.strategy.name == "esn" else "complete"
-    found = compare(RAW, root=tmp_path, seeds=2)
+    found = compare(RAW, root=tmp_path, choice=Choice(seeds=2))
     assert [row.strategy for row in found.rows] == ["bptt", "ga", "random", "esn"]
     json.dumps(found.as_dict(), allow_nan=False)
 
@@ -234,20 +242,20 @@ def test_when_all_runs_of_a_strategy_fail_the_rest_still_counts(made_up, tmp_pat
 def test_an_interrupted_run_ends_the_comparison(made_up, tmp_path):
     made_up.runs.ending = lambda spec: "interrupted" if spec.strategy.name == "esn" else "complete"
     with pytest.raises(KeyboardInterrupt):
-        compare(RAW, root=tmp_path, seeds=2)
+        compare(RAW, root=tmp_path, choice=Choice(seeds=2))
     assert made_up.runs.done == [("ga", 0), ("esn", 0)]
 
 
 def test_a_folder_that_cannot_be_written_is_said(made_up, tmp_path):
     (tmp_path / "comparisons").write_text("in the way")
     with pytest.raises(Exception, match="cannot write to") as caught:
-        compare(RAW, root=tmp_path, seeds=1)
+        compare(RAW, root=tmp_path, choice=Choice(seeds=1))
     assert not isinstance(caught.value, RunError | OSError)
 
 
 def test_the_watcher_sees_the_beginning_of_every_run_and_its_steps(made_up, tmp_path):
-    seen: list[pool.Standing] = []
-    compare(RAW, root=tmp_path, strategies=["ga"], seeds=2, watch=seen.append)
+    seen: list[RunsProgress] = []
+    compare(RAW, root=tmp_path, hooks=Hooks(watch=seen.append), choice=Choice(strategies=["ga"], seeds=2))
     begun = [standing for standing in seen if standing.progress is None]
     assert [(s.spec.strategy.name, s.spec.seed, s.done, s.total) for s in begun] == [
         ("ga", 0, 0, 4),
@@ -258,9 +266,12 @@ def test_the_watcher_sees_the_beginning_of_every_run_and_its_steps(made_up, tmp_
     assert len(seen) == 8
 
 
-def test_baselines_are_scored_in_every_seed_in_original_units():
-    task = Task()
-    found = {baseline.name: baseline for baseline in score_baselines(task, range(3), "rmse")}
+def spec_of(task):
+    return Specs(task)({"task": {"name": "made-up"}, "budget": "5G", "strategy": {"name": "ga"}, "seed": 0})
+
+
+def test_baselines_are_scored_in_every_seed_in_original_units(made_up):
+    found = {baseline.name: baseline for baseline in score_baselines(spec_of(Task()), range(3), "rmse")}
     for seed in range(3):
         truth = np.random.default_rng(seed).normal(size=(1, 20, 1))[0, 5:, 0]
         assert found["zero"].values[seed] == pytest.approx(2.0 * np.sqrt(np.mean(truth**2)))
@@ -268,9 +279,9 @@ def test_baselines_are_scored_in_every_seed_in_original_units():
     assert found["zero"].value == pytest.approx(np.median(found["zero"].values))
 
 
-def test_baselines_of_a_fixed_record_are_scored_once():
+def test_baselines_of_a_fixed_record_are_scored_once(made_up):
     task = Task("training")
-    found = score_baselines(task, range(5), "nrmse_std")
+    found = score_baselines(spec_of(task), range(5), "nrmse_std")
     assert task.asked == [0]
     assert all(len(set(baseline.values)) == 1 and len(baseline.values) == 5 for baseline in found)
 
@@ -281,9 +292,9 @@ def test_the_command_repeats_the_comparison(made_up, tmp_path):
         "network": {"hidden": 5},
         "ga": {"population": 9},
     }
-    found = compare(raw, root=tmp_path, seeds=2)
+    found = compare(raw, root=tmp_path, choice=Choice(seeds=2))
     assert found.command == (
         "evorrn compare 'my data.csv' --strategies ga,esn,bptt,random --seeds 2 --budget 5G "
         """--set 'task.target="load"' --set network.hidden=5 --set ga.population=9"""
     )
-    assert compare(raw, root=tmp_path, seeds=2, command="as typed").command == "as typed"
+    assert compare(raw, root=tmp_path, command="as typed", choice=Choice(seeds=2)).command == "as typed"

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from evorrn.base.errors import EvorrnError
-from evorrn.lab.experiment import Case, Experiment, experiments, find_experiment, read_experiment
 from evorrn.lab.report.reproduction import summary
 from evorrn.lab.report.terminal import lines
-from evorrn.lab.reproduce import judge, reproduce, verdict
-from evorrn.lab.sweep.pool import Ended
+from evorrn.lab.reproduce import reproduce
+from evorrn.lab.runs.hooks import Hooks
+from evorrn.lab.runs.run import Run
+from evorrn.lab.study.reproduction import judge, verdict
+from evorrn.lab.sweep.experiment import Case, Experiment, experiments, find_experiment, read_experiment
 
 SMALL = """
 title = "Small"
@@ -87,7 +89,7 @@ def test_runs_that_never_solve_it_count_with_what_they_spent():
     case = Case("p", "", "m", 100.0, "x", "", False, {})
     experiment = Experiment("e", "t", "s", "evaluations", 4, 1, (), (case,))
     runs = [
-        Ended("complete", cost={"evaluations": cost}, stopped_by=how)
+        Run("f", "complete", evaluations=cost, stopped_by=how)
         for cost, how in ((40, "learned"), (60, "learned"), (500, "evaluations"), (80, "learned"))
     ]
     found = judge(case, runs, experiment, strategy={"name": "x"}, network={})
@@ -103,7 +105,7 @@ def test_runs_that_never_solve_it_count_with_what_they_spent():
 def test_a_crashed_run_is_no_success():
     case = Case("p", "", "m", 100.0, "x", "", False, {})
     experiment = Experiment("e", "t", "s", "evaluations", 2, 1, (), (case,))
-    runs = [Ended("failed", "why"), Ended("complete", cost={"evaluations": 10}, stopped_by="learned")]
+    runs = [Run("f", "failed", error="why"), Run("g", "complete", evaluations=10, stopped_by="learned")]
     found = judge(case, runs, experiment, strategy={"name": "x"}, network={})
     assert found.solved == 1 and found.mean == 20 and found.values == (math.inf, 10)
 
@@ -118,7 +120,7 @@ def test_an_experiment_runs_goes_on_and_is_judged(small, tmp_path, capsys):
     assert kept["findings"][1]["mean"] is None  # never: no number
     page = (tmp_path / "runs/reproductions/small/report.html").read_text()
     assert "not reproduced" in page and "nobody 1999" in page and "A note." in page
-    again = reproduce(experiment, root=tmp_path / "runs", seeds=3, watch=lambda standing: None)
+    again = reproduce(experiment, root=tmp_path / "runs", seeds=3, hooks=Hooks(watch=lambda standing: None))
     assert again.findings == first.findings
     text = "\n".join(lines(summary(first)))
     assert "never" in text and "3 of 3" in text

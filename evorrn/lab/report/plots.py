@@ -16,7 +16,8 @@ from evorrn.lab.report.outputs import draw_forecast, draw_given, draw_outputs, o
 from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.runs.outputs import KINDS, Outputs, Trajectory, read_outputs
-from evorrn.lab.runs.store import COMPLETE, RunFolder
+from evorrn.lab.runs.run import COMPLETE
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.study.comparison import Comparison
 from evorrn.lab.study.curves import Curve
 from evorrn.lab.study.ranking import ranked

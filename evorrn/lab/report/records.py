@@ -7,13 +7,14 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from evorrn.base.errors import RunError
 from evorrn.lab.report.evolution import Evolution
 from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
+from evorrn.lab.runs.store import readable_json
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
 from evorrn.training.result import load, load_history
@@ -126,12 +127,3 @@ def _closest(row: Row) -> Iterator[int]:
     distance = np.abs(np.asarray(row.values, dtype=np.float64) - centre)
     order = np.argsort(distance, kind="stable")
     return (place for place in order.tolist() if math.isfinite(row.values[place]))
-
-
-def readable_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; empty when the file cannot be read."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -22,7 +22,8 @@ from evorrn.lab.report.style import (
 )
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.report.terminal import GAP, Line, Parts, notes
-from evorrn.lab.study.reproduction import EVALUATIONS, Finding, Reproduction
+from evorrn.lab.study.reproduction import Finding, Reproduction
+from evorrn.lab.sweep.experiment import EVALUATIONS
 
 COLUMNS = ("way of training", "published", "mean", "95 % interval", "median", "spread", "solved", "verdict")
 NOTES = (

@@ -25,7 +25,6 @@ from evorrn.lab.report.rankings import draw_improvements, draw_overall, draw_ran
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.terminal import GAP, Line, Parts
 from evorrn.lab.report.terminal import notes as note_lines
-from evorrn.lab.runs.results import read_results
 from evorrn.lab.study.aggregates import performance_profile
 from evorrn.lab.study.effects import Effect, Slice, effects, pooled, slices
 from evorrn.lab.study.ranking import ranked
@@ -41,6 +40,7 @@ from evorrn.lab.study.standings import (
     strata,
 )
 from evorrn.lab.study.study import Study, make_study
+from evorrn.lab.sweep.results import read_results
 
 RELATIVE = "error, as a multiple of the best median on each task"
 

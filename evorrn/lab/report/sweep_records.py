@@ -10,12 +10,15 @@ import numpy as np
 
 from evorrn.base.errors import EvorrnError
 from evorrn.lab.report.page import ENVIRONMENT, settings_text
-from evorrn.lab.report.records import COSTS, learning_curves, readable_json
-from evorrn.lab.runs.rows import DAMAGED
-from evorrn.lab.runs.store import COMPLETE, FAILED
+from evorrn.lab.report.records import COSTS, learning_curves
+from evorrn.lab.runs.assessments import baseline_values
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import readable_json
 from evorrn.lab.runs.typed import read
 from evorrn.lab.study.comparison import Baseline, badness
 from evorrn.lab.study.curves import Curve
+from evorrn.lab.study.ranking import make_baseline
 from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost, until
 from evorrn.lab.study.study import Configuration, Study, Trial
 
@@ -108,16 +111,14 @@ def baselines(study: Study, task: str) -> list[Baseline]:
 
     Empty where the task cannot be made again, for instance because its data file is gone.
     """
-    from evorrn.lab.compare import score_baselines
-    from evorrn.lab.runs.spec import resolve
-
     rows = [trial.row for trial in _chosen(study, [task]) if trial.row.status == COMPLETE]
     seeds = sorted({row.seed for row in rows if row.seed is not None})
     try:
         spec = resolve(read(study.runs.root / rows[0].folder / "spec.toml"))
-        found = score_baselines(spec.task, seeds, study.metrics[task])
+        values = baseline_values(spec, seeds, study.metrics[task])
     except (EvorrnError, IndexError):
         return []
+    found = [make_baseline(name, study.metrics[task], scores) for name, scores in values.items()]
     return sorted(found, key=lambda baseline: badness(baseline.value, study.metrics[task]))
 
 

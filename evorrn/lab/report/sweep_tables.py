@@ -13,7 +13,7 @@ from evorrn.lab.report.comparison import pair_cells
 from evorrn.lab.report.page import colour_number
 from evorrn.lab.report.sweep_records import Reached
 from evorrn.lab.report.tables import Entry, Table
-from evorrn.lab.runs.query import ranking_metrics
+from evorrn.lab.runs.table import ranking_metrics
 from evorrn.lab.study.aggregates import Estimate, interquartile_estimate
 from evorrn.lab.study.comparison import Baseline, Row
 from evorrn.lab.study.ranking import ranked

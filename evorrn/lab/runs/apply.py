@@ -18,8 +18,9 @@ from evorrn.base.errors import DataError, EvorrnError, RunError
 from evorrn.base.files import write_atomic
 from evorrn.data.task import Task
 from evorrn.lab.runs.inputs import columns_wanted, read_inputs
+from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.spec import resolve
-from evorrn.lab.runs.store import COMPLETE, RunFolder
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.runs.typed import read
 from evorrn.training.result import Result, load
 
@@ -157,25 +158,6 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
         write_atomic(path, sheet.csv())
     except OSError as error:
         raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def plot_prediction(sheet: Sheet, path: Path) -> None:
-    """Draw the first output of the first sequence, over the truth where the file holds it; labels for classes."""
-    from evorrn.lab.report import plots
-
-    labels = sheet.columns[-sheet.outputs.shape[2] - 1] == LABEL
-    outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
-    truth = None if sheet.known is None else sheet.known[0, :, 0]
-    name = LABEL if labels else f"{sheet.columns[-sheet.outputs.shape[2]]}, original units"
-    plots.outputs_plot(outputs, truth, name, path)
-
-
-def plot_forecast(sheet: Sheet, path: Path) -> None:
-    """Draw a forecast of the first sequence after the values known before it."""
-    from evorrn.lab.report import plots
-
-    known = np.zeros((0, sheet.outputs.shape[2])) if sheet.known is None else sheet.known[0]
-    plots.forecast_plot(known, sheet.outputs[0], path)
 
 
 def _future_inputs(result: Result, own: int, steps: int, path: Path | None) -> np.ndarray | None:

@@ -21,11 +21,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from evorrn.engine.cache import cache_folder
-from evorrn.lab.runs.rows import Reader, Row
-from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED
+from evorrn.base.files import cache_folder
+from evorrn.lab.runs.hooks import ignore
+from evorrn.lab.runs.reader import Reader
+from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, Run
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when the tables change: an index of another layout is made anew."""
 LAST_WRITTEN = {COMPLETE: "result.json", FAILED: "status.json", INTERRUPTED: "status.json"}
 SETTLED = 2.0
@@ -40,16 +41,14 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS shared (key INTEGER PRIMARY KEY, text TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS runs (
     root TEXT, folder TEXT, written INTEGER, seed, ending INTEGER, settings INTEGER, names INTEGER,
-    metrics BLOB, work REAL, steps REAL, seconds REAL, PRIMARY KEY (root, folder)
+    metrics BLOB, work REAL, steps REAL, seconds REAL, evaluations REAL, diverged, PRIMARY KEY (root, folder)
 ) WITHOUT ROWID;
 """
 
-Tell = Callable[[int, int], None]
-
 
 def read_runs(
-    root: Path, folders: Sequence[str] | None = None, tell: Tell = lambda done, total: None
-) -> list[Row]:
+    root: Path, folders: Sequence[str] | None = None, tell: Callable[[int, int], None] = ignore
+) -> list[Run]:
     """Return the rows of run folders, from the index where it still holds.
 
     Parameters
@@ -77,7 +76,7 @@ def read_runs(
             for name in stale[start : start + BATCH]:
                 # Looked at before it is read: a change between the two is noticed the next time.
                 times = {mark: _written(f"{above}{name}/{mark}") for mark in set(LAST_WRITTEN.values())}
-                row = rows[name] = reader.row(name)
+                row = rows[name] = reader.run(name)
                 written = times.get(LAST_WRITTEN.get(row.status, ""), 0)
                 if 0 < written < (now - SETTLED) * 1e9:
                     fresh.append((row, written))
@@ -139,7 +138,7 @@ def _open() -> sqlite3.Connection:
     return memory
 
 
-def _known(connection: sqlite3.Connection, home: str, folders: Sequence[str] | None) -> list[tuple[Row, int]]:
+def _known(connection: sqlite3.Connection, home: str, folders: Sequence[str] | None) -> list[tuple[Run, int]]:
     """Return the rows that the index holds; none, and an empty index, where they make no sense."""
     try:
         return list(_stored(connection, home, folders))
@@ -151,9 +150,11 @@ def _known(connection: sqlite3.Connection, home: str, folders: Sequence[str] | N
 
 def _stored(
     connection: sqlite3.Connection, home: str, folders: Sequence[str] | None
-) -> Iterator[tuple[Row, int]]:
+) -> Iterator[tuple[Run, int]]:
     """Yield the rows that the index holds, all of a root or those of some folders."""
-    columns = "folder, written, seed, ending, settings, names, metrics, work, steps, seconds"
+    columns = (
+        "folder, written, seed, ending, settings, names, metrics, work, steps, seconds, evaluations, diverged"
+    )
     query = f"SELECT {columns} FROM runs WHERE root = ?"
     if folders is None:
         found = connection.execute(query, (home,)).fetchall()
@@ -165,16 +166,11 @@ def _stored(
             found += connection.execute(f"{query} AND folder IN ({marks})", (home, *part)).fetchall()
     shared = {key: _shared(text) for key, text in connection.execute("SELECT key, text FROM shared")}
     numbers = {key: struct.Struct(f"<{len(content)}d") for key, content in shared.items()}
-    for folder, written, seed, ending, settings, names, metrics, work, steps, seconds in found:
+    for folder, written, seed, ending, settings, names, metrics, work, steps, seconds, *rest in found:
         status, stopped_by, error = shared[ending]
-        values = numbers[names].unpack(metrics)
-        costs = work, steps, seconds
-        yield (
-            Row(
-                folder, status, int(seed), shared[settings], shared[names], values, *costs, stopped_by, error
-            ),
-            written,
-        )
+        values, costs = numbers[names].unpack(metrics), (work, steps, seconds)
+        told = shared[settings], shared[names], values, *costs, stopped_by, error, rest[0]
+        yield Run(folder, status, int(seed), *told, diverged=bool(rest[1])), written
 
 
 def _shared(text: str) -> Any:
@@ -182,7 +178,7 @@ def _shared(text: str) -> Any:
     return tuple(content) if isinstance(content, list) else content
 
 
-def _store(connection: sqlite3.Connection, home: str, fresh: Sequence[tuple[Row, int]]) -> None:
+def _store(connection: sqlite3.Connection, home: str, fresh: Sequence[tuple[Run, int]]) -> None:
     """Keep rows; an index that cannot be written costs time later, nothing else."""
     keys: dict[Any, int] = {}
 
@@ -194,15 +190,16 @@ def _store(connection: sqlite3.Connection, home: str, fresh: Sequence[tuple[Row,
             (keys[mark],) = connection.execute("SELECT key FROM shared WHERE text = ?", (text,)).fetchone()
         return keys[mark]
 
-    def stored(row: Row, written: int) -> tuple[Any, ...]:
+    def stored(row: Run, written: int) -> tuple[Any, ...]:
         metrics = struct.pack(f"<{len(row.metric_values)}d", *row.metric_values)
         seed = row.seed if row.seed is not None and row.seed < 2**63 else str(row.seed)  # where integers end
         shared = key((row.status, row.stopped_by, row.error)), key(row.settings), key(row.metric_names)
-        return home, row.folder, written, seed, *shared, metrics, row.work, row.steps, row.seconds
+        costs = row.work, row.steps, row.seconds, row.evaluations
+        return home, row.folder, written, seed, *shared, metrics, *costs, row.diverged
 
     with suppress(sqlite3.DatabaseError), connection:
         rows = [stored(row, written) for row, written in fresh]
-        connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({','.join('?' * 11)})", rows)
+        connection.executemany(f"INSERT OR REPLACE INTO runs VALUES ({','.join('?' * 13)})", rows)
 
 
 def _forget(connection: sqlite3.Connection, home: str, gone: Sequence[str]) -> None:

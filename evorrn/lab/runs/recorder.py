@@ -1,4 +1,4 @@
-"""What happens beside a run's steps: checkpoints, the heartbeat, and the good end when somebody interrupts."""
+"""What happens beside a run's steps: checkpoints, the heartbeat, and an orderly end on SIGINT and SIGTERM."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ import numpy as np
 from evorrn.base.errors import StopTraining
 from evorrn.base.files import settle
 from evorrn.lab.runs.environment import RESULTS_VERSION
-from evorrn.lab.runs.store import INTERRUPTED, RUNNING, RunFolder
+from evorrn.lab.runs.hooks import Hooks
+from evorrn.lab.runs.run import INTERRUPTED, RUNNING
+from evorrn.lab.runs.store import RunFolder
 from evorrn.training.loop import Progress, Trainer
 from evorrn.training.result import save_history
 
 CHECKPOINT_SECONDS = 15.0
 """Time between checkpoints, which are also the run's heartbeat."""
-
-Say = Callable[[str], None]
-Stop = Callable[[Progress], str]
 
 
 class Recorder:
@@ -34,37 +33,20 @@ class Recorder:
     run : RunFolder
     trainer : Trainer
     interruption : Interruption
-    watch : callable
-        Called with every `Progress`.
-    warn : callable
-        Called with a sentence when a checkpoint cannot be written.
-    stop : callable
-        Called with every `Progress`; a text ends the run as an interruption does, and says why.
+    hooks : Hooks
     """
 
-    def __init__(
-        self,
-        run: RunFolder,
-        trainer: Trainer,
-        interruption: Interruption,
-        watch: Callable[[Progress], None],
-        warn: Say,
-        stop: Stop = lambda progress: "",
-    ) -> None:
-        self.run = run
-        self.trainer = trainer
-        self.interruption = interruption
-        self.watch = watch
-        self.warn = warn
-        self.stop = stop
+    def __init__(self, run: RunFolder, trainer: Trainer, interruption: Interruption, hooks: Hooks) -> None:
+        self.run, self.trainer = run, trainer
+        self.interruption, self.hooks = interruption, hooks
         self.interrupted = False
         self.stopped = ""
         self.saved = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
-        """Take note of a step; raise StopTraining when somebody interrupts."""
-        self.watch(progress)
-        self.stopped = "" if self.interruption.asked else self.stop(progress)
+        """Report a step; raise StopTraining when the run is to stop."""
+        self.hooks.watch(progress)
+        self.stopped = "" if self.interruption.asked else self.hooks.stop(progress)
         if self.interruption.asked or self.stopped:
             self.interrupted = True
             raise StopTraining(INTERRUPTED)
@@ -73,9 +55,9 @@ class Recorder:
             self.saved = time.monotonic()
 
     def try_checkpoint(self, last: bool = False) -> None:
-        """Write a checkpoint and the heartbeat; a run that goes well is not ended for want of one.
+        """Write a checkpoint and the heartbeat; warn and go on when they cannot be written.
 
-        The last one is followed by the outcome at once: history and status come with that.
+        The last checkpoint is the state alone, since history and status are written with the outcome.
         """
         try:
             if last:
@@ -85,7 +67,7 @@ class Recorder:
             self.run.set_status(RUNNING, **self.progress())
             settle()
         except OSError as error:
-            self.warn(
+            self.hooks.warn(
                 f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on without"
             )
 
@@ -109,15 +91,15 @@ class Recorder:
 
 
 class Interruption:
-    """Notes SIGINT and SIGTERM instead of dying of them; the second one raises KeyboardInterrupt.
+    """Handles SIGINT and SIGTERM: the first sets `asked`, the second raises KeyboardInterrupt.
 
     Parameters
     ----------
     note : callable
-        Called with a sentence at the first one.
+        Called with a sentence at the first signal.
     """
 
-    def __init__(self, note: Say) -> None:
+    def __init__(self, note: Callable[[str], None]) -> None:
         self.note = note
         self.asked = False
         self._before: dict[int, Any] = {}

@@ -24,7 +24,7 @@ from evorrn.base.errors import ConfigError, EvorrnError, unknown
 from evorrn.base.settings import build
 from evorrn.data.find import expand_task, find_task
 from evorrn.data.task import Recommended, Task
-from evorrn.lab.runs.typed import unknown_entry
+from evorrn.lab.runs.typed import table_of, unknown_entry
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
 
@@ -115,7 +115,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
 
     base = Path.cwd() if base is None else base
     found = _Problems()
-    tables = {name: found.table(raw, name) for name in ("task", "network", "strategy", "files")}
+    tables = {name: table_of(raw, name, found) for name in ("task", "network", "strategy", "files")}
     seed = raw.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         found.append(f"seed: expected a whole number of at least 0, got {seed!r}")
@@ -189,14 +189,6 @@ class _Problems(list[str]):
             self.extend(error.problems)
         except EvorrnError as error:
             self.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
-
-    def table(self, raw: Mapping[str, Any], name: str) -> dict[str, Any]:
-        """Return a table of the spec, and note when it is something else."""
-        value = raw.get(name, {})
-        if isinstance(value, Mapping):
-            return dict(value)
-        self.append(f"{name}: expected a table, got {value!r}")
-        return {}
 
     def network_settings(self, table: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings of a network that exist and have the right kind, and note the others."""

@@ -20,11 +20,11 @@ from typing import Any
 
 from evorrn.base.errors import EvorrnError, RunError, nearest
 from evorrn.base.files import load_tree, save_tree, settle, write_atomic
+from evorrn.lab.runs.run import INTERRUPTED, RUNNING
 
 LEASE = 900.0
 """Seconds without a heartbeat after which a claim held on another host counts as given up."""
 
-COMPLETE, RUNNING, INTERRUPTED, FAILED = "complete", "running", "interrupted", "failed"
 CHECKPOINT, PREVIOUS = "checkpoint.npz", "checkpoint-previous.npz"
 
 
@@ -56,11 +56,11 @@ class RunFolder:
 
     def status(self) -> dict[str, Any]:
         """Return ``status.json``; empty when there is none or it cannot be read."""
-        return self._json("status.json")
+        return readable_json(self.path / "status.json")
 
     def environment(self) -> dict[str, Any]:
         """Return ``env.json``; empty when there is none or it cannot be read."""
-        return self._json("env.json")
+        return readable_json(self.path / "env.json")
 
     def set_status(self, status: str, **more: Any) -> None:
         """Write ``status.json`` with who writes it and when: the run's heartbeat."""
@@ -123,7 +123,7 @@ class RunFolder:
         try:
             yield
         finally:
-            owner = _read_json(claim / "owner.json")
+            owner = readable_json(claim / "owner.json")
             if owner.get("token") == token:
                 for leftover in self.path.glob("claim*"):
                     shutil.rmtree(leftover, ignore_errors=True)
@@ -137,14 +137,14 @@ class RunFolder:
             owner = {"token": token, **myself(), "since": time.time()}
             (prepared / "owner.json").write_text(json.dumps(owner))  # nobody else sees it before the renaming
             if not _rename(prepared, claim):
-                held = _read_json(claim / "owner.json")
+                held = readable_json(claim / "owner.json")
                 if not self._abandoned({**held, "heartbeat": self._heartbeat(held)}):
                     raise RunBusy(self._busy(held))
                 # A folder cannot be renamed onto a filled one, so of several takers only one gets through.
                 if not _rename(claim, self.path / f"claim-{held.get('token')}") or not _rename(
                     prepared, claim
                 ):
-                    raise RunBusy(self._busy(_read_json(claim / "owner.json")))
+                    raise RunBusy(self._busy(readable_json(claim / "owner.json")))
         except BaseException:
             shutil.rmtree(prepared, ignore_errors=True)
             raise
@@ -164,9 +164,6 @@ class RunFolder:
     def _busy(self, owner: dict[str, Any]) -> str:
         who = f"process {owner.get('pid')} on {owner.get('host')}" if owner else "another process"
         return f"{self.path}: {who} is working on this run; wait for it, or stop it first"
-
-    def _json(self, name: str) -> dict[str, Any]:
-        return _read_json(self.path / name)
 
 
 def all_runs(root: Path) -> list[RunFolder]:
@@ -226,12 +223,31 @@ def _seconds(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else 0.0
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty where there is no file.
+
+    Raises
+    ------
+    RunError
+        When the file cannot be read or is not a JSON object.
+    """
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
         return {}
-    return content if isinstance(content, dict) else {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path.name} cannot be read ({error})") from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path.name} is no JSON object")
+    return content
+
+
+def readable_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty where there is none that can be read."""
+    try:
+        return read_json(path)
+    except RunError:
+        return {}
 
 
 def myself() -> dict[str, Any]:

@@ -6,9 +6,13 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from evorrn.base.errors import ConfigError, unknown
+from evorrn.base.settings import Settings, build
+from evorrn.base.settings import names as names_of
+
+S = TypeVar("S", bound=Settings)
 
 
 def typed(
@@ -127,6 +131,27 @@ def unknown_entry(name: str, known: Sequence[str], tables: Mapping[str, Iterable
     if close and close[0] in dotted:
         return f"{name}: unknown entry {name!r}; did you mean {dotted[close[0]]!r}?"
     return f"{name}: {unknown('entry', name, known)}"
+
+
+def table_of(raw: Mapping[str, Any], name: str, found: list[str]) -> dict[str, Any]:
+    """Return a table of a file, empty where there is none; a mistake is added to `found` when it is no table."""
+    value = raw.get(name, {})
+    if isinstance(value, Mapping):
+        return dict(value)
+    found.append(f"{name}: expected a table, got {value!r}")
+    return {}
+
+
+def build_what_is_right(cls: type[S], values: Mapping[str, Any], path: str, found: list[str]) -> S:
+    """Return a settings object made from the valid part of a table; mistakes are added to `found`."""
+    try:
+        return build(cls, values, path)
+    except ConfigError as error:
+        problems = [problem.removeprefix(".") for problem in error.problems]
+    found += problems
+    wrong = {problem.partition(":")[0].removeprefix(f"{path}.") for problem in problems}
+    known = {name: value for name, value in values.items() if name in names_of(cls) and name not in wrong}
+    return build(cls, known, path)
 
 
 def value_of(text: str) -> Any:

@@ -1,26 +1,33 @@
-"""Reproduction: the results of a published experiment that was run again, as plain data."""
+"""Reproduction: the figures of a published table, run again, and whether they agree with the published ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evorrn.base.files import jsonable
+import numpy as np
 
-EVALUATIONS = "evaluations"
-"""The measure of experiments that count evaluations until the problem is solved; others are metrics on test."""
+from evorrn.base.files import jsonable
+from evorrn.lab.runs.run import Run
+from evorrn.lab.study.aggregates import draws, interval
+from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost
+from evorrn.lab.sweep.experiment import EVALUATIONS, Case, Experiment
+
 BETTER, REPRODUCED, NOT_REPRODUCED, UNPUBLISHED = "better", "reproduced", "not reproduced", "no figure"
+LEARNED = "learned"
+"""The limit that stops a run that has solved its problem."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The results for one row of a published table.
+    """The figures of one row of a published table, run again.
 
     Attributes
     ----------
     problem, method, of, conditions, deviation : str
-        See `evorrn.lab.experiment.Case`.
+        See `evorrn.lab.sweep.experiment.Case`.
     strategy : dict
         Name and settings.
     network : dict
@@ -100,3 +107,86 @@ class Reproduction:
         """Yield each problem with its findings, in order of the experiment."""
         for name in dict.fromkeys(finding.problem for finding in self.findings):
             yield name, [finding for finding in self.findings if finding.problem == name]
+
+
+def judge(
+    case: Case,
+    runs: Sequence[Run],
+    experiment: Experiment,
+    *,
+    strategy: dict[str, Any],
+    network: dict[str, Any],
+) -> Finding:
+    """Return the finding of a row from its runs."""
+    counted = experiment.measure == EVALUATIONS
+    if counted:
+        known = [run.evaluations for run in runs if run.evaluations is not None]
+        longest = max(known, default=math.inf)  # the cost of a run that failed
+        spent = Spent(
+            np.array([longest if run.evaluations is None else run.evaluations for run in runs]),
+            np.array([run.stopped_by == LEARNED for run in runs]),
+        )
+        values = np.where(spent.reached, spent.cost, math.inf)
+        mean, low, high = _running_time(spent)
+        median, solved = median_cost(spent), int(spent.reached.sum())
+    else:
+        worst = -math.inf if experiment.higher_is_better else math.inf
+        found = [run.test.get(experiment.measure, math.nan) for run in runs]
+        values = np.array([value if math.isfinite(value) else worst for value in found])
+        mean, low, high = _mean(values)
+        median, solved = float(np.median(values)), None
+    finite = values[np.isfinite(values)]
+    return Finding(
+        problem=case.problem,
+        method=case.method,
+        of=case.of,
+        conditions=case.conditions,
+        deviation=case.deviation,
+        strategy=strategy,
+        network=network,
+        seeds=len(runs),
+        solved=solved,
+        mean=mean,
+        low=low,
+        high=high,
+        median=median,
+        spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
+        values=tuple(values.tolist()),
+        published=case.published,
+        verdict=verdict(mean, low, high, case.published, experiment.higher_is_better),
+        errors=sum(bool(run.error) for run in runs),
+    )
+
+
+def verdict(
+    mean: float, low: float, high: float, published: float | None, higher_is_better: bool = False
+) -> str:
+    """Return the verdict on a figure, see `Finding`; without an interval the figure itself is compared."""
+    if published is None:
+        return UNPUBLISHED
+    low, high = (mean if math.isnan(end) else end for end in (low, high))
+    best, worst = (high, low) if higher_is_better else (low, high)
+    if (worst > published) if higher_is_better else (worst < published):
+        return BETTER
+    return (
+        REPRODUCED if ((best >= published) if higher_is_better else (best <= published)) else NOT_REPRODUCED
+    )
+
+
+def _running_time(spent: Spent) -> tuple[float, float, float]:
+    value = expected_running_time(spent)
+    if len(spent.cost) < 2 or not spent.reached.any():
+        return value, math.nan, math.nan
+    again = draws(len(spent.cost))
+    reached = spent.reached[again].sum(axis=1)
+    with np.errstate(divide="ignore"):
+        times = spent.cost[again].sum(axis=1) / reached
+    low, high = interval(times)
+    return value, float(low), float(high)
+
+
+def _mean(values: np.ndarray) -> tuple[float, float, float]:
+    if len(values) < 2:
+        return float(values.mean()), math.nan, math.nan
+    low, high = interval(values[draws(len(values))].mean(axis=1))
+    return float(values.mean()), float(low), float(high)

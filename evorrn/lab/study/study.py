@@ -22,10 +22,8 @@ import numpy as np
 
 from evorrn.base.errors import RunError
 from evorrn.data.metrics import HIGHER_IS_BETTER
-from evorrn.lab.runs.query import plain_text
-from evorrn.lab.runs.results import Runs
-from evorrn.lab.runs.rows import Row
-from evorrn.lab.runs.store import COMPLETE, FAILED
+from evorrn.lab.runs.run import COMPLETE, FAILED, Run
+from evorrn.lab.runs.table import Runs, plain_text
 from evorrn.lab.study.sentences.common import subject
 
 MOST_CONTENDERS = 10
@@ -42,14 +40,14 @@ class Trial:
 
     Attributes
     ----------
-    row : Row
+    row : Run
     values : dict of str to str
         Its value on every axis, as text.
     error, valid : float
         Error on test and on validation, by the metric that ranks the task.
     """
 
-    row: Row
+    row: Run
     values: Mapping[str, str]
     error: float
     valid: float
@@ -252,7 +250,7 @@ def _compared(names: Sequence[str], axes: Mapping[str, list[str]]) -> tuple[str,
     return (*main, *(["budget"] if len(axes.get("budget", ())) > 1 else []))
 
 
-def _task(row: Row, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
+def _task(row: Run, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
     name = values.get("task.name") or _label("task.name", row.get("task.name"))
     if not {"task.path", "task.id"} & set(task_axes):
         name = subject({"name": name, "path": row.get("task.path"), "id": row.get("task.id")})
@@ -274,15 +272,15 @@ def _label(axis: str, value: Any) -> str:
     return text
 
 
-def _way(row: Row) -> str:
+def _way(row: Run) -> str:
     return _label("strategy.name", row.get("strategy.name"))
 
 
-def _ranking(row: Row) -> str:
+def _ranking(row: Run) -> str:
     return next(name for name in row.metric_names if name.startswith("test.")).partition(".")[2]
 
 
-def _error(row: Row, split: str, metric: str) -> float:
+def _error(row: Run, split: str, metric: str) -> float:
     value = row.get(f"{split}.{metric}")
     if value is None or not math.isfinite(value):
         return math.inf

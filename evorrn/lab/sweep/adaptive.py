@@ -16,22 +16,23 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.lab.runs.rows import DAMAGED, Reader
+from evorrn.lab.runs.reader import Reader
+from evorrn.lab.runs.run import BUSY, COMPLETE, FAILED, Run
 from evorrn.lab.runs.spec import Spec, resolve
-from evorrn.lab.runs.store import COMPLETE, FAILED, RUNNING, RunFolder
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.axes import spell
-from evorrn.lab.sweep.feed import AGAIN_SECONDS, Next, Say, pass_over
+from evorrn.lab.sweep.feed import SweepFeed
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.perform import PRUNED, Report
-from evorrn.lab.sweep.plan import PlannedRun, Refusals, program_of, runs_of
-from evorrn.lab.sweep.pruning import curve, median_bars, was_pruned
+from evorrn.lab.sweep.job import PRUNED, Job
+from evorrn.lab.sweep.plan import Refusals, program_of, runs_of
+from evorrn.lab.sweep.pruning import curve, median_bars
 from evorrn.lab.sweep.sampling import PATIENCE, Cell, excluded, spec_of, whole_where_wanted
 from evorrn.lab.sweep.study import distribution, make_study, state
 from evorrn.lab.sweep.sweep_file import Sweep
@@ -48,27 +49,24 @@ class Trial:
     """A cell that was asked for."""
 
     asked: Any
-    runs: list[PlannedRun]
+    runs: list[Run]
     spec: Spec
     bars: list[tuple[tuple[float, float], ...]]
     ended: set[str] = field(default_factory=set)
     curves: np.ndarray | None = None  # (seeds, shares + 1), once told
 
 
-class SearchFeed:
-    """The runs of an adaptive search, see `evorrn.lab.sweep.feed.Feed`.
+class SearchFeed(SweepFeed):
+    """The runs of an adaptive search, see `SweepFeed`.
 
     Parameters
     ----------
-    sweep : Sweep
     folder : SweepFolder
         Where the list of runs is written.
     tally : Tally
-        Told of the runs that are passed over.
     warn : callable
         Called with a sentence for each damaged folder and each cell that the spec refuses.
     warm : bool
-        Whether programs are compiled by one process before others use them.
 
     Raises
     ------
@@ -76,23 +74,21 @@ class SearchFeed:
         When Optuna is not installed.
     """
 
+    passes_pruned = True
+
     def __init__(
-        self, sweep: Sweep, folder: SweepFolder, tally: Tally, warn: Say, *, warm: bool = True
+        self, folder: SweepFolder, tally: Tally, warn: Callable[[str], None], *, warm: bool = True
     ) -> None:
-        self.sweep, self.folder, self.tally, self.warn = sweep, folder, tally, warn
-        self.study = make_study(sweep)
-        self._distributions = {axis.label: distribution(axis) for axis in sweep.axes}
+        super().__init__(folder, tally, warn, warm=warm)
+        self.study = make_study(self.sweep)
+        self._distributions = {axis.label: distribution(axis) for axis in self.sweep.axes}
         self._trials: list[Trial] = []
         self._by_cell: dict[str, Trial] = {}
         self._told = 0
-        self._waiting: deque[tuple[Trial, PlannedRun]] = deque()
+        self._waiting: deque[Run] = deque()
         self._owners: dict[str, Trial] = {}
-        self._programs: dict[
-            tuple[Any, ...], bool
-        ] = {}  # whether they are warm; absent before they are begun
-        self._warm = warm
-        self._elsewhere: list[tuple[Trial, PlannedRun]] = []
-        self._looked = self._listed = 0.0
+        self._warm_programs: dict[tuple[Any, ...], bool] = {}  # False while a program is being compiled
+        self._listed = 0.0
         self._in_vain = 0
 
     @property
@@ -100,31 +96,39 @@ class SearchFeed:
         """Whether nothing more will come, once what was handed out is back."""
         return self._all_asked and not self._waiting and not self._elsewhere
 
-    def next(self) -> Next | None:
-        """Return what is to be done next; None when there is nothing now."""
+    def next(self) -> Job | None:
+        """Return the next job; None when there is none now."""
         while not self._waiting and self._ask():
             pass
-        self._look_elsewhere()
-        for place, (trial, run) in enumerate(self._waiting):
+        self._waiting.extend(self.taken_over())
+        for place, run in enumerate(self._waiting):
+            trial = self._owners[run.id]
             program = program_of(trial.spec)
-            if self._warm and program not in self._programs:
-                self._programs[program] = False
-                return Next(run, warm=True)
-            if not self._warm or self._programs[program]:
+            if self.warm and program not in self._warm_programs:
+                self._warm_programs[program] = False
+                return self.job(run, warm=True)
+            if not self.warm or self._warm_programs[program]:
                 del self._waiting[place]
-                return Next(run, bars=trial.bars[run.seed])
+                return self.job(run, bars=trial.bars[run.seed or 0])
         return None
 
-    def back(self, given: Next, report: Report | None) -> None:
-        """Take note of how something handed out has ended; None for programs made warm."""
-        trial = self._owners[given.run.id]
-        if given.warm:
-            self._programs[program_of(trial.spec)] = True
-        elif report is not None and report.status == "busy":
-            self._elsewhere.append((trial, given.run))
-            self.tally.elsewhere += 1
-        elif report is not None and (report.status in (COMPLETE, FAILED) or report.stopped == PRUNED):
-            trial.ended.add(given.run.id)
+    def back(self, job: Job, run: Run | None) -> None:
+        """Take in how a job has ended; None for programs that were compiled."""
+        trial = self._owners[job.run.id]
+        if job.warm:
+            self._warm_programs[program_of(trial.spec)] = True
+        elif run is not None and run.status == BUSY:
+            self.put_aside(job.run)
+        elif run is not None and (run.status in (COMPLETE, FAILED) or run.stopped_by == PRUNED):
+            trial.ended.add(job.run.id)
+
+    def wanted(self, run: Run) -> bool:
+        """Return whether a run is to be executed, and count it where it is not."""
+        elsewhere = len(self._elsewhere)
+        found = super().wanted(run)
+        if not found and len(self._elsewhere) == elsewhere:
+            self._owners[run.id].ended.add(run.id)
+        return found
 
     def lines(self) -> list[str]:
         """Return the lines of ``runs.jsonl`` so far."""
@@ -175,8 +179,8 @@ class SearchFeed:
         self._by_cell[spec.id] = trial
         for run in runs:
             self._owners[run.id] = trial
-            if self._wanted(trial, run):
-                self._waiting.append((trial, run))
+            if self.wanted(run):
+                self._waiting.append(run)
         if self._all_asked or time.monotonic() - self._listed > LIST_SECONDS:
             self._listed = time.monotonic()
             self.folder.write_list(self.lines())
@@ -191,7 +195,7 @@ class SearchFeed:
             return True
         root = self.folder.root
         trial.curves = np.array([curve(RunFolder(root / run.folder), trial.spec) for run in trial.runs])
-        pruned = sum(was_pruned(RunFolder(root / run.folder)) for run in trial.runs)
+        pruned = sum(Reader(root).run(run.folder).stopped_by == PRUNED for run in trial.runs)
         reached = np.median(trial.curves, axis=0)
         for share, value in enumerate(reached[:-1]):
             if math.isfinite(value):
@@ -218,35 +222,6 @@ class SearchFeed:
         except ConfigError as error:
             self.warn(f"cell refused: {spell(cell)}: {'; '.join(error.problems)}")
             return None
-
-    def _wanted(self, trial: Trial, run: PlannedRun) -> bool:
-        """Return whether a run is to be done, and count it where it is not."""
-        row = Reader(self.folder.root).row(run.folder)
-        if row.status == RUNNING:
-            self._elsewhere.append((trial, run))
-            self.tally.elsewhere += 1
-            return False
-        pruned = was_pruned(RunFolder(self.folder.root / run.folder))
-        if row.status not in (COMPLETE, FAILED, DAMAGED) and not pruned:
-            return True
-        trial.ended.add(run.id)
-        if row.status == COMPLETE:
-            pass_over(self.tally, run, row)
-        elif row.status == FAILED:
-            self.tally.failed_before += 1
-        elif row.status == DAMAGED:
-            self.tally.damaged += 1
-            self.warn(f"damaged, left alone: {self.folder.root / run.folder}: {row.error}")
-        else:
-            self.tally.pruned += 1
-        return False
-
-    def _look_elsewhere(self) -> None:
-        """Take over the runs that other processes have left unfinished."""
-        if self._elsewhere and time.monotonic() - self._looked >= AGAIN_SECONDS:
-            self._looked = time.monotonic()
-            held, self._elsewhere, self.tally.elsewhere = self._elsewhere, [], 0
-            self._waiting.extend(one for one in held if self._wanted(*one))
 
 
 def check_values(sweep: Sweep) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.base.errors import RunError
-from evorrn.lab.runs.rows import DAMAGED, Reader, Row
-from evorrn.lab.runs.store import COMPLETE, FAILED
+from evorrn.lab.runs.hooks import ignore
+from evorrn.lab.runs.reader import Reader
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED, Run
 from evorrn.lab.sweep.adaptive import check_values
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.perform import PRUNED
-from evorrn.lab.sweep.plan import PlannedRun, check_size, make_plan
+from evorrn.lab.sweep.job import PRUNED
+from evorrn.lab.sweep.plan import make_plan
 from evorrn.lab.sweep.sweep_file import Sweep
 
 
@@ -70,9 +71,7 @@ class Check:
         }
 
 
-def check(
-    sweep: Sweep, root: Path, *, many: bool = False, checked: Callable[[int], None] = lambda done: None
-) -> Check:
+def check(sweep: Sweep, root: Path, checked: Callable[[int], None] = ignore) -> Check:
     """Check a sweep and look at the runs there are; nothing is written.
 
     Raises
@@ -83,28 +82,25 @@ def check(
     folder = SweepFolder(root, sweep)
     folder.check()
     if sweep.adaptive:
-        check_size(sweep, many)
         check_values(sweep)
-        found = Check(sweep, sweep.cells_wanted, sweep.cells_wanted * sweep.seeds)
+        found = Check(sweep, sweep.cells_wanted, sweep.runs_wanted)
         with suppress(RunError):  # none has been chosen yet
             chosen = list(folder.listed_runs().group(0))
             _look([((), run) for run in chosen], root, found, to_come=found.runs - len(chosen))
         return found
-    plan = make_plan(sweep, many=many, tell=checked)
+    plan = make_plan(sweep, checked)
     found = Check(sweep, plan.cells, plan.runs, plan.repeated)
     runs = ((kind, run) for place, kind in enumerate(plan.programs) for run in plan.group(place))
     _look(runs, root, found)
     return found
 
 
-def _look(
-    runs: Iterable[tuple[tuple[Any, ...], PlannedRun]], root: Path, found: Check, to_come: int = 0
-) -> None:
+def _look(runs: Iterable[tuple[tuple[Any, ...], Run]], root: Path, found: Check, to_come: int = 0) -> None:
     """Count the states of runs, and estimate the time of those to do by those done of the same kind."""
     times: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     to_do: Counter[tuple[Any, ...]] = Counter({(): to_come})
     for kind, run in runs:
-        row: Row = Reader(root).row(run.folder)
+        row = Reader(root).run(run.folder)
         found.states[row.stopped_by if row.stopped_by == PRUNED else row.status] += 1
         if row.status == COMPLETE and row.seconds is not None:
             times[kind].append(row.seconds)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from evorrn.base.errors import EvorrnError
-from evorrn.lab.sweep.local import LocalExecutor
+from evorrn.lab.sweep.workers import LocalExecutor
 
 REACH_SECONDS = 5.0
 """Time that a scheduler has to answer."""

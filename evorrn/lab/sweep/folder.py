@@ -14,12 +14,12 @@ from pathlib import Path
 
 from evorrn.base.errors import ConfigError, EvorrnError, RunError
 from evorrn.base.files import write_atomic
-from evorrn.lab.runs.results import differing
+from evorrn.lab.runs.run import Run
 from evorrn.lab.runs.store import myself, process_started
-from evorrn.lab.sweep.plan import PlannedRun
+from evorrn.lab.sweep.results import RUN_LIST, differing
 from evorrn.lab.sweep.sweep_file import Sweep
 
-FILE, RUN_LIST, CLAIMS = "sweep.toml", "runs.jsonl", "claims"
+FILE, CLAIMS = "sweep.toml", "claims"
 
 
 class SweepFolder:
@@ -101,8 +101,8 @@ class SweepFolder:
         """
         try:
             lines = (self.path / RUN_LIST).read_text(encoding="utf-8").splitlines()
-            return ListedRuns([PlannedRun.from_line(line) for line in lines])
-        except (OSError, ValueError, TypeError) as error:
+            return ListedRuns([Run.from_line(line) for line in lines])
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{self.path / RUN_LIST}: expected a list of runs, but it cannot be read ({error})"
             ) from None
@@ -130,11 +130,11 @@ class ListedRuns:
 
     groups = 1
 
-    def __init__(self, runs: list[PlannedRun]) -> None:
+    def __init__(self, runs: list[Run]) -> None:
         self._listed = runs
         self.runs = len(runs)
 
-    def group(self, place: int) -> Iterator[PlannedRun]:
+    def group(self, place: int) -> Iterator[Run]:
         """Yield the runs."""
         return iter(self._listed)
 

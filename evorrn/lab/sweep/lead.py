@@ -1,204 +1,212 @@
-"""Leading a sweep: keeping an executor's workers busy until every run has ended, whatever happens to them.
+"""Leading: keep the workers of an executor busy until every run has ended, whatever happens to the workers.
 
-Any `concurrent.futures.Executor` will do: processes of this machine, a cluster, or none at all.
+Any `concurrent.futures.Executor` will do: processes of this machine, a cluster, or this process itself.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evorrn.base.errors import Unfinished
+from evorrn.base.errors import EvorrnError, Unfinished
+from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.recorder import Interruption
-from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RunFolder
+from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, Run
+from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.sweep import job as jobs
 from evorrn.lab.sweep.axes import spell
-from evorrn.lab.sweep.feed import Feed, Next, Say
-from evorrn.lab.sweep.perform import PRUNED, STOPPED, Order, Report, perform, warm
-from evorrn.lab.sweep.sampling import spec_of
-from evorrn.lab.sweep.sweep_file import Sweep
+from evorrn.lab.sweep.feed import Feed
+from evorrn.lab.sweep.job import PRUNED, REFUSED, STOPPED, Job
 from evorrn.lab.sweep.tally import Tally
+from evorrn.lab.sweep.workers import InProcess
 
 PATIENCE = 0.1
 """Seconds between two looks at the workers."""
 ATTEMPTS = 2
 """Times that the same run may take its worker down with it."""
-AHEAD = 2
-"""Runs handed out for each that can be under way, so that no worker waits for its next one to arrive."""
+KEPT = "what was done is kept, and the same command goes on"
+
+
+@dataclass(frozen=True)
+class Workers:
+    """An executor and how it is to be used.
+
+    Attributes
+    ----------
+    executor : Executor
+    slots : int
+        Runs that it can execute at once.
+    threads : int or None
+        Threads of each run; None leaves those of the process.
+    """
+
+    executor: Executor
+    slots: int = 1
+    threads: int | None = 1
+
+    @property
+    def most(self) -> int:
+        """Jobs handed out at most: twice the slots, so that no worker waits for its next one to arrive."""
+        return 1 if self.in_process else 2 * self.slots
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the runs are executed in this process."""
+        return isinstance(self.executor, InProcess)
 
 
 class Leader:
-    """Hands the runs of a feed to an executor.
+    """Hands the jobs of a feed to workers.
 
     Parameters
     ----------
-    sweep : Sweep
+    workers : Workers
     root : Path
         The folder of all runs.
     session : Path
-        The file that workers look at; removing it stops their runs.
-    executor : Executor
-    slots : int
-        Runs that the executor can have under way at once.
-    ahead : int
-        Runs handed out for each that can be under way.
-    threads : int
-        Threads of each run.
+        A file that the runs look at; removing it stops them.
     tally : Tally
         Kept up to date.
+    hooks : Hooks
+        `watch` is called with the tally, again and again.
     fail_fast : bool
-        Whether the first failure ends the sweep.
-    watch : callable
-        Called with the tally, again and again.
-    failure : callable
-        Called with what failed and its report.
-    warn : callable
-        Called with a sentence.
+        Whether the first failure ends everything.
     """
 
     def __init__(
         self,
-        sweep: Sweep,
+        workers: Workers,
         root: Path,
         session: Path,
-        executor: Executor,
-        slots: int,
-        *,
-        ahead: int = AHEAD,
-        threads: int = 1,
         tally: Tally,
+        hooks: Hooks,
         fail_fast: bool = False,
-        watch: Callable[[Tally], None] = lambda tally: None,
-        failure: Callable[[str, Report], None] = lambda where, report: None,
-        warn: Say = lambda sentence: None,
     ) -> None:
-        self.sweep, self.root, self.session = sweep, root.resolve(), session
-        self.executor, self.slots, self.ahead, self.threads = executor, slots, ahead, threads
-        self.tally, self.fail_fast = tally, fail_fast
-        self.watch, self.failure, self.warn = watch, failure, warn
-        self._under_way: dict[Future[Any], Next] = {}
-        self._again: list[Next] = []
+        self.workers, self.root, self.session = workers, root, session
+        self.tally, self.hooks, self.fail_fast = tally, hooks, fail_fast
+        self._under_way: dict[Future[Any], Job] = {}
+        self._again: list[Job] = []
         self._deaths: Counter[str] = Counter()
-        self._told: set[str] = set()
-        self._ended_by = ""
+        self._end: EvorrnError | None = None
 
-    def lead(self, feed: Feed, interruption: Interruption) -> None:
-        """Go on until the feed is exhausted and everything is back.
+    def lead(self, feed: Feed) -> None:
+        """Go on until the feed is exhausted and every job is back.
 
         Raises
         ------
         KeyboardInterrupt
-            When somebody interrupted; runs under way have left checkpoints.
+            After SIGINT or SIGTERM; interrupted runs have written checkpoints.
+        EvorrnError
+            When a run is refused, see `Job.record_refusal`.
         Unfinished
-            When the disk is full, the executor is gone, or a run failed and that was to end it all.
+            When the disk is full, the executor is gone, or a run failed and `fail_fast` is set.
         """
-        while True:
-            if interruption.asked:
-                self._stop()
-            else:
-                self._hand_out(feed)
-            if not self._under_way:
+        with Interruption(self.hooks.note) as interruption:
+            while True:
                 if interruption.asked:
-                    raise KeyboardInterrupt
-                if self._ended_by:
-                    raise Unfinished(self._ended_by)
-                if feed.exhausted and not self._again:
-                    return
-                time.sleep(PATIENCE)  # others hold what is left
-            done, _ = wait(self._under_way, PATIENCE, FIRST_COMPLETED)
-            for future in done:
-                given = self._under_way.pop(future)
-                self._back(feed, given, future, interruption)
-            self.tally.under_way = min(len(self._under_way), self.slots)
-            self.watch(self.tally)
+                    self._stop()
+                else:
+                    self._hand_out(feed)
+                if not self._under_way:
+                    if interruption.asked:
+                        raise KeyboardInterrupt
+                    if self._end is not None:
+                        raise self._end
+                    if feed.exhausted and not self._again:
+                        return
+                    time.sleep(PATIENCE)  # other processes execute what is left
+                done, _ = wait(self._under_way, PATIENCE, FIRST_COMPLETED)
+                for future in done:
+                    self._take_back(feed, self._under_way.pop(future), future, interruption)
+                self.tally.under_way = min(len(self._under_way), self.workers.slots)
+                self.hooks.watch(self.tally)
 
     def _hand_out(self, feed: Feed) -> None:
-        while not self._ended_by and len(self._under_way) < self.slots * self.ahead:
-            given = self._again.pop() if self._again else feed.next()
-            if given is None:
+        while self._end is None and len(self._under_way) < self.workers.most:
+            job = self._again.pop() if self._again else feed.next()
+            if job is None:
                 return
-            order = self._order(given)
+            run = job.run if self.workers.in_process else job.run._replace(spec=None)
+            given = dataclasses.replace(
+                job,
+                run=run,
+                root=str(self.root),
+                session=str(self.session),
+                threads=self.workers.threads,
+            )
             try:
-                future = self.executor.submit(warm if given.warm else perform, order)
+                future = self.workers.executor.submit(jobs.warm if job.warm else jobs.perform, given)
             except RuntimeError as error:
-                self._ended_by = f"{error}; what was done is kept, and the same command goes on"
+                self._end = Unfinished(f"{error}; {KEPT}")
                 return
-            self._under_way[future] = given
+            self._under_way[future] = job
 
-    def _back(self, feed: Feed, given: Next, future: Future[Any], interruption: Interruption) -> None:
-        """Take in how something handed out has ended."""
-        report: Report | None = None
+    def _take_back(self, feed: Feed, job: Job, future: Future[Any], interruption: Interruption) -> None:
+        """Take in how a job has ended."""
+        run: Run | None = None
         try:
-            report = future.result()
+            run = future.result()
         except CancelledError:
-            if not (interruption.asked or self._ended_by):
-                self._ended_by = "the executor is gone; what was done is kept, and the same command goes on"
+            if not (interruption.asked or self._end):
+                self._end = Unfinished(f"the executor is gone; {KEPT}")
             return
         except Exception as error:  # the worker died, or the executor lost the call
-            if given.warm:
-                feed.back(given, None)
-                return
-            report = self._after_death(given, error)
-            if report is None:
-                return
-        feed.back(given, report)
-        if report is not None:
-            self._count(given, report, interruption)
+            if not job.warm:
+                run = self._after_death(job, error)
+                if run is None:
+                    return
+        feed.back(job, run)
+        if run is not None:
+            self._count(job, run, interruption)
 
-    def _after_death(self, given: Next, error: Exception) -> Report | None:
-        """Put a run whose worker died back, once; after that it has failed."""
-        self._deaths[given.run.id] += 1
-        if self._deaths[given.run.id] < ATTEMPTS:
-            self.warn(f"{given.run.folder}: {error}; it is begun again from its checkpoint")
-            self._again.append(given)
+    def _after_death(self, job: Job, error: Exception) -> Run | None:
+        """Hand a run whose worker died out again, once; after that it has failed."""
+        self._deaths[job.run.id] += 1
+        if self._deaths[job.run.id] < ATTEMPTS:
+            self.hooks.warn(f"{job.run.folder}: {error}; it is begun again from its checkpoint")
+            self._again.append(job)
             return None
-        said = f"{error}, {ATTEMPTS} times; perhaps it needs more memory than there is"
-        run = RunFolder(self.root / given.run.folder)
-        if run.path.is_dir():
-            run.set_status(FAILED, error=said, traceback="")
-        return Report(FAILED, given.run.folder, error=said)
+        reason = f"{error}, {ATTEMPTS} times; perhaps it needs more memory than there is"
+        folder = RunFolder(self.root / job.run.folder)
+        if folder.path.is_dir():
+            folder.set_status(FAILED, error=reason, traceback="")
+        return job.run._replace(status=FAILED, error=reason)
 
-    def _count(self, given: Next, report: Report, interruption: Interruption) -> None:
-        tally, where = self.tally, spell(given.run.axes)
-        for remark in report.remarks:
-            self.warn(remark)
-        if report.status == COMPLETE:
-            tally.done += not report.reused
-            tally.before += report.reused
+    def _count(self, job: Job, run: Run, interruption: Interruption) -> None:
+        tally = self.tally
+        for warning in run.warnings:
+            self.hooks.warn(warning)
+        if run.status == COMPLETE:
+            tally.done += not run.reused
+            tally.before += run.reused
             tally.tick()
-            tally.compare(report.task, report.metric, report.valid, where)
-        elif report.status == FAILED and report.disk:
-            self._ended_by = f"{report.error}; what was done is kept, and the same command goes on"
-        elif report.status == FAILED:
+            tally.compare(run, spell(job.run.axes))
+        elif run.status == REFUSED:
+            self._end = self._end or EvorrnError(run.error)
+        elif run.status == FAILED and run.disk_full:
+            self._end = Unfinished(f"{run.error}; {KEPT}")
+        elif run.status == FAILED:
             tally.failed += 1
             tally.tick()
-            self.failure(where, report)
+            self.hooks.failure(spell(job.run.axes), run)
             if self.fail_fast:
-                self._ended_by = "a run failed (--fail-fast)"
-        elif report.status == INTERRUPTED and report.stopped == PRUNED:
+                self._end = Unfinished("a run failed (--fail-fast)")
+        elif run.status == INTERRUPTED and run.stopped_by == PRUNED:
             tally.pruned += 1
             tally.tick()
-        elif report.status == INTERRUPTED and not (report.stopped == STOPPED or interruption.asked):
-            self._again.append(given)  # a signal reached the worker alone
-        if self._ended_by:
+        elif run.status == INTERRUPTED and run.stopped_by != STOPPED and not interruption.asked:
+            if self.workers.in_process:
+                interruption.asked = True  # the run in this process has handled the signal
+            else:
+                self._again.append(job)  # the signal reached the worker alone
+        if self._end is not None:
             self._stop()
 
     def _stop(self) -> None:
-        """Let what is under way stop with checkpoints; what no worker has begun comes back as it is."""
+        """Stop running jobs with checkpoints; workers return jobs that have not begun unchanged."""
         self.session.unlink(missing_ok=True)
-
-    def _order(self, given: Next) -> Order:
-        run = given.run
-        return Order(
-            raw=spec_of(self.sweep, run.cell),
-            home=str(self.sweep.home),
-            seed=run.seed,
-            id=run.id,
-            root=str(self.root),
-            session=str(self.session),
-            threads=self.threads,
-            bars=given.bars,
-        )

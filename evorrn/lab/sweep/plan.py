@@ -10,54 +10,15 @@ import json
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO, Any
 
 from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.hooks import ignore
+from evorrn.lab.runs.run import Run
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.sampling import Cell, cells, spec_of
 from evorrn.lab.sweep.sweep_file import Sweep
-
-MANY = 1_000_000
-"""Runs from which a sweep must be confirmed."""
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run of a plan.
-
-    Attributes
-    ----------
-    id : str
-    folder : str
-        Below the folder of all runs.
-    axes : dict
-        What its cell assigns by dotted name, and ``seed``.
-    """
-
-    id: str
-    folder: str
-    axes: dict[str, Any]
-
-    @property
-    def seed(self) -> int:
-        """Its seed."""
-        return int(self.axes["seed"])
-
-    @property
-    def cell(self) -> Cell:
-        """What its cell assigns."""
-        return {name: value for name, value in self.axes.items() if name != "seed"}
-
-    def line(self) -> str:
-        """Return the run as a line of ``runs.jsonl``."""
-        return json.dumps({"id": self.id, "folder": self.folder, "axes": self.axes}) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str) -> PlannedRun:
-        """Read what `line` wrote."""
-        return cls(**json.loads(line))
 
 
 class Plan:
@@ -101,14 +62,14 @@ class Plan:
         self._file.writelines(run.line() for run in runs_of(cell, spec, self.sweep.seeds))
         self.cells += 1
 
-    def group(self, place: int) -> Iterator[PlannedRun]:
+    def group(self, place: int) -> Iterator[Run]:
         """Yield the runs of a group, cell by cell."""
         for offset in self._offsets[place]:
             self._file.seek(offset)
             lines = [self._file.readline() for _ in range(self.sweep.seeds)]
-            yield from map(PlannedRun.from_line, lines)
+            yield from map(Run.from_line, lines)
 
-    def __iter__(self) -> Iterator[PlannedRun]:
+    def __iter__(self) -> Iterator[Run]:
         for place in range(self.groups):
             yield from self.group(place)
 
@@ -117,27 +78,24 @@ class Plan:
         return (run.line() for run in self)
 
 
-def make_plan(sweep: Sweep, *, many: bool = False, tell: Callable[[int], None] = lambda done: None) -> Plan:
+def make_plan(sweep: Sweep, checked: Callable[[int], None] = ignore) -> Plan:
     """Check every cell of a sweep and list its runs.
 
     Parameters
     ----------
     sweep : Sweep
         One that is not adaptive.
-    many : bool
-        Whether more than a million runs are meant.
-    tell : callable
+    checked : callable
         Called with the number of cells checked so far.
 
     Raises
     ------
     ConfigError
-        With every cell that the spec refuses, or when there are none or too many.
+        With every cell that the spec refuses, or when there are none.
     """
-    check_size(sweep, many)
     plan, refused, seen = Plan(sweep), Refusals(), set()
     for done, cell in enumerate(cells(sweep), start=1):
-        tell(done)
+        checked(done)
         try:
             spec = resolve({**spec_of(sweep, cell), "seed": 0}, sweep.home)
         except ConfigError as error:
@@ -157,22 +115,11 @@ def make_plan(sweep: Sweep, *, many: bool = False, tell: Callable[[int], None] =
     return plan
 
 
-def check_size(sweep: Sweep, many: bool) -> None:
-    """Raise ConfigError for more than a million runs that nobody said were meant."""
-    runs = sweep.cells_wanted * sweep.seeds
-    if runs > MANY and not many:
-        raise ConfigError(
-            f"axes: {runs:,} runs ({sweep.cells_wanted:,} cells x {sweep.seeds} seeds) are more than a million; "
-            "--yes if they are meant"
-        )
-
-
-def runs_of(cell: Cell, spec: Spec, seeds: int) -> Iterator[PlannedRun]:
+def runs_of(cell: Cell, spec: Spec, seeds: int) -> Iterator[Run]:
     """Yield the runs of a cell, one a seed."""
     home = spec.folder.parent.as_posix()
     for seed in range(seeds):
-        name = spec.with_seed(seed).id
-        yield PlannedRun(name, f"{home}/{name}", {**cell, "seed": seed})
+        yield Run(f"{home}/{spec.with_seed(seed).id}", seed=seed, settings=cell)
 
 
 def program_of(spec: Spec) -> tuple[Any, ...]:
@@ -195,7 +142,7 @@ def program_of(spec: Spec) -> tuple[Any, ...]:
 
 
 class Refusals:
-    """What the spec refuses, and in which cells; the same sentence is told once, with all of its cells."""
+    """Mistakes in cells: each sentence once, with all of its cells."""
 
     def __init__(self) -> None:
         self._cells: dict[str, list[Cell]] = {}
@@ -204,7 +151,7 @@ class Refusals:
         return bool(self._cells)
 
     def add(self, cell: Cell, problems: Sequence[str]) -> None:
-        """Take note of a refused cell."""
+        """Add the mistakes of a cell."""
         for problem in problems:
             self._cells.setdefault(problem, []).append(cell)
 
@@ -214,7 +161,7 @@ class Refusals:
 
 
 def _where(refused: Sequence[Cell], checked: int) -> str:
-    """Return cells in as few words as say all of them: settings times settings where they are a product."""
+    """Return cells in few words: settings times settings where the cells are a product."""
     if len(refused) == checked:
         return "all cells" if checked > 1 else spell(refused[0])
     values: dict[str, dict[str, Any]] = {}

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evorrn.lab.runs.run import FAILED
 from evorrn.lab.runs.spec import Spec
-from evorrn.lab.runs.store import COMPLETE, FAILED, RunFolder
-from evorrn.lab.sweep.perform import PRUNED
+from evorrn.lab.runs.store import RunFolder
 from evorrn.training.loop import Progress
 from evorrn.training.result import load_history
 
@@ -66,9 +66,3 @@ def _used(spec: Spec, history: Mapping[str, np.ndarray], seconds: np.ndarray, st
     spent = float(seconds[step]) if step < len(seconds) else 0.0
     progress = Progress(step + 1, work, steps, evaluations, spent, math.nan, math.nan, math.nan)
     return spec.budget.used(progress) or 0.0
-
-
-def was_pruned(run: RunFolder) -> bool:
-    """Return whether a run was stopped for being worse than most."""
-    status = run.status()
-    return status.get("stopped") == PRUNED and status.get("status") != COMPLETE

@@ -1,21 +1,21 @@
-"""The sweep file: what to vary, how often, and how to choose; every mistake in it told at once.
+"""The sweep file: what to vary, how often, and how to choose; all mistakes are reported at once.
 
-What the file says is checked in three steps: its shape here, by pydantic; its axes in
+What the file says is checked in three steps: its shape here; its axes in
 `evorrn.lab.sweep.axes`; and every cell that follows from them in `evorrn.lab.sweep.plan`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from evorrn.base.errors import ConfigError, unknown
-from evorrn.lab.runs.typed import read
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import Settings, setting
+from evorrn.lab.runs.typed import build_what_is_right, read, table_of
 from evorrn.lab.sweep.axes import Axis, entries, parse_axes
 from evorrn.lab.sweep.exclusions import Exclusion, parse_exclusions
 
@@ -24,29 +24,32 @@ ADAPTIVE = ("tpe", "cmaes")
 """Samplers that choose by what earlier runs have reached, so that one process must lead them."""
 
 
-class SearchTable(BaseModel):
+MANY = 1_000_000
+"""Runs from which a sweep must be confirmed."""
+TABLES = ("axes", "base", "search")
+
+
+@dataclass(frozen=True)
+class Search(Settings):
     """The table ``[search]``: how cells are chosen from the axes."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    sampler: Literal["grid", "random", "sobol", "tpe", "cmaes"] = "grid"
-    runs: Annotated[int, Field(ge=1)] | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
-    ahead: Annotated[int, Field(ge=1)] = 8
-    prune: bool = True
+    sampler: str = setting("grid", "How cells are chosen.", choices=SAMPLERS)
+    runs: int | None = setting(None, "Runs of all cells together; a grid has its own number.", minimum=1)
+    seed: int = setting(0, "Seed of the sampler.", minimum=0)
+    ahead: int = setting(8, "Cells that tpe and cmaes choose before they learn of the first.", minimum=1)
+    prune: bool = setting(True, "Whether tpe and cmaes stop runs that fall behind.")
 
 
-class SweepTable(BaseModel):
-    """A whole sweep file."""
+@dataclass(frozen=True)
+class SweepTable(Settings):
+    """The top of a sweep file; the shape of its tables is checked apart."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    axes: dict[str, Any]
-    name: str | None = None
-    seeds: Annotated[int, Field(ge=1)] = 1
-    base: dict[str, Any] = {}
-    exclude: list[dict[str, Any]] = []
-    search: SearchTable = SearchTable()
+    name: str | None = setting(None, "Name of the folder below RUNS/sweeps; that of the file by default.")
+    seeds: int = setting(1, "Runs of each cell: seeds 0, 1, 2, ...", minimum=1)
+    axes: Any = setting(None, "What the sweep varies.")
+    base: Any = setting(None, "The spec that all cells have in common.")
+    search: Any = setting(None, "How cells are chosen.")
+    exclude: Any = setting(None, "Cells that are left out.")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Sweep:
         The spec that all cells have in common.
     axes : tuple of Axis
     exclusions : tuple of Exclusion
-    search : SearchTable
+    search : Search
     home : Path
         Folder that relative paths start from.
     text : str
@@ -75,7 +78,7 @@ class Sweep:
     base: dict[str, Any]
     axes: tuple[Axis, ...]
     exclusions: tuple[Exclusion, ...]
-    search: SearchTable
+    search: Search
     home: Path
     text: str = field(repr=False, default="")
 
@@ -95,21 +98,25 @@ class Sweep:
         assert self.search.runs is not None  # checked when the file was read
         return self.search.runs // self.seeds
 
+    @property
+    def runs_wanted(self) -> int:
+        """How many runs those cells are."""
+        return self.cells_wanted * self.seeds
 
-def read_sweep(path: Path) -> Sweep:
-    """Read and check a sweep file.
+
+def read_sweep(path: Path, many: bool = False) -> Sweep:
+    """Read and check a sweep file, see `check_sweep`.
 
     Raises
     ------
     ConfigError
         With every mistake, each led by its path in the file.
     """
-    content = read(path)
-    sweep = check_sweep(content, path.stem, path.resolve().parent)
-    return Sweep(**{**vars(sweep), "text": path.read_text(encoding="utf-8")})
+    sweep = check_sweep(read(path), path.stem, path.resolve().parent, many)
+    return dataclasses.replace(sweep, text=path.read_text(encoding="utf-8"))
 
 
-def check_sweep(content: Mapping[str, Any], name: str, home: Path) -> Sweep:
+def check_sweep(content: Mapping[str, Any], name: str, home: Path, many: bool = False) -> Sweep:
     """Check the content of a sweep file.
 
     Parameters
@@ -120,6 +127,8 @@ def check_sweep(content: Mapping[str, Any], name: str, home: Path) -> Sweep:
         What the sweep is called unless it says so itself.
     home : Path
         Folder that relative paths start from.
+    many : bool
+        Whether more than a million runs are meant.
 
     Raises
     ------
@@ -127,37 +136,41 @@ def check_sweep(content: Mapping[str, Any], name: str, home: Path) -> Sweep:
         With every mistake, each led by its path in the file.
     """
     found: list[str] = []
-    try:
-        table = SweepTable.model_validate(dict(content))
-    except ValidationError as error:
-        found += [_sentence(problem) for problem in error.errors()]
-        table = SweepTable.model_construct(axes={})  # so that the axes tell their mistakes too
-        for key, kind in (("name", str), ("axes", Mapping), ("base", Mapping), ("exclude", list)):
-            if isinstance(content.get(key), kind):
-                setattr(table, key, content[key])
-        table.exclude = [one for one in table.exclude if isinstance(one, Mapping)]
-    called = table.name if isinstance(table.name, str) else name
+    table = build_what_is_right(SweepTable, content, "", found)
+    axes_table, base, search_table = (table_of(content, key, found) for key in TABLES)
+    search = build_what_is_right(Search, search_table, "search", found)
+    excluded = content.get("exclude", [])
+    if not isinstance(excluded, list) or not all(isinstance(one, Mapping) for one in excluded):
+        found.append(f"exclude: expected a list of tables, written [[exclude]], got {excluded!r}")
+        excluded = []
+    called = name if table.name is None else table.name
     if not re.fullmatch(r"\w[\w.+-]*", called):
         origin = "" if called == table.name else " from the name of the file; give the sweep a name"
         found.append(
             f"name: expected letters, digits, '_', '-', '+' and '.', as it names a folder, got {called!r}{origin}"
         )
-    if "seed" in table.base:
+    if "seed" in base:
         found.append("base.seed: a sweep runs many seeds; give seeds, their number")
-    if not table.axes and not any(problem.startswith("axes") for problem in found):
+    if not axes_table and not any(problem.startswith("axes") for problem in found):
         found.append("axes: expected at least one axis, got none")
-    axes = parse_axes(table.axes, table.base, home, found)
-    varied = {part.strip() for label, _ in entries(table.axes) for part in label.split(",")}
-    exclusions = parse_exclusions(table.exclude, axes, varied, found)
-    found += _search_problems(table, axes)
+    axes = parse_axes(axes_table, base, home, found)
+    varied = {part.strip() for label, _ in entries(axes_table) for part in label.split(",")}
+    exclusions = parse_exclusions(excluded, axes, varied, found)
+    found += _search_problems(search, axes, table.seeds, search_table)
     if found:
         raise ConfigError(found)
-    return Sweep(called, table.seeds, table.base, tuple(axes), tuple(exclusions), table.search, home)
+    sweep = Sweep(called, table.seeds, base, tuple(axes), tuple(exclusions), search, home)
+    if sweep.runs_wanted > MANY and not many:
+        raise ConfigError(
+            f"axes: {sweep.runs_wanted:,} runs ({sweep.cells_wanted:,} cells x {sweep.seeds} seeds) are more than a "
+            "million; --yes if they are meant"
+        )
+    return sweep
 
 
-def _search_problems(table: SweepTable, axes: list[Axis]) -> list[str]:
+def _search_problems(search: Search, axes: list[Axis], seeds: int, given: Mapping[str, Any]) -> list[str]:
     """Return what does not fit between the sampler and the rest of the file."""
-    search, found = table.search, []
+    found = []
     endless = [axis.label for axis in axes if not axis.finite]
     if search.sampler == "grid":
         found += [
@@ -169,16 +182,16 @@ def _search_problems(table: SweepTable, axes: list[Axis]) -> list[str]:
             found.append("search.runs: a grid has as many runs as its axes say; leave it out")
     elif search.runs is None:
         found.append(f"search.runs: expected how many runs {search.sampler} is to make, got nothing")
-    elif search.runs % table.seeds:
+    elif search.runs % seeds:
         found.append(
-            f"search.runs: expected a multiple of the {table.seeds} seeds, since every cell runs in every seed, "
+            f"search.runs: expected a multiple of the {seeds} seeds, since every cell runs in every seed, "
             f"got {search.runs}"
         )
     if search.sampler not in ADAPTIVE:
         found += [
             f"search.{name}: has a meaning only for {' and '.join(ADAPTIVE)}"
             for name in ("ahead", "prune")
-            if name in search.model_fields_set
+            if name in given
         ]
         return found
     found += [
@@ -196,27 +209,3 @@ def _search_problems(table: SweepTable, axes: list[Axis]) -> list[str]:
         if len(axes) < 2:
             found.append("search.sampler: cmaes needs at least two axes; use tpe")
     return found
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    """Return one of pydantic's findings as a sentence led by its path."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])[1:]
-    value = problem.get("input")
-    if problem["type"] == "extra_forbidden":
-        inside = problem["loc"][0] == "search" and len(problem["loc"]) > 1
-        known = SearchTable.model_fields if inside else SweepTable.model_fields
-        return f"{path}: {unknown('entry', problem['loc'][-1], known)}"
-    if problem["type"] == "missing":
-        return f"{path}: expected at least one axis, got none"
-    if problem["type"] == "literal_error":
-        return f"{path}: {unknown('value', value, SAMPLERS)}"
-    wanted = {
-        "int_type": "a whole number",
-        "greater_than_equal": f"a whole number of at least {problem.get('ctx', {}).get('ge')}",
-        "string_type": "text",
-        "dict_type": "a table",
-        "list_type": "a list of tables, written [[exclude]]",
-        "model_type": "a table",
-        "bool_type": "true or false",
-    }.get(problem["type"], problem["msg"])
-    return f"{path}: expected {wanted}, got {value!r}"

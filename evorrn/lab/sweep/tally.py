@@ -1,4 +1,4 @@
-"""How far a sweep is: counted, not kept, so that its size does not matter."""
+"""Tally: how far a sweep is, in counts alone, so that its size does not matter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from evorrn.lab.study.comparison import badness
+from evorrn.data.metrics import HIGHER_IS_BETTER
+from evorrn.lab.runs.run import COMPLETE, Run
 
 RECENT = 200
 """Runs that the rate is taken over."""
@@ -32,13 +33,13 @@ class Tally:
     ----------
     total : int
     before : int
-        Complete before this process began, or made complete by another.
+        Complete before this process began, or completed by another one.
     done, failed, pruned : int
         Ended in this process.
     failed_before, damaged : int
         Left alone: those that failed in an earlier execution, and folders that cannot be read.
     under_way, elsewhere : int
-        Handed to workers and not back yet; held by other processes.
+        Handed to workers and not back yet; executed by other processes.
     best : dict
         The best run of each task.
     """
@@ -57,30 +58,33 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """Runs of which nothing more is to be expected."""
+        """Runs that are over."""
         return self.before + self.done + self.failed + self.pruned + self.failed_before + self.damaged
 
     @property
     def rate(self) -> float:
-        """Runs a second, over the last ones; 0 before the first has ended."""
+        """Runs per second, over the last ones; 0 before the first has ended."""
         span = time.monotonic() - self._ends[0]
         return (len(self._ends) - 1) / span if span > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Time until the end at the rate of now; None while there is none."""
+        """Time until the end at the present rate; None before the first run has ended."""
         return (self.total - self.ended) / self.rate if self.rate else None
 
     def tick(self) -> None:
-        """Take note that a run ended now."""
+        """Count a run that ended now towards the rate."""
         self._ends.append(time.monotonic())
 
-    def compare(self, task: str, metric: str, value: float, where: str) -> None:
-        """Take note of a complete run's metric on validation data."""
-        if not math.isfinite(value):
+    def compare(self, run: Run, where: str) -> None:
+        """Compare a run with the best so far of its task, by the metric that ranks on validation data."""
+        name = run.ranking_metric("valid") if run.status == COMPLETE else None
+        value = math.nan if name is None else run.get(name)
+        if name is None or not math.isfinite(value):
             return
-        known = self.best.get(task)
-        if known is None or badness(value, metric) < badness(known.value, metric):
+        task, metric = run.settings["task.name"], name.removeprefix("valid.")
+        known, sign = self.best.get(task), -1 if metric in HIGHER_IS_BETTER else 1
+        if known is None or sign * value < sign * known.value:
             self.best[task] = Best(task, metric, value, where)
 
     def as_dict(self) -> dict[str, Any]:

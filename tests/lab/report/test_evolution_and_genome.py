@@ -233,18 +233,18 @@ def spec(strategy, budget="4gen"):
 
 
 def test_a_run_without_pictures_has_them_drawn_afterwards(tmp_path):
-    outcome = execute(spec({"name": "snes"}), tmp_path, plots=False)
-    assert not (outcome.folder / "plots").exists()
-    drawn = plots.draw_run(RunFolder(outcome.folder))
+    outcome = execute(spec({"name": "snes"}), tmp_path)
+    assert not (outcome.path / "plots").exists()
+    drawn = plots.draw_run(RunFolder(outcome.path))
     assert [path.name for path in drawn] == [
         "learning.png", "evolution.png", "genome.png", "predictions.png"
     ]  # fmt: skip
-    assert sorted(drawn) == sorted((outcome.folder / "plots").iterdir())
+    assert sorted(drawn) == sorted((outcome.path / "plots").iterdir())
 
 
 def test_a_run_without_a_population_has_the_other_pictures(tmp_path):
-    outcome = execute(resolve(raw("3gen")), tmp_path, plots=False)
-    drawn = plots.draw_run(RunFolder(outcome.folder))
+    outcome = execute(resolve(raw("3gen")), tmp_path)
+    drawn = plots.draw_run(RunFolder(outcome.path))
     assert [path.stem for path in drawn] == ["learning", "genome", "predictions"]
 
 
@@ -260,8 +260,8 @@ def test_a_run_that_is_not_complete_has_what_there_is(tmp_path):
 @pytest.mark.parametrize("adaptation", ["none", "block"])
 def test_a_genetic_algorithm_records_what_its_population_does(adaptation, tmp_path):
     ga = {"name": "ga", "population": 8, "adaptation": adaptation}
-    outcome = execute(spec(ga), tmp_path, plots=False)
-    evolution = Evolution.of(load_history(outcome.folder)[0])
+    outcome = execute(spec(ga), tmp_path)
+    evolution = Evolution.of(load_history(outcome.path)[0])
     assert (evolution.low <= evolution.median).all() and (evolution.median <= evolution.high).all()
     assert (evolution.high <= evolution.best).all() and (evolution.diversity > 0).all()
     assert list(evolution.steps) == list(outcome.spec.network.blocks)
@@ -271,7 +271,7 @@ def test_the_report_shows_populations_and_genomes(tmp_path):
     comparison = made_up(3, failed=0, centres={"ga": 0.4, "esn": 0.3})
     write_runs(comparison, tmp_path)
     assert "populations evolved" not in report.page(comparison, tmp_path)
-    folder = execute(spec({"name": "snes"}), tmp_path, plots=False).folder
+    folder = execute(spec({"name": "snes"}), tmp_path).path
     for row in comparison.rows:
         if row.strategy in ("ga", "esn"):
             place = int(np.argmin(np.abs(np.asarray(row.values) - row.median)))

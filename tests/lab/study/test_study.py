@@ -15,7 +15,6 @@ from tiny import WAVE, Wave
 from evorrn.base.errors import RunError
 from evorrn.lab.report import sweep_records as records
 from evorrn.lab.runs import index
-from evorrn.lab.runs.results import read_results
 from evorrn.lab.study import effects
 from evorrn.lab.study.sentences import sweep as sentences
 from evorrn.lab.study.standings import (
@@ -28,6 +27,7 @@ from evorrn.lab.study.standings import (
     standings,
 )
 from evorrn.lab.study.study import make_study, multiples, ordered, values_of
+from evorrn.lab.sweep.results import read_results
 
 POINT = {"task.name": "narma", "strategy.name": "ga", "network.cell": "elman", "network.hidden": 8}
 

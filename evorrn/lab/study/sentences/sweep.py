@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from evorrn.base.text import counted, figure, listed
-from evorrn.lab.runs.rows import DAMAGED, EMPTY, MISSING
-from evorrn.lab.runs.store import COMPLETE, FAILED, INTERRUPTED, RUNNING
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, EMPTY, FAILED, INTERRUPTED, MISSING, RUNNING
 from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison
 from evorrn.lab.study.sentences import common
 from evorrn.lab.study.standings import Findings, Lead, Overall, Standing, units

@@ -15,7 +15,8 @@ import pytest
 from sweeping import alive, begin, content, deterministic, end, states, sweep, until, working, write
 
 from evorrn.base.errors import Unfinished
-from evorrn.lab.sweep.run import Tell, work_on
+from evorrn.lab.runs.hooks import Hooks
+from evorrn.lab.sweep.run import work_on
 from evorrn.lab.sweep.sweep_file import read_sweep
 
 PAUSE = 0.1
@@ -173,7 +174,7 @@ def test_a_full_disk_ends_the_sweep_and_costs_only_what_was_under_way(tmp_path, 
         assert 0 < len(complete) < RUNS
         subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
         warnings = []
-        tally = work_on(sweep(), disk, tell=Tell(warn=warnings.append))
+        tally = work_on(sweep(), disk, hooks=Hooks(warn=warnings.append))
         assert (tally.done + tally.before, tally.failed, tally.failed_before) == (RUNS, 0, 0), warnings
         assert deterministic(disk) == undisturbed
     finally:

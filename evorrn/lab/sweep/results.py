@@ -1,73 +1,29 @@
 """Results: the runs of a folder or of a sweep as one table, a row a run.
 
-A sweep is told by its file or by its folder ``RUNS/sweeps/<name>``; its table has every run of its list,
-those that are missing as well. Any other folder stands for the runs below it.
+A sweep is given by its file or by its folder ``RUNS/sweeps/<name>``; its table has every run of its list,
+also those that are missing. Any other folder stands for the runs below it.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evorrn.base.errors import ConfigError, RunError
-from evorrn.lab.runs.index import Tell, read_runs
-from evorrn.lab.runs.rows import FIRST, LAST, Row
+from evorrn.lab.runs.hooks import ignore
+from evorrn.lab.runs.index import read_runs
+from evorrn.lab.runs.run import Run, flatten
 from evorrn.lab.runs.store import runs_root
+from evorrn.lab.runs.table import Runs
 from evorrn.lab.runs.typed import read
 
 SWEEPS, RUN_LIST = "sweeps", "runs.jsonl"
 MORE_OF_THE_SAME = ("seeds", "search.runs")
 """Entries of a sweep file that may change while a sweep stays the same: it only gets longer or shorter."""
-SPLITS = ("test", "valid", "train")
-
-
-@dataclass(frozen=True)
-class Runs:
-    """The runs of a folder or of a sweep.
-
-    Attributes
-    ----------
-    rows : list of Row
-    root : Path
-        The folder of runs that the rows' folders are relative to.
-    sweep : str
-        The name of the sweep; empty for a folder.
-    axes : tuple of str
-        Dotted names of the settings that the sweep varies, without the seed.
-    """
-
-    rows: list[Row]
-    root: Path
-    sweep: str = ""
-    axes: tuple[str, ...] = ()
-
-    def columns(self) -> list[str]:
-        """Return every column that a run has: id, status, seed, settings, metrics, costs, the rest."""
-        settings: dict[int, Mapping[str, Any]] = {id(row.settings): row.settings for row in self.rows}
-        names = {name for shared in settings.values() for name in shared}
-        metrics = {name for names in _shared_names(self.rows) for name in names}
-        order = ("budget", "parent", "task", "network", "strategy", "files")
-        first = {name: place for shared in settings.values() for place, name in enumerate(shared)}
-        ranked = sorted(names, key=lambda name: (_place(name.split(".")[0], order), first[name], name))
-        scored = sorted(metrics, key=lambda name: (_place(name.split(".")[0], SPLITS), name))
-        return [*FIRST, "seed", *ranked, *scored, *LAST]
-
-    def values(self, name: str) -> list[Any]:
-        """Return a column, None where a run has no such value."""
-        if name in (*FIRST, "seed", *LAST):
-            return [getattr(row, name) for row in self.rows]
-        if name.split(".")[0] not in SPLITS:
-            return [row.settings.get(name) for row in self.rows]
-        place = {
-            id(names): names.index(name) if name in names else None for names in _shared_names(self.rows)
-        }
-        places = [place[id(row.metric_names)] for row in self.rows]
-        return [None if at is None else row.metric_values[at] for row, at in zip(self.rows, places)]
 
 
 def results(folder: str | Path) -> Any:
@@ -99,7 +55,9 @@ def results(folder: str | Path) -> Any:
     return [dict(zip(columns, line)) for line in zip(*map(runs.values, columns))]
 
 
-def read_results(target: str | Path, root: Path | None = None, tell: Tell = lambda done, total: None) -> Runs:
+def read_results(
+    target: str | Path, root: Path | None = None, tell: Callable[[int, int], None] = ignore
+) -> Runs:
     """Return the runs that a sweep file, the folder of a sweep, or any folder of runs stands for.
 
     Parameters
@@ -119,7 +77,10 @@ def read_results(target: str | Path, root: Path | None = None, tell: Tell = lamb
     if sweep is not None:
         listed = sweep.runs()
         rows = read_runs(sweep.root, [run.folder for run in listed], tell)
-        shown = [row if row.settings else _planned(row, run) for row, run in zip(rows, listed)]
+        shown = [
+            row if row.settings else row._replace(settings=run.settings, seed=run.seed)
+            for row, run in zip(rows, listed)
+        ]
         return Runs(shown, sweep.root, sweep.name, sweep.axes())
     path = Path(target)
     if not path.is_dir():
@@ -128,15 +89,6 @@ def read_results(target: str | Path, root: Path | None = None, tell: Tell = lamb
         path = path.resolve()
         return Runs(read_runs(path.parent, [path.name], tell), path.parent)
     return Runs(read_runs(path, None, tell), path)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One run of a sweep's list: its id, its folder below the runs, and its values on the axes."""
-
-    id: str
-    folder: str
-    axes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,17 +107,16 @@ class SweepRuns:
         """The folder of all runs."""
         return self.path.parent.parent
 
-    def runs(self) -> list[Planned]:
-        """Return the runs of the sweep, each once; lines that are torn or strange are left out."""
-        found: dict[str, Planned] = {}
+    def runs(self) -> list[Run]:
+        """Return the runs of the sweep, each once; lines that cannot be read are left out."""
+        found: dict[str, Run] = {}
         try:
             lines = (self.path / RUN_LIST).read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise RunError(f"{self.path}: cannot read {RUN_LIST}: {error.strerror or error}") from None
         for line in lines:
             try:
-                content = json.loads(line)
-                run = Planned(str(content["id"]), str(content["folder"]), dict(content.get("axes") or {}))
+                run = Run.from_line(line)
             except (ValueError, KeyError, TypeError):
                 continue
             found.setdefault(run.id, run)
@@ -177,7 +128,7 @@ class SweepRuns:
             declared = list(read(self.path / "sweep.toml").get("axes", {}).keys())
         except (ConfigError, AttributeError):
             declared = []
-        seen = {name: None for run in self.runs() for name in run.axes if name != "seed"}
+        seen = {name: None for run in self.runs() for name in run.settings}
         return tuple([name for name in declared if name in seen] + [n for n in seen if n not in declared])
 
 
@@ -213,32 +164,6 @@ def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None
 
 def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Return the dotted names of the entries that make two sweep files those of different sweeps."""
-    return sorted(_changed(held, given) - set(MORE_OF_THE_SAME))
-
-
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> set[str]:
-    """Return the dotted names of the entries in which two tables differ."""
-    found = set()
-    for name in {*old, *new}:
-        one, other = old.get(name), new.get(name)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            found |= _changed(one, other, f"{prefix}{name}.")
-        elif one != other:
-            found.add(f"{prefix}{name}")
-    return found
-
-
-def _planned(row: Row, run: Planned) -> Row:
-    """Return a row that its folder told nothing about, with what the sweep's list says of it."""
-    seed = run.axes.get("seed")
-    settings = {name: value for name, value in run.axes.items() if name != "seed"}
-    return row._replace(settings=settings, seed=seed if isinstance(seed, int) else None)
-
-
-def _shared_names(rows: Sequence[Row]) -> list[tuple[str, ...]]:
-    """Return the different objects that rows have their metrics' names in."""
-    return list({id(row.metric_names): row.metric_names for row in rows}.values())
-
-
-def _place(name: str, order: Sequence[str]) -> int:
-    return order.index(name) if name in order else len(order)
+    old, new = flatten(held), flatten(given)
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    return sorted(changed - set(MORE_OF_THE_SAME))

@@ -11,10 +11,11 @@ from sweeping import deterministic, sweep
 from tiny import WALK, WAVE
 
 from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.pruning import SHARES, STARTUP, curve, median_bars
-from evorrn.lab.sweep.run import Tell, run_sweep
+from evorrn.lab.sweep.run import run_sweep
 
 pytest.importorskip("optuna")
 pytest.importorskip("cmaes")
@@ -75,7 +76,7 @@ def test_a_search_is_a_function_of_its_file_however_it_is_run(tmp_path):
             raise Enough
 
     with pytest.raises(Enough):
-        done(search(runs=40), stopped, tell=Tell(watch=stop))
+        done(search(runs=40), stopped, hooks=Hooks(watch=stop))
     again = done(search(runs=40), stopped)
     assert again.before >= 9 and again.done < tally.done
     assert listed(stopped) == listed(one) and deterministic(stopped) == deterministic(one)
@@ -137,7 +138,7 @@ def test_a_search_that_finds_no_new_cells_ends(tmp_path):
     table = search(
         runs=40, seeds=1, budget="3gen", axes={"strategy.size": [0.1, 0.2], "network.hidden": [2, 3]}
     )
-    tally = done(table, tmp_path, tell=Tell(warn=warnings.append))
+    tally = done(table, tmp_path, hooks=Hooks(warn=warnings.append))
     assert tally.done + tally.pruned == tally.total <= 4 and "chooses no new cells any more" in warnings[0]
 
 

@@ -16,7 +16,9 @@ from typing import Any
 from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
 from evorrn.data import metrics
 from evorrn.lab.runs.spec import Spec, resolve
-from evorrn.lab.study.reproduction import EVALUATIONS
+
+EVALUATIONS = "evaluations"
+"""The measure of an experiment that counts evaluations until a problem is learned."""
 
 PACKAGE, FOLDER = "evorrn_tasks", "experiments"
 
@@ -58,7 +60,7 @@ class Case:
     def specs(self, seeds: int) -> list[Spec]:
         """Return the resolved spec of each seed."""
         first = resolve({**self.raw, "seed": 0})
-        return [first, *(resolve({**first.content, "seed": seed}) for seed in range(1, seeds))]
+        return [first.with_seed(seed) for seed in range(seeds)]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pytest
 from sweeping import deterministic, sweep, until, working
 
 from evorrn.base.errors import EvorrnError
+from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.sweep import cluster
-from evorrn.lab.sweep.run import Tell, run_sweep, work_on
+from evorrn.lab.sweep.run import run_sweep, work_on
 
 pytest.importorskip("distributed")
 
@@ -34,7 +35,7 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost(tmp_path, monkeypatch)
 
     with cluster.dask_executor("local", 2) as (executor, slots):
         assert slots == 2
-        tally = run_sweep(sweep(), root, jobs=slots, executor=executor, tell=Tell(watch=watch))
+        tally = run_sweep(sweep(), root, jobs=slots, executor=executor, hooks=Hooks(watch=watch))
     assert len(killed) == 2 and tally.done == tally.total == 8
     assert deterministic(root) == deterministic(undisturbed)
     until(lambda: not list((root / "sweeps" / "walks" / "claims").iterdir()))

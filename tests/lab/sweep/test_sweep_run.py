@@ -13,17 +13,18 @@ from sweeping import deterministic, sweep
 from tiny import WALK, WAVE
 
 from evorrn.base.errors import ConfigError, Unfinished
+from evorrn.lab.runs.hooks import Hooks
+from evorrn.lab.runs.run import Run
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
-from evorrn.lab.sweep import lead
+from evorrn.lab.sweep import job
 from evorrn.lab.sweep.check import check
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.local import LocalExecutor, WorkerDied
-from evorrn.lab.sweep.perform import Report
+from evorrn.lab.sweep.many import run_all
 from evorrn.lab.sweep.plan import make_plan
-from evorrn.lab.sweep.pool import run_all
-from evorrn.lab.sweep.run import Tell, run_sweep, work_on
+from evorrn.lab.sweep.run import run_sweep, work_on
 from evorrn.lab.sweep.tally import Tally
+from evorrn.lab.sweep.workers import LocalExecutor, WorkerDied
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_any_executor_will_do(plain, tmp_path):
 
 def test_local_processes_do_too_and_share_one_warm_start(plain, tmp_path):
     tallies = []
-    tally = run_sweep(sweep(), tmp_path, jobs=2, tell=Tell(watch=lambda tally: tallies.append(tally.ended)))
+    tally = run_sweep(sweep(), tmp_path, jobs=2, hooks=Hooks(watch=lambda tally: tallies.append(tally.ended)))
     assert tally.done == 8 and deterministic(tmp_path) == plain
     assert tallies == sorted(tallies) and tallies[-1] == 8
 
@@ -85,8 +86,8 @@ def failing(**more):
 
 def test_a_failure_is_shown_at_once_stops_no_other_and_is_not_run_again(tmp_path):
     shown = []
-    tell = Tell(failure=lambda where, report: shown.append((where, report)))
-    tally = work_on(failing(), tmp_path, tell=tell)
+    hooks = Hooks(failure=lambda where, report: shown.append((where, report)))
+    tally = work_on(failing(), tmp_path, hooks=hooks)
     assert (tally.done, tally.failed) == (2, 2)
     where, report = shown[0]
     assert where == "strategy.breaks_at=3, seed=0" and report.error == "RuntimeError: the stride broke"
@@ -131,7 +132,7 @@ def test_damaged_folders_are_told_and_left_alone(tmp_path):
     (second.parent / "result.json").unlink()
     before = {path: path.read_bytes() for path in first.parent.iterdir() if path.is_file()}
     warnings = []
-    tally = work_on(sweep(), tmp_path, tell=Tell(warn=warnings.append))
+    tally = work_on(sweep(), tmp_path, hooks=Hooks(warn=warnings.append))
     assert (tally.damaged, tally.before, tally.done) == (2, 6, 0)
     assert len(warnings) == 2 and all("damaged, left alone" in text for text in warnings)
     assert {path: path.read_bytes() for path in first.parent.iterdir() if path.is_file()} == before
@@ -190,8 +191,12 @@ class Deadly(concurrent.futures.Executor):
 
     def submit(self, fn, order):
         future = concurrent.futures.Future()
-        self.calls.append(order.seed)
-        if order.raw["strategy"]["size"] == 0.4 and order.raw["network"]["hidden"] == 4 and order.seed == 1:
+        self.calls.append(order.run.seed)
+        if (
+            order.raw["strategy"]["size"] == 0.4
+            and order.raw["network"]["hidden"] == 4
+            and order.run.seed == 1
+        ):
             future.set_exception(WorkerDied("its worker process was ended by SIGKILL"))
         else:
             future.set_result(fn(order))
@@ -200,8 +205,8 @@ class Deadly(concurrent.futures.Executor):
 
 def test_a_run_that_kills_its_worker_twice_has_failed(tmp_path):
     warnings, shown = [], []
-    tell = Tell(warn=warnings.append, failure=lambda where, report: shown.append(report.error))
-    tally = run_sweep(sweep(), tmp_path, executor=Deadly(), tell=tell)
+    hooks = Hooks(warn=warnings.append, failure=lambda where, report: shown.append(report.error))
+    tally = run_sweep(sweep(), tmp_path, executor=Deadly(), hooks=hooks)
     assert (tally.done, tally.failed) == (7, 1) and len(warnings) == 1
     assert shown == [
         "its worker process was ended by SIGKILL, 2 times; perhaps it needs more memory than there is"
@@ -210,15 +215,15 @@ def test_a_run_that_kills_its_worker_twice_has_failed(tmp_path):
 
 def test_a_run_whose_worker_alone_was_signalled_is_handed_out_again(tmp_path, monkeypatch):
     signalled = []
-    real = lead.perform
+    real = job.perform
 
-    def perform(order):
+    def perform(given):
         if not signalled:
-            signalled.append(order)
-            return lead.Report("interrupted", "wave")
-        return real(order)
+            signalled.append(given)
+            return given.run._replace(status="interrupted")
+        return real(given)
 
-    monkeypatch.setattr(lead, "perform", perform)
+    monkeypatch.setattr(job, "perform", perform)
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
         assert run_sweep(sweep(), tmp_path, executor=threads).done == 8
 
@@ -280,11 +285,15 @@ def test_the_tally_counts_and_guesses():
     assert (
         tally.ended == 5 and tally.rate > 0 and tally.seconds_left == pytest.approx(5 / tally.rate, rel=0.5)
     )
-    tally.compare("a", "nrmse_std", 0.5, "x")
-    tally.compare("a", "nrmse_std", float("nan"), "y")
-    tally.compare("a", "nrmse_std", 0.4, "z")
-    tally.compare("b", "accuracy", 0.4, "x")
-    tally.compare("b", "accuracy", 0.6, "w")
+
+    def scored(task, metric, value):
+        return Run("f", "complete", 0, {"task.name": task}, (f"valid.{metric}",), (value,))
+
+    tally.compare(scored("a", "nrmse_std", 0.5), "x")
+    tally.compare(scored("a", "nrmse_std", float("nan")), "y")
+    tally.compare(scored("a", "nrmse_std", 0.4), "z")
+    tally.compare(scored("b", "accuracy", 0.4), "x")
+    tally.compare(scored("b", "accuracy", 0.6), "w")
     assert {name: best.where for name, best in tally.best.items()} == {"a": "z", "b": "w"}
 
 
@@ -293,7 +302,9 @@ class Instant(concurrent.futures.Executor):
 
     def submit(self, fn, order):
         future = concurrent.futures.Future()
-        future.set_result(Report("complete", "wave/walk-elman/x", task="wave", metric="nrmse_std", valid=0.5))
+        future.set_result(
+            Run("wave/walk-elman/x", "complete", 0, {"task.name": "wave"}, ("valid.nrmse_std",), (0.5,))
+        )
         return future
 
 

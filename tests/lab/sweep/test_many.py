@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sweeping import alive
 from tiny import HERE, WALK, WAVE, raw
 
 from evorrn.base.errors import EvorrnError
-from evorrn.lab.compare import compare
+from evorrn.lab.compare import Choice, compare
+from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
-from evorrn.lab.sweep.pool import THREAD_VARIABLES, run_all
+from evorrn.lab.sweep.many import run_all
+from evorrn.lab.sweep.workers import THREAD_VARIABLES
 
 
 def specs(count=4, **strategy):
@@ -40,21 +41,20 @@ def test_side_by_side_gives_what_one_by_one_gives_and_a_failure_stops_no_other(o
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     seen = []
     *ended, failed = run_all(
-        [*specs(), resolve(raw("15gen", breaks_at=3))], tmp_path, jobs=2, watch=seen.append
+        [*specs(), resolve(raw("15gen", breaks_at=3))], tmp_path, jobs=2, hooks=Hooks(watch=seen.append)
     )
     assert [run.test for run in ended] == [run.test for run in one_by_one[1]]
-    assert [run.cost["work"] for run in ended] == [run.cost["work"] for run in one_by_one[1]]
+    assert [run.work for run in ended] == [run.work for run in one_by_one[1]]
     assert genomes(specs(), tmp_path) == genomes(specs(), one_by_one[0])
-    assert (failed.status, failed.error, failed.cost) == ("failed", "RuntimeError: the stride broke", {})
+    assert (failed.status, failed.error, failed.work) == ("failed", "RuntimeError: the stride broke", None)
     assert {name: os.environ.get(name) for name in THREAD_VARIABLES} == before
-    assert multiprocessing.active_children() == []
     assert {standing.spec.seed for standing in seen if standing.progress is None} == {0, 1, 2, 3}
     assert all(standing.total == 5 and 0 <= standing.done <= 5 for standing in seen)
     assert any(standing.progress is not None for standing in seen)
 
 
 def test_complete_runs_are_used_again_without_any_worker(one_by_one, monkeypatch):
-    monkeypatch.setattr("evorrn.lab.sweep.pool.ProcessPoolExecutor", None)
+    monkeypatch.setattr("evorrn.lab.sweep.many.Leader", None)
     root, ended = one_by_one
     assert [run.test for run in run_all(specs(), root, jobs=4)] == [run.test for run in ended]
 
@@ -64,7 +64,6 @@ def test_a_run_that_is_refused_ends_all_with_its_reason(jobs, tmp_path):
     mixed = [*specs(1), resolve(raw("15gen", refuses=True))]
     with pytest.raises(EvorrnError, match=r"strategy\.refuses: expected false"):
         run_all(mixed, tmp_path, jobs=jobs)
-    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -74,13 +73,14 @@ def test_interrupted_runs_leave_checkpoints_and_go_on(number, one_by_one, tmp_pa
         "import sys\n"
         "from pathlib import Path\n"
         f"sys.path[:0] = {[str(Path(__file__).parent), str(Path(HERE).parent)]!r}\n"
-        "from test_pool import specs\n"
-        "from evorrn.lab.sweep.pool import run_all\n"
+        "from test_many import specs\n"
+        "from evorrn.lab.runs.hooks import Hooks\n"
+        "from evorrn.lab.sweep.many import run_all\n"
         "if __name__ == '__main__':\n"
         "    try:\n"
-        f"        run_all(specs(4, pause=0.1), Path({str(tmp_path)!r}), jobs=2,\n"
+        f"        run_all(specs(4, pause=0.1), Path({str(tmp_path)!r}), jobs=2, hooks=Hooks(\n"
         "                watch=lambda s: print(s.progress.step if s.progress else 0, flush=True),\n"
-        "                note=lambda text: print('note', text, flush=True))\n"
+        "                note=lambda text: print('note', text, flush=True)))\n"
         "    except KeyboardInterrupt:\n"
         "        sys.exit(130)\n"
     )
@@ -97,48 +97,51 @@ def test_interrupted_runs_leave_checkpoints_and_go_on(number, one_by_one, tmp_pa
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         rest = process.stdout.read()
         assert process.wait(timeout=60) == 130
-    assert "note stopping after the steps under way" in rest
+    assert "note stopping after this step, with a checkpoint" in rest
     slow = specs(4, pause=0.1)
     states = [RunFolder(tmp_path / spec.folder).state() for spec in slow]
     assert "interrupted" in states and "running" not in states
     seen = []
-    ended = run_all(slow[:1], tmp_path, watch=seen.append)
+    ended = run_all(slow[:1], tmp_path, hooks=Hooks(watch=seen.append))
     assert seen[1].progress.step > 2 or states[0] == "complete"
     assert ended[0].test == one_by_one[1][0].test
 
 
-def test_a_worker_that_dies_is_said(tmp_path, monkeypatch):
-    def kill(standing):
-        for child in multiprocessing.active_children():
-            child.kill()
+def test_a_run_whose_worker_dies_is_begun_again_from_its_checkpoint(one_by_one, tmp_path):
+    killed, warnings = [], []
 
-    with pytest.raises(RuntimeError, match="a worker process ended abruptly"):
-        run_all(specs(4, pause=0.1), tmp_path, jobs=2, watch=kill)
-    deadline = time.monotonic() + 10
-    while multiprocessing.active_children() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert multiprocessing.active_children() == []
+    def kill(shown):
+        if not killed and shown.progress is not None and shown.progress.step >= 2:
+            status = RunFolder(tmp_path / shown.spec.folder).status()
+            killed.append(status["pid"])
+            os.kill(status["pid"], signal.SIGKILL)
+
+    slow = specs(4, pause=0.05)
+    ended = run_all(slow, tmp_path, jobs=2, hooks=Hooks(watch=kill, warn=warnings.append))
+    assert killed and any("ended by SIGKILL; it is begun again" in warning for warning in warnings)
+    assert [run.test for run in ended] == [run.test for run in one_by_one[1]]
+    assert not any(map(alive, killed))
 
 
 def test_a_real_comparison_is_the_same_with_any_number_of_workers(tmp_path, monkeypatch):
     """Four ways of training on the sunspot record, through the engine, with budgets of a moment."""
     given = {"task": {"name": "sunspots"}, "budget": "6M", "network": {"hidden": 4}}
-    two = compare(given, root=tmp_path / "two", seeds=2, jobs=2)
+    two = compare(given, root=tmp_path / "two", jobs=2, choice=Choice(seeds=2))
     assert Path(two.report).stat().st_size > 50_000
     monkeypatch.setattr("evorrn.lab.compare.write_report", lambda *_: None)  # plots take most of a second
-    one = compare(given, root=tmp_path / "one", seeds=2)
+    one = compare(given, root=tmp_path / "one", choice=Choice(seeds=2))
     assert [row.values for row in one.rows] == [row.values for row in two.rows]
     assert [row.work for row in one.rows] == [row.work for row in two.rows]
     assert {row.strategy for row in one.rows} == {"ga", "esn", "bptt", "random"}
     assert {row.network["hidden"] for row in one.rows} == {4}
     assert [b.name for b in one.baselines] == ["mean", "persistence", "linear autoregression"]
     assert all(np.isfinite(row.values).all() and row.work >= 6e6 for row in one.rows)
-    again = compare(given, root=tmp_path / "two", seeds=2, jobs=2)
+    again = compare(given, root=tmp_path / "two", jobs=2, choice=Choice(seeds=2))
     assert json.dumps(again.as_dict()["rows"]) == json.dumps(two.as_dict()["rows"])
 
 
 def test_a_users_own_strategy_and_task_can_be_compared(tmp_path):
     given = {"task": {"name": WAVE}, "budget": "300k", WALK: {"size": 0.3}}
-    found = compare(given, root=tmp_path, strategies=[WALK], seeds=2)
+    found = compare(given, root=tmp_path, choice=Choice(strategies=[WALK], seeds=2))
     assert {row.strategy for row in found.rows} == {"walk", "random"}
     assert next(row for row in found.rows if row.strategy == "walk").settings["size"] == 0.3

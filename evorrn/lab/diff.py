@@ -9,8 +9,9 @@ from typing import Any
 
 from evorrn.base.text import listed
 from evorrn.lab.catalogue import Page, Table
-from evorrn.lab.runs.query import text
-from evorrn.lab.runs.rows import COSTS, Reader, Row
+from evorrn.lab.query import text
+from evorrn.lab.runs.reader import Reader
+from evorrn.lab.runs.run import COSTS, Run, flatten
 from evorrn.lab.runs.store import RunFolder
 
 OUTCOME = ("status", "stopped_by", "error")
@@ -45,9 +46,9 @@ class Difference:
 def difference(a: RunFolder, b: RunFolder) -> Difference:
     """Return what differs between two runs, whatever state they are in."""
     readers = [Reader(run.path.resolve().parent) for run in (a, b)]
-    rows = [reader.row(run.id) for reader, run in zip(readers, (a, b))]
+    rows = [reader.run(run.id) for reader, run in zip(readers, (a, b))]
     specs = [reader.spec(run.id) for reader, run in zip(readers, (a, b))]
-    environments = [_flat(run.environment()) for run in (a, b)]
+    environments = [flatten(run.environment()) for run in (a, b)]
     return Difference(
         (a.id, b.id),
         spec=None if specs[0] is None or specs[1] is None else _differing(specs[0], specs[1]),
@@ -73,25 +74,15 @@ def page(found: Difference) -> Page:
     return Page("", "; ".join(said), tables=tables)
 
 
-def _outcome(row: Row) -> dict[str, Any]:
-    metrics = dict(zip(row.metric_names, row.metric_values))
-    return {name: getattr(row, name) for name in OUTCOME} | metrics | {n: getattr(row, n) for n in COSTS}
+def _outcome(row: Run) -> dict[str, Any]:
+    return (
+        {name: getattr(row, name) for name in OUTCOME} | row.metrics() | {n: getattr(row, n) for n in COSTS}
+    )
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
     names = [*a, *(name for name in b if name not in a)]
     return {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested tables by dotted name."""
-    found: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found
 
 
 def _shown(name: str, value: Any) -> str:

@@ -18,12 +18,14 @@ from tiny import raw
 
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, RunError
-from evorrn.lab.runs import diff, export, index, rows
+from evorrn.lab import diff, export
+from evorrn.lab.query import Selection, select
+from evorrn.lab.runs import index
 from evorrn.lab.runs.execute import execute
-from evorrn.lab.runs.query import Selection, select
-from evorrn.lab.runs.results import read_results
+from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.sweep.results import read_results
 
 POINT = {"task.name": "narma", "strategy.name": "ga", "network.cell": "elman", "network.hidden": 8}
 
@@ -44,10 +46,8 @@ def settled(monkeypatch):
 def reads(monkeypatch):
     """The run folders that are read, and not taken from the index."""
     found = []
-    original = rows.Reader.row
-    monkeypatch.setattr(
-        rows.Reader, "row", lambda self, folder: found.append(folder) or original(self, folder)
-    )
+    original = Reader.run
+    monkeypatch.setattr(Reader, "run", lambda self, folder: found.append(folder) or original(self, folder))
     return found
 
 
@@ -57,7 +57,7 @@ def folder_of(root, seed=0, axes=POINT):
 
 def test_a_real_run_is_a_row_with_all_that_its_files_say(tmp_path):
     spec = resolve(raw("20gen", size=0.25))
-    outcome = execute(spec, tmp_path, plots=False)
+    outcome = execute(spec, tmp_path)
     (row,) = read_results(tmp_path).rows
     assert row.id == spec.id and row.status == "complete" and row.folder == str(spec.folder)
     assert row.get("seed") == 0 and row.get("strategy.size") == 0.25 and row.get("network.hidden") == 3

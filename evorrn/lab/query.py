@@ -14,9 +14,8 @@ import numpy as np
 from evorrn.base.errors import ConfigError, nearest
 from evorrn.base.text import amount, figure
 from evorrn.data.metrics import HIGHER_IS_BETTER
-from evorrn.lab.runs.results import Runs
-from evorrn.lab.runs.rows import Row
-from evorrn.lab.runs.store import COMPLETE, FAILED
+from evorrn.lab.runs.run import COMPLETE, FAILED, Run
+from evorrn.lab.runs.table import Runs, plain_text, ranking_metrics
 from evorrn.lab.runs.typed import value_of
 from evorrn.lab.study.statistics import median_interval
 
@@ -116,12 +115,6 @@ def usual_columns(runs: Runs) -> list[str]:
     return ["id", "status", *told, "seed", *ranking_metrics(runs.rows), "work", "seconds"]
 
 
-def ranking_metrics(rows: Sequence[Row], split: str = "test") -> list[str]:
-    """Return the metrics that rank the tasks of some runs: the first of a split."""
-    names = {row.metric_names for row in rows}
-    return sorted({next(n for n in found if n.startswith(f"{split}.")) for found in names if found})
-
-
 def text(name: str, value: Any) -> str:
     """Return a value of a column as a reader wants it."""
     if value is None:
@@ -131,13 +124,6 @@ def text(name: str, value: Any) -> str:
     if isinstance(value, float):
         return figure(value) if math.isfinite(value) else str(value)
     return str(value)
-
-
-def plain_text(value: Any) -> str:
-    """Return a value as it is compared and grouped by: a list as in TOML, none for what is not there."""
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _condition(text: str, known: Sequence[str], problems: list[str]) -> tuple[str, Holds]:
@@ -172,8 +158,8 @@ def _no_column(name: str, known: Sequence[str]) -> str:
     return f"unknown column {name!r}{hint} (there are {len(known)}; --columns all shows them)"
 
 
-def _grouped(rows: Sequence[Row], group: Sequence[str], numbers: Sequence[str]) -> Selection:
-    members: dict[tuple[str, ...], list[Row]] = {}
+def _grouped(rows: Sequence[Run], group: Sequence[str], numbers: Sequence[str]) -> Selection:
+    members: dict[tuple[str, ...], list[Run]] = {}
     for row in rows:
         members.setdefault(tuple(plain_text(row.get(name)) for name in group), []).append(row)
     records = []
@@ -187,7 +173,7 @@ def _grouped(rows: Sequence[Row], group: Sequence[str], numbers: Sequence[str]) 
     return Selection(columns, [tuple(record.values()) for record in records])
 
 
-def _summary(name: str, rows: Sequence[Row]) -> dict[str, Any]:
+def _summary(name: str, rows: Sequence[Run]) -> dict[str, Any]:
     """Return the median of a column; of a metric with its interval, where failed runs are the worst."""
     values = [row.get(name) for row in rows]
     if "." not in name:
@@ -229,5 +215,5 @@ def _real(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _count(rows: Sequence[Row], status: str) -> int:
+def _count(rows: Sequence[Run], status: str) -> int:
     return sum(row.status == status for row in rows)

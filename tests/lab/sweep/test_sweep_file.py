@@ -15,8 +15,9 @@ from sweeping import sweep
 from tiny import WALK, WAVE
 
 from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.lab.runs.run import Run
 from evorrn.lab.runs.spec import resolve
-from evorrn.lab.sweep.plan import PlannedRun, make_plan
+from evorrn.lab.sweep.plan import make_plan
 from evorrn.lab.sweep.sampling import cells, spec_of
 from evorrn.lab.sweep.sweep_file import check_sweep, read_sweep
 
@@ -157,7 +158,7 @@ def test_runs_are_paired_by_seed_and_are_those_that_the_spec_names():
         strategy = {"name": WALK, "size": run.axes["strategy.size"], "pause": 0.0}
         spec = resolve({**raw, "strategy": strategy, "network": {"hidden": run.axes["network.hidden"]}})
         assert (run.id, run.folder) == (spec.id, spec.folder.as_posix())
-        assert PlannedRun.from_line(run.line()) == run
+        assert Run.from_line(run.line()) == run
     assert json.loads(runs[0].line())["axes"] == {"strategy.size": 0.2, "network.hidden": 3, "seed": 0}
 
 
@@ -208,11 +209,11 @@ def test_a_mistaken_axis_is_told_with_its_path(axes, wanted):
 @pytest.mark.parametrize(
     ("more", "wanted"),
     [
-        ({"seeds": "ten"}, "seeds: expected a whole number, got 'ten'"),
-        ({"seeds": 0}, "seeds: expected a whole number of at least 1, got 0"),
-        ({"sedes": 3}, "sedes: unknown entry 'sedes'; did you mean 'seeds'?"),
+        ({"seeds": "ten"}, "seeds: expected int, got 'ten'"),
+        ({"seeds": 0}, "seeds: expected a value >= 1, got 0"),
+        ({"sedes": 3}, "sedes: unknown setting 'sedes'; did you mean 'seeds'?"),
         ({"name": "../up"}, "name: expected letters, digits"),
-        ({"name": 3}, "name: expected text, got 3"),
+        ({"name": 3}, "name: expected str or none, got 3"),
         ({"base": {"seed": 3}}, "base.seed: a sweep runs many seeds; give seeds, their number"),
         ({"base": []}, "base: expected a table, got []"),
         ({"search": {"sampler": "sobl", "runs": 4}}, "search.sampler: unknown value 'sobl'; did you mean 'sobol'?"),

@@ -8,16 +8,17 @@ import sys
 import gymnasium
 import numpy as np
 import pytest
-from evorrn.lab.runs.outputs import read_outputs
 
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.cli.outcome import draw
 from evorrn.lab import catalogue
-from evorrn.lab.compare import STRATEGIES, compare, usual_strategies
+from evorrn.lab.compare import STRATEGIES, Choice, compare, usual_strategies
 from evorrn.lab.report import plots
 from evorrn.lab.runs.apply import forecast
 from evorrn.lab.runs.execute import execute
-from evorrn.lab.runs.outputs import Trajectory
+from evorrn.lab.runs.hooks import Hooks
+from evorrn.lab.runs.outputs import Trajectory, read_outputs
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
 
@@ -60,11 +61,12 @@ def raw(task, budget="6gen", **strategy):
 def test_a_run_keeps_a_trajectory_and_draws_it(tmp_path):
     outcome = execute(resolve(raw(MAZE)), tmp_path)
     assert outcome.status == "complete" and not outcome.diverged
-    names = {path.name for path in outcome.folder.iterdir()}
+    names = {path.name for path in outcome.path.iterdir()}
     assert {"result.json", "genome.npz", "trajectory.npz", "history.jsonl"} <= names
     assert "predictions.npz" not in names
-    assert {path.name for path in (outcome.folder / "plots").iterdir()} == {"learning.png", "trajectory.png"}
-    kept, result = read_outputs(outcome.folder), evorrn.load(outcome.folder)
+    draw(outcome, pytest.fail)
+    assert {path.name for path in (outcome.path / "plots").iterdir()} == {"learning.png", "trajectory.png"}
+    kept, result = read_outputs(outcome.path), evorrn.load(outcome.path)
     assert result.metrics == outcome.result.metrics and set(result.metrics["test"]) == {
         "return",
         "success",
@@ -78,7 +80,7 @@ def test_a_run_keeps_a_trajectory_and_draws_it(tmp_path):
 
 
 def test_what_is_for_sequences_alone_is_told(tmp_path):
-    run = RunFolder(execute(resolve(raw(MAZE)), tmp_path, plots=False).folder)
+    run = RunFolder(execute(resolve(raw(MAZE)), tmp_path).path)
     with pytest.raises(EvorrnError, match="this one acts in an environment"):
         forecast(run, 5)
 
@@ -113,25 +115,25 @@ def test_a_trajectory_is_drawn_in_panels_by_unit(steps, tmp_path):
 
 def test_a_world_that_breaks_leaves_its_traceback_and_the_state_before(tmp_path):
     spec, Fragile.taken, Fragile.breaks_at = resolve(raw(FRAGILE)), 0, -1
-    whole = execute(spec, tmp_path / "whole", plots=False)
+    whole = execute(spec, tmp_path / "whole")
     assert whole.status == "complete"
     Fragile.taken, Fragile.breaks_at = 0, 130  # in the third generation or later
-    broken = execute(spec, tmp_path / "parts", plots=False)
+    broken = execute(spec, tmp_path / "parts")
     assert broken.status == "failed" and broken.error == "RuntimeError: the world broke"
-    status = json.loads((broken.folder / "status.json").read_text())
+    status = json.loads((broken.path / "status.json").read_text())
     assert "in step" in status["traceback"] and "the world broke" in status["traceback"]
     notes = []
     Fragile.breaks_at = -1
-    mended = execute(spec, tmp_path / "parts", plots=False, note=notes.append)
+    mended = execute(spec, tmp_path / "parts", hooks=Hooks(note=notes.append))
     assert mended.status == "complete" and "going on from step" in notes[0]
     for name in ("history.jsonl", "genome.npz", "trajectory.npz"):
-        assert (mended.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+        assert (mended.path / name).read_bytes() == (whole.path / name).read_bytes()
     assert mended.result.meter.work == whole.result.meter.work
 
 
 def test_a_comparison_ranks_by_return_and_shows_episodes(tmp_path):
     given = {"task": MAZE, "network": {"cell": "elman", "hidden": 2}, "budget": "100k"}
-    found = compare(given, root=tmp_path, seeds=2, strategies=["ga"])
+    found = compare(given, root=tmp_path, choice=Choice(seeds=2, strategies=["ga"]))
     assert found.metric == "return" and found.higher_is_better and found.of_episodes
     assert {row.strategy for row in found.rows} == {"ga", "random"}
     assert found.rows[0].median >= found.rows[1].median
@@ -149,7 +151,7 @@ def test_a_comparison_ranks_by_return_and_shows_episodes(tmp_path):
 
 def test_what_needs_a_teacher_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match="bptt needs gradient, which t-maze does not have") as caught:
-        compare({"task": MAZE}, root=tmp_path, seeds=1, strategies=["bptt", "esn", "ga"])
+        compare({"task": MAZE}, root=tmp_path, choice=Choice(seeds=1, strategies=["bptt", "esn", "ga"]))
     assert len(caught.value.problems) == 2 and not any(tmp_path.iterdir())
     assert usual_strategies({"task": MAZE}) == ("ga", "random")
     assert usual_strategies({"task": {"name": "sines"}}) == STRATEGIES
@@ -159,6 +161,7 @@ def test_what_needs_a_teacher_is_refused_before_anything_runs(tmp_path):
 OWN = '''"""A user's world."""
 from dataclasses import dataclass
 import numba
+from evorrn.lab.runs.hooks import Hooks
 from evorrn.data.environment import Environment
 
 @numba.njit

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from evorrn.base.errors import EvorrnError
 from evorrn.base.text import counted
-from evorrn.lab.runs.query import Selection
-from evorrn.lab.runs.results import Runs
-from evorrn.lab.runs.store import COMPLETE
+from evorrn.lab.query import Selection
+from evorrn.lab.runs.run import COMPLETE
+from evorrn.lab.runs.table import Runs
 
 
 def csv_text(found: Selection) -> str:

@@ -1,0 +1,50 @@
+"""The data of a seed, kept for the runs that share it: several ways of training, cells of a sweep, baselines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from evorrn.lab.runs.spec import Spec
+from evorrn.training.assessment import Assessment, assess
+
+KEPT_BYTES = 2**27
+"""Memory of a process for the data of seeds."""
+
+_kept: dict[str, tuple[Assessment, int]] = {}
+
+
+def assessment_of(spec: Spec) -> Assessment:
+    """Return what the task of a spec gives for its seed, from memory where an earlier run has used it."""
+    seed = spec.seed if spec.task.seed_changes == "data" else 0
+    key = json.dumps([spec.content["task"], spec.content.get("files"), seed])
+    if key not in _kept:
+        assessment = assess(spec.task, seed)
+        _kept[key] = assessment, _bytes(assessment)
+        while len(_kept) > 1 and sum(size for _, size in _kept.values()) > KEPT_BYTES:
+            del _kept[next(iter(_kept))]
+    return _kept[key][0]
+
+
+def baseline_values(spec: Spec, seeds: Sequence[int], metric: str) -> dict[str, list[float]]:
+    """Return what is reached without training, by name: one value a seed, on the test data of its runs."""
+    values: dict[str, list[float]] = {}
+    once = spec.task.seed_changes != "data"
+    for seed in seeds[:1] if once else seeds:
+        for name, value in assessment_of(spec.with_seed(seed)).baselines(metric).items():
+            values.setdefault(name, []).append(value)
+    return {name: found * len(seeds) if once else found for name, found in values.items()}
+
+
+def _bytes(value: Any) -> int:
+    """Return the memory of the arrays that an object holds."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_bytes, value))
+    return sum(map(_bytes, vars(value).values())) if hasattr(value, "__dict__") else 0

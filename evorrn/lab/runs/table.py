@@ -1,0 +1,78 @@
+"""Runs as one table, a row a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evorrn.lab.runs.run import FIRST, LAST, Run
+
+SPLITS = ("test", "valid", "train")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of a folder or of a sweep.
+
+    Attributes
+    ----------
+    rows : list of Run
+    root : Path
+        The folder of runs that the rows' folders are relative to.
+    sweep : str
+        The name of the sweep; empty for a folder.
+    axes : tuple of str
+        Dotted names of the settings that the sweep varies, without the seed.
+    """
+
+    rows: list[Run]
+    root: Path
+    sweep: str = ""
+    axes: tuple[str, ...] = ()
+
+    def columns(self) -> list[str]:
+        """Return every column that a run has: id, status, seed, settings, metrics, costs, the rest."""
+        settings: dict[int, Mapping[str, Any]] = {id(row.settings): row.settings for row in self.rows}
+        names = {name for shared in settings.values() for name in shared}
+        metrics = {name for names in _shared_names(self.rows) for name in names}
+        order = ("budget", "parent", "task", "network", "strategy", "files")
+        first = {name: place for shared in settings.values() for place, name in enumerate(shared)}
+        ranked = sorted(names, key=lambda name: (_place(name.split(".")[0], order), first[name], name))
+        scored = sorted(metrics, key=lambda name: (_place(name.split(".")[0], SPLITS), name))
+        return [*FIRST, "seed", *ranked, *scored, *LAST]
+
+    def values(self, name: str) -> list[Any]:
+        """Return a column, None where a run has no such value."""
+        if name in (*FIRST, "seed", *LAST):
+            return [getattr(row, name) for row in self.rows]
+        if name.split(".")[0] not in SPLITS:
+            return [row.settings.get(name) for row in self.rows]
+        place = {
+            id(names): names.index(name) if name in names else None for names in _shared_names(self.rows)
+        }
+        places = [place[id(row.metric_names)] for row in self.rows]
+        return [None if at is None else row.metric_values[at] for row, at in zip(self.rows, places)]
+
+
+def ranking_metrics(rows: Sequence[Run], split: str = "test") -> list[str]:
+    """Return the metrics that rank the tasks of some runs: the first of a split."""
+    names = {row.metric_names for row in rows}
+    return sorted({next(n for n in found if n.startswith(f"{split}.")) for found in names if found})
+
+
+def plain_text(value: Any) -> str:
+    """Return a value as it is compared and grouped by: a list as in TOML, none for what is not there."""
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _shared_names(rows: Sequence[Run]) -> list[tuple[str, ...]]:
+    """Return the different tuples of metric names that rows have; many rows share one."""
+    return list({id(row.metric_names): row.metric_names for row in rows}.values())
+
+
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)

@@ -1,0 +1,180 @@
+"""Executing a list of specs, side by side in worker processes or one after the other in this process.
+
+Each worker computes with one thread. For many runs that is faster than one run with many threads, whose
+threads wait for each other at every step; and the numbers are the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evorrn.base.errors import EvorrnError, RunError, Unfinished
+from evorrn.lab.runs.execute import check_version, run_of
+from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.reader import Reader
+from evorrn.lab.runs.run import COMPLETE, FAILED, Run
+from evorrn.lab.runs.spec import Spec
+from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.sweep.job import Job
+from evorrn.lab.sweep.lead import Leader, Workers
+from evorrn.lab.sweep.tally import Tally
+from evorrn.lab.sweep.workers import InProcess, LocalExecutor
+
+if TYPE_CHECKING:
+    from evorrn.training.loop import Progress
+
+NEEDED = ("evorrn.lab.sweep.job", "numba")
+"""What a worker process imports before its first run."""
+
+
+@dataclass(frozen=True)
+class RunsProgress:
+    """How far a list of runs is: how many have ended, of how many, and the progress of one of the others.
+
+    `progress` is None when the run begins.
+    """
+
+    spec: Spec
+    done: int
+    total: int
+    progress: Progress | None = None
+
+
+def run_all(
+    specs: Sequence[Spec], root: Path, *, jobs: int = 1, force: bool = False, hooks: Hooks = SILENT
+) -> list[Run]:
+    """Execute specs, and return how each of them ended, in their order.
+
+    Complete runs are read from their folders.
+
+    Parameters
+    ----------
+    specs : sequence of Spec
+    root : Path
+        The folder of all runs.
+    jobs : int
+        Worker processes; with 1 everything runs in this process.
+    force : bool
+        Execute complete runs again.
+    hooks : Hooks
+        `watch` is called with a `RunsProgress` when a run begins, and now and then while it goes on.
+
+    Raises
+    ------
+    EvorrnError
+        When a run was refused, see `evorrn.lab.runs.execute.execute`; `Unfinished` when others have run before.
+    KeyboardInterrupt
+        After SIGINT or SIGTERM; interrupted runs have written checkpoints.
+    """
+    ended = {} if force else _complete(specs, root, hooks)
+    feed = _ListFeed([spec for spec in specs if spec.id not in ended], root, force, ended)
+    before, left = len(ended), len(feed.waiting)
+    if left:
+        named = {spec.id: spec for spec in specs}
+
+        def show(told: Any) -> None:
+            if isinstance(told, str):
+                hooks.note(told)
+            else:
+                name, progress = told
+                hooks.watch(RunsProgress(named[name], len(ended), len(specs), progress))
+
+        try:
+            with _workers(min(jobs, left), show) as (workers, relay), _session() as session:
+                watching = dataclasses.replace(hooks, watch=relay)
+                Leader(workers, root, session, Tally(len(specs), before=before), watching).lead(feed)
+        except Unfinished:
+            raise
+        except EvorrnError as error:
+            if len(ended) > before:
+                raise Unfinished(f"{error}; the runs are kept") from error
+            raise
+    return [ended[spec.id] for spec in specs]
+
+
+def _complete(specs: Sequence[Spec], root: Path, hooks: Hooks) -> dict[str, Run]:
+    """Return the runs that are complete, by id."""
+    reader, found = Reader(root), {}
+    for spec in specs:
+        folder = RunFolder(root / spec.folder)
+        if folder.state() == COMPLETE:
+            check_version(folder, hooks)
+            run = reader.run(spec.folder.as_posix())
+            if run.status != COMPLETE:
+                raise RunError(f"{folder.path}: {run.error}; --force runs it again")
+            found[spec.id] = run
+    return found
+
+
+class _ListFeed:
+    """The jobs of a list of specs, in their order."""
+
+    def __init__(self, specs: Sequence[Spec], root: Path, force: bool, ended: dict[str, Run]) -> None:
+        self.root, self.force, self.ended = root, force, ended
+        self.waiting = deque({spec.id: spec for spec in specs}.values())
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no job will follow."""
+        return not self.waiting
+
+    def next(self) -> Job | None:
+        """Return the next job; None when there is none."""
+        if not self.waiting:
+            return None
+        spec = self.waiting.popleft()
+        raw = {name: value for name, value in spec.content.items() if name != "seed"}
+        return Job(run_of(spec, self.root), raw, force=self.force, record_refusal=False)
+
+    def back(self, job: Job, run: Run | None) -> None:
+        """Take in how a job has ended."""
+        if run is not None and run.status in (COMPLETE, FAILED):
+            self.ended[job.run.id] = run
+
+
+@contextmanager
+def _workers(jobs: int, show: Callable[[Any], None]) -> Iterator[tuple[Workers, Callable[[Tally], None]]]:
+    """Give workers, and what shows in this thread what they have told."""
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def relay(_: Tally) -> None:
+        while not told.empty():
+            show(told.get())
+
+    if jobs < 2:
+        yield Workers(InProcess(show), threads=None), relay
+        return
+    with local_workers(jobs, listen=told.put) as executor:
+        yield Workers(executor, jobs), relay
+
+
+@contextmanager
+def _session() -> Iterator[Path]:
+    """Give a file that runs look at, and that is removed to stop them."""
+    with tempfile.TemporaryDirectory(prefix="evorrn-") as folder:
+        session = Path(folder) / "session"
+        session.touch()
+        yield session
+
+
+@contextmanager
+def local_workers(
+    jobs: int, threads: int = 1, listen: Callable[[Any], None] | None = None
+) -> Iterator[Executor]:
+    """Give worker processes that end with the block, at once where it ends with an error."""
+    workers = LocalExecutor(jobs, threads, load=NEEDED, listen=listen)
+    try:
+        yield workers
+    except BaseException:
+        workers.kill()
+        raise
+    workers.shutdown(wait=True)
