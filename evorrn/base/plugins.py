@@ -1,7 +1,8 @@
 """Plug-ins: things found by name in a package of evorrn, in other distributions, or in a user's file.
 
 Built-ins are found by scanning their package, those of other distributions by entry points, a user's own by
-``file.py:name`` or ``module:name``.
+``file.py:name`` or ``module:name``. What a scan finds is kept as JSON in the cache folder while the package's files
+stay the same, so that a built-in is found by importing its module alone, and names are listed without any import.
 """
 
 from __future__ import annotations
@@ -12,15 +13,25 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import json
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from evorrn.base.errors import EvorrnError, UnknownName
+
+
+class Place(NamedTuple):
+    """Where a built-in is defined, and the first line of its documentation."""
+
+    module: str
+    attribute: str
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -49,15 +60,25 @@ class Plugins:
 
     def all(self) -> dict[str, Any]:
         """Return every plug-in of this kind by its name, sorted."""
-        found = {}
-        for module in _modules(self.package):
-            for value in vars(module).values():
-                if self.wanted(value):
-                    found[value.name] = value
-        for value in entries(self.group):
-            if self.wanted(value):
-                found.setdefault(value.name, value)
+        return {name: self.get(name) for name in self.names()}
+
+    def names(self) -> list[str]:
+        """Return the names of all plug-ins of this kind, sorted."""
+        return list(self.summaries())
+
+    def summaries(self) -> dict[str, str]:
+        """Return the first line of the documentation of every plug-in by its name, sorted."""
+        found = {name: summary(value) for name, value in self._registered().items()}
+        found |= {name: place.summary for name, place in self._places().items()}
         return dict(sorted(found.items()))
+
+    def get(self, name: str) -> Any:
+        """Return the plug-in of a name, None when there is none."""
+        place = self._places().get(name)
+        if place is None:
+            return self._registered().get(name)
+        found = getattr(importlib.import_module(place.module), place.attribute, None)
+        return found if self.wanted(found) else None
 
     def find(self, reference: Any) -> Any:
         """Return a plug-in from its name, ``"file.py:name"``, ``"module:name"`` or the plug-in itself.
@@ -67,7 +88,11 @@ class Plugins:
         EvorrnError
             When there is none of that name, or what was found is of another kind.
         """
-        found = lookup(self.kind, reference, self.all()) if isinstance(reference, str) else reference
+        found = reference
+        if isinstance(reference, str):
+            found = self.get(reference)
+            if found is None:
+                found = self._from_source(reference)
         if not self.wanted(found):
             raise EvorrnError(f"{self.kind}: expected {self.expected}, got {found!r}")
         return found
@@ -81,31 +106,44 @@ class Plugins:
             )
         return found
 
+    def _from_source(self, reference: str) -> Any:
+        """Return what ``"file.py:name"`` or ``"module:name"`` names."""
+        source, separator, name = reference.rpartition(":")
+        if not separator:
+            raise UnknownName(self.kind, reference, self.names())
+        if source.endswith(".py"):
+            module = load_file(Path(source))
+        else:
+            try:
+                module = importlib.import_module(source)
+            except ImportError as error:
+                raise EvorrnError(f"{self.kind} {reference!r}: cannot import {source!r}: {error}") from None
+        if not hasattr(module, name):
+            raise UnknownName(f"name in {source}", name, [n for n in vars(module) if not n.startswith("_")])
+        return getattr(module, name)
 
-def named_subclass(*bases: type) -> Callable[[Any], bool]:
-    """Return a test for classes that derive from one of some bases and have a name."""
-    return lambda value: (
-        isinstance(value, type) and issubclass(value, bases) and isinstance(getattr(value, "name", None), str)
-    )
+    def _registered(self) -> dict[str, Any]:
+        """Return the plug-ins of other distributions by name."""
+        return {value.name: value for value in entries(self.group) if self.wanted(value)}
+
+    def _places(self) -> dict[str, Place]:
+        """Return where each built-in is defined."""
+        return _places(self.package, self.wanted)
 
 
-def lookup(kind: str, reference: str, known: Mapping[str, Any]) -> Any:
-    """Return what a reference names: one of the known names, ``"file.py:name"`` or ``"module:name"``."""
-    if reference in known:
-        return known[reference]
-    source, separator, name = reference.rpartition(":")
-    if not separator:
-        raise UnknownName(kind, reference, known)
-    if source.endswith(".py"):
-        module = load_file(Path(source))
-    else:
-        try:
-            module = importlib.import_module(source)
-        except ImportError as error:
-            raise EvorrnError(f"{kind} {reference!r}: cannot import {source!r}: {error}") from None
-    if not hasattr(module, name):
-        raise UnknownName(f"name in {source}", name, [n for n in vars(module) if not n.startswith("_")])
-    return getattr(module, name)
+def named_subclass(bases: Callable[[], tuple[type, ...]]) -> Callable[[Any], bool]:
+    """Return a test for classes that have a name and derive from one of the bases that a function returns."""
+
+    def wanted(value: Any) -> bool:
+        named = isinstance(value, type) and isinstance(getattr(value, "name", None), str)
+        return named and issubclass(value, bases())
+
+    return wanted
+
+
+def summary(value: Any) -> str:
+    """Return the first line of the documentation of a class or a cell."""
+    return str(getattr(value, "doc", None) or value.__doc__ or "").strip().split("\n")[0]
 
 
 def load_file(path: Path) -> ModuleType:
@@ -140,8 +178,41 @@ def entries(group: str) -> tuple[Any, ...]:
 
 
 @functools.cache
-def _modules(package: str) -> tuple[ModuleType, ...]:
-    """Return all modules of a package, imported."""
+def _places(package: str, wanted: Callable[[Any], bool]) -> dict[str, Place]:
+    """Return where the built-ins of a package are defined, from the cache folder while its files are the same."""
+    from evorrn.base.files import cache_folder, write_atomic
+
+    found = importlib.util.find_spec(package)
+    assert found is not None and found.submodule_search_locations is not None
+    files = []
+    for folder in found.submodule_search_locations:
+        for path in sorted(Path(folder).rglob("*.py")):
+            state = path.stat()
+            files.append([str(path), state.st_size, state.st_mtime_ns])
+    key = hashlib.sha256(json.dumps([package, files]).encode()).hexdigest()
+    index = cache_folder() / f"plugins-{package}.json"
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        content = json.loads(index.read_bytes())
+        if content["files"] == key:
+            return {str(name): Place(*map(str, place)) for name, place in content["found"].items()}
+    scanned = _scan(package, wanted)
+    with suppress(OSError):
+        write_atomic(index, json.dumps({"files": key, "found": scanned}, indent=1) + "\n")
+    return scanned
+
+
+def _scan(package: str, wanted: Callable[[Any], bool]) -> dict[str, Place]:
+    """Import all modules of a package, and return where its plug-ins are defined."""
     root = importlib.import_module(package)
-    names = [info.name for info in pkgutil.walk_packages(root.__path__, prefix=f"{package}.")]
-    return tuple(importlib.import_module(name) for name in names)
+    found: dict[str, Place] = {}
+    for info in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
+        module = importlib.import_module(info.name)
+        for attribute, value in vars(module).items():
+            if wanted(value) and (value.name not in found or _home(value) == module.__name__):
+                found[value.name] = Place(module.__name__, attribute, summary(value))
+    return dict(sorted(found.items()))
+
+
+def _home(value: Any) -> str:
+    """Return the module that defines a class, or the function of a cell."""
+    return str(getattr(getattr(value, "function", value), "__module__", ""))

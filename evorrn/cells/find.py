@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from evorrn.base.plugins import Plugins
-from evorrn.compile.grammar import Cell
+
+if TYPE_CHECKING:
+    from evorrn.compile.grammar import Cell
+
+
+def _is_cell(value: Any) -> bool:
+    from evorrn.compile.grammar import Cell
+
+    return isinstance(value, Cell)
+
 
 CELLS = Plugins(
     "cell",
     "evorrn.cells",
     "evorrn.cells",
-    lambda value: isinstance(value, Cell),
+    _is_cell,
     "a name, a function made with @evorrn.cell or 'file.py:function'",
 )
 
@@ -31,12 +40,12 @@ def find_cell(reference: Any) -> Cell:
     EvorrnError
         When there is no such cell.
     """
-    return cast(Cell, CELLS.find(reference))
+    return cast("Cell", CELLS.find(reference))
 
 
 def cell_reference(cell: Cell) -> str:
     """Return a name from which a cell can be found again."""
-    if cells().get(cell.name) is cell:
+    if CELLS.get(cell.name) is cell:
         return cell.name
     module, name = cell.function.__module__, cell.function.__name__
     path = inspect.getsourcefile(cell.function)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from evorrn.base.plugins import Plugins, named_subclass
 from evorrn.base.settings import build
-from evorrn.data.environment import Environment
-from evorrn.data.task import Task
+
+if TYPE_CHECKING:
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
+
+
+def _bases() -> tuple[type, ...]:
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
+
+    return Task, Environment
+
 
 TASKS = Plugins(
     "task",
     "evorrn_tasks",
     "evorrn.tasks",
-    named_subclass(Task, Environment),
+    named_subclass(_bases),
     "a subclass of evorrn.Task with a name or of evorrn.Environment",
 )
 
@@ -39,7 +49,7 @@ def task(name: str, **settings: Any) -> Any:
 
 def tasks() -> list[str]:
     """Return the names of all tasks and environments."""
-    return list(task_kinds())
+    return TASKS.names()
 
 
 def task_kinds() -> dict[str, type[Task] | type[Environment]]:
@@ -49,7 +59,7 @@ def task_kinds() -> dict[str, type[Task] | type[Environment]]:
 
 def find_task(reference: str) -> type[Task] | type[Environment]:
     """Return the class of a task or an environment from its name or ``"file.py:name"``."""
-    return cast(type[Task] | type[Environment], TASKS.find_with_settings(reference))
+    return cast("type[Task] | type[Environment]", TASKS.find_with_settings(reference))
 
 
 def make_task(name: str, settings: Mapping[str, Any]) -> Task | Environment:
@@ -64,5 +74,5 @@ def expand_task(name: str) -> tuple[str, dict[str, Any]]:
     Any other name comes back as it is, with no settings.
     """
     head, separator, rest = name.partition(":")
-    setting = getattr(task_kinds().get(head), "short", None) if separator else None
+    setting = getattr(TASKS.get(head), "short", None) if separator else None
     return (name, {}) if setting is None else (head, {setting: rest})

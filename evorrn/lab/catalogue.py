@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import EvorrnError, UnknownName
+from evorrn.base.plugins import Plugins
 from evorrn.base.settings import Settings, describe, plain
-from evorrn.cells.find import cells, find_cell
-from evorrn.data.find import expand_task, find_task, task_kinds
+from evorrn.cells.find import CELLS
+from evorrn.data.find import TASKS, expand_task
+from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COMPLETE, flatten
 from evorrn.lab.runs.store import RunFolder, all_runs, find_run
 from evorrn.lab.runs.typed import read
-from evorrn.strategies.find import find_strategy, strategies
-from evorrn.training.result import load
+from evorrn.strategies.find import STRATEGIES
 
 if TYPE_CHECKING:
     from evorrn.compile.grammar import Cell
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 SETTINGS_COLUMNS = ("setting", "type", "default", "meaning")
 KERNEL_SIZES = {"inputs": 1, "outputs": 1, "hidden": 32}
 """Sizes of the network whose kernel is shown; the source is the same for all but the numbers."""
+
+
+KINDS: dict[str, Plugins] = {"tasks": TASKS, "strategies": STRATEGIES, "cells": CELLS}
 
 
 @dataclass(frozen=True)
@@ -57,33 +61,25 @@ def listing(kind: str | None = None) -> Page:
     kind : str, optional
         ``"tasks"``, ``"strategies"`` or ``"cells"``; all three by default.
     """
-    kinds: dict[str, Callable[[], dict[str, Any]]] = {
-        "tasks": task_kinds,
-        "strategies": strategies,
-        "cells": cells,
-    }
-    if kind is not None and kind not in kinds:
-        raise UnknownName("kind", kind, [*kinds, "runs"])
-    chosen = kinds if kind is None else {kind: kinds[kind]}
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind", kind, [*KINDS, "runs"])
+    chosen = KINDS if kind is None else {kind: KINDS[kind]}
     tables = [
-        Table(name, ("name", "what it is"), [(key, _summary(value)) for key, value in find().items()])
-        for name, find in chosen.items()
+        Table(name, ("name", "what it is"), list(plugins.summaries().items()))
+        for name, plugins in chosen.items()
     ]
     return Page("", tables=tables)
 
 
 def runs_listing(root: Path) -> Page:
     """Return every run below a folder with its state and, where it is complete, its score on test."""
-    rows = []
-    for run in all_runs(root):
-        task, way = run.path.parts[-3:-1]
-        score = ""
-        if run.state() == COMPLETE:
-            score = ", ".join(_numbers(_metrics(run).get("test", {})))
-        rows.append((run.id, task, way, run.state(), score))
-    return Page(
-        "", tables=[Table(f"runs in {root}", ("id", "task", "strategy-cell", "state", "on test"), rows)]
-    )
+    rows, reader = [], Reader(root)
+    for folder in all_runs(root):
+        run = reader.run(str(folder.path.relative_to(root)))
+        task, way = folder.path.parts[-3:-1]
+        rows.append((folder.id, task, way, folder.state(), ", ".join(_numbers(run.test))))
+    columns = ("id", "task", "strategy-cell", "state", "on test")
+    return Page("", tables=[Table(f"runs in {root}", columns, rows)])
 
 
 def page(name: str, root: Path, kernel: bool = False) -> Page:
@@ -106,11 +102,11 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
     named, implied = expand_task(name)
     found = _find(named)
     if kernel and not hasattr(found, "function"):
-        raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(cells())})")
+        raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(CELLS.names())})")
     if found is None:
         if Path(name).is_dir() or any(run.id.startswith(name) for run in all_runs(root)):
             return run_page(find_run(name, root))
-        raise UnknownName("name", name, [*cells(), *task_kinds(), *strategies()])
+        raise UnknownName("name", name, [name for plugins in KINDS.values() for name in plugins.names()])
     if hasattr(found, "function"):
         return kernel_page(found, name) if kernel else cell_page(found)
     if hasattr(found, "observe"):
@@ -173,7 +169,7 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
         return tables
     advice = [
         (name, _pairs(task.recommended(name).network), _pairs(task.recommended(name).strategy))
-        for name in strategies()
+        for name in STRATEGIES.names()
     ]
     return [*tables, Table("recommended", ("strategy", "network", "settings"), advice)]
 
@@ -195,6 +191,8 @@ def run_page(run: RunFolder) -> Page:
     facts += [(name, str(status[name])) for name in ("step", "error") if name in status]
     tables = [Table("", ("", ""), facts)]
     if run.state() == COMPLETE:
+        from evorrn.training.result import load
+
         result = load(run.path)
         facts.append(("stopped by", result.stopped_by))
         scores = [(split, ", ".join(_numbers(values))) for split, values in result.metrics.items()]
@@ -217,9 +215,11 @@ def run_page(run: RunFolder) -> Page:
 def _find(name: str) -> Any:
     """Return the cell, task or strategy of a name, None when nothing is called so."""
     refused = None
-    for find in (find_cell, find_task, find_strategy):
+    for plugins in KINDS.values():
+        if name not in plugins.names() and ":" not in name:
+            continue
         try:
-            return find(name)
+            return plugins.find_with_settings(name) if plugins is not CELLS else plugins.find(name)
         except UnknownName:
             continue
         except EvorrnError as error:  # what a file holds under the name is of another kind, or of none
@@ -227,10 +227,6 @@ def _find(name: str) -> Any:
     if refused is not None:
         raise refused
     return None
-
-
-def _summary(value: Any) -> str:
-    return _prose(value).split("\n")[0]
 
 
 def _prose(value: Any) -> str:
@@ -241,13 +237,6 @@ def _prose(value: Any) -> str:
 def _settings_table(kind: type[Settings]) -> Table:
     rows = [(name, hint, _value(default), help) for name, hint, default, help in describe(kind)]
     return Table("settings", SETTINGS_COLUMNS, rows)
-
-
-def _metrics(run: RunFolder) -> dict[str, Any]:
-    try:
-        return load(run.path).metrics
-    except EvorrnError:
-        return {}
 
 
 def _numbers(values: Mapping[str, float]) -> list[str]:

@@ -129,7 +129,7 @@ def test_a_worker_killed_at_any_step_is_taken_over_from_its_checkpoint(tmp_path,
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from evorrn.lab import recorder\n"
+        "from evorrn.lab.runs import recorder\n"
         "from evorrn.lab.sweep.run import work_on\n"
         "recorder.CHECKPOINT_SECONDS = 0\n"
         f"work_on({str(file)!r}, Path({str(tmp_path)!r}))\n"
