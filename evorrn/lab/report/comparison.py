@@ -12,7 +12,7 @@ from typing import Any
 from evorrn.base.files import write_atomic
 from evorrn.base.text import amount, counted, figure, interval
 from evorrn.lab.report import plots
-from evorrn.lab.report.evolution import PANELS, panel_height
+from evorrn.lab.report.evolution import PANEL_WIDTH, PANELS, panel_height
 from evorrn.lab.report.genome import WIDTH, draw_genome, genome_height
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning
 from evorrn.lab.report.outputs import draw_outputs, outputs_height
@@ -21,10 +21,11 @@ from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.records import (
     learning_curves,
     load_comparison,
+    read_evolution,
+    read_genome,
+    read_named_outputs,
     run_records,
-    typical_evolution,
-    typical_genome,
-    typical_outputs,
+    typical,
 )
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
@@ -83,12 +84,14 @@ def rebuild(folder: Path, root: Path) -> Comparison:
 
 def write_picture(comparison: Comparison, root: Path, path: Path) -> None:
     """Draw a comparison on one sheet, to an ``.svg`` or ``.png`` file."""
-    shown = typical_outputs(comparison, comparison.best, root)
+    shown = next(
+        (s for row, _, s in typical(comparison, root, read_named_outputs) if row is comparison.best), None
+    )
     curves = {
         row.strategy: [found["work"] for run in row.runs if "work" in (found := learning_curves(root / run))]
         for row in comparison.rows
     }
-    plots.comparison_plot(comparison, curves, shown[1] if shown else None, path)
+    plots.comparison_plot(comparison, curves, shown, path)
 
 
 def title(comparison: Comparison) -> str:
@@ -204,8 +207,8 @@ def page(comparison: Comparison, root: Path) -> str:
 
 def _ranking(comparison: Comparison, colours: dict[str, int]) -> Figure:
     entries = ranked(comparison.rows, comparison.baselines, comparison.metric)
-    given = (entries, comparison.metric, colours)
-    return make_figure(draw_ranking, *given, size=(6.4, rows_height(len(entries))), name="ranking")
+    size = (6.4, rows_height(len(entries)))
+    return make_figure("ranking", size, draw_ranking, entries, comparison.metric, colours)
 
 
 def _learning(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[Figure]:
@@ -217,59 +220,40 @@ def _learning(comparison: Comparison, root: Path, colours: dict[str, int]) -> li
     ):
         curves = {name: [run[cost] for run in runs if cost in run] for name, runs in read.items()}
         given = (curves, colours, label, comparison.of_episodes)
-        name = f"learning by {cost}"
-        found.append(make_figure(draw_learning, *given, size=(5.6, 3.6), name=name, caption=caption))
+        found.append(make_figure(f"learning by {cost}", (5.6, 3.6), draw_learning, *given, caption=caption))
     return found
 
 
 def _predictions(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[Figure]:
     found = []
-    for row in comparison.rows:
-        typical = typical_outputs(comparison, row, root)
-        if typical is not None:
-            seed, shown = typical
-            value = figure(row.values[comparison.seeds.index(seed)])
-            caption = f"{row.strategy}, seed {seed}: {comparison.metric} {value}"
-            given, size = (shown, row.strategy, colours[row.strategy]), (5.6, outputs_height(shown))
-            name = f"{shown.kind} {row.strategy}"
-            found.append(make_figure(draw_outputs, *given, size=size, name=name, caption=caption))
+    for row, seed, shown in typical(comparison, root, read_named_outputs):
+        value = figure(row.values[comparison.seeds.index(seed)])
+        caption = f"{row.strategy}, seed {seed}: {comparison.metric} {value}"
+        name, size = f"{shown.kind} {row.strategy}", (5.6, outputs_height(shown))
+        given = (shown, row.strategy, colours[row.strategy])
+        found.append(make_figure(name, size, draw_outputs, *given, caption=caption))
     return found
 
 
 def _evolution(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[dict[str, Any]]:
     """Return the panels of each strategy that evolves a population."""
     found = []
-    for row in comparison.rows:
-        typical = typical_evolution(comparison, row, root)
-        if typical is not None:
-            seed, evolution = typical
-            place = colours[row.strategy]
-            panels = [
-                make_figure(
-                    draw,
-                    evolution,
-                    place,
-                    size=(3.8, panel_height(evolution, panel)),
-                    name=f"{panel} {row.strategy}",
-                    caption=CAPTIONS[panel],
-                )
-                for panel, draw in PANELS.items()
-            ]
-            heading = {"name": row.strategy, "seed": seed, "colour": colour_number(place)}
-            found.append({**heading, "figures": panels})
+    for row, seed, evolution in typical(comparison, root, read_evolution):
+        place, panels = colours[row.strategy], []
+        for panel, draw in PANELS.items():
+            name, size = f"{panel} {row.strategy}", (PANEL_WIDTH, panel_height(evolution, panel))
+            panels.append(make_figure(name, size, draw, evolution, place, caption=CAPTIONS[panel]))
+        heading = {"name": row.strategy, "seed": seed, "colour": colour_number(place)}
+        found.append({**heading, "figures": panels})
     return found
 
 
 def _genomes(comparison: Comparison, root: Path) -> list[Figure]:
     found = []
-    for row in comparison.rows:
-        typical = typical_genome(comparison, row, root)
-        if typical is not None:
-            seed, blocks = typical
-            caption = f"{row.strategy}, seed {seed}: {sum(block.size for block in blocks.values()):,} genes"
-            size = (WIDTH + 0.2, genome_height(blocks) + 0.2)
-            name = f"genome {row.strategy}"
-            found.append(make_figure(draw_genome, blocks, size=size, name=name, caption=caption))
+    for row, seed, blocks in typical(comparison, root, read_genome):
+        caption = f"{row.strategy}, seed {seed}: {sum(block.size for block in blocks.values()):,} genes"
+        size = (WIDTH + 0.2, genome_height(blocks) + 0.2)
+        found.append(make_figure(f"genome {row.strategy}", size, draw_genome, blocks, caption=caption))
     return found
 
 

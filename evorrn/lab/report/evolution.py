@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.lab.report.style import INK, LINES, MUTED, SERIES, Axes, log_labels, scale_axis, short
+from evorrn.lab.report.style import (
+    INK,
+    LINES,
+    MUTED,
+    SERIES,
+    Axes,
+    legend_above,
+    legend_columns,
+    log_labels,
+    scale_axis,
+    short,
+)
 from evorrn.strategies.evolution.vectors import STEP_SIZE
 
 LONGEST = 400
@@ -16,11 +27,10 @@ LONGEST = 400
 FITNESS = ("fitness_best", "fitness_median", "fitness_low", "fitness_high")
 MUTATION_SIZE = "mutation_size"
 RESTARTS = ("restarts", "bursts")
-LEGEND_COLUMNS = 3
 ROUNDING = 1e-9
 """Share of the largest step size below which a step size is 0 with a rounding error."""
-PANEL_HEIGHT, LEGEND_ROW = 2.6, 0.17
-"""In inches."""
+PANEL_WIDTH, PANEL_HEIGHT, LEGEND_ROW, LEGEND_SIZE = 3.8, 2.6, 0.17, 8.5
+"""In inches; the size of the legend's letters in points."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def draw_fitness(axes: Axes, evolution: Evolution, place: int = 0) -> None:
     usual = _usual(evolution)
     flipped = bool(usual.size) and usual.max() < 0 and usual.min() < 3 * usual.max()
     sign = -1.0 if flipped else 1.0
-    band = {"color": colour, "alpha": 0.22, "linewidth": 0, "label": "middle half"}
+    band = {"color": colour, "alpha": 0.22, "linewidth": 0, "label": "quartiles"}
     axes.fill_between(x, sign * evolution.low, sign * evolution.high, **band)
     dashed = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 1.5))}
     axes.plot(x, sign * evolution.median, label="median", **dashed)
@@ -110,7 +120,7 @@ def draw_fitness(axes: Axes, evolution: Evolution, place: int = 0) -> None:
         axes.yaxis.set_major_formatter(_negative)
         axes.yaxis.set_minor_formatter(_negative)
     _generations(axes, evolution, "fitness")
-    _legend(axes)
+    legend_above(axes, LEGEND_SIZE)
 
 
 def draw_diversity(axes: Axes, evolution: Evolution, place: int = 0) -> None:
@@ -130,7 +140,7 @@ def draw_step_sizes(axes: Axes, evolution: Evolution, place: int = 0) -> None:
         axes.plot(evolution.generation, values, label=name, **look)
     if steps:
         scale_axis(axes, "y", np.concatenate(list(steps.values())))
-        _legend(axes)
+        legend_above(axes, LEGEND_SIZE)
     _generations(axes, evolution, "step size")
 
 
@@ -143,8 +153,11 @@ PANELS: dict[str, Callable[[Axes, Evolution, int], None]] = {
 
 def panel_height(evolution: Evolution, panel: str) -> float:
     """Return the height of a panel in inches, its legend included."""
-    entries = {"fitness": 3, "diversity": 0, "step sizes": len(evolution.steps)}[panel]
-    return PANEL_HEIGHT + LEGEND_ROW * -(-entries // LEGEND_COLUMNS)
+    names = {"fitness": ("quartiles", "median", "best"), "diversity": (), "step sizes": evolution.steps}[
+        panel
+    ]
+    columns = legend_columns(names, 0.775 * PANEL_WIDTH, LEGEND_SIZE)
+    return PANEL_HEIGHT + LEGEND_ROW * -(-len(names) // columns)
 
 
 def _usual(evolution: Evolution) -> np.ndarray:
@@ -187,12 +200,6 @@ def _generations(axes: Axes, evolution: Evolution, label: str) -> None:
         axes.set_xlim(evolution.generation[0] - 1, evolution.generation[0] + 1)
         for line in axes.get_lines():
             line.set_marker("o")
-
-
-def _legend(axes: Axes) -> None:
-    place = {"loc": "lower left", "bbox_to_anchor": (0, 0.98), "ncols": LEGEND_COLUMNS, "fontsize": 8.5}
-    space = {"borderaxespad": 0.2, "columnspacing": 1.2, "handlelength": 1.6, "labelspacing": 0.25}
-    axes.legend(**place, **space)
 
 
 def _negative(value: float, _: Any = None) -> str:

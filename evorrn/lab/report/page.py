@@ -35,18 +35,18 @@ class Figure(NamedTuple):
 
 
 def make_figure(
-    draw: Callable[..., Any], *given: Any, size: tuple[float, float], name: str, caption: str = ""
+    name: str, size: tuple[float, float], draw: Callable[..., Any], *given: Any, caption: str = ""
 ) -> Figure:
     """Return a figure.
 
     Parameters
     ----------
-    draw : callable
-        Called with a pair of axes and what is `given`.
-    size : tuple of float
-        Width and height in inches.
     name : str
         Unique on the page, see `inline_svg`.
+    size : tuple of float
+        Width and height in inches.
+    draw : callable
+        Called with a pair of axes and what is `given`.
     caption : str
     """
     from markupsafe import Markup

@@ -78,47 +78,41 @@ def learning_curves(folder: Path) -> dict[str, Curve]:
     return {name: Curve(spent, loss) for name, spent in found.items() if len(spent) == len(loss)}
 
 
-def typical_outputs(comparison: Comparison, row: Row, root: Path) -> tuple[int, Outputs] | None:
-    """Return the seed closest to a row's median and its outputs on test; None when there are none."""
+def typical(
+    comparison: Comparison, root: Path, read: Callable[[Path], Found | None]
+) -> Iterator[tuple[Row, int, Found]]:
+    """Yield each row, the seed whose value is closest to its median, and what is read from its run folder.
 
-    def read(folder: Path) -> Outputs:
-        shown = read_outputs(folder)
-        names = readable_json(folder / "result.json").get("output_names") or ["output1"]
-        named = isinstance(shown, Predictions) and names[0] != "output1"  # the default name
-        return dataclasses.replace(shown, name=names[0]) if named else shown
-
-    return _typical(comparison, row, root, read)
-
-
-def typical_evolution(comparison: Comparison, row: Row, root: Path) -> tuple[int, Evolution] | None:
-    """Return the seed closest to a row's median and the evolution of its population; None when there is none."""
-    return _typical(comparison, row, root, lambda folder: Evolution.of(load_history(folder)[0]))
-
-
-def typical_genome(
-    comparison: Comparison, row: Row, root: Path
-) -> tuple[int, Mapping[str, np.ndarray]] | None:
-    """Return the seed closest to a row's median and the blocks of its genome; None when there is none."""
-
-    def read(folder: Path) -> Mapping[str, np.ndarray]:
-        result = load(folder)
-        return result.network.unpack(result.genome)
-
-    return _typical(comparison, row, root, read)
+    Seeds whose folder cannot be read, or gives None, are left out; so are rows without another seed.
+    """
+    for row in comparison.rows:
+        for place in _closest(row):
+            try:
+                found = read(root / row.runs[place])
+            except RunError:
+                continue
+            if found is not None:
+                yield row, comparison.seeds[place], found
+                break
 
 
-def _typical(
-    comparison: Comparison, row: Row, root: Path, read: Callable[[Path], Found | None]
-) -> tuple[int, Found] | None:
-    """Return the first seed, closest to the median first, whose run folder can be read, and what was read."""
-    for place in _closest(row):
-        try:
-            found = read(root / row.runs[place])
-        except RunError:
-            continue
-        if found is not None:
-            return comparison.seeds[place], found
-    return None
+def read_named_outputs(folder: Path) -> Outputs:
+    """Return the outputs of a run on test, predictions with the name of the first output."""
+    shown = read_outputs(folder)
+    names = readable_json(folder / "result.json").get("output_names") or ["output1"]
+    named = isinstance(shown, Predictions) and names[0] != "output1"  # the default name
+    return dataclasses.replace(shown, name=names[0]) if named else shown
+
+
+def read_evolution(folder: Path) -> Evolution | None:
+    """Return the evolution of a run's population, None where it has none."""
+    return Evolution.of(load_history(folder)[0])
+
+
+def read_genome(folder: Path) -> Mapping[str, np.ndarray]:
+    """Return the named blocks of a run's genome."""
+    result = load(folder)
+    return result.network.unpack(result.genome)
 
 
 def _closest(row: Row) -> Iterator[int]:

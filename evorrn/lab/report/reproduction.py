@@ -122,7 +122,7 @@ def _problem(name: str, findings: Sequence[Finding], measure: str) -> dict[str, 
     return {
         "name": name,
         "conditions": findings[0].conditions,
-        "figure": make_figure(draw_findings, findings, measure, size=size, name=f"runs {name}"),
+        "figure": make_figure(f"runs {name}", size, draw_findings, findings, measure),
         "table": findings_table(findings, measure),
         "settings_table": Table(columns, "llplp", [Entry(cells) for cells in settings]),
     }

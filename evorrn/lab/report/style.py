@@ -6,7 +6,7 @@ tell apart. Axes are matplotlib's, made by `evorrn.lab.report.figures`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +18,8 @@ SERIES = ("#0072b2", "#d55e00", "#00835f", "#a2448f", "#96700a", "#6f7782")
 LINES = ("-", (0, (6, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.2)), (0, (10, 2)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DOTTED = (0, (2, 2))
-LEGEND_LINE, LEGEND_LETTER = 40.0, 5.5
-"""Widths in points: of a legend's line with the spaces around it, and of a letter."""
+LEGEND_SIZE, LEGEND_LINE, LEGEND_LETTER = 9.5, 3.6, 0.53
+"""Size of a legend's letters in points; widths, in sizes, of its line with the spaces around it and of a letter."""
 GOLDEN = 0.618034
 
 STYLE: Any = {
@@ -39,7 +39,7 @@ STYLE: Any = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
-    "legend.fontsize": 9.5,
+    "legend.fontsize": LEGEND_SIZE,
     "svg.fonttype": "none",
     "svg.hashsalt": "evorrn",
 }
@@ -92,13 +92,18 @@ def log_labels(axis: Any, values: np.ndarray) -> None:
     axis.grid(visible=len(marked) > 2, which="minor")
 
 
-def legend_above(axes: Axes) -> None:
+def legend_columns(names: Iterable[str], inches: float, size: float = LEGEND_SIZE) -> int:
+    """Return the number of columns, at most four, in which the names of a legend have room."""
+    entry = size * (LEGEND_LINE + LEGEND_LETTER * max(map(len, names), default=0))
+    return min(4, max(1, int(72 * inches // entry)))
+
+
+def legend_above(axes: Axes, size: float = LEGEND_SIZE) -> None:
     """Put the legend above the axes, in as many columns as its names leave room for."""
     _, names = axes.get_legend_handles_labels()
-    points = 72 * axes.get_position().width * axes.figure.get_figwidth()
-    columns = int(points // (LEGEND_LINE + LEGEND_LETTER * max(map(len, names), default=0)))
-    place = {"loc": "lower left", "bbox_to_anchor": (0, 0.98), "borderaxespad": 0.2, "columnspacing": 1.4}
-    axes.legend(ncols=min(4, max(1, columns)), **place)
+    columns = legend_columns(names, axes.get_position().width * axes.figure.get_figwidth(), size)
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 0.98), "borderaxespad": 0.2, "columnspacing": 1.2}
+    axes.legend(ncols=columns, fontsize=size, labelspacing=0.3, handlelength=1.6, **place)
 
 
 def step_curve(axes: Axes, x: np.ndarray, y: np.ndarray, shape: Look, name: str, marker: str = "") -> None:

@@ -27,6 +27,7 @@ from evorrn.lab.report.terminal import GAP, Line, Parts
 from evorrn.lab.report.terminal import notes as note_lines
 from evorrn.lab.study.aggregates import performance_profile
 from evorrn.lab.study.effects import Effect, Slice, effects, pooled, slices
+from evorrn.lab.study.rank_tests import RankComparison
 from evorrn.lab.study.ranking import ranked
 from evorrn.lab.study.sentences import sweep as sentences
 from evorrn.lab.study.standings import (
@@ -43,6 +44,8 @@ from evorrn.lab.study.study import Study, make_study
 from evorrn.lab.sweep.results import read_results
 
 RELATIVE = "error, as a multiple of the best median on each task"
+SMALL = (5.6, 3.5)
+"""Inches."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,7 @@ def content(study: Study) -> dict[str, Any]:
         "leads_text": sentences.leads_text(found, across_pairs),
         "improvements": _improvements(study, bool(across)),
         "ranks_text": sentences.ranks_text(study, ranks),
-        "ranks": None
-        if ranks is None
-        else make_figure(
-            draw_ranks,
-            ranks,
-            size=(6.4, 1.6 + 0.3 * len(ranks.names)),
-            name="average ranks",
-            caption="Average ranks, 1 is best; thick bars join contenders that cannot be told apart.",
-        ),
+        "ranks": _ranks(ranks),
         "across_table": tables.leads(across_pairs) if across_pairs else None,
         "leads_table": tables.leads(pairs) if pairs else None,
         **_axes(study),
@@ -135,18 +130,12 @@ def _task(study: Study, task: str, found: Findings, colours: Mapping[str, int]) 
     metric = study.metrics[task]
     known = [baseline for baseline in found.baselines if math.isfinite(baseline.value)]
     entries = ranked([standing.row for standing in found.standings], known, metric)
+    size = (6.4, rows_height(len(entries)))
     curves = records.curves(study, task)
     targets = records.targets(study, task, curves["work"])
     learning = [
         make_figure(
-            draw_learning,
-            curves[cost],
-            colours,
-            label,
-            False,
-            True,
-            size=(5.6, 3.5),
-            name=f"learning on {task} by {cost}",
+            f"learning on {task} by {cost}", SMALL, draw_learning, curves[cost], colours, label, False, True
         )
         for cost, label in (("work", WORK), ("seconds", SECONDS))
         if curves[cost]
@@ -155,13 +144,12 @@ def _task(study: Study, task: str, found: Findings, colours: Mapping[str, int]) 
         target = targets[len(targets) // 2]
         spent = {n: records.spent_until(study, task, n, runs, target) for n, runs in curves["work"].items()}
         caption = f"Target: a validation loss of {figure(target)}."
-        given, name = (spent, colours, WORK), f"target on {task}"
-        learning.append(make_figure(draw_reaching, *given, size=(5.6, 3.5), name=name, caption=caption))
+        given = (spent, colours, WORK)
+        learning.append(make_figure(f"target on {task}", SMALL, draw_reaching, *given, caption=caption))
     reached = [row for target in targets for row in records.reached(study, task, curves, target)]
-    size = (6.4, rows_height(len(entries)))
     return {
         "name": task,
-        "plot": make_figure(draw_ranking, entries, metric, colours, size=size, name=f"ranking on {task}"),
+        "plot": make_figure(f"ranking on {task}", size, draw_ranking, entries, metric, colours),
         "table": tables.standings(study, task, found, colours),
         "learning": learning,
         "reached": tables.reached(reached, colours),
@@ -176,23 +164,15 @@ def _across(study: Study, found: Sequence[Overall], colours: Mapping[str, int]) 
     low, high = (finite.min(), max(finite.max(), finite.min() * 1.01)) if len(finite) else (1.0, 2.0)
     thresholds = np.geomspace(low * 0.98, high * 1.02, 200)
     profiles = {name: performance_profile(tasks, thresholds) for name, tasks in runs.items()}
-    size = (6.4, rows_height(len(found)))
     caption = (
         "Performance profiles: the share of runs whose error is at most a multiple of the best; higher is better. Every "
         "task has the same weight; bands are pointwise 95 % intervals."
     )
+    size, given = (6.4, rows_height(len(found))), (profiles, colours, RELATIVE)
     return {
         "figures": [
-            make_figure(draw_overall, found, colours, RELATIVE, size=size, name="all tasks"),
-            make_figure(
-                draw_profiles,
-                profiles,
-                colours,
-                RELATIVE,
-                size=(5.6, 3.5),
-                name="performance profiles",
-                caption=caption,
-            ),
+            make_figure("all tasks", size, draw_overall, found, colours, RELATIVE),
+            make_figure("performance profiles", SMALL, draw_profiles, *given, caption=caption),
         ],
         "table": tables.overall(found, colours),
     }
@@ -207,9 +187,15 @@ def _improvements(study: Study, across: bool) -> Figure | None:
         f"Probability of improvement{', over all tasks' if across else ''}: the chance that a run of the row is better "
         "than one of the column."
     )
-    given = (names, table)
+    return make_figure("probability of improvement", size, draw_improvements, names, table, caption=caption)
+
+
+def _ranks(found: RankComparison | None) -> Figure | None:
+    if found is None:
+        return None
+    caption = "Average ranks, 1 is best; thick bars join contenders that cannot be told apart."
     return make_figure(
-        draw_improvements, *given, size=size, name="probability of improvement", caption=caption
+        "average ranks", (6.4, 1.6 + 0.3 * len(found.names)), draw_ranks, found, caption=caption
     )
 
 
@@ -217,28 +203,21 @@ def _axes(study: Study) -> dict[str, Any]:
     """Return what the page shows of the axes: each alone, all at once, two at a time."""
     found, points = effects(study), pooled(study)
     names = [name for name in study.axes if name not in study.task_axes and len(study.axes[name]) > 1]
-    caption = (
-        f"{len(points)} configurations, each a line to its median relative error; the best tenth in colour."
-    )
-    given = (names, study.axes, points)
+    parallel = None
+    if names and len(points) > 1:
+        caption = f"{len(points)} configurations, each a line to its median relative error; the best tenth in colour."
+        given = (names, study.axes, points)
+        parallel = make_figure("all configurations", (8.6, 3.8), plots.draw_parallel, *given, caption=caption)
     return {
         "effects": [
             make_figure(
-                plots.draw_effect,
-                effect,
-                size=(4.4, 3.1),
-                name=f"effect of {effect.axis}",
-                caption=_effect_caption(effect),
+                f"effect of {one.axis}", (4.4, 3.1), plots.draw_effect, one, caption=_effect_caption(one)
             )
-            for effect in found
+            for one in found
         ],
-        "parallel": make_figure(
-            plots.draw_parallel, *given, size=(8.6, 3.8), name="all configurations", caption=caption
-        )
-        if names and len(points) > 1
-        else None,
+        "parallel": parallel,
         "slices": [
-            make_figure(plots.draw_slice, cut, size=_slice_size(cut), name=f"{cut.y} by {cut.x}")
+            make_figure(f"{cut.y} by {cut.x}", _slice_size(cut), plots.draw_slice, cut)
             for cut in slices(study, found)
         ],
     }
