@@ -23,9 +23,9 @@ from evorrn.lab.report.records import (
     load_comparison,
     read_evolution,
     read_genome,
-    read_named_outputs,
     run_records,
     typical,
+    typical_outputs,
 )
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
@@ -37,7 +37,7 @@ from evorrn.lab.study.sentences import common
 from evorrn.lab.study.sentences import comparison as sentences
 
 CAPTIONS = {
-    "fitness": "Fitness in training: the best of each generation, the median, and the middle half.",
+    "fitness": "Fitness in training: the best of each generation, the median and the quartiles.",
     "diversity": "Diversity: root mean variance of the genes in the population.",
     "step sizes": "Step size of each named block: of the method's draws, or of the population.",
 }
@@ -84,9 +84,7 @@ def rebuild(folder: Path, root: Path) -> Comparison:
 
 def write_picture(comparison: Comparison, root: Path, path: Path) -> None:
     """Draw a comparison on one sheet, to an ``.svg`` or ``.png`` file."""
-    shown = next(
-        (s for row, _, s in typical(comparison, root, read_named_outputs) if row is comparison.best), None
-    )
+    shown = next((s for row, _, s in typical_outputs(comparison, root) if row is comparison.best), None)
     curves = {
         row.strategy: [found["work"] for run in row.runs if "work" in (found := learning_curves(root / run))]
         for row in comparison.rows
@@ -226,7 +224,7 @@ def _learning(comparison: Comparison, root: Path, colours: dict[str, int]) -> li
 
 def _predictions(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[Figure]:
     found = []
-    for row, seed, shown in typical(comparison, root, read_named_outputs):
+    for row, seed, shown in typical_outputs(comparison, root):
         value = figure(row.values[comparison.seeds.index(seed)])
         caption = f"{row.strategy}, seed {seed}: {comparison.metric} {value}"
         name, size = f"{shown.kind} {row.strategy}", (5.6, outputs_height(shown))

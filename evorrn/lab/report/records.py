@@ -96,12 +96,16 @@ def typical(
                 break
 
 
-def read_named_outputs(folder: Path) -> Outputs:
-    """Return the outputs of a run on test, predictions with the name of the first output."""
-    shown = read_outputs(folder)
-    names = readable_json(folder / "result.json").get("output_names") or ["output1"]
-    named = isinstance(shown, Predictions) and names[0] != "output1"  # the default name
-    return dataclasses.replace(shown, name=names[0]) if named else shown
+def typical_outputs(comparison: Comparison, root: Path) -> Iterator[tuple[Row, int, Outputs]]:
+    """Yield each row, its typical seed, and the outputs on test, with the name of the first output."""
+
+    def read(folder: Path) -> Outputs:
+        shown = read_outputs(folder)
+        names = readable_json(folder / "result.json").get("output_names") or ["output1"]
+        named = isinstance(shown, Predictions) and names[0] != "output1"  # the default name
+        return dataclasses.replace(shown, name=names[0]) if named else shown
+
+    return typical(comparison, root, read)
 
 
 def read_evolution(folder: Path) -> Evolution | None:
