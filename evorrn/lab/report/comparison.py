@@ -13,7 +13,7 @@ from evorrn.base.files import write_atomic
 from evorrn.base.text import amount, counted, figure, interval
 from evorrn.lab.report import plots
 from evorrn.lab.report.evolution import PANEL_WIDTH, PANELS, panel_height
-from evorrn.lab.report.genome import WIDTH, draw_genome, genome_height
+from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning
 from evorrn.lab.report.outputs import draw_outputs, outputs_height
 from evorrn.lab.report.page import Figure, colour_number, environment_rows, make_figure, render, settings_text
@@ -250,7 +250,7 @@ def _genomes(comparison: Comparison, root: Path) -> list[Figure]:
     found = []
     for row, seed, blocks in typical(comparison, root, read_genome):
         caption = f"{row.strategy}, seed {seed}: {sum(block.size for block in blocks.values()):,} genes"
-        size = (WIDTH + 0.2, genome_height(blocks) + 0.2)
+        size = (WIDTH + 2 * MARGIN, genome_height(blocks) + 2 * MARGIN)
         found.append(make_figure(f"genome {row.strategy}", size, draw_genome, blocks, caption=caption))
     return found
 

@@ -47,8 +47,10 @@ def sheet(
         yield list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes in figure.axes:
             axes.set_facecolor("none")
-        # Once, here: a figure that owns its layout engine is drawn twice.
-        ConstrainedLayoutEngine().execute(figure)
+        if any(axes.get_in_layout() for axes in figure.axes):
+            ConstrainedLayoutEngine().execute(
+                figure
+            )  # once, here: with an engine of its own a figure is drawn twice
         buffer = io.BytesIO()
         figure.savefig(
             buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None}

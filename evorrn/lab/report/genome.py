@@ -13,9 +13,9 @@ WIDTH, HEIGHT = 7.2, 3.4
 """In inches; only blocks drawn with the shortest sides may be higher."""
 LONG, SHORT, LARGEST_CELL, THINNEST = (6.5, 4.5, 3.2, 2.3), 1.62, 0.3, 0.13
 """In inches: candidates for the longest side of a block, the side of a gene, the shortest side of a block."""
-GAP, CAPTION, LETTER = 0.16, 0.3, 0.072
-"""In inches: between blocks, above each block, and the width of a letter."""
-BAR_WIDTH, BAR_HEIGHT, BAR_ROOM = 2.6, 0.11, 0.5
+MARGIN, GAP, CAPTION, LETTER = 0.1, 0.16, 0.3, 0.072
+"""In inches: around the picture, between blocks, above each block, and the width of a letter."""
+BAR_WIDTH, BAR_HEIGHT, BAR_ROOM = 3.0, 0.11, 0.5
 FAR = 50
 """Ratio of the largest gene to the median gene above which the scale is logarithmic."""
 NEGATIVE, POSITIVE = (0.0, 0.447, 0.698), (0.835, 0.369, 0.0)
@@ -48,7 +48,7 @@ def draw_genome(axes: Axes, blocks: Mapping[str, np.ndarray]) -> None:
     Parameters
     ----------
     axes : Axes
-        As large as `WIDTH` and `genome_height` say; lengths in it are inches.
+        Of a figure as large as `WIDTH` and `genome_height` say, with margins; lengths in it are inches.
     blocks : mapping of str to ndarray
         With at most two dimensions: rows are the units that a weight leads to.
 
@@ -56,7 +56,6 @@ def draw_genome(axes: Axes, blocks: Mapping[str, np.ndarray]) -> None:
     -----
     A gene's colour is the more transparent the closer the gene is to 0: 0 shows the page, light or dark.
     """
-    from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap
 
     matrices = {name: _matrix(block) for name, block in blocks.items()}
@@ -65,27 +64,26 @@ def draw_genome(axes: Axes, blocks: Mapping[str, np.ndarray]) -> None:
     colours = LinearSegmentedColormap.from_list("genes", list(zip((0, 0.5, 0.5, 1), ends)), N=511)
     height = genome_height(blocks)
     axes.set_axis_off()
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0), aspect="equal")
-    for (name, matrix), (x, y, wide, high) in zip(matrices.items(), _places(blocks)):
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    wide, high = axes.figure.get_size_inches()
+    axes.set_position((MARGIN / wide, MARGIN / high, WIDTH / wide, height / high))
+    for (name, matrix), place in zip(matrices.items(), _places(blocks)):
         shown = np.nan_to_num(_tiles(matrix), posinf=norm.vmax, neginf=norm.vmin)
-        extent = (x, x + wide, y + high, y)
-        axes.imshow(shown, cmap=colours, norm=norm, extent=extent, aspect="auto", interpolation="none")
-        _frame(axes, x, y, wide, high)
+        _picture(axes, shown, place, {"cmap": colours, "norm": norm})
+        x, y, *_ = place
         axes.text(x, y - 0.17, name, fontsize=8, color=INK)
         axes.text(x, y - 0.045, " × ".join(map(str, np.shape(blocks[name]))), fontsize=7, color=MUTED)
-    top = height - 0.3
-    place = axes.inset_axes((0, top, BAR_WIDTH, BAR_HEIGHT), transform=axes.transData)
-    marks = norm.inverse(np.linspace(0, 1, 5))
-    bar = axes.figure.colorbar(ScalarMappable(norm, colours), cax=place, orientation="horizontal")
-    bar.set_ticks(marks, labels=_labels(marks, clipped))
-    bar.ax.tick_params(length=0, labelsize=8, pad=2)
-    bar.outline.set(edgecolor=MUTED, linewidth=0.5)
+    top, gradient = height - 0.3, np.linspace(0, 1, 101)[None]
+    _picture(axes, gradient, (0, top, BAR_WIDTH, BAR_HEIGHT), {"cmap": colours, "vmin": 0, "vmax": 1})
+    labels = _labels(norm.inverse(np.linspace(0, 1, 5)), clipped)
+    for number, (label, side) in enumerate(zip(labels, ("left", "center", "center", "center", "right"))):
+        axes.text(number / 4 * BAR_WIDTH, height - 0.03, label, fontsize=8, color=INK, ha=side)
     text = "row: the unit that a weight leads to; column: where it comes from"
     axes.text(BAR_WIDTH + 0.3, top + BAR_HEIGHT - 0.01, text, fontsize=8, color=MUTED)
 
 
 def genome_height(blocks: Mapping[str, np.ndarray]) -> float:
-    """Return the height of a genome's picture in inches; it is `WIDTH` wide."""
+    """Return the height of a genome's picture in inches, without margins; it is `WIDTH` wide."""
     return max(y + high for _, y, _, high in _places(blocks)) + BAR_ROOM
 
 
@@ -141,6 +139,12 @@ def _tiles(matrix: np.ndarray) -> np.ndarray:
     return np.asarray(np.sign(sums) * np.sqrt(squares / counts))
 
 
-def _frame(axes: Axes, x: float, y: float, wide: float, high: float) -> None:
+def _picture(
+    axes: Axes, values: np.ndarray, place: tuple[float, float, float, float], colours: dict[str, Any]
+) -> None:
+    """Draw values (rows, columns) as an image with a frame, at left, top, width and height."""
+    x, y, wide, high = place
+    extent = (x, x + wide, y + high, y)
+    axes.imshow(values, extent=extent, aspect="auto", interpolation="none", **colours)
     corners = [x, x + wide, x + wide, x, x], [y, y, y + high, y + high, y]
     axes.plot(*corners, color=MUTED, linewidth=0.5, zorder=3, solid_joinstyle="miter")

@@ -10,7 +10,7 @@ import numpy as np
 from evorrn.base.errors import RunError
 from evorrn.lab.report.evolution import PANELS, Evolution, panel_height
 from evorrn.lab.report.figures import sheet
-from evorrn.lab.report.genome import WIDTH, draw_genome, genome_height
+from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning, draw_losses
 from evorrn.lab.report.outputs import draw_forecast, draw_given, draw_outputs, outputs_height
 from evorrn.lab.report.rankings import draw_ranking
@@ -105,7 +105,7 @@ def evolution_plot(evolution: Evolution, path: Path) -> None:
 
 def genome_plot(blocks: Mapping[str, np.ndarray], path: Path) -> None:
     """Draw the named blocks of a genome as heat maps, to an ``.svg`` or ``.png`` file."""
-    with sheet(path, WIDTH + 0.2, genome_height(blocks) + 0.2) as (axes,):
+    with sheet(path, WIDTH + 2 * MARGIN, genome_height(blocks) + 2 * MARGIN) as (axes,):
         draw_genome(axes, blocks)
 
 

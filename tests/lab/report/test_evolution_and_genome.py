@@ -102,7 +102,7 @@ def test_fitness_below_zero_and_far_apart_is_on_a_logarithmic_axis():
     assert {"−1", "−0.1"} <= set(words(drawn(draw_fitness, Evolution.of(history(60)))))
     near = history(30, **{f"fitness_{name}": -1 - np.arange(30) / 100 for name in ("best", "median", "low")})
     near["fitness_high"] = near["fitness_median"]
-    assert {"−1.00", "−1.10"} <= set(words(drawn(draw_fitness, Evolution.of(near))))
+    assert {"−1.0", "−1.1"} <= set(words(drawn(draw_fitness, Evolution.of(near))))
 
 
 def test_a_generation_that_went_badly_does_not_flatten_the_others():
