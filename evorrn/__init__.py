@@ -6,6 +6,10 @@ loaded when it is first used.
 
 import lazy_loader
 
+from evorrn.base import moved
+
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+moved.install()

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from evorrn.data.batch import Batch
+from evorrn.losses.find import find_loss
 from evorrn.training.problem import Problem
 
 
@@ -12,6 +13,7 @@ class LinearNetwork:
     """Outputs ``gain * (W x + b)`` at every time step; what `Problem` and the training loop ask of a network."""
 
     loss_name = "mse"
+    loss_function = find_loss("mse")
     feedback = False
     compile_seconds = 0.0
 

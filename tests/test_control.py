@@ -10,8 +10,10 @@ from evorrn import BPTT, Budget, EchoState, Environment, GeneticAlgorithm, Netwo
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.metrics import evaluate_episodes
 from evorrn.testing.strategies import check_strategy
+from evorrn.training.assess import assess
 from evorrn.training.episodes import EnvironmentProblem, play
 from evorrn.training.loop import Trainer
+from evorrn.training.playing import starts_of
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.t_maze import TMaze
 
@@ -29,7 +31,7 @@ def maze_network():
 
 
 def make(network, environment=BANDIT, seed=0):
-    return environment.assessment(seed).problem(network)
+    return assess(environment, seed).problem(network)
 
 
 def by_hand(network, environment, genome, start):
@@ -122,10 +124,10 @@ def test_starts_that_do_not_fit_are_refused(network, starts, sentence):
 
 
 def test_validation_and_test_starts_are_others_and_the_problem_has_no_test():
-    starts = BANDIT.starts(3)
+    starts = starts_of(BANDIT, 3)
     seeds = np.concatenate([starts.train[:, 2], starts.valid[:, 2], starts.test[:, 2]])
     assert len(np.unique(seeds)) == len(seeds)
-    problem = BANDIT.assessment(3).problem(Network.for_task(BANDIT))
+    problem = assess(BANDIT, 3).problem(Network.for_task(BANDIT))
     held = [value for value in vars(problem).values() if isinstance(value, np.ndarray)]
     assert not any(np.isin(value, starts.test[:, 2]).any() for value in held)
 
@@ -177,20 +179,20 @@ def test_a_step_that_fails_leaves_the_state_of_the_step_before(network):
 
 
 def test_baselines_are_played_on_the_test_starts():
-    found = BANDIT.assessment(0).baselines("return")
+    found = assess(BANDIT, 0).baselines("return")
     assert set(found) == {"no action", "random action"}
-    returns, lengths = play(BANDIT, lambda count: np.zeros((count, 2)), BANDIT.starts(0).test)
+    returns, lengths = play(BANDIT, lambda count: np.zeros((count, 2)), starts_of(BANDIT, 0).test)
     assert found["no action"] == returns.mean() and set(lengths) == {12}  # the first arm, every time
-    assert BANDIT.assessment(0).baselines("return") == found
-    assert BANDIT.assessment(1).baselines("return")["random action"] != found["random action"]
+    assert assess(BANDIT, 0).baselines("return") == found
+    assert assess(BANDIT, 1).baselines("return")["random action"] != found["random action"]
 
 
 def test_the_record_is_the_episode_of_median_return(network):
-    genome, assessment = network.init(seed=3), BANDIT.assessment(2)
+    genome, assessment = network.init(seed=3), assess(BANDIT, 2)
     record = assessment.record(network, genome)
     shown = record.arrays
     assert record.name == "trajectory" and not record.diverged
-    returns = [by_hand(network, BANDIT, genome, start)[0] for start in BANDIT.starts(2).test]
+    returns = [by_hand(network, BANDIT, genome, start)[0] for start in starts_of(BANDIT, 2).test]
     assert shown["returns"].tolist() == returns and shown["rewards"].sum() == returns[int(shown["start"])]
     assert sorted(returns)[14] == returns[int(shown["start"])]
     assert shown["observations"].shape == (12, 2) == shown["actions"].shape

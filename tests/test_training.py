@@ -12,9 +12,11 @@ from evorrn.base.files import load_tree, save_tree, tree_bytes
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Splits
+from evorrn.losses.find import find_loss
 from evorrn.network.network import Network
 from evorrn.strategies.base import Strategy, generator, generator_state
-from evorrn.training.assessment import as_splits, default_metrics, detect_horizon, score
+from evorrn.training.assess import as_splits
+from evorrn.training.assessment import detect_horizon, score
 from evorrn.training.budget import Budget
 from evorrn.training.loop import Trainer, fit, train
 from evorrn.training.problem import Problem
@@ -287,7 +289,6 @@ def test_scores_are_taken_over_scored_steps():
     labels = Batch(x, np.array([[0, 1, 1]]))
     logits = np.array([[[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]])
     assert score(logits, labels, ("accuracy",), None)["accuracy"] == pytest.approx(2 / 3)
-    assert default_metrics(LinearNetwork()) == ("nrmse_std", "rmse")
 
 
 def test_test_data_that_do_not_fit_are_refused_before_training():
@@ -306,8 +307,7 @@ def test_junk_seeds_are_refused(seed):
 
 def test_binary_classes_are_learned_when_logits_have_their_sign():
     network = LinearNetwork()
-    network.loss_name = "binary-cross-entropy"
+    network.loss_function = find_loss("binary-cross-entropy")
     classes = (network.predict(TRUTH, batch(0).inputs) > 0).astype(float)
     classes[0, 0] = 1 - classes[0, 0]
     assert Problem(network, Batch(batch(0).inputs, classes)).learned(TRUTH, 0.04) == 0.75
-    assert default_metrics(network) == ("binary_accuracy", "binary_cross_entropy")

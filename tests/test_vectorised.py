@@ -10,6 +10,9 @@ from evorrn import Budget, GeneticAlgorithm, Network
 from evorrn.base.errors import EvorrnError
 from evorrn.lab.runs.spec import resolve
 from evorrn.network.stepping import Stepper
+from evorrn.training import playing
+from evorrn.training.assess import assess
+from evorrn.training.playing import starts_of
 from evorrn_tasks.gym import Gym
 
 
@@ -108,15 +111,15 @@ def box(y):
 def test_episodes_are_those_of_plain_gymnasium(environment, make):
     network = Network.for_task(environment, hidden=3, dtype="float64")
     genomes = 3 * network.init_many(np.random.default_rng(0), 8)
-    starts = environment.starts(0).train
-    returns, lengths = environment.episodes(network, genomes, starts)
+    starts = starts_of(environment, 0).train
+    returns, lengths = playing.episodes(environment, network, genomes, starts)
     wanted = [[by_hand(environment, network, g, s[0], make) for s in starts] for g in genomes]
     np.testing.assert_allclose(returns, np.array(wanted)[:, :, 0], rtol=1e-6)
     np.testing.assert_array_equal(lengths, np.array(wanted)[:, :, 1])
     assert len(np.unique(lengths)) > 2
-    alone, _ = environment.episodes(network, genomes[5:6], starts[::-1])
+    alone, _ = playing.episodes(environment, network, genomes[5:6], starts[::-1])
     np.testing.assert_array_equal(alone[0, ::-1], returns[5])  # whoever else is under way changes nothing
-    observations, actions, rewards, _ = environment.trajectory(network, genomes[5], starts[1], 100)
+    observations, actions, rewards, _ = playing.trajectory(environment, network, genomes[5], starts[1], 100)
     assert rewards.sum() == pytest.approx(returns[5, 1]) and len(observations) == lengths[5, 1] == len(
         actions
     )
@@ -126,8 +129,8 @@ def test_sizes_and_limits_come_from_the_environment():
     assert (COUNT.observations, COUNT.actions, COUNT.time_limit) == (6, 2, 7)
     assert Gym(id="CartPole-v1").time_limit == 500 and Gym(id="CartPole-v1", limit=20).time_limit == 20
     network = Network.for_task(COUNT, hidden=2)
-    _, lengths = Gym(id="evorrn-tests/Count-v0", limit=2).episodes(
-        network, network.init(seed=0)[None], np.zeros((1, 1))
+    _, lengths = playing.episodes(
+        Gym(id="evorrn-tests/Count-v0", limit=2), network, network.init(seed=0)[None], np.zeros((1, 1))
     )
     assert lengths.tolist() == [[2]]
 
@@ -137,23 +140,25 @@ def test_clipped_outputs_stay_in_the_box():
     network = Network.for_task(environment, hidden=1)
     genome = 0 * network.init(seed=0)
     network.unpack(genome)["readout.b"][:] = [1.5, 9.0]
-    returns, lengths = environment.episodes(network, genome[None], environment.starts(0).train)
+    returns, lengths = playing.episodes(environment, network, genome[None], starts_of(environment, 0).train)
     np.testing.assert_allclose(returns, 1.5 * lengths)
 
 
 def test_starts_are_seeds_and_differ_between_splits():
-    starts = COUNT.starts(4)
+    starts = starts_of(COUNT, 4)
     seeds = np.concatenate([starts.train, starts.valid, starts.test]).ravel()
     assert len(np.unique(seeds)) == 12 and (seeds == np.floor(seeds)).all()
-    np.testing.assert_array_equal(COUNT.starts(4).train, starts.train)
+    np.testing.assert_array_equal(starts_of(COUNT, 4).train, starts.train)
 
 
 def test_options_reach_the_environment():
     network = Network.for_task(COUNT, hidden=1)
     genome = network.init(seed=1)[None]
-    start = COUNT.starts(0).train
-    double = Gym(id="evorrn-tests/Count-v0", options={"worth": 2.0}).episodes(network, genome, start)[0]
-    np.testing.assert_allclose(double, 2 * COUNT.episodes(network, genome, start)[0])
+    start = starts_of(COUNT, 0).train
+    double = playing.episodes(
+        Gym(id="evorrn-tests/Count-v0", options={"worth": 2.0}), network, genome, start
+    )[0]
+    np.testing.assert_allclose(double, 2 * playing.episodes(COUNT, network, genome, start)[0])
 
 
 def test_evolution_learns_cart_pole_of_gymnasium():
@@ -164,7 +169,7 @@ def test_evolution_learns_cart_pole_of_gymnasium():
     result = GeneticAlgorithm(population=16, mutation_size=0.5).fit(
         network, environment, seed=0, budget=budget
     )
-    baselines = environment.assessment(0).baselines("return")
+    baselines = assess(environment, 0).baselines("return")
     assert max(baselines.values()) < 40 and result.metrics["test"]["return"] > 120
     assert result.meter.steps_forward > 1000 and result.meter.work > 1000 * network.size
 

@@ -1,7 +1,7 @@
 """The network of the early experiments with guessed weights: units of their own that see the output."""
 
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import relu, sigmoid, tanh
+from evorrn.kernels.activations import relu, sigmoid, tanh
 
 
 @cell(

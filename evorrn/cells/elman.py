@@ -1,7 +1,7 @@
 """Elman's simple recurrent network, the exemplary cell: other files in this folder look like it."""
 
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import tanh
+from evorrn.kernels.activations import tanh
 
 
 @cell(

@@ -1,7 +1,7 @@
 """The gated recurrent unit in both of its published forms."""
 
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import sigmoid, tanh
+from evorrn.kernels.activations import sigmoid, tanh
 
 
 @cell(

@@ -1,7 +1,7 @@
 """The independently recurrent network."""
 
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import relu
+from evorrn.kernels.activations import relu
 
 
 @cell(

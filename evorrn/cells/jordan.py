@@ -1,7 +1,7 @@
 """Jordan's network, whose memory is the network's own output."""
 
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import tanh
+from evorrn.kernels.activations import tanh
 
 
 @cell(

@@ -1,7 +1,7 @@
 """The leaky integrator, the usual unit of reservoirs."""
 
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import tanh
+from evorrn.kernels.activations import tanh
 
 
 @cell(

@@ -1,7 +1,7 @@
 """Long short-term memory."""
 
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import sigmoid, tanh
+from evorrn.kernels.activations import sigmoid, tanh
 
 
 @cell(

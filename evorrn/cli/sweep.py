@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -49,42 +50,61 @@ def check(file: File, yes: Yes = False, runs: Runs = None, json: Json = False) -
         show_check(found)
 
 
-@sweep.command()
-def run(
-    context: typer.Context,
-    file: File,
-    jobs: Jobs = None,
-    threads: Threads = 1,
-    dask: Dask = None,
-    fail_fast: FailFast = False,
-    yes: Yes = False,
-    runs: Runs = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Run a sweep, or go on with it: the same command again does what is left.
+def _leading(retry: bool, doc: str) -> Callable[..., None]:
+    """Return the command that runs a sweep, or the one that runs its failed runs again."""
+
+    def command(
+        context: typer.Context,
+        file: File,
+        jobs: Jobs = None,
+        threads: Threads = 1,
+        dask: Dask = None,
+        fail_fast: FailFast = False,
+        yes: Yes = False,
+        runs: Runs = None,
+        json: Json = False,
+        quiet: Quiet = False,
+    ) -> None:
+        from evorrn.cli.sweep_outcome import report
+        from evorrn.cli.sweep_progress import watching_sweep
+        from evorrn.kernels.threads import available
+        from evorrn.lab.runs.store import runs_root
+        from evorrn.lab.sweep.cluster import dask_executor
+        from evorrn.lab.sweep.run import run_sweep
+        from evorrn.lab.sweep.sweep_file import read_sweep
+
+        checked, root = read_sweep(file, many=yes), runs_root(runs)
+        with (
+            watching_sweep(root, quiet, context.obj.debug) as hooks,
+            dask_executor(dask, jobs or max(1, available() // threads)) as (executor, slots),
+        ):
+            tally = run_sweep(
+                checked,
+                root,
+                jobs=slots,
+                executor=executor,
+                threads=threads,
+                retry=retry,
+                fail_fast=fail_fast,
+                hooks=hooks,
+            )
+        raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))
+
+    command.__doc__ = doc
+    return command
+
+
+sweep.command("run")(
+    _leading(
+        retry=False,
+        doc="""Run a sweep, or go on with it: the same command again does what is left.
 
     Complete runs are passed over, interrupted ones go on from their checkpoint, failed ones wait for retry.
     Ctrl-C stops after the steps under way and keeps checkpoints; once more stops at once.
-    """
-    _lead(context, file, jobs, threads, dask, False, fail_fast, yes, runs, json, quiet)
-
-
-@sweep.command()
-def retry(
-    context: typer.Context,
-    file: File,
-    jobs: Jobs = None,
-    threads: Threads = 1,
-    dask: Dask = None,
-    fail_fast: FailFast = False,
-    yes: Yes = False,
-    runs: Runs = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Run those runs of a sweep again that failed, and no other."""
-    _lead(context, file, jobs, threads, dask, True, fail_fast, yes, runs, json, quiet)
+    """,
+    )
+)
+sweep.command("retry")(_leading(retry=True, doc="Run those runs of a sweep again that failed, and no other."))
 
 
 @sweep.command()
@@ -148,43 +168,3 @@ def submit(
     say(script)
     path = lab.write_script(checked, root, script)
     note(lab.submit(path) if go else f"written to {path}; --go submits it")
-
-
-def _lead(
-    context: typer.Context,
-    file: Path,
-    jobs: int | None,
-    threads: int,
-    dask: str | None,
-    again: bool,
-    fail_fast: bool,
-    yes: bool,
-    runs: Path | None,
-    json: bool,
-    quiet: bool,
-) -> None:
-    from evorrn.cli.sweep_outcome import report
-    from evorrn.cli.sweep_progress import watching_sweep
-    from evorrn.kernels.threads import available
-    from evorrn.lab.runs.store import runs_root
-    from evorrn.lab.sweep.cluster import dask_executor
-    from evorrn.lab.sweep.run import run_sweep
-    from evorrn.lab.sweep.sweep_file import read_sweep
-
-    sweep, root = read_sweep(file, many=yes), runs_root(runs)
-    jobs = jobs or max(1, available() // threads)
-    with (
-        watching_sweep(root, quiet, context.obj.debug) as hooks,
-        dask_executor(dask, jobs) as (executor, slots),
-    ):
-        tally = run_sweep(
-            sweep,
-            root,
-            jobs=slots,
-            executor=executor,
-            threads=threads,
-            retry=again,
-            fail_fast=fail_fast,
-            hooks=hooks,
-        )
-    raise typer.Exit(report(tally, file, runs, json=json, quiet=quiet))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import LEAVES, OPS
+from evorrn.compile.verify import verify
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,5 @@ def adjoint(graph: Graph, seeds: Mapping[str, str], wanted: Iterable[str]) -> Ad
                 gradient[operand] = share
     inputs = graph.leaves("input")
     results = {name: gradient[inputs[name]] for name in wanted if name in inputs and inputs[name] in gradient}
-    return AdjointGraph(builder.graph(results), tuple(terms))
+    whole = verify(builder.graph(results), graph, [node for _, node in terms])
+    return AdjointGraph(whole, tuple(terms))

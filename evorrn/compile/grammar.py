@@ -28,8 +28,9 @@ import numpy as np
 
 from evorrn.base.errors import CellError, UnknownName
 from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.ops import ACTIVATIONS, FUNCTIONS, Shape
-from evorrn.network.initial import INITIALISERS
+from evorrn.compile.verify import verify
 
 ALLOWED = (
     "allowed are: assignments to a name, a final return, + - * / and @ (matrix times vector), unary minus, numbers, "
@@ -128,7 +129,7 @@ class Cell:
 
     def graph(self, activations: Mapping[str, str] | None = None) -> Graph:
         """Return the graph of one time step, with inputs ``x``, the states and ``y``."""
-        return _Reader(self, {**self.activations, **(activations or {})}).read()
+        return verify(_Reader(self, {**self.activations, **(activations or {})}).read())
 
 
 def cell(

@@ -1,8 +1,8 @@
 """The closed set of operations: one entry each, with everything that is known about it.
 
 An entry gives the NumPy meaning, the emitted form, the adjoint, the tangent and the cost. Adding an
-operation is adding one entry here (and its scalar kernel in `evorrn.kernels.activations`, where the
-emitted form calls one); the tests go through `OPS` and find it by themselves.
+operation is adding one entry here; activations are entries of `evorrn.kernels.activations`, which come in
+by themselves. The tests go through `OPS` and find all.
 
 The rules of differentiation build new nodes of the same graph. A rule is called with the builder
 ``b``, the node ``y`` itself and its operands, and ``g``, the gradient of the node (adjoint) or the
@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evorrn.kernels import activations
+
 if TYPE_CHECKING:
     from evorrn.compile.graph import Builder
 
 Shape = tuple[str, ...]
 LEAVES = frozenset({"input", "parameter", "option", "constant"})
-
-LEAKY_SLOPE = 0.01
-ELU_ALPHA = 1.0
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 Adjoint = Callable[..., tuple[int | None, ...]]
 Tangent = Callable[..., int | None]
@@ -120,79 +118,18 @@ def _call(name: str) -> Callable[..., ast.expr]:
     return lambda *operands: ast.Call(ast.Name(name), list(operands), [])
 
 
-# --- The meaning of activations on NumPy ---------------------------------------------------------------
-
-
 def identity(x: Any) -> Any:
     """Return x."""
     return np.asarray(x) + 0.0
 
 
-def tanh(x: Any) -> Any:
-    """Return the hyperbolic tangent."""
-    return np.tanh(x)
-
-
-def sigmoid(x: Any) -> Any:
-    """Return the logistic function ``1 / (1 + exp(-x))``."""
-    with np.errstate(over="ignore"):
-        return 1.0 / (1.0 + np.exp(-np.asarray(x)))
-
-
-def exp(x: Any) -> Any:
-    """Return the exponential function."""
-    return np.exp(x)
-
-
-def relu(x: Any) -> Any:
-    """Return ``max(0, x)``; its slope at 0 is 0."""
-    return np.where(np.less(x, 0), 0.0, x)
-
-
-def leaky_relu(x: Any) -> Any:
-    """Return x where positive, ``0.01 x`` elsewhere."""
-    return np.where(np.greater(x, 0), x, LEAKY_SLOPE * np.asarray(x))
-
-
-def elu(x: Any) -> Any:
-    """Return x where positive, ``exp(x) - 1`` elsewhere (Clevert et al. 2016)."""
-    return np.where(np.greater(x, 0), x, ELU_ALPHA * np.expm1(np.minimum(x, 0)))
-
-
-def selu(x: Any) -> Any:
-    """Return the self-normalising ELU (Klambauer et al. 2017)."""
-    return SELU_SCALE * np.where(np.greater(x, 0), x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
-
-
-def swish(x: Any) -> Any:
-    """Return ``x * sigmoid(x)`` (Ramachandran et al. 2017)."""
-    with np.errstate(invalid="ignore"):
-        return np.where(np.less(x, -1e30), 0.0, np.asarray(x) * sigmoid(x))
-
-
-def softplus(x: Any) -> Any:
-    """Return ``log(1 + exp(x))``."""
-    with np.errstate(invalid="ignore"):
-        return np.logaddexp(0.0, x)
-
-
-def _step(x: Any) -> Any:
-    return np.where(np.isnan(x), x, np.greater(x, 0) * 1.0)
-
-
-def _leaky_slope(x: Any) -> Any:
-    return np.where(np.greater(x, 0), 1.0, LEAKY_SLOPE)
-
-
-def _elu_slope(y: Any) -> Any:
-    return np.where(np.greater(y, 0), 1.0, np.asarray(y) + ELU_ALPHA)
-
-
-def _selu_slope(y: Any) -> Any:
-    return np.where(np.greater(y, 0), SELU_SCALE, np.asarray(y) + SELU_SCALE * SELU_ALPHA)
-
-
 # --- Rules of differentiation --------------------------------------------------------------------------
+
+
+def _activation(name: str, entry: activations.Activation) -> Op:
+    """Return the operation of an activation, or of a slope, which no rule differentiates."""
+    adjoint, tangent = (None, None) if entry.slope is None else _slope(entry.slope)
+    return Op(entry.function, _same, adjoint, tangent, _call(name), entry.cost, recompute=entry.slope is None)
 
 
 def _add_tangent(b: Builder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
@@ -265,33 +202,6 @@ def total(b: Builder, terms: Sequence[int | None]) -> int | None:
     return result
 
 
-def _tanh_slope(b: Builder, y: int, _x: int) -> int:
-    return b.apply("subtract", b.constant(1.0), b.apply("multiply", y, y))
-
-
-def _sigmoid_slope(b: Builder, y: int, _x: int) -> int:
-    return b.apply("multiply", y, b.apply("subtract", b.constant(1.0), y))
-
-
-def _swish_slope(b: Builder, y: int, x: int) -> int:
-    s = b.apply("sigmoid", x)
-    return b.apply("add", s, b.apply("multiply", y, b.apply("subtract", b.constant(1.0), s)))
-
-
-def _activation(
-    function: Callable[..., Any],
-    slope: Callable[[Builder, int, int], int],
-    flops: int,
-    recompute: bool = False,
-) -> Op:
-    adjoint, tangent = _slope(slope)
-    return Op(function, _same, adjoint, tangent, _call(function.__name__), flops, recompute)
-
-
-def _slope_only(function: Callable[..., Any], name: str) -> Op:
-    return Op(function, _same, None, None, _call(name), 1, recompute=True)
-
-
 # --- The table -----------------------------------------------------------------------------------------
 
 OPS: dict[str, Op] = {
@@ -325,19 +235,7 @@ OPS: dict[str, Op] = {
         0,
         True,
     ),
-    "tanh": _activation(tanh, _tanh_slope, 14),
-    "sigmoid": _activation(sigmoid, _sigmoid_slope, 14),
-    "exp": _activation(exp, lambda b, y, x: y, 12),
-    "relu": _activation(relu, lambda b, y, x: b.apply("step", y), 1),
-    "leaky_relu": _activation(leaky_relu, lambda b, y, x: b.apply("leaky_slope", y), 1),
-    "elu": _activation(elu, lambda b, y, x: b.apply("elu_slope", y), 14),
-    "selu": _activation(selu, lambda b, y, x: b.apply("selu_slope", y), 15),
-    "swish": _activation(swish, _swish_slope, 15),
-    "softplus": _activation(softplus, lambda b, y, x: b.apply("sigmoid", x), 26),
-    "step": _slope_only(_step, "step"),
-    "leaky_slope": _slope_only(_leaky_slope, "leaky_slope"),
-    "elu_slope": _slope_only(_elu_slope, "elu_slope"),
-    "selu_slope": _slope_only(_selu_slope, "selu_slope"),
+    **{name: _activation(name, entry) for name, entry in activations.TABLE.items()},
     "matvec": Op(
         lambda matrix, vector: matrix @ vector,
         _matrix_vector,
@@ -362,11 +260,13 @@ OPS: dict[str, Op] = {
     "tail": Op(lambda whole, like: whole[-len(like) :], _like, None, None, flops=0),
 }
 
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "identity": identity,
+    **{name: entry.function for name, entry in activations.TABLE.items() if entry.slope is not None},
+}
+"""What an equation may call, by name."""
+
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (identity, tanh, sigmoid, relu, leaky_relu, elu, selu, swish, softplus)
+    name: function for name, function in FUNCTIONS.items() if name != "exp"
 }
 """What a cell may take as an activation, by name."""
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {**ACTIVATIONS, "exp": exp}
-"""What an equation may call, by name."""

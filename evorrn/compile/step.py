@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evorrn.compile.adjoint import AdjointGraph, adjoint
+from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
 from evorrn.compile.grammar import Cell
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import LEAVES, Shape
 from evorrn.compile.schedule import group_products
+from evorrn.compile.verify import verify
 
 OUTPUT = "y"
 """Name of the network's output, and of the leaf that holds its last value."""
@@ -27,10 +29,10 @@ class Step:
         states under the same names, and ``y``.
     states : dict of str to str
         ``{name: dimension}`` of everything carried to the next step; with ``y`` where it is read.
-    parameters : dict of str to tuple of str
-        Every block of the genome with its symbolic shape, in order.
-    options : tuple of str
-        Numeric options, as ``layer0.leak``.
+    blocks : tuple of Block
+        What lies one after the other in a genome.
+    options : dict of str to str
+        ``{"layer0.leak": "leak"}``: the numeric options, and what their cell calls them.
     hidden : str
         The state that is the output of the last layer.
     dimensions : tuple of str
@@ -39,10 +41,15 @@ class Step:
 
     graph: Graph
     states: dict[str, str]
-    parameters: dict[str, Shape]
-    options: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    options: dict[str, str]
     hidden: str
     dimensions: tuple[str, ...]
+
+    @cached_property
+    def parameters(self) -> dict[str, Shape]:
+        """Symbolic shapes of the blocks by name, in the order of the genome."""
+        return {block.name: block.shape for block in self.blocks}
 
     @property
     def feeds_back(self) -> bool:
@@ -68,7 +75,8 @@ class Step:
         renamed = []
         for name, index in derived.parameter_terms:
             renamed.append((name, self._time_series(builder, new[index])))
-        return AdjointGraph(builder.graph(outputs), tuple(renamed))
+        whole = verify(builder.graph(outputs), self.graph, [node for _, node in renamed])
+        return AdjointGraph(whole, tuple(renamed))
 
     def _time_series(self, builder: Builder, index: int) -> int:
         """Return a gradient term whose operands are kept over a block of time steps."""
@@ -117,33 +125,35 @@ def compose(
         assert last_output is not None
         signal = builder.apply("concatenate", inputs, last_output)
     states: dict[str, str] = {}
-    parameters: dict[str, Shape] = {}
-    options: list[str] = []
+    blocks: list[Block] = []
+    options: dict[str, str] = {}
     results: dict[str, int] = {}
     for layer, (cell, functions) in enumerate(zip(cells, activations)):
         prefix = f"layer{layer}."
         rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
         graph = cell.graph(functions)
-        absent = set() if biases else _vanishing(graph)
-        without = {graph.nodes[index].name for index in absent}
+        vanishing = _vanishing(graph)
+        added = {graph.nodes[index].name for index in vanishing}
+        absent = set() if biases else vanishing
         for name, shape in cell.parameters.items():
-            if name not in without:
-                parameters[prefix + name] = tuple(rename[d] for d in shape)
+            if biases or name not in added:
+                renamed = tuple(rename[d] for d in shape)
+                role = _role(cell, name, name in added)
+                blocks.append(Block(layer, name, renamed, role, cell.initial[name]))
         states.update({prefix + name: rename[dimension] for name, dimension in cell.state.items()})
-        options += [prefix + name for name in cell.options]
+        options.update({prefix + name: name for name in cell.options})
         new = _inline(builder, graph, absent, prefix, rename, signal)
         results.update(new)
         signal = new[prefix + next(iter(cell.state))]
     hidden = f"layer{len(cells) - 1}.{next(iter(cells[-1].state))}"
-    parameters["readout.W"] = ("O", f"H{len(cells) - 1}")
-    output = builder.apply("matvec", builder.leaf("parameter", "readout.W", parameters["readout.W"]), signal)
+    readout = [Block(None, "W", ("O", f"H{len(cells) - 1}"), READOUT, "glorot")]
+    output = builder.apply("matvec", _leaf(builder, readout[0]), signal)
     if direct:
-        parameters["readout.W_x"] = ("O", "I")
-        weights = builder.leaf("parameter", "readout.W_x", ("O", "I"))
-        output = builder.apply("add", output, builder.apply("matvec", weights, inputs))
+        readout.append(Block(None, "W_x", ("O", "I"), READOUT, "glorot"))
+        output = builder.apply("add", output, builder.apply("matvec", _leaf(builder, readout[-1]), inputs))
     if biases:
-        parameters["readout.b"] = ("O",)
-        output = builder.apply("add", output, builder.leaf("parameter", "readout.b", ("O",)))
+        readout.append(Block(None, "b", ("O",), BIAS, "zeros"))
+        output = builder.apply("add", output, _leaf(builder, readout[-1]))
     results[OUTPUT] = output
     if sees_output:
         states[OUTPUT] = "O"
@@ -153,7 +163,20 @@ def compose(
     for name in results:
         outputs[name] = _own(builder, new_index[results[name]], set(outputs.values()))
     dimensions = ("I", "O", *(f"H{layer}" for layer in range(len(cells))))
-    return Step(builder.graph(outputs), states, parameters, tuple(options), hidden, dimensions)
+    return Step(verify(builder.graph(outputs)), states, (*blocks, *readout), options, hidden, dimensions)
+
+
+def _leaf(builder: Builder, block: Block) -> int:
+    return builder.leaf("parameter", block.name, block.shape)
+
+
+def _role(cell: Cell, parameter: str, only_added: bool) -> str:
+    """Return the role of a parameter of a cell, see `Block`."""
+    if parameter in cell.recurrent:
+        return RECURRENT
+    if parameter in cell.input:
+        return INPUT
+    return BIAS if only_added else OTHER
 
 
 def _own(builder: Builder, index: int, taken: set[int]) -> int:

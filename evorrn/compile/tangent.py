@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import LEAVES, OPS
+from evorrn.compile.verify import verify
 
 
 def tangent(graph: Graph, varying: Iterable[str]) -> Graph:
@@ -43,4 +44,4 @@ def tangent(graph: Graph, varying: Iterable[str]) -> Graph:
         dot = dots[index]
         if dot is not None:
             outputs[f"dot.{name}"] = dot
-    return builder.graph(outputs)
+    return verify(builder.graph(outputs), graph)

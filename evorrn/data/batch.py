@@ -28,6 +28,11 @@ class Batch:
         Steps of each sequence, T by default. Beyond its length a sequence does not move and is not
         scored; what the arrays hold there has no effect.
 
+    Attributes
+    ----------
+    packed : dict
+        The batch as layouts of kernels have packed it, kept for the next call.
+
     Raises
     ------
     ShapeError
@@ -40,7 +45,7 @@ class Batch:
     targets: np.ndarray
     mask: np.ndarray | None = None
     lengths: np.ndarray | None = None
-    _packed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    packed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         inputs = numeric("inputs", self.inputs)

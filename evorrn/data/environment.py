@@ -10,16 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from evorrn.base.settings import Settings
 from evorrn.data.task import Recommended, Reference
-
-if TYPE_CHECKING:
-    from evorrn.network.network import Network
-    from evorrn.training.episodes import EpisodeAssessment
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,17 +162,12 @@ class Environment(Settings):
         """What the state variables are called, for pictures: the first ones, or all."""
         return tuple(f"state{place}" for place in range(1, self.states + 1))
 
-    def starts(self, seed: int) -> Starts:
-        """Return the starts of each split, each from a stream of its own; the same seed gives the same bytes."""
-        from evorrn.training.episodes import draw_starts
+    def arrange_starts(self, starts: Starts) -> Starts:
+        """Return the starts of all splits, given those that `reset` drew; the same ones by default.
 
-        return draw_starts(self, seed)
-
-    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Return starts (count, states) that `reset` draws one after the other."""
-        from evorrn.engine.individuals.worlds import environment_starts
-
-        return environment_starts(self, count, rng)
+        An environment whose papers begin from fixed states puts them in here. It may change the arrays in place.
+        """
+        return starts
 
     def succeeded(self, returns: np.ndarray, lengths: np.ndarray) -> np.ndarray | None:
         """Return which episodes reached the mark of success, a boolean array; None where there is no mark.
@@ -207,39 +198,6 @@ class Environment(Settings):
         """
         succeeded = self.succeeded(*play(starts, self.time_limit))
         return None if succeeded is None else float(np.mean(succeeded))
-
-    def assessment(self, seed: int) -> EpisodeAssessment:
-        """Return what a network is trained on and judged by in the runs of a seed."""
-        from evorrn.training.episodes import EpisodeAssessment
-
-        return EpisodeAssessment(self, self.starts(seed), seed)
-
-    def episodes(
-        self, network: Network, genomes: np.ndarray, starts: np.ndarray, time_limit: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the return, float64, and the length, int64, of each genome from each start, shapes (P, E).
-
-        Parameters
-        ----------
-        network : Network
-        genomes : ndarray, shape (P, n)
-        starts : ndarray, shape (E, states)
-        time_limit : int, optional
-            Time steps at most, in place of the environment's own.
-        """
-        return network.simulate(genomes, self, starts, time_limit)
-
-    def trajectory(
-        self, network: Network, genome: np.ndarray, start: np.ndarray, time_limit: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return observations (T, I), actions (T, O), rewards (T,) and states (T, S) of one episode."""
-        return network.trajectory(genome, self, start, time_limit)
-
-    def play(self, policy: Callable[[int], np.ndarray], starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return returns and lengths (E,) of actions that nobody learned; see `evorrn.training.episodes.play`."""
-        from evorrn.training.episodes import play
-
-        return play(self, policy, starts)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return the network and settings advised for a strategy's command-line name."""

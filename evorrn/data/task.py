@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from evorrn.base.settings import Settings
 from evorrn.data.batch import Batch
-
-if TYPE_CHECKING:
-    from evorrn.training.assessment import SequenceAssessment
-
 
 ANSWERS = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
 """What a problem made of sequences with targets can answer."""
@@ -176,12 +172,6 @@ class Task(Settings):
             split alone.
         """
         raise NotImplementedError
-
-    def assessment(self, seed: int) -> SequenceAssessment:
-        """Return what a network is trained on and judged by in the runs of a seed."""
-        from evorrn.training.assessment import SequenceAssessment
-
-        return SequenceAssessment(self.data(seed), self)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return the network and settings advised for a strategy's command-line name."""

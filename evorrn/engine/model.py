@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from evorrn.losses.kernels import LOSSES
-from evorrn.network.arguments import Conditions
-
-if TYPE_CHECKING:
-    from evorrn.network.network import Network
+from evorrn.compile.blocks import RECURRENT
+from evorrn.compile.step import Step
+from evorrn.engine.arguments import RESULTS
+from evorrn.engine.inputs import Conditions
+from evorrn.losses.base import Loss
 
 
 class Individuals(NamedTuple):
@@ -51,12 +53,46 @@ class Results(NamedTuple):
     hidden: np.ndarray
     last_state: np.ndarray
 
+    def arguments(self) -> dict[str, np.ndarray]:
+        """Return the results under the names of a program's arguments."""
+        return dict(zip(RESULTS, self))
 
-class Model:
-    """What programs need to know of a network.
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What the engine needs to know of a network.
 
     Attributes
     ----------
+    step : Step
+        One time step as a graph.
+    sizes : dict of str to int
+        Sizes of the symbolic dimensions.
+    units : tuple of int
+        Units of each layer.
+    dtype : dtype
+    loss : Loss
+    cell : str
+        Name of the cell, for names of files.
+    title : str
+        What the network is, for readers of its emitted programs.
+    """
+
+    step: Step
+    sizes: dict[str, int]
+    units: tuple[int, ...]
+    dtype: np.dtype
+    loss: Loss
+    cell: str
+    title: str
+
+
+class Model:
+    """A network as its programs take it.
+
+    Attributes
+    ----------
+    form : Form
     dtype : dtype
     outputs, hidden, state_size : int
         Numbers at a time step: outputs, units of the last layer, and the state.
@@ -70,33 +106,29 @@ class Model:
         Where each block lies in a genome.
     label : str
         The cell's name, for names of files.
-    emitted : tuple
-        What emitters of programs over batches are made from: step, title, dtype, loss.
     """
 
-    def __init__(self, network: Network) -> None:
-        self.dtype = network.dtype
-        self.outputs = network.outputs
-        self.hidden = network.hidden[-1]
-        self.state_size = network.state_size
-        self.units = network.hidden
-        self.sizes = network.sizes
-        self.label = network.cell.name.replace("-", "_")
-        names = [f"layer{k}.{name}" for k in range(len(network.hidden)) for name in network.cell.recurrent]
-        self.recurrent = tuple(name for name in names if len(network.blocks[name]) == 2)
-        ends = np.cumsum([0, *(int(np.prod(shape)) for shape in network.blocks.values())])
-        self.slices = {
-            name: slice(int(start), int(stop))
-            for name, start, stop in zip(network.blocks, ends[:-1], ends[1:])
-        }
-        kind = "direct " * network.direct + "feedback " * network.feedback
-        title = (
-            f"{kind}{network.cell.name} x {len(network.hidden)}, {network.loss_name}, {network.dtype.name}"
+    def __init__(self, form: Form) -> None:
+        step, sizes = form.step, form.sizes
+        self.form = form
+        self.dtype = form.dtype
+        self.outputs = sizes["O"]
+        self.hidden = form.units[-1]
+        self.state_size = sum(sizes[dimension] for dimension in step.states.values())
+        self.units = form.units
+        self.sizes = sizes
+        self.label = form.cell.replace("-", "_")
+        self.recurrent = tuple(
+            block.name for block in step.blocks if block.role == RECURRENT and len(block.shape) == 2
         )
-        loss = LOSSES.get(network.loss_name, "mse")  # programs without targets use none
-        self.emitted = (network.step, title, network.dtype.name, loss)
-        self._options = [name.split(".", 1)[1] for name in network.step.options]
-        self._dimensions = np.array([network.sizes[name] for name in network.step.dimensions], np.int64)
+        counts = [math.prod(sizes[dimension] for dimension in block.shape) for block in step.blocks]
+        ends = np.cumsum([0, *counts])
+        self.slices = {
+            block.name: slice(int(start), int(stop))
+            for block, start, stop in zip(step.blocks, ends[:-1], ends[1:])
+        }
+        self._options = list(step.options.values())
+        self._dimensions = np.array([sizes[name] for name in step.dimensions], np.int64)
         self._offsets = ends.astype(np.int64)
 
     def individuals(self, genomes: np.ndarray, numbers: Mapping[str, float]) -> Individuals:
@@ -104,7 +136,7 @@ class Model:
         values = [numbers[name] for name in self._options]
         return Individuals(genomes, np.array(values or [0.0], self.dtype), self._dimensions, self._offsets)
 
-    def nobody(self) -> Individuals:
+    def zero_individual(self) -> Individuals:
         """Return one individual (1, n) of zeros, with which programs are made ready."""
         genome = np.zeros((1, int(self._offsets[-1])), self.dtype)
         return self.individuals(genome, dict.fromkeys(self._options, 1.0))
@@ -113,7 +145,7 @@ class Model:
         """Return inputs (1, 1, I) of zero and their length (1,), with which programs are made ready."""
         return np.zeros((1, 1, int(self._dimensions[0]))), np.ones(1, np.int64)
 
-    def at_rest(self) -> Conditions:
+    def zero_conditions(self) -> Conditions:
         """Return the conditions of one sequence that begins at zero, with which programs are made ready."""
         return Conditions(np.zeros((1, self.state_size), self.dtype))
 

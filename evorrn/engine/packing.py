@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.data.batch import Batch
+from evorrn.engine.arguments import SEQUENCES
 from evorrn.kernels import machine
 
 
@@ -71,6 +72,10 @@ class Packed:
     lengths: np.ndarray
     span: np.ndarray
 
+    def arguments(self) -> dict[str, np.ndarray]:
+        """Return the sequences under the names of a program's arguments."""
+        return sequence_arguments(self)
+
 
 def pack(
     tiling: Tiling,
@@ -107,10 +112,10 @@ def pack(
 def packed_batch(batch: Batch, tiling: Tiling, dtype: np.dtype) -> Packed:
     """Return a batch packed, from the batch's own memory when it was packed so before."""
     key = (tiling, dtype.str)
-    if key not in batch._packed:
+    if key not in batch.packed:
         assert batch.lengths is not None
-        batch._packed[key] = pack(tiling, batch.inputs, batch.lengths, dtype, batch.targets, batch.scored)
-    return batch._packed[key]
+        batch.packed[key] = pack(tiling, batch.inputs, batch.lengths, dtype, batch.targets, batch.scored)
+    return batch.packed[key]
 
 
 def free_steps(tiling: Tiling, packed: Packed, free_from: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -142,6 +147,16 @@ class PackedRows:
     weights: np.ndarray
     lengths: np.ndarray
 
+    def arguments(self) -> dict[str, np.ndarray]:
+        """Return the sequences under the names of a program's arguments."""
+        return sequence_arguments(self)
+
+
+def sequence_arguments(packed: Packed | PackedRows) -> dict[str, np.ndarray]:
+    """Return packed sequences under the names of a program's arguments."""
+    values = (packed.x, packed.targets, packed.weights, packed.lengths)
+    return dict(zip(SEQUENCES, values))
+
 
 def pack_rows(
     inputs: np.ndarray,
@@ -164,9 +179,9 @@ def pack_rows(
 def packed_rows_batch(batch: Batch, dtype: np.dtype) -> PackedRows:
     """Return a batch packed without lanes, from the batch's own memory when it was packed before."""
     key = ("rows", dtype.str)
-    if key not in batch._packed:
+    if key not in batch.packed:
         assert batch.lengths is not None
-        batch._packed[key] = pack_rows(
+        batch.packed[key] = pack_rows(
             batch.inputs, np.array(batch.lengths), dtype, batch.targets, batch.scored
         )
-    return batch._packed[key]
+    return batch.packed[key]

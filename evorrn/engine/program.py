@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 from evorrn.compile.graph import Graph
 from evorrn.compile.schedule import schedule
-from evorrn.compile.step import Step
+from evorrn.engine.model import Form
 from evorrn.engine.stages import Names, size, variable
+from evorrn.kernels.activations import TABLE
 
 HEADER = '''"""{title}"""
 
 import numpy as np
 from numba import njit
 
-from evorrn.kernels.activations import (
-    elu, elu_slope, exp, leaky_relu, leaky_slope, relu, selu, selu_slope, sigmoid, softplus, step, swish, tanh,
-)
+from evorrn.kernels.activations import {activations}
 from evorrn.kernels.multiply_add import multiply_add
 from evorrn.kernels.separate import SeparateArrays
 {opening}
@@ -31,19 +30,23 @@ class ProgramEmitter:
 
     Parameters
     ----------
-    step : Step
-    title : str
-        What the network is, for the reader.
-    dtype : str
-        ``"float32"`` or ``"float64"``.
+    form : Form
+    about : str
+        What distinguishes the program, for the reader.
     opening : str
         The lines that import the layout's own kernels and set its constants.
     """
 
-    def __init__(self, step: Step, title: str, dtype: str, opening: str) -> None:
+    def __init__(self, form: Form, about: str, opening: str) -> None:
+        step = form.step
         self.step = step
         self.graph = step.graph
-        self.header = HEADER.format(title=title, opening=opening, dtype=dtype)
+        self.header = HEADER.format(
+            title=form.title + about,
+            opening=opening,
+            dtype=form.dtype.name,
+            activations=", ".join(sorted(TABLE)),
+        )
         self.new = {index: f"{variable(name)}_new" for name, index in self.graph.outputs.items()}
         leaves = {index: variable(node.name) for index, node in enumerate(self.graph.nodes) if node.name}
         leaves[self.graph.leaves("input")["x"]] = "x_t"

@@ -15,14 +15,13 @@ import numpy as np
 from evorrn.engine.lanes.emit_gradient import GradientEmitter
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
-from evorrn.engine.model import Model, Modules
+from evorrn.engine.model import Form, Model, Modules
 from evorrn.engine.rows.run import Rows
 from evorrn.kernels import threads
 
 if TYPE_CHECKING:
     from evorrn.data.batch import Batch
-    from evorrn.network.arguments import Conditions, Sequences
-    from evorrn.network.network import Network
+    from evorrn.engine.inputs import Conditions, Sequences
 
 
 class Programs:
@@ -30,16 +29,17 @@ class Programs:
 
     Parameters
     ----------
-    network : Network
+    form : Form
+    modules : Modules
+        Keeps what is compiled, and the time that it took.
     """
 
-    def __init__(self, network: Network) -> None:
-        self._model = Model(network)
-        self._modules = Modules()
-        emitter = GradientEmitter(*self._model.emitted)
-        self.lanes = Lanes(self._model, self._modules, emitter)
-        self.rows = Rows(self._model, self._modules)
-        self.gradients = Gradient(self._model, self._modules, emitter)
+    def __init__(self, form: Form, modules: Modules) -> None:
+        self._model = Model(form)
+        emitter = GradientEmitter(form)
+        self.lanes = Lanes(self._model, modules, emitter)
+        self.rows = Rows(self._model, modules)
+        self.gradients = Gradient(self._model, modules, emitter)
 
     def run(
         self, genome: np.ndarray, numbers: Mapping[str, float], shown: Sequences, want: str
@@ -126,8 +126,3 @@ class Programs:
     def source(self) -> str:
         """Return the emitted source of all programs, one after the other."""
         return "\n\n".join((self.lanes.source(), self.gradients.source(), self.rows.source()))
-
-    @property
-    def compile_seconds(self) -> float:
-        """Time spent so far on making programs ready."""
-        return self._modules.compile_seconds

@@ -217,7 +217,7 @@ class StageWriter:
         self.step = step
         self.names = names
         self.prefix = prefix
-        self.loops = LoopWriter(graph, step.options, rowwise)
+        self.loops = LoopWriter(graph, tuple(step.options), rowwise)
 
     def write(self, schedule: Schedule) -> tuple[list[str], list[str]]:
         """Return the lines of the functions and the lines of the step."""

@@ -7,49 +7,72 @@ without biases has the names of PyTorch's modules with ``bias=False``; a bias is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError, unknown
-
-if TYPE_CHECKING:
-    from evorrn.network.architecture import Architecture
+from evorrn.compile.blocks import Block
+from evorrn.compile.grammar import Cell
 
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-def to_torch(network: Architecture, genome: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a genome as ``{"rnn.weight_ih_l0": (G H, I), ...}`` with the gates stacked."""
-    _check(network)
-    blocks = network.unpack(genome)
-    result = {}
-    for layer, hidden in enumerate(network.hidden):
-        for part, names in _parts(network):
-            stacked = [
-                np.zeros(hidden, blocks["readout.W"].dtype) if name == "0" else blocks[f"layer{layer}.{name}"]
-                for name in names.split()
-            ]
-            result[f"rnn.{part}_l{layer}"] = np.concatenate(stacked)
-    result["readout.weight"] = blocks["readout.W"].copy()
-    if network.biases:
-        result["readout.bias"] = blocks["readout.b"].copy()
-    return result
+def to_torch(cell: Cell, layout: Sequence[Block], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return weights as ``{"rnn.weight_ih_l0": (G H, I), ...}`` with the gates stacked.
 
-
-def from_torch(network: Architecture, state_dict: Mapping[str, Any]) -> np.ndarray:
-    """Return the genome of a state dict; tensors or arrays.
+    Parameters
+    ----------
+    cell : Cell
+    layout : sequence of Block
+        The blocks of the network.
+    weights : mapping of str to ndarray
+        The value of each block by its name; a genome's or a gradient's.
 
     Raises
     ------
     ConfigError
-        When PyTorch has no such cell.
+        When PyTorch has no such cell, or no such connection.
+    """
+    _check(cell, layout)
+    result = {}
+    for layer in range(_layers(layout)):
+        own = {block.parameter: weights[block.name] for block in layout if block.layer == layer}
+        units = len(next(iter(own.values())))
+        for part, names in _parts(cell, layout):
+            absent = np.zeros(units, weights["readout.W"].dtype)
+            stacked = [absent if name == "0" else own[name] for name in names.split()]
+            result[f"rnn.{part}_l{layer}"] = np.concatenate(stacked)
+    result["readout.weight"] = weights["readout.W"].copy()
+    if _biases(layout):
+        result["readout.bias"] = weights["readout.b"].copy()
+    return result
+
+
+def from_torch(
+    cell: Cell, layout: Sequence[Block], shapes: Mapping[str, tuple[int, ...]], state_dict: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Return the blocks of a state dict; tensors or arrays.
+
+    Parameters
+    ----------
+    cell : Cell
+    layout : sequence of Block
+        The blocks of the network.
+    shapes : mapping of str to tuple of int
+        The shape of each block by its name.
+    state_dict : mapping of str to tensor or array
+
+    Raises
+    ------
+    ConfigError
+        When PyTorch has no such cell, or no such connection.
     ShapeError
         With every name that is missing, unknown or of another shape.
     """
-    _check(network)
-    wanted = {name: array.shape for name, array in to_torch(network, np.zeros(network.size)).items()}
+    empty = {name: np.zeros(shape) for name, shape in shapes.items()}
+    wanted = {name: array.shape for name, array in to_torch(cell, layout, empty).items()}
     given = {name: _array(value) for name, value in state_dict.items()}
     problems = [unknown("weight", name, wanted) for name in given if name not in wanted]
     for name, shape in wanted.items():
@@ -60,35 +83,49 @@ def from_torch(network: Architecture, state_dict: Mapping[str, Any]) -> np.ndarr
     if problems:
         raise ShapeError("\n".join(problems))
     blocks: dict[str, np.ndarray] = {}
-    for layer, hidden in enumerate(network.hidden):
-        parts = {part: given[f"rnn.{part}_l{layer}"] for part, _ in _parts(network)}
-        if network.biases:
-            both_biases = parts["bias_ih"].copy()
-            for position, name in enumerate(network.cell.torch[3].split()):
-                if name == "0":  # no bias of its own: the two are one
-                    where = slice(position * hidden, (position + 1) * hidden)
-                    both_biases[where] += parts["bias_hh"][where]
-            parts["bias_ih"] = both_biases
-        for part, names in _parts(network):
-            for position, name in enumerate(names.split()):
+    for layer in range(_layers(layout)):
+        own = {block.parameter: block.name for block in layout if block.layer == layer}
+        parts = {part: given[f"rnn.{part}_l{layer}"] for part, _ in _parts(cell, layout)}
+        if _biases(layout):
+            parts["bias_ih"] = _one_bias(cell, parts["bias_ih"], parts["bias_hh"])
+        for part, names in _parts(cell, layout):
+            for name, gate in zip(names.split(), np.split(parts[part], len(names.split()))):
                 if name != "0":
-                    blocks[f"layer{layer}.{name}"] = parts[part][position * hidden : (position + 1) * hidden]
+                    blocks[own[name]] = gate
     blocks["readout.W"] = given["readout.weight"]
-    if network.biases:
+    if _biases(layout):
         blocks["readout.b"] = given["readout.bias"]
-    return network.pack(blocks).astype(network.dtype)
+    return blocks
 
 
-def _parts(network: Architecture) -> list[tuple[str, str]]:
+def _one_bias(cell: Cell, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return ``bias_ih`` with ``bias_hh`` added for those gates that have one bias in the cell."""
+    both = first.copy()
+    names = cell.torch[3].split()
+    for name, target, other in zip(names, np.split(both, len(names)), np.split(second, len(names))):
+        if name == "0":
+            target += other  # a view of `both`
+    return both
+
+
+def _layers(layout: Sequence[Block]) -> int:
+    return 1 + max(block.layer for block in layout if block.layer is not None)
+
+
+def _biases(layout: Sequence[Block]) -> bool:
+    return any(block.name == "readout.b" for block in layout)
+
+
+def _parts(cell: Cell, layout: Sequence[Block]) -> list[tuple[str, str]]:
     """Return the names that PyTorch has for parts of a layer, each with the cell's names for it."""
-    named = list(zip(PARTS, network.cell.torch))
-    return named if network.biases else named[:2]
+    named = list(zip(PARTS, cell.torch))
+    return named if _biases(layout) else named[:2]
 
 
-def _check(network: Architecture) -> None:
-    if not network.cell.torch:
-        raise ConfigError(f"cell {network.cell.name}: PyTorch has no such cell; elman, lstm and gru it has")
-    if network.direct or network.feedback:
+def _check(cell: Cell, layout: Sequence[Block]) -> None:
+    if not cell.torch:
+        raise ConfigError(f"cell {cell.name}: PyTorch has no such cell; elman, lstm and gru it has")
+    if any(block.name == "readout.W_x" or "I+O" in block.shape for block in layout):
         raise ConfigError("PyTorch's recurrent layers have no direct or feedback connections")
 
 

@@ -1,132 +1,120 @@
-"""Branch-free activations that a compiler can vectorise, in float32 and float64.
+"""Activations: one entry each, with everything that is known about it.
 
-Numba has no vector mathematical library, and a scalar ``math.tanh`` in a loop costs about as much as
-thirty multiply-adds. Everything here is made of multiply-adds, selections and one bit-cast, so a loop
-over a buffer runs at the width of the machine's vectors. Selections are written so that NaN passes
-through and infinities reach their limits. Accuracy over the whole range is a few units in the last
-place; results below the smallest normal number may be flushed to zero.
-
-The coefficients are our own fits: iteratively reweighted least squares on the relative error.
+An entry is the meaning on NumPy, decorated with its compiled kernels, its slope and its cost. Adding an
+activation is adding one entry here: the compiler of cells, the emitted programs and the tests find it in
+`TABLE`. Kernels are branch-free, so that a loop over a buffer runs at the width of the machine's vectors (a
+scalar ``math.tanh`` costs about as much as thirty multiply-adds); see `evorrn.kernels.exponential`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import overload, register_jitable
 
-from evorrn.compile import ops
+from evorrn.kernels.exponential import (
+    JIT,
+    D,
+    F,
+    clamp,
+    exp32,
+    exp64,
+    expm1_negative32,
+    expm1_negative64,
+    expm1_parts32,
+    expm1_parts64,
+)
 
-_JIT = {"fastmath": {"contract"}, "error_model": "numpy"}
+LEAKY_SLOPE = 0.01
+ELU_ALPHA = 1.0
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
-F, D = np.float32, np.float64
-
-# 1.5 * 2^23 (2^52): adding it rounds to a whole number, which then stands in the low bits.
-_SHIFT32, _SHIFT64 = F(12582912.0), D(6755399441055744.0)
-_LOG2E32, _LOG2E64 = F(1.4426950408889634), D(1.4426950408889634)
-# ln 2 in two parts, so that n * ln 2 is exact enough to be subtracted.
-_LN2_HIGH32, _LN2_LOW32 = F(0.693359375), F(-2.12194440e-4)
-_LN2_HIGH64, _LN2_LOW64 = D(6.93145751953125e-1), D(1.42860682030941723212e-6)
-
-
-@intrinsic
-def _power_of_two(typingctx: Any, shifted: Any) -> Any:
-    """Return 2^n for a float that holds n in its low bits, by writing n into the exponent."""
-    single = shifted == types.float32
-    word, number, bits, bias = (
-        (ir.IntType(32), ir.FloatType(), 23, 127) if single else (ir.IntType(64), ir.DoubleType(), 52, 1023)
-    )
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        n = builder.bitcast(arguments[0], word)
-        exponent = builder.shl(builder.add(n, ir.Constant(word, bias)), ir.Constant(word, bits))
-        return builder.bitcast(exponent, number)
-
-    return shifted(shifted), generate
+Slope = Callable[[Any, int, int], int]
 
 
-@register_jitable(**_JIT)
-def _expm1_parts32(x):
-    """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-87, 88.3], from 88.4 on s is infinite."""
-    shifted = x * _LOG2E32 + _SHIFT32
-    n = shifted - _SHIFT32
-    r = (x - n * _LN2_HIGH32) - n * _LN2_LOW32
-    p = F(0.00138824)
-    p = p * r + F(0.00836718)
-    p = p * r + F(0.04166722)
-    p = p * r + F(0.16666539)
-    p = p * r + F(0.49999998)
-    return _power_of_two(shifted), p * (r * r) + r
+@dataclass(frozen=True)
+class Activation:
+    """One activation, or the slope of one.
+
+    Attributes
+    ----------
+    function : callable
+        Its meaning on NumPy; in compiled code it is the kernel.
+    slope : callable or None
+        ``slope(b, y, x)`` returns the node of the derivative at ``y = f(x)``, made with the builder ``b`` of a
+        graph; None for a slope, which is not differentiated again.
+    cost : int
+        Multiply-adds of one evaluation.
+    """
+
+    function: Callable[[Any], Any]
+    slope: Slope | None
+    cost: int
 
 
-@register_jitable(**_JIT)
-def _expm1_parts64(x):
-    """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-708, 709.4], beyond s is infinite; Taylor to degree 13."""
-    shifted = x * _LOG2E64 + _SHIFT64
-    n = shifted - _SHIFT64
-    r = (x - n * _LN2_HIGH64) - n * _LN2_LOW64
-    p = D(1.0 / 6227020800.0)
-    p = p * r + D(1.0 / 479001600.0)
-    p = p * r + D(1.0 / 39916800.0)
-    p = p * r + D(1.0 / 3628800.0)
-    p = p * r + D(1.0 / 362880.0)
-    p = p * r + D(1.0 / 40320.0)
-    p = p * r + D(1.0 / 5040.0)
-    p = p * r + D(1.0 / 720.0)
-    p = p * r + D(1.0 / 120.0)
-    p = p * r + D(1.0 / 24.0)
-    p = p * r + D(1.0 / 6.0)
-    p = p * r + D(0.5)
-    return _power_of_two(shifted), p * (r * r) + r
+TABLE: dict[str, Activation] = {}
+"""Every activation and every slope by name."""
+
+Function = Callable[[Any], Any]
 
 
-@register_jitable(**_JIT)
-def _clamp(x, low, high):
-    """Bound x; NaN stays NaN, since every comparison with it is false."""
-    x = low if x < low else x
-    return high if x > high else x
+def _entry(
+    single: Function, double: Function, cost: int, slope: Slope | None = None
+) -> Callable[[Function], Function]:
+    """Return a decorator that adds the meaning of an activation on NumPy to `TABLE`.
+
+    Parameters
+    ----------
+    single, double : callable
+        Kernels for one number of float32 and of float64.
+    cost : int
+        Multiply-adds.
+    slope : callable, optional
+        See `Activation`.
+    """
+
+    def decorate(meaning: Function) -> Function:
+        name = meaning.__name__
+
+        def function(x: Any) -> Any:
+            result = meaning(x)
+            return result.astype(x.dtype) if getattr(x, "dtype", None) in (F, D) else result
+
+        function.__name__ = function.__qualname__ = name
+        function.__module__, function.__doc__ = meaning.__module__, meaning.__doc__
+
+        @overload(function, jit_options=JIT)
+        def choose(x):
+            return {types.float32: single, types.float64: double}.get(x)
+
+        TABLE[name] = Activation(function, slope, cost)
+        return function
+
+    return decorate
 
 
-@register_jitable(**_JIT)
-def _exp32(x):
-    high = x > F(88.0)  # the power of two would overflow before the result does
-    s, p = _expm1_parts32(_clamp(x - F(1.0) if high else x, F(-87.0), F(88.3)))
-    y = s * p + s
-    y = y * F(math.e) if high else y
-    return F(0.0) if x < F(-87.0) else y
+def _both(kernel: Callable[[Any], Function]) -> tuple[Function, Function]:
+    """Return a kernel for float32 and one for float64 from a function that makes it for a type."""
+    return register_jitable(**JIT)(kernel(F)), register_jitable(**JIT)(kernel(D))
 
 
-@register_jitable(**_JIT)
-def _exp64(x):
-    high = x > D(709.0)
-    s, p = _expm1_parts64(_clamp(x - D(1.0) if high else x, D(-708.0), D(709.0)))
-    y = s * p + s
-    y = y * D(math.e) if high else y
-    return D(0.0) if x < D(-708.0) else y
+# --- Smooth activations --------------------------------------------------------------------------------
 
 
-@register_jitable(**_JIT)
-def _expm1_negative32(x):
-    """Return exp(x) - 1 for x <= 0, without cancellation near 0."""
-    s, p = _expm1_parts32(_clamp(x, F(-80.0), F(0.0)))
-    return s * p + (s - F(1.0))
+@_entry(exp32, exp64, 12, lambda b, y, x: y)
+def exp(x):
+    """Return the exponential function."""
+    return np.exp(x)
 
 
-@register_jitable(**_JIT)
-def _expm1_negative64(x):
-    s, p = _expm1_parts64(_clamp(x, D(-80.0), D(0.0)))
-    return s * p + (s - D(1.0))
-
-
-@register_jitable(**_JIT)
+@register_jitable(**JIT)
 def _tanh32(x):
     """An odd rational function of degree 9 over 8 on [-8, 8]; beyond 8.66, tanh rounds to 1."""
-    z = _clamp(x, F(-8.0), F(8.0))
+    z = clamp(x, F(-8.0), F(8.0))
     u = z * z
     p = F(1.52305546e-08)
     p = p * u + F(2.18947589e-05)
@@ -143,30 +131,48 @@ def _tanh32(x):
     return F(-1.0) if x < F(-8.66) else y
 
 
-@register_jitable(**_JIT)
+@register_jitable(**JIT)
 def _tanh64(x):
     """tanh(x) = e / (e + 2) with e = exp(2x) - 1, on [-20, 20]."""
-    s, p = _expm1_parts64(D(2.0) * _clamp(x, D(-20.0), D(20.0)))
+    s, p = expm1_parts64(D(2.0) * clamp(x, D(-20.0), D(20.0)))
     e = s * p + (s - D(1.0))
     return e / (e + D(2.0))
 
 
-@register_jitable(**_JIT)
+@_entry(_tanh32, _tanh64, 14, lambda b, y, x: b.apply("subtract", b.constant(1.0), b.apply("multiply", y, y)))
+def tanh(x):
+    """Return the hyperbolic tangent."""
+    return np.tanh(x)
+
+
+@register_jitable(**JIT)
 def _sigmoid32(x):
-    s, p = _expm1_parts32(_clamp(-x, F(-87.0), F(88.9)))
+    s, p = expm1_parts32(clamp(-x, F(-87.0), F(88.9)))
     return F(1.0) / (F(1.0) + s * (F(1.0) + p))  # s + s p would be NaN where s is infinite and p negative
 
 
-@register_jitable(**_JIT)
+@register_jitable(**JIT)
 def _sigmoid64(x):
-    s, p = _expm1_parts64(_clamp(-x, D(-708.0), D(709.9)))
+    s, p = expm1_parts64(clamp(-x, D(-708.0), D(709.9)))
     return D(1.0) / (D(1.0) + s * (D(1.0) + p))
 
 
-@register_jitable(**_JIT)
+@_entry(
+    _sigmoid32,
+    _sigmoid64,
+    14,
+    lambda b, y, x: b.apply("multiply", y, b.apply("subtract", b.constant(1.0), y)),
+)
+def sigmoid(x):
+    """Return the logistic function ``1 / (1 + exp(-x))``."""
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-np.asarray(x)))
+
+
+@register_jitable(**JIT)
 def _softplus32(x):
     """max(x, 0) + log(1 + e), e = exp(-|x|); the logarithm as 2 atanh(e / (2 + e))."""
-    e = _exp32(-abs(x))
+    e = exp32(-abs(x))
     z = e / (F(2.0) + e)
     u = z * z
     p = F(0.14012235)
@@ -177,9 +183,9 @@ def _softplus32(x):
     return positive + F(2.0) * (z * (u * p) + z)
 
 
-@register_jitable(**_JIT)
+@register_jitable(**JIT)
 def _softplus64(x):
-    e = _exp64(-abs(x))
+    e = exp64(-abs(x))
     z = e / (D(2.0) + e)
     u = z * z
     p = D(1.0 / 33.0)
@@ -202,93 +208,149 @@ def _softplus64(x):
     return positive + D(2.0) * (z * (u * p) + z)
 
 
-def _each(kind: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make the piecewise functions for one float type."""
-    one, zero, slope = kind(1.0), kind(0.0), kind(ops.LEAKY_SLOPE)
-    alpha, scale = kind(ops.ELU_ALPHA), kind(ops.SELU_SCALE)
-    scale_alpha = kind(ops.SELU_SCALE * ops.SELU_ALPHA)
-    expm1 = _expm1_negative32 if kind is F else _expm1_negative64
+@_entry(_softplus32, _softplus64, 26, lambda b, y, x: b.apply("sigmoid", x))
+def softplus(x):
+    """Return ``log(1 + exp(x))``."""
+    with np.errstate(invalid="ignore"):
+        return np.logaddexp(0.0, x)
+
+
+def _swish_slope(b: Any, y: int, x: int) -> int:
+    s = b.apply("sigmoid", x)
+    return b.apply("add", s, b.apply("multiply", y, b.apply("subtract", b.constant(1.0), s)))
+
+
+def _swish(kind):
     logistic = _sigmoid32 if kind is F else _sigmoid64
+    zero = kind(0.0)
 
-    def relu(x):
-        return zero if x < zero else x
-
-    def leaky_relu(x):
-        return x if x > zero else slope * x
-
-    def elu(x):
-        negative = alpha * expm1(x)
-        return x if x > zero else negative
-
-    def selu(x):
-        positive, negative = scale * x, scale_alpha * expm1(x)
-        return positive if x > zero else negative
-
-    def swish(x):
-        # Not to be reached at minus infinity as -inf * 0, which is NaN: the limit is 0.
-        y = x * logistic(x)
+    def kernel(x):
+        y = x * logistic(x)  # NaN at minus infinity, where the limit is 0
         return zero if x < kind(-1e30) else y
 
-    def step(x):
+    return kernel
+
+
+@_entry(*_both(_swish), 15, _swish_slope)
+def swish(x):
+    """Return ``x * sigmoid(x)`` (Ramachandran et al. 2017)."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.less(x, -1e30), 0.0, np.asarray(x) * sigmoid(x))
+
+
+# --- Piecewise activations, each with its slope --------------------------------------------------------
+
+
+def _relu(kind):
+    zero = kind(0.0)
+    return lambda x: zero if x < zero else x
+
+
+@_entry(*_both(_relu), 1, lambda b, y, x: b.apply("step", y))
+def relu(x):
+    """Return ``max(0, x)``; its slope at 0 is 0."""
+    return np.where(np.less(x, 0), 0.0, x)
+
+
+def _step(kind):
+    one, zero = kind(1.0), kind(0.0)
+
+    def kernel(x):
         at_or_below = x if x != x else zero
         return one if x > zero else at_or_below
 
-    def leaky_slope(x):
-        return one if x > zero else slope
+    return kernel
 
-    def elu_slope(x):
+
+@_entry(*_both(_step), 1)
+def step(x):
+    """Return 1 where positive, 0 elsewhere: the slope of `relu`."""
+    return np.where(np.isnan(x), x, np.greater(x, 0) * 1.0)
+
+
+def _leaky_relu(kind):
+    zero, slope = kind(0.0), kind(LEAKY_SLOPE)
+    return lambda x: x if x > zero else slope * x
+
+
+@_entry(*_both(_leaky_relu), 1, lambda b, y, x: b.apply("leaky_slope", y))
+def leaky_relu(x):
+    """Return x where positive, ``0.01 x`` elsewhere."""
+    return np.where(np.greater(x, 0), x, LEAKY_SLOPE * np.asarray(x))
+
+
+def _leaky_slope(kind):
+    one, zero, slope = kind(1.0), kind(0.0), kind(LEAKY_SLOPE)
+    return lambda x: one if x > zero else slope
+
+
+@_entry(*_both(_leaky_slope), 1)
+def leaky_slope(x):
+    """Return the slope of `leaky_relu`."""
+    return np.where(np.greater(x, 0), 1.0, LEAKY_SLOPE)
+
+
+def _elu(kind):
+    zero, alpha = kind(0.0), kind(ELU_ALPHA)
+    expm1 = expm1_negative32 if kind is F else expm1_negative64
+
+    def kernel(x):
+        negative = alpha * expm1(x)
+        return x if x > zero else negative
+
+    return kernel
+
+
+@_entry(*_both(_elu), 14, lambda b, y, x: b.apply("elu_slope", y))
+def elu(x):
+    """Return x where positive, ``exp(x) - 1`` elsewhere (Clevert et al. 2016)."""
+    return np.where(np.greater(x, 0), x, ELU_ALPHA * np.expm1(np.minimum(x, 0)))
+
+
+def _elu_slope(kind):
+    one, zero, alpha = kind(1.0), kind(0.0), kind(ELU_ALPHA)
+
+    def kernel(x):
         other = x + alpha
         return one if x > zero else other
 
-    def selu_slope(x):
+    return kernel
+
+
+@_entry(*_both(_elu_slope), 1)
+def elu_slope(y):
+    """Return the slope of `elu` from its value."""
+    return np.where(np.greater(y, 0), 1.0, np.asarray(y) + ELU_ALPHA)
+
+
+def _selu(kind):
+    zero, scale, scale_alpha = kind(0.0), kind(SELU_SCALE), kind(SELU_SCALE * SELU_ALPHA)
+    expm1 = expm1_negative32 if kind is F else expm1_negative64
+
+    def kernel(x):
+        positive, negative = scale * x, scale_alpha * expm1(x)
+        return positive if x > zero else negative
+
+    return kernel
+
+
+@_entry(*_both(_selu), 15, lambda b, y, x: b.apply("selu_slope", y))
+def selu(x):
+    """Return the self-normalising ELU (Klambauer et al. 2017)."""
+    return SELU_SCALE * np.where(np.greater(x, 0), x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+
+
+def _selu_slope(kind):
+    zero, scale, scale_alpha = kind(0.0), kind(SELU_SCALE), kind(SELU_SCALE * SELU_ALPHA)
+
+    def kernel(x):
         other = x + scale_alpha
         return scale if x > zero else other
 
-    made = (relu, leaky_relu, elu, selu, swish, step, leaky_slope, elu_slope, selu_slope)
-    return {function.__name__: register_jitable(**_JIT)(function) for function in made}  # type: ignore[return-value]
+    return kernel
 
 
-_SCALAR: dict[str, tuple[Any, Any]] = {
-    "tanh": (_tanh32, _tanh64),
-    "sigmoid": (_sigmoid32, _sigmoid64),
-    "exp": (_exp32, _exp64),
-    "softplus": (_softplus32, _softplus64),
-}
-_PIECES32: Any = _each(F)
-_PIECES64: Any = _each(D)
-_SCALAR.update({name: (_PIECES32[name], _PIECES64[name]) for name in _PIECES32})
-
-
-def _public(name: str, meaning: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that is NumPy's meaning in Python and the scalar kernel in compiled code."""
-
-    def function(x):
-        return meaning(x).astype(x.dtype) if hasattr(x, "dtype") else meaning(x)
-
-    function.__name__ = function.__qualname__ = name
-    single, double = _SCALAR[name]
-
-    @overload(function, jit_options=_JIT)
-    def choose(x):
-        if x == types.float32:
-            return single
-        if x == types.float64:
-            return double
-        return None
-
-    return function
-
-
-tanh = _public("tanh", ops.tanh)
-sigmoid = _public("sigmoid", ops.sigmoid)
-exp = _public("exp", ops.exp)
-softplus = _public("softplus", ops.softplus)
-relu = _public("relu", ops.relu)
-leaky_relu = _public("leaky_relu", ops.leaky_relu)
-elu = _public("elu", ops.elu)
-selu = _public("selu", ops.selu)
-swish = _public("swish", ops.swish)
-step = _public("step", ops.OPS["step"].numpy)
-leaky_slope = _public("leaky_slope", ops.OPS["leaky_slope"].numpy)
-elu_slope = _public("elu_slope", ops.OPS["elu_slope"].numpy)
-selu_slope = _public("selu_slope", ops.OPS["selu_slope"].numpy)
+@_entry(*_both(_selu_slope), 1)
+def selu_slope(y):
+    """Return the slope of `selu` from its value."""
+    return np.where(np.greater(y, 0), SELU_SCALE, np.asarray(y) + SELU_SCALE * SELU_ALPHA)

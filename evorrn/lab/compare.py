@@ -143,12 +143,20 @@ def compare(
         environment=environment.summary(),
         report=str(folder / "report.html"),
     )
+    _write(comparison, root, folder)
+    return comparison
+
+
+def _write(comparison: Comparison, root: Path, folder: Path) -> None:
+    """Write a comparison and its report, unless the folder holds the same."""
+    content, path = json.dumps(comparison.as_dict(), indent=1) + "\n", folder / "comparison.json"
     try:
-        write_atomic(folder / "comparison.json", json.dumps(comparison.as_dict(), indent=1) + "\n")
-        write_report(comparison, root, folder / "report.html")
+        if Path(comparison.report).is_file() and path.is_file() and path.read_text() == content:
+            return
+        write_report(comparison, root, Path(comparison.report))
+        write_atomic(path, content)  # last, since it says that the report is of these numbers
     except OSError as error:
         raise Unfinished(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
-    return comparison
 
 
 def usual_strategies(raw: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,19 +13,40 @@ from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.base.settings import check_seed
 from evorrn.cells.find import cell_reference, find_cell
 from evorrn.compile.grammar import Cell
+from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.step import Step, compose
 from evorrn.exchange import torch as torch_weights
-from evorrn.network.initial import INITIALISERS, choose
+from evorrn.losses.find import find_loss, losses
+from evorrn.network.initial import choose
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
     from evorrn.data.task import Task
 
-LOSSES = ("mse", "cross-entropy", "binary-cross-entropy", "reward")
 DTYPES = ("float32", "float64")
 
 
-class Architecture:
+@dataclass(eq=False, repr=False)
+class NetworkSettings:
+    """The arguments that make a network, see `evorrn.Network`; they are checked by `Architecture`."""
+
+    inputs: int
+    outputs: int
+    cell: InitVar[str | Cell] = "elman"
+    hidden: InitVar[int | Sequence[int]] = 16
+    cell_options: InitVar[Mapping[str, Any] | None] = None
+    loss: InitVar[str] = "mse"
+    direct: bool = False
+    feedback: bool = False
+    dtype: InitVar[str | np.dtype | type] = "float32"
+    initial: InitVar[Mapping[str, str] | None] = None
+    biases: bool = True
+
+    def __post_init__(self, *loosely_typed: Any) -> None:
+        raise NotImplementedError
+
+
+class Architecture(NetworkSettings):
     """What a `Network` is, apart from running it: its settings, its step, and its genomes.
 
     See there for the parameters, which are checked here.
@@ -36,13 +58,16 @@ class Architecture:
     hidden : tuple of int
         Units of each layer.
     loss_name : str
+    loss_function : Loss
     direct, feedback, biases : bool
     dtype : dtype
         Of genomes and of all that is computed.
     step : Step
         One time step of all layers and the readout, as a graph.
+    layout : tuple of Block
+        The matrices and vectors that lie one after the other in a genome.
     blocks : dict of str to tuple of int
-        Shapes of the matrices and vectors that lie one after the other in a genome, by name.
+        Their shapes by name.
 
     Raises
     ------
@@ -50,26 +75,27 @@ class Architecture:
         With everything that is wrong, at once.
     """
 
-    def __init__(
+    cell: Cell
+    hidden: tuple[int, ...]
+    dtype: np.dtype
+
+    def __post_init__(
         self,
-        inputs: int,
-        outputs: int,
-        cell: str | Cell = "elman",
-        hidden: int | Sequence[int] = 16,
-        cell_options: Mapping[str, Any] | None = None,
-        loss: str = "mse",
-        direct: bool = False,
-        feedback: bool = False,
-        dtype: str | np.dtype | type = "float32",
-        initial: Mapping[str, str] | None = None,
-        biases: bool = True,
+        cell: str | Cell,
+        hidden: int | Sequence[int],
+        cell_options: Mapping[str, Any] | None,
+        loss: str,
+        dtype: str | np.dtype | type,
+        initial: Mapping[str, str] | None,
     ) -> None:
+        inputs, outputs = self.inputs, self.outputs
+        flags = {"direct": self.direct, "feedback": self.feedback, "biases": self.biases}
         sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
         kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
         problems = [
             *_size_problems({"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}),
             *_choice_problems(loss, kind),
-            *_flag_problems({"direct": direct, "feedback": feedback, "biases": biases}),
+            *_flag_problems(flags),
         ]
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
         try:
@@ -82,7 +108,8 @@ class Architecture:
         self.inputs, self.outputs = int(inputs), int(outputs)
         self.hidden = tuple(int(size) for size in sizes)
         self.loss_name = loss
-        self.direct, self.feedback, self.biases = bool(direct), bool(feedback), bool(biases)
+        self.loss_function = find_loss(loss)
+        self.direct, self.feedback, self.biases = (bool(flag) for flag in flags.values())
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
         self._numbers, self._activations = options
@@ -93,11 +120,11 @@ class Architecture:
             feedback=self.feedback,
             biases=self.biases,
         )
+        self.layout = self.step.blocks
         self.blocks: dict[str, tuple[int, ...]] = {
-            name: tuple(self.sizes[d] for d in shape) for name, shape in self.step.parameters.items()
+            block.name: tuple(self.sizes[dimension] for dimension in block.shape) for block in self.layout
         }
-        self._default_initial = {name: self._cells_choice(name) for name in self.blocks}
-        self._initial = choose(self._default_initial, self.blocks, _mapping("initial", initial))
+        self._initial = choose(self.layout, _mapping("initial", initial))
 
     @classmethod
     def for_task(cls, task: Task | Environment, **settings: Any) -> Self:
@@ -126,7 +153,9 @@ class Architecture:
             "feedback": self.feedback,
             "dtype": self.dtype.name,
             "initial": {
-                name: way for name, way in self._initial.items() if way != self._default_initial[name]
+                block.name: self._initial[block.name]
+                for block in self.layout
+                if self._initial[block.name] != block.initial
             },
             **({} if self.biases else {"biases": False}),
         }
@@ -169,9 +198,10 @@ class Architecture:
     def init_many(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` random genomes (count, n); drawn block by block, so not as one by one."""
         parts = []
-        for name, shape in self.blocks.items():
-            layer = len(self.hidden) - 1 if name.startswith("readout") else int(name.split(".")[0][5:])
-            drawn = INITIALISERS[self._initial[name]](rng, count, shape, self.hidden[layer])
+        for block in self.layout:
+            units = self.hidden[-1 if block.layer is None else block.layer]
+            draw = INITIALISERS[self._initial[block.name]]
+            drawn = draw(rng, count, self.blocks[block.name], units)
             parts.append(drawn.reshape(count, -1))
         return np.concatenate(parts, axis=1).astype(self.dtype)
 
@@ -203,17 +233,13 @@ class Architecture:
 
     def from_torch(self, state_dict: Mapping[str, Any]) -> np.ndarray:
         """Return the genome (n,) of a PyTorch state dict with ``rnn.*`` and ``readout.*``."""
-        return torch_weights.from_torch(self, state_dict)
+        return self.pack(torch_weights.from_torch(self.cell, self.layout, self.blocks, state_dict)).astype(
+            self.dtype
+        )
 
     def to_torch(self, genome: np.ndarray) -> dict[str, np.ndarray]:
         """Return a genome, or a gradient, as arrays under PyTorch's names."""
-        return torch_weights.to_torch(self, genome)
-
-    def _cells_choice(self, block: str) -> str:
-        """Return how a block is initialised where nothing else is asked for."""
-        if block == "readout.b":
-            return "zeros"
-        return "glorot" if block.startswith("readout") else self.cell.initial[block.split(".", 1)[1]]
+        return torch_weights.to_torch(self.cell, self.layout, self.unpack(genome))
 
 
 def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
@@ -229,8 +255,8 @@ def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
 
 def _choice_problems(loss: str, dtype: str) -> list[str]:
     problems = []
-    if loss not in LOSSES:
-        problems.append(f"network.loss: {unknown('loss', loss, LOSSES)}")
+    if loss not in losses():
+        problems.append(f"network.loss: {unknown('loss', loss, losses())}")
     if dtype not in DTYPES:
         problems.append(f"network.dtype: {unknown('dtype', dtype, DTYPES)}")
     return problems

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.batch import Batch, numeric
+from evorrn.engine.inputs import Conditions, Sequences
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
-
-
-class Conditions(NamedTuple):
-    """What sequences meet besides their inputs.
-
-    Attributes
-    ----------
-    state : ndarray, shape (B, S)
-        The state to begin with.
-    teacher : ndarray, shape (B, T, O), or None
-        What is seen at each time step in place of the last output.
-    free_from : ndarray of int, shape (B,), or None
-        The time step from which the first inputs are the last output.
-    """
-
-    state: np.ndarray
-    teacher: np.ndarray | None = None
-    free_from: np.ndarray | None = None
-
-
-class Sequences(NamedTuple):
-    """What a network is shown.
-
-    Attributes
-    ----------
-    x : ndarray, shape (B, T, I)
-    lengths : ndarray of int64, shape (B,)
-    conditions : Conditions
-    """
-
-    x: np.ndarray
-    lengths: np.ndarray
-    conditions: Conditions
 
 
 def sequences(
@@ -90,13 +58,15 @@ def genomes(network: Network, genomes: np.ndarray) -> np.ndarray:
 
 def check_batch(network: Network, batch: Batch) -> None:
     """Raise ShapeError when a batch does not fit a network, ConfigError when none does."""
-    if network.loss_name == "reward":
-        raise ConfigError("network.loss: reward comes from an environment, see Network.simulate, not a batch")
+    if network.loss_function.targets == "none":
+        raise ConfigError(
+            f"network.loss: {network.loss_name} comes from an environment, see Network.simulate, not a batch"
+        )
     if batch.n_inputs != network.inputs:
         raise ShapeError(f"batch: expected {network.inputs} inputs, got {batch.n_inputs}")
-    if network.loss_name == "cross-entropy":
+    if network.loss_function.labels:
         if not batch.labelled:
-            raise ShapeError("batch: cross-entropy needs integer labels (B, T) or (B,), got floats")
+            raise ShapeError(f"batch: {network.loss_name} needs integer labels (B, T) or (B,), got floats")
         if batch.n_outputs > network.outputs:
             raise ShapeError(f"batch: expected labels below {network.outputs}, got {batch.n_outputs - 1}")
     elif batch.labelled:

@@ -1,99 +1,43 @@
-"""How weights begin: initialisations by name, many networks at a time."""
+"""Which initialisation each block of a network has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError, unknown
-
-Shape = tuple[int, ...]
-
-
-def glorot(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
-    """Uniform on ±sqrt(6 / (fan in + fan out)). Source: Glorot and Bengio 2010, equation 16."""
-    bound = np.sqrt(6.0 / (shape[0] + shape[-1]))
-    return rng.uniform(-bound, bound, (count, *shape))
+from evorrn.compile.blocks import Block
+from evorrn.compile.initial import INITIALISERS
 
 
-def orthogonal(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
-    """Orthogonal rows or columns, from the QR of a Gaussian matrix. Source: Saxe et al. 2014."""
-    rows, columns = shape[0], shape[-1]
-    gaussian = rng.standard_normal((count, max(rows, columns), min(rows, columns)))
-    with one_thread():
-        q, r = np.linalg.qr(gaussian)
-    q = q * np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)[:, None, :]
-    return (q if rows >= columns else q.swapaxes(1, 2)).reshape(count, *shape)
-
-
-def identity(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
-    """The identity matrix, or ones for a vector. Source: Le, Jaitly and Hinton 2015."""
-    one = np.eye(shape[0], shape[-1]) if len(shape) == 2 else np.ones(shape)
-    return np.broadcast_to(one, (count, *shape))
-
-
-def uniform(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
-    """Uniform on ±1/sqrt(H), PyTorch's default for recurrent layers."""
-    bound = 1.0 / np.sqrt(units)
-    return rng.uniform(-bound, bound, (count, *shape))
-
-
-def unit(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
-    """Uniform on [0, 1]."""
-    return rng.uniform(0.0, 1.0, (count, *shape))
-
-
-def zeros(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
-    """All zero."""
-    return np.zeros((count, *shape))
-
-
-def ones(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
-    """All one, for the bias of forget gates. Source: Jozefowicz, Zaremba and Sutskever 2015."""
-    return np.ones((count, *shape))
-
-
-Initialiser = Callable[[np.random.Generator, int, Shape, int], np.ndarray]
-
-INITIALISERS: dict[str, Initialiser] = {
-    function.__name__: function for function in (glorot, orthogonal, identity, uniform, unit, zeros, ones)
-}
-"""``initialiser(rng, count, shape, units) -> (count, *shape)``; `units` are those of the layer."""
-
-
-def choose(own: Mapping[str, str], shapes: Mapping[str, Shape], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the name of the initialisation of each block of a network.
+def choose(layout: Sequence[Block], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the name of the initialisation of each block of a network, by the block's name.
 
     Parameters
     ----------
-    own : mapping
-        What each block has where nothing else is asked for.
-    shapes : mapping
-        The shape of each block.
+    layout : sequence of Block
     given : mapping
-        What is asked for instead, by the name of a block or of a parameter of all layers.
+        What is asked for in place of a block's own, by the name of a block or of a parameter of all layers.
 
     Raises
     ------
     ConfigError
         With every name that is unknown, and every initialisation that is unknown or does not fit.
     """
-    ways = dict(own)
+    ways = {block.name: block.initial for block in layout}
     problems = []
     for name, way in given.items():
-        matching = [block for block in shapes if name in (block, block.split(".", 1)[1])]
+        matching = [block for block in layout if name in (block.name, block.parameter)]
         if not matching:
-            problems.append(f"network.initial: {unknown('block', name, shapes)}")
+            problems.append(f"network.initial: {unknown('block', name, ways)}")
         if not isinstance(way, str) or way not in INITIALISERS:
             problems.append(f"network.initial.{name}: {unknown('initialisation', way, INITIALISERS)}")
         elif way == "orthogonal":
-            vectors = [block for block in matching if len(shapes[block]) == 1]
             problems += [
-                f"network.initial.{name}: {block} is a vector; orthogonal needs a matrix" for block in vectors
+                f"network.initial.{name}: {block.name} is a vector; orthogonal needs a matrix"
+                for block in matching
+                if len(block.shape) == 1
             ]
-        ways.update(dict.fromkeys(matching, way))
+        ways.update((block.name, way) for block in matching)
     if problems:
         raise ConfigError(problems)
     return ways

@@ -5,19 +5,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.batch import Batch, numeric
+from evorrn.data.environment import Environment
+from evorrn.engine.individuals.run import Simulator, Trajectory
+from evorrn.engine.model import Form, Modules
+from evorrn.engine.programs import Programs
 from evorrn.network import arguments
 from evorrn.network.architecture import Architecture
-
-if TYPE_CHECKING:
-    from evorrn.data.environment import Environment
-    from evorrn.engine.individuals.run import Simulator, Trajectory
-    from evorrn.engine.programs import Programs
 
 
 class Network(Architecture):
@@ -34,8 +33,8 @@ class Network(Architecture):
     cell_options : mapping, optional
         Settings of the cell that are not genes, for every layer.
     loss : str
-        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``; ``"reward"`` where fitness comes from
-        episodes in an environment and there are no targets.
+        A file of `evorrn.losses`: ``"mse"``, ``"cross-entropy"``, ``"binary-cross-entropy"``, or ``"reward"`` where
+        fitness comes from episodes in an environment and there are no targets.
     direct : bool
         Whether the readout also sees the input.
     feedback : bool
@@ -244,7 +243,7 @@ class Network(Architecture):
     @property
     def compile_seconds(self) -> float:
         """Time spent so far on making this network's programs ready."""
-        return self._programs.compile_seconds + self._simulator.compile_seconds
+        return self._modules.compile_seconds
 
     def kernel_source(self, environment: Environment | None = None) -> str:
         """Return the emitted source of this network's programs, or of the one that acts in an environment."""
@@ -272,16 +271,22 @@ class Network(Architecture):
         return twin
 
     @cached_property
-    def _programs(self) -> Programs:
-        from evorrn.engine.programs import Programs
+    def _form(self) -> Form:
+        kind = "direct " * self.direct + "feedback " * self.feedback
+        title = f"{kind}{self.cell.name} x {len(self.hidden)}, {self.loss_name}, {self.dtype.name}"
+        return Form(self.step, self.sizes, self.hidden, self.dtype, self.loss_function, self.cell.name, title)
 
-        return Programs(self)
+    @cached_property
+    def _modules(self) -> Modules:
+        return Modules()
+
+    @cached_property
+    def _programs(self) -> Programs:
+        return Programs(self._form, self._modules)
 
     @cached_property
     def _simulator(self) -> Simulator:
-        from evorrn.engine.individuals.run import Simulator
-
-        return Simulator(self)
+        return Simulator(self._form, self._modules)
 
     # --- Checks ------------------------------------------------------------------------------------
 
@@ -302,5 +307,4 @@ class Network(Architecture):
 
     def _scored_entries(self, batch: Batch) -> np.ndarray:
         """Return how many entries of each sequence are averaged: steps for classes, else outputs too."""
-        steps = batch.scored.sum(axis=1)
-        return steps if self.loss_name == "cross-entropy" else steps * self.outputs
+        return self.loss_function.entries(batch.scored.sum(axis=1), self.outputs)

@@ -34,7 +34,7 @@ class Stepper:
             for name, dimension in network.step.states.items()
         }
         self._options = {
-            name: dtype.type(network.cell_options[name.split(".", 1)[1]]) for name in network.step.options
+            name: dtype.type(network.cell_options[option]) for name, option in network.step.options.items()
         }
 
     def begin(self, lanes: np.ndarray, genomes: np.ndarray) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from evorrn.base.settings import build
 from evorrn.data.environment import Environment
 from evorrn.data.metrics import EPISODE_METRICS
+from evorrn.training import playing
 
 TRIED_STEPS = 200
 """Steps at most for which the parts of a step are held against it."""
@@ -52,7 +53,7 @@ def check_environment(environment: Environment, *, seed: int = 0) -> None:
 
 
 def _check_starts(environment: Environment, seed: int) -> None:
-    starts, again, other = environment.starts(seed), environment.starts(seed), environment.starts(seed + 1)
+    starts, again, other = (playing.starts_of(environment, each) for each in (seed, seed, seed + 1))
     for split in ("train", "valid", "test"):
         found, count = getattr(starts, split), getattr(environment, split)
         shape = (count, environment.states)
@@ -68,11 +69,13 @@ def _check_starts(environment: Environment, seed: int) -> None:
 
 def _check_episodes(environment: Environment, seed: int) -> None:
     """Check that a start and the actions decide an episode, and that its rewards are numbers."""
-    starts = environment.starts(seed).test[:2]
+    starts = playing.starts_of(environment, seed).test[:2]
 
     def played() -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(seed)
-        return environment.play(lambda count: rng.standard_normal((count, environment.actions)), starts)
+        return playing.play(
+            environment, lambda count: rng.standard_normal((count, environment.actions)), starts
+        )
 
     returns, lengths = played()
     _require(bool(np.isfinite(returns).all()), f"step: expected finite rewards, got returns {returns}")
@@ -96,7 +99,7 @@ def _check_parts(environment: Environment, seed: int) -> None:
         return
     count, move, judge = environment.parts
     rng = np.random.default_rng(seed)
-    whole = environment.starts(seed).test[0].copy()
+    whole = playing.starts_of(environment, seed).test[0].copy()
     parted = whole.copy()
     for _ in range(TRIED_STEPS):
         action = rng.standard_normal(environment.actions)

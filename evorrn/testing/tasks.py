@@ -11,8 +11,8 @@ from evorrn.base.settings import build
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Reference, Scaling, Splits, Task
+from evorrn.losses.find import find_loss, losses
 
-LOSSES = ("mse", "cross-entropy", "binary-cross-entropy")
 STRATEGIES = ("ga", "esn", "bptt", "random")
 
 
@@ -38,7 +38,8 @@ def check_task(task: Task, *, seed: int = 0) -> None:
     _require(documented, f"{kind.__name__}: expected a docstring that says how the data are made")
     _require(dataclasses.is_dataclass(kind), f"{kind.__name__}: expected @dataclass(frozen=True)")
     _require(build(kind, task.values(), "task") == task, "settings: expected values() to make the same task")
-    _require(task.loss in LOSSES, f"loss: expected one of {', '.join(LOSSES)}, got {task.loss!r}")
+    known = [name for name, loss in losses().items() if loss.targets != "none"]
+    _require(task.loss in known, f"loss: expected one of {', '.join(known)}, got {task.loss!r}")
     _require(bool(task.metrics), "metrics: expected at least one")
     for name in task.metrics:
         _require(name in metrics.METRICS, f"metrics: expected keys of METRICS, got {name!r}")
@@ -63,11 +64,11 @@ def check_task(task: Task, *, seed: int = 0) -> None:
 
 def _check_batch(task: Task, name: str, batch: Batch) -> None:
     _require(batch.n_inputs == task.inputs, f"{name}: expected {task.inputs} inputs, got {batch.n_inputs}")
-    labels = task.loss == "cross-entropy"
+    labels = find_loss(task.loss).labels
     _require(batch.labelled == labels, f"{name}: expected {'labels' if labels else 'float targets'}")
     fits = batch.n_outputs <= task.outputs if labels else batch.n_outputs == task.outputs
     _require(fits, f"{name}: expected {task.outputs} outputs, got {batch.n_outputs}")
-    if task.loss == "binary-cross-entropy":
+    if find_loss(task.loss).logits and not labels:
         values = batch.targets[batch.scored]
         _require(bool(((values >= 0) & (values <= 1)).all()), f"{name}: expected targets from 0 to 1")
     if task.free_run and name != "train":

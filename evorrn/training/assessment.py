@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
-from evorrn.data.environment import Environment
 from evorrn.data.task import Scaling, Splits, Task
 from evorrn.training.meter import MeteredProblem
 from evorrn.training.problem import Problem, first_scored
@@ -104,7 +102,7 @@ class SequenceAssessment(Assessment):
 
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
         """Return the metrics of every split there is, in original units."""
-        names = self.task.metrics if self.task is not None else default_metrics(network)
+        names = self.task.metrics if self.task is not None else network.loss_function.metrics
         measured = {}
         for split, batch in zip(("train", "valid", "test"), self.splits):
             if batch is not None:
@@ -133,27 +131,6 @@ class SequenceAssessment(Assessment):
         }
 
 
-def assess(data: Task | Environment | Batch | Splits | Sequence[Batch], seed: int) -> Assessment:
-    """Return the assessment of a task or an environment, or of one to three batches given by hand."""
-    if isinstance(data, Task | Environment):
-        return data.assessment(seed)
-    return SequenceAssessment(as_splits(data))
-
-
-def as_splits(data: Batch | Splits | Sequence[Batch]) -> Splits:
-    """Return the splits of one to three batches given by hand."""
-    if isinstance(data, Splits):
-        return data
-    batches = list(data) if isinstance(data, Sequence) else [data]
-    if not 1 <= len(batches) <= 3 or not all(isinstance(batch, Batch) for batch in batches):
-        raise ConfigError(
-            "data: expected a Task, an Environment, a Batch, or a sequence (train, valid, test) of one to three "
-            "Batch"
-        )
-    valid, test = [*batches[1:], None, None][:2]
-    return Splits(batches[0], valid, test)
-
-
 def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bool) -> np.ndarray:
     """Return the outputs (B, T, O) of a genome on a batch, in closed loop from the first scored step if asked."""
     free_from = first_scored(batch) if free_run else None
@@ -169,15 +146,6 @@ def score(
     if scaling is not None and not batch.labelled:
         predicted, truth = scaling.restore_targets(predicted), scaling.restore_targets(truth)
     return metrics.evaluate(names, predicted, truth)
-
-
-def default_metrics(network: Network) -> tuple[str, ...]:
-    """Return the metrics of a run without a task, by the loss of its network."""
-    return {
-        "mse": ("nrmse_std", "rmse"),
-        "cross-entropy": ("accuracy", "cross_entropy"),
-        "binary-cross-entropy": ("binary_accuracy", "binary_cross_entropy"),
-    }[network.loss_name]
 
 
 def detect_horizon(batch: Batch) -> int | None:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
-from evorrn.base.settings import check_seed
 from evorrn.data import metrics
 from evorrn.data.environment import Environment, Starts
+from evorrn.network.network import Network
+from evorrn.training import playing
 from evorrn.training.assessment import Assessment, Record
 from evorrn.training.meter import Meter, MeteredProblem
 
-if TYPE_CHECKING:
-    from evorrn.network.network import Network
-
-STARTS_STREAM = 0
-"""Role of the starts among the streams of a seed: ``SeedSequence(seed, spawn_key=(STARTS_STREAM, split))``."""
 RANDOM_STREAM = 2
 """Role of the baseline that acts at random."""
 KEPT_STEPS = 10_000
@@ -131,7 +126,7 @@ class EnvironmentProblem(MeteredProblem):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return returns and lengths (P, E), charged to the meter."""
         with self._compiling():
-            returns, lengths = self.environment.episodes(self.network, genomes, starts, time_limit)
+            returns, lengths = playing.episodes(self.environment, self.network, genomes, starts, time_limit)
         self.meter.work += self.network.simulation_work(lengths)
         self.meter.steps_forward += int(lengths.sum())
         self.meter.evaluations += evaluations
@@ -164,7 +159,9 @@ class EpisodeAssessment(Assessment):
         """Return the environment's metrics over the starts of each split."""
         found = {}
         for split in ("train", "valid", "test"):
-            returns, lengths = self.environment.episodes(network, genome[None], getattr(self.starts, split))
+            returns, lengths = playing.episodes(
+                self.environment, network, genome[None], getattr(self.starts, split)
+            )
             found[split] = self._measured(self.environment.metrics, returns[0], lengths[0])
         return found
 
@@ -174,11 +171,11 @@ class EpisodeAssessment(Assessment):
         Of a trajectory there are observations (T, I), actions (T, O), rewards (T,) and states (T, S) with the
         names of actions and states, `start` its number among the test starts, and at most `KEPT_STEPS` steps.
         """
-        returns, lengths = self.environment.episodes(network, genome[None], self.starts.test)
+        returns, lengths = playing.episodes(self.environment, network, genome[None], self.starts.test)
         start = int(np.argsort(returns[0], kind="stable")[(len(returns[0]) - 1) // 2])
         limit = min(self.environment.time_limit, KEPT_STEPS)
-        observations, actions, rewards, states = self.environment.trajectory(
-            network, genome, self.starts.test[start], limit
+        observations, actions, rewards, states = playing.trajectory(
+            self.environment, network, genome, self.starts.test[start], limit
         )
         arrays = {"observations": observations, "actions": actions, "rewards": rewards, "states": states}
         arrays |= {"start": np.array(start), "returns": returns[0], "lengths": lengths[0]}
@@ -199,51 +196,13 @@ class EpisodeAssessment(Assessment):
 def baseline_episodes(
     environment: Environment, starts: np.ndarray, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return returns and lengths (E,) of doing nothing, and of acting at random."""
+    """Return returns and lengths (E,) of no action, and of random actions."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(RANDOM_STREAM,)))
     policies: dict[str, Callable[[int], np.ndarray]] = {
         "no action": lambda count: np.zeros((count, environment.actions)),
         "random action": lambda count: rng.standard_normal((count, environment.actions)),
     }
-    return {name: environment.play(policy, starts) for name, policy in policies.items()}
-
-
-def play(
-    environment: Environment, policy: Callable[[int], np.ndarray], starts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Play from each start with actions that nobody learned, one time step after the other in Python.
-
-    Parameters
-    ----------
-    environment : Environment
-    policy : callable
-        ``policy(count)`` gives `count` actions, shape (count, actions).
-    starts : ndarray, shape (E, states)
-
-    Returns
-    -------
-    returns : ndarray, shape (E,), float64
-    lengths : ndarray, shape (E,), int64
-    """
-    returns, lengths = np.zeros(len(starts)), np.zeros(len(starts), dtype=np.int64)
-    for episode, start in enumerate(starts):
-        state, done = np.array(start), False
-        while not done and lengths[episode] < environment.time_limit:
-            reward, done = environment.step(state, policy(1)[0])
-            returns[episode] += reward
-            lengths[episode] += 1
-    return returns, lengths
-
-
-def draw_starts(environment: Environment, seed: int) -> Starts:
-    """Return starts for each split of an environment, each split from a stream of its own."""
-    counts = (environment.train, environment.valid, environment.test)
-    streams = [
-        np.random.SeedSequence(check_seed(seed), spawn_key=(STARTS_STREAM, split)) for split in range(3)
-    ]
-    return Starts(
-        *(environment.draw(count, np.random.default_rng(stream)) for count, stream in zip(counts, streams))
-    )
+    return {name: playing.play(environment, policy, starts) for name, policy in policies.items()}
 
 
 def check_fit(network: Network, environment: Environment) -> None:

@@ -15,7 +15,8 @@ from evorrn.base.settings import check_seed
 from evorrn.data.batch import Batch
 from evorrn.data.environment import Environment
 from evorrn.data.task import Splits, Task
-from evorrn.training.assessment import Assessment, assess
+from evorrn.training.assess import assess
+from evorrn.training.assessment import Assessment
 from evorrn.training.budget import Budget
 from evorrn.training.meter import Meter, MeteredProblem
 from evorrn.training.result import Result

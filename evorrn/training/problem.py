@@ -157,18 +157,12 @@ class Problem(MeteredProblem):
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
         """Return the share of training sequences that are within `tolerance` at every scored entry.
 
-        For labels a sequence counts when every scored step has its largest logit at the label, and for
-        the loss binary-cross-entropy when every scored logit has the sign of its class.
+        What is right at a step is the loss's to say, see `evorrn.losses.base.Loss.learned`.
         """
         batch = self.train
         with self._charged(batch, 0, genome):
             outputs = self.network.predict(genome, batch.inputs, lengths=batch.lengths)
-        if batch.labelled:
-            right = outputs.argmax(axis=2) == batch.targets
-        elif self.network.loss_name == "binary-cross-entropy":
-            right = ((outputs > 0) == (batch.targets > 0.5)).all(axis=2)
-        else:
-            right = (np.abs(outputs - batch.targets) <= tolerance).all(axis=2)
+        right = self.network.loss_function.learned(outputs, batch.targets, tolerance)
         has_scored = batch.scored.any(axis=1)
         return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))
 

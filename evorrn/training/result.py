@@ -106,7 +106,7 @@ class Result:
             raise EvorrnError(f"steps: expected at least 1, got {steps}")
         known, single = _sequences("warmup", warmup, self.network.inputs)
         sequences, length, width = known.shape
-        own = self.network.outputs if self.horizon == 1 and self.network.loss_name != "cross-entropy" else 0
+        own = self.network.outputs if self.horizon == 1 and not self.network.loss_function.labels else 0
         exogenous = width - own
         if inputs is None and exogenous > 0:
             missing = (
@@ -140,7 +140,7 @@ class Result:
         return inputs if self.scaling is None else self.scaling.scale_inputs(inputs)
 
     def _restore(self, outputs: np.ndarray) -> np.ndarray:
-        if self.scaling is None or self.network.loss_name == "cross-entropy":
+        if self.scaling is None or self.network.loss_function.labels:
             return np.asarray(outputs, dtype=np.float64)
         return self.scaling.restore_targets(outputs)
 

@@ -147,11 +147,10 @@ class CartPole(Environment):
             return cart + poles
         return cart + tuple(f"{size} pole {name}" for size in ("long", "short") for name in poles)
 
-    def starts(self, seed: int) -> Starts:
-        """Return starts drawn from the seed, the first training start replaced by the one of the papers."""
-        drawn = super().starts(seed)
-        drawn.train[0] = self.first_start()
-        return drawn
+    def arrange_starts(self, starts: Starts) -> Starts:
+        """Return the drawn starts, the first training start replaced by the one of the papers."""
+        starts.train[0] = self.first_start()
+        return starts
 
     def first_start(self) -> np.ndarray:
         """Return the state (states,) at rest with the long pole at `start_angle`."""

@@ -87,12 +87,11 @@ class TMaze(Environment):
         """The move and its reward."""
         return step
 
-    def starts(self, seed: int) -> Starts:
-        """Return starts with north and south by turns, and the noise of each drawn from the seed."""
-        drawn = super().starts(seed)
-        for states in (drawn.train, drawn.valid, drawn.test):
+    def arrange_starts(self, starts: Starts) -> Starts:
+        """Return the drawn starts with north and south in turn; the noise of each stays as drawn."""
+        for states in (starts.train, starts.valid, starts.test):
             states[:, CUE] = np.where(np.arange(len(states)) % 2 == 0, 1.0, -1.0)
-        return drawn
+        return starts
 
     def succeeded(self, returns: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Return which episodes had the best return."""

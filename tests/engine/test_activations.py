@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from evorrn.compile.ops import ELU_ALPHA, LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 from evorrn.kernels import activations
+from evorrn.kernels.activations import ELU_ALPHA, LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 
 mpmath.mp.dps = 40
 EXACT = {

@@ -9,8 +9,8 @@ from evorrn.base.errors import CellError, UnknownName
 from evorrn.cells.find import cells
 from evorrn.compile.adjoint import adjoint
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import relu, sigmoid, tanh
 from evorrn.compile.tangent import tangent
+from evorrn.kernels.activations import relu, sigmoid, tanh
 from evorrn.network.network import Network
 
 SIZES = {"I": 3, "H": 5, "O": 2}

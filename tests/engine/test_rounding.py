@@ -9,8 +9,8 @@ import pytest
 
 from evorrn.cells.find import cells
 from evorrn.compile.grammar import cell
-from evorrn.compile.ops import tanh
 from evorrn.data.batch import Batch
+from evorrn.kernels.activations import tanh
 from evorrn.network.network import Network
 
 

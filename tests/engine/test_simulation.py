@@ -22,6 +22,7 @@ from evorrn.engine.individuals import worlds as worlds_of_lab
 from evorrn.engine.individuals.worlds import environment_starts
 from evorrn.kernels import machine
 from evorrn.network.network import Network
+from evorrn.training.playing import starts_of
 
 
 def network(**settings):
@@ -270,13 +271,13 @@ def test_what_is_beyond_the_sizes_of_an_environment_is_told_before_it_is_touched
     with pytest.raises(ConfigError, match=message):
         network().simulate(population(network(), 1), beyond, np.zeros((1, 3)))
     with pytest.raises(ConfigError, match=message):
-        beyond.starts(0)
+        starts_of(beyond, 0)
 
 
 def test_a_reset_that_raises_is_told_by_its_name():
     refusing = type("Refusing", (Pendulum,), {"reset": staticmethod(refuse)})()
     with pytest.raises(EvorrnError, match="environment pendulum: reset raised ValueError: no such start"):
-        refusing.starts(0)
+        starts_of(refusing, 0)
 
 
 def test_parts_of_a_step_that_are_none_are_told():

@@ -10,7 +10,7 @@ import pytest
 
 from evorrn.base.errors import ConfigError, RunError
 from evorrn.data.batch import Batch
-from evorrn.data.task import Reference, Scaling, Splits
+from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.lab import compare as module
 from evorrn.lab.compare import Choice, compare, plan_runs, score_baselines
 from evorrn.lab.report.comparison import write_report
@@ -19,14 +19,13 @@ from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import Run
 from evorrn.lab.sweep import job
 from evorrn.lab.sweep.many import RunsProgress
-from evorrn.training.assessment import SequenceAssessment
 from evorrn.training.meter import Meter
 
 QUALITY = {"ga": 0.4, "esn": 0.3, "bptt": 0.35, "random": 0.9}
 ADVICE = {"esn": ("leaky", 60)}
 
 
-class Task:
+class MadeUp(Task):
     """A task as far as a comparison looks at it; its test data depend on the seed."""
 
     name, version, metrics = "made-up", 1, ("nrmse_std", "rmse")
@@ -39,9 +38,6 @@ class Task:
 
     def values(self):
         return {"horizon": 1}
-
-    def assessment(self, seed):
-        return SequenceAssessment(self.data(seed), self)
 
     def data(self, seed):
         self.asked.append(seed)
@@ -106,11 +102,10 @@ class Runs:
 
 @pytest.fixture
 def made_up(monkeypatch):
-    task = Task()
+    task = MadeUp()
     specs, runs = Specs(task), Runs()
     monkeypatch.setattr(module, "resolve", specs)
     monkeypatch.setattr(job, "execute", runs)
-    monkeypatch.setattr(assessments, "assess", lambda task, seed: task.assessment(seed))
     monkeypatch.setattr(assessments, "_kept", {})
     monkeypatch.setattr(
         module, "write_report", lambda comparison, root, path: None
@@ -271,7 +266,7 @@ def spec_of(task):
 
 
 def test_baselines_are_scored_in_every_seed_in_original_units(made_up):
-    found = {baseline.name: baseline for baseline in score_baselines(spec_of(Task()), range(3), "rmse")}
+    found = {baseline.name: baseline for baseline in score_baselines(spec_of(MadeUp()), range(3), "rmse")}
     for seed in range(3):
         truth = np.random.default_rng(seed).normal(size=(1, 20, 1))[0, 5:, 0]
         assert found["zero"].values[seed] == pytest.approx(2.0 * np.sqrt(np.mean(truth**2)))
@@ -280,7 +275,7 @@ def test_baselines_are_scored_in_every_seed_in_original_units(made_up):
 
 
 def test_baselines_of_a_fixed_record_are_scored_once(made_up):
-    task = Task("training")
+    task = MadeUp("training")
     found = score_baselines(spec_of(task), range(5), "nrmse_std")
     assert task.asked == [0]
     assert all(len(set(baseline.values)) == 1 and len(baseline.values) == 5 for baseline in found)

@@ -161,9 +161,9 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path):
             "[[problems]]\n[[problems.rows]]\nnetwork = 2",
             "problems.0.rows.0.network: expected a table, got 2",
         ),
-        ("[[problems]]\n[[problems.rows]]\npublished = true", "published: expected a number > 0, got True"),
-        ("seeds = true", "seeds: expected a whole number of at least 1, got True"),
-        ("notes = 5", "notes: expected a list of sentences, got 5"),
+        ("[[problems]]\n[[problems.rows]]\npublished = true", "published: expected int or float or none, got True"),
+        ("seeds = true", "seeds: expected int, got True"),
+        ("notes = 5", "notes: expected list of str, got 5"),
         ("title = 'nothing'", "problems: expected at least one with a row"),
     ],
 )

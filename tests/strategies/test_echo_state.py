@@ -9,6 +9,7 @@ from evorrn.base.errors import ConfigError
 from evorrn.base.files import load_tree, save_tree, tree_bytes
 from evorrn.base.settings import build
 from evorrn.data.batch import Batch
+from evorrn.losses.find import find_loss
 from evorrn.network.network import Network
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir, sparse_matrix, spectral_radius
 from evorrn.strategies.reservoir.echo_state import EchoState, fitted_steps
@@ -172,13 +173,13 @@ def test_logit_scale_is_the_minimum_along_one_factor(loss):
     noisy = outputs + 0.7 * rng.standard_normal(outputs.shape)
     targets = noisy.argmax(axis=1) if loss == "cross-entropy" else (noisy > 0).astype(float)
     best = minimize_scalar(
-        lambda s: mean_loss(loss, s * outputs, targets),
+        lambda s: mean_loss(find_loss(loss), s * outputs, targets),
         bounds=(0.01, 100),
         method="bounded",
         options={"xatol": 1e-9},
     )
-    assert logit_scale(loss, outputs, targets) == pytest.approx(best.x, rel=1e-5)
-    assert logit_scale("mse", outputs, outputs) == 1.0
+    assert logit_scale(find_loss(loss), outputs, targets) == pytest.approx(best.x, rel=1e-5)
+    assert logit_scale(find_loss("mse"), outputs, outputs) == 1.0
 
 
 # ------------------------------------------------------------------------------------ the strategy

@@ -7,6 +7,7 @@ import pytest
 
 import evorrn
 from evorrn.base.errors import ConfigError
+from evorrn.training.playing import starts_of
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.common.chance import following
 
@@ -57,11 +58,11 @@ def play(bandit, starts, choose):
 def test_following_the_evidence_is_paid_the_best_return():
     bandit = Bandit(test=4000)
     evidence = play(
-        bandit, bandit.starts(0).test, lambda seen: np.array([seen[0] - seen[1], seen[1] - seen[0]])
+        bandit, starts_of(bandit, 0).test, lambda seen: np.array([seen[0] - seen[1], seen[1] - seen[0]])
     )
     error = evidence.std() / np.sqrt(len(evidence))
     assert abs(evidence.mean() - bandit.best_return()) < 4 * error and error < 0.1
-    same = play(bandit, bandit.starts(0).test[:1000], lambda seen: FIRST)
+    same = play(bandit, starts_of(bandit, 0).test[:1000], lambda seen: FIRST)
     assert abs(same.mean() - 10) < 4 * same.std() / np.sqrt(1000)
     assert bandit.references[0].value == pytest.approx(bandit.best_return(), abs=1e-3)
 
@@ -69,7 +70,7 @@ def test_following_the_evidence_is_paid_the_best_return():
 @pytest.mark.parametrize("arm", [0, 1])
 def test_a_certain_arm_always_pays_and_is_seen_to(arm):
     bandit = Bandit(probability=1.0, time_limit=5)
-    good = next(start for start in bandit.starts(0).train if start[0] == arm + 1)
+    good = next(start for start in starts_of(bandit, 0).train if start[0] == arm + 1)
     state, seen = np.array(good), np.full(2, np.nan)
     bandit.observe(state, seen)
     assert seen.tolist() == [0, 0]

@@ -6,6 +6,7 @@ from scipy.integrate import solve_ivp
 
 import evorrn
 from evorrn.base.errors import ConfigError
+from evorrn.training.playing import starts_of
 from evorrn_tasks.cart_pole import CartPole
 from evorrn_tasks.common.poles import advance_one, advance_two, push_of
 
@@ -202,7 +203,7 @@ def test_observations_are_scaled(poles, velocities, wanted):
 
 def test_starts_are_drawn_but_for_the_first():
     environment = CartPole(poles=2, train=3, valid=4, test=500, start_angle=-2.0)
-    starts = environment.starts(1)
+    starts = starts_of(environment, 1)
     np.testing.assert_array_equal(starts.train[0], [0, 0, np.radians(-2.0), 0, 0, 0])
     assert [split.shape for split in (starts.train, starts.valid, starts.test)] == [(3, 6), (4, 6), (500, 6)]
     drawn = np.concatenate([starts.train[1:], starts.valid, starts.test])
@@ -210,8 +211,8 @@ def test_starts_are_drawn_but_for_the_first():
     bounds = np.array([2.16, 1.35, np.radians(3.6), np.radians(8.6)])
     assert (np.abs(drawn[:, :4]) <= bounds).all() and (drawn[:, 4:] == 0).all()
     assert (np.abs(drawn[:, :4]).max(axis=0) > 0.95 * bounds).all()
-    np.testing.assert_array_equal(environment.starts(1).test, starts.test)
-    assert not np.array_equal(environment.starts(2).test, starts.test)
+    np.testing.assert_array_equal(starts_of(environment, 1).test, starts.test)
+    assert not np.array_equal(starts_of(environment, 2).test, starts.test)
 
 
 def test_the_grid_of_starts_has_five_values_of_four_variables():

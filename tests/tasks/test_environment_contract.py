@@ -9,10 +9,12 @@ import evorrn
 from evorrn import Environment
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
+from evorrn.data.environment import Starts
 from evorrn.data.find import task_kinds
 from evorrn.data.task import Recommended
 from evorrn.strategies.find import make_strategy, strategies
 from evorrn.testing import check_environment
+from evorrn.training.playing import starts_of
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.cart_pole import CartPole
 from evorrn_tasks.t_maze import TMaze
@@ -46,7 +48,7 @@ def test_all_the_promised_environments_are_there():
 @pytest.mark.parametrize("seed", [-1, 1.5, "0", None, True])
 def test_a_seed_is_a_whole_number_from_0_on(name, seed):
     with pytest.raises(ConfigError, match="seed: expected a whole number of at least 0"):
-        evorrn.task(name).starts(seed)
+        starts_of(evorrn.task(name), seed)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -73,24 +75,24 @@ class Silent(Bandit):
 
 
 class Restless(Bandit):
-    """Draws starts from nowhere."""
+    """Draws starts that no seed decides."""
 
-    def starts(self, seed):
-        return super().starts(np.random.default_rng().integers(1000))
+    def arrange_starts(self, starts):
+        return replace(starts, train=starts.train + np.random.default_rng().random())
 
 
 class Deaf(Bandit):
-    """Does not hear the seed."""
+    """Starts from the same states whatever the seed."""
 
-    def starts(self, seed):
-        return super().starts(0)
+    def arrange_starts(self, starts):
+        return Starts(*(np.ones_like(split) for split in (starts.train, starts.valid, starts.test)))
 
 
 class Short(Bandit):
     """Has a start too few."""
 
-    def starts(self, seed):
-        return replace(super().starts(seed), valid=super().starts(seed).valid[1:])
+    def arrange_starts(self, starts):
+        return replace(starts, valid=starts.valid[1:])
 
 
 class Marked(Bandit):
@@ -116,9 +118,9 @@ class Nameless(TMaze):
 class Lucky(Bandit):
     """Plays another episode each time."""
 
-    def play(self, policy, starts):
-        returns, lengths = super().play(policy, starts)
-        return returns + np.random.default_rng().random(), lengths
+    @property
+    def step(self):
+        return lambda state, action: (np.random.default_rng().random(), False)
 
 
 class Parted(CartPole):
@@ -132,9 +134,9 @@ class Parted(CartPole):
 class Priceless(Bandit):
     """Pays what is no number."""
 
-    def play(self, policy, starts):
-        returns, lengths = super().play(policy, starts)
-        return returns * np.nan, lengths
+    @property
+    def step(self):
+        return lambda state, action: (np.nan, True)
 
 
 @pytest.mark.parametrize(

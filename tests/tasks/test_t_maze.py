@@ -5,6 +5,7 @@ import pytest
 
 import evorrn
 from evorrn.base.errors import ConfigError
+from evorrn.training.playing import starts_of
 from evorrn_tasks.t_maze import TMaze
 
 NORTH, EAST, SOUTH, WEST = np.eye(4)
@@ -29,14 +30,14 @@ def walk(maze, start, actions):
 )
 def test_the_way_and_the_turn(length, cue, turn, reward):
     maze = TMaze(length=length)
-    seen, rewards, done = walk(maze, maze.starts(0).train[cue], [EAST] * length + [turn])
+    seen, rewards, done = walk(maze, starts_of(maze, 0).train[cue], [EAST] * length + [turn])
     assert seen == [[[0, 1, 1], [1, 1, 0]][cue]] + [[1, 0, 1]] * (length - 1) + [[0, 1, 0]]
     assert rewards == [0.0] * length + [reward] and done
 
 
 def test_standing_still_costs_and_going_back_does_not():
     maze = TMaze(length=2)
-    start = maze.starts(0).train[0]
+    start = starts_of(maze, 0).train[0]
     seen, rewards, done = walk(
         maze, start, [WEST, NORTH, EAST, SOUTH, WEST, EAST, EAST, EAST, WEST, EAST, NORTH]
     )
@@ -46,7 +47,7 @@ def test_standing_still_costs_and_going_back_does_not():
 
 def test_the_first_of_the_largest_outputs_is_done_and_none_where_they_are_none():
     maze = TMaze(length=2)
-    start = maze.starts(0).train[0]
+    start = starts_of(maze, 0).train[0]
     assert walk(maze, start, [[1.0, 1.0, 0.0, 0.0]])[1] == [-0.1]  # north, into a wall
     assert walk(maze, start, [[0.0, 1.0, 1.0, 1.0], [-3.0, -2.0, -4.0, -2.0], [-1.0, -2.0, -1.0, -3.0]])[
         1
@@ -56,7 +57,7 @@ def test_the_first_of_the_largest_outputs_is_done_and_none_where_they_are_none()
 
 def test_noise_hides_the_corridor_alone_and_differs_between_steps_and_starts():
     maze = TMaze(length=200, noise=True, time_limit=300, train=4)
-    starts = maze.starts(5).train
+    starts = starts_of(maze, 5).train
     seen = np.array([walk(maze, start, [EAST] * 200 + [NORTH])[0] for start in starts])
     np.testing.assert_array_equal(seen[:, 0], [[0, 1, 1], [1, 1, 0]] * 2)
     np.testing.assert_array_equal(seen[:, -1], [[0, 1, 0]] * 4)
@@ -70,10 +71,10 @@ def test_noise_hides_the_corridor_alone_and_differs_between_steps_and_starts():
 
 
 def test_starts_take_turns_so_that_no_split_has_one_sign():
-    starts = TMaze(train=3, valid=2, test=6).starts(0)
+    starts = starts_of(TMaze(train=3, valid=2, test=6), 0)
     assert [states[:, 1].tolist() for states in (starts.train, starts.valid)] == [[1, -1, 1], [1, -1]]
     assert starts.test[:, 1].sum() == 0
-    noisy = TMaze(noise=True, test=6).starts(0)
+    noisy = starts_of(TMaze(noise=True, test=6), 0)
     assert len(np.unique(np.concatenate([noisy.train, noisy.valid, noisy.test])[:, 3])) == 10
 
 

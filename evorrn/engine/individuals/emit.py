@@ -9,18 +9,31 @@ depend neither on who shares a tile nor on which thread runs it.
 from __future__ import annotations
 
 from evorrn.compile.schedule import Affine
-from evorrn.compile.step import OUTPUT, Step
+from evorrn.compile.step import OUTPUT
+from evorrn.engine.arguments import NETWORK, Arguments
 from evorrn.engine.individuals.moving import World
+from evorrn.engine.model import Form
 from evorrn.engine.program import ProgramEmitter, indent
 from evorrn.engine.stages import StageWriter, equation, size, variable
 
 OPENING = """from evorrn.engine.individuals.kernels import affine, clear_lane, cube, load_lane, local, take_number
 from evorrn.engine.lanes.kernels import at, block, flat, join, take"""
 
-ARGUMENTS = (
-    "first, last, n_lanes, genomes, options, sizes, offsets, starts, limit, queue, returns, lengths, "
-    "observations, actions, rewards, states"
+SIMULATE = Arguments(
+    ("first", "last"),
+    "n_lanes",
+    *NETWORK,
+    "starts",
+    "limit",
+    "queue",
+    "returns",
+    "lengths",
+    "observations",
+    "actions",
+    "rewards",
+    "states",
 )
+"""The arguments of the program: its jobs are its threads, which take episodes from a queue."""
 
 RESET = '''"""Starts of the environment whose ``reset_world`` has the fingerprint {fingerprint}."""
 
@@ -50,24 +63,20 @@ class _Writer(StageWriter):
 
 
 class IndividualsEmitter(ProgramEmitter):
-    """Emits the program of one step and one world for one dtype; see `LanesEmitter`.
+    """Emits the program of a network in an environment, whose world is float64.
 
     The module needs among its names the functions ``observe_world`` and ``step_world``, or ``move_world`` and
     ``judge_world`` of a world in parts.
 
     Parameters
     ----------
-    step : Step
-    title : str
-        What the network is, for the reader.
-    dtype : str
-        ``"float32"`` or ``"float64"``: of the network; worlds are float64.
+    form : Form
     world : World
     """
 
-    def __init__(self, step: Step, title: str, dtype: str, world: World) -> None:
+    def __init__(self, form: Form, world: World) -> None:
         about = f"The functions of the world are those with the fingerprint {world.fingerprint}."
-        super().__init__(step, f"{title}, individuals as lanes\n\n{about}\n", dtype, OPENING)
+        super().__init__(form, f", individuals as lanes\n\n{about}\n", OPENING)
         self.world = world
 
     def simulate(self) -> str:
@@ -91,7 +100,7 @@ class IndividualsEmitter(ProgramEmitter):
         body += ["    while True:", "        now = t & 1", *indent(step, 2)]
         contract = "Let workers first to last run a tile each until the queue of pairs is empty."
         functions += self.world.functions()
-        return self.program(functions, f"simulate({ARGUMENTS})", contract, body)
+        return self.program(functions, f"simulate({SIMULATE})", contract, body)
 
     # --- The tile ----------------------------------------------------------------------------------
 

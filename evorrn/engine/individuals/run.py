@@ -14,14 +14,13 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.engine.individuals import worlds
-from evorrn.engine.individuals.emit import IndividualsEmitter
+from evorrn.engine.individuals.emit import SIMULATE, IndividualsEmitter
 from evorrn.engine.individuals.moving import World
-from evorrn.engine.model import Individuals, Model, Modules
+from evorrn.engine.model import Form, Individuals, Model, Modules
 from evorrn.kernels import machine, threads
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
-    from evorrn.network.network import Network
 
 VECTORS = 2
 """Vectors of lanes of a tile, where there are pairs enough to fill them."""
@@ -49,17 +48,11 @@ class Trajectory(NamedTuple):
 class Simulator:
     """What lets one network act in environments; private to `Network`."""
 
-    def __init__(self, network: Network) -> None:
-        self._inputs, self._outputs = network.inputs, network.outputs
-        self._step = network.step
-        self._title = f"{network.cell.name} x {len(network.hidden)}, {network.dtype.name}"
-        self._model = Model(network)
-        self._modules = Modules()
-
-    @property
-    def compile_seconds(self) -> float:
-        """Time spent so far on making programs ready."""
-        return self._modules.compile_seconds
+    def __init__(self, form: Form, modules: Modules) -> None:
+        self._form = form
+        self._inputs, self._outputs = form.sizes["I"], form.sizes["O"]
+        self._model = Model(form)
+        self._modules = modules
 
     def simulate(
         self,
@@ -133,14 +126,16 @@ class Simulator:
         threads.share(
             workers,
             program,
-            lanes,
-            *individuals,
-            starts,
-            limit,
-            np.zeros(1, np.int64),
-            returns,
-            lengths,
-            *record,
+            *SIMULATE.ordered(
+                n_lanes=lanes,
+                **individuals._asdict(),
+                starts=starts,
+                limit=limit,
+                queue=np.zeros(1, np.int64),
+                returns=returns,
+                lengths=lengths,
+                **record._asdict(),
+            ),
         )
         return returns, lengths, record
 
@@ -159,7 +154,7 @@ class Simulator:
         return worlds.world(environment)
 
     def _emitter(self, world: World) -> IndividualsEmitter:
-        return IndividualsEmitter(self._step, self._title, self._model.dtype.name, world)
+        return IndividualsEmitter(self._form, world)
 
     def _module(self, environment: Environment, world: World, start: np.ndarray) -> ModuleType:
         """Return the module of an environment's program."""
@@ -170,6 +165,6 @@ class Simulator:
 
         def call(module: ModuleType) -> None:
             with worlds.explained(environment):
-                self._call(module.simulate, world, self._model.nobody(), start, 1, 0)
+                self._call(module.simulate, world, self._model.zero_individual(), start, 1, 0)
 
         return self._modules.get(world, make, call)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from evorrn.compile.schedule import Schedule
-from evorrn.compile.step import OUTPUT, Step
+from evorrn.compile.step import OUTPUT
+from evorrn.engine.arguments import CONDITIONS, NETWORK, RESULTS, SEQUENCES, Arguments
+from evorrn.engine.model import Form
 from evorrn.engine.program import ProgramEmitter, indent
 from evorrn.engine.stages import StageWriter, size, variable
 
@@ -20,7 +22,7 @@ BLOCK = 16
 OPENING = """from evorrn.engine.lanes.kernels import (
     at, block, clear, close_loop, copy, entries, flat, join, matrix, select_lanes, series, set_aside, take,
 )
-from evorrn.losses.kernels import {loss}, {loss}_gradient
+from {loss} import add_loss, loss_gradient
 from evorrn.engine.lanes.tiles import affine, outer
 
 BLOCK = {block}  # time steps whose outer products are added in one go"""
@@ -45,23 +47,25 @@ class Buffer:
     steps: str = ""
 
 
+TILES = ("first", "last", "scratch", "places")
+"""Arguments of programs along lanes that come with each call: the jobs, and the memory of the buffers."""
+
+FORWARD = Arguments(
+    TILES, *NETWORK, *SEQUENCES, *CONDITIONS, "spans", "free_from_all", *RESULTS, "losses_all"
+)
+"""The arguments of the forward program: one genome on one tile is a job."""
+
+
 class LanesEmitter(ProgramEmitter):
-    """Emits the forward program of one step for one dtype and loss.
+    """Emits the forward program of a network.
 
     Parameters
     ----------
-    step : Step
-    title : str
-        What the network is, for the reader.
-    dtype : str
-        ``"float32"`` or ``"float64"``.
-    loss : str
-        Name of the loss kernel.
+    form : Form
     """
 
-    def __init__(self, step: Step, title: str, dtype: str, loss: str) -> None:
-        super().__init__(step, title, dtype, OPENING.format(loss=loss, block=BLOCK))
-        self.loss = loss
+    def __init__(self, form: Form) -> None:
+        super().__init__(form, "", OPENING.format(loss=form.loss.module, block=BLOCK))
 
     def forward(self) -> str:
         """Return the source of the forward program: losses, outputs, states and the last state."""
@@ -87,19 +91,15 @@ class LanesEmitter(ProgramEmitter):
             f"    x_t = close_loop(closed, x_t, {last}, free_from, t)",
         ]
         inner += calls
-        inner += [f"{self.loss}({OUTPUT}_new, at(targets, t), at(weights, t), losses)"]
+        inner += [f"add_loss({OUTPUT}_new, at(targets, t), at(weights, t), losses)"]
         inner += ["if outputs.shape[0] > 0:", f"    copy(at(outputs, t), {OUTPUT}_new)"]
         inner += ["if t >= shortest:"]
         inner += [f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)" for name in states]
         inner += ["if hidden.shape[0] > 0:", f"    copy(at(hidden, t), {variable(self.step.hidden)}_new)"]
         body += indent(inner)
         body += self._save_states("slots", "longest & 1")
-        arguments = (
-            "first, last, scratch, places, genomes, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, spans, "
-            "free_from_all, teacher_all, state_all, outputs_all, hidden_all, last_state_all, losses_all"
-        )
         contract = "Run jobs first to last, each one genome on one tile."
-        return self.program(functions, f"forward({arguments})", contract, self._per_tile(_FORWARD_JOB, body))
+        return self.program(functions, f"forward({FORWARD})", contract, self._per_tile(_FORWARD_JOB, body))
 
     @cached_property
     def forward_buffers(self) -> tuple[Buffer, ...]:

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from evorrn.compile.schedule import Schedule, kept_for_adjoint, schedule
 from evorrn.compile.step import OUTPUT
-from evorrn.engine.lanes.emit import Buffer, LanesEmitter, views
+from evorrn.engine.arguments import CONDITIONS, NETWORK, SEQUENCES, Arguments
+from evorrn.engine.lanes.emit import TILES, Buffer, LanesEmitter, views
 from evorrn.engine.program import indent
 from evorrn.engine.stages import Names, StageWriter, size, variable
 
@@ -37,6 +38,23 @@ class _Derivative:
     back: Schedule
     ring: list[int]
     names: Names
+
+
+GRADIENT = Arguments(
+    TILES,
+    *NETWORK,
+    *SEQUENCES,
+    *CONDITIONS,
+    "spans",
+    "output_gradient_all",
+    "ones",
+    "scale",
+    "segment",
+    "gradients",
+    "last_state_all",
+    "losses_all",
+)
+"""The arguments of the gradient program: a tile is a job."""
 
 
 class GradientEmitter(LanesEmitter):
@@ -80,8 +98,8 @@ class GradientEmitter(LanesEmitter):
             "    if output_gradient.shape[0] > 0:",
             "        copy(at(d_outputs, k), at(output_gradient, t))",
             "    else:",
-            f"        {self.loss}(at({output_tape}, k), at(targets, t), at(weights, t), losses)",
-            f"        {self.loss}_gradient(at({output_tape}, k), at(targets, t), at(weights, t), scale, at(d_outputs, k))",
+            f"        add_loss(at({output_tape}, k), at(targets, t), at(weights, t), losses)",
+            f"        loss_gradient(at({output_tape}, k), at(targets, t), at(weights, t), scale, at(d_outputs, k))",
             "for k in range(steps - 1, -1, -1):",
         ]
         inner += indent(self._adjoint_step(taped, ring, back_calls, names))
@@ -89,15 +107,9 @@ class GradientEmitter(LanesEmitter):
         inner += ["        many = min(BLOCK, steps - k)"]
         inner += indent(self._add_products(), 2)
         body += indent(inner)
-        arguments = (
-            "first, last, scratch, places, genome, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, spans, "
-            "teacher_all, state_all, output_gradient_all, ones, scale, segment, gradients, last_state_all, losses_all"
-        )
         contract = "Run tiles first to last; each has a gradient of its own, added up in order afterwards."
         functions = [*record_functions, *back_functions]
-        return self.program(
-            functions, f"gradient({arguments})", contract, self._per_tile(_GRADIENT_JOB, body)
-        )
+        return self.program(functions, f"gradient({GRADIENT})", contract, self._per_tile(_GRADIENT_JOB, body))
 
     @cached_property
     def gradient_buffers(self) -> tuple[Buffer, ...]:
@@ -127,9 +139,6 @@ class GradientEmitter(LanesEmitter):
         derived = self.step.adjoint
         graph = derived.graph
         forward_count = len(self.graph.nodes)
-        assert graph.nodes[:forward_count] == self.graph.nodes, (
-            "the adjoint must leave the forward nodes in place"
-        )
         operands: list[int] = []
         for _, term in derived.parameter_terms:
             node = graph.nodes[term]
@@ -249,6 +258,7 @@ class GradientEmitter(LanesEmitter):
 
 
 _GRADIENT_JOB = [
+    "genome = genomes",
     "x, targets, weights, lengths = at(x_all, job), at(targets_all, job), at(weights_all, job), at(lengths_all, job)",
     "teacher, state, output_gradient = at(teacher_all, job), at(state_all, job), at(output_gradient_all, job)",
     "gradient, last_state, losses = at(gradients, job), at(last_state_all, job), at(losses_all, job)",

@@ -8,13 +8,13 @@ import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.engine.cache import load
+from evorrn.engine.inputs import Conditions, Sequences
 from evorrn.engine.lanes.emit import BLOCK
-from evorrn.engine.lanes.emit_gradient import GradientEmitter
-from evorrn.engine.lanes.memory import pack_conditions, with_scratch
+from evorrn.engine.lanes.emit_gradient import GRADIENT, GradientEmitter
+from evorrn.engine.lanes.memory import condition_arguments, with_scratch
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed, Tiling, pack, packed_batch
 from evorrn.kernels import threads
-from evorrn.network.arguments import Conditions, Sequences
 
 TAPE_BYTES = 256 * 2**20
 """Memory that the tapes of one tile may take before long sequences are cut into segments."""
@@ -80,20 +80,19 @@ class Gradient:
         threads.share(
             tiling.tiles,
             with_scratch(module.gradient, model, buffers, tiling.lanes, counts),
-            *individual,
-            packed.x,
-            packed.targets,
-            packed.weights,
-            packed.lengths,
-            packed.span,
-            *pack_conditions(model, tiling, conditions),
-            output_gradient,
-            np.ones((BLOCK, 1, tiling.lanes), model.dtype),
-            model.dtype.type(scale),
-            segment,
-            gradients,
-            np.zeros((tiling.tiles, 0, tiling.lanes), model.dtype),
-            losses,
+            *GRADIENT.ordered(
+                **individual._asdict(),
+                **packed.arguments(),
+                **condition_arguments(model, tiling, conditions),
+                spans=packed.span,
+                output_gradient_all=output_gradient,
+                ones=np.ones((BLOCK, 1, tiling.lanes), model.dtype),
+                scale=model.dtype.type(scale),
+                segment=segment,
+                gradients=gradients,
+                last_state_all=np.zeros((tiling.tiles, 0, tiling.lanes), model.dtype),
+                losses_all=losses,
+            ),
         )
         return losses, gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
 
@@ -116,10 +115,10 @@ class Gradient:
 
     def _warm_up(self, module: ModuleType) -> None:
         model, tiling = self._model, self._tiling(1)
-        individual = model.nobody()
+        individual = model.zero_individual()
         packed = pack(tiling, *model.one_step(), model.dtype)
         one = individual._replace(genomes=individual.genomes[0])
-        self._call(module, one, packed, model.at_rest(), self._from_loss(tiling), 1.0)
+        self._call(module, one, packed, model.zero_conditions(), self._from_loss(tiling), 1.0)
 
     def _tiling(self, sequences: int) -> Tiling:
         return Tiling.of(sequences, self._model.dtype, widest=2, at_least=2)

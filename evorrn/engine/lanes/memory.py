@@ -11,9 +11,9 @@ from evorrn.engine.lanes.emit import Buffer
 from evorrn.kernels import threads
 
 if TYPE_CHECKING:
+    from evorrn.engine.inputs import Conditions
     from evorrn.engine.model import Model
     from evorrn.engine.packing import Tiling
-    from evorrn.network.arguments import Conditions
 
 
 def with_scratch(
@@ -45,10 +45,11 @@ def with_scratch(
     return run
 
 
-def pack_conditions(model: Model, tiling: Tiling, conditions: Conditions) -> tuple[np.ndarray, np.ndarray]:
+def condition_arguments(model: Model, tiling: Tiling, conditions: Conditions) -> dict[str, np.ndarray]:
     """Return teachers (Q, T, O, L), of no time step where there are none, and states (Q, S, L)."""
     if conditions.teacher is None:
         teacher = np.zeros((tiling.tiles, 0, model.outputs, tiling.lanes), model.dtype)
     else:
         teacher = tiling.pack(conditions.teacher, model.dtype)
-    return teacher, tiling.pack(conditions.state[:, None], model.dtype)[:, 0]
+    state = tiling.pack(conditions.state[:, None], model.dtype)[:, 0]
+    return {"teacher_all": teacher, "state_all": state}

@@ -8,12 +8,12 @@ import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.engine.cache import load
-from evorrn.engine.lanes.emit import LanesEmitter
-from evorrn.engine.lanes.memory import pack_conditions, with_scratch
+from evorrn.engine.inputs import Conditions, Sequences
+from evorrn.engine.lanes.emit import FORWARD, LanesEmitter
+from evorrn.engine.lanes.memory import condition_arguments, with_scratch
 from evorrn.engine.model import Individuals, Model, Modules, Results
 from evorrn.engine.packing import Packed, Tiling, free_steps, pack, packed_batch
 from evorrn.kernels import threads
-from evorrn.network.arguments import Conditions, Sequences
 
 
 class Lanes:
@@ -71,16 +71,15 @@ class Lanes:
         threads.share(
             len(individuals.genomes) * tiling.tiles,
             with_scratch(module.forward, self._model, buffers, tiling.lanes, {"2": 2}),
-            *individuals,
-            packed.x,
-            packed.targets,
-            packed.weights,
-            packed.lengths,
-            span,
-            free,
-            *pack_conditions(self._model, tiling, conditions),
-            *results,
-            losses,
+            *FORWARD.ordered(
+                **individuals._asdict(),
+                **packed.arguments(),
+                **condition_arguments(self._model, tiling, conditions),
+                spans=span,
+                free_from_all=free,
+                **results.arguments(),
+                losses_all=losses,
+            ),
         )
         return losses
 
@@ -103,7 +102,9 @@ class Lanes:
     def _warm_up(self, module: ModuleType) -> None:
         tiling = self._tiling(1)
         packed = pack(tiling, *self._model.one_step(), self._model.dtype)
-        self._call(module, self._model.nobody(), packed, self._model.at_rest(), self._room(tiling))
+        self._call(
+            module, self._model.zero_individual(), packed, self._model.zero_conditions(), self._room(tiling)
+        )
 
     def _tiling(self, sequences: int) -> Tiling:
         return Tiling.of(sequences, self._model.dtype, widest=4, at_least=1)

@@ -7,12 +7,14 @@ kernels of products and the loads of parameters differ from the program with seq
 from __future__ import annotations
 
 from evorrn.compile.schedule import Affine, Move
-from evorrn.compile.step import OUTPUT, Step
+from evorrn.compile.step import OUTPUT
+from evorrn.engine.arguments import CONDITIONS, NETWORK, RESULTS, SEQUENCES, Arguments
+from evorrn.engine.model import Form
 from evorrn.engine.program import ProgramEmitter, indent
 from evorrn.engine.stages import StageWriter, equation, size, variable
 
 OPENING = """from evorrn.engine.lanes.kernels import entries, flat, matrix
-from evorrn.losses.kernels import {loss}
+from {loss} import add_loss
 from evorrn.engine.rows.kernels import (
     affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
 )
@@ -20,10 +22,10 @@ from evorrn.engine.rows.sparse import add_sparse, compress
 
 VECTOR = {vector}"""
 
-ARGUMENTS = (
-    "first, last, group, genomes, options, sizes, offsets, x_all, targets_all, weights_all, lengths_all, "
-    "free_from_all, teacher_all, state_all, outputs_all, hidden_all, last_state_all, losses_all"
+FORWARD = Arguments(
+    ("first", "last"), "group", *NETWORK, *SEQUENCES, "free_from_all", *CONDITIONS, *RESULTS, "losses_all"
 )
+"""The arguments of the forward program: a group of pairs (genome, sequence) is a job."""
 
 
 class _RowsWriter(StageWriter):
@@ -54,25 +56,21 @@ class _RowsWriter(StageWriter):
 
 
 class RowsEmitter(ProgramEmitter):
-    """Emits the forward program of one step for one dtype and loss; see `LanesEmitter`.
+    """Emits the forward program of a network.
 
     Parameters
     ----------
-    step, title, dtype, loss
-        See `LanesEmitter`.
+    form : Form
     vector : int
         Numbers in one vector of the machine.
     sparse : frozenset of str
         Blocks to be run through their entries that are not zero; groups are of one pair then.
     """
 
-    def __init__(
-        self, step: Step, title: str, dtype: str, loss: str, vector: int, sparse: frozenset[str] = frozenset()
-    ) -> None:
-        opening = OPENING.format(loss=loss, vector=vector)
-        super().__init__(step, f"{title}, units as vectors", dtype, opening)
+    def __init__(self, form: Form, vector: int, sparse: frozenset[str] = frozenset()) -> None:
+        opening = OPENING.format(loss=form.loss.module, vector=vector)
+        super().__init__(form, ", units as vectors", opening)
         self.sparse = sparse
-        self.loss = loss
 
     def forward(self) -> str:
         """Return the source of the program."""
@@ -127,7 +125,7 @@ class RowsEmitter(ProgramEmitter):
             "        target[k, n] = targets_all[b, t, k]",
         ]
         inner += calls
-        inner += [f"{self.loss}({OUTPUT}_new[:, :n_O].T, target, weight, total)"]
+        inner += [f"add_loss({OUTPUT}_new[:, :n_O].T, target, weight, total)"]
         inner += [
             "if outputs_all.shape[1] > 0:",
             "    for n in range(pairs):",
@@ -146,7 +144,7 @@ class RowsEmitter(ProgramEmitter):
         body += ["        if last_state_all.shape[1] > 0:"]
         body += indent(self._move_states("last_state_all[b, {place}] = {v}_slots[longest & 1, n, k]"), 3)
         contract = "Run jobs first to last, each a group of pairs of a genome and a sequence."
-        return self.program(functions, f"forward({ARGUMENTS})", contract, body)
+        return self.program(functions, f"forward({FORWARD})", contract, body)
 
     def _allocate(self) -> list[str]:
         lines = [*self.unpack_sizes(), "n_B, n_T = x_all.shape[0], x_all.shape[1]"]

@@ -12,11 +12,11 @@ import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.engine.cache import load
+from evorrn.engine.inputs import Conditions, Sequences
 from evorrn.engine.model import Individuals, Model, Modules, Results
 from evorrn.engine.packing import PackedRows, pack_rows, packed_rows_batch
-from evorrn.engine.rows.emit import RowsEmitter
+from evorrn.engine.rows.emit import FORWARD, RowsEmitter
 from evorrn.kernels import machine, threads
-from evorrn.network.arguments import Conditions, Sequences
 
 GROUP_BYTES, GROUP_MOST = 20 * 1024, 16
 """Pairs of genome and sequence run side by side while their weights together fit the fastest cache."""
@@ -115,19 +115,21 @@ class Rows:
         threads.share(
             -(-pairs // group),
             module.forward,
-            min(group, pairs),
-            *individuals,
-            packed.x,
-            packed.targets,
-            packed.weights,
-            packed.lengths,
-            np.full(sequences, steps, np.int64) if free is None else free.astype(np.int64),
-            np.zeros((sequences, 0, self._model.outputs), self._model.dtype) if teacher is None else teacher,
-            conditions.state,
-            *results,
-            losses,
+            *FORWARD.ordered(
+                group=min(group, pairs),
+                **individuals._asdict(),
+                **packed.arguments(),
+                free_from_all=np.full(sequences, steps, np.int64) if free is None else free.astype(np.int64),
+                teacher_all=self._no_teacher(sequences) if teacher is None else teacher,
+                state_all=conditions.state,
+                **results.arguments(),
+                losses_all=losses,
+            ),
         )
         return losses
+
+    def _no_teacher(self, sequences: int) -> np.ndarray:
+        return np.zeros((sequences, 0, self._model.outputs), self._model.dtype)
 
     def _room(self, sequences: int, want: str = "", steps: int = 0) -> Results:
         """Return room for what is wanted and for the last state, or for neither."""
@@ -148,10 +150,17 @@ class Rows:
 
     def _warm_up(self, module: ModuleType, sparse: Blocks) -> None:
         packed = pack_rows(*self._model.one_step(), self._model.dtype)
-        self._call(module, self._model.nobody(), packed, self._model.at_rest(), self._room(1), sparse)
+        self._call(
+            module,
+            self._model.zero_individual(),
+            packed,
+            self._model.zero_conditions(),
+            self._room(1),
+            sparse,
+        )
 
     def _emitter(self, sparse: Blocks) -> RowsEmitter:
-        return RowsEmitter(*self._model.emitted, self._vector, sparse=sparse)
+        return RowsEmitter(self._model.form, self._vector, sparse=sparse)
 
 
 def _group(genome: np.ndarray) -> int:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from evorrn.lab.runs.spec import Spec
-from evorrn.training.assessment import Assessment, assess
+from evorrn.training.assess import assess
+from evorrn.training.assessment import Assessment
 
 KEPT_BYTES = 2**27
 """Memory of a process for the data of seeds."""

@@ -62,11 +62,8 @@ def _lasting() -> dict[str, Any]:
     import scipy.linalg  # noqa: F401 - brings a BLAS of its own, to be listed whatever ran before
     import threadpoolctl
 
-    distributions = {
-        str(found.metadata["Name"]): found.version
-        for found in importlib.metadata.distributions()
-        if found.metadata["Name"]
-    }
+    metadata = [found.metadata for found in importlib.metadata.distributions()]
+    distributions = {str(one["Name"]): str(one["Version"]) for one in metadata if one["Name"]}
     features = llvmlite.binding.get_host_cpu_features()
     blas = [info for info in threadpoolctl.threadpool_info() if info["user_api"] == "blas"]
     return {

@@ -79,7 +79,7 @@ def _start(target: str) -> tuple[dict[str, Any], Path]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML spec file.
+    """Return the content of a TOML file.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected a spec in TOML: {error}") from None
+        raise ConfigError(f"{path}: expected TOML: {error}") from None
 
 
 def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
@@ -133,12 +133,12 @@ def unknown_entry(name: str, known: Sequence[str], tables: Mapping[str, Iterable
     return f"{name}: {unknown('entry', name, known)}"
 
 
-def table_of(raw: Mapping[str, Any], name: str, found: list[str]) -> dict[str, Any]:
+def table_of(raw: Mapping[str, Any], name: str, found: list[str], where: str = "") -> dict[str, Any]:
     """Return a table of a file, empty where there is none; a mistake is added to `found` when it is no table."""
     value = raw.get(name, {})
     if isinstance(value, Mapping):
         return dict(value)
-    found.append(f"{name}: expected a table, got {value!r}")
+    found.append(f"{where}{'.' if where else ''}{name}: expected a table, got {value!r}")
     return {}
 
 

@@ -7,24 +7,62 @@ the conditions differ. Every row becomes as many ordinary specs as there are see
 from __future__ import annotations
 
 import importlib.resources
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
+from evorrn.base.errors import ConfigError, UnknownName
+from evorrn.base.settings import Settings, setting
 from evorrn.data import metrics
 from evorrn.lab.runs.spec import Spec, resolve
+from evorrn.lab.runs.typed import build_what_is_right, read, table_of
 
 EVALUATIONS = "evaluations"
 """The measure of an experiment that counts evaluations until a problem is learned."""
 
 PACKAGE, FOLDER = "evorrn_tasks", "experiments"
 
-EXPERIMENT_KEYS = ("title", "source", "measure", "seeds", "quick_seeds", "notes", "problems")
-PROBLEM_KEYS = ("name", "conditions", "budget", "task", "network", "rows")
-ROW_KEYS = ("method", "published", "of", "deviation", "quick", "network", "strategy", "budget")
+MEASURES = (EVALUATIONS, *metrics.METRICS, *metrics.EPISODE_METRICS)
+
+
+@dataclass(frozen=True)
+class ExperimentTable(Settings):
+    """The top of an experiment's file."""
+
+    title: str = setting("", "Title; the name of the file by default.")
+    source: str = setting("", "Where the table was published.")
+    measure: str = setting(EVALUATIONS, "Evaluations, or a metric on test.", choices=MEASURES)
+    seeds: int = setting(10, "Runs of each row.", minimum=1)
+    quick_seeds: int = setting(3, "Runs of each row with --quick.", minimum=1)
+    notes: tuple[str, ...] = setting((), "What a reader should know.")
+    problem_tables: Any = setting((), "What is learned, each with its rows.", alias="problems")
+
+
+@dataclass(frozen=True)
+class ProblemTable(Settings):
+    """A problem of an experiment."""
+
+    name: str = setting("", "What is learned.")
+    conditions: str = setting("", "In what that differs from the publication.")
+    budget: Any = setting(None, "Budget of each run.")
+    task: Any = setting(None, "The task.")
+    network: Any = setting(None, "Settings of the network for all rows.")
+    rows: Any = setting((), "Ways of training.")
+
+
+@dataclass(frozen=True)
+class RowTable(Settings):
+    """A row of an experiment."""
+
+    method: str = setting("", "The way of training.")
+    published: int | float | None = setting(None, "The published figure.", above=0)
+    of: str = setting("", "Who published it.")
+    deviation: str = setting("", "In what this way of training differs from theirs.")
+    quick: bool = setting(False, "Whether --quick runs it.")
+    network: Any = setting(None, "Settings of the network that differ.")
+    strategy: Any = setting(None, "The strategy and its settings.")
+    budget: Any = setting(None, "Budget, where it differs.")
 
 
 @dataclass(frozen=True)
@@ -34,12 +72,12 @@ class Case:
     Attributes
     ----------
     problem, conditions : str
-        What is to be learned, and in what that differs from the publication.
+        What is learned, and in what that differs from the publication.
     method : str
         As the publication calls it, or our name where it has none.
     published : float or None
     of : str
-        Who published the figure; empty where nobody did.
+        Who published the figure; empty where there is none.
     deviation : str
         In what this way of training differs from theirs.
     quick : bool
@@ -120,26 +158,9 @@ def find_experiment(reference: str) -> Experiment:
 
 def read_experiment(path: Path) -> Experiment:
     """Read an experiment, and check all of it but its specs, which are resolved when it runs."""
-    try:
-        raw = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise EvorrnError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise EvorrnError(f"{path}: expected TOML, {error}") from None
+    raw = read(path)
     found: list[str] = []
-    found += _unknown("", raw, EXPERIMENT_KEYS)
-    measure = raw.get("measure", EVALUATIONS)
-    measures = [EVALUATIONS, *metrics.METRICS, *metrics.EPISODE_METRICS]
-    if measure not in measures:
-        found.append(f"measure: {unknown('measure', measure, measures)}")
-    counts = {}
-    for name, usual in (("seeds", 10), ("quick_seeds", 3)):
-        counts[name] = raw.get(name, usual)
-        if type(counts[name]) is not int or counts[name] < 1:
-            found.append(f"{name}: expected a whole number of at least 1, got {counts[name]!r}")
-    notes = raw.get("notes", [])
-    if not isinstance(notes, list):
-        found.append(f"notes: expected a list of sentences, got {notes!r}")
+    table = build_what_is_right(ExperimentTable, raw, "", found)
     cases = list(_cases(raw, found))
     if not cases and not found:
         found.append("problems: expected at least one with a row")
@@ -147,64 +168,49 @@ def read_experiment(path: Path) -> Experiment:
         raise ConfigError([f"{path.name}: {problem}" for problem in found])
     return Experiment(
         name=path.stem,
-        title=str(raw.get("title", path.stem)),
-        source=str(raw.get("source", "")),
-        measure=measure,
-        seeds=counts["seeds"],
-        quick_seeds=counts["quick_seeds"],
-        notes=tuple(str(note) for note in notes),
+        title=table.title or path.stem,
+        source=table.source,
+        measure=table.measure,
+        seeds=table.seeds,
+        quick_seeds=table.quick_seeds,
+        notes=table.notes,
         cases=tuple(cases),
     )
 
 
 def _cases(raw: Mapping[str, Any], found: list[str]) -> Iterator[Case]:
-    for where, problem in _tables("problems", raw.get("problems", []), found):
-        found += _unknown(where, problem, PROBLEM_KEYS)
-        for at, row in _tables(f"{where}.rows", problem.get("rows", []), found):
-            found += _unknown(at, row, ROW_KEYS)
-            published = row.get("published")
-            if published is not None and not (type(published) in (int, float) and published > 0):
-                found.append(f"{at}.published: expected a number > 0, got {published!r}")
-            networks = [
-                (f"{name}.network", table.get("network", {})) for name, table in ((where, problem), (at, row))
-            ]
-            wrong = [
-                f"{name}: expected a table, got {given!r}"
-                for name, given in networks
-                if not isinstance(given, dict)
-            ]
-            if wrong:
-                found += wrong
-                continue
+    for where, problem in _tables("problems", raw, found):
+        shared = build_what_is_right(ProblemTable, problem, where, found)
+        network = table_of(problem, "network", found, where)
+        for at, row in _tables("rows", problem, found, where):
+            own = build_what_is_right(RowTable, row, at, found)
             yield Case(
-                problem=str(problem.get("name", where)),
-                conditions=str(problem.get("conditions", "")),
-                method=str(row.get("method", "")),
-                published=published,
-                of=str(row.get("of", "")),
-                deviation=str(row.get("deviation", "")),
-                quick=bool(row.get("quick", False)),
+                problem=shared.name or where,
+                conditions=shared.conditions,
+                method=own.method,
+                published=own.published,
+                of=own.of,
+                deviation=own.deviation,
+                quick=own.quick,
                 raw={
                     "task": problem.get("task", {}),
                     "budget": row.get("budget", problem.get("budget", {})),
-                    "network": {name: value for _, given in networks for name, value in given.items()},
+                    "network": {**network, **table_of(row, "network", found, at)},
                     "strategy": row.get("strategy", {}),
                 },
             )
 
 
-def _tables(where: str, given: Any, found: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the tables of a list with their places; everything else is found wrong."""
+def _tables(
+    name: str, raw: Mapping[str, Any], found: list[str], where: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the tables of a list with their paths; mistakes are added to `found`."""
+    path, given = f"{where}.{name}" if where else name, raw.get(name, [])
     if not isinstance(given, list):
-        found.append(f"{where}: expected a list of tables, got {given!r}")
+        found.append(f"{path}: expected a list of tables, got {given!r}")
         return
     for place, table in enumerate(given):
         if isinstance(table, dict):
-            yield f"{where}.{place}", table
+            yield f"{path}.{place}", table
         else:
-            found.append(f"{where}.{place}: expected a table, got {table!r}")
-
-
-def _unknown(where: str, table: Mapping[str, Any], allowed: tuple[str, ...]) -> list[str]:
-    lead = f"{where}." if where else ""
-    return [f"{lead}{key}: {unknown('entry', key, allowed)}" for key in table if key not in allowed]
+            found.append(f"{path}.{place}: expected a table, got {table!r}")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import EvorrnError, RunError, Unfinished
 from evorrn.lab.runs.execute import check_version, run_of
-from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.hooks import SILENT, Hooks, ignore
 from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COMPLETE, FAILED, Run
 from evorrn.lab.runs.spec import Spec
@@ -167,9 +167,7 @@ def _session() -> Iterator[Path]:
 
 
 @contextmanager
-def local_workers(
-    jobs: int, threads: int = 1, listen: Callable[[Any], None] | None = None
-) -> Iterator[Executor]:
+def local_workers(jobs: int, threads: int = 1, listen: Callable[[Any], None] = ignore) -> Iterator[Executor]:
     """Give worker processes that end with the block, at once where it ends with an error."""
     workers = LocalExecutor(jobs, threads, load=NEEDED, listen=listen)
     try:

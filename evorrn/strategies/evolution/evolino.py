@@ -14,7 +14,7 @@ from evorrn.strategies.base import State
 from evorrn.strategies.evolution.esp import ESP
 from evorrn.strategies.evolution.population import Start
 from evorrn.strategies.reservoir.echo_state import LARGEST_STATE, fitted_steps, sees_output
-from evorrn.strategies.reservoir.readout import check_bias, logit_scale, regression_targets, write_readout
+from evorrn.strategies.reservoir.readout import check_bias, logit_scale, write_readout
 from evorrn.strategies.reservoir.ridge import ridge_each
 
 if TYPE_CHECKING:
@@ -89,12 +89,14 @@ class Evolino(ESP):
             raise ConfigError(f"strategy evolino: needs a problem that provides {', '.join(missing)}")
         network = problem.network
         check_bias(self.name, network)
-        if sees_output(network) and network.loss_name != "mse":
+        if sees_output(network) and network.loss_function.logits:
             raise ConfigError(
                 f"strategy evolino: a network that sees its own output needs the loss mse, got {network.loss_name}; "
                 "the targets that are fed back while states are collected are no logits"
             )
-        layout = {name: shape for name, shape in network.blocks.items() if not name.startswith("readout.")}
+        layout = {
+            block.name: network.blocks[block.name] for block in network.layout if block.layer is not None
+        }
         hidden = sum(math.prod(shape) for shape in layout.values())
         vector = np.concatenate([np.full(math.prod(shape), len(shape) == 1) for shape in layout.values()])
         width = np.where(vector, self.bias_width, self.width)
@@ -144,11 +146,11 @@ class Evolino(ESP):
         deviation = features.std(axis=1)
         deviation[deviation == 0] = 1.0
         truth = batch.targets[rows]
-        aims = regression_targets(network.loss_name, truth, network.outputs)
+        aims = network.loss_function.regression_targets(truth, network.outputs)
         weights, bias, work = ridge_each(features / deviation[:, None], aims, self.alpha)
         weights /= deviation[:, None]
         problem.charge(work)
         for genome, x, w, b in zip(networks, features, weights, bias):
-            scale = logit_scale(network.loss_name, x @ w.T + b, truth)
+            scale = logit_scale(network.loss_function, x @ w.T + b, truth)
             write_readout(network, genome, scale * w, scale * b)
         return bounded

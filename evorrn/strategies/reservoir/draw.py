@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.blas import one_thread
-from evorrn.network.initial import INITIALISERS
+from evorrn.compile.blocks import INPUT, RECURRENT
+from evorrn.compile.initial import INITIALISERS
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -59,35 +60,36 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
     """
     genome = np.zeros(network.size)
     work = 0
-    cell, chosen = network.cell, network.settings()["initial"]
-    for name, block in network.unpack(genome).items():
-        layer, _, parameter = name.partition(".")
-        if layer == "readout":
+    chosen = network.settings()["initial"]
+    weights = network.unpack(genome)
+    for block in network.layout:
+        values = weights[block.name]
+        if block.layer is None:
             continue
-        if parameter in cell.recurrent and cell.parameters[parameter] == ("H", "H"):
-            block[...] = sparse_matrix(len(block), scales.links, rng)
-            radius, cost = spectral_radius(block, rng)
-            block *= scales.spectral_radius / radius
+        if block.role == RECURRENT and block.square:
+            values[...] = sparse_matrix(len(values), scales.links, rng)
+            radius, cost = spectral_radius(values, rng)
+            values *= scales.spectral_radius / radius
             work += cost
-        elif parameter in cell.recurrent and block.ndim == 1:
-            block[...] = rng.uniform(-1, 1, block.shape)
-            block *= scales.spectral_radius / np.abs(block).max()
-        elif parameter in cell.recurrent:
-            block[...] = rng.uniform(-scales.feedback, scales.feedback, block.shape)
-        elif parameter in cell.input:
-            block[...] = rng.uniform(-1, 1, block.shape) * _input_scales(network, scales, layer, block)
+        elif block.role == RECURRENT and values.ndim == 1:
+            values[...] = rng.uniform(-1, 1, values.shape)
+            values *= scales.spectral_radius / np.abs(values).max()
+        elif block.role == RECURRENT:
+            values[...] = rng.uniform(-scales.feedback, scales.feedback, values.shape)
+        elif block.role == INPUT:
+            columns = _input_scales(network, scales, block.layer, values.shape[-1])
+            values[...] = rng.uniform(-1, 1, values.shape) * columns
         else:
-            way = INITIALISERS[chosen.get(name, cell.initial[parameter])]
-            block[...] = way(rng, 1, block.shape, len(block))[0]
-            if block.ndim == 1:
-                block += rng.uniform(-scales.biases, scales.biases, block.shape)
+            way = INITIALISERS[chosen.get(block.name, block.initial)]
+            values[...] = way(rng, 1, values.shape, len(values))[0]
+            if values.ndim == 1:
+                values += rng.uniform(-scales.biases, scales.biases, values.shape)
     return genome, work
 
 
-def _input_scales(network: Network, scales: Scales, layer: str, block: np.ndarray) -> np.ndarray:
+def _input_scales(network: Network, scales: Scales, layer: int, columns: int) -> np.ndarray:
     """Return the scale of each column of a block that reads the layer's input."""
-    columns = block.shape[-1]
-    if layer != "layer0":
+    if layer > 0:
         return np.full(columns, scales.inputs / np.sqrt(columns))
     fed_back = network.outputs if network.feedback else 0
     return np.repeat([scales.inputs, scales.feedback], [columns - fed_back, fed_back])

@@ -17,7 +17,6 @@ from evorrn.strategies.reservoir.readout import (
     check_bias,
     logit_scale,
     mean_loss,
-    regression_targets,
     write_readout,
 )
 from evorrn.strategies.reservoir.ridge import ridge
@@ -137,7 +136,7 @@ class EchoState(Strategy):
         """
         network = problem.network
         check_bias(self.name, network)
-        if sees_output(network) and network.loss_name != "mse":
+        if sees_output(network) and network.loss_function.logits:
             raise ConfigError(
                 f"strategy esn: a network that sees its own output needs the loss mse, got {network.loss_name}; "
                 "the targets that are fed back while states are collected are no logits"
@@ -221,7 +220,7 @@ class EchoState(Strategy):
         if not -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE:  # NaN included
             return np.inf, np.nan
         truth = batch.targets[rows]
-        aims = regression_targets(network.loss_name, truth, network.outputs)
+        aims = network.loss_function.regression_targets(truth, network.outputs)
         fit = ridge(
             features, aims, self.alphas, select=self.select, held_out=self.held_out, blocks=self.blocks
         )
@@ -229,11 +228,11 @@ class EchoState(Strategy):
         with one_thread():
             outputs = features @ fit.weights.T + fit.bias
         judged = outputs if fit.unseen is None else fit.unseen
-        scale = logit_scale(network.loss_name, judged, truth[len(truth) - len(judged) :])
+        scale = logit_scale(network.loss_function, judged, truth[len(truth) - len(judged) :])
         write_readout(network, genome, scale * fit.weights, scale * fit.bias)
         if sees_output(network):  # in use it sees its own outputs, which is another matter than the fit
             return -float(problem.fitness(genome[None])[0]), fit.alpha
-        return mean_loss(network.loss_name, scale * outputs, truth), fit.alpha
+        return mean_loss(network.loss_function, scale * outputs, truth), fit.alpha
 
 
 def sees_output(network: Network) -> bool:

@@ -1,4 +1,4 @@
-"""What a solved readout is aimed at under each loss, and what loss it has."""
+"""Solved readouts: their loss, the scale of their logits, and how they are written into a genome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.data import metrics
+from evorrn.losses.base import Loss
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -15,57 +15,26 @@ if TYPE_CHECKING:
 NEWTON_STEPS = 30
 
 
-def regression_targets(loss: str, targets: np.ndarray, outputs: int) -> np.ndarray:
-    """Return the values (R, O) that ridge regression fits.
-
-    Parameters
-    ----------
-    loss : str
-        ``"mse"``: the targets themselves. ``"cross-entropy"``: 1 at the label and 0 elsewhere.
-        ``"binary-cross-entropy"``: -1 and 1 for targets of 0 and 1.
-    targets : ndarray, shape (R, O), or (R,) of labels
-    outputs : int
-    """
-    if loss == "cross-entropy":
-        return np.eye(outputs)[targets]
-    values = np.asarray(targets, dtype=np.float64)
-    return 2 * values - 1 if loss == "binary-cross-entropy" else values
-
-
-def mean_loss(loss: str, outputs: np.ndarray, targets: np.ndarray) -> float:
+def mean_loss(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
     """Return the loss of outputs (R, O), logits for classes, as a network computes it."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if loss == "cross-entropy":
-            return metrics.cross_entropy(outputs, targets)
-        if loss == "binary-cross-entropy":
-            return float(np.mean(np.logaddexp(0, outputs) - targets * outputs))
-        return metrics.mse(outputs, targets)
+        return loss.mean(outputs, targets)
 
 
-def logit_scale(loss: str, outputs: np.ndarray, targets: np.ndarray) -> float:
+def logit_scale(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
     """Return the factor that turns regression outputs (R, O) into the logits of least loss.
 
     Regression outputs of classes lie near 0 and 1: read as logits they are right about the class but
     too timid about its probability. The loss is convex in one factor for all of them, found by
-    Newton's method and kept between 1e-2 and 1e3; 1 for the squared error.
+    Newton's method and kept between 1e-2 and 1e3; 1 for a loss without logits.
 
     Source: Guo, Pleiss, Sun & Weinberger 2017, section 4.2 (temperature scaling).
     """
-    if loss == "mse":
+    if not loss.logits:
         return 1.0
     scale = 1.0
     for _ in range(NEWTON_STEPS):
-        logits = scale * outputs
-        if loss == "cross-entropy":
-            weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-            weights /= weights.sum(axis=1, keepdims=True)
-            mean = (weights * outputs).sum(axis=1)
-            slope = np.mean(mean - outputs[np.arange(len(outputs)), targets])
-            curvature = np.mean((weights * np.square(outputs - mean[:, None])).sum(axis=1))
-        else:
-            probability = 0.5 * (1 + np.tanh(0.5 * logits))
-            slope = np.mean((probability - targets) * outputs)
-            curvature = np.mean(probability * (1 - probability) * np.square(outputs))
+        slope, curvature = loss.scale_derivatives(outputs, targets, scale)
         if not curvature > 0:
             break
         # At most a doubling or halving, since Newton's steps overshoot where logits saturate.

@@ -191,7 +191,8 @@ def test_a_users_world_is_cached_whatever_its_file_is_called(tmp_path):
     for name in ("first.py", "second.py"):
         (tmp_path / name).write_text(OWN)
         program = (
-            f"import evorrn; print(evorrn.task({str(tmp_path / name) + ':World'!r}).starts(0).test.sum())"
+            "import evorrn; from evorrn.training.playing import starts_of; "
+            f"print(starts_of(evorrn.task({str(tmp_path / name) + ':World'!r}), 0).test.sum())"
         )
         environ = {**os.environ, "EVORRN_CACHE": str(tmp_path / "cache")}
         done = subprocess.run(

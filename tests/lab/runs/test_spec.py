@@ -185,7 +185,7 @@ def test_unreadable_spec_files_are_said_to_be(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         read(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("seed = [1,")
-    with pytest.raises(ConfigError, match=r"bad\.toml: expected a spec in TOML"):
+    with pytest.raises(ConfigError, match=r"bad\.toml: expected TOML"):
         read(tmp_path / "bad.toml")
     (tmp_path / "binary.toml").write_bytes(bytes(range(256)))
     with pytest.raises(ConfigError):

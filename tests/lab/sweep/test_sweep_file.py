@@ -298,7 +298,7 @@ def test_a_file_says_what_cannot_be_read(tmp_path):
     with pytest.raises(ConfigError, match="cannot read"):
         read_sweep(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("axes = [")
-    with pytest.raises(ConfigError, match="expected a spec in TOML"):
+    with pytest.raises(ConfigError, match="expected TOML"):
         read_sweep(tmp_path / "bad.toml")
     (tmp_path / "good.toml").write_text('[base.task]\nname = "sunspots"\n[axes]\nnetwork.hidden = [4]\n')
     read = read_sweep(tmp_path / "good.toml")

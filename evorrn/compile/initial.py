@@ -1,0 +1,62 @@
+"""How weights begin: initialisations by name, many networks at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from evorrn.base.blas import one_thread
+
+Shape = tuple[int, ...]
+
+
+def glorot(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Uniform on ±sqrt(6 / (fan in + fan out)). Source: Glorot and Bengio 2010, equation 16."""
+    bound = np.sqrt(6.0 / (shape[0] + shape[-1]))
+    return rng.uniform(-bound, bound, (count, *shape))
+
+
+def orthogonal(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Orthogonal rows or columns, from the QR of a Gaussian matrix. Source: Saxe et al. 2014."""
+    rows, columns = shape[0], shape[-1]
+    gaussian = rng.standard_normal((count, max(rows, columns), min(rows, columns)))
+    with one_thread():
+        q, r = np.linalg.qr(gaussian)
+    q = q * np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)[:, None, :]
+    return (q if rows >= columns else q.swapaxes(1, 2)).reshape(count, *shape)
+
+
+def identity(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """The identity matrix, or ones for a vector. Source: Le, Jaitly and Hinton 2015."""
+    one = np.eye(shape[0], shape[-1]) if len(shape) == 2 else np.ones(shape)
+    return np.broadcast_to(one, (count, *shape))
+
+
+def uniform(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Uniform on ±1/sqrt(H), PyTorch's default for recurrent layers."""
+    bound = 1.0 / np.sqrt(units)
+    return rng.uniform(-bound, bound, (count, *shape))
+
+
+def unit(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Uniform on [0, 1]."""
+    return rng.uniform(0.0, 1.0, (count, *shape))
+
+
+def zeros(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """All zero."""
+    return np.zeros((count, *shape))
+
+
+def ones(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """All one, for the bias of forget gates. Source: Jozefowicz, Zaremba and Sutskever 2015."""
+    return np.ones((count, *shape))
+
+
+Initialiser = Callable[[np.random.Generator, int, Shape, int], np.ndarray]
+
+INITIALISERS: dict[str, Initialiser] = {
+    function.__name__: function for function in (glorot, orthogonal, identity, uniform, unit, zeros, ones)
+}
+"""``initialiser(rng, count, shape, units) -> (count, *shape)``; `units` are those of the layer."""

@@ -1,0 +1,42 @@
+"""From what a caller gives as data to what a network is trained on and judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evorrn.base.errors import ConfigError
+from evorrn.data.batch import Batch
+from evorrn.data.environment import Environment
+from evorrn.data.task import Splits, Task
+from evorrn.training.assessment import Assessment, SequenceAssessment
+from evorrn.training.episodes import EpisodeAssessment
+from evorrn.training.playing import starts_of
+
+
+def assess(data: Task | Environment | Batch | Splits | Sequence[Batch], seed: int) -> Assessment:
+    """Return the assessment of a task or an environment for a seed, or of one to three batches.
+
+    Raises
+    ------
+    ConfigError
+        When it is none of these.
+    """
+    if isinstance(data, Environment):
+        return EpisodeAssessment(data, starts_of(data, seed), seed)
+    if isinstance(data, Task):
+        return SequenceAssessment(data.data(seed), data)
+    return SequenceAssessment(as_splits(data))
+
+
+def as_splits(data: Batch | Splits | Sequence[Batch]) -> Splits:
+    """Return the splits of one to three batches given by hand."""
+    if isinstance(data, Splits):
+        return data
+    batches = list(data) if isinstance(data, Sequence) else [data]
+    if not 1 <= len(batches) <= 3 or not all(isinstance(batch, Batch) for batch in batches):
+        raise ConfigError(
+            "data: expected a Task, an Environment, a Batch, or a sequence (train, valid, test) of one to three "
+            "Batch"
+        )
+    valid, test = [*batches[1:], None, None][:2]
+    return Splits(batches[0], valid, test)
