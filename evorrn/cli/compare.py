@@ -107,7 +107,6 @@ def report(
     """
     from evorrn.base.errors import EvorrnError
     from evorrn.cli.output import print_json, stdout
-    from evorrn.lab.report import sweep as sweep_report
     from evorrn.lab.report.comparison import rebuild, summary, write_picture
     from evorrn.lab.report.terminal import show
     from evorrn.lab.runs.store import find_comparison, runs_root
@@ -118,6 +117,8 @@ def report(
     if sweep is not None:
         if picture is not None:
             raise EvorrnError("--picture: expected a comparison; a sweep has its pictures in its report")
+        from evorrn.lab.report import sweep as sweep_report
+
         written = sweep_report.rebuild(sweep.path)
         if json:
             print_json(written.as_dict())

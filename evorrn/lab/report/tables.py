@@ -61,8 +61,8 @@ class Table:
         return Table(tuple(self.columns[place] for place in places), align, entries, self.heading)
 
     def lines(self) -> list[str]:
-        """Return the table as lines of plain text in aligned columns, the names of the columns first."""
-        rows = [self.columns, *(entry.cells for entry in self.entries)]
+        """Return the table as lines of plain text in aligned columns, after their names where they have any."""
+        rows = [self.columns] * any(self.columns) + [entry.cells for entry in self.entries]
         padded = []
         for letter, column in zip(self.align, zip(*rows)):
             width = max(map(len, column))

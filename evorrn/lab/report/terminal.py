@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evorrn.lab.report.tables import Table
 
@@ -73,9 +73,13 @@ def _draw(table: Table, console: Console) -> None:
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    drawn = Drawn(
-        box=SIMPLE_HEAD, title=table.heading or None, title_justify="left", pad_edge=False, show_edge=False
-    )
+    look: dict[str, Any] = {
+        "box": SIMPLE_HEAD,
+        "padding": (0, 1, 0, 0),
+        "pad_edge": False,
+        "show_edge": False,
+    }
+    drawn = Drawn(title=table.heading or None, title_justify="left", show_header=any(table.columns), **look)
     for name, letter in zip(table.columns, table.align):
         drawn.add_column(
             name, justify="right" if letter == "r" else "left", overflow="fold", no_wrap=letter == "r"
