@@ -1,4 +1,4 @@
-"""The command line: reads what was typed, calls the laboratory, prints what it says."""
+"""The command line: parses arguments, calls the laboratory, prints results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 @dataclass
 class Invocation:
-    """How the command line was called: what was typed after ``evorrn``, and whether errors show where they are."""
+    """How the command line was called: the arguments after ``evorrn``, and whether errors show tracebacks."""
 
     arguments: list[str]
     debug: bool = False
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _complain(error: Exception, debug: bool) -> int:
-    """Say on stderr what went wrong, and return the exit code."""
+    """Print an error on stderr, and return the exit code."""
     expected = isinstance(error, EvorrnError)
     problems = getattr(error, "problems", [])
     if debug:

@@ -1,4 +1,4 @@
-"""``evorrn list`` and ``evorrn show``: what there is, and what is known about it."""
+"""``evorrn list`` and ``evorrn show``: names of what can be used, and pages about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``evorrn compare``: which way of training works best at equal cost; ``evorrn report``: what came out, again."""
+"""``evorrn compare``: which way of training works best at equal cost; ``evorrn report``: its report, written again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def compare(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run every way of training at the same budget, and say which works best on test.
+    """Run every way of training at the same budget, and report which works best on test.
 
     Runs are kept: the same command goes on with one that was interrupted.
     Settings of one strategy are given as --set ga.population=512.
@@ -101,7 +101,7 @@ def report(
     runs: Runs = None,
     json: Json = False,
 ) -> None:
-    """Say again what a comparison or a sweep found, and write its report anew from the run folders.
+    """Print the findings of a comparison or a sweep again, and write its report anew from the run folders.
 
     The report of a sweep can be written at any time, also while it is running.
     """

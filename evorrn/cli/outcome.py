@@ -1,4 +1,4 @@
-"""What ``evorrn run`` says at its end, and the exit code that goes with it."""
+"""What ``evorrn run`` prints at its end, and its exit code."""
 
 from __future__ import annotations
 

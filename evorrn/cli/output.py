@@ -28,11 +28,11 @@ def note(text: str) -> None:
 
 
 def silent(_: object) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def print_json(value: Any) -> None:
-    """Print plain data as JSON on stdout; numbers that are not finite, which JSON has not, as null."""
+    """Print plain data as JSON on stdout; numbers that are not finite as null."""
     from evorrn.base.files import jsonable
 
     print(json.dumps(jsonable(value), indent=1))

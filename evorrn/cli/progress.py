@@ -1,4 +1,4 @@
-"""Progress on stderr: one living line on a terminal, now and then a line elsewhere."""
+"""Progress on stderr: one line that is updated on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def describe(spec: Spec, progress: Progress) -> str:
 
 
 def _limits(spec: Spec) -> str:
-    """Return the budget of a run as typed, or limit by limit where text cannot say it."""
+    """Return the budget of a run as text, or limit by limit where there is no text for it."""
     values = spec.budget.values().items()
     return spec.budget.text() or ", ".join(f"{name} {value:g}" for name, value in values)
 
@@ -74,7 +74,7 @@ def describe_runs(runs: RunsProgress) -> str:
 
 @contextmanager
 def _line(start: str, quiet: bool) -> Iterator[Callable[[Callable[[], str]], None]]:
-    """Give a function that shows a text, made only when it is time to show one."""
+    """Give a function that shows a text from time to time; the text is made only when it is shown."""
     if quiet:
         yield lambda text: None
     elif not sys.stderr.isatty():
@@ -96,9 +96,9 @@ def _line(start: str, quiet: bool) -> Iterator[Callable[[Callable[[], str]], Non
 
 
 def last_line(text: str, width: int, style: str = "") -> Any:
-    """Return a text for the last line of a living picture, short enough for what terminals add to it.
+    """Return a text for the last line of a live display, with room for what terminals add to it.
 
-    They echo Ctrl-C there; if that began another line, the picture would be moved by one.
+    Terminals print ^C there; on a full line that would begin another line and move the display.
     """
     from rich.text import Text
 
@@ -108,7 +108,7 @@ def last_line(text: str, width: int, style: str = "") -> Any:
 
 
 def throttled(seconds: float, show: Callable[[Any], None]) -> Callable[[Callable[[], Any]], None]:
-    """Return a function that shows the first text it is given the making of, then no more than one in an interval."""
+    """Return a function that calls a maker of texts and shows the text, at most once in an interval."""
     shown = float("-inf")
 
     def now_and_then(text: Callable[[], Any]) -> None:

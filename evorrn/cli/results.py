@@ -1,4 +1,4 @@
-"""``evorrn results`` and ``evorrn diff``: what runs reached, and what tells two of them apart."""
+"""``evorrn results`` and ``evorrn diff``: scores and costs of runs, and the differences of two runs."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def diff(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector from walking through a hundred thousand rows again and again."""
+    """Switch the garbage collector off, which would walk through a hundred thousand rows repeatedly."""
     gc.disable()
     try:
         yield
@@ -109,7 +109,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def _tell(done: int, total: int) -> None:
-    """Say how far a first reading is, where it takes long enough to be wondered at."""
+    """Print the progress of reading many folders for the first time."""
     if total >= 10_000 and sys.stderr.isatty():
         print(
             f"\rreading {done:,} of {total:,} run folders", end="\n" if done == total else "", file=sys.stderr

@@ -1,4 +1,4 @@
-"""``evorrn sweep``: many runs from one file, checked, run, gone on with, retried."""
+"""``evorrn sweep``: many runs from one file: check, run, resume, retry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ sweep = typer.Typer(
 )
 
 File = Annotated[Path, typer.Argument(help="A sweep file: axes over the settings of a spec, in TOML.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Yes, more than a million runs are meant.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Allow more than a million runs.")]
 Threads = Annotated[
     int, typer.Option("--threads", min=1, help="Threads of each run; results do not depend on it.")
 ]
@@ -34,7 +34,7 @@ Dask = Annotated[
 
 @sweep.command()
 def check(file: File, yes: Yes = False, runs: Runs = None, json: Json = False) -> None:
-    """Check every cell of a sweep, and say how many runs there are, which are done, and how long the rest takes."""
+    """Check every cell of a sweep, and print how many runs there are, which are done, and how long the rest takes."""
     from evorrn.cli.output import print_json
     from evorrn.cli.sweep_outcome import show_check
     from evorrn.cli.sweep_progress import checking
@@ -104,7 +104,7 @@ sweep.command("run")(
     """,
     )
 )
-sweep.command("retry")(_leading(retry=True, doc="Run those runs of a sweep again that failed, and no other."))
+sweep.command("retry")(_leading(retry=True, doc="Run only the failed runs of a sweep again."))
 
 
 @sweep.command()
@@ -118,7 +118,7 @@ def work(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Do runs of a sweep in this process until none is left that nobody holds.
+    """Execute runs of a sweep in this process until each is complete, failed or claimed by another process.
 
     Start as many as you like, on as many hosts as share the folder of runs: from a job array, GNU parallel, ssh.
     """

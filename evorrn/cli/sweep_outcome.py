@@ -1,4 +1,4 @@
-"""What ``evorrn sweep`` says at its end, and the exit code that goes with it."""
+"""What ``evorrn sweep`` prints at its end, and its exit code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def report(tally: Tally, file: Path, runs: Path | None, *, json: bool, quiet: bo
 
 
 def show_check(found: Check) -> None:
-    """Print what a sweep is and how far it is."""
+    """Print the size of a sweep, and its progress."""
     sweep = found.sweep
     say(
         f"{sweep.name}: {found.cells:,} cells x {counted(sweep.seeds, 'seed')} = {counted(found.runs, 'run')}"

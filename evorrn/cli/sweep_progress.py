@@ -1,4 +1,4 @@
-"""Progress of a sweep on stderr: a living bar on a terminal, now and then a line elsewhere."""
+"""Progress of a sweep on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_TASKS = 3
 
 @contextmanager
 def checking(quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Give a callback that says now and then how many cells were checked."""
+    """Give a callback that prints how many cells were checked, every few seconds."""
     show = throttled(PLAIN_SECONDS, note)
     started = time.monotonic()
 
@@ -63,7 +63,7 @@ def watching_sweep(root: Path, quiet: bool, debug: bool) -> Iterator[Hooks]:
 
 
 def _failures(put: Callable[[str], None], root: Path, debug: bool) -> Callable[[str, Run], None]:
-    """Return what shows a failure; the traceback of an error that came before only when debugging."""
+    """Return a function that prints a failure; a repeated error has its traceback only with --debug."""
     known: set[str] = set()
 
     def failure(where: str, run: Run) -> None:
@@ -126,7 +126,7 @@ def _screen(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[Tall
 
 @contextmanager
 def _live() -> Iterator[tuple[Callable[[str], None], Callable[[Tally], None]]]:
-    """Give a function that prints above a living bar, and one that moves it."""
+    """Give a function that prints above a bar, and one that updates the bar."""
     from rich.console import Console, Group
     from rich.live import Live
     from rich.progress_bar import ProgressBar

@@ -1,4 +1,4 @@
-"""``evorrn predict`` and ``evorrn forecast``: what a trained network is for."""
+"""``evorrn predict`` and ``evorrn forecast``: outputs of a trained network."""
 
 from __future__ import annotations
 

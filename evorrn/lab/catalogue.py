@@ -1,4 +1,4 @@
-"""Catalogue: what there is to use, and everything that is known about one of it, as pages to print."""
+"""Catalogue: tasks, strategies and cells, and a page about each, for printing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Page:
-    """What is known about one thing: a title, prose, source code and tables."""
+    """A page: a title, prose, source code and tables."""
 
     title: str
     text: str = ""
@@ -83,7 +83,7 @@ def runs_listing(root: Path) -> Page:
 
 
 def page(name: str, root: Path, kernel: bool = False) -> Page:
-    """Return what is known about a cell, a task, a strategy or a run.
+    """Return the page of a cell, a task, a strategy or a run.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def run_page(run: RunFolder) -> Page:
 
 
 def _find(name: str) -> Any:
-    """Return the cell, task or strategy of a name, None when nothing is called so."""
+    """Return the cell, task or strategy of a name, None when there is none."""
     refused = None
     for plugins in KINDS.values():
         if name not in plugins.names() and ":" not in name:
@@ -247,7 +247,7 @@ def _numbers(values: Mapping[str, float]) -> list[str]:
 
 
 def _declared(value: Any) -> str:
-    """Return what a kind of task declares, where that is not left to each file of data."""
+    """Return what a class of tasks declares, or that each data file decides."""
     if isinstance(value, property):
         return "as the file decides"
     return value if isinstance(value, str) else ", ".join(value)
@@ -258,7 +258,7 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """Return a value as a reader wants it: long lists by their ends."""
+    """Return a value as text; of a long list the first two and the last."""
     shown = plain(value)
     if isinstance(shown, list) and len(shown) > 5:
         return f"[{shown[0]}, {shown[1]}, ..., {shown[-1]}]"

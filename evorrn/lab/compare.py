@@ -211,13 +211,13 @@ def plan_runs(
 
 
 def score_baselines(spec: Spec, seeds: Sequence[int], metric: str) -> list[Baseline]:
-    """Return what is reached without training, scored on the test data or starts of the runs of each seed."""
+    """Return the baselines of a task, scored on the test data or starts of each seed."""
     values = baseline_values(spec, seeds, metric)
     return [make_baseline(name, metric, found) for name, found in values.items()]
 
 
 def _once(problems: Sequence[str]) -> list[str]:
-    """Return the mistakes that every strategy tells, each once; an unknown entry with the first advice for it."""
+    """Return the mistakes of all strategies, each once; an unknown entry with the first suggestion for it."""
     told: dict[str, str] = {}
     for problem in problems:
         key = problem.partition(":")[0] if ": unknown entry " in problem else problem
@@ -227,7 +227,7 @@ def _once(problems: Sequence[str]) -> list[str]:
 
 
 def _task(task: Task | Environment) -> dict[str, Any]:
-    """Return a task as a comparison keeps it; with the outputs that its settings may leave to its file."""
+    """Return a task as plain data; for a data file with the names of its outputs."""
     content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
     return {**content, "outputs": list(task.output_names)} if task.name in DATA_FILES.values() else content
 
@@ -250,7 +250,7 @@ def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str) -> Row:
 
 
 def _unfair(raw: Mapping[str, Any]) -> list[str]:
-    """Return what would make a comparison unfair or meaningless."""
+    """Return the entries that would make a comparison unfair or meaningless."""
     found = []
     if "seed" in raw:
         found.append("seed: a comparison runs many seeds; give seeds, their number")
@@ -273,13 +273,13 @@ def _unfair(raw: Mapping[str, Any]) -> list[str]:
 
 
 def _identity(plan: Mapping[str, Sequence[Spec]]) -> str:
-    """Return the hash that names a comparison: that of its runs."""
+    """Return the hash of a comparison's runs, which names it."""
     names = sorted(spec.id for specs in plan.values() for spec in specs)
     return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
 
 
 def _command(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int) -> str:
-    """Return a command line that stands for a comparison."""
+    """Return a command line that runs a comparison."""
     task = dict(raw.get("task") or {})
     words = ["evorrn", "compare", str(task.pop("name", ""))]
     words += ["--strategies", ",".join(strategies), "--seeds", str(seeds), "--budget", str(raw["budget"])]

@@ -44,7 +44,7 @@ class Difference:
 
 
 def difference(a: RunFolder, b: RunFolder) -> Difference:
-    """Return what differs between two runs, whatever state they are in."""
+    """Return the differences of two runs in any state."""
     readers = [Reader(run.path.resolve().parent) for run in (a, b)]
     rows = [reader.run(run.id) for reader, run in zip(readers, (a, b))]
     specs = [reader.spec(run.id) for reader, run in zip(readers, (a, b))]

@@ -1,4 +1,4 @@
-"""Query: which rows and columns of a table of runs are wanted, in what order, and in which groups."""
+"""Query: rows and columns of a table of runs, selected, sorted and grouped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ USUAL = ("task.name", "strategy.name", "network.cell", "network.hidden", "budget
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for: names of columns, and a tuple of values for each line."""
+    """The selected columns, and a tuple of values for each line."""
 
     columns: list[str]
     lines: list[tuple[Any, ...]]
@@ -44,7 +44,7 @@ class Selection:
         return [dict(zip(self.columns, line)) for line in self.lines]
 
     def texts(self) -> list[tuple[str, ...]]:
-        """Return the lines as a reader wants them."""
+        """Return the lines as text for readers."""
         shown = [
             [value if type(value) is str else text(name, value) for value in values]
             for name, values in zip(self.columns, zip(*self.lines))
@@ -109,14 +109,14 @@ def select(
 
 
 def usual_columns(runs: Runs) -> list[str]:
-    """Return the columns that tell the runs apart, with what they reached and what it cost."""
+    """Return the columns in which the runs differ, with scores and costs."""
     settings = {id(row.settings): row.settings for row in runs.rows}.values()
     told = runs.axes or tuple(name for name in USUAL if any(name in shared for shared in settings))
     return ["id", "status", *told, "seed", *ranking_metrics(runs.rows), "work", "seconds"]
 
 
 def text(name: str, value: Any) -> str:
-    """Return a value of a column as a reader wants it."""
+    """Return a value of a column as text for readers."""
     if value is None:
         return ""
     if name in ("work", "steps") or name.endswith((" work", " steps")):
@@ -151,7 +151,7 @@ def _condition(text: str, known: Sequence[str], problems: list[str]) -> tuple[st
 
 
 def _no_column(name: str, known: Sequence[str]) -> str:
-    """Return that there is no such column, with the nearest one: by its whole name or by its last part."""
+    """Return a sentence on an unknown column with the nearest one, by its whole name or by its last part."""
     ends = {column.rpartition(".")[2]: column for column in reversed(known)}
     guess = ends.get(name) or nearest(name, known) or ends.get(nearest(name, ends) or "")
     hint = f"; did you mean {guess!r}?" if guess else ""

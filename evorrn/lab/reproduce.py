@@ -90,7 +90,7 @@ def reproduce(
 
 
 def _unmeasured(spec: Spec, experiment: Experiment) -> list[str]:
-    """Return why the measure of an experiment can say nothing of a row's runs."""
+    """Return why the measure of an experiment does not apply to a row's runs."""
     if experiment.measure == EVALUATIONS:
         if spec.budget.learned is None:
             return ["budget.learned: expected a share, since evaluations are counted until it is learned"]

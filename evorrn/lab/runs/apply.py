@@ -1,4 +1,4 @@
-"""What a trained network is for: predictions for a file of inputs, and forecasts beyond the known.
+"""Applying a trained network: predictions for a file of inputs, and forecasts beyond the known data.
 
 Both give a `Sheet`, which becomes a CSV file, and what a plot of it shows. Values are in original units.
 """
@@ -92,7 +92,7 @@ def predict(run: RunFolder, path: Path, columns: Sequence[str] = ()) -> Sheet:
 
 
 def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Path | None = None) -> Sheet:
-    """Return what a run's network says when it goes on from its own outputs.
+    """Return the outputs of a run's network that runs on from its own outputs.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _kept: dict[str, tuple[Assessment, int]] = {}
 
 
 def assessment_of(spec: Spec) -> Assessment:
-    """Return what the task of a spec gives for its seed, from memory where an earlier run has used it."""
+    """Return the assessment of a spec's task and seed, from memory where an earlier run has used it."""
     seed = spec.seed if spec.task.seed_changes == "data" else 0
     key = json.dumps([spec.content["task"], spec.content.get("files"), seed])
     if key not in _kept:
@@ -31,7 +31,7 @@ def assessment_of(spec: Spec) -> Assessment:
 
 
 def baseline_values(spec: Spec, seeds: Sequence[int], metric: str) -> dict[str, list[float]]:
-    """Return what is reached without training, by name: one value a seed, on the test data of its runs."""
+    """Return the scores of a task's baselines by name: one value a seed, on the test data of its runs."""
     values: dict[str, list[float]] = {}
     once = spec.task.seed_changes != "data"
     for seed in seeds[:1] if once else seeds:

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, processor, libraries, host; and what its bytes depend on."""
+"""The environment of a run: versions, processor, libraries, host; and the entries that its bytes depend on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BITS = ("results_version", "cpu_features", "numba", "blas")
 
 
 def describe() -> dict[str, Any]:
-    """Return what a run should be repeated with, as plain data."""
+    """Return the environment of this process as plain data."""
     return {
         "evorrn": evorrn.__version__,
         "results_version": RESULTS_VERSION,
@@ -57,7 +57,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 @functools.cache
 def _lasting() -> dict[str, Any]:
-    """Return what cannot change while the process lives."""
+    """Return the entries that cannot change within a process."""
     import llvmlite.binding
     import scipy.linalg  # noqa: F401 - brings a BLAS of its own, to be listed whatever ran before
     import threadpoolctl
@@ -84,7 +84,7 @@ def _lasting() -> dict[str, Any]:
 def _git() -> dict[str, Any] | None:
     """Return commit and state of the working tree evorrn runs from; None for an installed copy."""
     here = Path(evorrn.__file__).parent
-    # Only where git tracks this very package: an environment may lie inside somebody's own repository.
+    # Only where git tracks this very package: a virtual environment may lie inside another repository.
     if _ask_git(here, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     commit = _ask_git(here, "rev-parse", "HEAD")
@@ -103,7 +103,7 @@ def _ask_git(folder: Path, *arguments: str) -> str | None:
 
 
 def summary() -> dict[str, Any]:
-    """Return what matters of the environment for a report; every run's ``env.json`` has all of it."""
+    """Return the part of the environment that a report shows; ``env.json`` of each run has all of it."""
     found = dict(describe())
     versions = found.pop("distributions")
     return {**found, "libraries": {name: versions[name] for name in LIBRARIES if name in versions}}

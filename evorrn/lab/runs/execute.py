@@ -109,7 +109,7 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
 
 
 def run_of(spec: Spec, root: Path) -> Run:
-    """Return a spec as a run of which nothing is known but its settings."""
+    """Return a run that has the settings of a spec and no results yet."""
     settings = flatten({name: value for name, value in spec.content.items() if name != "seed"})
     return Run(spec.folder.as_posix(), seed=spec.seed, settings=settings, spec=spec, root=root)
 
@@ -145,7 +145,7 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
 
 
 def _prepare(spec: Spec, run: RunFolder, force: bool, hooks: Hooks) -> dict[str, Any] | None:
-    """Write what stands at the beginning of a run, and return the state to go on from."""
+    """Write the files of a run's beginning, and return the state to resume from, if any."""
     try:
         if force:
             run.clear()
@@ -165,7 +165,7 @@ def _prepare(spec: Spec, run: RunFolder, force: bool, hooks: Hooks) -> dict[str,
 
 @functools.lru_cache(maxsize=1)
 def _indented(text: str) -> str:
-    """Return JSON indented; of many runs in one process the environment is the same, and indenting is slow."""
+    """Return JSON indented; kept for the next run, since indenting is slow and the environment is the same."""
     return json.dumps(json.loads(text), indent=1)
 
 

@@ -1,4 +1,4 @@
-"""Hooks: what the caller of a run, or of many, wants to be called with while they are under way."""
+"""Hooks: functions of the caller that are called while runs are executed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def never(_: Any) -> str:
 
 @dataclass(frozen=True)
 class Hooks:
-    """Functions called while runs are under way.
+    """Functions called while runs are executed.
 
     Attributes
     ----------
     watch : callable
-        Called again and again with how far it is: a `Progress` of one run, a `Standing` of a list of runs, a
+        Called repeatedly with the progress: a `Progress` of one run, a `RunsProgress` of a list of runs, a
         `Tally` of a sweep.
     warn, note : callable
         Called with a sentence: what deserves attention but stops nothing, and what is good to know.

@@ -1,4 +1,4 @@
-"""The index of run folders: what was read of them, kept in a local SQLite file.
+"""The index of run folders: the rows that were read, kept in a local SQLite file.
 
 The folders alone are the truth; the index can be deleted at any time and is never beside the runs, since
 SQLite is not safe on shared file systems. Of every run it looks at one file, the one that is written last:
@@ -87,7 +87,7 @@ def read_runs(
 
 
 def index_path() -> Path:
-    """Return where the index lies: in the folder of compiled kernels."""
+    """Return the path of the index, in the cache folder."""
     return cache_folder() / f"runs-{LAYOUT}.sqlite"
 
 
@@ -117,7 +117,7 @@ def _written(path: str) -> int:
 
 
 def _open() -> sqlite3.Connection:
-    """Return the index, made anew where it is damaged, or one in memory where none can be written."""
+    """Return the index; a new one where it is damaged, one in memory where it cannot be written."""
     path = index_path()
     with suppress(OSError, sqlite3.OperationalError):  # no folder to write to, or locked for long
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def _open() -> sqlite3.Connection:
 
 
 def _known(connection: sqlite3.Connection, home: str, folders: Sequence[str] | None) -> list[tuple[Run, int]]:
-    """Return the rows that the index holds; none, and an empty index, where they make no sense."""
+    """Return the rows in the index; none, with the index emptied, where they are not valid."""
     try:
         return list(_stored(connection, home, folders))
     except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, struct.error):
@@ -179,7 +179,7 @@ def _shared(text: str) -> Any:
 
 
 def _store(connection: sqlite3.Connection, home: str, fresh: Sequence[tuple[Run, int]]) -> None:
-    """Keep rows; an index that cannot be written costs time later, nothing else."""
+    """Store rows; an index that cannot be written costs only time later."""
     keys: dict[Any, int] = {}
 
     def key(content: Any) -> int:

@@ -1,4 +1,4 @@
-"""What happens beside a run's steps: checkpoints, the heartbeat, and an orderly end on SIGINT and SIGTERM."""
+"""Checkpoints and heartbeat of a run, and its orderly end on SIGINT and SIGTERM."""
 
 from __future__ import annotations
 

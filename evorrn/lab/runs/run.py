@@ -1,4 +1,4 @@
-"""Run: what is known of one run, from its place in a plan to its row in a table.
+"""Run: one run, from its place in a plan to its row in a table.
 
 A planned run has a folder, a seed and the settings that its sweep varies. An executed run has its scores and
 costs as well, and so has a run that was read from its folder.
@@ -144,7 +144,7 @@ class Run(NamedTuple):
         return {**first, **self.settings, **self.metrics(), **{name: getattr(self, name) for name in LAST}}
 
     def scored(self, metrics: Mapping[str, Mapping[str, Any]], meter: Mapping[str, Any], why: str) -> Run:
-        """Return the run with what it reached, what that cost and what stopped it.
+        """Return the run with its scores, its costs and the limit that stopped it.
 
         Raises
         ------

@@ -15,7 +15,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ NETWORK_KINDS: dict[str, tuple[str, Any]] = {
     "dtype": ("a name", str),
 }
 ENTRIES = str | int | float
+MADE_TASKS = 8
+"""Tasks that a process keeps for further specs."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Spec:
 
 
 def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
-    """Check a spec as typed, and fill in everything it leaves open.
+    """Check a spec as typed, and fill in every default.
 
     Parameters
     ----------
@@ -182,7 +184,7 @@ class _Problems(list[str]):
 
     @contextmanager
     def under(self, path: str) -> Iterator[None]:
-        """Collect the errors of a block, led by the path of what they concern."""
+        """Collect the errors of a block, each led by a path."""
         try:
             yield
         except ConfigError as error:
@@ -221,7 +223,7 @@ def _budget(value: Any) -> Budget:
 
 
 def _budget_content(budget: Budget) -> Any:
-    """Return a budget as people type it where text can say it, else as its limits."""
+    """Return a budget as text where there is a text for it, else as a table of its limits."""
     text = budget.text()
     return budget.values() if text is None else text
 
@@ -247,8 +249,7 @@ def _task(table: Mapping[str, Any]) -> Task | Environment:
         raise ConfigError(f"task.name: expected the name of a task or a data file, got {table.get('name')!r}")
     settings = {name: value for name, value in table.items() if name not in ("name", "version")}
     kind = find_task(table["name"])
-    task = build(kind, settings, "task")
-    task.inputs, task.outputs  # noqa: B018  (a task that reads a file finds its mistakes here)
+    task = _made(kind, settings)
     wanted = table.get("version", task.version)
     if wanted != task.version:
         raise ConfigError(
@@ -256,6 +257,24 @@ def _task(table: Mapping[str, Any]) -> Task | Environment:
             f"{task.version}; leave the entry out to use it"
         )
     return task
+
+
+def _made(kind: type[Task] | type[Environment], settings: Mapping[str, Any]) -> Task | Environment:
+    """Return a task; the same object, with the file it has read, for the same settings and content of the file."""
+    content = b""
+    with suppress(OSError, TypeError, ValueError):  # told when the task is made
+        content = Path(settings["path"]).read_bytes() if "path" in settings else b""
+    key = kind, json.dumps(settings, sort_keys=True, default=repr), hashlib.sha256(content).digest()
+    if key not in _tasks:
+        task = build(kind, settings, "task")
+        task.inputs, task.outputs  # noqa: B018  (a task that reads a file finds its mistakes here)
+        if len(_tasks) >= MADE_TASKS:
+            del _tasks[next(iter(_tasks))]
+        _tasks[key] = task
+    return _tasks[key]
+
+
+_tasks: dict[tuple[Any, ...], Task | Environment] = {}
 
 
 def reference(value: Any, base: Path) -> Any:
@@ -270,7 +289,7 @@ def _split_reference(value: Any) -> tuple[str, str, str]:
 
 
 def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is advised, with what the user says in its place; options go with their cell."""
+    """Return the advised settings, replaced by the user's; cell options are kept only for the same cell."""
     merged = {**usual, **given}
     options = dict(given.get("cell_options") or {})
     if given.get("cell", usual.get("cell")) == usual.get("cell"):
@@ -285,7 +304,7 @@ def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dic
 
 
 def _network_content(network: Network, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a network as a spec holds it; what is advised is named even where the value is Python's default."""
+    """Return the network's table of a spec; advised settings are written even where they equal the default."""
     content = {name: value for name, value in network.settings().items() if name not in FROM_TASK}
     content["cell"] = table.get("cell", content["cell"])
     hidden = list(network.hidden)
@@ -318,7 +337,7 @@ def _digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
 
 
 def _without_none(value: Any) -> Any:
-    """Return plain data with None as the text ``none``, which TOML can hold."""
+    """Return plain data with None as the text ``none``, since TOML has no null."""
     if isinstance(value, Mapping):
         return {key: _without_none(item) for key, item in value.items()}
     if isinstance(value, list):

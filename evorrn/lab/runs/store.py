@@ -68,7 +68,7 @@ class RunFolder:
         write_atomic(self.path / "status.json", json.dumps(content, indent=1) + "\n")
 
     def state(self) -> str:
-        """Return the state of the run, ``interrupted`` for one whose process is gone or has let go of it."""
+        """Return the state of the run, ``interrupted`` where its process has ended or no longer claims it."""
         status = self.status()
         if status.get("status") == RUNNING and (
             not (self.path / "claim").exists() or self._abandoned(status)
@@ -135,7 +135,9 @@ class RunFolder:
         prepared.mkdir(parents=True)
         try:
             owner = {"token": token, **myself(), "since": time.time()}
-            (prepared / "owner.json").write_text(json.dumps(owner))  # nobody else sees it before the renaming
+            (prepared / "owner.json").write_text(
+                json.dumps(owner)
+            )  # no other process sees it before the renaming
             if not _rename(prepared, claim):
                 held = readable_json(claim / "owner.json")
                 if not self._abandoned({**held, "heartbeat": self._heartbeat(held)}):
@@ -219,7 +221,7 @@ def _rename(source: Path, target: Path) -> bool:
 
 
 def _seconds(value: Any) -> float:
-    """Return a time of a file that others have written; long ago where it is none."""
+    """Return a time from a file; 0 where it is not a valid number."""
     return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else 0.0
 
 
@@ -261,7 +263,7 @@ def _who(pid: int) -> dict[str, Any]:
 
 
 def process_started(pid: Any) -> str | None:
-    """Return when a process of this host was started, None when there is none: a pid may be used again."""
+    """Return when a process of this host was started, None when there is none; tells reused process ids apart."""
     try:
         os.kill(int(pid), 0)
     except (ProcessLookupError, TypeError, ValueError):
@@ -270,6 +272,6 @@ def process_started(pid: Any) -> str | None:
         pass
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]  # dead, and only not yet buried
+        return None if fields[0] == "Z" else fields[19]  # a zombie
     except (OSError, IndexError):
         return "unknown"

@@ -63,7 +63,7 @@ def ranking_metrics(rows: Sequence[Run], split: str = "test") -> list[str]:
 
 
 def plain_text(value: Any) -> str:
-    """Return a value as it is compared and grouped by: a list as in TOML, none for what is not there."""
+    """Return a value as text for comparing and grouping: lists as in TOML, ``none`` for a missing value."""
     if value is None:
         return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

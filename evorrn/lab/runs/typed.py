@@ -1,4 +1,4 @@
-"""What people type, as a spec: a task or a spec file, options, and ``--set a.b=c``."""
+"""The spec of a command line: a task or a spec file, options, and ``--set a.b=c``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def typed(
     task_settings: Mapping[str, Any] | None = None,
     assignments: Sequence[str] = (),
 ) -> tuple[dict[str, Any], Path]:
-    """Return the spec that a command line stands for, and the folder that its paths start from.
+    """Return the spec of a command line, and the folder that its paths start from.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def typed(
     Raises
     ------
     ConfigError
-        With every mistake in what was typed.
+        With every mistake.
     """
     raw, base = _start(target)
     for section, key, value in (("strategy", "name", strategy), ("network", "cell", cell)):
@@ -125,7 +125,7 @@ def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, An
 
 
 def unknown_entry(name: str, known: Sequence[str], tables: Mapping[str, Iterable[str]]) -> str:
-    """Return that a spec has no such entry; of a setting whose table was left out, what to write."""
+    """Return a sentence on an unknown entry of a spec; for a setting without its table, the dotted name."""
     dotted = {setting: f"{table}.{setting}" for table, settings in tables.items() for setting in settings}
     close = get_close_matches(name, [*known, *dotted], n=1, cutoff=0.8)
     if close and close[0] in dotted:

@@ -1,4 +1,4 @@
-"""Adaptive search: cells chosen by what earlier ones have reached, with Optuna asked and told by one process.
+"""Adaptive search: Optuna, in one process, chooses cells by the results of earlier cells.
 
 The search is a function of the sweep file alone, however many workers there are, however often it is stopped
 and in whatever order runs end: cell n is asked for when just the first ``n - ahead`` have been told, in their
@@ -31,15 +31,15 @@ from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.feed import SweepFeed
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.job import PRUNED, Job
+from evorrn.lab.sweep.optuna_study import distribution, make_study, state
 from evorrn.lab.sweep.plan import Refusals, program_of, runs_of
 from evorrn.lab.sweep.pruning import curve, median_bars
 from evorrn.lab.sweep.sampling import PATIENCE, Cell, excluded, spec_of, whole_where_wanted
-from evorrn.lab.sweep.study import distribution, make_study, state
 from evorrn.lab.sweep.sweep_file import Sweep
 from evorrn.lab.sweep.tally import Tally
 
 IN_VAIN = 50
-"""Cells in a row that are no new ones, after which a search has nothing left to find."""
+"""Known cells in a row after which a search ends."""
 LIST_SECONDS = 2.0
 """Time between two writings of the list of runs while the search goes on."""
 
@@ -93,7 +93,7 @@ class SearchFeed(SweepFeed):
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing more will come, once what was handed out is back."""
+        """Whether no job will follow, once those handed out are back."""
         return self._all_asked and not self._waiting and not self._elsewhere
 
     def next(self) -> Job | None:
@@ -139,7 +139,7 @@ class SearchFeed(SweepFeed):
         return len(self._by_cell) >= self.sweep.cells_wanted or self._in_vain >= IN_VAIN
 
     def _ask(self) -> bool:
-        """Ask for one more cell and put its runs in the queue; False when it is not time yet."""
+        """Ask for one more cell and queue its runs; False while it must wait for the results of earlier cells."""
         if self._all_asked:
             return False
         due = len(self._trials) - self.sweep.search.ahead
@@ -187,7 +187,7 @@ class SearchFeed(SweepFeed):
         return True
 
     def _tell(self, place: int) -> bool:
-        """Tell the study what a cell has reached; False while its runs are under way."""
+        """Tell the study the result of a cell; False while its runs have not ended."""
         trial = self._trials[place]
         if len(trial.ended) < len(trial.runs):
             return False
@@ -225,7 +225,7 @@ class SearchFeed(SweepFeed):
 
 
 def check_values(sweep: Sweep) -> None:
-    """Resolve a cell for each value of each axis, so that what the spec refuses is told before anything runs.
+    """Resolve a cell for each value of each axis, to report mistakes before anything runs.
 
     Raises
     ------

@@ -67,7 +67,7 @@ class Axis:
         return len(self.points)
 
     def draw(self, share: float) -> dict[str, Any]:
-        """Return what a number from 0 to below 1 stands for: uniform shares give the axis's distribution."""
+        """Return the value at a share of the axis, from 0 to below 1; uniform shares give the axis's distribution."""
         if self.points:
             return self.points[min(int(share * len(self.points)), len(self.points) - 1)]
         if self.logarithmic:
@@ -121,7 +121,7 @@ def parse_axes(table: Mapping[str, Any], base: Mapping[str, Any], home: Path, fo
 
 
 def spell(cell: Mapping[str, Any]) -> str:
-    """Return what a cell assigns as text."""
+    """Return the settings of a cell as text."""
     return ", ".join(f"{name}={_text(value)}" for name, value in cell.items())
 
 
@@ -136,7 +136,7 @@ def _plain(point: Mapping[str, Any]) -> str:
 
 
 def entries(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted names and values, whether the dots were quoted or not."""
+    """Yield dotted names and values; a dotted name may be one quoted key or nested tables."""
     for key, value in table.items():
         inside = f"{prefix}{key}" in (*TABLES, "network.cell_options", "network.initial")
         if isinstance(value, Mapping) and (inside or (not prefix and "." not in key)):
@@ -238,7 +238,7 @@ def _is_number(value: Any) -> bool:
 def _unknown_names(
     axes: Sequence[Axis], strange: Sequence[str], base: Mapping[str, Any], home: Path
 ) -> list[str]:
-    """Return one sentence for each name, of an axis or in the base, that is no setting in the sweep.
+    """Return one sentence for each name in the axes and the base that is not a setting of the sweep.
 
     Parameters
     ----------

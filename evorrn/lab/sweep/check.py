@@ -23,7 +23,7 @@ from evorrn.lab.sweep.sweep_file import Sweep
 
 @dataclass
 class Check:
-    """What a sweep is and how far it is.
+    """The size of a sweep, and its progress.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def check(sweep: Sweep, root: Path, checked: Callable[[int], None] = ignore) -> 
 
 
 def _look(runs: Iterable[tuple[tuple[Any, ...], Run]], root: Path, found: Check, to_come: int = 0) -> None:
-    """Count the states of runs, and estimate the time of those to do by those done of the same kind."""
+    """Count the states of runs, and estimate the time of the missing ones from complete ones of the same kind."""
     times: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     to_do: Counter[tuple[Any, ...]] = Counter({(): to_come})
     for kind, run in runs:

@@ -69,18 +69,18 @@ class _Apart(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take back what has not begun unless that is to be waited for."""
+        """Cancel calls that have not begun, or wait for them."""
         self.dask.shutdown(wait=wait)
 
 
 def _apart(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Do a call in a process that belongs to this one."""
+    """Do a call in a process started by this one."""
     return _processes().submit(fn, *args, **kwargs).result()
 
 
 @functools.cache
 def _processes() -> LocalExecutor:
-    """Return the processes beside a Dask worker, as many as it has calls under way at once."""
+    """Return the executor whose processes do the calls of a Dask worker."""
     return LocalExecutor(MOST_PROCESSES)
 
 
@@ -117,7 +117,7 @@ def _slots(distributed: Any, client: Any) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's own log off the terminal: what concerns the sweep is told by the sweep."""
+    """Keep Dask's log off the terminal; errors of runs are reported by the sweep."""
     logs = [
         logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")
     ]

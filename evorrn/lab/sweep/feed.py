@@ -1,4 +1,4 @@
-"""Which run is next: those of one compiled program together, complete ones passed over, others' waited for."""
+"""Feeds: which run is next. Runs of one compiled program come together; complete runs are passed over."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Feed(Protocol):
         """Return the next job; None when there is none now."""
 
     def back(self, job: Job, run: Run | None) -> None:
-        """Take in how a job has ended; None for programs that were compiled."""
+        """Record how a job has ended; the run is None for a job that compiled programs."""
 
 
 class Runs(Protocol):
@@ -46,7 +46,7 @@ class Runs(Protocol):
 
 
 class SweepFeed:
-    """What the feeds of sweeps have in common: which runs are executed, and those of other processes.
+    """Base of the feeds of sweeps: selects runs to execute, and waits for runs of other processes.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class PlanFeed(SweepFeed):
         return None
 
     def back(self, job: Job, run: Run | None) -> None:
-        """Take in how a job has ended; None for programs that were compiled."""
+        """Record how a job has ended; the run is None for a job that compiled programs."""
         if job.warm:
             group = next(group for group in self._groups if group.head is job.run)
             group.warming, group.warm = False, True

@@ -109,7 +109,7 @@ class SweepFolder:
 
     @contextmanager
     def session(self) -> Iterator[Path]:
-        """Hold a file in ``claims`` that says who works on the sweep; its runs stop when it is removed."""
+        """Keep a file in ``claims`` that names this process; the runs stop when the file is removed."""
         claim = self.path / CLAIMS / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.json"
         try:
             for other in (self.path / CLAIMS).glob("*.json"):

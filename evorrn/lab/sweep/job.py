@@ -1,4 +1,4 @@
-"""Job: one run as it is handed to a worker, wherever the worker lives, and what the worker does with it.
+"""Job: one run as it is handed to a worker, and its execution there.
 
 A worker keeps what its next job is likely to need: the resolved cell with its compiled network, and the data of
 the seed.
@@ -147,7 +147,7 @@ def _resolved(text: str, home: str) -> Spec:
 
 
 def _watcher(job: Job) -> Callable[[Progress], None]:
-    """Return what sends the progress of a run to the leader, from time to time."""
+    """Return a function that sends the progress of a run to the leader, at most every `TELL_SECONDS`."""
     told = float("-inf")
 
     def watch(progress: Progress) -> None:
@@ -160,7 +160,7 @@ def _watcher(job: Job) -> Callable[[Progress], None]:
 
 
 def _stopper(job: Job, spec: Spec) -> Callable[[Progress], str]:
-    """Return what says after each step whether a run has to stop, and why."""
+    """Return a function that gives, after each step, the reason to stop the run, or an empty text."""
     session, looked = Path(job.session), time.monotonic()
     bars = list(job.bars)
 

@@ -1,4 +1,4 @@
-"""Leading: keep the workers of an executor busy until every run has ended, whatever happens to the workers.
+"""Leading: hand jobs to the workers of an executor until every run has ended, also when workers die.
 
 Any `concurrent.futures.Executor` will do: processes of this machine, a cluster, or this process itself.
 """
@@ -95,7 +95,7 @@ class Leader:
         self._end: EvorrnError | None = None
 
     def lead(self, feed: Feed) -> None:
-        """Go on until the feed is exhausted and every job is back.
+        """Hand out jobs until the feed is exhausted and every job is back.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class Leader:
             self._under_way[future] = job
 
     def _take_back(self, feed: Feed, job: Job, future: Future[Any], interruption: Interruption) -> None:
-        """Take in how a job has ended."""
+        """Record how a job has ended."""
         run: Run | None = None
         try:
             run = future.result()

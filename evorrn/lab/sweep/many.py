@@ -136,14 +136,14 @@ class _ListFeed:
         return Job(run_of(spec, self.root), raw, force=self.force, record_refusal=False)
 
     def back(self, job: Job, run: Run | None) -> None:
-        """Take in how a job has ended."""
+        """Record how a job has ended."""
         if run is not None and run.status in (COMPLETE, FAILED):
             self.ended[job.run.id] = run
 
 
 @contextmanager
 def _workers(jobs: int, show: Callable[[Any], None]) -> Iterator[tuple[Workers, Callable[[Tally], None]]]:
-    """Give workers, and what shows in this thread what they have told."""
+    """Give workers, and a function that shows, in this thread, what they have told."""
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def relay(_: Tally) -> None:

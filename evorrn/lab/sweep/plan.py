@@ -123,7 +123,7 @@ def runs_of(cell: Cell, spec: Spec, seeds: int) -> Iterator[Run]:
 
 
 def program_of(spec: Spec) -> tuple[Any, ...]:
-    """Return what two runs must have in common to share compiled programs.
+    """Return a key that is equal for runs that share compiled programs.
 
     Sizes are left out: they decide at most which of a few programs of one network is used.
     """

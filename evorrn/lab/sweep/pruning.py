@@ -61,7 +61,7 @@ def curve(run: RunFolder, spec: Spec) -> np.ndarray:
 
 
 def _used(spec: Spec, history: Mapping[str, np.ndarray], seconds: np.ndarray, step: int) -> float:
-    """Return the share of the budget used after a step; 0 where no limit says."""
+    """Return the share of the budget used after a step; 0 where the budget has no limit of that kind."""
     work, steps, evaluations = (int(history[name][step]) for name in ("work", "steps", "evaluations"))
     spent = float(seconds[step]) if step < len(seconds) else 0.0
     progress = Progress(step + 1, work, steps, evaluations, spent, math.nan, math.nan, math.nan)

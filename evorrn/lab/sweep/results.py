@@ -99,7 +99,7 @@ class SweepRuns:
 
     @property
     def name(self) -> str:
-        """What the sweep is called."""
+        """The name of the sweep."""
         return self.path.name
 
     @property
@@ -123,7 +123,7 @@ class SweepRuns:
         return list(found.values())
 
     def axes(self) -> tuple[str, ...]:
-        """Return the dotted names of what the sweep varies, without the seed, in order of its file."""
+        """Return the dotted names of the settings that the sweep varies, without the seed, in order of its file."""
         try:
             declared = list(read(self.path / "sweep.toml").get("axes", {}).keys())
         except (ConfigError, AttributeError):
@@ -163,7 +163,7 @@ def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None
 
 
 def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """Return the dotted names of the entries that make two sweep files those of different sweeps."""
+    """Return the dotted names of the entries by which two sweep files describe different sweeps."""
     old, new = flatten(held), flatten(given)
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
     return sorted(changed - set(MORE_OF_THE_SAME))

@@ -60,7 +60,7 @@ def cells(sweep: Sweep) -> Iterator[Cell]:
 
 
 def at(sweep: Sweep, shares: np.ndarray) -> Cell:
-    """Return the cell that one number from 0 to below 1 for each axis stands for."""
+    """Return the cell at given shares of the axes, each from 0 to below 1."""
     cell: Cell = {}
     for axis, share in zip(sweep.axes, shares):
         cell.update(axis.draw(float(share)))
@@ -86,7 +86,7 @@ def excluded(sweep: Sweep, cell: Mapping[str, Any]) -> bool:
 
 
 def spec_of(sweep: Sweep, cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the spec as typed that a cell stands for, without a seed."""
+    """Return the spec of a cell as typed, without a seed."""
     raw = {name: dict(value) if isinstance(value, Mapping) else value for name, value in sweep.base.items()}
     for name, value in cell.items():
         *path, last = name.split(".")
@@ -129,7 +129,7 @@ def _sobol(sweep: Sweep) -> Iterator[np.ndarray]:
 
 
 def _mark(cell: Mapping[str, Any]) -> int:
-    """Return a number of 64 bits that stands for a cell."""
+    """Return a 64-bit hash of a cell."""
     text = json.dumps(cell, sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 

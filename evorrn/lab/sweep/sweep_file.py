@@ -21,7 +21,7 @@ from evorrn.lab.sweep.exclusions import Exclusion, parse_exclusions
 
 SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes")
 ADAPTIVE = ("tpe", "cmaes")
-"""Samplers that choose by what earlier runs have reached, so that one process must lead them."""
+"""Samplers that choose by the results of earlier runs, so that one process must lead them."""
 
 
 MANY = 1_000_000
@@ -42,7 +42,7 @@ class Search(Settings):
 
 @dataclass(frozen=True)
 class SweepTable(Settings):
-    """The top of a sweep file; the shape of its tables is checked apart."""
+    """The top of a sweep file; its tables are checked separately."""
 
     name: str | None = setting(None, "Name of the folder below RUNS/sweeps; that of the file by default.")
     seeds: int = setting(1, "Runs of each cell: seeds 0, 1, 2, ...", minimum=1)
@@ -84,7 +84,7 @@ class Sweep:
 
     @property
     def adaptive(self) -> bool:
-        """Whether cells are chosen by what earlier ones have reached."""
+        """Whether cells are chosen by the results of earlier ones."""
         return self.search.sampler in ADAPTIVE
 
     @property
@@ -169,7 +169,7 @@ def check_sweep(content: Mapping[str, Any], name: str, home: Path, many: bool = 
 
 
 def _search_problems(search: Search, axes: list[Axis], seeds: int, given: Mapping[str, Any]) -> list[str]:
-    """Return what does not fit between the sampler and the rest of the file."""
+    """Return the contradictions between the sampler and the rest of the file."""
     found = []
     endless = [axis.label for axis in axes if not axis.finite]
     if search.sampler == "grid":

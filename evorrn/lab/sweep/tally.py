@@ -1,4 +1,4 @@
-"""Tally: how far a sweep is, in counts alone, so that its size does not matter."""
+"""Tally: the progress of a sweep as counts, so that its memory does not grow with the runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optuna, asked and told: its samplers and distributions for the axes of a sweep."""
+"""Optuna's samplers and distributions for the axes of a sweep."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make_study(sweep: Sweep) -> Any:
 
 
 def distribution(axis: Axis) -> Any:
-    """Return Optuna's distribution of an axis: over its values' places where these can be listed."""
+    """Return Optuna's distribution of an axis: over the indices of its values where they can be listed."""
     from optuna import distributions
 
     if not axis.finite:
@@ -50,7 +50,7 @@ def distribution(axis: Axis) -> Any:
 
 
 def state(name: str) -> Any:
-    """Return how a trial ended, ``FAIL`` or ``PRUNED``, as Optuna says it."""
+    """Return Optuna's state of a trial, ``FAIL`` or ``PRUNED``."""
     from optuna.trial import TrialState
 
     return TrialState[name]
