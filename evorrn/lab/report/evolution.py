@@ -20,12 +20,12 @@ from evorrn.lab.report.style import (
     scale_axis,
     short,
 )
-from evorrn.strategies.evolution.vectors import STEP_SIZE
 
 LONGEST = 400
 """Generations that are drawn; a longer run is thinned."""
 FITNESS = ("fitness_best", "fitness_median", "fitness_low", "fitness_high")
-MUTATION_SIZE = "mutation_size"
+MUTATION_SIZE, STEP_SIZE = "mutation_size", "step_size."
+"""Columns of a history; the second is followed by the name of a block."""
 RESTARTS = ("restarts", "bursts")
 ROUNDING = 1e-9
 """Share of the largest step size below which a step size is 0 with a rounding error."""
