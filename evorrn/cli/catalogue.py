@@ -51,7 +51,7 @@ def show(
 
     root, files = runs_root(runs), []
     if plot:
-        from evorrn.lab.report.pictures import draw_run
+        from evorrn.lab.report.plots import draw_run
 
         files = draw_run(find_run(name, root))
     page = catalogue.page(name, root, kernel)

@@ -54,7 +54,8 @@ def compare(
     from evorrn.cli.progress import hooks, watching_comparison
     from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
-    from evorrn.lab.report.table import show
+    from evorrn.lab.report.comparison import summary
+    from evorrn.lab.report.terminal import show
     from evorrn.lab.runs.store import runs_root
     from evorrn.lab.runs.typed import names, typed
 
@@ -82,7 +83,7 @@ def compare(
     if json:
         print_json(comparison.as_dict())
     elif not quiet:
-        show(comparison, stdout())
+        show(summary(comparison), stdout())
     if any(row.errors for row in comparison.rows):
         raise typer.Exit(FAILED)
 
@@ -105,10 +106,9 @@ def report(
     The report of a sweep can be written at any time, also while it is running.
     """
     from evorrn.base.errors import EvorrnError
-    from evorrn.cli.output import print_json, say, stdout
-    from evorrn.lab.report import sweep_page as sweep_report
-    from evorrn.lab.report.comparison_page import rebuild, write_picture
-    from evorrn.lab.report.table import show
+    from evorrn.cli.output import print_json, stdout
+    from evorrn.lab.report.comparison import rebuild, summary, write_picture
+    from evorrn.lab.report.terminal import show
     from evorrn.lab.runs.store import find_comparison, runs_root
     from evorrn.lab.sweep.results import find_sweep
 
@@ -117,11 +117,13 @@ def report(
     if sweep is not None:
         if picture is not None:
             raise EvorrnError("--picture: expected a comparison; a sweep has its pictures in its report")
+        from evorrn.lab.report import sweep as sweep_report
+
         written = sweep_report.rebuild(sweep.path)
         if json:
             print_json(written.as_dict())
         else:
-            say("\n".join(written.lines()))
+            show(written.summary(), stdout())
         return
     found = rebuild(find_comparison(target, root), root)
     if picture is not None:
@@ -129,4 +131,4 @@ def report(
     if json:
         print_json(found.as_dict())
     else:
-        show(found, stdout())
+        show(summary(found), stdout())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evorrn.base.text import amount
 from evorrn.cli import FAILED, INTERRUPTED
 from evorrn.cli.output import note, print_json, say, warn
-from evorrn.lab.study import comparison_words as words
+from evorrn.lab.study.sentences.common import subject as subject_of
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.run import Run
@@ -68,7 +68,7 @@ def draw(run: Run, warn: Callable[[str], None]) -> None:
         outputs, result = read_outputs(run.path), run.result
         returns = isinstance(outputs, Trajectory)
         plots.learning_curve(result.history, folder / "learning.png", result.seconds, returns)
-        plots.kept_plot(outputs, folder / f"{outputs.kind}.png")
+        plots.run_outputs_plot(outputs, folder / f"{outputs.kind}.png")
     except Exception as error:
         warn(f"{run.path}: some plots are missing: {one_line(error)}")
 
@@ -77,9 +77,7 @@ def _lines(run: Run) -> list[str]:
     result, spec = run.result, run.spec
     assert result is not None and spec is not None
     meter = result.meter
-    subject = words.subject(
-        {**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names}
-    )
+    subject = subject_of({**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names})
     title = f"{spec.strategy.name} on {subject}: stopped by {result.stopped_by}"
     lines = [title + (", complete already (--force runs it again)" if run.reused else "")]
     lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]

@@ -47,19 +47,12 @@ def stdout() -> Console:
 
 def print_table(table: Table) -> None:
     """Print a table: drawn on a terminal, in aligned columns elsewhere."""
-    if sys.stdout.isatty():
-        _draw_table(table)
-        return
-    if table.heading:
-        say(table.heading)
-    titled = any(table.columns)
-    rows = [*([table.columns] if titled else []), *table.rows]
-    padded = []
-    for column in zip(*rows):  # by columns, and printed at once: tables of runs may be long
-        width = max(map(len, column))
-        padded.append([cell.ljust(width) for cell in column])
-    if rows:
-        say("\n".join(f"  {'  '.join(row)}".rstrip() for row in zip(*padded)))
+    from evorrn.lab.report.tables import Entry
+    from evorrn.lab.report.tables import Table as Printed
+    from evorrn.lab.report.terminal import show
+
+    columns = tuple(table.columns)
+    show([Printed(columns, "l" * len(columns), [Entry(row) for row in table.rows], table.heading)], stdout())
 
 
 def print_page(page: Page) -> None:
@@ -75,21 +68,6 @@ def print_page(page: Page) -> None:
         if place or parts or page.source:
             say()
         print_table(table)
-
-
-def _draw_table(table: Table) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Drawn
-    from rich.text import Text
-
-    titled = any(table.columns)
-    drawn = Drawn(title=table.heading or None, title_justify="left", box=box.SIMPLE_HEAD, show_header=titled)
-    for column in table.columns:
-        drawn.add_column(column, overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
 
 
 def _print_source(source: str) -> None:

@@ -26,10 +26,11 @@ def reproduce(
 
     Runs are kept: the same command goes on with one that was interrupted.
     """
-    from evorrn.cli.output import print_json, stdout
+    from evorrn.cli.output import print_json, say, stdout
     from evorrn.cli.progress import hooks, watching_comparison
     from evorrn.kernels.threads import available
-    from evorrn.lab.report.reproduction_table import listing, show
+    from evorrn.lab.report.reproduction import summary
+    from evorrn.lab.report.terminal import show
     from evorrn.lab.reproduce import reproduce as again
     from evorrn.lab.runs.store import runs_root
     from evorrn.lab.sweep.experiment import experiments, find_experiment, read_experiment
@@ -39,8 +40,9 @@ def reproduce(
         if json:
             print_json([{"name": one.name, "title": one.title, "source": one.source} for one in known])
         else:
-            for line in listing(known):
-                stdout().file.write(line + "\n")
+            width = max((len(one.name) for one in known), default=0)
+            for one in known:
+                say(f"{one.name.ljust(width)}  {one.title} ({one.source})")
         return
     experiment = find_experiment(name)
     with watching_comparison(quiet) as watch:
@@ -56,6 +58,6 @@ def reproduce(
     if json:
         print_json(made.as_dict())
     elif not quiet:
-        show(made, stdout())
+        show(summary(made), stdout())
     if any(finding.errors for finding in made.findings):
         raise typer.Exit(FAILED)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from evorrn.base.errors import ConfigError, EvorrnError, Unfinished
 from evorrn.base.files import write_atomic
 from evorrn.data.find import expand_task, find_task
-from evorrn.lab.report.comparison_page import write_report
+from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.hooks import SILENT, Hooks

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.files import write_atomic
-from evorrn.lab.report.reproduction_report import render
+from evorrn.lab.report.reproduction import page
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.spec import Spec
@@ -85,7 +85,7 @@ def reproduce(
         report=str(folder / "report.html"),
     )
     write_atomic(folder / "reproduction.json", json.dumps(made.as_dict(), indent=1) + "\n")
-    write_atomic(folder / "report.html", render(made))
+    write_atomic(folder / "report.html", page(made))
     return made
 
 

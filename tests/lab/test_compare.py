@@ -13,7 +13,7 @@ from evorrn.data.batch import Batch
 from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.lab import compare as module
 from evorrn.lab.compare import Choice, compare, plan_runs, score_baselines
-from evorrn.lab.report.comparison_page import write_report
+from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import assessments
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import Run

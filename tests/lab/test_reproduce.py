@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from evorrn.base.errors import EvorrnError
-from evorrn.lab.report.reproduction_table import lines
+from evorrn.lab.report.reproduction import summary
+from evorrn.lab.report.terminal import lines
 from evorrn.lab.reproduce import reproduce
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import Run
@@ -121,7 +122,7 @@ def test_an_experiment_runs_goes_on_and_is_judged(small, tmp_path, capsys):
     assert "not reproduced" in page and "nobody 1999" in page and "A note." in page
     again = reproduce(experiment, root=tmp_path / "runs", seeds=3, hooks=Hooks(watch=lambda standing: None))
     assert again.findings == first.findings
-    text = "\n".join(lines(first))
+    text = "\n".join(lines(summary(first)))
     assert "never" in text and "3 of 3" in text
 
 

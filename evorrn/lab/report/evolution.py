@@ -1,26 +1,43 @@
-"""How a population went along, generation by generation, as its run's history tells it."""
+"""The evolution of a population: fitness, diversity and step sizes by generation, from a history, and drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from evorrn.strategies.evolution.vectors import STEP_SIZE
+from evorrn.lab.report.style import (
+    INK,
+    LINES,
+    MUTED,
+    SERIES,
+    Axes,
+    legend_above,
+    legend_columns,
+    log_labels,
+    scale_axis,
+    short,
+)
 
 LONGEST = 400
-"""Generations that stay apart in one plot."""
+"""Generations that are drawn; a longer run is thinned."""
 FITNESS = ("fitness_best", "fitness_median", "fitness_low", "fitness_high")
-MUTATION_SIZE = "mutation_size"
-ANEW = ("restarts", "bursts")
+MUTATION_SIZE, STEP_SIZE = "mutation_size", "step_size."
+"""Columns of a history; the second is followed by the name of a block."""
+RESTARTS = ("restarts", "bursts")
+ROUNDING = 1e-9
+"""Share of the largest step size below which a step size is 0 with a rounding error."""
+PANEL_WIDTH, PANEL_HEIGHT, LEGEND_ROW, LEGEND_SIZE = 3.8, 2.6, 0.17, 8.5
+"""In inches; the size of the legend's letters in points."""
 
 
 @dataclass(frozen=True)
-class Course:
+class Evolution:
     """Fitness, diversity and step sizes of a population by generation.
 
-    Parameters
+    Attributes
     ----------
     generation : ndarray, shape (n,)
         Counted from 1; every k-th of a long run.
@@ -30,9 +47,9 @@ class Course:
     diversity : ndarray, shape (n,)
         Root mean variance of the genes in the population.
     steps : dict of str to ndarray, shape (n,)
-        By named block: the deviation that the method draws from, or that of the population.
-    anew : ndarray, shape (k,)
-        Generations after which the search began anew, by a restart or a burst.
+        For each named block the standard deviation of the method's draws, or of the population.
+    restarts : ndarray, shape (k,)
+        Generations after which the search restarted or began a burst.
     """
 
     generation: np.ndarray
@@ -42,19 +59,20 @@ class Course:
     high: np.ndarray
     diversity: np.ndarray
     steps: dict[str, np.ndarray]
-    anew: np.ndarray
+    restarts: np.ndarray
 
     @classmethod
-    def of(cls, history: Mapping[str, np.ndarray]) -> Course | None:
-        """Return the course that a history tells; None when it is not that of a population."""
+    def of(cls, history: Mapping[str, np.ndarray]) -> Evolution | None:
+        """Return the evolution that a history records; None for a history without a population."""
         if not {*FITNESS, "diversity"} <= set(history):
             return None
         diversity = np.asarray(history["diversity"], dtype=np.float64)
-        told = np.flatnonzero(np.isfinite(diversity))  # a stage without a population leaves NaN
-        if not told.size:
+        known = np.flatnonzero(np.isfinite(diversity))  # stages without a population have NaN
+        if not known.size:
             return None
-        begun = sum(_rises(np.asarray(history[name])[told]) for name in ANEW if name in history)
-        shown = told[:: -(-len(told) // LONGEST)]
+        counts = [np.asarray(history[name])[known] for name in RESTARTS if name in history]
+        restarted = sum(np.diff(count, prepend=count[:1]) > 0 for count in counts)
+        shown = known[:: -(-len(known) // LONGEST)]
         best, median, low, high = (np.asarray(history[name], dtype=np.float64)[shown] for name in FITNESS)
         return cls(
             generation=shown + 1,
@@ -64,17 +82,12 @@ class Course:
             high=high,
             diversity=diversity[shown],
             steps={name: np.asarray(values)[shown] for name, values in _steps(history).items()},
-            anew=told[np.flatnonzero(begun)] + 1,
+            restarts=known[np.flatnonzero(restarted)] + 1,
         )
 
 
-def _rises(counts: np.ndarray) -> np.ndarray:
-    """Return whether a count is larger than before at each place (n,)."""
-    return np.diff(counts, prepend=counts[:1]) > 0
-
-
 def _steps(history: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return step sizes by block; where mutation sizes evolve with the individuals these are the step sizes."""
+    """Return step sizes by block: the mutation sizes where they evolve, else the recorded step sizes."""
     blocks = [name.removeprefix(STEP_SIZE) for name in history if name.startswith(STEP_SIZE)]
     sizes = [f"{MUTATION_SIZE}.{number}" for number in range(len(blocks))]
     if all(name in history for name in sizes):
@@ -82,3 +95,113 @@ def _steps(history: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     if MUTATION_SIZE in history:
         return {"all blocks": history[MUTATION_SIZE]}
     return {block: history[STEP_SIZE + block] for block in blocks}
+
+
+def draw_fitness(axes: Axes, evolution: Evolution, place: int = 0) -> None:
+    """Draw the best and the median fitness of every generation, and a band between the quartiles.
+
+    Negative losses that are far apart get a logarithmic axis, upside down, so that higher is better.
+    """
+    colour, x = SERIES[place % len(SERIES)], evolution.generation
+    usual = _usual(evolution)
+    flipped = bool(usual.size) and usual.max() < 0 and usual.min() < 3 * usual.max()
+    sign = -1.0 if flipped else 1.0
+    band = {"color": colour, "alpha": 0.22, "linewidth": 0, "label": "quartiles"}
+    axes.fill_between(x, sign * evolution.low, sign * evolution.high, **band)
+    dashed = {"color": INK, "linewidth": 1.2, "linestyle": (0, (4, 1.5))}
+    axes.plot(x, sign * evolution.median, label="median", **dashed)
+    axes.plot(x, sign * evolution.best, color=colour, linewidth=1.8, label="best")
+    if flipped:
+        axes.set_yscale("log")
+        axes.invert_yaxis()
+    _limit(axes, usual, evolution.low, flipped)
+    if flipped:
+        log_labels(axes.yaxis, np.array(axes.get_ylim()))
+        axes.yaxis.set_major_formatter(_negative)
+        axes.yaxis.set_minor_formatter(_negative)
+    _generations(axes, evolution, "fitness")
+    legend_above(axes, LEGEND_SIZE)
+
+
+def draw_diversity(axes: Axes, evolution: Evolution, place: int = 0) -> None:
+    """Draw the diversity of the population in every generation."""
+    colour = SERIES[place % len(SERIES)]
+    axes.plot(evolution.generation, evolution.diversity, color=colour, linewidth=1.8)
+    scale_axis(axes, "y", evolution.diversity)
+    _generations(axes, evolution, "diversity")
+
+
+def draw_step_sizes(axes: Axes, evolution: Evolution, place: int = 0) -> None:
+    """Draw the step size of every named block in every generation."""
+    steps = _without_rounding(evolution.steps)
+    for number, (name, values) in enumerate(steps.items()):
+        line = LINES[number // len(SERIES) % len(LINES)]
+        look = {"color": SERIES[number % len(SERIES)], "linestyle": line, "linewidth": 1.4}
+        axes.plot(evolution.generation, values, label=name, **look)
+    if steps:
+        scale_axis(axes, "y", np.concatenate(list(steps.values())))
+        legend_above(axes, LEGEND_SIZE)
+    _generations(axes, evolution, "step size")
+
+
+PANELS: dict[str, Callable[[Axes, Evolution, int], None]] = {
+    "fitness": draw_fitness,
+    "diversity": draw_diversity,
+    "step sizes": draw_step_sizes,
+}
+
+
+def panel_height(evolution: Evolution, panel: str) -> float:
+    """Return the height of a panel in inches, its legend included."""
+    names = {"fitness": ("quartiles", "median", "best"), "diversity": (), "step sizes": evolution.steps}[
+        panel
+    ]
+    columns = legend_columns(names, 0.775 * PANEL_WIDTH, LEGEND_SIZE)
+    return PANEL_HEIGHT + LEGEND_ROW * -(-len(names) // columns)
+
+
+def _usual(evolution: Evolution) -> np.ndarray:
+    """Return the fitness values that the plot must contain: all but the worst medians and lower quartiles."""
+    parts = []
+    for values, share in ((evolution.best, 0.0), (evolution.median, 0.05), (evolution.low, 0.25)):
+        finite = values[np.isfinite(values)]
+        parts.append(finite[finite >= np.quantile(finite, share, method="lower")] if finite.size else finite)
+    return np.concatenate(parts)
+
+
+def _limit(axes: Axes, usual: np.ndarray, low: np.ndarray, flipped: bool) -> None:
+    """End the axis where a few bad generations would flatten all others."""
+    if not usual.size:
+        return
+    best, worst = usual.max(), usual.min()
+    bottom = worst * np.sqrt(worst / best) if flipped else worst - 0.5 * ((best - worst) or 1.0)
+    if np.nanmin(low) < bottom:
+        axes.set_ylim(bottom=-bottom if flipped else bottom)
+
+
+def _without_rounding(steps: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Return step sizes with NaN for those that are 0 with a rounding error, which would stretch a logarithmic axis."""
+    values = np.concatenate([*steps.values(), np.zeros(1)])
+    least = ROUNDING * np.nanmax(np.where(np.isfinite(values), values, np.nan))
+    positive = values[np.isfinite(values) & (values > least)]
+    if not positive.size or positive.max() <= 10 * positive.min():
+        return steps
+    return {name: np.where(values > least, values, np.nan) for name, values in steps.items()}
+
+
+def _generations(axes: Axes, evolution: Evolution, label: str) -> None:
+    """Draw the restarts, and label the axes."""
+    for generation in evolution.restarts:
+        axes.axvline(generation + 0.5, color=MUTED, linewidth=0.8, linestyle=(0, (1.5, 2)), zorder=1)
+    axes.set(xlabel="generation", ylabel=label)
+    axes.xaxis.set_major_formatter(short)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if len(evolution.generation) == 1:  # a line of one point is invisible
+        axes.set_xlim(evolution.generation[0] - 1, evolution.generation[0] + 1)
+        for line in axes.get_lines():
+            line.set_marker("o")
+
+
+def _negative(value: float, _: Any = None) -> str:
+    """Return the label of a negative number at the axis of its size."""
+    return f"\N{MINUS SIGN}{short(value)}"

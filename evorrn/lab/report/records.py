@@ -1,29 +1,30 @@
-"""What the runs of a comparison left on disk, as its report tells it."""
+"""Records of runs that reports read from run folders: curves, outputs, populations, genomes, costs."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from evorrn.base.errors import RunError
-from evorrn.lab.report.curves import Curve
-from evorrn.lab.report.evolution import Course
-from evorrn.lab.runs.outputs import Outputs as Kept
-from evorrn.lab.runs.outputs import Predictions
-from evorrn.lab.runs.outputs import read_outputs as read_kept
+from evorrn.lab.report.evolution import Evolution
+from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
 from evorrn.lab.runs.store import readable_json
 from evorrn.lab.study.comparison import Comparison, Row
+from evorrn.lab.study.curves import Curve
 from evorrn.training.result import load, load_history
 
+COSTS = ("work", "steps", "seconds")
+Found = TypeVar("Found")
 
-@dataclass(frozen=True)
-class RunRecord:
-    """One run of a comparison as the report tells it; costs are NaN where the run left none."""
+
+class RunRecord(NamedTuple):
+    """A run of a comparison; costs are NaN where they are not known."""
 
     strategy: str
     seed: int
@@ -44,15 +45,11 @@ def load_comparison(folder: Path) -> Comparison:
     """
     path = folder / "comparison.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return Comparison.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise RunError(
-            f"{path}: expected a comparison written by evorrn, but it is no JSON ({error})"
-        ) from None
-    try:
-        return Comparison.from_dict(content)
+        raise RunError(f"{path}: expected JSON written by evorrn, but it cannot be read ({error})") from None
     except RunError as error:
         raise RunError(f"{path}: {error}") from None
 
@@ -62,75 +59,69 @@ def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
     records = []
     for row in comparison.rows:
         for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
-            content, status = (
-                readable_json(root / folder / "result.json"),
-                readable_json(root / folder / "status.json"),
-            )
+            content, status = (readable_json(root / folder / f"{name}.json") for name in ("result", "status"))
             ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
-            meter = {**content.get("meter", {}), **content.get("times", {})}
-            records.append(
-                RunRecord(
-                    strategy=row.strategy,
-                    seed=seed,
-                    value=value,
-                    work=float(meter.get("work", math.nan)),
-                    seconds=float(meter.get("seconds", math.nan)),
-                    ended=str(ended),
-                    folder=folder,
-                )
-            )
+            costs = {**content.get("meter", {}), **content.get("times", {})}
+            work, seconds = (float(costs.get(name, math.nan)) for name in ("work", "seconds"))
+            records.append(RunRecord(row.strategy, seed, value, work, seconds, str(ended), folder))
     return records
 
 
-def typical_run(comparison: Comparison, row: Row, root: Path) -> tuple[int, Kept] | None:
-    """Return the seed nearest to a row's median and what its run kept of test; None when no run left anything."""
-    for place in _nearest(row):
-        try:
-            kept = read_kept(root / row.runs[place])
-        except RunError:
-            continue
-        names = readable_json(root / row.runs[place] / "result.json").get("output_names") or ["output1"]
-        told = isinstance(kept, Predictions) and names[0] != "output1"  # the name of an output that has none
-        return comparison.seeds[place], dataclasses.replace(kept, name=names[0]) if told else kept
-    return None
+def learning_curves(folder: Path) -> dict[str, Curve]:
+    """Return the validation losses of a run against each of its costs that has been recorded."""
+    history, seconds = load_history(folder)
+    if "valid_loss" not in history:
+        return {}
+    loss = np.asarray(history["valid_loss"], dtype=np.float64)
+    known = {**history, "seconds": seconds}
+    found = {name: np.asarray(known[name], dtype=np.float64) for name in COSTS if name in known}
+    return {name: Curve(spent, loss) for name, spent in found.items() if len(spent) == len(loss)}
 
 
-def typical_course(comparison: Comparison, row: Row, root: Path) -> tuple[int, Course] | None:
-    """Return the seed nearest to a row's median and how its population went along; None when there was none."""
-    for place in _nearest(row):
-        course = Course.of(load_history(root / row.runs[place])[0])
-        if course is not None:
-            return comparison.seeds[place], course
-    return None
+def typical(
+    comparison: Comparison, root: Path, read: Callable[[Path], Found | None]
+) -> Iterator[tuple[Row, int, Found]]:
+    """Yield each row, the seed whose value is closest to its median, and what is read from its run folder.
+
+    Seeds whose folder cannot be read, or gives None, are left out; so are rows without another seed.
+    """
+    for row in comparison.rows:
+        for place in _closest(row):
+            try:
+                found = read(root / row.runs[place])
+            except RunError:
+                continue
+            if found is not None:
+                yield row, comparison.seeds[place], found
+                break
 
 
-def typical_genome(comparison: Comparison, row: Row, root: Path) -> tuple[int, dict[str, np.ndarray]] | None:
-    """Return the seed nearest to a row's median and the named blocks of its genome; None when none was left."""
-    for place in _nearest(row):
-        try:
-            result = load(root / row.runs[place])
-        except RunError:
-            continue
-        return comparison.seeds[place], result.network.unpack(result.genome)
-    return None
+def typical_outputs(comparison: Comparison, root: Path) -> Iterator[tuple[Row, int, Outputs]]:
+    """Yield each row, its typical seed, and the outputs on test, with the name of the first output."""
+
+    def read(folder: Path) -> Outputs:
+        shown = read_outputs(folder)
+        names = readable_json(folder / "result.json").get("output_names") or ["output1"]
+        named = isinstance(shown, Predictions) and names[0] != "output1"  # the default name
+        return dataclasses.replace(shown, name=names[0]) if named else shown
+
+    return typical(comparison, root, read)
 
 
-def learning_curves(row: Row, root: Path) -> tuple[list[Curve], list[Curve]]:
-    """Return validation loss against work and against seconds, for every run that has a history."""
-    work, seconds = [], []
-    for folder in row.runs:
-        history, times = load_history(root / folder)
-        if "valid_loss" in history and "work" in history:
-            loss = np.asarray(history["valid_loss"], dtype=np.float64)
-            work.append(Curve(np.asarray(history["work"], dtype=np.float64), loss))
-            if len(times) == len(loss):
-                seconds.append(Curve(times, loss))
-    return work, seconds
+def read_evolution(folder: Path) -> Evolution | None:
+    """Return the evolution of a run's population, None where it has none."""
+    return Evolution.of(load_history(folder)[0])
 
 
-def _nearest(row: Row) -> list[int]:
-    """Return the places of the seeds that have a value, the nearest to the median first."""
+def read_genome(folder: Path) -> Mapping[str, np.ndarray]:
+    """Return the named blocks of a run's genome."""
+    result = load(folder)
+    return result.network.unpack(result.genome)
+
+
+def _closest(row: Row) -> Iterator[int]:
+    """Yield the places of the seeds with a value, the closest to the median first."""
     centre = row.median if math.isfinite(row.median) else math.nan
     distance = np.abs(np.asarray(row.values, dtype=np.float64) - centre)
     order = np.argsort(distance, kind="stable")
-    return [place for place in order.tolist() if math.isfinite(row.values[place])]
+    return (place for place in order.tolist() if math.isfinite(row.values[place]))

@@ -1,81 +1,70 @@
-"""The tables of a report that the page's script sorts and filters, and numbers in values of a metric."""
+"""Tables of text, for pages and terminals alike."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from evorrn.lab.runs.table import ranking_metrics
-from evorrn.lab.study.aggregates import Estimate, interquartile_estimate
-from evorrn.lab.study.statistics import Interval, median_interval
-from evorrn.lab.study.study import Study, values_of
+CLASSES = {"l": "", "r": "number", "p": "long"}
+"""Classes of a page's cells by the alignment of their column."""
 
 
-def configurations(study: Study) -> dict[str, Any]:
-    """Return the table of all configurations, as the page's script reads it."""
-    rows = []
-    for cell in study.configurations:
-        metric = study.metrics[cell.task]
-        failed = int((~np.isfinite(cell.errors)).sum())
-        estimates = in_metric(metric, median_interval(cell.errors), interquartile_estimate([cell.errors]))
-        given = [cell.trials[0].row.get(name) for name in study.axes]
-        rows.append([*given, len(cell.trials), failed, metric, *estimates.ravel().tolist()])
-    columns = [
-        *study.axes,
-        "seeds",
-        "failed",
-        "metric",
-        "median",
-        "low",
-        "high",
-        "IQM",
-        "IQM low",
-        "IQM high",
-    ]
-    return _table(columns, rows)
+@dataclass(frozen=True)
+class Entry:
+    """A row of a table.
+
+    Attributes
+    ----------
+    cells : tuple of str
+    style : str
+        ``"best"``, ``"baseline"`` or empty.
+    colour : int
+        Number of the colour beside the first cell, from 1; 0 for none.
+    """
+
+    cells: tuple[str, ...]
+    style: str = ""
+    colour: int = 0
 
 
-def in_metric(metric: str, median: Interval, middle: Estimate) -> np.ndarray:
-    """Return two errors with their ends (2, 3) as values of the metric, the smaller end first."""
-    errors = [[median.median, median.low, median.high], [middle.value, middle.low, middle.high]]
-    values = values_of(np.array(errors), metric)
-    values[:, 1:].sort(axis=1)
-    return values
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
 
+    Attributes
+    ----------
+    columns : tuple of str
+    align : str
+        A letter for each column, as in LaTeX: ``l`` left, ``r`` right, ``p`` left and wrapped.
+    entries : list of Entry
+    heading : str
+    """
 
-def runs(study: Study) -> dict[str, Any]:
-    """Return the table of every run, as the page's script reads it."""
-    tests = ranking_metrics(study.runs.rows)
-    shown = [name for test in tests for name in (test, test.replace("test.", "valid.", 1))]
-    columns = [
-        "id",
-        "status",
-        *study.axes,
-        "seed",
-        *shown,
-        "work",
-        "steps",
-        "seconds",
-        "stopped by",
-        "error",
-        "folder",
-    ]
-    rows = []
-    for row in study.runs.rows:
-        costs = [row.work, row.steps, row.seconds]
-        values = [row.get(name) for name in (*study.axes, "seed", *shown)]
-        rows.append([row.id, row.status, *values, *costs, row.stopped_by, row.error, row.folder])
-    return _table(columns, rows)
+    columns: tuple[str, ...]
+    align: str
+    entries: list[Entry] = field(default_factory=list)
+    heading: str = ""
 
+    @property
+    def classes(self) -> list[str]:
+        """The class of each column on a page."""
+        return [CLASSES[letter] for letter in self.align]
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    return {"columns": list(columns), "rows": [[_plain(value) for value in row] for row in rows]}
+    def only(self, columns: Sequence[str]) -> Table:
+        """Return the table with some of its columns."""
+        places = [self.columns.index(name) for name in columns if name in self.columns]
+        entries = [
+            Entry(tuple(entry.cells[place] for place in places), entry.style, entry.colour)
+            for entry in self.entries
+        ]
+        align = "".join(self.align[place] for place in places)
+        return Table(tuple(self.columns[place] for place in places), align, entries, self.heading)
 
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, list) else value
+    def lines(self) -> list[str]:
+        """Return the table as lines of plain text in aligned columns, after their names where they have any."""
+        rows = [self.columns] * any(self.columns) + [entry.cells for entry in self.entries]
+        padded = []
+        for letter, column in zip(self.align, zip(*rows)):
+            width = max(map(len, column))
+            padded.append([cell.rjust(width) if letter == "r" else cell.ljust(width) for cell in column])
+        return [f"  {'  '.join(row)}".rstrip() for row in zip(*padded)]

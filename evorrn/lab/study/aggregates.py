@@ -1,8 +1,8 @@
-"""What many runs on several tasks come to: robust means, profiles, and how often one way beats another.
+"""Aggregates over tasks: interquartile means, performance profiles and probabilities of improvement.
 
-Errors are lower-is-better throughout, and a failed run's is ``inf``. A *stratum* is the runs on one task:
-resampling keeps to strata, so a task's share never changes. Resamples are the same in every call, so the
-same errors give the same intervals everywhere.
+Errors are lower-is-better, and the error of a failed run is ``inf``. A *stratum* is the runs on one task; the
+bootstrap resamples within strata. Resamples are the same in every call, so the same errors always give the
+same intervals.
 
 Source: Agarwal, Schwarzer, Castro, Courville and Bellemare (2021), "Deep reinforcement learning at the edge
 of the statistical precipice", sections 4.1 to 4.3.
@@ -19,15 +19,16 @@ from evorrn.lab.study.statistics import LEVEL
 
 RESAMPLES = 2000
 TRIMMED = 0.25
+"""Share of the values that an interquartile mean leaves out at either end."""
 AT_ONCE = 2**21
-"""Numbers of a stratum that are resampled at a time: tens of megabytes, however many runs there are."""
+"""Numbers of a stratum that are resampled at a time, which bounds the memory."""
 
 Strata = Sequence[np.ndarray]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and the ends of its 95 % interval; the ends are NaN where there is too little to tell."""
+    """A number and the ends of its 95 % interval; the ends are NaN where there are too few runs for one."""
 
     value: float
     low: float
@@ -35,14 +36,10 @@ class Estimate:
 
 
 def interquartile_mean(values: Sequence[float] | np.ndarray) -> float:
-    """Return the mean of the middle half of some values (n,).
+    """Return the mean of the middle half of some values (n,); ``inf`` once more than a quarter of them are."""
+    from scipy.stats import trim_mean
 
-    A quarter of them, rounded down, is left out at either end; a failed run spoils the mean only
-    once more than a quarter of the runs failed.
-    """
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    cut = int(TRIMMED * len(ordered))
-    return float(ordered[cut : len(ordered) - cut].mean())
+    return float(trim_mean(values, TRIMMED))
 
 
 def interquartile_estimate(strata: Strata) -> Estimate:
@@ -95,7 +92,7 @@ def improvement(a: Strata, b: Strata) -> Estimate:
 
 
 def _share_worse(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return what gives, for how often each run of both is in each resample, the share of pairs in which y is worse."""
+    """Return a function that maps the counts of both runs in each resample to the share of pairs in which y is worse."""
     order = np.argsort(y, kind="stable")
     below, upto = (np.searchsorted(y[order], x, side=side) for side in ("left", "right"))
 
@@ -155,7 +152,7 @@ def draws(n: int, stratum: int = 0) -> np.ndarray:
 
 
 def _resamples(sizes: Sequence[int]) -> Iterator[list[np.ndarray]]:
-    """Yield how often each run is in each resample, (r, n) for every stratum, some resamples at a time."""
+    """Yield the counts (r, n) of the runs of every stratum in each resample, some resamples at a time."""
     rows = max(1, min(RESAMPLES, AT_ONCE // max(sizes)))
     generators = [_generator(n, place) for place, n in enumerate(sizes)]
     for start in range(0, RESAMPLES, rows):
@@ -173,6 +170,6 @@ def _generator(n: int, stratum: int) -> np.random.Generator:
 
 
 def interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two ends of the percentile interval along the first axis, never between two of the drawn."""
+    """Return the two ends of the percentile interval along the first axis; both are among the values drawn."""
     low, high = np.quantile(drawn, [LEVEL / 2, 1 - LEVEL / 2], axis=0, method="inverted_cdf")
     return low, high

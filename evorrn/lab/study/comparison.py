@@ -1,4 +1,4 @@
-"""Comparison: what several ways of training reached on one task at one budget, as plain data.
+"""Comparison: the results of several ways of training on one task at one budget, as plain data.
 
 A run that failed, or whose metric is not finite, has the worst possible value: ``inf`` where lower is
 better, ``-inf`` where higher is. In JSON such values are null.
@@ -6,7 +6,6 @@ better, ``-inf`` where higher is. In JSON such values are null.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +14,12 @@ from typing import Any
 from evorrn.base.errors import RunError
 from evorrn.base.files import jsonable
 from evorrn.data.metrics import EPISODE_METRICS, HIGHER_IS_BETTER
+from evorrn.lab.study.pairs import Difference
 
 
 @dataclass(frozen=True)
 class Row:
-    """One strategy: what it reached on test in every seed, and what that took.
+    """One strategy: its values on test, one a seed, and its costs.
 
     Attributes
     ----------
@@ -65,30 +65,10 @@ class Baseline:
     value: float
     values: tuple[float, ...]
 
-
-@dataclass(frozen=True)
-class Difference:
-    """A pair of strategies, `a` the one ahead in a test seed by seed.
-
-    Attributes
-    ----------
-    a, b : str
-    p : float
-        Two-sided p-value of the signed-rank test after Holm's correction over all pairs.
-    holds : bool
-        Whether `p` is at most 0.05.
-    uncorrected : float
-        The p-value before the correction.
-    ahead : int
-        Seeds in which `a` was strictly better.
-    """
-
-    a: str
-    b: str
-    p: float
-    holds: bool
-    uncorrected: float
-    ahead: int
+    @property
+    def median(self) -> float:
+        """The same as `value`."""
+        return self.value
 
 
 @dataclass(frozen=True)
@@ -100,7 +80,6 @@ class Comparison:
     task : dict
         ``name``, ``version``, ``seed_changes`` and the settings of the task; of a data file its ``outputs``.
     budget : str
-        As typed.
     metric : str
         A key of `evorrn.data.metrics.METRICS`.
     seeds : tuple of int
@@ -110,9 +89,9 @@ class Comparison:
     references : tuple of dict
         Published figures of the task: ``value``, ``metric``, ``conditions``, ``source``.
     command : str
-        What to type to repeat it.
+        Repeats the comparison.
     environment : dict
-        The machine and the versions that ran it.
+        The machine and the versions.
     report : str
         Path of the report.
     """
@@ -131,12 +110,12 @@ class Comparison:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether more of the metric is better."""
+        """Whether larger values of the metric are better."""
         return self.metric in HIGHER_IS_BETTER
 
     @property
     def of_episodes(self) -> bool:
-        """Whether networks act in an environment, in place of predicting sequences."""
+        """Whether the task is an environment."""
         return self.metric in EPISODE_METRICS
 
     @property
@@ -147,30 +126,24 @@ class Comparison:
     @property
     def best_baseline(self) -> Baseline | None:
         """The baseline with the best value, or None when the task has none."""
-        return (
-            min(self.baselines, key=lambda b: badness(b.value, self.metric), default=None)
-            if self.baselines
-            else None
-        )
+        return min(self.baselines, key=lambda b: badness(b.value, self.metric), default=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the comparison as JSON knows it, values that are not finite as None."""
-        names = [f.name for f in dataclasses.fields(self)]
-        return jsonable({name: getattr(self, name) for name in names})
+        """Return the comparison as strict JSON, values that are not finite as None."""
+        return jsonable(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Comparison:
-        """Read what `as_dict` gave.
+        """Return the comparison that `as_dict` wrote.
 
         Raises
         ------
         RunError
-            When a part is missing or of another kind.
+            When a part is missing or of another type.
         """
         try:
             values = dict(content)
-            metric = values["metric"]
-            worst = worst_value(metric)
+            worst = worst_value(values["metric"])
             values["seeds"] = tuple(values["seeds"])
             values["rows"] = tuple(_row(row, worst) for row in values["rows"])
             values["baselines"] = tuple(
@@ -192,7 +165,7 @@ def worst_value(metric: str) -> float:
 
 
 def badness(value: float, metric: str) -> float:
-    """Return the value turned so that lower is better, whatever the metric."""
+    """Return the value with the sign for which lower is better."""
     return -value if metric in HIGHER_IS_BETTER else value
 
 
@@ -200,7 +173,7 @@ def _row(content: Mapping[str, Any], worst: float) -> Row:
     values = dict(content)
     values["values"] = _numbers(values["values"], worst)
     values["median"] = _number(values["median"], worst)
-    # An end that is null is a failure's when there are several seeds, and absent when there is one.
+    # With several seeds a null end is that of a failed run; with one seed there is no interval.
     absent = math.nan if len(values["values"]) == 1 else worst
     values["low"], values["high"] = _number(values["low"], absent), _number(values["high"], absent)
     for name in ("work", "steps", "seconds"):

@@ -1,4 +1,4 @@
-"""What the axes of a sweep do: the effect of each alone, two at a time, and all configurations at once."""
+"""Effects of the axes of a sweep on the error: each axis alone, two at a time, and all configurations."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import numpy as np
 from evorrn.lab.study.study import Configuration, Study, is_number, multiples
 
 FEW = 12
-"""Values of an axis up to which each has a place of its own; more are drawn along a scale."""
+"""Largest number of values of an axis that are shown one by one; more are drawn to scale."""
 MOST_SLICES = 6
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What one axis does to the error.
+    """The effect of one axis on the error.
 
     Attributes
     ----------
     axis : str
     labels : list of str
     ratios : list of ndarray
-        By label, errors as multiples of what they are compared with.
+        For each label the errors, as multiples of the mean of their block.
     blocks : int
-        Groups of runs that differ in this axis alone; 0 where the design has none, and the errors are
-        multiples of the best on their task.
+        Groups of runs that differ in this axis alone. Where there is none, the errors are multiples of the best
+        on their task.
     """
 
     axis: str
@@ -38,17 +38,15 @@ class Effect:
 
     @property
     def scattered(self) -> bool:
-        """Whether the values are too many for a place each."""
+        """Whether there are too many values to show one by one."""
         return len(self.labels) > FEW and all(map(is_number, self.labels))
 
     @property
     def size(self) -> float:
         """The worst label's median as a multiple of the best one's; 1 when there is no effect."""
-        if self.scattered:
-            joined = [float(np.median(part)) for part in _bins(self.ratios)]
-        else:
-            joined = [float(np.median(ratios)) for ratios in self.ratios if len(ratios)]
-        finite = [value for value in joined if math.isfinite(value) and value > 0]
+        groups = _bins(self.ratios) if self.scattered else [ratios for ratios in self.ratios if len(ratios)]
+        medians = [float(np.median(group)) for group in groups]
+        finite = [value for value in medians if math.isfinite(value) and value > 0]
         return max(finite) / min(finite) if finite else 1.0
 
 
@@ -61,7 +59,7 @@ class Slice:
     x, y : str
     x_labels, y_labels : list of str
     errors : dict
-        By ``(x label, y label)``, where there are runs.
+        By ``(x label, y label)``, for points with runs.
     """
 
     x: str
@@ -72,17 +70,17 @@ class Slice:
 
     @property
     def scattered(self) -> bool:
-        """Whether an axis has too many values for a place each."""
+        """Whether an axis has too many values to show one by one."""
         return any(len(labels) > FEW for labels in (self.x_labels, self.y_labels))
 
     def table(self) -> np.ndarray:
-        """Return the errors (len(y_labels), len(x_labels)), NaN where nothing ran."""
+        """Return the errors (len(y_labels), len(x_labels)), NaN for points without runs."""
         rows = [[self.errors.get((x, y), math.nan) for x in self.x_labels] for y in self.y_labels]
         return np.array(rows)
 
 
 def effects(study: Study) -> list[Effect]:
-    """Return the effect of every axis that is no task's, the largest first."""
+    """Return the effects of all axes but the task's, the largest first."""
     names = [name for name in study.axes if name not in study.task_axes and len(study.axes[name]) > 1]
     return sorted((_effect(study, name) for name in names), key=lambda effect: -effect.size)
 
@@ -118,7 +116,7 @@ def _effect(study: Study, axis: str) -> Effect:
             place = (*(cell.values[name] for name in others), str(trial.row.seed), cell.task)
             blocks.setdefault(place, {})[cell.values[axis]] = trial.error
     matched = [block for block in blocks.values() if len(block) > 1]
-    # Blocks that lack some values would compare each with other rivals, so they step in only when none is whole.
+    # Incomplete blocks compare values with different others, so they are used only when no block is complete.
     whole = [block for block in matched if len(block) == len(labels)]
     used = whole or matched
     ratios: dict[str, list[float]] = {label: [] for label in labels}
@@ -148,6 +146,6 @@ def _typical(study: Study, cell: Configuration) -> float:
 
 
 def _bins(ratios: Sequence[np.ndarray], count: int = 5) -> list[np.ndarray]:
-    """Return the ratios of neighbouring labels together, in a few parts."""
+    """Return the ratios in a few groups of neighbouring labels."""
     parts = np.array_split(np.arange(len(ratios)), count)
     return [np.concatenate([ratios[place] for place in part]) for part in parts if len(part)]

@@ -1,4 +1,4 @@
-"""Ranks over many tasks: Friedman's test, average ranks, and how far apart ranks must be to differ.
+"""Ranks over many tasks: Friedman's test, average ranks, and Nemenyi's critical difference.
 
 Source: Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", section 3.2.
 """
@@ -14,12 +14,12 @@ import numpy as np
 from evorrn.lab.study.statistics import LEVEL
 
 FEWEST_TASKS = 8
-"""Below this number of tasks the distribution that Friedman's test assumes is too far from the true one."""
+"""Tasks below which the chi-squared approximation of Friedman's test is too inaccurate."""
 
 
 @dataclass(frozen=True)
 class RankComparison:
-    """How several ways of training rank over many tasks.
+    """Ranks of several ways of training over many tasks.
 
     Attributes
     ----------
@@ -28,13 +28,13 @@ class RankComparison:
     ranks : ndarray, shape (k,)
         The average ranks; 1 is best.
     statistic, p : float
-        Friedman's chi-squared, corrected for ties, and its p-value: small when not all are alike.
+        Friedman's chi-squared, corrected for ties, and its p-value.
     critical : float
-        The difference of average ranks from which on two of them differ, by Nemenyi's test.
+        The smallest significant difference of two average ranks, by Nemenyi's test.
     pairwise : ndarray, shape (k, k)
         Nemenyi's p-value of each pair.
     groups : tuple of tuple of int
-        Places in `names` that cannot be told apart, each group as large as it can be.
+        Indices into `names`: the largest groups without a significant difference.
     tasks : int
     """
 
@@ -49,7 +49,7 @@ class RankComparison:
 
 
 def compare_ranks(names: Sequence[str], errors: np.ndarray) -> RankComparison:
-    """Rank several ways of training by their errors on each task, and test whether the ranks differ.
+    """Rank several ways of training by their errors on each task, and test the ranks for differences.
 
     Parameters
     ----------
@@ -61,11 +61,12 @@ def compare_ranks(names: Sequence[str], errors: np.ndarray) -> RankComparison:
     from scipy.stats import friedmanchisquare, rankdata
 
     tasks, k = errors.shape
-    ranks = rankdata(errors, axis=1).mean(axis=0)
+    by_task = rankdata(errors, axis=1)
+    ranks = by_task.mean(axis=0)
     order = np.argsort(ranks, kind="stable")
     ranks = ranks[order]
-    alike = bool((rankdata(errors, axis=1) == (k + 1) / 2).all())
-    statistic, p = (0.0, 1.0) if alike else friedmanchisquare(*rankdata(errors, axis=1).T)
+    alike = bool((by_task == (k + 1) / 2).all())
+    statistic, p = (0.0, 1.0) if alike else friedmanchisquare(*by_task.T)
     return RankComparison(
         names=tuple(names[place] for place in order),
         ranks=ranks,
@@ -79,7 +80,7 @@ def compare_ranks(names: Sequence[str], errors: np.ndarray) -> RankComparison:
 
 
 def critical_difference(k: int, tasks: int, level: float = LEVEL) -> float:
-    """Return the difference of average ranks from which on two of `k` differ: ``q sqrt(k (k + 1) / 6 N)``.
+    """Return the smallest significant difference of two of `k` average ranks: ``q sqrt(k (k + 1) / 6 N)``.
 
     Notes
     -----
@@ -105,7 +106,7 @@ def _scale(k: int, tasks: int) -> float:
 
 
 def _groups(ranks: np.ndarray, critical: float) -> list[tuple[int, ...]]:
-    """Return the longest stretches of ascending ranks whose ends are closer than the critical difference."""
+    """Return the longest ranges of ascending ranks whose ends are closer than the critical difference."""
     found: list[tuple[int, ...]] = []
     for start in range(len(ranks)):
         stop = int(np.searchsorted(ranks, ranks[start] + critical, side="left"))

@@ -1,4 +1,4 @@
-"""Ranking: rows of a comparison made from the values of their runs, put in order and tested in pairs."""
+"""Ranking: the rows of a comparison from the values of their runs, in order, and their differences."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.data.metrics import HIGHER_IS_BETTER
-from evorrn.lab.study.comparison import Baseline, Comparison, Difference, Row, badness, worst_value
-from evorrn.lab.study.statistics import LEVEL, holm, median_interval, paired_differences, signed_ranks
+from evorrn.lab.study.comparison import Baseline, Row, badness, worst_value
+from evorrn.lab.study.pairs import Difference, tested
+from evorrn.lab.study.statistics import median_interval
 
 
 def make_row(
@@ -20,7 +20,7 @@ def make_row(
     values: Sequence[float],
     *,
     network: Mapping[str, Any],
-    costs: Sequence[Mapping[str, float]],
+    costs: Sequence[Mapping[str, float | None]],
     settings: Mapping[str, Any],
     runs: Sequence[str],
     errors: int = 0,
@@ -31,20 +31,17 @@ def make_row(
     ----------
     strategy, metric : str
     values : sequence of float
-        One a seed; NaN, infinities and None count as failed.
+        One a seed; values that are not finite, and None, count as failed.
     network, settings : mapping
     costs : sequence of mapping
-        ``work``, ``steps`` and ``seconds`` of every run that has them.
+        ``work``, ``steps`` and ``seconds`` of a run each; None where not known.
     runs : sequence of str
     errors : int
     """
-    worst = worst_value(metric)
-    kept = tuple(float(v) if v is not None and math.isfinite(v) else worst for v in values)
+    kept = finite_or_worst(values, metric)
     interval = median_interval(kept)
-    cost = {
-        name: float(np.median([c[name] for c in costs])) if costs else math.nan
-        for name in ("work", "steps", "seconds")
-    }
+    known = {name: [c[name] for c in costs if c[name] is not None] for name in ("work", "steps", "seconds")}
+    cost = {name: float(np.median(np.array(found))) if found else math.nan for name, found in known.items()}
     return Row(
         strategy=strategy,
         network=dict(network),
@@ -62,9 +59,14 @@ def make_row(
 
 def make_baseline(name: str, metric: str, values: Sequence[float]) -> Baseline:
     """Return a baseline from its value in every seed."""
-    worst = worst_value(metric)
-    kept = tuple(float(v) if math.isfinite(v) else worst for v in values)
+    kept = finite_or_worst(values, metric)
     return Baseline(name, float(np.median(kept)), kept)
+
+
+def finite_or_worst(values: Sequence[float | None], metric: str) -> tuple[float, ...]:
+    """Return values with the worst possible one in place of each that is None or not finite."""
+    worst = worst_value(metric)
+    return tuple(float(v) if v is not None and math.isfinite(v) else worst for v in values)
 
 
 def rank(rows: Sequence[Row], metric: str) -> list[Row]:
@@ -72,27 +74,13 @@ def rank(rows: Sequence[Row], metric: str) -> list[Row]:
     return sorted(rows, key=lambda row: (badness(row.median, metric), row.failed, row.strategy))
 
 
-def ranked(comparison: Comparison) -> list[Row | Baseline]:
-    """Return strategies and baselines in one ranking, best first."""
-
-    def centre(entry: Row | Baseline) -> float:
-        return badness(entry.median if isinstance(entry, Row) else entry.value, comparison.metric)
-
-    return sorted([*comparison.rows, *comparison.baselines], key=centre)
+def ranked(rows: Sequence[Row], baselines: Sequence[Baseline], metric: str) -> list[Row | Baseline]:
+    """Return rows and baselines in one ranking, best first."""
+    return sorted([*rows, *baselines], key=lambda entry: badness(entry.median, metric))
 
 
 def make_differences(rows: Sequence[Row], metric: str) -> list[Difference]:
     """Return every pair of ranked rows, tested seed by seed and corrected together."""
-    sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
-    pairs, gaps, tests = list(combinations(rows, 2)), [], []
-    for place, (a, b) in enumerate(pairs):
-        gap = sign * paired_differences(a.values, b.values)
-        test = signed_ranks(gap)
-        if test.positive > test.negative:  # the better median may still lose seed by seed
-            pairs[place], gap = (b, a), -gap
-        gaps.append(gap)
-        tests.append(test.p)
-    return [
-        Difference(a.strategy, b.strategy, float(p), bool(p <= LEVEL), raw, int((gap < 0).sum()))
-        for (a, b), p, raw, gap in zip(pairs, holm(tests), tests, gaps)
-    ]
+    errors = {row.strategy: np.array([badness(value, metric) for value in row.values]) for row in rows}
+    names = [row.strategy for row in rows]
+    return tested([(a, b, errors[a], errors[b]) for a, b in combinations(names, 2)])

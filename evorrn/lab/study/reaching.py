@@ -1,7 +1,7 @@
-"""What it costs to reach a target, when some runs end before they do.
+"""The cost to reach a target loss, when some runs end before they reach it.
 
-A run that ends without reaching the target is *censored*: it would have needed more than it spent, nobody
-knows how much.
+A run that ends before the target is *censored*: its cost to the target is larger than what it spent, but not
+known.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.lab.report.curves import Curve
+from evorrn.lab.study.curves import Curve
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What some runs spent until they reached a target, or until they ended without.
+    """The costs of some runs until they reached a target, or until they ended.
 
     Attributes
     ----------
@@ -30,14 +30,14 @@ class Spent:
 
 
 def until(curves: Sequence[Curve], target: float, failed: int = 0) -> Spent:
-    """Return what each run spent until its loss was at most the target.
+    """Return the cost of each run until its loss was at most the target.
 
     Parameters
     ----------
     curves : sequence of Curve
     target : float
     failed : int
-        Runs that left no curve; they count as ended where the longest of the others did.
+        Number of runs without a curve; they are censored at the largest cost of the others.
     """
     cost, reached = [], []
     for curve in curves:
@@ -49,25 +49,25 @@ def until(curves: Sequence[Curve], target: float, failed: int = 0) -> Spent:
 
 
 def reached_share(spent: Spent) -> tuple[np.ndarray, np.ndarray]:
-    """Return the costs (m,) at which runs reach the target, ascending, and the share (m,) that has by then.
-
-    The share is the Kaplan-Meier estimate: a censored run counts until its end and not after. Where all runs
-    end at the same budget it is the plain empirical distribution.
+    """Return the ascending costs (m,) at which runs reach the target, and the Kaplan-Meier estimate (m,) of their share.
 
     Notes
     -----
     Source: Kaplan and Meier (1958), "Nonparametric estimation from incomplete observations", equation 2b.
     """
-    costs = np.unique(spent.cost[spent.reached])
-    at_risk = np.array([(spent.cost >= cost).sum() for cost in costs])
-    events = np.array([(spent.reached & (spent.cost == cost)).sum() for cost in costs])
-    return costs, 1.0 - np.cumprod(1.0 - events / np.maximum(at_risk, 1)) if len(costs) else np.zeros(0)
+    from scipy.stats import CensoredData, ecdf
+
+    if not spent.reached.any():
+        return np.zeros(0), np.zeros(0)
+    found = ecdf(CensoredData.right_censored(spent.cost, ~spent.reached)).cdf
+    events = np.isin(found.quantiles, spent.cost[spent.reached])
+    return found.quantiles[events], found.probabilities[events]
 
 
 def expected_running_time(spent: Spent) -> float:
-    """Return what all runs spent together for each time the target was reached; ``inf`` when it never was.
+    """Return the total cost divided by the number of runs that reached the target; ``inf`` when none did.
 
-    It is the expected cost of starting anew until a run reaches the target.
+    It estimates the expected cost of restarting until a run reaches the target.
 
     Notes
     -----
@@ -79,7 +79,7 @@ def expected_running_time(spent: Spent) -> float:
 
 
 def median_cost(spent: Spent) -> float:
-    """Return the cost by which half of the runs have reached the target; ``inf`` when they never do."""
+    """Return the cost at which half of the runs have reached the target; ``inf`` when fewer reach it."""
     costs, share = reached_share(spent)
     there = np.flatnonzero(share >= 0.5 - 1e-12)
     return float(costs[there[0]]) if len(there) else math.inf

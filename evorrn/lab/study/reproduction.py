@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,16 +37,16 @@ class Finding:
     solved : int or None
         Runs that learned their problem; None where the measure is a metric.
     mean, low, high : float
-        Over all runs, with its 95 % bootstrap interval. For evaluations it is what all runs spent for each time
-        that one succeeded; ``inf`` when none did.
+        The mean over all runs and its 95 % bootstrap interval. For evaluations: the total of all runs divided by
+        the number of runs that succeeded, ``inf`` when none did.
     median, spread : float
         Median, and standard deviation over the runs that succeeded.
     values : tuple of float
-        Each run's figure, ``inf`` for one that failed.
+        One a run, ``inf`` for a run that failed.
     published : float or None
     verdict : str
         ``"better"`` where the whole interval is better than the published figure, ``"reproduced"`` where it
-        holds the figure, else ``"not reproduced"``; ``"no figure"`` where none was published.
+        contains the figure, else ``"not reproduced"``; ``"no figure"`` where none was published.
     errors : int
         Runs that ended with an error.
     """
@@ -86,7 +86,7 @@ class Reproduction:
     findings : tuple of Finding
     environment : dict
     report : str
-        The page that was written.
+        Path of the page.
     """
 
     experiment: str
@@ -100,8 +100,13 @@ class Reproduction:
     report: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the reproduction as plain data; a figure that is not finite is null, as in strict JSON."""
+        """Return the reproduction as strict JSON, figures that are not finite as None."""
         return jsonable(self)  # type: ignore[no-any-return]
+
+    def by_problem(self) -> Iterator[tuple[str, list[Finding]]]:
+        """Yield each problem with its findings, in order of the experiment."""
+        for name in dict.fromkeys(finding.problem for finding in self.findings):
+            yield name, [finding for finding in self.findings if finding.problem == name]
 
 
 def judge(
@@ -156,10 +161,7 @@ def judge(
 def verdict(
     mean: float, low: float, high: float, published: float | None, higher_is_better: bool = False
 ) -> str:
-    """Return whether a figure with its interval is better than a published one, reproduces it, or does not.
-
-    Where there is no interval, the figure stands for it.
-    """
+    """Return the verdict on a figure, see `Finding`; without an interval the figure itself is compared."""
     if published is None:
         return UNPUBLISHED
     low, high = (mean if math.isnan(end) else end for end in (low, high))

@@ -1,4 +1,4 @@
-"""What a study can claim: how contenders stand on each task and across tasks, and which leads hold."""
+"""Standings: the contenders of a study on each task and across tasks, and which leads hold."""
 
 from __future__ import annotations
 
@@ -10,82 +10,61 @@ from itertools import combinations
 import numpy as np
 
 from evorrn.lab.study.aggregates import Estimate, improvement, interquartile_estimate
-from evorrn.lab.study.comparison import Baseline
+from evorrn.lab.study.comparison import Baseline, Row, badness
+from evorrn.lab.study.pairs import Difference, tested
 from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison, compare_ranks
-from evorrn.lab.study.statistics import (
-    LEVEL,
-    Interval,
-    holm,
-    median_interval,
-    paired_differences,
-    signed_ranks,
-    smallest_p,
-)
-from evorrn.lab.study.study import Configuration, Study
+from evorrn.lab.study.ranking import make_row
+from evorrn.lab.study.study import Configuration, Study, values_of
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a contender stands on a task, with the configuration that validation chose.
+    """A contender on a task, with the configuration that validation chose.
 
     Attributes
     ----------
-    task, contender : str
     configuration : Configuration
     tried : int
-        Configurations that the choice was made from.
-    median : Interval
+        Configurations from which it was chosen.
+    row : Row
+        Its values on test, one a seed, and its costs.
     middle : Estimate
-        The interquartile mean.
-    failed : int
-        Seeds without a finite value.
-    work, seconds : float
-        The median over the runs that have it.
+        The interquartile mean of the values.
     """
 
-    task: str
-    contender: str
     configuration: Configuration
     tried: int
-    median: Interval
+    row: Row
     middle: Estimate
-    failed: int
-    work: float
-    seconds: float
+
+    @property
+    def contender(self) -> str:
+        """What is compared."""
+        return self.configuration.contender
 
 
 @dataclass(frozen=True)
-class Lead:
-    """A pair of contenders on a task or over all tasks, `a` the one ahead pair by pair.
+class Lead(Difference):
+    """A tested pair of contenders on a task, seed by seed, or over all tasks, task by task.
 
     Attributes
     ----------
     task : str
         Empty for all tasks.
-    a, b : str
-    pairs, ahead : int
-        Seeds that both have, or tasks, and in how many of them `a` was strictly better.
-    uncorrected, p : float
-        Of Wilcoxon's signed-rank test, before and after Holm's correction over all pairs of contenders.
-    holds : bool
+    pairs : int
+        Seeds that both have, or tasks.
     probability : Estimate
         The probability that a run of `a` is better than one of `b`.
     """
 
     task: str
-    a: str
-    b: str
     pairs: int
-    ahead: int
-    uncorrected: float
-    p: float
-    holds: bool
     probability: Estimate
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found on one task: how the contenders stand, best first, which leads hold, and the baselines."""
+    """The findings on one task: the contenders, best first, their tested pairs, and the baselines."""
 
     standings: list[Standing]
     leads: list[Lead]
@@ -102,7 +81,7 @@ class Overall:
 
 
 def findings(study: Study, baselines: Mapping[str, list[Baseline]] | None = None) -> dict[str, Findings]:
-    """Return what was found on every task, beside the baselines that are known of it, best first."""
+    """Return the findings on every task, with the baselines given for it."""
     known = baselines or {}
     return {
         task: Findings(standings(study, task), leads(study, task), known.get(task, []))
@@ -111,25 +90,35 @@ def findings(study: Study, baselines: Mapping[str, list[Baseline]] | None = None
 
 
 def standings(study: Study, task: str) -> list[Standing]:
-    """Return how every contender stands on a task, best median first."""
-    found = []
-    for contender in study.contenders:
-        best = study.chosen(task, contender)
-        if best is not None:
-            found.append(
-                Standing(
-                    task,
-                    contender,
-                    best,
-                    len(study.of(task, contender)),
-                    median_interval(best.errors),
-                    interquartile_estimate([best.errors]),
-                    int((~np.isfinite(best.errors)).sum()),
-                    _median([trial.row.work for trial in best.trials]),
-                    _median([trial.row.seconds for trial in best.trials]),
-                )
-            )
-    return sorted(found, key=lambda standing: (standing.median.median, standing.contender))
+    """Return the contenders on a task, best median first."""
+    chosen = [best for name in study.contenders if (best := study.chosen(task, name)) is not None]
+    found = [_standing(study, best) for best in chosen]
+    metric = study.metrics[task]
+    return sorted(found, key=lambda one: (badness(one.row.median, metric), one.contender))
+
+
+def _standing(study: Study, chosen: Configuration) -> Standing:
+    metric, rows = study.metrics[chosen.task], [trial.row for trial in chosen.trials]
+    return Standing(
+        chosen,
+        tried=len(study.of(chosen.task, chosen.contender)),
+        row=make_row(
+            chosen.contender,
+            metric,
+            values_of(chosen.errors, metric).tolist(),
+            network={},
+            costs=[{"work": row.work, "steps": row.steps, "seconds": row.seconds} for row in rows],
+            settings={},
+            runs=[row.folder for row in rows],
+        ),
+        middle=estimate_in(metric, interquartile_estimate([chosen.errors])),
+    )
+
+
+def estimate_in(metric: str, errors: Estimate) -> Estimate:
+    """Return an estimate of errors as one of the metric's values, the smaller end first."""
+    value, *ends = values_of(np.array([errors.value, errors.low, errors.high]), metric).tolist()
+    return Estimate(value, min(ends), max(ends))
 
 
 def leads(study: Study, task: str) -> list[Lead]:
@@ -137,7 +126,7 @@ def leads(study: Study, task: str) -> list[Lead]:
     shown = [standing.configuration for standing in standings(study, task)]
     pairs = [(a.contender, b.contender, *_paired(a, b)) for a, b in combinations(shown, 2)]
     runs = {cell.contender: [cell.errors] for cell in shown}
-    return _tested(task, pairs, runs)
+    return _leads(task, pairs, runs)
 
 
 def leads_across(study: Study) -> list[Lead]:
@@ -152,24 +141,18 @@ def leads_across(study: Study) -> list[Lead]:
         return []
     runs = {name: strata(study, name) for name in names}
     medians = {name: np.array([np.median(stratum) for stratum in runs[name]]) for name in names}
-    return _tested("", [(a, b, medians[a], medians[b]) for a, b in combinations(names, 2)], runs)
+    return _leads("", [(a, b, medians[a], medians[b]) for a, b in combinations(names, 2)], runs)
 
 
-def _tested(
+def _leads(
     task: str,
     pairs: Sequence[tuple[str, str, np.ndarray, np.ndarray]],
     runs: Mapping[str, Sequence[np.ndarray]],
 ) -> list[Lead]:
-    """Return pairs of contenders tested and corrected together, the one that is ahead first."""
-    found = []
-    for a, b, first, second in pairs:
-        test = signed_ranks(paired_differences(first, second))
-        if test.positive > test.negative:  # the better median may still lose pair by pair
-            a, b, first, second = b, a, second, first
-        found.append((a, b, len(first), int((first < second).sum()), test.p))
+    """Return the tested pairs with their probabilities of improvement."""
     return [
-        Lead(task, a, b, count, ahead, raw, float(p), bool(p <= LEVEL), improvement(runs[a], runs[b]))
-        for (a, b, count, ahead, raw), p in zip(found, holm([raw for *_, raw in found]))
+        Lead(**vars(pair), task=task, pairs=len(errors), probability=improvement(runs[pair.a], runs[pair.b]))
+        for pair, (_, _, errors, _) in zip(tested(pairs), pairs)
     ]
 
 
@@ -205,9 +188,9 @@ def strata(study: Study, contender: str) -> list[np.ndarray]:
     return [study.relative(task, c.errors) for task in study.tasks if (c := study.chosen(task, contender))]
 
 
-def reachable(found: Sequence[Lead]) -> float:
-    """Return the smallest corrected p-value that could come out of so many pairs and seeds, or tasks."""
-    return smallest_p(max((lead.pairs for lead in found), default=0), len(found))
+def units(found: Sequence[Lead]) -> int:
+    """Return the largest number of seeds, or tasks, of a tested pair."""
+    return max((lead.pairs for lead in found), default=0)
 
 
 def _paired(a: Configuration, b: Configuration) -> tuple[np.ndarray, np.ndarray]:
@@ -227,8 +210,3 @@ def _ranks(errors: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
     return np.asarray(rankdata(errors, axis=1).mean(axis=0))
-
-
-def _median(values: Sequence[float | None]) -> float:
-    there = [value for value in values if value is not None]
-    return float(np.median(there)) if there else math.nan

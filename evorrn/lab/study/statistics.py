@@ -1,8 +1,8 @@
-"""What a handful of seeds can show: an interval for a median, and which paired differences hold.
+"""Statistics of a few seeds: the interval of a median, and exact tests of paired differences.
 
-Everything here works on infinities, because a run that failed ranks worst: its value is ``inf`` where
-lower is better. Nothing here draws a random number; the two resampling distributions are computed in
-closed form, so the same values give the same interval and the same p-value everywhere.
+Infinities are allowed everywhere, because the value of a failed run is ``inf`` where lower is better. Both
+resampling distributions are computed in closed form, so the same values always give the same interval and
+the same p-value.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL = 0.05
-"""Share of false alarms that is put up with: 5 %, so intervals are 95 % intervals."""
+"""Significance level of the tests; intervals are 95 % intervals."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A median and the two ends of its interval; the ends are NaN when there is only one value."""
+    """A median and the two ends of its interval; the ends are NaN for a single value."""
 
     median: float
     low: float
@@ -29,8 +29,8 @@ class Interval:
 def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Interval:
     """Return the median of some values and its percentile bootstrap interval.
 
-    The interval is that of infinitely many bootstrap resamples. A resample's median is one of the values,
-    or the mean of two, and the probability of each follows from binomial counts, so none need be drawn.
+    The interval is that of infinitely many bootstrap resamples: a resample's median is one of the values, or
+    the mean of two, and its probability follows from binomial counts.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) 
 
 
 def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return every median that a resample can have, ascending, and its probability."""
+    """Return every possible median of a resample, ascending, and its probability."""
     from scipy.special import gammaln
     from scipy.stats import binom
 
@@ -69,12 +69,12 @@ def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     lower = np.diff(binom.sf(middle - 1, n, share))  # P(lower middle value is the i-th)
     if n % 2:
         return ordered, lower
-    # Both middles differ, being the i-th and the j-th, when half of the draws are at most i, one of
-    # them i itself, and the other half at least j, one of them j itself.
-    # Logarithms, since the number of ways to halve n draws overflows from n = 1030 on.
+    # The middles are the i-th and the j-th value, i < j, when half of the draws are at most i, one of them
+    # equal to i, and the other half at least j, one of them equal to j.
+    # In logarithms: the number of ways to halve n draws overflows from n = 1030 on.
     ways = gammaln(n + 1) - 2 * gammaln(middle + 1)
     at_most = middle * np.log(share[1:]) + np.log1p(-((share[:-1] / share[1:]) ** middle))
-    # By Hoeffding's inequality either lies further than this from the middle with probability below 1e-21.
+    # Hoeffding's inequality: a middle lies further than this from n / 2 with probability below 1e-21.
     reach = math.ceil(5 * math.sqrt(n))
     near = slice(max(middle - reach, 0), middle + reach)
     ordered, lower = ordered[near], lower[near]
@@ -87,7 +87,7 @@ def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def paired_differences(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return ``a - b`` pair by pair; where both are the same infinity, both failed and neither is ahead."""
+    """Return ``a - b`` for each pair; 0 where both failed, that is where both are the same infinity."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         return np.where(a == b, 0.0, a - b)
@@ -105,9 +105,9 @@ class SignedRanks:
 def signed_ranks(differences: Sequence[float] | np.ndarray) -> SignedRanks:
     """Return the exact outcome of Wilcoxon's signed-rank test on paired differences.
 
-    Under the hypothesis that neither of a pair is better, every difference is as likely to have the
-    other sign; all 2^n choices of signs are counted, with the ranks as they are, so ties need no
-    approximation. Zero differences take part in the ranking and are left out of the sum.
+    The null hypothesis is that each difference is as likely to have the other sign. All 2^n choices of signs
+    are counted with the observed ranks, so the p-value is exact with ties too, where SciPy approximates or
+    samples. Zero differences are ranked, and left out of the sums.
 
     Parameters
     ----------
@@ -137,12 +137,11 @@ def signed_ranks(differences: Sequence[float] | np.ndarray) -> SignedRanks:
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return p-values (m,) adjusted so that the chance of even one false alarm among them stays bounded.
+    """Return p-values (m,) adjusted for the family-wise error rate.
 
     Notes
     -----
-    Source: Holm (1979), "A simple sequentially rejective multiple test procedure". The smallest of m is
-    multiplied by m, the next by m - 1 and so on, and none comes out below one that was smaller.
+    Source: Holm (1979), "A simple sequentially rejective multiple test procedure".
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
@@ -153,10 +152,10 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def smallest_p(seeds: int, pairs: int) -> float:
-    """Return the smallest p-value that so many seeds can reach among so many pairs, after `holm`."""
+    """Return the smallest p-value that a number of seeds can reach among a number of pairs, after `holm`."""
     return min(1.0, pairs * 2.0 / 2.0**seeds)
 
 
 def seeds_needed(pairs: int, level: float = LEVEL) -> int:
-    """Return the fewest seeds with which a difference among so many pairs could hold."""
+    """Return the smallest number of seeds with which a difference among a number of pairs can be significant."""
     return next(seeds for seeds in range(1, 1000) if smallest_p(seeds, pairs) <= level)

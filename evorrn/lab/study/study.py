@@ -1,13 +1,12 @@
-"""Study: a sweep's runs put in order for statistics: tasks, ways of training, configurations, seeds.
+"""Study: the runs of a sweep, grouped for statistics by task, contender, configuration and seed.
 
-The axes of a sweep play three parts. Those of the task say *on what* a run was trained. One of the others,
-the strategy where it is an axis, and the budget beside it, says what is *compared*: a contender. All that
-is left is *tuned*: on every task a contender is shown with the configuration whose median validation error
-over the seeds is smallest. The test data have no say in that choice, so test values of chosen
-configurations can be compared.
+The axes of a sweep have three roles. Axes of the task define the tasks. One other axis, the strategy if it is
+an axis, and the budget if it is one, define the *contenders*. All other axes are *tuned*: on every task each
+contender is represented by the configuration with the smallest median validation error over the seeds. Test
+data are not used for that choice, so the test values of chosen configurations can be compared.
 
-All errors are lower-is-better; that of a run that failed or whose value is not finite is ``inf``. Shares
-that are higher-is-better, such as accuracy, enter as what is missing to 1, returns with their sign turned.
+Errors are lower-is-better; the error of a failed run, or of a value that is not finite, is ``inf``. Shares such
+as accuracy become 1 minus the share, and returns change their sign.
 """
 
 from __future__ import annotations
@@ -23,10 +22,9 @@ import numpy as np
 
 from evorrn.base.errors import RunError
 from evorrn.data.metrics import HIGHER_IS_BETTER
-from evorrn.lab.runs.run import COMPLETE, FAILED
-from evorrn.lab.runs.run import Run as Row
+from evorrn.lab.runs.run import COMPLETE, FAILED, Run
 from evorrn.lab.runs.table import Runs, plain_text
-from evorrn.lab.study.comparison_words import subject
+from evorrn.lab.study.sentences.common import subject
 
 MOST_CONTENDERS = 10
 """Values of a numeric axis above which it is not compared value by value."""
@@ -42,14 +40,14 @@ class Trial:
 
     Attributes
     ----------
-    row : Row
+    row : Run
     values : dict of str to str
         Its value on every axis, as text.
     error, valid : float
-        Of the metric that ranks its task, on test and on validation.
+        Error on test and on validation, by the metric that ranks the task.
     """
 
-    row: Row
+    row: Run
     values: Mapping[str, str]
     error: float
     valid: float
@@ -95,7 +93,7 @@ class Study:
     axes : dict of str to list of str
         Every axis and its values, ascending where they are numbers.
     compared, tuned, task_axes : tuple of str
-        The parts that the axes play.
+        The axes in each role.
     metrics : dict of str to str
         The metric that ranks each task.
     configurations : list of Configuration
@@ -112,7 +110,7 @@ class Study:
 
     @property
     def tasks(self) -> list[str]:
-        """The tasks that have a metric, in order of the axes."""
+        """The tasks with a metric, in order of the axes."""
         return list(self.metrics)
 
     @property
@@ -125,14 +123,14 @@ class Study:
         return [c for c in self.configurations if c.task == task and c.contender == contender]
 
     def chosen(self, task: str, contender: str) -> Configuration | None:
-        """Return the configuration with the smallest median validation error.
+        """Return the configuration with the smallest median validation error, None where there is no run.
 
-        One with no more than half as many runs as another is passed over: it may owe its place to luck.
+        Configurations with at most half as many runs as another are left out: their medians are less certain.
         """
         return self._chosen.get((task, contender))
 
     def everywhere(self) -> list[str]:
-        """Return the contenders that have runs on every task, so that they can be compared across tasks."""
+        """Return the contenders with runs on every task, which can be compared across tasks."""
         return [c for c in self.contenders if all(self.of(task, c) for task in self.tasks)]
 
     def scale(self, task: str) -> float:
@@ -168,7 +166,7 @@ def make_study(runs: Runs) -> Study:
     Raises
     ------
     RunError
-        When no run is complete: there is nothing to say about any of them.
+        When no run is complete.
     """
     counted = [row for row in runs.rows if row.status in (COMPLETE, FAILED)]
     if not any(row.status == COMPLETE for row in counted):
@@ -203,7 +201,7 @@ def make_study(runs: Runs) -> Study:
 def multiples(errors: np.ndarray, reference: float) -> np.ndarray:
     """Return errors as multiples of a reference: 1 where they are equal, 2 where twice as bad.
 
-    A return, which has no natural zero, counts by how far it falls short, in units of the reference's size.
+    For returns, which have no natural zero, the shortfall counts in units of the reference's size.
     """
     if not math.isfinite(reference) or reference == 0:
         return np.where(errors == reference, 1.0, np.inf)
@@ -211,14 +209,14 @@ def multiples(errors: np.ndarray, reference: float) -> np.ndarray:
 
 
 def values_of(errors: np.ndarray, metric: str) -> np.ndarray:
-    """Return the values of a metric that stand behind errors."""
+    """Return the values of a metric that belong to errors."""
     if metric in SHARES:
         return 1.0 - errors
     return -errors if metric in HIGHER_IS_BETTER else errors
 
 
 def ordered(labels: Iterable[str]) -> list[str]:
-    """Return the different labels of an axis: ascending where all are numbers, else as they came."""
+    """Return the distinct labels of an axis: ascending where all are numbers, else in order of appearance."""
     found = list(dict.fromkeys(labels))
     return sorted(found, key=float) if all(is_number(label) for label in found) else found
 
@@ -232,18 +230,18 @@ def is_number(label: str) -> bool:
 
 
 def chosen_text(study: Study, cell: Configuration) -> str:
-    """Return the tuned values of a configuration, as a reader wants them."""
+    """Return the tuned values of a configuration as text."""
     plain = {name: named(name, cell.values[name]) for name in study.tuned}
     return ", ".join(f"cell {text}" if name == "network.cell" else text for name, text in plain.items())
 
 
 def short_label(label: str) -> str:
-    """Return the label of an axis with no more digits than a reader needs."""
+    """Return the label of an axis, a long number with three significant digits."""
     return f"{float(label):.3g}" if is_number(label) and len(label) > 6 else label
 
 
 def _compared(names: Sequence[str], axes: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Return what is compared: the strategy, else the cell, else another axis of names, else of few numbers."""
+    """Return the compared axes: the strategy, else the cell, else another axis of names, else one of few numbers."""
     several = [name for name in names if len(axes[name]) > 1 and name != "budget"]
     words = [name for name in several if not all(map(is_number, axes[name]))]
     few = [name for name in several if len(axes[name]) <= MOST_CONTENDERS]
@@ -252,7 +250,7 @@ def _compared(names: Sequence[str], axes: Mapping[str, list[str]]) -> tuple[str,
     return (*main, *(["budget"] if len(axes.get("budget", ())) > 1 else []))
 
 
-def _task(row: Row, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
+def _task(row: Run, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
     name = values.get("task.name") or _label("task.name", row.get("task.name"))
     if not {"task.path", "task.id"} & set(task_axes):
         name = subject({"name": name, "path": row.get("task.path"), "id": row.get("task.id")})
@@ -261,7 +259,7 @@ def _task(row: Row, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
 
 
 def named(axis: str, label: str) -> str:
-    """Return a value of an axis with what it is, where that is not plain from the value."""
+    """Return a value of an axis, with the name of the axis where the value alone is not clear."""
     plain = axis in ("strategy.name", "network.cell", "task.name", "budget")
     return label if plain else f"{axis.rpartition('.')[2]} {short_label(label)}"
 
@@ -274,15 +272,15 @@ def _label(axis: str, value: Any) -> str:
     return text
 
 
-def _way(row: Row) -> str:
+def _way(row: Run) -> str:
     return _label("strategy.name", row.get("strategy.name"))
 
 
-def _ranking(row: Row) -> str:
+def _ranking(row: Run) -> str:
     return next(name for name in row.metric_names if name.startswith("test.")).partition(".")[2]
 
 
-def _error(row: Row, split: str, metric: str) -> float:
+def _error(row: Run, split: str, metric: str) -> float:
     value = row.get(f"{split}.{metric}")
     if value is None or not math.isfinite(value):
         return math.inf

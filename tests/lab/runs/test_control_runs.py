@@ -106,7 +106,7 @@ def test_a_trajectory_is_drawn_in_panels_by_unit(steps, tmp_path):
         ("output", ["left", "right"]),
     ]
     np.testing.assert_array_equal(panels[1][1]["b"], shown.states[:, 2])
-    plots.kept_plot(shown, tmp_path / "t.svg")
+    plots.run_outputs_plot(shown, tmp_path / "t.svg")
     text = (tmp_path / "t.svg").read_text()
     words = ["return 2.5", "time steps of test start 2", "left", "rad"]
     assert all(word in text for word in words)

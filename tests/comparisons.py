@@ -7,9 +7,9 @@ import json
 import numpy as np
 
 from evorrn.base.files import npz_bytes, write_atomic
-from evorrn.lab.report.curves import Curve
 from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.study.comparison import Comparison
+from evorrn.lab.study.curves import Curve
 from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
 from evorrn.training.result import save_history
 

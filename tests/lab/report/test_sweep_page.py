@@ -13,7 +13,7 @@ from browser import Browser, find_browser
 from made_sweep import AXES, write_sweep
 
 from evorrn.base.errors import EvorrnError
-from evorrn.lab.report.sweep_page import rebuild
+from evorrn.lab.report.sweep import rebuild
 from evorrn.lab.runs import index
 
 WANTED = (

@@ -11,10 +11,13 @@ from comparisons import made_up
 from scipy import stats
 
 from evorrn.base.errors import RunError
-from evorrn.lab.report import table
-from evorrn.lab.study import comparison_words as words
+from evorrn.base.text import figure
+from evorrn.lab.report.comparison import summary
+from evorrn.lab.report.terminal import lines, show
 from evorrn.lab.study.comparison import Comparison
 from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank, ranked
+from evorrn.lab.study.sentences import common
+from evorrn.lab.study.sentences import comparison as sentences
 
 
 def row(name, values, metric="nrmse_std", **more):
@@ -64,7 +67,9 @@ def test_rows_are_ranked_by_the_metrics_own_direction():
 
 def test_baselines_stand_in_the_ranking_where_they_belong():
     found = comparison([row("a", [0.5] * 3), row("b", [0.2] * 3)], baselines=[("mean", 1.0), ("linear", 0.3)])
-    assert [getattr(e, "strategy", None) or e.name for e in ranked(found)] == ["b", "linear", "a", "mean"]
+    assert [
+        getattr(e, "strategy", None) or e.name for e in ranked(found.rows, found.baselines, found.metric)
+    ] == ["b", "linear", "a", "mean"]
 
 
 def test_differences_are_scipys_wilcoxon_after_holm():
@@ -132,7 +137,7 @@ def test_json_and_back(seeds, metric):
     after = Comparison.from_dict(json.loads(json.dumps(before.as_dict(), allow_nan=False)))
     np.testing.assert_equal(vars(after)["rows"][0].low, before.rows[0].low)
     assert after.as_dict() == before.as_dict()
-    assert words.cautions(after) == words.cautions(before)
+    assert sentences.cautions(after) == sentences.cautions(before)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +151,7 @@ def test_what_is_no_comparison_is_refused(spoil):
 
 
 def test_the_answer_names_the_best_what_it_beats_and_whether_that_holds():
-    text = words.answer(made_up())
+    text = sentences.answer(made_up())
     assert text.startswith("Best: esn, nrmse_std 0.322")
     assert (
         "it beats linear autoregression (0.380), the best trivial baseline, by 15 % in 10 of 10 seeds" in text
@@ -157,58 +162,60 @@ def test_the_answer_names_the_best_what_it_beats_and_whether_that_holds():
 def test_the_answer_does_not_claim_what_does_not_hold():
     rng = np.random.default_rng(3)
     same = {name: rng.normal(0.5, 0.1, 10) for name in ("a", "b", "c")}
-    text = words.answer(comparison([row(name, v) for name, v in same.items()]))
+    text = sentences.answer(comparison([row(name, v) for name, v in same.items()]))
     assert "holds under" not in text
-    assert "does not hold up: take them as equal" in text
+    assert "does not hold." in text
 
 
 def test_losing_to_a_trivial_baseline_is_said():
     found = comparison([row("a", [0.5] * 10), row("b", [0.8] * 10)], baselines=[("persistence", 0.4)])
-    assert "it does not beat the trivial baseline persistence (0.400)" in words.answer(found)
+    assert "it does not beat the trivial baseline persistence (0.400)" in sentences.answer(found)
     assert (
         "The trivial baseline persistence (0.400) is at least as good as a (0.500) and b (0.800)."
-        in words.cautions(found)
+        in sentences.cautions(found)
     )
 
 
 def test_too_few_seeds_are_said_with_how_many_it_takes():
     found = made_up(5, failed=0)
-    (caution,) = [text for text in words.cautions(found) if "2/2^5" in text]
-    assert "0.0625" in caution
-    assert "at least 8 seeds are needed" in caution
-    assert "cannot show" in words.answer(found)
+    (caution,) = [text for text in sentences.cautions(found) if "no p-value can be below" in text]
+    assert "With 5 seeds" in caution and "0.375 after Holm's correction for 6 pairs" in caution
+    assert "At least 8 seeds are needed" in caution
+    assert "cannot show" in sentences.answer(found)
     assert not any(pair.holds for pair in found.differences)
-    assert any("narrower than its name" in text and "93.8 %" in text for text in words.notes(found))
+    assert any("covers less than 95 %" in text and "93.8 %" in text for text in sentences.notes(found))
 
 
 def test_not_beating_random_networks_is_said():
     rng = np.random.default_rng(5)
     found = comparison([row("ga", rng.normal(0.5, 0.1, 10)), row("random", rng.normal(0.5, 0.1, 10))])
-    assert "Not shown to be better than as many random networks: ga." in words.cautions(found)
+    assert "Not shown to be better than the best of as many random networks: ga." in sentences.cautions(found)
 
 
 def test_failures_are_told_apart():
     found = comparison([row("a", [math.nan, math.nan, 0.1], errors=1), row("b", [0.2] * 3)])
-    assert any("1 with an error and 1 without a finite value" in text for text in words.cautions(found))
+    assert any("1 with an error and 1 without a finite value" in text for text in sentences.cautions(found))
 
 
 def test_when_everything_failed_nothing_is_claimed():
     found = comparison([row("a", [math.nan] * 3), row("b", [math.nan] * 3)], baselines=[("mean", 1.0)])
-    assert "No way of training" in words.answer(found)
-    assert table.lines(found)
+    assert "No way of training" in sentences.answer(found)
+    assert lines(summary(found))
 
 
 def test_a_budget_that_was_missed_is_noted_and_warned_of_where_it_matters():
     found = comparison([row("a", [0.1] * 3)])
-    assert not any("of the budget" in text for text in [*words.notes(found), *words.cautions(found)])
+    assert not any("of the budget" in text for text in [*sentences.notes(found), *sentences.cautions(found)])
     over = Comparison(**{**vars(found), "budget": "900M"})
-    assert any("a used 111 % of the budget" in text for text in words.notes(over))
+    assert any("a used 111 % of the budget" in text for text in sentences.notes(over))
     under = Comparison(**{**vars(found), "budget": "2G"})
-    assert any("a used 50 % of the budget: it had nothing left" in text for text in words.notes(under))
+    assert any("a used 50 % of the budget: it had nothing left" in text for text in sentences.notes(under))
     far = Comparison(**{**vars(found), "budget": "500M"})
-    assert any("used by a (200 %)" in text and "not at equal cost" in text for text in words.cautions(far))
+    assert any(
+        "used by a (200 %)" in text and "not at equal cost" in text for text in sentences.cautions(far)
+    )
     assert not any(
-        "of the budget" in text for text in words.notes(Comparison(**{**vars(found), "budget": "60s"}))
+        "of the budget" in text for text in sentences.notes(Comparison(**{**vars(found), "budget": "60s"}))
     )
 
 
@@ -217,7 +224,7 @@ def test_a_budget_that_was_missed_is_noted_and_warned_of_where_it_matters():
 )
 def test_the_share_of_a_baselines_error(median, text):
     found = comparison([row("a", [median] * 3)], baselines=[("linear", 0.4)])
-    assert words.against(found.rows[0], found.baselines[0], found) == text
+    assert sentences.against(found.rows[0], found.baselines[0], found) == text
 
 
 @pytest.mark.parametrize(
@@ -232,20 +239,22 @@ def test_the_share_of_a_baselines_error(median, text):
     ],
 )
 def test_a_data_file_is_called_by_its_name_and_target(task, text):
-    assert words.subject(task) == text
+    assert common.subject(task) == text
 
 
 def test_the_seeds_role_is_said():
-    assert any("fixed record" in text for text in words.notes(made_up()))
-    assert any("Every seed draws new data" in text for text in words.notes(comparison([row("a", [0.1] * 3)])))
+    assert any("fixed record" in text for text in sentences.notes(made_up()))
+    assert any(
+        "Every seed draws new data" in text for text in sentences.notes(comparison([row("a", [0.1] * 3)]))
+    )
 
 
-def test_plain_lines_line_up_and_hold_every_entry():
+def test_plain_lines_align_and_hold_every_entry():
     found = made_up()
-    lines = table.lines(found)
-    head = next(place for place, line in enumerate(lines) if "median" in line)
-    body = lines[head + 1 : head + 8]
-    assert [line.split("  ")[0] for line in body] == [
+    shown = lines(summary(found))
+    head = next(place for place, line in enumerate(shown) if "median" in line)
+    body = shown[head + 1 : head + 8]
+    assert [line.strip().split("  ")[0] for line in body] == [
         "esn",
         "bptt",
         "linear autoregression",
@@ -255,8 +264,8 @@ def test_plain_lines_line_up_and_hold_every_entry():
         "mean",
     ]
     ends = {
-        line.index(figure) + len(figure)
-        for line, figure in zip(body, ["0.322", "0.360", "0.380", "0.426", "0.610", "0.922", "1.02"])
+        line.index(number) + len(number)
+        for line, number in zip(body, ["0.322", "0.360", "0.380", "0.426", "0.610", "0.922", "1.02"])
     }
     assert len(ends) == 1
 
@@ -265,7 +274,7 @@ def test_the_terminal_table_fits_and_names_everything():
     from rich.console import Console
 
     console = Console(width=100, force_terminal=True, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    table.show(made_up(), console)
+    show(summary(made_up()), console)
     text = console.export_text()
     for word in ("esn", "linear autoregression", "[0.312, 0.332]", "Best: esn", "does not hold", "report:"):
         assert word in text
@@ -283,11 +292,11 @@ def test_the_terminal_table_fits_and_names_everything():
     ],
 )
 def test_figures(value, text):
-    assert words.figure(value) == text
+    assert figure(value) == text
 
 
 def test_a_cell_from_a_file_is_shown_by_its_name():
-    from evorrn.lab.study.comparison_words import hidden
+    from evorrn.lab.study.sentences.comparison import hidden
 
     assert hidden({"cell": "/somewhere/mine.py:minimal", "hidden": [16, 8]}) == "minimal 16+8"
     assert hidden({"cell": "lstm", "hidden": 32}) == "lstm 32"

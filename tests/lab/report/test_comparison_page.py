@@ -9,8 +9,8 @@ import pytest
 from comparisons import CENTRES, made_up, write_runs
 
 from evorrn.base.errors import RunError
-from evorrn.lab.report import comparison_page as report
-from evorrn.lab.study import comparison_words as words
+from evorrn.lab.report import comparison as report
+from evorrn.lab.study.sentences import comparison as sentences
 
 
 class Page(HTMLParser):
@@ -77,8 +77,8 @@ def test_no_address_of_the_network_is_in_it(made):
 
 def test_the_answer_and_the_cautions_stand_on_it(made, page):
     comparison = made[0]
-    assert words.answer(comparison) in page.text
-    for text in [*words.cautions(comparison), *words.notes(comparison)]:
+    assert sentences.answer(comparison) in page.text
+    for text in [*sentences.cautions(comparison), *sentences.notes(comparison)]:
         assert text in page.text
 
 
@@ -107,7 +107,7 @@ def test_how_to_repeat_it_and_where_it_ran_stand_on_it(made, page):
 
 def test_the_same_runs_give_the_same_page(made):
     comparison, root, path = made
-    assert report.render(comparison, root) == path.read_text(encoding="utf-8")
+    assert report.page(comparison, root) == path.read_text(encoding="utf-8")
 
 
 def test_a_page_can_be_made_again_from_its_folder(made, tmp_path):
@@ -129,11 +129,11 @@ def test_a_folder_without_a_comparison_is_refused(content, tmp_path):
 def test_names_are_text_and_never_markup(made, tmp_path):
     comparison, root, _ = made
     spoiled = type(comparison)(**{**vars(comparison), "command": "<script>alert(1)</script>"})
-    assert "<script" not in report.render(spoiled, root)
+    assert "<script" not in report.page(spoiled, root)
 
 
 def test_a_page_can_be_made_when_all_runs_are_gone(tmp_path):
-    page = Page(report.render(made_up(), tmp_path))
+    page = Page(report.page(made_up(), tmp_path))
     assert "no files" in page.text
     assert page.open == []
 
@@ -142,14 +142,14 @@ def test_a_page_can_be_made_when_all_runs_are_gone(tmp_path):
 def test_a_page_of_few_seeds(seeds, tmp_path):
     comparison = made_up(seeds, failed=0)
     write_runs(comparison, tmp_path)
-    text = Page(report.render(comparison, tmp_path)).text
-    assert f"2/2^{seeds}" in text
+    text = Page(report.page(comparison, tmp_path)).text
+    assert f"With {seeds} seed" in text and "no p-value can be below" in text
 
 
 def test_a_strategy_that_failed_throughout_has_no_predictions(tmp_path):
     comparison = made_up(4, failed=4)
     write_runs(comparison, tmp_path)
-    page = Page(report.render(comparison, tmp_path))
+    page = Page(report.page(comparison, tmp_path))
     assert page.tags.count("svg") == 1 + 2 + len(CENTRES) - 1
 
 

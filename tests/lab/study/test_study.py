@@ -13,10 +13,10 @@ from scipy import stats
 from tiny import WAVE, Wave
 
 from evorrn.base.errors import RunError
-from evorrn.lab.report import study_runs as study_runs
+from evorrn.lab.report import sweep_records as records
 from evorrn.lab.runs import index
 from evorrn.lab.study import effects
-from evorrn.lab.study import words as study_words
+from evorrn.lab.study.sentences import sweep as sentences
 from evorrn.lab.study.standings import (
     findings,
     improvements,
@@ -112,8 +112,8 @@ def test_failed_and_diverged_runs_are_the_worst_and_others_do_not_count(tmp_path
     eight, sixteen = study.configurations
     assert eight.errors.tolist() == [0.3, math.inf, math.inf] and sixteen.errors.tolist() == [0.4, 0.5]
     found = {standing.contender: standing for standing in standings(study, "narma")}
-    assert found["hidden 8"].failed == 2 and found["hidden 8"].median.median == math.inf
-    assert "Runs that failed or gave no finite value, and rank worst everywhere: 2." in study_words.cautions(
+    assert found["hidden 8"].row.failed == 2 and found["hidden 8"].row.median == math.inf
+    assert "Runs that failed or gave no finite value, ranked worst everywhere: 2." in sentences.cautions(
         study, findings(study)
     )
 
@@ -200,42 +200,42 @@ def test_eight_tasks_make_friedmans_test_and_seven_do_not(tmp_path):
     assert across[1].uncorrected == pytest.approx(raw)
     fewer = many_tasks(tmp_path / "b", tasks=7)
     assert rank_comparison(fewer) is None and leads_across(fewer) == []
-    assert "at least 8 tasks" in study_words.ranks_text(fewer, None)
+    assert "at least 8 tasks" in sentences.ranks_text(fewer, None)
 
 
 def test_too_few_seeds_are_said_and_leads_are_not_claimed(tmp_path):
     study = many_tasks(tmp_path, seeds=4, tasks=2)
     found = findings(study)
-    (said,) = study_words.cautions(study, found)
-    assert "With 4 seeds and 3 pairs the smallest corrected p-value there can be is 0.375" in said
+    (said,) = sentences.cautions(study, found)
+    assert "With 4 seeds no p-value can be below 0.375 after Holm's correction for 3 pairs" in said
     assert "At least 7 seeds are needed." in said
     assert not any(lead.holds for there in found.values() for lead in there.leads)
-    answer = study_words.answer(study, found, overall(study), [])
-    assert "too few to show that its lead is more than luck" in answer and "holds" not in answer
+    answer = sentences.answer(study, found, overall(study), [])
+    assert "so few seeds cannot show that its lead is more than chance" in answer and "holds" not in answer
 
 
 def test_answer_and_cautions_of_a_sweep_with_trouble(study):
     found, across = findings(study), overall(study)
-    answer = study_words.answer(study, found, across, [])
-    assert answer.startswith("Across 2 tasks bptt comes out best")
+    answer = sentences.answer(study, found, across, [])
+    assert answer.startswith("Across 2 tasks bptt is best")
     assert "On narma bptt is best with nrmse_std 0.3" in answer and "(cell lstm, hidden 16)" in answer
-    said = " ".join(study_words.cautions(study, found))
+    said = " ".join(sentences.cautions(study, found))
     assert "not finished: 1 of 240 runs are still to come" in said
-    assert "cannot be read, and are left out: 1" in said
-    assert study_words.state(study) == "237 complete, 1 failed, 1 missing, 1 damaged"
+    assert "cannot be read, left out: 1" in said
+    assert sentences.state(study) == "237 complete, 1 failed, 1 missing, 1 damaged"
 
 
 def test_contenders_with_the_same_median_are_level(tmp_path):
     study = small(tmp_path, {8: [0.3, 0.5], 16: [0.4, 0.4], 32: [0.6, 0.6]})
-    answer = study_words.answer(study, findings(study), [], [])
+    answer = sentences.answer(study, findings(study), [], [])
     assert answer == "On narma hidden 16 and hidden 8 are level at the top with nrmse_std 0.400."
 
 
 def test_pruned_runs_are_told_apart_from_those_to_come(tmp_path):
     pruned = {"value": 0, "status": "interrupted", "stopped": "pruned"}
     study = small(tmp_path, {8: [0.3, pruned], 16: [0.4, 0.5]})
-    said = " ".join(study_words.cautions(study, findings(study)))
-    assert "the search pruned, and that are in no statistics: 1" in said and "not finished" not in said
+    said = " ".join(sentences.cautions(study, findings(study)))
+    assert "the search pruned, left out of all statistics: 1" in said and "not finished" not in said
 
 
 def test_different_numbers_of_tries_are_said(tmp_path):
@@ -247,8 +247,8 @@ def test_different_numbers_of_tries_are_said(tmp_path):
         for seed in range(10)
     ]
     study = make_study(read_results(write_list(tmp_path, lines, axes)))
-    said = " ".join(study_words.cautions(study, findings(study)))
-    assert "different numbers of them: esn (1) and ga (2)" in said or "ga (2) and esn (1)" in said
+    said = " ".join(sentences.cautions(study, findings(study)))
+    assert "different numbers of configurations: esn (1) and ga (2)" in said or "ga (2) and esn (1)" in said
 
 
 def test_effects_are_those_that_were_put_in(study):
@@ -292,7 +292,7 @@ def test_a_search_over_ranges_has_no_groups_and_falls_back_to_the_best_on_the_ta
     (cut,) = effects.slices(study, [effect, nothing])
     assert cut.scattered and len(cut.errors) == 30
     assert study.compared == () and len(study.contenders) == 1
-    assert "nothing but configurations of one way" in study_words.answer(study, findings(study), [], [])
+    assert "only configurations of one way" in sentences.answer(study, findings(study), [], [])
 
 
 def test_slices_and_pooled_configurations_are_medians_over_the_rest(study):
@@ -310,12 +310,12 @@ def test_slices_and_pooled_configurations_are_medians_over_the_rest(study):
 
 
 def test_targets_are_reached_by_the_shares_that_name_them(study):
-    curves = study_runs.curves(study, "narma")
-    targets = study_runs.targets(study, "narma", curves["work"])
+    curves = records.curves(study, "narma")
+    targets = records.targets(study, "narma", curves["work"])
     assert targets == sorted(targets, reverse=True) and len(targets) == 3
     final = np.array([curve.loss[-1] for runs in curves["work"].values() for curve in runs])
     assert [np.mean(final <= target) for target in targets] == pytest.approx([0.75, 0.5, 0.25], abs=0.05)
-    rows = study_runs.reached(study, "narma", curves, targets[1])
+    rows = records.reached(study, "narma", curves, targets[1])
     assert rows[0].contender == "bptt" and sum(row.reached for row in rows) == np.sum(final <= targets[1])
     assert [row.work for row in rows] == sorted(row.work for row in rows)
     assert rows[0].steps == pytest.approx(rows[0].work / 250) and rows[0].seconds == pytest.approx(
@@ -327,21 +327,21 @@ def test_a_failed_run_never_reaches_a_target(tmp_path):
     failed = {"value": 0.0, "status": "failed"}
     study = small(tmp_path, {8: [0.3, 0.3, failed]})
     (name,) = study.contenders
-    curves = study_runs.curves(study, "narma")
-    (row,) = study_runs.reached(study, "narma", curves, float(curves["work"][name][0].loss[-1]))
+    curves = records.curves(study, "narma")
+    (row,) = records.reached(study, "narma", curves, float(curves["work"][name][0].loss[-1]))
     assert (row.reached, row.runs) == (2, 3) and row.work == pytest.approx(
         7.5e9
     )  # three budgets for two successes
 
 
 def test_failures_are_told_by_reason_with_a_traceback(study):
-    found = study_runs.failures(study)
+    found = records.failures(study)
     assert {(failure.status, failure.count) for failure in found} == {("failed", 1), ("damaged", 1)}
     assert next(f for f in found if f.status == "failed").traceback == "Traceback: <here>"
 
 
 def test_environments_are_counted(study):
-    found = dict(study_runs.environments(study))
+    found = dict(records.environments(study))
     runs = sum(len(study.chosen(task, name).trials) for task in study.tasks for name in study.contenders)
     assert found["python"] == [("3.11.2", runs)] and sum(count for _, count in found["host"]) == runs
     assert {name for name, _ in found["host"]} == {"node0", "node1"}
@@ -355,7 +355,7 @@ def test_a_budget_that_ends_at_a_loss_sets_the_target(tmp_path):
             path.read_text().replace('budget = "5G"\n', "") + "\n[budget]\nloss = 0.1\nwork = 5\n"
         )
     study = make_study(read_results(write_list(tmp_path, lines, {"network.hidden": [8]})))
-    assert study_runs.targets(study, "narma", {}) == [0.1]
+    assert records.targets(study, "narma", {}) == [0.1]
 
 
 def test_trivial_baselines_stand_beside_the_contenders_on_the_same_data(tmp_path):
@@ -368,16 +368,16 @@ def test_trivial_baselines_stand_beside_the_contenders_on_the_same_data(tmp_path
             lines.append(json.dumps(line))
     study = make_study(read_results(write_list(tmp_path, lines, axes)))
     (task,) = study.tasks
-    (persistence,) = study_runs.baselines(study, task)
+    (persistence,) = records.baselines(study, task)
     by_hand = []
     for seed in range(2):
         test = Wave().data(seed).test
         by_hand.append(np.sqrt(np.mean((test.inputs - test.targets) ** 2)) / np.std(test.targets))
     assert persistence.value == pytest.approx(np.median(by_hand), rel=1e-5)
-    said = " ".join(study_words.cautions(study, findings(study, {task: [persistence]})))
+    said = " ".join(sentences.cautions(study, findings(study, {task: [persistence]})))
     assert "trivial baseline persistence" in said and "at least as good as random (9.00)." in said
 
 
 def test_a_task_that_cannot_be_made_again_has_no_baselines(tmp_path):
     study = many_tasks(tmp_path, seeds=1, tasks=1)
-    assert study_runs.baselines(study, study.tasks[0]) == []
+    assert records.baselines(study, study.tasks[0]) == []

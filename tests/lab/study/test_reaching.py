@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evorrn.lab.report.curves import Curve
+from evorrn.lab.study.curves import Curve
 from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost, reached_share, until
 
 

@@ -1,4 +1,4 @@
-"""What a plot shows, as arrays: losses along cost, predictions beside the truth, the course of an episode."""
+"""Curves: the loss of runs against their cost, and quantiles over runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Curve:
-    """The loss of one run along what it had spent when it had that loss.
+    """The loss of one run against its cost.
 
     Parameters
     ----------
     spent, loss : ndarray, shape (n,)
-        Ascending work or seconds, and the loss; a loss that is not finite means there was none.
+        Ascending cost (work, time steps or seconds), and the loss at that cost; not finite where there is none.
     """
 
     spent: np.ndarray
@@ -29,27 +29,27 @@ class Curve:
 
 
 def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
-    """Return the median loss over runs, from where each of them has one."""
+    """Return the median loss over runs, from the cost at which each of them has a loss."""
     return quantile_curves(curves, (0.5,), points)[0]
 
 
 def quantile_curves(curves: Sequence[Curve], shares: Sequence[float], points: int = 240) -> list[Curve]:
-    """Return quantiles of the loss over runs, from where each of them has one.
+    """Return quantiles of the loss over runs, from the cost at which each of them has a loss.
 
-    A run keeps its last loss after its end.
+    After its end a run counts with its last loss.
 
     Parameters
     ----------
     curves : sequence of Curve
-        Without losses that are not finite, see `Curve.best_so_far`.
+        All losses finite, see `Curve.best_so_far`.
     shares : sequence of float
-        Which quantiles, between 0 and 1.
+        The quantiles, between 0 and 1.
     points : int
-        Places along the cost, evenly spread over its logarithm.
+        Costs at which the quantiles are computed, evenly spaced in the logarithm.
     """
     first = max(curve.spent[0] for curve in curves)
     last = max(max(curve.spent[-1] for curve in curves), first)
     spent = np.geomspace(max(first, 1e-9), max(last, 1e-9), points)
-    spent[0], spent[-1] = first, last  # rounding must not move the ends
+    spent[0], spent[-1] = first, last  # exactly, without rounding
     rows = [curve.loss[np.searchsorted(curve.spent, spent, side="right") - 1] for curve in curves]
     return [Curve(spent, losses) for losses in np.quantile(rows, shares, axis=0)]

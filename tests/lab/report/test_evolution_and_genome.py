@@ -13,11 +13,18 @@ from tiny import WAVE, raw
 
 from evorrn import Network
 from evorrn.base.errors import RunError
-from evorrn.lab.report import comparison_page as report
-from evorrn.lab.report import pictures, plots
-from evorrn.lab.report.evolution import LONGEST, Course
-from evorrn.lab.report.evolution_drawing import PANELS, draw_fitness, draw_step_sizes, panel_height
-from evorrn.lab.report.genome_drawing import HEIGHT, WIDTH, Scale, _places, _tiles, draw_genome, genome_height
+from evorrn.lab.report import comparison as report
+from evorrn.lab.report import plots
+from evorrn.lab.report.evolution import (
+    LONGEST,
+    PANELS,
+    Evolution,
+    draw_fitness,
+    draw_step_sizes,
+    panel_height,
+)
+from evorrn.lab.report.figures import inline_svg
+from evorrn.lab.report.genome import HEIGHT, WIDTH, _places, _tiles, colour_scale, draw_genome, genome_height
 from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
@@ -39,71 +46,71 @@ def history(generations=30, blocks=2, **columns):
     return {**made, **columns}
 
 
-def drawn(draw, course):
+def drawn(draw, evolution):
     """Return a panel as an SVG element."""
-    return plots.inline_svg(lambda axes: draw(axes, course, 0), 3.8, 2.8, "panel")
+    return inline_svg(lambda axes: draw(axes, evolution, 0), 3.8, 2.8, "panel")
 
 
 def words(text):
     return re.findall(r"<text[^>]*>([^<]*)</text>", text)
 
 
-# ----------------------------------------------------------------------------- a population's course
+# ----------------------------------------------------------------------------- a population's evolution
 
 
-def test_a_history_without_a_population_has_no_course():
-    assert Course.of({}) is None
-    assert Course.of({"work": np.arange(3), "train_loss": np.arange(3.0)}) is None
-    assert Course.of(history(diversity=np.full(30, np.nan))) is None
+def test_a_history_without_a_population_has_no_evolution():
+    assert Evolution.of({}) is None
+    assert Evolution.of({"work": np.arange(3), "train_loss": np.arange(3.0)}) is None
+    assert Evolution.of(history(diversity=np.full(30, np.nan))) is None
 
 
 def test_restarts_and_bursts_are_after_the_generation_that_counted_them():
     counts = np.repeat([0, 1, 3], 10)
     bursts = np.zeros(30)
     bursts[4:] = 1
-    course = Course.of(history(restarts=counts, bursts=bursts))
-    assert course.anew.tolist() == [5, 11, 21]
+    evolution = Evolution.of(history(restarts=counts, bursts=bursts))
+    assert evolution.restarts.tolist() == [5, 11, 21]
 
 
 def test_a_stage_without_a_population_is_left_out():
     made = history(6)
-    course = Course.of({name: np.append(np.full(4, np.nan), column) for name, column in made.items()})
-    assert course.generation.tolist() == [5, 6, 7, 8, 9, 10]
-    np.testing.assert_array_equal(course.best, made["fitness_best"])
-    assert course.anew.size == 0
+    evolution = Evolution.of({name: np.append(np.full(4, np.nan), column) for name, column in made.items()})
+    assert evolution.generation.tolist() == [5, 6, 7, 8, 9, 10]
+    np.testing.assert_array_equal(evolution.best, made["fitness_best"])
+    assert evolution.restarts.size == 0
 
 
 def test_a_long_run_is_thinned_evenly():
     counts = (np.arange(5000) >= 2501).astype(int)
-    course = Course.of(history(5000, restarts=counts))
-    assert 0.5 * LONGEST <= len(course.generation) <= LONGEST
-    assert set(np.diff(course.generation)) == {13} and course.anew.tolist() == [2502]
-    assert all(len(values) == len(course.generation) for values in course.steps.values())
+    evolution = Evolution.of(history(5000, restarts=counts))
+    assert 0.5 * LONGEST <= len(evolution.generation) <= LONGEST
+    assert set(np.diff(evolution.generation)) == {13} and evolution.restarts.tolist() == [2502]
+    assert all(len(values) == len(evolution.generation) for values in evolution.steps.values())
 
 
 def test_mutation_sizes_that_evolve_are_the_step_sizes():
     own = {f"mutation_size.{block}": np.full(30, block + 7.0) for block in range(2)}
-    course = Course.of(history(**own))
-    assert {name: values[0] for name, values in course.steps.items()} == {
+    evolution = Evolution.of(history(**own))
+    assert {name: values[0] for name, values in evolution.steps.items()} == {
         "layer0.U_0": 7.0, "layer0.U_1": 8.0
     }  # fmt: skip
-    course = Course.of(history(mutation_size=np.full(30, 5.0)))
-    assert list(course.steps) == ["all blocks"] and course.steps["all blocks"][0] == 5.0
+    evolution = Evolution.of(history(mutation_size=np.full(30, 5.0)))
+    assert list(evolution.steps) == ["all blocks"] and evolution.steps["all blocks"][0] == 5.0
 
 
 def test_fitness_below_zero_and_far_apart_is_on_a_logarithmic_axis():
-    assert {"−1", "−0.1"} <= set(words(drawn(draw_fitness, Course.of(history(60)))))
+    assert {"−1", "−0.1"} <= set(words(drawn(draw_fitness, Evolution.of(history(60)))))
     near = history(30, **{f"fitness_{name}": -1 - np.arange(30) / 100 for name in ("best", "median", "low")})
     near["fitness_high"] = near["fitness_median"]
-    assert {"−1.00", "−1.10"} <= set(words(drawn(draw_fitness, Course.of(near))))
+    assert {"−1.0", "−1.1"} <= set(words(drawn(draw_fitness, Evolution.of(near))))
 
 
 def test_a_generation_that_went_badly_does_not_flatten_the_others():
     low = history(40)["fitness_low"]
     low[3] = -1e9
     limits = []
-    plots.inline_svg(
-        lambda axes: (draw_fitness(axes, Course.of(history(40, fitness_low=low))), limits.append(axes.get_ylim())),
+    inline_svg(
+        lambda axes: (draw_fitness(axes, Evolution.of(history(40, fitness_low=low))), limits.append(axes.get_ylim())),
         3.8, 2.8, "panel",
     )  # fmt: skip
     assert 2 < max(limits[0]) < 100
@@ -121,21 +128,21 @@ def test_a_generation_that_went_badly_does_not_flatten_the_others():
     ],
     ids=["one generation", "twenty blocks", "all diverged", "one point", "no blocks", "returns"],
 )
-def test_courses_of_every_kind_can_be_drawn(made, tmp_path):
-    course = Course.of(made)
-    plots.evolution_plot(course, tmp_path / "evolution.svg")
+def test_evolutions_of_every_kind_can_be_drawn(made, tmp_path):
+    evolution = Evolution.of(made)
+    plots.evolution_plot(evolution, tmp_path / "evolution.svg")
     text = (tmp_path / "evolution.svg").read_text()
-    assert all(f">{name}</text>" in text for name in ("fitness", "diversity", "step size", *course.steps))
+    assert all(f">{name}</text>" in text for name in ("fitness", "diversity", "step size", *evolution.steps))
 
 
 def test_a_step_size_that_is_zero_but_for_rounding_takes_no_room():
     steps = {"step_size.a": 0.7 ** np.arange(30.0), "step_size.b": np.full(30, 1e-17)}
-    found = words(drawn(draw_step_sizes, Course.of(history(blocks=0, **steps))))
+    found = words(drawn(draw_step_sizes, Evolution.of(history(blocks=0, **steps))))
     assert {"a", "b", "0.01"} <= set(found) and not [word for word in found if "e-" in word]
 
 
 def test_a_panel_has_room_for_its_legend():
-    few, many = (Course.of(history(blocks=blocks)) for blocks in (3, 20))
+    few, many = (Evolution.of(history(blocks=blocks)) for blocks in (3, 20))
     assert panel_height(many, "step sizes") > panel_height(few, "step sizes") + 1
     assert panel_height(many, "diversity") == panel_height(few, "diversity")
 
@@ -143,21 +150,25 @@ def test_a_panel_has_room_for_its_legend():
 # -------------------------------------------------------------------------------------------- genomes
 
 
+def shares(norm, genes):
+    """Return genes as shares of the full colour, from -1 to 1."""
+    return 2 * np.asarray(norm(np.asarray(genes, dtype=float))) - 1
+
+
 def test_the_scale_of_colours_ends_at_the_largest_gene_or_where_few_are_beyond():
-    even = Scale.of(np.linspace(-2, 1, 100))
-    assert even == Scale(2.0)
-    np.testing.assert_allclose(even.shares(np.array([-2.0, 0, 1, 4, np.nan])), [-1, 0, 0.5, 1, 0])
-    odd = Scale.of(np.append(np.linspace(-1, 1, 999), 9.0))
-    assert odd.clipped and odd.limit == pytest.approx(1, abs=0.02)
-    assert Scale.of(np.zeros(5)) == Scale(1.0)
+    even, clipped = colour_scale(np.linspace(-2, 1, 100))
+    np.testing.assert_allclose(shares(even, [-2.0, 0, 1, 2]), [-1, 0, 0.5, 1])
+    assert not clipped
+    odd, clipped = colour_scale(np.append(np.linspace(-1, 1, 999), 9.0))
+    assert clipped and odd.vmax == pytest.approx(1, abs=0.02)
+    assert colour_scale(np.zeros(5))[0].vmax == 1.0
 
 
 def test_genes_that_are_very_far_apart_are_told_apart():
-    scale = Scale.of(np.array([-0.01, 0.01, 0.02, 0.0, 5000.0]))
-    shares = scale.shares(np.array([-0.01, 0.01, 0.02, 50.0, 5000.0]))
-    assert shares[0] == -shares[1] and shares[1] > 0.05 and shares[4] == 1
-    assert (np.diff(shares[1:]) > 0.02).all()
-    assert scale.shares(np.array([scale.half()])) == pytest.approx([0.5])
+    norm, clipped = colour_scale(np.array([-0.01, 0.01, 0.02, 0.0, 5000.0]))
+    found = shares(norm, [-0.01, 0.01, 0.02, 50.0, 5000.0])
+    assert found[0] == pytest.approx(-found[1]) and found[1] > 0.05 and found[4] == pytest.approx(1)
+    assert (np.diff(found[1:]) > 0.02).all() and not clipped
 
 
 def test_tiles_of_a_large_block_keep_its_sizes_and_signs():
@@ -198,7 +209,7 @@ def test_a_block_is_drawn_as_its_matrix_with_rows_downward():
     from PIL import Image
 
     genome = {"W": np.array([[1.0, -1.0, 0.0], [0.5, 0.0, -0.5]]), "b": np.array([0.25, -1.0])}
-    text = plots.inline_svg(lambda axes: draw_genome(axes, genome), WIDTH, genome_height(genome), "genome")
+    text = inline_svg(lambda axes: draw_genome(axes, genome), WIDTH, genome_height(genome), "genome")
     found = [
         np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
         for data in re.findall(r'href="data:image/png;base64,\s*([^"]+)"', text)
@@ -224,7 +235,7 @@ def spec(strategy, budget="4gen"):
 def test_a_run_without_pictures_has_them_drawn_afterwards(tmp_path):
     outcome = execute(spec({"name": "snes"}), tmp_path)
     assert not (outcome.path / "plots").exists()
-    drawn = pictures.draw_run(RunFolder(outcome.path))
+    drawn = plots.draw_run(RunFolder(outcome.path))
     assert [path.name for path in drawn] == [
         "learning.png", "evolution.png", "genome.png", "predictions.png"
     ]  # fmt: skip
@@ -233,40 +244,40 @@ def test_a_run_without_pictures_has_them_drawn_afterwards(tmp_path):
 
 def test_a_run_without_a_population_has_the_other_pictures(tmp_path):
     outcome = execute(resolve(raw("3gen")), tmp_path)
-    drawn = pictures.draw_run(RunFolder(outcome.path))
+    drawn = plots.draw_run(RunFolder(outcome.path))
     assert [path.stem for path in drawn] == ["learning", "genome", "predictions"]
 
 
 def test_a_run_that_is_not_complete_has_what_there_is(tmp_path):
     run = RunFolder(tmp_path / "run")
     with pytest.raises(RunError, match="none yet"):
-        pictures.draw_run(run)
+        plots.draw_run(run)
     made = {name: np.ones(30) for name in ("work", "train_loss", "valid_loss")}
     save_history(run.path, {**made, **history()}, np.arange(30.0))
-    assert [path.stem for path in pictures.draw_run(run)] == ["learning", "evolution"]
+    assert [path.stem for path in plots.draw_run(run)] == ["learning", "evolution"]
 
 
 @pytest.mark.parametrize("adaptation", ["none", "block"])
 def test_a_genetic_algorithm_records_what_its_population_does(adaptation, tmp_path):
     ga = {"name": "ga", "population": 8, "adaptation": adaptation}
     outcome = execute(spec(ga), tmp_path)
-    course = Course.of(load_history(outcome.path)[0])
-    assert (course.low <= course.median).all() and (course.median <= course.high).all()
-    assert (course.high <= course.best).all() and (course.diversity > 0).all()
-    assert list(course.steps) == list(outcome.spec.network.blocks)
+    evolution = Evolution.of(load_history(outcome.path)[0])
+    assert (evolution.low <= evolution.median).all() and (evolution.median <= evolution.high).all()
+    assert (evolution.high <= evolution.best).all() and (evolution.diversity > 0).all()
+    assert list(evolution.steps) == list(outcome.spec.network.blocks)
 
 
 def test_the_report_shows_populations_and_genomes(tmp_path):
     comparison = made_up(3, failed=0, centres={"ga": 0.4, "esn": 0.3})
     write_runs(comparison, tmp_path)
-    assert "populations evolved" not in report.render(comparison, tmp_path)
+    assert "populations evolved" not in report.page(comparison, tmp_path)
     folder = execute(spec({"name": "snes"}), tmp_path).path
     for row in comparison.rows:
         if row.strategy in ("ga", "esn"):
             place = int(np.argmin(np.abs(np.asarray(row.values) - row.median)))
             for name in ("genome.npz", "result.json", *(["history.jsonl"] if row.strategy == "ga" else [])):
                 (tmp_path / row.runs[place] / name).write_bytes((folder / name).read_bytes())
-    text = report.render(comparison, tmp_path)
+    text = report.page(comparison, tmp_path)
     assert (
         len(re.findall(r"<h3><span[^>]*></span>ga, seed \d</h3>", text)) == 1
         and "</span>esn, seed" not in text

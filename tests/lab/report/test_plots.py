@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 from comparisons import CENTRES, made_up, made_up_curves, made_up_predictions
 
-from evorrn.lab.report import drawing, plots
-from evorrn.lab.report.curves import Curve, median_curve
-from evorrn.lab.report.drawing import (
-    colour_places,
-    draw_learning,
-    draw_predictions,
-    draw_ranking,
-    ranking_height,
-)
+from evorrn.lab.report import plots
+from evorrn.lab.report.figures import inline_svg
+from evorrn.lab.report.learning import draw_learning
+from evorrn.lab.report.outputs import draw_predictions
+from evorrn.lab.report.rankings import draw_ranking
+from evorrn.lab.report.style import legend_above, places
 from evorrn.lab.runs.outputs import Predictions
+from evorrn.lab.study.curves import Curve, median_curve
+from evorrn.lab.study.ranking import ranked
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -105,10 +104,10 @@ def draw_everything(folder, suffix):
         "valid_loss": curves["esn"][0].loss,
     }
     plots.learning_curve(history, folder / f"learning{suffix}", np.arange(60.0))
-    plots.kept_plot(shown, folder / f"predictions{suffix}")
+    plots.run_outputs_plot(shown, folder / f"predictions{suffix}")
     plots.forecast_plot(shown.truth[0], shown.predicted[0, -20:], folder / f"forecast{suffix}")
-    plots.ranking_plot(comparison, folder / f"ranking{suffix}")
-    plots.picture(comparison, curves, {"esn": shown}, folder / f"picture{suffix}")
+    plots.comparison_plot(comparison, curves, None, folder / f"ranking{suffix}")
+    plots.comparison_plot(comparison, curves, shown, folder / f"picture{suffix}")
     return sorted(folder.glob(f"*{suffix}"))
 
 
@@ -140,7 +139,7 @@ def test_png_files_are_png(tmp_path):
     ids=["series", "labels", "one step a sequence", "diverged"],
 )
 def test_predictions_of_every_kind_can_be_drawn(shown, tmp_path):
-    plots.kept_plot(shown, tmp_path / "p.svg")
+    plots.run_outputs_plot(shown, tmp_path / "p.svg")
     assert (tmp_path / "p.svg").stat().st_size > 1000
 
 
@@ -154,16 +153,24 @@ def test_histories_that_diverged_can_be_drawn(tmp_path):
     plots.forecast_plot(np.arange(5.0), np.array([1.0, np.nan, np.inf]), tmp_path / "f.svg")
 
 
+def colours(comparison):
+    return places([row.strategy for row in comparison.rows])
+
+
+def ranking(comparison):
+    """Return the ranking of a comparison as an SVG element."""
+    entries = ranked(comparison.rows, comparison.baselines, comparison.metric)
+    given = (entries, comparison.metric, colours(comparison))
+    return inline_svg(lambda axes: draw_ranking(axes, *given), 6, 4, "ranking")
+
+
 def inline_all(comparison, curves):
-    places = colour_places(comparison)
+    found = colours(comparison)
     return [
-        plots.inline_svg(
-            lambda axes: draw_ranking(axes, comparison), 6, ranking_height(comparison), "ranking"
-        ),
-        plots.inline_svg(lambda axes: draw_learning(axes, curves, places, "work"), 6, 3, "learning curves"),
-        plots.inline_svg(
-            lambda axes: draw_predictions(axes, made_up_predictions(), "esn"), 6, 3, "predictions"
-        ),
+        ranking(comparison),
+        inline_svg(lambda axes: draw_learning(axes, curves, found, "work"), 6, 3, "learning curves"),
+        inline_svg(lambda axes: draw_learning(axes, curves, found, "work", band=True), 6, 3, "bands"),
+        inline_svg(lambda axes: draw_predictions(axes, made_up_predictions(), "esn"), 6, 3, "predictions"),
     ]
 
 
@@ -187,27 +194,23 @@ def test_parts_of_a_page_take_colours_and_font_from_it():
 
 def test_every_seed_is_a_mark_in_the_ranking():
     comparison = made_up(7, failed=2)
-    text = plots.inline_svg(lambda axes: draw_ranking(axes, comparison), 6, 4, "r")
+    text, found = ranking(comparison), colours(comparison)
     marks = {
-        place: len(re.findall(rf"<use [^>]*fill: var\(--series-{place + 1}\)", text))
-        for place in colour_places(comparison).values()
+        name: len(re.findall(rf"<use [^>]*fill: var\(--series-{place + 1}\)", text))
+        for name, place in found.items()
     }
-    places = colour_places(comparison)
-    assert marks == {places["ga"]: 5, places["esn"]: 7, places["bptt"]: 7, places["random"]: 7}
+    assert marks == {"ga": 5, "esn": 7, "bptt": 7, "random": 7}
     assert "2 failed" in text
     for name in (*CENTRES, "persistence", "mean", "linear autoregression"):
         assert f">{name}</text>" in text
 
 
 def test_a_ranking_in_which_all_failed_can_be_drawn():
-    comparison = made_up(3, failed=3, centres={"ga": 0.5})
-    assert "3 failed" in plots.inline_svg(lambda axes: draw_ranking(axes, comparison), 6, 4, "r")
+    assert "3 failed" in ranking(made_up(3, failed=3, centres={"ga": 0.5}))
 
 
 def test_learning_curves_without_any_run_can_be_drawn():
-    assert "<svg" in plots.inline_svg(
-        lambda axes: draw_learning(axes, {"ga": []}, {"ga": 0}, "work"), 6, 3, "l"
-    )
+    assert "<svg" in inline_svg(lambda axes: draw_learning(axes, {"ga": []}, {"ga": 0}, "work"), 6, 3, "l")
 
 
 def test_matplotlib_is_not_imported_before_something_is_drawn():
@@ -228,12 +231,12 @@ def test_a_legend_takes_as_many_columns_as_there_is_room_for(names, columns):
     def draw(axes):
         for place, name in enumerate(names):
             axes.plot([0, 1], [place, 1], label=name)
-        drawing.legend_above(axes)
+        legend_above(axes)
         found.append(axes)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plots.inline_svg(draw, 5.6, 3.5, "many names")
+        inline_svg(draw, 5.6, 3.5, "many names")
     (axes,) = found
     assert axes.get_legend()._ncols == columns
     assert axes.get_position().width > 0.6 and axes.get_legend().get_window_extent().x1 < axes.figure.bbox.x1

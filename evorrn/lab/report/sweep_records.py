@@ -1,0 +1,159 @@
+"""Records of a sweep's runs that its page reads from run folders: curves, targets, failures, environments."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evorrn.base.errors import EvorrnError
+from evorrn.lab.report.page import ENVIRONMENT, settings_text
+from evorrn.lab.report.records import COSTS, learning_curves
+from evorrn.lab.runs.assessments import baseline_values
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import readable_json
+from evorrn.lab.runs.typed import read
+from evorrn.lab.study.comparison import Baseline, badness
+from evorrn.lab.study.curves import Curve
+from evorrn.lab.study.ranking import make_baseline
+from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost, until
+from evorrn.lab.study.study import Configuration, Study, Trial
+
+SHARES = (0.75, 0.5, 0.25)
+"""Without a target in the budget, the targets are the losses that these shares of the runs reach."""
+MOST_ENVIRONMENTS = 200
+
+Curves = dict[str, dict[str, list[Curve]]]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The cost of a contender to reach a target on a task.
+
+    Attributes
+    ----------
+    contender : str
+    target : float
+        Validation loss.
+    runs, reached : int
+    median, work, steps, seconds : float
+        Work at which half of the runs have reached it, and expected running times; ``inf`` where none has.
+    """
+
+    contender: str
+    target: float
+    runs: int
+    reached: int
+    median: float
+    work: float
+    steps: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Runs that failed, or cannot be read, for the same reason; folder and traceback are those of one of them."""
+
+    error: str
+    status: str
+    count: int
+    folder: str
+    traceback: str
+
+
+def curves(study: Study, task: str) -> Curves:
+    """Return the best validation loss so far of every chosen run: by cost (work, steps, seconds) and contender."""
+    found: Curves = {cost: {} for cost in COSTS}
+    for contender in study.contenders:
+        for trial in _trials(study.chosen(task, contender)):
+            for cost, curve in learning_curves(study.runs.root / trial.row.folder).items():
+                best = curve.best_so_far()
+                if len(best.loss):
+                    found[cost].setdefault(contender, []).append(best)
+    return found
+
+
+def targets(study: Study, task: str, by_work: Mapping[str, Sequence[Curve]]) -> list[float]:
+    """Return the target validation losses: those of the budgets, else those that shares of the runs reach."""
+    set_ = {row.get("budget.loss") for row in study.runs.rows if row.get("budget.loss") is not None}
+    if set_:
+        return sorted({float(value) for value in set_}, reverse=True)
+    final = [float(curve.loss[-1]) for runs in by_work.values() for curve in runs]
+    found = np.quantile(final, SHARES, method="higher").tolist() if final else []
+    return sorted(set(found), reverse=True)
+
+
+def spent_until(study: Study, task: str, contender: str, runs: Sequence[Curve], target: float) -> Spent:
+    """Return the costs of a contender's chosen runs until a target; runs without a curve never reach it."""
+    return until(runs, target, failed=len(_trials(study.chosen(task, contender))) - len(runs))
+
+
+def reached(study: Study, task: str, found: Curves, target: float) -> list[Reached]:
+    """Return the cost of every contender to reach a target, the cheapest first."""
+    rows = []
+    for contender in found["work"]:
+        spent = {
+            cost: spent_until(study, task, contender, found[cost].get(contender, ()), target)
+            for cost in COSTS
+        }
+        there = spent["work"].reached
+        times = [expected_running_time(spent[cost]) for cost in COSTS]
+        median = median_cost(spent["work"])
+        rows.append(Reached(contender, target, len(there), int(there.sum()), median, *times))
+    return sorted(rows, key=lambda row: (row.work, row.contender))
+
+
+def baselines(study: Study, task: str) -> list[Baseline]:
+    """Return a task's trivial baselines on the data of the seeds that ran, best first.
+
+    Empty where the task cannot be made again, for instance because its data file is gone.
+    """
+    rows = [trial.row for trial in _chosen(study, [task]) if trial.row.status == COMPLETE]
+    seeds = sorted({row.seed for row in rows if row.seed is not None})
+    try:
+        spec = resolve(read(study.runs.root / rows[0].folder / "spec.toml"))
+        values = baseline_values(spec, seeds, study.metrics[task])
+    except (EvorrnError, IndexError):
+        return []
+    found = [make_baseline(name, study.metrics[task], scores) for name, scores in values.items()]
+    return sorted(found, key=lambda baseline: badness(baseline.value, study.metrics[task]))
+
+
+def failures(study: Study) -> list[Failure]:
+    """Return the reasons for which runs failed or cannot be read, the most frequent first."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in study.runs.rows:
+        if row.status in (FAILED, DAMAGED):
+            groups.setdefault((row.status, row.error), []).append(row.folder)
+    found = []
+    for (status, error), folders in sorted(groups.items(), key=lambda item: -len(item[1])):
+        content = readable_json(study.runs.root / folders[0] / "status.json")
+        traceback = str(content.get("traceback") or "")
+        found.append(Failure(error, status, len(folders), folders[0], traceback))
+    return found
+
+
+def environments(study: Study) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Return the values of each entry of the chosen runs' environments, with the number of runs of each."""
+    folders = [trial.row.folder for trial in _chosen(study, study.tasks)]
+    step = -(-len(folders) // MOST_ENVIRONMENTS) or 1
+    known = [readable_json(study.runs.root / folder / "env.json") for folder in folders[::step]]
+    found = []
+    for name in ENVIRONMENT:
+        values = Counter(settings_text(content[name]) for content in known if content.get(name))
+        if values:
+            found.append((name, values.most_common()))
+    return found
+
+
+def _chosen(study: Study, tasks: Sequence[str]) -> list[Trial]:
+    return [
+        trial for task in tasks for name in study.contenders for trial in _trials(study.chosen(task, name))
+    ]
+
+
+def _trials(chosen: Configuration | None) -> list[Trial]:
+    return [] if chosen is None else chosen.trials

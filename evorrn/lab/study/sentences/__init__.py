@@ -1,0 +1,1 @@
+"""Sentences: results, warnings and notes in words, for pages and terminals."""

@@ -1,0 +1,100 @@
+"""Sentences that comparisons and sweeps share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evorrn.base.text import counted, figure, listed
+from evorrn.lab.study.comparison import Baseline, badness
+from evorrn.lab.study.pairs import Difference
+from evorrn.lab.study.statistics import LEVEL, seeds_needed, smallest_p
+
+FILE_TASKS = ("csv", "npz")
+"""Tasks named after the format of their file; titles name the file instead."""
+MEDIANS = "Intervals of medians are exact 95 % percentile bootstrap intervals."
+COSTS = "Work counts multiply-adds and is the same on every machine; seconds are without compiling."
+
+
+def subject(task: Mapping[str, Any]) -> str:
+    """Return the name of a task in titles; for a data file the file and its named targets.
+
+    Parameters
+    ----------
+    task : mapping
+        ``name``, for a data file ``path``, and ``outputs``, the names of its outputs.
+    """
+    if task["name"] == "gym":
+        return f"gym:{task['id']}"
+    if task["name"] not in FILE_TASKS or not task.get("path"):
+        return str(task["name"])
+    names = [name for name in task.get("outputs", ()) if not re.fullmatch(r"output\d+", name)]
+    targets = f", {'target' if len(names) == 1 else 'targets'} {listed(names)}" if names else ""
+    return Path(task["path"]).name + targets
+
+
+def ways(number: int) -> str:
+    """Return a number of ways of training."""
+    return counted(number, "way of training", "ways of training")
+
+
+def direction(higher_is_better: bool) -> str:
+    """Return which values of a metric are better."""
+    return f"{'higher' if higher_is_better else 'lower'} is better"
+
+
+def leads(best: str, pairs: Sequence[Difference], unit: str) -> list[str]:
+    """Return which leads of the best hold, one clause each.
+
+    Parameters
+    ----------
+    best : str
+    pairs : sequence of Difference
+    unit : str
+        What is paired: ``"seed"`` or ``"task"``.
+    """
+    mine = [pair for pair in pairs if best in (pair.a, pair.b)]
+    rivals = {pair: pair.b if pair.a == best else pair.a for pair in mine}
+    holding = [rivals[pair] for pair in mine if pair.holds and pair.a == best]
+    unproven = [rivals[pair] for pair in mine if not pair.holds]
+    behind = [rivals[pair] for pair in mine if pair.holds and pair.b == best]
+    clauses = [f"its lead over {listed(holding)} holds under Holm's correction"] if holding else []
+    clauses += [f"its lead over {listed(unproven)} does not hold"] if unproven else []
+    return clauses + ([f"but {unit} by {unit} {listed(behind)} is ahead of it"] if behind else [])
+
+
+def too_few(units: int, pairs: int, unit: str = "seed") -> str:
+    """Return that no difference can hold with the seeds or tasks there are; empty where one can."""
+    smallest = smallest_p(units, pairs)
+    if not pairs or smallest <= LEVEL:
+        return ""
+    corrected = f" after Holm's correction for {pairs} pairs" if pairs > 1 else ""
+    return (
+        f"With {counted(units, unit)} no p-value can be below {figure(smallest)}{corrected}, so no difference can "
+        f"hold, however large. At least {seeds_needed(pairs)} {unit}s are needed."
+    )
+
+
+def beaten(baselines: Sequence[Baseline], medians: Mapping[str, float], metric: str, where: str = "") -> str:
+    """Return which ways of training are no better than the best trivial baseline; empty where all are better.
+
+    Parameters
+    ----------
+    baselines : sequence of Baseline
+    medians : mapping of str to float
+        Of the ways of training, those that failed left out.
+    metric : str
+    where : str
+        Begins the sentence, for instance ``"On narma "``.
+    """
+    best = min(baselines, key=lambda baseline: badness(baseline.value, metric), default=None)
+    if best is None:
+        return ""
+    losers = [n for n, value in medians.items() if badness(value, metric) >= badness(best.value, metric)]
+    if not losers:
+        return ""
+    names = listed([f"{name} ({figure(medians[name])})" for name in losers])
+    article = "the" if where else "The"
+    return f"{where}{article} trivial baseline {best.name} ({figure(best.value)}) is at least as good as {names}."

@@ -1,0 +1,176 @@
+"""A comparison in words: the answer, warnings, and notes on the numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from evorrn.base.errors import EvorrnError
+from evorrn.base.text import counted, figure, interval, listed
+from evorrn.data.metrics import EPISODE_METRICS, METRICS
+from evorrn.lab.study.comparison import Baseline, Comparison, Row, badness
+from evorrn.lab.study.sentences import common
+from evorrn.lab.study.statistics import LEVEL, smallest_p
+from evorrn.training.budget import Budget
+
+UNEQUAL = 1.2
+"""Share of the budget above which a row is not at equal cost with the others."""
+
+
+def answer(comparison: Comparison) -> str:
+    """Return the outcome in a few sentences: the best, the best baseline, and which leads hold."""
+    best, seeds = comparison.best, len(comparison.seeds)
+    if not math.isfinite(best.median):
+        return "No way of training gave a usable network: most runs of every strategy failed."
+    span = f" {interval(best.low, best.high)}" if seeds > 1 else ""
+    runs = f"the median of {seeds} seeds" if seeds > 1 else "with a single seed"
+    parts = [f"Best: {best.strategy}, {comparison.metric} {figure(best.median)}{span} on test, {runs}"]
+    baseline = comparison.best_baseline
+    if baseline is not None:
+        parts.append(_against_baseline(comparison, best, baseline))
+    text = "; ".join(parts) + "."
+    if common.too_few(seeds, len(comparison.differences)):
+        return f"{text} So few seeds cannot show that its lead is more than chance."
+    clauses = common.leads(best.strategy, comparison.differences, "seed")
+    return f"{text} {clauses[0][0].upper()}{', '.join(clauses)[1:]}." if clauses else text
+
+
+def cautions(comparison: Comparison) -> list[str]:
+    """Return warnings about the ranking, one each."""
+    seeds, pairs = len(comparison.seeds), len(comparison.differences)
+    found = [common.too_few(seeds, pairs)]
+    for row in comparison.rows:
+        if row.failed:
+            found.append(
+                f"{row.strategy}: {row.failed} of {counted(seeds, 'run')} failed ({_reason(row)}); "
+                "they rank worst."
+            )
+    medians = {row.strategy: row.median for row in comparison.rows if math.isfinite(row.median)}
+    found.append(common.beaten(comparison.baselines, medians, comparison.metric))
+    over = [f"{row.strategy} ({100 * share:.0f} %)" for row, share in _shares(comparison) if share > UNEQUAL]
+    if over:
+        found.append(
+            f"More than the budget was used by {listed(over)}, because a step always runs to its end. The ranking is "
+            "not at equal cost; a larger budget makes it more equal."
+        )
+    unproven = [
+        pair
+        for pair in comparison.differences
+        if "random" in (pair.a, pair.b) and not pair.holds and smallest_p(seeds, pairs) <= LEVEL
+    ]
+    if unproven:
+        names = listed([pair.b if pair.a == "random" else pair.a for pair in unproven])
+        found.append(f"Not shown to be better than the best of as many random networks: {names}.")
+    return [text for text in found if text]
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return notes on how to read the numbers."""
+    seeds = len(comparison.seeds)
+    if comparison.task.get("seed_changes") == "training":
+        found = [
+            "The series is a fixed record, and seeds change only the training. Intervals and p-values describe how "
+            "training varies on this record; they do not say how the ranking would be on another one."
+        ]
+    else:
+        drawn = "starts" if comparison.of_episodes else "data"
+        found = [f"Every seed draws new {drawn}; within a seed all strategies and baselines get the same."]
+    where = "from the test starts" if comparison.of_episodes else "on the test split, in original units"
+    found.append(f"{comparison.metric}: {_meaning(comparison.metric)}, {where}.")
+    if seeds > 1:
+        found.append(common.MEDIANS)
+    if 1 < seeds < 6:
+        share = 100 * (1 - 2 / 2**seeds)
+        found.append(
+            f"With {seeds} seeds such an interval covers less than 95 %: even the whole range of the values covers the "
+            f"true median in only {figure(share)} % of cases."
+        )
+    found.append(
+        "Differences are tested seed by seed with Wilcoxon's signed-rank test, exact and two-sided. A difference "
+        "holds when its p-value is at most 0.05 after Holm's correction over all pairs."
+    )
+    found.append(f"Work, time steps and seconds are those of one run, the median over seeds. {common.COSTS}")
+    for row, share in _shares(comparison):
+        if 1.02 < share <= UNEQUAL:
+            found.append(
+                f"{row.strategy} used {100 * share:.0f} % of the budget: a step always runs to its end."
+            )
+        elif share < 0.9:
+            found.append(
+                f"{row.strategy} used {100 * share:.0f} % of the budget: it had nothing left to try."
+            )
+    return found
+
+
+def differences(comparison: Comparison) -> str:
+    """Return how many differences hold, in a sentence or two."""
+    seeds, pairs = len(comparison.seeds), comparison.differences
+    few = common.too_few(seeds, len(pairs))
+    if few:
+        return few
+    hold = sum(pair.holds for pair in pairs)
+    return (
+        f"{hold} of {counted(len(pairs), 'difference')} {'holds' if hold == 1 else 'hold'} at the 5 % level, with "
+        f"{counted(seeds, 'seed')}. One that does not hold may still be real; these seeds do not show it."
+    )
+
+
+def against(row: Row, baseline: Baseline, comparison: Comparison) -> str:
+    """Return the gap between a row and a baseline, relative to the baseline's error where that is positive."""
+    if not (math.isfinite(row.median) and math.isfinite(baseline.value)):
+        return "–"
+    gain = badness(baseline.value, comparison.metric) - badness(row.median, comparison.metric)
+    if comparison.higher_is_better or baseline.value <= 0:
+        return f"{gain:+.3g}"
+    if row.median > 10 * baseline.value:
+        return f"× {row.median / baseline.value:.2g}"
+    return f"{100 * (row.median / baseline.value - 1):+.0f} %"
+
+
+def hidden(network: Mapping[str, Any]) -> str:
+    """Return cell and sizes of a network, for instance ``lstm 32`` or ``gru 16+16``."""
+    sizes = network.get("hidden")
+    text = "+".join(map(str, sizes)) if isinstance(sizes, list | tuple) else str(sizes)
+    return f"{str(network.get('cell')).rpartition(':')[2]} {text}"
+
+
+def _against_baseline(comparison: Comparison, best: Row, baseline: Baseline) -> str:
+    metric = comparison.metric
+    ahead = sum(badness(v, metric) < badness(b, metric) for v, b in zip(best.values, baseline.values))
+    seeds = len(comparison.seeds)
+    where = f" in {ahead} of {counted(seeds, 'seed')}" if seeds > 1 else ""
+    if badness(best.median, metric) >= badness(baseline.value, metric):
+        return f"it does not beat the trivial baseline {baseline.name} ({figure(baseline.value)})"
+    gain = abs(baseline.value - best.median)
+    by = (
+        figure(gain)
+        if comparison.higher_is_better or baseline.value <= 0
+        else f"{100 * gain / baseline.value:.0f} %"
+    )
+    return f"it beats {baseline.name} ({figure(baseline.value)}), the best trivial baseline, by {by}{where}"
+
+
+def _reason(row: Row) -> str:
+    """Return why runs of a row failed."""
+    diverged = row.failed - row.errors
+    reasons = [f"{row.errors} with an error"] * (row.errors > 0)
+    return listed(
+        reasons + [f"{diverged} without a finite {'value' if diverged == 1 else 'values'}"] * (diverged > 0)
+    )
+
+
+def _meaning(metric: str) -> str:
+    known = {**METRICS, **EPISODE_METRICS}
+    text = (known[metric].__doc__ or metric).split(".")[0] if metric in known else metric
+    return re.sub(r" \([^)]*\)", "", text.removeprefix("Return "))  # without array shapes
+
+
+def _shares(comparison: Comparison) -> list[tuple[Row, float]]:
+    """Return the share of the budget that each row used; empty where the budget is not of work."""
+    try:
+        limit = Budget.parse(comparison.budget).work
+    except EvorrnError:
+        return []
+    return [(row, row.work / limit) for row in comparison.rows if limit and math.isfinite(row.work)]
