@@ -17,11 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import RunError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _unsynced: ContextVar[set[Path] | None] = ContextVar("unsynced", default=None)
 """Files written inside `delayed_sync` since the last `sync_files`; None outside of such a block."""
@@ -146,6 +147,8 @@ def load_tree(path: Path) -> Any:
     RunError
         When the file is missing, truncated or was not written by `save_tree`.
     """
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -158,6 +161,8 @@ def load_tree(path: Path) -> Any:
 
 def tree_bytes(tree: Any) -> bytes:
     """Return a tree as the bytes of an npz file; equal trees give equal bytes."""
+    import numpy as np
+
     arrays: dict[str, np.ndarray] = {}
     skeleton = _flatten(tree, arrays)
     return npz_bytes({"tree": np.array(json.dumps(skeleton)), **arrays})
@@ -165,6 +170,8 @@ def tree_bytes(tree: Any) -> bytes:
 
 def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
     """Return arrays as the bytes of an npz file that holds no times; equal arrays give equal bytes."""
+    import numpy as np
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
@@ -177,6 +184,8 @@ def npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
 @functools.lru_cache(maxsize=256)
 def _npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
     """Return the header of an npy file; it is cached, since the runs of a sweep write the same headers often."""
+    import numpy as np
+
     if dtype.hasobject:
         raise TypeError(f"expected an array of numbers or text, got {dtype}")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
@@ -187,6 +196,8 @@ def _npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
 
 def _flatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     """Return a tree as JSON data in which names stand for arrays, and add the arrays to `arrays` by name."""
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         name = f"a{len(arrays)}"
         arrays[name] = value

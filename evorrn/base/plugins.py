@@ -190,7 +190,8 @@ def _places(package: str, wanted: Callable[[Any], bool]) -> dict[str, Place]:
             state = path.stat()
             files.append([str(path), state.st_size, state.st_mtime_ns])
     key = hashlib.sha256(json.dumps([package, files]).encode()).hexdigest()
-    index = cache_folder() / f"plugins-{package}.json"
+    place = hashlib.sha256("".join(found.submodule_search_locations).encode()).hexdigest()[:8]
+    index = cache_folder() / f"plugins-{package}-{place}.json"  # one for each copy of the package
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         content = json.loads(index.read_bytes())
         if content["files"] == key:
