@@ -11,8 +11,8 @@ from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.metrics import evaluate_episodes
 from evorrn.testing.strategies import check_strategy
 from evorrn.training.assess import assess
-from evorrn.training.episodes import EnvironmentProblem, play
-from evorrn.training.playing import starts_of
+from evorrn.training.episodes import EnvironmentProblem
+from evorrn.training.playing import play, starts_of
 from evorrn.training.trainer import Trainer
 from evorrn_tasks.bandit import Bandit
 from evorrn_tasks.t_maze import TMaze
@@ -171,7 +171,7 @@ def test_a_step_that_fails_leaves_the_state_of_the_step_before(network):
     before = trainer.state()
     problem.environment = None
     work = problem.meter.as_dict()
-    with pytest.raises(AttributeError):
+    with pytest.raises(ConfigError):
         trainer.step()
     after = trainer.state()
     np.testing.assert_array_equal(after["best_genome"], before["best_genome"])
