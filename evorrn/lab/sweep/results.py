@@ -45,6 +45,12 @@ def results(folder: str | Path) -> Any:
     ------
     EvorrnError
         When there is no such folder or sweep.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> len(evorrn.results("."))  # no run in this folder yet
+    0
     """
     runs = read_results(folder)
     columns = runs.columns()
