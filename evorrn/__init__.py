@@ -6,6 +6,7 @@ Everything public can be imported from here; what is imported is loaded when it 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -68,6 +69,12 @@ _ACTIVATIONS = (
 _HOMES.update(dict.fromkeys(_ACTIVATIONS, "evorrn.compile.ops"))
 
 __all__ = ["__version__", "task", "tasks", *sorted(_HOMES)]
+
+
+if "EVORRN_VECTOR" in os.environ:  # before anybody's numba function is made
+    from evorrn.kernels.machine import limit_compiler
+
+    limit_compiler()
 
 
 def tasks() -> list[str]:

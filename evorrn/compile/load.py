@@ -86,4 +86,4 @@ def _surroundings() -> str:
     kernels = Path(machine.__file__).parent
     text = "".join(path.read_text() for path in sorted(kernels.glob("*.py")))
     text += (kernels.parent / "compile" / "ops.py").read_text()
-    return f"{text}{numba.__version__}{machine.vector_bits()}{machine.simd()}"
+    return f"{text}{numba.__version__}{machine.registers()}{machine.simd()}"

@@ -22,6 +22,7 @@ LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
 
 THREAD_VARIABLES = (
     "EVORRN_SIMD",
+    "EVORRN_VECTOR",
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
     "NUMBA_THREADING_LAYER",
