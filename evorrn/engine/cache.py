@@ -78,4 +78,4 @@ def _surroundings() -> str:
     root = Path(evorrn.__file__).parent
     paths = [path for folder in ("kernels", "losses", "engine") for path in (root / folder).rglob("*.py")]
     text = "".join(path.read_text() for path in [*sorted(paths), root / "compile" / "ops.py"])
-    return f"{text}{numba.__version__}{machine.vector_bits()}{machine.simd()}"
+    return f"{text}{numba.__version__}{machine.registers()}{machine.simd()}"

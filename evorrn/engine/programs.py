@@ -62,7 +62,7 @@ class Programs:
             The state after the last step of each sequence.
         """
         individual = self._model.individuals(genome[None], numbers)
-        layout = self.rows if self.rows.fit(len(shown.x)) else self.lanes
+        layout = self.rows if self.rows.suit(genome, len(shown.x)) else self.lanes
         values, ends = layout.run(individual, shown, want)
         values[np.arange(shown.x.shape[1])[None, :] >= shown.lengths[:, None]] = 0
         return values, ends
@@ -81,7 +81,7 @@ class Programs:
 
         one(0)  # the first call compiles
         rest = [functools.partial(one, index) for index in range(1, len(genomes))]
-        layout = self.rows if self.rows.fit(len(shown.x)) else self.lanes
+        layout = self.rows if self.rows.suit(genomes[0], len(shown.x)) else self.lanes
         if layout.jobs(genomes[0], len(shown.x)) == 1:
             threads.together(rest)
         else:
@@ -103,9 +103,9 @@ class Programs:
         another order, so results may differ in the last bits from those of a population.
         """
         individuals = self._model.individuals(genomes, numbers)
-        if not self.rows.fit(batch.size):
-            return self.lanes.losses(individuals, batch, conditions)
         blocks = self.rows.sparse_blocks(genomes[0], batch.size) if sparse else frozenset()
+        if not blocks and not self.rows.fit(batch.size):
+            return self.lanes.losses(individuals, batch, conditions)
         return self.rows.losses(individuals, batch, conditions, blocks)
 
     def gradient(

@@ -31,7 +31,7 @@ class Vector:
         self.zero = ir.Constant(self.type, [0.0] * width)
         suffix = f"v{width}f{8 * self.bytes}"
         self._fma = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(self.type, [self.type] * 3), f"llvm.fma.{suffix}"
+            builder.module, ir.FunctionType(self.type, [self.type] * 3), f"llvm.fmuladd.{suffix}"
         )
         self._sum = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(scalar, [scalar, self.type]), f"llvm.vector.reduce.fadd.{suffix}"
@@ -60,7 +60,7 @@ class Vector:
         )
 
     def fma(self, left: ir.Value, right: ir.Value, total: ir.Value) -> ir.Value:
-        """Return ``left * right + total``."""
+        """Return ``left * right + total``, rounded once where the processor can: elsewhere that takes long."""
         return self.builder.call(self._fma, [left, right, total])
 
     def sum(self, value: ir.Value) -> ir.Value:

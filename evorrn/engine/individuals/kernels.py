@@ -24,7 +24,7 @@ ROWS, VECTORS = 4, 2
 _TERM = 5  # W, row stride, column stride, X, columns of W
 
 
-def _function(module: ir.Module, scalar: ir.Type, width: int, count: int) -> ir.Function:
+def affine_function(module: ir.Module, scalar: ir.Type, width: int, count: int) -> ir.Function:
     """out[r, :] = bias[r, :] + sum over terms and j of W[r, j, :] * X[j, :]."""
     pointer = scalar.as_pointer()
     name = f"evorrn_individuals_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}_{count}"
@@ -92,7 +92,7 @@ def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any) -> Any:
             w_data, w_shape, w_strides = unpacked(context, builder, kinds[position], matrix)
             x_data = unpacked(context, builder, kinds[position + 1], tile)[0]
             values += [w_data, w_strides[0], w_strides[1], x_data, w_shape[1]]
-        function = _function(builder.module, scalar, width_of(out), len(kinds) // 2)
+        function = affine_function(builder.module, scalar, width_of(out), len(kinds) // 2)
         builder.call(function, values)
         return context.get_dummy_value()
 

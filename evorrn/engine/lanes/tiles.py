@@ -11,6 +11,7 @@ Tiles are arrays (rows, lanes), contiguous, lanes a multiple of the machine's ve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from llvmlite import ir
@@ -30,8 +31,19 @@ from evorrn.kernels.vector import (
     width_of,
 )
 
-ROW_BLOCKS = {4: 4, 2: 8, 1: 8}
-"""Vectors side by side -> rows of accumulators above each other: at most 16 registers."""
+
+def row_blocks(registers: int) -> dict[int, int]:
+    """Return how many rows of accumulators stand above each other, by the vectors side by side.
+
+    A block of v vectors and r rows takes v r registers for its sums, v for the tile and one for the matrix; where
+    a processor has fewer, sums are written to memory in every round. The heights are powers of two.
+    """
+    return {vectors: min(8, registers // 2 // vectors) for vectors in (4, 2, 1)}
+
+
+def outer_block(registers: int) -> tuple[int, int]:
+    """Return the rows and columns of the block of sums in `outer`."""
+    return (4, 4) if registers >= 32 else (4, 3)
 
 
 # One term of an affine sum, as the micro-kernel reads it: W, row stride, column stride, X, width of
@@ -39,8 +51,8 @@ ROW_BLOCKS = {4: 4, 2: 8, 1: 8}
 _TERM = ir.ArrayType(I64, 6)
 
 
-def _affine_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Function:
-    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]."""
+def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapping[int, int]) -> ir.Function:
+    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]; for the blocks see `row_blocks`."""
     pointer = scalar.as_pointer()
     name = f"evorrn_affine_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # out, rows, lanes, bias (null: zero), bias stride, terms, their number
@@ -50,7 +62,7 @@ def _affine_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Funct
     out, rows, lanes, bias, bias_stride, terms, count = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
     lane = integer(0)
-    for vectors, block in ROW_BLOCKS.items():
+    for vectors, block in blocks.items():
         tile = integer(vectors * width)
         whole = b.add(lane, b.mul(b.sdiv(b.sub(lanes, lane), tile), tile))
         columns = Loop(b, lane, whole, tile, [])
@@ -139,8 +151,8 @@ def _affine_block(
             v.store(finished[r * vectors + c], out, place[r][c])
 
 
-def _outer_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Function:
-    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]."""
+def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[int, int]) -> ir.Function:
+    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]; for the block see `outer_block`."""
     pointer = scalar.as_pointer()
     name = f"evorrn_outer_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # D, its row stride, A, its time stride, rows, B, its time stride, columns, steps, lanes
@@ -149,12 +161,13 @@ def _outer_function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Functi
         return module.globals[name]
     target, target_stride, left, left_stride, rows, right, right_stride, columns, steps, lanes = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    row_split = b.mul(b.sdiv(rows, integer(4)), integer(4))
-    column_split = b.mul(b.sdiv(columns, integer(4)), integer(4))
-    for height, row_start, row_stop in ((4, integer(0), row_split), (1, row_split, rows)):
+    high, broad = block
+    row_split = b.mul(b.sdiv(rows, integer(high)), integer(high))
+    column_split = b.mul(b.sdiv(columns, integer(broad)), integer(broad))
+    for height, row_start, row_stop in ((high, integer(0), row_split), (1, row_split, rows)):
         down = Loop(b, row_start, row_stop, integer(height), [])
-        for breadth, column_start, column_stop in ((4, integer(0), column_split), (1, column_split, columns)):
-            along = Loop(b, column_start, column_stop, integer(breadth), [])
+        for breadth, begin, end in ((broad, integer(0), column_split), (1, column_split, columns)):
+            along = Loop(b, begin, end, integer(breadth), [])
             v = Vector(b, scalar, width)
             time = Loop(b, integer(0), steps, integer(1), [v.zero] * (height * breadth))
             left_time = b.mul(time.index, left_stride)
@@ -192,7 +205,8 @@ def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         scalar = scalar_type(out)
-        function = _affine_function(builder.module, scalar, width_of(out))
+        blocks = row_blocks(machine.registers().number)
+        function = affine_function(builder.module, scalar, width_of(out), blocks)
         table = cgutils.alloca_once(builder, ir.ArrayType(_TERM, len(kinds) // 2))
         for position in range(0, len(kinds), 2):
             matrix, tile = (builder.extract_value(arguments[2], position + k) for k in range(2))
@@ -225,7 +239,8 @@ def _outer_simd(typingctx: Any, target: Any, left: Any, right: Any) -> Any:
     signature = types.void(target, left, right)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        function = _outer_function(builder.module, scalar_type(target), width_of(target))
+        block = outer_block(machine.registers().number)
+        function = outer_function(builder.module, scalar_type(target), width_of(target), block)
         data, _, strides = unpacked(context, builder, target, arguments[0])
         left_data, left_shape, left_strides = unpacked(context, builder, left, arguments[1])
         right_data, right_shape, right_strides = unpacked(context, builder, right, arguments[2])

@@ -193,7 +193,8 @@ class RowsEmitter(ProgramEmitter):
                 continue
             view = f"matrix(genome, offsets, {k}, {size(shape[0])}, {size(shape[1])}){'.T' if transposed else ''}"
             if name in self.sparse:
-                lines.append(f"{target} = compress({view}, VECTOR)")
+                # Groups are of one pair; those of one genome follow each other.
+                lines += ["if job == first or b == 0:", f"    {target} = compress({view}, VECTOR)"]
                 continue
             rows = shape[1] if transposed else shape[0]
             pack = "pack_rows" if rows == "O" else "pack_columns"

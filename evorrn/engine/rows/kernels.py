@@ -28,7 +28,7 @@ _COLUMNS = {4: 2, 2: 4, 1: 8}
 _TERM = ir.ArrayType(I64, 6)
 
 
-def _function(module: ir.Module, scalar: ir.Type, width: int, kind: str) -> ir.Function:
+def affine_function(module: ir.Module, scalar: ir.Type, width: int, kind: str) -> ir.Function:
     """Build ``out[n] = bias[n] + sum over terms of W[n] @ X[n]`` for n individuals."""
     pointer = scalar.as_pointer()
     name = f"evorrn_{kind}_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
@@ -150,7 +150,7 @@ def _kernel(kind: str) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             scalar = scalar_type(out)
-            function = _function(builder.module, scalar, width_of(out), kind)
+            function = affine_function(builder.module, scalar, width_of(out), kind)
             table = cgutils.alloca_once(builder, ir.ArrayType(_TERM, len(kinds) // 2))
             for position in range(0, len(kinds), 2):
                 matrix, vector = (builder.extract_value(arguments[2], position + k) for k in range(2))

@@ -14,7 +14,7 @@ from typing import Any
 
 import evorrn
 
-RESULTS_VERSION = 4
+RESULTS_VERSION = 5
 """Raised whenever the same spec gives other numbers than before."""
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
@@ -22,6 +22,7 @@ LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
 
 THREAD_VARIABLES = (
     "EVORRN_SIMD",
+    "EVORRN_VECTOR",
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
     "NUMBA_THREADING_LAYER",
