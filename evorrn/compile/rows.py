@@ -14,7 +14,7 @@ from evorrn.compile.step import OUTPUT, Step
 OPENING = """from evorrn.kernels.lanes import entries, flat, matrix
 from evorrn.kernels.losses import {loss}
 from evorrn.kernels.rows import (
-    affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
+    affine_columns, affine_dots, aligned, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
 )
 from evorrn.kernels.sparse import add_sparse, compress
 
@@ -173,14 +173,14 @@ class RowsEmitter(ProgramEmitter):
                     if rows == "O"
                     else f"(group, {size(columns)}, {self._padded(rows)})"
                 )
-            lines.append(f"{self._packed(name, transposed)} = np.zeros({form}, F)")
+            lines.append(f"{self._packed(name, transposed)} = aligned({form}, F)")
         outside = {self.graph.outputs[name] for name in self.step.states}
         for index in sorted(self.plan.stored - outside):
             lines.append(
-                f"{self.names[index]} = np.zeros((group, {self._padded(self.graph.nodes[index].shape[0])}), F)"
+                f"{self.names[index]} = aligned((group, {self._padded(self.graph.nodes[index].shape[0])}), F)"
             )
         for name, dimension in self.step.states.items():
-            lines.append(f"{variable(name)}_slots = np.zeros((2, group, {self._padded(dimension)}), F)")
+            lines.append(f"{variable(name)}_slots = aligned((2, group, {self._padded(dimension)}), F)")
         return lines
 
     def _pack(self) -> list[str]:
