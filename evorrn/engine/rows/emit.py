@@ -16,7 +16,7 @@ from evorrn.engine.stages import StageWriter, equation, size, variable
 OPENING = """from evorrn.engine.lanes.kernels import entries, flat, matrix
 from {loss} import add_loss
 from evorrn.engine.rows.kernels import (
-    affine_columns, affine_dots, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
+    affine_columns, affine_dots, aligned, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
 )
 from evorrn.engine.rows.sparse import add_sparse, compress
 
@@ -172,14 +172,14 @@ class RowsEmitter(ProgramEmitter):
                     if rows == "O"
                     else f"(group, {size(columns)}, {self._padded(rows)})"
                 )
-            lines.append(f"{self._packed(name, transposed)} = np.zeros({form}, F)")
+            lines.append(f"{self._packed(name, transposed)} = aligned({form}, F)")
         outside = {self.graph.outputs[name] for name in self.step.states}
         for index in sorted(self.plan.stored - outside):
             lines.append(
-                f"{self.names[index]} = np.zeros((group, {self._padded(self.graph.nodes[index].shape[0])}), F)"
+                f"{self.names[index]} = aligned((group, {self._padded(self.graph.nodes[index].shape[0])}), F)"
             )
         for name, dimension in self.step.states.items():
-            lines.append(f"{variable(name)}_slots = np.zeros((2, group, {self._padded(dimension)}), F)")
+            lines.append(f"{variable(name)}_slots = aligned((2, group, {self._padded(dimension)}), F)")
         return lines
 
     def _pack(self) -> list[str]:

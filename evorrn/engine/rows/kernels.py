@@ -13,16 +13,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
 from evorrn.kernels import machine
+from evorrn.kernels.threads import CACHE_LINE
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
 
 # Columns worked on side by side, by vectors per column: enough chains to hide the latency of adding.
 _COLUMNS = {4: 2, 2: 4, 1: 8}
+
+# Sums side by side in a dot product, which hide the latency of adding; vectors that are left take turns.
+_CHAINS = 4
 
 # One term: W, stride between individuals, stride between columns (rows), X, its stride, number of columns.
 _TERM = ir.ArrayType(I64, 6)
@@ -58,6 +63,13 @@ def _fields(
     matrix = b.gep(b.inttoptr(fields[0], scalar.as_pointer()), [b.mul(individual, fields[1])])
     vector = b.gep(b.inttoptr(fields[3], scalar.as_pointer()), [b.mul(individual, fields[4])])
     return [matrix, vector, fields[2], fields[5]]
+
+
+def _tree(b: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
+    """Return the sum of some values, a power of two of them, added in pairs."""
+    while len(parts) > 1:
+        parts = [b.fadd(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)]
+    return parts[0]
 
 
 def _columns(
@@ -97,10 +109,7 @@ def _columns(
             values = inner.close(updated)
         totals = each.close(values)
         for c in range(vectors):
-            parts = totals[c::vectors]
-            while len(parts) > 1:
-                parts = [b.fadd(parts[k], parts[k + 1]) for k in range(0, len(parts), 2)]
-            v.store(parts[0], target, places[c])
+            v.store(_tree(b, totals[c::vectors]), target, places[c])
         down.close([])
         row = whole
 
@@ -123,17 +132,18 @@ def _dots(
     each = Loop(b, integer(0), count, integer(1), [first])
     matrix, vector, stride, depth = _fields(b, scalar, terms, each.index, individual)
     row = b.gep(matrix, [b.mul(down.index, stride)])
-    pair = b.mul(b.sdiv(depth, integer(2 * width)), integer(2 * width))
-    twice = Loop(b, integer(0), pair, integer(2 * width), [v.zero, v.zero])
-    sums = []
-    for k in range(2):
-        place = b.add(twice.index, integer(k * width))
-        sums.append(v.fma(v.load(row, place), v.load(vector, place), twice.values[k]))
-    left, right = twice.close(sums)
-    single = b.add(pair, b.mul(b.sdiv(b.sub(depth, pair), integer(width)), integer(width)))
-    once = Loop(b, pair, single, integer(width), [left])
-    (left,) = once.close([v.fma(v.load(row, once.index), v.load(vector, once.index), once.values[0])])
-    rest = Loop(b, single, depth, integer(1), [b.fadd(each.values[0], v.sum(b.fadd(left, right)))])
+    block = integer(_CHAINS * width)
+    blocked = b.mul(b.sdiv(depth, block), block)
+    along = Loop(b, integer(0), blocked, block, [v.zero] * _CHAINS)
+    places = [b.add(along.index, integer(k * width)) for k in range(_CHAINS)]
+    sums = along.close(
+        [v.fma(v.load(row, at), v.load(vector, at), along.values[k]) for k, at in enumerate(places)]
+    )
+    whole = b.mul(b.sdiv(depth, integer(width)), integer(width))
+    single = Loop(b, blocked, whole, integer(width), sums)
+    added = v.fma(v.load(row, single.index), v.load(vector, single.index), single.values[0])
+    total = v.sum(_tree(b, single.close([*single.values[1:], added])))
+    rest = Loop(b, whole, depth, integer(1), [b.fadd(each.values[0], total)])
     product = b.fmul(b.load(b.gep(row, [rest.index])), b.load(b.gep(vector, [rest.index])))
     (total,) = each.close(rest.close([b.fadd(rest.values[0], product)]))
     b.store(total, b.gep(target, [down.index]))
@@ -276,6 +286,40 @@ affine_columns: Any = _columns_simd if machine.simd() and machine.compiling() el
 
 affine_dots: Any = _dots_simd if machine.simd() and machine.compiling() else plain_dots
 """What emitted programs call, see `plain_dots`."""
+
+
+@intrinsic
+def _aligned(typingctx: Any, shape: Any, dtype: Any) -> Any:
+    kind = types.Array(dtype.dtype, len(shape), "C")
+    signature = kind(types.UniTuple(types.int64, len(shape)), dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lengths = cgutils.unpack_tuple(builder, arguments[0], kind.ndim)
+        strides = [integer(kind.dtype.bitwidth // 8)]
+        for length in reversed(lengths):
+            strides.insert(0, builder.mul(strides[0], length))
+        memory = context.nrt.meminfo_alloc_aligned(builder, strides[0], CACHE_LINE)
+        made = context.make_array(kind)(context, builder)
+        made.data = builder.bitcast(context.nrt.meminfo_data(builder, memory), made.data.type)
+        made.nitems = builder.udiv(strides[0], strides[-1])
+        made.itemsize = strides[-1]
+        made.shape = cgutils.pack_array(builder, lengths)
+        made.strides = cgutils.pack_array(builder, strides[1:])
+        made.meminfo = memory
+        made.parent = ir.Constant(made.parent.type, None)
+        cgutils.memset(builder, made.data, strides[0], 0)
+        return made._getvalue()
+
+    return signature, generate
+
+
+def plain_aligned(shape, dtype):
+    """Return zeros that begin at a cache line: elsewhere each load of 512 bits would touch two of them."""
+    return np.zeros(shape, dtype)
+
+
+aligned: Any = _aligned if machine.compiling() else plain_aligned
+"""What emitted programs call, see `plain_aligned`."""
 
 
 @register_jitable
