@@ -12,7 +12,7 @@ Tiles are arrays (rows, lanes), contiguous, lanes a multiple of the machine's ve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -61,6 +61,7 @@ def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapp
         return module.globals[name]
     out, rows, lanes, bias, bias_stride, terms, count = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
+    tile_sum = _TileSum(Vector(b, scalar, width), out, lanes, bias, bias_stride, terms, count)
     lane = integer(0)
     for vectors, block in blocks.items():
         tile = integer(vectors * width)
@@ -69,21 +70,7 @@ def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapp
         blocked = b.mul(b.sdiv(rows, integer(block)), integer(block))
         for height, start, stop in ((block, integer(0), blocked), (1, blocked, rows)):
             down = Loop(b, start, stop, integer(height), [])
-            _affine_block(
-                b,
-                scalar,
-                width,
-                height,
-                vectors,
-                out,
-                down.index,
-                columns.index,
-                lanes,
-                bias,
-                bias_stride,
-                terms,
-                count,
-            )
+            _affine_block(tile_sum, height, vectors, down.index, columns.index)
             down.close([])
         columns.close([])
         lane = whole
@@ -91,23 +78,22 @@ def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapp
     return function
 
 
-def _affine_block(
-    b: ir.IRBuilder,
-    scalar: ir.Type,
-    width: int,
-    height: int,
-    vectors: int,
-    out: ir.Value,
-    row: ir.Value,
-    lane: ir.Value,
-    lanes: ir.Value,
-    bias: ir.Value,
-    bias_stride: ir.Value,
-    terms: ir.Value,
-    count: ir.Value,
-) -> None:
+class _TileSum(NamedTuple):
+    """The arguments of an affine sum, as the emitted function has them."""
+
+    vector: Vector
+    out: ir.Value
+    lanes: ir.Value
+    bias: ir.Value
+    bias_stride: ir.Value
+    terms: ir.Value
+    count: ir.Value
+
+
+def _affine_block(tile_sum: _TileSum, height: int, vectors: int, row: ir.Value, lane: ir.Value) -> None:
     """Emit one block of height x vectors accumulators."""
-    v = Vector(b, scalar, width)
+    v, out, lanes, bias, bias_stride, terms, count = tile_sum
+    b, scalar, width = v.builder, v.scalar, v.width
     place = [
         [b.add(b.mul(b.add(row, integer(r)), lanes), b.add(lane, integer(c * width))) for c in range(vectors)]
         for r in range(height)

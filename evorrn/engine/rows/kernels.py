@@ -11,7 +11,7 @@ by rows. Each kernel is one LLVM function, see `evorrn.engine.lanes.tiles`; plai
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -49,19 +49,31 @@ def affine_function(module: ir.Module, scalar: ir.Type, width: int, kind: str) -
     # Without a bias the loads below read the result's own memory, and zero is selected.
     start = b.select(null, target, b.gep(bias, [b.mul(each.index, bias_stride)]))
     body = _columns if kind == "columns" else _dots
-    body(b, scalar, width, target, start, null, rows, terms, count, each.index)
+    body(_Individual(Vector(b, scalar, width), target, start, null, rows, terms, count, each.index))
     each.close([])
     b.ret_void()
     return function
 
 
-def _fields(
-    b: ir.IRBuilder, scalar: ir.Type, terms: ir.Value, term: ir.Value, individual: ir.Value
-) -> list[ir.Value]:
+class _Individual(NamedTuple):
+    """What the body of a kernel needs to compute the result of one individual."""
+
+    vector: Vector
+    target: ir.Value
+    start: ir.Value
+    null: ir.Value
+    rows: ir.Value
+    terms: ir.Value
+    count: ir.Value
+    number: ir.Value
+
+
+def _fields(one: _Individual, term: ir.Value) -> list[ir.Value]:
     """Return W and X of an individual, the stride of W and the number of columns."""
-    fields = [b.load(b.gep(terms, [term, integer(k)])) for k in range(6)]
-    matrix = b.gep(b.inttoptr(fields[0], scalar.as_pointer()), [b.mul(individual, fields[1])])
-    vector = b.gep(b.inttoptr(fields[3], scalar.as_pointer()), [b.mul(individual, fields[4])])
+    b, pointer = one.vector.builder, one.vector.scalar.as_pointer()
+    fields = [b.load(b.gep(one.terms, [term, integer(k)])) for k in range(6)]
+    matrix = b.gep(b.inttoptr(fields[0], pointer), [b.mul(one.number, fields[1])])
+    vector = b.gep(b.inttoptr(fields[3], pointer), [b.mul(one.number, fields[4])])
     return [matrix, vector, fields[2], fields[5]]
 
 
@@ -72,28 +84,19 @@ def _tree(b: ir.IRBuilder, parts: list[ir.Value]) -> ir.Value:
     return parts[0]
 
 
-def _columns(
-    b: ir.IRBuilder,
-    scalar: ir.Type,
-    width: int,
-    target: ir.Value,
-    start: ir.Value,
-    null: ir.Value,
-    rows: ir.Value,
-    terms: ir.Value,
-    count: ir.Value,
-    individual: ir.Value,
-) -> None:
+def _columns(one: _Individual) -> None:
+    """Emit the sums of columns scaled by the entries of the vectors."""
+    v = one.vector
+    b, width = v.builder, v.width
     row = integer(0)
     for vectors, chains in _COLUMNS.items():
-        v = Vector(b, scalar, width)
         block = integer(vectors * width)
-        whole = b.add(row, b.mul(b.sdiv(b.sub(rows, row), block), block))
+        whole = b.add(row, b.mul(b.sdiv(b.sub(one.rows, row), block), block))
         down = Loop(b, row, whole, block, [])
         places = [b.add(down.index, integer(c * width)) for c in range(vectors)]
-        first = [b.select(null, v.zero, v.load(start, place)) for place in places]
-        each = Loop(b, integer(0), count, integer(1), first + [v.zero] * (vectors * (chains - 1)))
-        matrix, vector, stride, depth = _fields(b, scalar, terms, each.index, individual)
+        first = [b.select(one.null, v.zero, v.load(one.start, place)) for place in places]
+        each = Loop(b, integer(0), one.count, integer(1), first + [v.zero] * (vectors * (chains - 1)))
+        matrix, vector, stride, depth = _fields(one, each.index)
         split = b.mul(b.sdiv(depth, integer(chains)), integer(chains))
         values = each.values
         for breadth, begin, end in ((chains, integer(0), split), (1, split, depth)):
@@ -109,28 +112,19 @@ def _columns(
             values = inner.close(updated)
         totals = each.close(values)
         for c in range(vectors):
-            v.store(_tree(b, totals[c::vectors]), target, places[c])
+            v.store(_tree(b, totals[c::vectors]), one.target, places[c])
         down.close([])
         row = whole
 
 
-def _dots(
-    b: ir.IRBuilder,
-    scalar: ir.Type,
-    width: int,
-    target: ir.Value,
-    start: ir.Value,
-    null: ir.Value,
-    rows: ir.Value,
-    terms: ir.Value,
-    count: ir.Value,
-    individual: ir.Value,
-) -> None:
-    v = Vector(b, scalar, width)
-    down = Loop(b, integer(0), rows, integer(1), [])
-    first = b.select(null, ir.Constant(scalar, 0.0), b.load(b.gep(start, [down.index])))
-    each = Loop(b, integer(0), count, integer(1), [first])
-    matrix, vector, stride, depth = _fields(b, scalar, terms, each.index, individual)
+def _dots(one: _Individual) -> None:
+    """Emit one dot product along the units for each row."""
+    v = one.vector
+    b, width, scalar = v.builder, v.width, v.scalar
+    down = Loop(b, integer(0), one.rows, integer(1), [])
+    first = b.select(one.null, ir.Constant(scalar, 0.0), b.load(b.gep(one.start, [down.index])))
+    each = Loop(b, integer(0), one.count, integer(1), [first])
+    matrix, vector, stride, depth = _fields(one, each.index)
     row = b.gep(matrix, [b.mul(down.index, stride)])
     block = integer(_CHAINS * width)
     blocked = b.mul(b.sdiv(depth, block), block)
@@ -146,7 +140,7 @@ def _dots(
     rest = Loop(b, whole, depth, integer(1), [b.fadd(each.values[0], total)])
     product = b.fmul(b.load(b.gep(row, [rest.index])), b.load(b.gep(vector, [rest.index])))
     (total,) = each.close(rest.close([b.fadd(rest.values[0], product)]))
-    b.store(total, b.gep(target, [down.index]))
+    b.store(total, b.gep(one.target, [down.index]))
     down.close([])
 
 
