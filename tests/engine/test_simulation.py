@@ -10,8 +10,6 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 import worlds
 from worlds import Echo, Pendulum, Tape
 

@@ -1,13 +1,8 @@
 """Networks against plain loops and finite differences; initialisation, equal bits and errors."""
 
-import sys
-from pathlib import Path
-
+import naive
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import naive
 
 import evorrn
 from evorrn.base.errors import ConfigError, ShapeError

@@ -1,13 +1,8 @@
 """Networks without biases: biases are left out, and everything else is unchanged."""
 
-import sys
-from pathlib import Path
-
+import naive
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import naive
 import worlds
 
 import evorrn

@@ -3,14 +3,9 @@
 Sizes are drawn at random, and the oracle is the plain NumPy loop, differentiated by central differences.
 """
 
-import sys
-from pathlib import Path
-
+import naive
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import naive
 
 import evorrn
 from evorrn.data.batch import Batch
