@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, register_jitable
 
 from evorrn.kernels import machine
+from evorrn.kernels.terms import sum_of_terms
 from evorrn.kernels.vector import (
     I64,
     Loop,
@@ -266,36 +267,8 @@ def _accumulate(out, matrix, tile):
                 out[r, k] += weight * tile[j, k]
 
 
-def plain_affine(out, bias, terms):
-    """Set a tile to a bias plus a sum of matrices times tiles.
-
-    Parameters
-    ----------
-    out : ndarray, shape (M, lanes)
-    bias : ndarray, shape (M,), or None for zero
-    terms : tuple (W1, X1, W2, X2, ...)
-        Matrices (M, K), of any strides, and tiles (K, lanes).
-    """
-    _start(out, bias)
-    for position in range(0, len(terms), 2):
-        _accumulate(out, terms[position], terms[position + 1])
-
-
-@overload(plain_affine)
-def _affine_choose(out, bias, terms):
-    if len(terms) == 2:
-
-        def last(out, bias, terms):
-            _start(out, bias)
-            _accumulate(out, terms[0], terms[1])
-
-        return last
-
-    def more(out, bias, terms):
-        plain_affine(out, bias, terms[:-2])
-        _accumulate(out, terms[-2], terms[-1])
-
-    return more
+plain_affine = sum_of_terms(_start, _accumulate)
+"""Set a tile (M, lanes) to a bias (M,) plus a sum of matrices (M, K), of any strides, times tiles (K, lanes)."""
 
 
 @register_jitable
