@@ -37,8 +37,11 @@ def test_the_docstring_begins_with_one_sentence(name):
 
 
 def documented():
-    """Return the public classes and functions, and the checks of contracts."""
+    """Return the public classes and functions, what `Network` inherits, and the checks of contracts."""
     values = {name: getattr(evorrn, name) for name in evorrn.__all__}
+    values.update(
+        {f"Network.{name}": getattr(evorrn.Network, name) for name in ("for_task", "init", "unpack", "pack")}
+    )
     values.update({name: getattr(testing, name) for name in dir(testing) if name.startswith("check_")})
     return {name: value for name, value in values.items() if callable(value)}
 

@@ -78,7 +78,7 @@ def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
     ]
     try:
         kernel(0, bounds[1], *arguments)
-    finally:  # nobody may leave while another thread still writes to the arrays
+    finally:  # do not return while another thread still writes to the arrays
         for other in others:
             other.result()
 
