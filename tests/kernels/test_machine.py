@@ -53,7 +53,9 @@ ACCEPTED = [
 
 
 def run(program, folder, **environment):
-    variables = {**os.environ, "EVORRN_CACHE": str(folder), **environment}
+    # Without what makes this very process stand in for another processor.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU")}
+    variables = {**own, "EVORRN_CACHE": str(folder), **environment}
     return subprocess.run(
         [sys.executable, "-c", program],
         env=variables,
