@@ -65,5 +65,6 @@ def test_one_error_names_all_mistakes_in_a_state_dict():
         network.from_torch(weights)
     for word in ("rnn.weight_ih_l9", "rnn.weight_ih_l0: expected", "readout.bias: expected"):
         assert word in str(caught.value)
+    independent = Network(2, 1, cell="indrnn", hidden=3)
     with pytest.raises(ConfigError, match="no such cell"):
-        Network(2, 1, cell="indrnn", hidden=3).to_torch(np.zeros(1))
+        independent.to_torch(independent.init(seed=0))
