@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from numba import njit
 
 import evorrn
 from evorrn import Environment
@@ -69,6 +70,16 @@ def test_references_say_where_they_are_from(name):
         assert np.isfinite(reference.value) and reference.metric and reference.conditions and reference.source
 
 
+@njit
+def random_step(state, action):
+    return np.random.random(), False  # noqa: NPY002  (a generator cannot be made in compiled code)
+
+
+@njit
+def priceless_step(state, action):
+    return np.nan, True
+
+
 @dataclass(frozen=True)
 class Silent(Bandit):
     note: str = setting("", "text")
@@ -118,9 +129,7 @@ class Nameless(TMaze):
 class Lucky(Bandit):
     """Gives another episode each time."""
 
-    @property
-    def step(self):
-        return lambda state, action: (np.random.default_rng().random(), False)
+    step = staticmethod(random_step)
 
 
 class Parted(CartPole):
@@ -134,9 +143,7 @@ class Parted(CartPole):
 class Priceless(Bandit):
     """Has a reward that is NaN."""
 
-    @property
-    def step(self):
-        return lambda state, action: (np.nan, True)
+    step = staticmethod(priceless_step)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,10 @@ def test_a_good_task_passes():
     [
         ({"__doc__": ""}, "expected a docstring"),
         ({"name": ""}, "name: expected text"),
-        ({"loss": "absolute"}, "loss: expected one of mse"),
+        (
+            {"loss": "absolute"},
+            "loss: expected one of binary-cross-entropy, cross-entropy, mse, got 'absolute'",
+        ),
         ({"metrics": ()}, "metrics: expected at least one"),
         ({"metrics": ("nrmse",)}, "metrics: expected keys of METRICS, got 'nrmse'"),
         ({"inputs": 2}, "train: expected 2 inputs, got 1"),
