@@ -68,6 +68,36 @@ class Vector:
         zero = ir.Constant(self.scalar, 0.0)
         return self.builder.call(self._sum, [zero, value], fastmath=("reassoc",))
 
+    def add_sums(self, values: list[ir.Value], pointer: ir.Value, offset: ir.Value) -> None:
+        """Add the sum of each vector's entries, added as `sum` does, to the number at its place from `offset` on.
+
+        Four vectors are summed together, half to half, until each vector of sums holds what belongs to several.
+        """
+        b, count, size = self.builder, len(values), self.width
+        if count == 1:
+            sums = [self.sum(values[0])]
+        else:
+            values = values + [self.zero] * (4 - count)
+            while size > 1:
+                size //= 2
+                pairs = list(zip(values[::2], values[1::2])) or [(values[0], None)]
+                values = [b.fadd(self._part(*pair, size, 0), self._part(*pair, size, 1)) for pair in pairs]
+            sums = [
+                b.extract_element(vector, ir.Constant(ir.IntType(32), k))
+                for vector in values
+                for k in range(vector.type.count)
+            ]
+        for k in range(count):
+            cell = b.gep(pointer, [b.add(offset, integer(k))])
+            b.store(b.fadd(b.load(cell), sums[k]), cell)
+
+    def _part(self, left: ir.Value, right: ir.Value | None, size: int, half: int) -> ir.Value:
+        """Return the first or second half of each segment of ``2 * size`` entries of one or two vectors."""
+        length = left.type.count * (1 if right is None else 2)
+        places = [k for k in range(length) if k // size % 2 == half]
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
+        return self.builder.shuffle_vector(left, left if right is None else right, mask)
+
 
 class Loop:
     """A counted loop ``for i in range(start, stop, step)`` that carries values; `stop` may equal `start`."""

@@ -173,12 +173,8 @@ def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[
             ]
             totals = time.close(lane.close(updated))
             for r in range(height):
-                for c in range(breadth):
-                    position = b.add(
-                        b.mul(b.add(down.index, integer(r)), target_stride), b.add(along.index, integer(c))
-                    )
-                    cell = b.gep(target, [position])
-                    b.store(b.fadd(b.load(cell), v.sum(totals[r * breadth + c])), cell)
+                place = b.add(b.mul(b.add(down.index, integer(r)), target_stride), along.index)
+                v.add_sums(totals[r * breadth : (r + 1) * breadth], target, place)
             along.close([])
         down.close([])
     b.ret_void()
