@@ -60,13 +60,12 @@ def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) 
 
 def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return every possible median of a resample, ascending, and its probability."""
-    from scipy.special import gammaln
-    from scipy.stats import binom
+    from scipy.special import betainc, gammaln
 
     n = len(ordered)
     middle = (n + 1) // 2  # rank of the lower middle value, counted from 1
     share = np.arange(n + 1) / n
-    lower = np.diff(binom.sf(middle - 1, n, share))  # P(lower middle value is the i-th)
+    lower = np.diff(betainc(middle, n - middle + 1, share))  # P(lower middle value is the i-th)
     if n % 2:
         return ordered, lower
     # The middles are the i-th and the j-th value, i < j, when half of the draws are at most i, one of them
@@ -119,12 +118,11 @@ def signed_ranks(differences: Sequence[float] | np.ndarray) -> SignedRanks:
     Source: Wilcoxon (1945), "Individual comparisons by ranking methods"; zeros as in Pratt (1959),
     "Remarks on zeros and ties in the Wilcoxon signed rank procedures".
     """
-    from scipy.stats import rankdata
-
     values = np.asarray(differences, dtype=np.float64)
     if np.isnan(values).any():
         raise ValueError("expected differences without NaN")
-    doubled = np.rint(2 * rankdata(np.abs(values))).astype(int)  # ties give half ranks
+    _, place, ties = np.unique(np.abs(values), return_inverse=True, return_counts=True)
+    doubled = (2 * np.cumsum(ties) - ties + 1)[place]  # twice the ranks, since ties give half ranks
     doubled, values = doubled[values != 0], values[values != 0]
     probability = np.zeros(doubled.sum() + 1)  # of each sum of positive ranks
     probability[0] = 1.0
