@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from evorrn.base.errors import RunError
+from evorrn.base.errors import EvorrnError, RunError
 from evorrn.lab.report.evolution import Evolution
 from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
-from evorrn.lab.runs.store import readable_json
+from evorrn.lab.runs.store import read_json, readable_json
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
-from evorrn.training.result import load, load_history
+from evorrn.training.result import load_history
 
 COSTS = ("work", "steps", "seconds")
 Found = TypeVar("Found")
@@ -114,9 +115,21 @@ def read_evolution(folder: Path) -> Evolution | None:
 
 
 def read_genome(folder: Path) -> Mapping[str, np.ndarray]:
-    """Return the named blocks of a run's genome."""
-    result = load(folder)
-    return result.network.unpack(result.genome)
+    """Return the named blocks of a run's genome.
+
+    Raises
+    ------
+    RunError
+        When a file cannot be read, or the genome does not fit its network.
+    """
+    from evorrn.network.architecture import Architecture  # without the programs, which take long to import
+
+    try:
+        with np.load(folder / "genome.npz", allow_pickle=False) as arrays:
+            genome = arrays["genome"]
+        return Architecture.from_settings(read_json(folder / "result.json")["network"]).unpack(genome)
+    except (EvorrnError, OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(f"{folder}: the genome cannot be read ({error})") from None
 
 
 def _closest(row: Row) -> Iterator[int]:
