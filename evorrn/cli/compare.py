@@ -51,7 +51,7 @@ def compare(
     """
     from evorrn.base.errors import EvorrnError
     from evorrn.cli.output import print_json, stdout
-    from evorrn.cli.progress import hooks, watching_comparison
+    from evorrn.cli.progress import watching_runs
     from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
     from evorrn.lab.report.comparison import summary
@@ -69,7 +69,7 @@ def compare(
         task_settings={"target": target, "inputs": inputs, "horizon": horizon},
         assignments=set_ or (),
     )
-    with watching_comparison(quiet) as watch:
+    with watching_runs(quiet) as hooks:
         comparison = lab.compare(
             raw,
             base,
@@ -78,7 +78,7 @@ def compare(
             jobs=jobs or available(),
             force=force,
             command=shlex.join(["evorrn", *context.obj.arguments]),
-            hooks=hooks(watch, quiet),
+            hooks=hooks,
         )
     if json:
         print_json(comparison.as_dict())

@@ -188,7 +188,7 @@ def _summary(name: str, rows: Sequence[Run]) -> dict[str, Any]:
     if not any(map(math.isfinite, kept)):
         return {name: None, f"{name} low": None, f"{name} high": None}
     interval = median_interval(kept)
-    return {name: interval.median, f"{name} low": interval.low, f"{name} high": interval.high}
+    return {name: interval.value, f"{name} low": interval.low, f"{name} high": interval.high}
 
 
 def _sorted(places: Sequence[int], sort: Sequence[str], values: Mapping[str, Sequence[Any]]) -> list[int]:

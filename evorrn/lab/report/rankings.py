@@ -19,11 +19,11 @@ from evorrn.lab.report.style import (
     ranking_row,
     scale_axis,
 )
-from evorrn.lab.study.aggregates import Estimate
 from evorrn.lab.study.comparison import Baseline, Row
 from evorrn.lab.study.rank_tests import RankComparison
 from evorrn.lab.study.sentences.common import direction
 from evorrn.lab.study.standings import Overall
+from evorrn.lab.study.statistics import Estimate
 
 DARK, LIGHT = "#101418", "#fdfdfe"
 SCALE = "cividis"

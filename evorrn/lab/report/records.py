@@ -8,7 +8,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,18 +22,6 @@ from evorrn.training.result import load_history
 
 COSTS = ("work", "steps", "seconds")
 Found = TypeVar("Found")
-
-
-class RunRecord(NamedTuple):
-    """A run of a comparison; costs are NaN where they are not known."""
-
-    strategy: str
-    seed: int
-    value: float
-    work: float
-    seconds: float
-    ended: str
-    folder: str
 
 
 def load_comparison(folder: Path) -> Comparison:
@@ -53,19 +41,6 @@ def load_comparison(folder: Path) -> Comparison:
         raise RunError(f"{path}: expected JSON written by evorrn, but it cannot be read ({error})") from None
     except RunError as error:
         raise RunError(f"{path}: {error}") from None
-
-
-def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
-    """Return every run of a comparison, in order of the ranking and the seeds."""
-    records = []
-    for row in comparison.rows:
-        for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
-            content, status = (readable_json(root / folder / f"{name}.json") for name in ("result", "status"))
-            ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
-            costs = {**content.get("meter", {}), **content.get("times", {})}
-            work, seconds = (float(costs.get(name, math.nan)) for name in ("work", "seconds"))
-            records.append(RunRecord(row.strategy, seed, value, work, seconds, str(ended), folder))
-    return records
 
 
 def learning_curves(folder: Path) -> dict[str, Curve]:

@@ -151,7 +151,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
         network = make(**_network_settings(usual, known))
-    settings = {"task": task.values() if task else (), "network": _network_names()}
+    settings = {"task": task.values() if task else (), "network": network_names()}
     settings["strategy"] = strategy.values() if strategy else ()
     found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]
     if found or budget is None or task is None or strategy is None or network is None:
@@ -194,7 +194,7 @@ class _Problems(list[str]):
 
     def network_settings(self, table: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings of a network that exist and have the right kind, and note the others."""
-        allowed, good = _network_names(), {}
+        allowed, good = network_names(), {}
         for name, value in table.items():
             wanted, kinds = NETWORK_KINDS.get(name, ("", object))
             if name not in allowed:
@@ -208,7 +208,7 @@ class _Problems(list[str]):
         return good
 
 
-def _network_names() -> list[str]:
+def network_names() -> list[str]:
     """Return the settings of a network that a spec may hold."""
     from evorrn.network.network import Network
 

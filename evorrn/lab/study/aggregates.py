@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.lab.study.statistics import LEVEL
+from evorrn.lab.study.statistics import LEVEL, Estimate
 
 RESAMPLES = 2000
 TRIMMED = 0.25
@@ -24,15 +24,6 @@ AT_ONCE = 2**21
 """Numbers of a stratum that are resampled at a time, which bounds the memory."""
 
 Strata = Sequence[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and the ends of its 95 % interval; the ends are NaN where there are too few runs for one."""
-
-    value: float
-    low: float
-    high: float
 
 
 def interquartile_mean(values: Sequence[float] | np.ndarray) -> float:

@@ -46,7 +46,7 @@ def make_row(
         strategy=strategy,
         network=dict(network),
         values=kept,
-        median=interval.median,
+        median=interval.value,
         low=interval.low,
         high=interval.high,
         failed=sum(not math.isfinite(v) for v in kept),

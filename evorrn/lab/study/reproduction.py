@@ -27,7 +27,7 @@ class Finding:
     Attributes
     ----------
     problem, method, of, conditions, deviation : str
-        See `evorrn.lab.sweep.experiment.Case`.
+        See `ProblemTable` and `RowTable` in `evorrn.lab.sweep.experiment`.
     strategy : dict
         Name and settings.
     network : dict
@@ -137,11 +137,11 @@ def judge(
         median, solved = float(np.median(values)), None
     finite = values[np.isfinite(values)]
     return Finding(
-        problem=case.problem,
-        method=case.method,
-        of=case.of,
-        conditions=case.conditions,
-        deviation=case.deviation,
+        problem=case.problem.name,
+        method=case.row.method,
+        of=case.row.of,
+        conditions=case.problem.conditions,
+        deviation=case.row.deviation,
         strategy=strategy,
         network=network,
         seeds=len(runs),
@@ -152,8 +152,8 @@ def judge(
         median=median,
         spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
         values=tuple(values.tolist()),
-        published=case.published,
-        verdict=verdict(mean, low, high, case.published, experiment.higher_is_better),
+        published=case.row.published,
+        verdict=verdict(mean, low, high, case.row.published, experiment.higher_is_better),
         errors=sum(bool(run.error) for run in runs),
     )
 

@@ -9,11 +9,12 @@ from itertools import combinations
 
 import numpy as np
 
-from evorrn.lab.study.aggregates import Estimate, improvement, interquartile_estimate
+from evorrn.lab.study.aggregates import improvement, interquartile_estimate
 from evorrn.lab.study.comparison import Baseline, Row, badness
 from evorrn.lab.study.pairs import Difference, tested
 from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison, compare_ranks
 from evorrn.lab.study.ranking import make_row
+from evorrn.lab.study.statistics import Estimate
 from evorrn.lab.study.study import Configuration, Study, values_of
 
 

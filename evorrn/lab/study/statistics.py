@@ -18,15 +18,15 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A median and the two ends of its interval; the ends are NaN for a single value."""
+class Estimate:
+    """A number and the ends of its 95 % interval; the ends are NaN where there are too few runs for one."""
 
-    median: float
+    value: float
     low: float
     high: float
 
 
-def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Interval:
+def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Estimate:
     """Return the median of some values and its percentile bootstrap interval.
 
     The interval is that of infinitely many bootstrap resamples: a resample's median is one of the values, or
@@ -50,12 +50,12 @@ def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) 
         raise ValueError(f"expected at least one value and no NaN, got {values!r}")
     median = float(np.median(ordered))
     if len(ordered) == 1:
-        return Interval(median, math.nan, math.nan)
+        return Estimate(median, math.nan, math.nan)
     support, probability = _resampled_medians(ordered)
     slack = 1e-12  # rounding of the sums, far below any probability that matters
     low = support[np.searchsorted(np.cumsum(probability), level / 2 - slack)]
     high = support[::-1][np.searchsorted(np.cumsum(probability[::-1]), level / 2 - slack)]
-    return Interval(median, float(low), float(high))
+    return Estimate(median, float(low), float(high))
 
 
 def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

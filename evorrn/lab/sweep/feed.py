@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from evorrn.lab.runs.reader import Reader
@@ -32,17 +32,6 @@ class Feed(Protocol):
 
     def back(self, job: Job, run: Run | None) -> None:
         """Record how a job has ended; the run is None for a job that compiled programs."""
-
-
-class Runs(Protocol):
-    """Planned runs in groups that share compiled programs."""
-
-    @property
-    def groups(self) -> int:
-        """How many groups there are."""
-
-    def group(self, place: int) -> Iterator[Run]:
-        """Yield the runs of a group."""
 
 
 class SweepFeed:
@@ -115,31 +104,28 @@ class PlanFeed(SweepFeed):
 
     Parameters
     ----------
-    plan : Plan or ListedRuns
+    groups : iterable of iterators of Run
+        Runs of one group share compiled programs.
     failed_only : bool
         Whether only runs that failed are wanted, again.
     wait : bool
         Whether runs of other processes are waited for, and taken over when those give up.
-    first : int
-        Which group of programs to begin with, so that workers without a leader begin with different ones.
     """
 
     def __init__(
         self,
         folder: SweepFolder,
-        plan: Runs,
+        groups: Iterable[Iterator[Run]],
         tally: Tally,
         warn: Callable[[str], None],
         *,
         failed_only: bool = False,
         warm: bool = True,
         wait: bool = True,
-        first: int = 0,
     ) -> None:
         super().__init__(folder, tally, warn, warm=warm)
         self.failed_only, self.wait = failed_only, wait
-        count = plan.groups
-        self._groups = [_Group(plan.group((first + place) % count)) for place in range(count)]
+        self._groups = [_Group(runs) for runs in groups]
         self._left: list[Run] = []
 
     @property

@@ -91,7 +91,7 @@ class SweepFolder:
         except OSError as error:
             raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
 
-    def listed_runs(self) -> ListedRuns:
+    def listed_runs(self) -> list[Run]:
         """Return the runs that ``runs.jsonl`` lists.
 
         Raises
@@ -101,7 +101,7 @@ class SweepFolder:
         """
         try:
             lines = (self.path / RUN_LIST).read_text(encoding="utf-8").splitlines()
-            return ListedRuns([Run.from_line(line) for line in lines])
+            return [Run.from_line(line) for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{self.path / RUN_LIST}: expected a list of runs, but it cannot be read ({error})"
@@ -123,20 +123,6 @@ class SweepFolder:
         finally:
             with suppress(OSError):
                 claim.unlink(missing_ok=True)
-
-
-class ListedRuns:
-    """Runs from a list, as one group."""
-
-    groups = 1
-
-    def __init__(self, runs: list[Run]) -> None:
-        self._listed = runs
-        self.runs = len(runs)
-
-    def group(self, place: int) -> Iterator[Run]:
-        """Yield the runs."""
-        return iter(self._listed)
 
 
 def _gone(claim: Path) -> bool:

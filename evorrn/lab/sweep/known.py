@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import Settings, names, type_hints
 from evorrn.data.find import expand_task, find_task
-from evorrn.lab.runs.spec import DATA_FILES, DEFAULT_STRATEGY, FROM_TASK, reference
+from evorrn.lab.runs.spec import DATA_FILES, DEFAULT_STRATEGY, network_names, reference
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
 
@@ -40,12 +39,9 @@ def known_settings(
     set of str
         With ``task.*`` or ``strategy.*`` where one cannot be found, so that its settings are not known.
     """
-    from evorrn.network.network import Network
-
-    network = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
     known = {"budget", "task", "network", "strategy", "task.name", "strategy.name"}
     known |= {f"budget.{field.name}" for field in dataclasses.fields(Budget)}
-    known |= {f"network.{name}" for name in network}
+    known |= {f"network.{name}" for name in network_names()}
     for table in ("task", "strategy"):
         for name in _chosen(base, values, table):
             try:
