@@ -50,28 +50,12 @@ IN_TERMINAL = ("strategy", "median", "95 % interval", "network", "genes", "work"
 
 
 def write_report(comparison: Comparison, root: Path, path: Path) -> None:
-    """Write the report of a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    root : Path
-        The folder of runs, to which the paths in the comparison are relative.
-    path : Path
-        The HTML file to write.
-    """
+    """Write the report of a comparison, whose run folders are below `root`, to an HTML file."""
     write_atomic(path, page(comparison, root))
 
 
 def rebuild(folder: Path, root: Path) -> Comparison:
-    """Write the report of a comparison folder again, and return the comparison.
-
-    Parameters
-    ----------
-    folder : Path
-        Has a ``comparison.json``.
-    root : Path
-        The folder of runs.
+    """Write the report of a comparison's folder, whose runs are below `root`, again; return the comparison.
 
     Raises
     ------

@@ -31,16 +31,10 @@ Curves = dict[str, dict[str, list[Curve]]]
 
 @dataclass(frozen=True)
 class Reached:
-    """The cost of a contender to reach a target on a task.
+    """The cost of a contender to reach a target, a validation loss, on a task.
 
-    Attributes
-    ----------
-    contender : str
-    target : float
-        Validation loss.
-    runs, reached : int
-    median, work, steps, seconds : float
-        Work at which half of the runs have reached it, and expected running times; ``inf`` where none has.
+    Its runs and those that reached it are counted. `median` is the work at which half of the runs have reached it;
+    `work`, `steps` and `seconds` are expected running times, ``inf`` where none has.
     """
 
     contender: str

@@ -13,13 +13,8 @@ CLASSES = {"l": "", "r": "number", "p": "long"}
 class Entry:
     """A row of a table.
 
-    Attributes
-    ----------
-    cells : tuple of str
-    style : str
-        ``"best"``, ``"baseline"`` or empty.
-    colour : int
-        Number of the colour beside the first cell, from 1; 0 for none.
+    Its style is ``"best"``, ``"baseline"`` or empty; its colour is the number, from 1, of the one beside the first
+    cell, 0 for none.
     """
 
     cells: tuple[str, ...]
@@ -29,16 +24,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text.
-
-    Attributes
-    ----------
-    columns : tuple of str
-    align : str
-        A letter for each column, as in LaTeX: ``l`` left, ``r`` right, ``p`` left and wrapped.
-    entries : list of Entry
-    heading : str
-    """
+    """A table of text; as in LaTeX, a column is aligned ``l`` left, ``r`` right or ``p`` left and wrapped."""
 
     columns: tuple[str, ...]
     align: str

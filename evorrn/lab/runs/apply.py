@@ -29,18 +29,11 @@ LABEL = "label"
 
 @dataclass(frozen=True)
 class Sheet:
-    """Outputs of a network as rows of a table.
+    """Outputs (B, T, O) of a network as rows of a table.
 
-    Attributes
-    ----------
-    columns : tuple of str
-    rows : list of tuple
-    outputs : ndarray, shape (B, T, O)
-    known : ndarray, shape (B, T, O) or None
-        For a prediction, the truth where the file holds it, NaN elsewhere; for a forecast, the last known
-        values of the outputs; None when there are none.
-    diverged : bool
-        Whether an output is not finite, or far beyond any sensible number.
+    For a prediction, `known` (B, T, O) is the truth where the file holds it, NaN elsewhere; for a forecast, it is the
+    last known values of the outputs; None when there are none. `diverged` is whether an output is not finite, or far
+    beyond any sensible number.
     """
 
     columns: tuple[str, ...]

@@ -54,17 +54,8 @@ MADE_TASKS = 8
 class Spec:
     """A resolved spec, and the objects it stands for.
 
-    Attributes
-    ----------
-    content : dict
-        The whole spec as plain data, every default filled in.
-    task : Task or Environment
-    network : Network
-    strategy : Strategy
-    budget : Budget
-    seed : int
-    parent : str or None
-        Id of the run whose checkpoint this one goes on from.
+    `content` is the whole spec as plain data, every default filled in; `parent` is the id of the run whose
+    checkpoint this one goes on from.
     """
 
     content: dict[str, Any]

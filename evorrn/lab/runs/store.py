@@ -38,13 +38,7 @@ def runs_root(given: Path | None = None) -> Path:
 
 
 class RunFolder:
-    """One run on disk.
-
-    Parameters
-    ----------
-    path : Path
-        ``RUNS/<task>/<strategy>-<cell>/<id>``; it need not exist.
-    """
+    """One run on disk, ``RUNS/<task>/<strategy>-<cell>/<id>``; the folder need not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

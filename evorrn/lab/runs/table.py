@@ -14,17 +14,10 @@ SPLITS = ("test", "valid", "train")
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a folder or of a sweep.
+    """The runs of a folder or of a sweep; the folders of the rows are relative to `root`.
 
-    Attributes
-    ----------
-    rows : list of Run
-    root : Path
-        The folder of runs that the rows' folders are relative to.
-    sweep : str
-        The name of the sweep; empty for a folder.
-    axes : tuple of str
-        Dotted names of the settings that the sweep varies, without the seed.
+    The name of the sweep is empty for a folder. The axes are the dotted names of the settings that the sweep varies,
+    without the seed.
     """
 
     rows: list[Run]

@@ -97,12 +97,7 @@ def _share_worse(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray, np.ndarr
 
 @dataclass(frozen=True)
 class Profile:
-    """The share of runs whose error is at most each threshold, with pointwise 95 % intervals.
-
-    Attributes
-    ----------
-    thresholds, share, low, high : ndarray, shape (n,)
-    """
+    """The share of runs whose error is at most each threshold, with pointwise 95 % intervals; arrays of shape (n,)."""
 
     thresholds: np.ndarray
     share: np.ndarray

@@ -20,17 +20,9 @@ from evorrn.lab.study.study import Configuration, Study, values_of
 
 @dataclass(frozen=True)
 class Standing:
-    """A contender on a task, with the configuration that validation chose.
+    """A contender on a task: the configuration that validation chose, and from how many.
 
-    Attributes
-    ----------
-    configuration : Configuration
-    tried : int
-        Configurations from which it was chosen.
-    row : Row
-        Its values on test, one a seed, and its costs.
-    middle : Estimate
-        The interquartile mean of the values.
+    `row` has its values on test, one a seed, and its costs; `middle` is their interquartile mean.
     """
 
     configuration: Configuration
@@ -46,16 +38,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Lead(Difference):
-    """A tested pair of contenders on a task, seed by seed, or over all tasks, task by task.
+    """A tested pair of contenders on a task, seed by seed, or over all tasks, task by task; then the task is empty.
 
-    Attributes
-    ----------
-    task : str
-        Empty for all tasks.
-    pairs : int
-        Seeds that both have, or tasks.
-    probability : Estimate
-        The probability that a run of `a` is better than one of `b`.
+    `pairs` counts the seeds that both have, or the tasks; `probability` is that a run of `a` is better than one of `b`.
     """
 
     task: str

@@ -36,16 +36,7 @@ Point = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Trial:
-    """One run that counts: complete or failed.
-
-    Attributes
-    ----------
-    row : Run
-    values : dict of str to str
-        Its value on every axis, as text.
-    error, valid : float
-        Error on test and on validation, by the metric that ranks the task.
-    """
+    """One run that counts, complete or failed: its values on the axes, and its errors by the metric that ranks."""
 
     row: Run
     values: Mapping[str, str]
@@ -55,16 +46,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Configuration:
-    """All seeds of one point on the axes.
-
-    Attributes
-    ----------
-    task, contender : str
-    values : dict of str to str
-        Its value on every axis.
-    trials : list of Trial
-        In order of their seeds.
-    """
+    """All seeds of one point on the axes: its value on every axis, and its runs in order of their seeds."""
 
     task: str
     contender: str
@@ -88,15 +70,12 @@ class Study:
 
     Attributes
     ----------
-    name : str
-    runs : Runs
     axes : dict of str to list of str
         Every axis and its values, ascending where they are numbers.
     compared, tuned, task_axes : tuple of str
         The axes in each role.
     metrics : dict of str to str
         The metric that ranks each task.
-    configurations : list of Configuration
     """
 
     name: str

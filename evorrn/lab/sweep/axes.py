@@ -240,15 +240,7 @@ def _unknown_names(
 ) -> list[str]:
     """Return one sentence for each name in the axes and the base that is not a setting of the sweep.
 
-    Parameters
-    ----------
-    axes : sequence of Axis
-    strange : sequence of str
-        Labels of the axes that were not made, since their names cannot be settings.
-    base : mapping
-        The spec that all cells have in common.
-    home : Path
-        Folder that relative paths start from.
+    Axes whose names cannot be settings were not made; `strange` has their labels.
     """
     values: dict[str, list[Any]] = {}
     for axis in axes:

@@ -23,16 +23,9 @@ class Exclusion:
 def parse_exclusions(
     tables: Sequence[Mapping[str, Any]], axes: Sequence[Axis], varied: Collection[str], found: list[str]
 ) -> list[Exclusion]:
-    """Return the exclusions of a sweep file; mistakes are added to `found`.
+    """Return the exclusions of a sweep file's tables; mistakes are added to `found`.
 
-    Parameters
-    ----------
-    tables : sequence of mapping
-        As the file has them.
-    axes : sequence of Axis
-    varied : collection of str
-        What the file wants to vary, axes with mistakes included: nothing is said about those again.
-    found : list of str
+    A setting that is in `varied` but in no axis is passed over: the mistakes in its axis are reported already.
     """
     exclusions, known = [], {name: axis for axis in axes for name in axis.names}
     for place, table in enumerate(tables):

@@ -84,19 +84,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A published table.
-
-    Attributes
-    ----------
-    name, title, source : str
-    measure : str
-        ``"evaluations"``, lower is better, or a metric on test.
-    seeds, quick_seeds : int
-        Runs of each row, in full and with ``--quick``.
-    notes : tuple of str
-        What a reader should know.
-    cases : tuple of Case
-    """
+    """A published table, see `ExperimentTable`, with its rows as cases."""
 
     name: str
     title: str

@@ -37,15 +37,8 @@ class Feed(Protocol):
 class SweepFeed:
     """Base of the feeds of sweeps: selects runs to execute, and waits for runs of other processes.
 
-    Parameters
-    ----------
-    folder : SweepFolder
-    tally : Tally
-        Counts the runs that are passed over.
-    warn : callable
-        Called with a sentence for each damaged folder.
-    warm : bool
-        Whether one process compiles the programs of a group before others use them.
+    The tally counts the runs that are passed over; `warn` is called with a sentence for each damaged folder. With
+    `warm`, one process compiles the programs of a group before others use them.
     """
 
     failed_only = False
@@ -100,16 +93,10 @@ class SweepFeed:
 
 
 class PlanFeed(SweepFeed):
-    """Runs that are known beforehand; for the other parameters see `SweepFeed`.
+    """Runs that are known beforehand, in groups that share compiled programs; see `SweepFeed`.
 
-    Parameters
-    ----------
-    groups : iterable of iterators of Run
-        Runs of one group share compiled programs.
-    failed_only : bool
-        Whether only runs that failed are wanted, again.
-    wait : bool
-        Whether runs of other processes are waited for, and taken over when those give up.
+    Only failed runs are wanted with `failed_only`. With `wait`, runs of other processes are waited for, and taken over
+    when those processes give up.
     """
 
     def __init__(

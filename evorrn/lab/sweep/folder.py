@@ -23,14 +23,7 @@ FILE, CLAIMS = "sweep.toml", "claims"
 
 
 class SweepFolder:
-    """The folder of one sweep.
-
-    Parameters
-    ----------
-    root : Path
-        The folder of all runs.
-    sweep : Sweep
-    """
+    """The folder of one sweep, below the folder of all runs."""
 
     def __init__(self, root: Path, sweep: Sweep) -> None:
         self.root = root.resolve()

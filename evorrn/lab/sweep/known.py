@@ -23,6 +23,9 @@ def known_settings(
 ) -> set[str]:
     """Return the dotted names of all settings that some cell of a sweep has.
 
+    It includes ``task.*`` or ``strategy.*`` where one cannot be found, so that its settings are not known; a sentence
+    on each is added to `found`.
+
     Parameters
     ----------
     base : mapping
@@ -31,13 +34,6 @@ def known_settings(
         The values that axes give to settings, by dotted name.
     home : Path
         Folder that relative paths start from.
-    found : list of str
-        Tasks and strategies that cannot be found are added here, one sentence each.
-
-    Returns
-    -------
-    set of str
-        With ``task.*`` or ``strategy.*`` where one cannot be found, so that its settings are not known.
     """
     known = {"budget", "task", "network", "strategy", "task.name", "strategy.name"}
     known |= {f"budget.{field.name}" for field in dataclasses.fields(Budget)}
@@ -54,14 +50,9 @@ def known_settings(
 
 
 def takes_whole_numbers(name: str, kinds: Mapping[str, type]) -> bool:
-    """Return whether a setting takes whole numbers only.
+    """Return whether a setting, by its dotted name, takes whole numbers only.
 
-    Parameters
-    ----------
-    name : str
-        Dotted.
-    kinds : mapping
-        The classes of the task and the strategy, under ``task`` and ``strategy``.
+    The classes of the task and the strategy are in `kinds`, under ``task`` and ``strategy``.
     """
     table, _, setting = name.partition(".")
     if table == "network":

@@ -25,14 +25,8 @@ from evorrn.lab.sweep.sweep_file import Sweep
 class Plan:
     """The checked runs of a grid, random or Sobol sweep.
 
-    Attributes
-    ----------
-    sweep : Sweep
-    cells : int
-    repeated : int
-        Cells that are left out, since another one gives the same spec.
-    programs : list of tuple
-        What runs must have in common to share compiled programs, in the order of the list.
+    `repeated` counts cells that are left out, since another one gives the same spec. `programs` has what runs must
+    have in common to share compiled programs, in the order of the list.
     """
 
     def __init__(self, sweep: Sweep) -> None:
@@ -74,14 +68,9 @@ class Plan:
 
 
 def make_plan(sweep: Sweep, checked: Callable[[int], None] = ignore) -> Plan:
-    """Check every cell of a sweep and list its runs.
+    """Check every cell of a sweep that is not adaptive, and list its runs.
 
-    Parameters
-    ----------
-    sweep : Sweep
-        One that is not adaptive.
-    checked : callable
-        Called with the number of cells checked so far.
+    `checked` is called with the number of cells checked so far.
 
     Raises
     ------

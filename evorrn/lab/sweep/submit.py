@@ -26,22 +26,17 @@ def slurm_script(
 
     Parameters
     ----------
-    sweep : Sweep
-    file : Path
-        The sweep's file, where the tasks find it.
-    root : Path
-        The folder of all runs, shared by the hosts.
-    workers : int
-        Tasks of the array.
-    threads : int
-        Threads, and cores, of each.
+    file, root : Path
+        The sweep's file, where the tasks find it, and the folder of all runs, shared by the hosts.
+    workers, threads : int
+        Tasks of the array; threads, and cores, of each.
     options : sequence of str
         Further lines for ``#SBATCH``, for instance ``--time=04:00:00``.
 
     Raises
     ------
     ConfigError
-        For an adaptive search, which has no use for workers without a parent, and for options that are none.
+        For an adaptive search, whose runs one process has to lead, and for options that are none.
     """
     found = [
         f"--sbatch: expected an option of sbatch such as --time=04:00:00, got {o!r}"
