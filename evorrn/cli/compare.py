@@ -119,7 +119,7 @@ def report(
             raise EvorrnError("--picture: expected a comparison; a sweep has its pictures in its report")
         from evorrn.lab.report import sweep as sweep_report
 
-        written = sweep_report.rebuild(sweep.path)
+        written = sweep_report.rebuild(sweep)
         if json:
             print_json(written.as_dict())
         else:

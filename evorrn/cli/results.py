@@ -53,6 +53,7 @@ def results(
     from evorrn.lab.catalogue import Table
     from evorrn.lab.query import select
     from evorrn.lab.runs.store import runs_root
+    from evorrn.lab.runs.table import csv_text
     from evorrn.lab.runs.typed import names
     from evorrn.lab.sweep.results import read_results
 
@@ -72,7 +73,7 @@ def results(
         if json:
             print_json(chosen.records())
         elif csv:
-            sys.stdout.write(export.csv_text(chosen))
+            sys.stdout.write(csv_text(chosen.columns, chosen.lines))
         elif parquet is None:
             heading = f"sweep {found.sweep}" if found.sweep else f"runs in {found.root}"
             print_table(Table(heading, tuple(chosen.columns), chosen.texts()))

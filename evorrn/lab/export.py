@@ -1,9 +1,7 @@
-"""Tables of runs for other programs: CSV text and Parquet files."""
+"""Tables of runs for other programs, as Parquet files, and the states of runs in a line."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections import Counter
 from pathlib import Path
@@ -13,15 +11,6 @@ from evorrn.base.text import counted
 from evorrn.lab.query import Selection
 from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.table import Runs
-
-
-def csv_text(found: Selection) -> str:
-    """Return lines of a table as CSV: empty where there is no value, numbers with all their digits."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(found.columns)
-    writer.writerows(found.lines)
-    return buffer.getvalue()
 
 
 def write_parquet(path: Path, found: Selection) -> None:

@@ -132,7 +132,7 @@ def _task(study: Study, task: str, found: Findings, colours: Mapping[str, int]) 
     entries = ranked([standing.row for standing in found.standings], known, metric)
     size = (6.4, rows_height(len(entries)))
     curves = records.curves(study, task)
-    targets = records.targets(study, task, curves["work"])
+    targets = records.targets(study, curves["work"])
     learning = [
         make_figure(
             f"learning on {task} by {cost}", SMALL, draw_learning, curves[cost], colours, label, False, True

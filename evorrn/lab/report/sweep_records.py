@@ -70,7 +70,7 @@ def curves(study: Study, task: str) -> Curves:
     return found
 
 
-def targets(study: Study, task: str, by_work: Mapping[str, Sequence[Curve]]) -> list[float]:
+def targets(study: Study, by_work: Mapping[str, Sequence[Curve]]) -> list[float]:
     """Return the target validation losses: those of the budgets, else those that shares of the runs reach."""
     set_ = {row.get("budget.loss") for row in study.runs.rows if row.get("budget.loss") is not None}
     if set_:

@@ -5,8 +5,6 @@ Both give a `Sheet`, which becomes a CSV file, and what a plot of it shows. Valu
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from evorrn.lab.runs.inputs import columns_wanted, read_inputs
 from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.runs.table import csv_text
 from evorrn.lab.runs.typed import read
 from evorrn.training.result import Result, load
 
@@ -44,11 +43,7 @@ class Sheet:
 
     def csv(self) -> str:
         """Return the sheet as CSV text."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return text.getvalue()
+        return csv_text(self.columns, self.rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the sheet as plain data: its rows and whether it diverged."""

@@ -149,7 +149,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         raise ConfigError(found)
     content = {
         "seed": seed,
-        "budget": _budget_content(budget),
+        "budget": budget.text() or budget.values(),
         **({"parent": parent} if parent is not None else {}),
         "task": {"name": task_table["name"], "version": task.version, **task.values()},
         "network": _network_content(network, network_table, usual),
@@ -211,12 +211,6 @@ def _budget(value: Any) -> Budget:
     if budget.empty:
         raise ConfigError("budget: expected at least one limit, for instance 20G, 500gen or 60s")
     return budget
-
-
-def _budget_content(budget: Budget) -> Any:
-    """Return a budget as text where there is a text for it, else as a table of its limits."""
-    text = budget.text()
-    return budget.values() if text is None else text
 
 
 def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:

@@ -25,11 +25,6 @@ class Curve:
         return Curve(np.asarray(self.spent, dtype=np.float64)[np.isfinite(best)], best[np.isfinite(best)])
 
 
-def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
-    """Return the median loss over runs, from the cost at which each of them has a loss."""
-    return quantile_curves(curves, (0.5,), points)[0]
-
-
 def quantile_curves(curves: Sequence[Curve], shares: Sequence[float], points: int = 240) -> list[Curve]:
     """Return quantiles of the loss over runs, from the cost at which each of them has a loss.
 

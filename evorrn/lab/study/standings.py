@@ -144,10 +144,12 @@ def _leads(
 
 def overall(study: Study) -> list[Overall]:
     """Return the contenders that have runs on every task, best first; empty when there is one task."""
+    from scipy.stats import rankdata
+
     names = study.everywhere()
     if len(study.tasks) < 2 or not names:
         return []
-    ranks = _ranks(_medians(study, names))
+    ranks = rankdata(_medians(study, names), axis=1).mean(axis=0)
     found = [Overall(n, interquartile_estimate(strata(study, n)), float(r)) for n, r in zip(names, ranks)]
     return sorted(found, key=lambda entry: (entry.middle.value, entry.rank, entry.contender))
 
@@ -190,9 +192,3 @@ def _paired(a: Configuration, b: Configuration) -> tuple[np.ndarray, np.ndarray]
 def _medians(study: Study, names: Sequence[str]) -> np.ndarray:
     rows = [[study.chosen(task, name) for name in names] for task in study.tasks]
     return np.array([[math.inf if c is None else float(np.median(c.errors)) for c in row] for row in rows])
-
-
-def _ranks(errors: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(errors, axis=1).mean(axis=0))

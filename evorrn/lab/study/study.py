@@ -157,15 +157,18 @@ def make_study(runs: Runs) -> Study:
     tuned = tuple(name for name in axes if name not in (*task_axes, *compared) and len(axes[name]) > 1)
     metrics: dict[str, str] = {}
     for row, value in zip(counted, values):
-        if row.metric_names:
-            metrics.setdefault(_task(row, value, task_axes), _ranking(row))
+        ranking = row.ranking_metric("test")
+        if ranking is not None:
+            metrics.setdefault(_task(row, value, task_axes), ranking.removeprefix("test."))
     cells: dict[Point, Configuration] = {}
     for row, value in sorted(zip(counted, values), key=lambda pair: pair[0].seed or 0):
         task = _task(row, value, task_axes)
         if task not in metrics:  # nothing but failures there
             continue
         error, valid = (_error(row, split, metrics[task]) for split in ("test", "valid"))
-        contender = ", ".join(named(name, value[name]) for name in compared) or _way(row)
+        contender = ", ".join(named(name, value[name]) for name in compared) or _label(
+            "strategy.name", row.get("strategy.name")
+        )
         point = (task, *value.values())
         cell = cells.setdefault(point, Configuration(task, contender, value, []))
         cell.trials.append(Trial(row, value, error, valid))
@@ -249,14 +252,6 @@ def _label(axis: str, value: Any) -> str:
         source, _, member = text.rpartition(":")
         return member if source.endswith(".py") else Path(text).name
     return text
-
-
-def _way(row: Run) -> str:
-    return _label("strategy.name", row.get("strategy.name"))
-
-
-def _ranking(row: Run) -> str:
-    return next(name for name in row.metric_names if name.startswith("test.")).partition(".")[2]
 
 
 def _error(row: Run, split: str, metric: str) -> float:

@@ -39,7 +39,7 @@ def parse_exclusions(
                 continue
             wanted = (
                 tuple(value)
-                if isinstance(value, list) and not _is_value(value, known[name], name)
+                if isinstance(value, list) and all(point.get(name) != value for point in known[name].points)
                 else (value,)
             )
             values[name] = wanted
@@ -55,7 +55,3 @@ def parse_exclusions(
         elif values:
             exclusions.append(Exclusion(values))
     return exclusions
-
-
-def _is_value(value: Any, axis: Axis, name: str) -> bool:
-    return any(point.get(name) == value for point in axis.points)

@@ -66,12 +66,16 @@ def takes_whole_numbers(name: str, kinds: Mapping[str, type]) -> bool:
 
 def _chosen(base: Mapping[str, Any], values: Mapping[str, Sequence[Any]], table: str) -> Iterable[Any]:
     """Return the names that a sweep gives its task or strategy."""
-    given = base.get(table)
-    name = given.get("name") if isinstance(given, Mapping) else None
-    if name is None and table == "strategy":
-        name = DEFAULT_STRATEGY
+    name = base_name(base, table)
     chosen = values.get(f"{table}.name") or ([] if name is None else [name])
     return list(dict.fromkeys(map(str, chosen)))
+
+
+def base_name(base: Mapping[str, Any], table: str) -> Any:
+    """Return the name of the task or strategy that the cells of a sweep have in common; None without one."""
+    given = base.get(table)
+    name = given.get("name") if isinstance(given, Mapping) else None
+    return DEFAULT_STRATEGY if name is None and table == "strategy" else name
 
 
 def find_kind(table: str, name: Any, home: Path) -> type[Settings]:

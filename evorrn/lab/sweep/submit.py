@@ -41,7 +41,7 @@ def slurm_script(
     found = [
         f"--sbatch: expected an option of sbatch such as --time=04:00:00, got {o!r}"
         for o in options
-        if not _good(o)
+        if not o.startswith("--") or "\n" in o
     ]
     if sweep.adaptive:
         found.append(
@@ -114,7 +114,3 @@ def submit(script: Path) -> str:
     if done.returncode:
         raise EvorrnError(f"sbatch refused {script}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()
-
-
-def _good(option: str) -> bool:
-    return option.startswith("--") and "\n" not in option
