@@ -10,6 +10,7 @@ from evorrn.base.errors import EvorrnError
 from evorrn.base.text import counted
 from evorrn.lab.query import Selection
 from evorrn.lab.runs.run import COMPLETE
+from evorrn.lab.runs.store import writing
 from evorrn.lab.runs.table import Runs
 
 
@@ -37,11 +38,9 @@ def write_parquet(path: Path, found: Selection) -> None:
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
             arrays[name] = pyarrow.array([None if value is None else str(value) for value in values])
     fresh = path.with_name(f".{path.name}.tmp")
-    try:
+    with writing(path):
         parquet.write_table(pyarrow.table(arrays), fresh)
         os.replace(fresh, path)
-    except OSError as error:
-        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def counts(runs: Runs) -> str:

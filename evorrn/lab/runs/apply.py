@@ -18,7 +18,7 @@ from evorrn.data.task import Task
 from evorrn.lab.runs.inputs import columns_wanted, read_inputs
 from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.spec import resolve
-from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.runs.store import RunFolder, writing
 from evorrn.lab.runs.table import csv_text
 from evorrn.lab.runs.typed import read
 from evorrn.training.result import Result, load
@@ -142,10 +142,8 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
     EvorrnError
         When the file cannot be written.
     """
-    try:
+    with writing(path):
         write_atomic(path, sheet.csv())
-    except OSError as error:
-        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _future_inputs(result: Result, own: int, steps: int, path: Path | None) -> np.ndarray | None:

@@ -37,6 +37,15 @@ def runs_root(given: Path | None = None) -> Path:
     return Path(given if given is not None else os.environ.get("EVORRN_RUNS") or "runs")
 
 
+@contextmanager
+def writing(place: str | Path) -> Iterator[None]:
+    """Raise EvorrnError naming what cannot be written where the block ends with an error of the system."""
+    try:
+        yield
+    except OSError as error:
+        raise EvorrnError(f"cannot write {place}: {error.strerror or error}") from None
+
+
 class RunFolder:
     """One run on disk, ``RUNS/<task>/<strategy>-<cell>/<id>``; the folder need not exist."""
 
@@ -110,10 +119,8 @@ class RunFolder:
             When the folder cannot be written.
         """
         claim = self.path / "claim"
-        try:
+        with writing(f"to {self.path}"):
             token = self._claim(claim)
-        except OSError as error:
-            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
         try:
             yield
         finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.base.files import write_atomic
+from evorrn.lab.runs.store import writing
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.sweep_file import Sweep
 
@@ -91,11 +92,9 @@ def write_script(sweep: Sweep, root: Path, script: str) -> Path:
     folder = SweepFolder(root, sweep)
     folder.adopt()
     path = folder.path / SCRIPT
-    try:
+    with writing(path):
         write_atomic(path, script)
         path.chmod(0o755)
-    except OSError as error:
-        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
     return path
 
 
