@@ -55,7 +55,7 @@ def write_report(comparison: Comparison, root: Path, path: Path) -> None:
 
 
 def rebuild(folder: Path, root: Path) -> Comparison:
-    """Write the report of a comparison's folder, whose runs are below `root`, again; return the comparison.
+    """Write the report in a comparison's folder again, from the runs below `root`, and return the comparison.
 
     Raises
     ------

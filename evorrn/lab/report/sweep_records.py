@@ -33,8 +33,9 @@ Curves = dict[str, dict[str, list[Curve]]]
 class Reached:
     """The cost of a contender to reach a target, a validation loss, on a task.
 
-    Its runs and those that reached it are counted. `median` is the work at which half of the runs have reached it;
-    `work`, `steps` and `seconds` are expected running times, ``inf`` where none has.
+    `runs` is the number of its runs, `reached` that of the runs that reached the target. `median` is the work at which
+    half of the runs have reached it; `work`, `steps` and `seconds` are expected running times. They are ``inf`` where
+    too few runs have reached it.
     """
 
     contender: str

@@ -13,7 +13,7 @@ CLASSES = {"l": "", "r": "number", "p": "long"}
 class Entry:
     """A row of a table.
 
-    Its style is ``"best"``, ``"baseline"`` or empty; its colour is the number, from 1, of the one beside the first
+    `style` is ``"best"``, ``"baseline"`` or empty; `colour` is the number, from 1, of the colour beside the first
     cell, 0 for none.
     """
 

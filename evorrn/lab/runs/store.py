@@ -39,7 +39,7 @@ def runs_root(given: Path | None = None) -> Path:
 
 @contextmanager
 def writing(place: str | Path) -> Iterator[None]:
-    """Raise EvorrnError naming what cannot be written where the block ends with an error of the system."""
+    """Raise EvorrnError naming the place that cannot be written when the block raises OSError."""
     try:
         yield
     except OSError as error:

@@ -38,9 +38,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Lead(Difference):
-    """A tested pair of contenders on a task, seed by seed, or over all tasks, task by task; then the task is empty.
+    """A tested pair of contenders: on a task seed by seed, or over all tasks task by task, where `task` is empty.
 
-    `pairs` counts the seeds that both have, or the tasks; `probability` is that a run of `a` is better than one of `b`.
+    `pairs` is the number of seeds that both have, or of tasks. `probability` is the probability that a run of `a` is
+    better than one of `b`.
     """
 
     task: str
