@@ -32,7 +32,6 @@ def reproduce(
 
     Parameters
     ----------
-    experiment : Experiment
     root : Path
         The folder of all runs.
     seeds : int, optional

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 CLASSES = {"l": "", "r": "number", "p": "long"}
 """Classes of a page's cells by the alignment of their column."""
@@ -40,8 +40,7 @@ class Table:
         """Return the table with some of its columns."""
         places = [self.columns.index(name) for name in columns if name in self.columns]
         entries = [
-            Entry(tuple(entry.cells[place] for place in places), entry.style, entry.colour)
-            for entry in self.entries
+            replace(entry, cells=tuple(entry.cells[place] for place in places)) for entry in self.entries
         ]
         align = "".join(self.align[place] for place in places)
         return Table(tuple(self.columns[place] for place in places), align, entries, self.heading)

@@ -59,13 +59,8 @@ def read_results(
 ) -> Runs:
     """Return the runs that a sweep file, the folder of a sweep, or any folder of runs stands for.
 
-    Parameters
-    ----------
-    target : str or Path
-    root : Path, optional
-        The folder of all runs, where the sweep of a file is looked for.
-    tell : callable
-        Called with how many folders have been read anew, and how many there are to read.
+    The sweep of a file is looked for in the folder of all runs, `root`. `tell` is called with how many folders have
+    been read anew, and how many there are to read.
 
     Raises
     ------
