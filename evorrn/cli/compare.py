@@ -106,7 +106,7 @@ def report(
     The report of a sweep can be written at any time, also while it is running.
     """
     from evorrn.base.errors import EvorrnError
-    from evorrn.cli.output import print_json, stdout
+    from evorrn.cli.output import print_json, stdout, uncollected
     from evorrn.lab.report.comparison import rebuild, summary, write_picture
     from evorrn.lab.report.terminal import show
     from evorrn.lab.runs.store import find_comparison, runs_root
@@ -125,7 +125,8 @@ def report(
         else:
             show(written.summary(), stdout())
         return
-    found = rebuild(find_comparison(target, root), root)
+    with uncollected():
+        found = rebuild(find_comparison(target, root), root)
     if picture is not None:
         write_picture(found, root, picture)
     if json:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +45,7 @@ def results(
     Damaged and missing runs are listed as such and left alone. What was read is kept in an index in
     the cache folder, so that listing again is fast; the folders remain the truth.
     """
-    from evorrn.cli.output import note, print_json, print_table, say
+    from evorrn.cli.output import note, print_json, print_table, say, uncollected
     from evorrn.lab import export
     from evorrn.lab.catalogue import Table
     from evorrn.lab.query import select
@@ -58,7 +55,7 @@ def results(
     from evorrn.lab.sweep.results import read_results
 
     root = runs_root(runs)
-    with _uncollected():
+    with uncollected():
         found = read_results(target if target is not None else root, root, tell=_tell)
         chosen = select(
             found,
@@ -97,16 +94,6 @@ def diff(
         print_json(found.as_dict())
     else:
         print_page(lab.page(found))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Switch the garbage collector off, which would walk through a hundred thousand rows repeatedly."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _tell(done: int, total: int) -> None:
