@@ -51,7 +51,7 @@ def compare(
     """
     from evorrn.base.errors import EvorrnError
     from evorrn.cli.output import print_json, stdout
-    from evorrn.cli.progress import hooks, watching_comparison
+    from evorrn.cli.progress import watching_runs
     from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
     from evorrn.lab.report.comparison import summary
@@ -69,7 +69,7 @@ def compare(
         task_settings={"target": target, "inputs": inputs, "horizon": horizon},
         assignments=set_ or (),
     )
-    with watching_comparison(quiet) as watch:
+    with watching_runs(quiet) as hooks:
         comparison = lab.compare(
             raw,
             base,
@@ -78,7 +78,7 @@ def compare(
             jobs=jobs or available(),
             force=force,
             command=shlex.join(["evorrn", *context.obj.arguments]),
-            hooks=hooks(watch, quiet),
+            hooks=hooks,
         )
     if json:
         print_json(comparison.as_dict())
@@ -106,7 +106,7 @@ def report(
     The report of a sweep can be written at any time, also while it is running.
     """
     from evorrn.base.errors import EvorrnError
-    from evorrn.cli.output import print_json, stdout
+    from evorrn.cli.output import print_json, stdout, uncollected
     from evorrn.lab.report.comparison import rebuild, summary, write_picture
     from evorrn.lab.report.terminal import show
     from evorrn.lab.runs.store import find_comparison, runs_root
@@ -119,13 +119,14 @@ def report(
             raise EvorrnError("--picture: expected a comparison; a sweep has its pictures in its report")
         from evorrn.lab.report import sweep as sweep_report
 
-        written = sweep_report.rebuild(sweep.path)
+        written = sweep_report.rebuild(sweep)
         if json:
             print_json(written.as_dict())
         else:
             show(written.summary(), stdout())
         return
-    found = rebuild(find_comparison(target, root), root)
+    with uncollected():
+        found = rebuild(find_comparison(target, root), root)
     if picture is not None:
         write_picture(found, root, picture)
     if json:

@@ -76,7 +76,7 @@ def draw(run: Run, warn: Callable[[str], None]) -> None:
 def _lines(run: Run) -> list[str]:
     result, spec = run.result, run.spec
     assert result is not None and spec is not None
-    meter = result.meter
+    meter, units = result.meter, " + ".join(map(str, spec.network.hidden))
     subject = subject_of({**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names})
     title = f"{spec.strategy.name} on {subject}: stopped by {result.stopped_by}"
     lines = [title + (", complete already (--force runs it again)" if run.reused else "")]
@@ -88,7 +88,7 @@ def _lines(run: Run) -> list[str]:
             else "  the network diverged on test: its outputs there are not finite"
         )
     lines += [
-        f"  network {spec.network.cell.name}, {_units(spec.network.hidden)} units, {spec.network.size:,} genes",
+        f"  network {spec.network.cell.name}, {units} units, {spec.network.size:,} genes",
         f"  cost    {amount(meter.work)} multiply-adds, {amount(meter.steps)} network steps, "
         f"{amount(meter.evaluations)} evaluations, {meter.seconds:.1f} s, {meter.compile_seconds:.1f} s compiling",
         f"  folder  {run.path}",
@@ -98,7 +98,3 @@ def _lines(run: Run) -> list[str]:
 
 def _pairs(values: dict[str, Any]) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-
-
-def _units(hidden: tuple[int, ...]) -> str:
-    return " + ".join(str(units) for units in hidden)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +32,16 @@ def note(text: str) -> None:
 
 def silent(_: object) -> None:
     """Print nothing."""
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Switch the garbage collector off, which would walk repeatedly through the many objects of the block."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def print_json(value: Any) -> None:

@@ -20,26 +20,23 @@ if TYPE_CHECKING:
 LIVE_SECONDS, PLAIN_SECONDS = 0.1, 5.0
 
 
-def hooks(watch: Callable[[Any], None], quiet: bool) -> Hooks:
-    """Return hooks that show progress, and print warnings and remarks on stderr."""
+@contextmanager
+def watching_run(spec: Spec, quiet: bool) -> Iterator[Hooks]:
+    """Give hooks that show the progress of a run, warnings and remarks on stderr while the block runs."""
     from evorrn.lab.runs.hooks import Hooks
 
-    return Hooks(watch, warn, silent if quiet else note)
-
-
-@contextmanager
-def watching_run(spec: Spec, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Give a callback that shows the progress of a run while the block runs."""
     start = f"{spec.strategy.name} on {spec.task.name}: compiling"
     with _line(start, quiet) as show:
-        yield lambda progress: show(lambda: describe(spec, progress))
+        yield Hooks(lambda progress: show(lambda: describe(spec, progress)), warn, silent if quiet else note)
 
 
 @contextmanager
-def watching_comparison(quiet: bool) -> Iterator[Callable[[RunsProgress], None]]:
-    """Give a callback that shows how far a comparison is while the block runs."""
+def watching_runs(quiet: bool) -> Iterator[Hooks]:
+    """Give hooks that show the progress of a list of runs, warnings and remarks on stderr while the block runs."""
+    from evorrn.lab.runs.hooks import Hooks
+
     with _line("", quiet) as show:
-        yield lambda runs: show(lambda: describe_runs(runs))
+        yield Hooks(lambda runs: show(lambda: describe_runs(runs)), warn, silent if quiet else note)
 
 
 def describe(spec: Spec, progress: Progress) -> str:

@@ -27,7 +27,7 @@ def reproduce(
     Runs are kept: the same command goes on with one that was interrupted.
     """
     from evorrn.cli.output import print_json, say, stdout
-    from evorrn.cli.progress import hooks, watching_comparison
+    from evorrn.cli.progress import watching_runs
     from evorrn.kernels.threads import available
     from evorrn.lab.report.reproduction import summary
     from evorrn.lab.report.terminal import show
@@ -45,7 +45,7 @@ def reproduce(
                 say(f"{one.name.ljust(width)}  {one.title} ({one.source})")
         return
     experiment = find_experiment(name)
-    with watching_comparison(quiet) as watch:
+    with watching_runs(quiet) as hooks:
         made = again(
             experiment,
             root=runs_root(runs),
@@ -53,7 +53,7 @@ def reproduce(
             quick=quick,
             jobs=jobs or available(),
             force=force,
-            hooks=hooks(watch, quiet),
+            hooks=hooks,
         )
     if json:
         print_json(made.as_dict())

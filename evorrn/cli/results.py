@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -48,16 +45,17 @@ def results(
     Damaged and missing runs are listed as such and left alone. What was read is kept in an index in
     the cache folder, so that listing again is fast; the folders remain the truth.
     """
-    from evorrn.cli.output import note, print_json, print_table, say
+    from evorrn.cli.output import note, print_json, print_table, say, uncollected
     from evorrn.lab import export
     from evorrn.lab.catalogue import Table
     from evorrn.lab.query import select
     from evorrn.lab.runs.store import runs_root
+    from evorrn.lab.runs.table import csv_text
     from evorrn.lab.runs.typed import names
     from evorrn.lab.sweep.results import read_results
 
     root = runs_root(runs)
-    with _uncollected():
+    with uncollected():
         found = read_results(target if target is not None else root, root, tell=_tell)
         chosen = select(
             found,
@@ -72,7 +70,7 @@ def results(
         if json:
             print_json(chosen.records())
         elif csv:
-            sys.stdout.write(export.csv_text(chosen))
+            sys.stdout.write(csv_text(chosen.columns, chosen.lines))
         elif parquet is None:
             heading = f"sweep {found.sweep}" if found.sweep else f"runs in {found.root}"
             print_table(Table(heading, tuple(chosen.columns), chosen.texts()))
@@ -96,16 +94,6 @@ def diff(
         print_json(found.as_dict())
     else:
         print_page(lab.page(found))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Switch the garbage collector off, which would walk through a hundred thousand rows repeatedly."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _tell(done: int, total: int) -> None:

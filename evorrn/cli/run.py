@@ -49,7 +49,7 @@ def run(
     from evorrn.base.errors import EvorrnError
     from evorrn.cli.outcome import draw, report
     from evorrn.cli.output import warn
-    from evorrn.cli.progress import hooks, watching_run
+    from evorrn.cli.progress import watching_run
     from evorrn.lab.runs.execute import continued, execute
     from evorrn.lab.runs.spec import resolve
     from evorrn.lab.runs.store import runs_root
@@ -84,7 +84,7 @@ def run(
                 assignments=set_ or (),
             )
         )
-    with watching_run(spec, quiet) as watch:
-        ended = execute(spec, root, force=force, hooks=hooks(watch, quiet))
+    with watching_run(spec, quiet) as hooks:
+        ended = execute(spec, root, force=force, hooks=hooks)
     draw(ended, warn)
     raise typer.Exit(report(ended, json=json, quiet=quiet, debug=context.obj.debug))

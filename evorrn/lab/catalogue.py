@@ -54,13 +54,7 @@ class Page:
 
 
 def listing(kind: str | None = None) -> Page:
-    """Return the names of tasks, strategies and cells, each with its first sentence.
-
-    Parameters
-    ----------
-    kind : str, optional
-        ``"tasks"``, ``"strategies"`` or ``"cells"``; all three by default.
-    """
+    """Return the names of one kind, or of all tasks, strategies and cells, each with its first sentence."""
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind", kind, [*KINDS, "runs"])
     chosen = KINDS if kind is None else {kind: KINDS[kind]}

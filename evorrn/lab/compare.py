@@ -46,16 +46,10 @@ SHARED_COSTS = ("work", "steps", "seconds")
 
 @dataclass(frozen=True)
 class Choice:
-    """What a comparison runs beside the task.
+    """What a comparison runs on its task.
 
-    Attributes
-    ----------
-    strategies : sequence of str, optional
-        Names, or ``file.py:name``; by default those of `STRATEGIES` that the task can answer.
-    seeds : int, optional
-        Runs of each strategy: seeds 0, 1, 2, ...; by default 10, or 3 when quick.
-    quick : bool
-        A look rather than a result: three seeds and a small budget, where none are given.
+    Strategies are names, or ``file.py:name``; by default those of `STRATEGIES` that the task can answer. Each runs
+    with the seeds 0, 1, 2, ...: by default 10, or 3 with `quick`, which also makes the default budget small.
     """
 
     strategies: Sequence[str] | None = None

@@ -23,14 +23,7 @@ Pairs = dict[str, tuple[Any, Any]]
 class Difference:
     """What differs between two runs, by dotted name: the value of the one and that of the other.
 
-    Attributes
-    ----------
-    runs : tuple of str
-        The ids.
-    spec : dict of str to tuple, or None
-        None when a spec cannot be read.
-    environment, outcome : dict of str to tuple
-        None stands for what a run does not have.
+    `runs` are the ids. None stands for what a run does not have; the spec is None when one cannot be read.
     """
 
     runs: tuple[str, str]

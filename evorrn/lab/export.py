@@ -1,9 +1,7 @@
-"""Tables of runs for other programs: CSV text and Parquet files."""
+"""Tables of runs for other programs, as Parquet files, and the states of runs in a line."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections import Counter
 from pathlib import Path
@@ -12,16 +10,8 @@ from evorrn.base.errors import EvorrnError
 from evorrn.base.text import counted
 from evorrn.lab.query import Selection
 from evorrn.lab.runs.run import COMPLETE
+from evorrn.lab.runs.store import writing
 from evorrn.lab.runs.table import Runs
-
-
-def csv_text(found: Selection) -> str:
-    """Return lines of a table as CSV: empty where there is no value, numbers with all their digits."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(found.columns)
-    writer.writerows(found.lines)
-    return buffer.getvalue()
 
 
 def write_parquet(path: Path, found: Selection) -> None:
@@ -48,11 +38,9 @@ def write_parquet(path: Path, found: Selection) -> None:
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
             arrays[name] = pyarrow.array([None if value is None else str(value) for value in values])
     fresh = path.with_name(f".{path.name}.tmp")
-    try:
+    with writing(path):
         parquet.write_table(pyarrow.table(arrays), fresh)
         os.replace(fresh, path)
-    except OSError as error:
-        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def counts(runs: Runs) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -165,7 +166,8 @@ def _grouped(rows: Sequence[Run], group: Sequence[str], numbers: Sequence[str]) 
     records = []
     for found in members.values():
         record: dict[str, Any] = {name: found[0].get(name) for name in group}
-        record |= {"runs": len(found), "complete": _count(found, COMPLETE), "failed": _count(found, FAILED)}
+        states = Counter(row.status for row in found)
+        record |= {"runs": len(found), "complete": states[COMPLETE], "failed": states[FAILED]}
         for name in numbers:
             record |= _summary(name, [row for row in found if row.status in (COMPLETE, FAILED)])
         records.append(record)
@@ -188,7 +190,7 @@ def _summary(name: str, rows: Sequence[Run]) -> dict[str, Any]:
     if not any(map(math.isfinite, kept)):
         return {name: None, f"{name} low": None, f"{name} high": None}
     interval = median_interval(kept)
-    return {name: interval.median, f"{name} low": interval.low, f"{name} high": interval.high}
+    return {name: interval.value, f"{name} low": interval.low, f"{name} high": interval.high}
 
 
 def _sorted(places: Sequence[int], sort: Sequence[str], values: Mapping[str, Sequence[Any]]) -> list[int]:
@@ -213,7 +215,3 @@ def _is_number(name: str) -> bool:
 
 def _real(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _count(rows: Sequence[Run], status: str) -> int:
-    return sum(row.status == status for row in rows)

@@ -32,7 +32,6 @@ def reproduce(
 
     Parameters
     ----------
-    experiment : Experiment
     root : Path
         The folder of all runs.
     seeds : int, optional
@@ -48,7 +47,7 @@ def reproduce(
         With every mistake in the experiment's specs, before anything runs.
     """
     count = seeds if seeds is not None else experiment.quick_seeds if quick else experiment.seeds
-    cases = [case for case in experiment.cases if case.quick or not quick]
+    cases = [case for case in experiment.cases if case.row.quick or not quick]
     plan: list[list[Spec]] = []
     found = [] if cases else [f"{experiment.name}: no row is quick, so there is nothing to run with --quick"]
     for case in cases:
@@ -57,7 +56,7 @@ def reproduce(
             problems = _unmeasured(plan[-1][0], experiment)
         except ConfigError as error:
             problems = error.problems
-        found += [f"{case.problem}, {case.method}: {problem}" for problem in problems]
+        found += [f"{case}: {problem}" for problem in problems]
     if found:
         raise ConfigError(found)
     everything = [spec for specs in plan for spec in specs]
@@ -67,7 +66,7 @@ def reproduce(
         runs = [next(ended) for _ in specs]
         for spec, run in zip(specs, runs):
             if run.error:
-                hooks.warn(f"{case.problem}, {case.method}, seed {spec.seed} failed: {run.error}")
+                hooks.warn(f"{case}, seed {spec.seed} failed: {run.error}")
         content = specs[0].content
         network = {name: content["network"][name] for name in ("cell", "hidden")}
         network["genes"] = specs[0].network.size

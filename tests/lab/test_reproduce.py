@@ -13,7 +13,15 @@ from evorrn.lab.reproduce import reproduce
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import Run
 from evorrn.lab.study.reproduction import judge, verdict
-from evorrn.lab.sweep.experiment import Case, Experiment, experiments, find_experiment, read_experiment
+from evorrn.lab.sweep.experiment import (
+    Case,
+    Experiment,
+    ProblemTable,
+    RowTable,
+    experiments,
+    find_experiment,
+    read_experiment,
+)
 
 SMALL = """
 title = "Small"
@@ -58,10 +66,10 @@ def test_every_experiment_that_is_shipped_resolves():
     for name in known:
         experiment = find_experiment(name)
         assert experiment.title and experiment.source
-        assert any(case.quick for case in experiment.cases)
+        assert any(case.row.quick for case in experiment.cases)
         for case in experiment.cases:
             (spec,) = case.specs(1)
-            assert case.published is None or case.of, f"{name}, {case.method}: a figure without a source"
+            assert case.row.published is None or case.row.of, f"{name}, {case}: a figure without a source"
             assert not spec.budget.empty
 
 
@@ -86,7 +94,7 @@ def test_verdicts_compare_the_interval_with_the_figure(low, high, published, hig
 
 
 def test_runs_that_never_solve_it_count_with_what_they_spent():
-    case = Case("p", "", "m", 100.0, "x", "", False, {})
+    case = Case(ProblemTable(name="p"), RowTable(method="m", published=100.0, of="x"), {})
     experiment = Experiment("e", "t", "s", "evaluations", 4, 1, (), (case,))
     runs = [
         Run("f", "complete", evaluations=cost, stopped_by=how)
@@ -103,7 +111,7 @@ def test_runs_that_never_solve_it_count_with_what_they_spent():
 
 
 def test_a_crashed_run_is_no_success():
-    case = Case("p", "", "m", 100.0, "x", "", False, {})
+    case = Case(ProblemTable(name="p"), RowTable(method="m", published=100.0, of="x"), {})
     experiment = Experiment("e", "t", "s", "evaluations", 2, 1, (), (case,))
     runs = [Run("f", "failed", error="why"), Run("g", "complete", evaluations=10, stopped_by="learned")]
     found = judge(case, runs, experiment, strategy={"name": "x"}, network={})
@@ -205,7 +213,7 @@ def test_the_record_that_is_kept_is_of_the_experiment_as_it_stands():
     kept = json.loads(path.read_text())
     cases = find_experiment("pole-balancing").cases
     assert [(found["problem"], found["method"], found["published"]) for found in kept["findings"]] == [
-        (case.problem, case.method, case.published) for case in cases
+        (case.problem.name, case.row.method, case.row.published) for case in cases
     ]
     for found, case in zip(kept["findings"], cases):
         given = case.raw["strategy"]

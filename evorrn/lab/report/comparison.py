@@ -5,6 +5,7 @@ Everything on the page is read from disk, so it can be written again at any time
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,13 @@ from evorrn.lab.report.records import (
     load_comparison,
     read_evolution,
     read_genome,
-    run_records,
     typical,
     typical_outputs,
 )
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.report.terminal import GAP, Line, Parts, notes
+from evorrn.lab.runs.store import readable_json
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.ranking import ranked
@@ -49,28 +50,12 @@ IN_TERMINAL = ("strategy", "median", "95 % interval", "network", "genes", "work"
 
 
 def write_report(comparison: Comparison, root: Path, path: Path) -> None:
-    """Write the report of a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    root : Path
-        The folder of runs, to which the paths in the comparison are relative.
-    path : Path
-        The HTML file to write.
-    """
+    """Write the report of a comparison, whose run folders are below `root`, to an HTML file."""
     write_atomic(path, page(comparison, root))
 
 
 def rebuild(folder: Path, root: Path) -> Comparison:
-    """Write the report of a comparison folder again, and return the comparison.
-
-    Parameters
-    ----------
-    folder : Path
-        Has a ``comparison.json``.
-    root : Path
-        The folder of runs.
+    """Write the report in a comparison's folder again, from the runs below `root`, and return the comparison.
 
     Raises
     ------
@@ -263,9 +248,13 @@ def _references(comparison: Comparison) -> Table:
 
 def _runs(comparison: Comparison, root: Path) -> Table:
     columns = ("strategy", "seed", comparison.metric, "work", "seconds", "ended by", "folder")
-    return Table(columns, "lrrrrll", [
-        Entry((
-            run.strategy, str(run.seed), figure(run.value), amount(run.work), figure(run.seconds), run.ended, run.folder
-        ))
-        for run in run_records(comparison, root)
-    ])  # fmt: skip
+    entries = []
+    for row in comparison.rows:
+        for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
+            content, status = (readable_json(root / folder / f"{name}.json") for name in ("result", "status"))
+            costs = {**content.get("meter", {}), **content.get("times", {})}
+            work, seconds = (float(costs.get(name, math.nan)) for name in ("work", "seconds"))
+            ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
+            numbers = (str(seed), figure(value), amount(work), figure(seconds))
+            entries.append(Entry((row.strategy, *numbers, str(ended), folder)))
+    return Table(columns, "lrrrrll", entries)

@@ -92,15 +92,8 @@ def draw_parallel(
 ) -> None:
     """Draw every configuration as a line across all axes to its error, the best tenth in colour.
 
-    Parameters
-    ----------
-    axes : Axes
-    names : sequence of str
-        Of the axes of the sweep.
-    levels : mapping of str to sequence of str
-        The values of each.
-    points : sequence
-        The values of each configuration, by axis, and its error.
+    The names are axes of the sweep and the levels their values; a point is the values of a configuration, by axis,
+    and its error.
     """
     heights = {name: _heights(levels[name]) for name in names}
     errors = np.array([error for _, error in points])

@@ -35,20 +35,19 @@ PANEL_WIDTH, PANEL_HEIGHT, LEGEND_ROW, LEGEND_SIZE = 3.8, 2.6, 0.17, 8.5
 
 @dataclass(frozen=True)
 class Evolution:
-    """Fitness, diversity and step sizes of a population by generation.
+    """Fitness, diversity and step sizes of a population by generation, arrays of shape (n,).
 
     Attributes
     ----------
-    generation : ndarray, shape (n,)
+    generation
         Counted from 1; every k-th of a long run.
-    best, median, low, high : ndarray, shape (n,)
-        Fitness of the individuals of a generation: the best, the median, the lower and the upper quartile;
-        NaN where all diverged.
-    diversity : ndarray, shape (n,)
+    best, median, low, high
+        Fitness of a generation: the best, the median, the lower and the upper quartile; NaN where all diverged.
+    diversity
         Root mean variance of the genes in the population.
-    steps : dict of str to ndarray, shape (n,)
+    steps
         For each named block the standard deviation of the method's draws, or of the population.
-    restarts : ndarray, shape (k,)
+    restarts : shape (k,)
         Generations after which the search restarted or began a burst.
     """
 

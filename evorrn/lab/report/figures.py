@@ -24,14 +24,7 @@ def sheet(
 ) -> Iterator[list[Any]]:
     """Give the axes of a new figure to a block, and write the figure after the block.
 
-    Parameters
-    ----------
-    target : Path or BytesIO
-        A file that ends in ``.svg`` or ``.png``, or a buffer for SVG.
-    width, height : float
-        In inches.
-    rows, columns : int
-        Of the axes.
+    The target is a file that ends in ``.svg`` or ``.png``, or a buffer for SVG; width and height are in inches.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -45,12 +45,8 @@ def colour_scale(genes: np.ndarray) -> tuple[Any, bool]:
 def draw_genome(axes: Axes, blocks: Mapping[str, np.ndarray]) -> None:
     """Draw each named block as its matrix, a vector as a column, and the scale of colours below.
 
-    Parameters
-    ----------
-    axes : Axes
-        Of a figure as large as `WIDTH` and `genome_height` say, with margins; lengths in it are inches.
-    blocks : mapping of str to ndarray
-        With at most two dimensions: rows are the units that a weight leads to.
+    The rows of a block are the units that a weight leads to. The figure is as large as `WIDTH` and `genome_height`
+    say, with margins; lengths in it are inches.
 
     Notes
     -----

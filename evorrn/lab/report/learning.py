@@ -38,9 +38,7 @@ def draw_learning(
     ----------
     axes : Axes
     curves : mapping of str to sequence of Curve
-        By way of training.
-    places : mapping of str to int
-        Their places in the colours.
+        By way of training; `places` has the place of each in the colours.
     label : str
         The cost.
     returns : bool

@@ -37,17 +37,9 @@ class Figure(NamedTuple):
 def make_figure(
     name: str, size: tuple[float, float], draw: Callable[..., Any], *given: Any, caption: str = ""
 ) -> Figure:
-    """Return a figure.
+    """Return the figure that `draw` makes when called with a pair of axes and what is `given`.
 
-    Parameters
-    ----------
-    name : str
-        Unique on the page, see `inline_svg`.
-    size : tuple of float
-        Width and height in inches.
-    draw : callable
-        Called with a pair of axes and what is `given`.
-    caption : str
+    The name is unique on the page, see `inline_svg`; the size is width and height in inches.
     """
     from markupsafe import Markup
 

@@ -68,18 +68,9 @@ def learning_curve(
     seconds: np.ndarray | None = None,
     returns: bool = False,
 ) -> None:
-    """Draw a run's losses against work, and against seconds where they are given.
+    """Draw a run's losses, or returns, against work, and against the seconds of each entry where they are known.
 
-    Parameters
-    ----------
-    history : mapping
-        ``work``, ``train_loss`` and ``valid_loss``, arrays of one length.
-    path : Path
-        Ends in ``.svg`` or ``.png``.
-    seconds : ndarray, optional
-        Wall time at each entry of the history.
-    returns : bool
-        Whether losses are negative returns, which are drawn as returns.
+    The history has ``work``, ``train_loss`` and ``valid_loss``, arrays of one length.
     """
     along = {WORK: np.asarray(history["work"], dtype=np.float64)}
     if seconds is not None and len(seconds) == len(along[WORK]):
@@ -110,33 +101,16 @@ def genome_plot(blocks: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def forecast_plot(known: np.ndarray, forecast: np.ndarray, path: Path) -> None:
-    """Draw the last known values of a series, and the forecast that follows them.
+    """Draw the last known values of a series, (T,) or (T, O), and the forecast, (steps,) or (steps, O), after them.
 
-    Parameters
-    ----------
-    known : array_like, shape (T,) or (T, O)
-        In original units; of several outputs the first is drawn.
-    forecast : array_like, shape (steps,) or (steps, O)
-    path : Path
-        Ends in ``.svg`` or ``.png``.
+    Of several outputs the first is drawn.
     """
     with sheet(path, 7.2, 3.2) as (axes,):
         draw_forecast(axes, _first_output(known), _first_output(forecast))
 
 
 def outputs_plot(outputs: np.ndarray, truth: np.ndarray | None, name: str, path: Path) -> None:
-    """Draw the outputs of a network for given inputs.
-
-    Parameters
-    ----------
-    outputs : ndarray, shape (T,)
-    truth : ndarray, shape (T,), optional
-        NaN where it is not known.
-    name : str
-        What the values are.
-    path : Path
-        Ends in ``.svg`` or ``.png``.
-    """
+    """Draw the outputs (T,) of a network for given inputs, over the truth (T,), NaN where it is not known."""
     with sheet(path, 7.2, 3.2) as (axes,):
         draw_given(axes, outputs, truth, name)
 
@@ -149,15 +123,7 @@ def comparison_plot(
 ) -> None:
     """Draw a comparison on one sheet: the ranking, learning curves, and the outputs of the best on test.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    curves : mapping of str to sequence of Curve
-        Validation loss against work, by strategy.
-    shown : Predictions or Trajectory, optional
-        Of the best strategy.
-    path : Path
-        Ends in ``.svg`` or ``.png``.
+    The curves are validation losses against work, by strategy.
     """
     best, colours = comparison.best.strategy, places([row.strategy for row in comparison.rows])
     entries = ranked(comparison.rows, comparison.baselines, comparison.metric)

@@ -19,11 +19,11 @@ from evorrn.lab.report.style import (
     ranking_row,
     scale_axis,
 )
-from evorrn.lab.study.aggregates import Estimate
 from evorrn.lab.study.comparison import Baseline, Row
 from evorrn.lab.study.rank_tests import RankComparison
 from evorrn.lab.study.sentences.common import direction
 from evorrn.lab.study.standings import Overall
+from evorrn.lab.study.statistics import Estimate
 
 DARK, LIGHT = "#101418", "#fdfdfe"
 SCALE = "cividis"
@@ -82,17 +82,7 @@ def draw_cells(
     columns: Sequence[str],
     rows: Sequence[str],
 ) -> None:
-    """Draw a table with a text in each cell.
-
-    Parameters
-    ----------
-    axes : Axes
-    brightness : ndarray, shape (n, m)
-        Between 0 and 1; NaN for a cell without colour.
-    texts : sequence of sequence of str
-    columns, rows : sequence of str
-        Their names.
-    """
+    """Draw a table with a text in each cell; the brightness (n, m) is between 0 and 1, NaN without colour."""
     axes.pcolormesh(brightness, cmap=SCALE, vmin=0, vmax=1, edgecolors="none")
     for place, text in np.ndenumerate(np.array(texts, dtype=object)):
         bright = brightness[place]

@@ -5,34 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from evorrn.base.errors import RunError
+from evorrn.base.errors import EvorrnError, RunError
 from evorrn.lab.report.evolution import Evolution
 from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
-from evorrn.lab.runs.store import readable_json
+from evorrn.lab.runs.store import read_json, readable_json
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
-from evorrn.training.result import load, load_history
+from evorrn.training.result import load_history
 
 COSTS = ("work", "steps", "seconds")
 Found = TypeVar("Found")
-
-
-class RunRecord(NamedTuple):
-    """A run of a comparison; costs are NaN where they are not known."""
-
-    strategy: str
-    seed: int
-    value: float
-    work: float
-    seconds: float
-    ended: str
-    folder: str
 
 
 def load_comparison(folder: Path) -> Comparison:
@@ -52,19 +41,6 @@ def load_comparison(folder: Path) -> Comparison:
         raise RunError(f"{path}: expected JSON written by evorrn, but it cannot be read ({error})") from None
     except RunError as error:
         raise RunError(f"{path}: {error}") from None
-
-
-def run_records(comparison: Comparison, root: Path) -> list[RunRecord]:
-    """Return every run of a comparison, in order of the ranking and the seeds."""
-    records = []
-    for row in comparison.rows:
-        for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
-            content, status = (readable_json(root / folder / f"{name}.json") for name in ("result", "status"))
-            ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
-            costs = {**content.get("meter", {}), **content.get("times", {})}
-            work, seconds = (float(costs.get(name, math.nan)) for name in ("work", "seconds"))
-            records.append(RunRecord(row.strategy, seed, value, work, seconds, str(ended), folder))
-    return records
 
 
 def learning_curves(folder: Path) -> dict[str, Curve]:
@@ -114,9 +90,21 @@ def read_evolution(folder: Path) -> Evolution | None:
 
 
 def read_genome(folder: Path) -> Mapping[str, np.ndarray]:
-    """Return the named blocks of a run's genome."""
-    result = load(folder)
-    return result.network.unpack(result.genome)
+    """Return the named blocks of a run's genome.
+
+    Raises
+    ------
+    RunError
+        When a file cannot be read, or the genome does not fit its network.
+    """
+    from evorrn.network.architecture import Architecture  # without the programs, which take long to import
+
+    try:
+        with np.load(folder / "genome.npz", allow_pickle=False) as arrays:
+            genome = arrays["genome"]
+        return Architecture.from_settings(read_json(folder / "result.json")["network"]).unpack(genome)
+    except (EvorrnError, OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise RunError(f"{folder}: the genome cannot be read ({error})") from None
 
 
 def _closest(row: Row) -> Iterator[int]:

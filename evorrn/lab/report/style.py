@@ -123,15 +123,7 @@ def ranking_row(
 ) -> None:
     """Draw one row of a ranking: a dot for each value, a bar for their middle, a band for its interval.
 
-    Parameters
-    ----------
-    axes : Axes
-    height : float
-    values : sequence of float
-        Those that are not finite are left out.
-    middle : tuple of float
-        The median or mean, and the two ends of its interval.
-    shape : Look
+    Values that are not finite are left out; `middle` is the median or mean, and the two ends of its interval.
     """
     centre, low, high = middle
     array = np.asarray(values, dtype=np.float64)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import EvorrnError
 from evorrn.base.files import write_atomic
 from evorrn.base.text import figure
 from evorrn.lab.report import effects as plots
@@ -25,6 +24,7 @@ from evorrn.lab.report.rankings import draw_improvements, draw_overall, draw_ran
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.terminal import GAP, Line, Parts
 from evorrn.lab.report.terminal import notes as note_lines
+from evorrn.lab.runs.store import writing
 from evorrn.lab.study.aggregates import performance_profile
 from evorrn.lab.study.effects import Effect, Slice, effects, pooled, slices
 from evorrn.lab.study.rank_tests import RankComparison
@@ -81,10 +81,8 @@ def rebuild(folder: Path) -> Report:
     """
     shown = content(make_study(read_results(folder)))
     path = folder / "report.html"
-    try:
+    with writing(path):
         write_atomic(path, render("sweep.html", shown))
-    except OSError as error:
-        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
     return Report(path, *(shown[name] for name in ("title", "state", "answer", "cautions")))
 
 
@@ -132,7 +130,7 @@ def _task(study: Study, task: str, found: Findings, colours: Mapping[str, int]) 
     entries = ranked([standing.row for standing in found.standings], known, metric)
     size = (6.4, rows_height(len(entries)))
     curves = records.curves(study, task)
-    targets = records.targets(study, task, curves["work"])
+    targets = records.targets(study, curves["work"])
     learning = [
         make_figure(
             f"learning on {task} by {cost}", SMALL, draw_learning, curves[cost], colours, label, False, True

@@ -31,16 +31,11 @@ Curves = dict[str, dict[str, list[Curve]]]
 
 @dataclass(frozen=True)
 class Reached:
-    """The cost of a contender to reach a target on a task.
+    """The cost of a contender to reach a target, a validation loss, on a task.
 
-    Attributes
-    ----------
-    contender : str
-    target : float
-        Validation loss.
-    runs, reached : int
-    median, work, steps, seconds : float
-        Work at which half of the runs have reached it, and expected running times; ``inf`` where none has.
+    `runs` is the number of its runs, `reached` that of the runs that reached the target. `median` is the work at which
+    half of the runs have reached it; `work`, `steps` and `seconds` are expected running times. They are ``inf`` where
+    too few runs have reached it.
     """
 
     contender: str
@@ -76,7 +71,7 @@ def curves(study: Study, task: str) -> Curves:
     return found
 
 
-def targets(study: Study, task: str, by_work: Mapping[str, Sequence[Curve]]) -> list[float]:
+def targets(study: Study, by_work: Mapping[str, Sequence[Curve]]) -> list[float]:
     """Return the target validation losses: those of the budgets, else those that shares of the runs reach."""
     set_ = {row.get("budget.loss") for row in study.runs.rows if row.get("budget.loss") is not None}
     if set_:

@@ -14,11 +14,11 @@ from evorrn.lab.report.page import colour_number
 from evorrn.lab.report.sweep_records import Reached
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.runs.table import ranking_metrics
-from evorrn.lab.study.aggregates import Estimate, interquartile_estimate
+from evorrn.lab.study.aggregates import interquartile_estimate
 from evorrn.lab.study.comparison import Baseline, Row
 from evorrn.lab.study.ranking import ranked
 from evorrn.lab.study.standings import Findings, Lead, Overall, estimate_in
-from evorrn.lab.study.statistics import median_interval
+from evorrn.lab.study.statistics import Estimate, median_interval
 from evorrn.lab.study.study import Study, chosen_text, values_of
 
 Data = dict[str, Any]
@@ -101,7 +101,7 @@ def configurations(study: Study) -> Data:
         metric = study.metrics[cell.task]
         median = median_interval(values_of(cell.errors, metric))
         middle = estimate_in(metric, interquartile_estimate([cell.errors]))
-        estimates = (median.median, median.low, median.high, middle.value, middle.low, middle.high)
+        estimates = (median.value, median.low, median.high, middle.value, middle.low, middle.high)
         given = [cell.trials[0].row.get(name) for name in study.axes]
         failed = int((~np.isfinite(cell.errors)).sum())
         rows.append([*given, len(cell.trials), failed, metric, *estimates])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 CLASSES = {"l": "", "r": "number", "p": "long"}
 """Classes of a page's cells by the alignment of their column."""
@@ -13,13 +13,8 @@ CLASSES = {"l": "", "r": "number", "p": "long"}
 class Entry:
     """A row of a table.
 
-    Attributes
-    ----------
-    cells : tuple of str
-    style : str
-        ``"best"``, ``"baseline"`` or empty.
-    colour : int
-        Number of the colour beside the first cell, from 1; 0 for none.
+    `style` is ``"best"``, ``"baseline"`` or empty; `colour` is the number, from 1, of the colour beside the first
+    cell, 0 for none.
     """
 
     cells: tuple[str, ...]
@@ -29,16 +24,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text.
-
-    Attributes
-    ----------
-    columns : tuple of str
-    align : str
-        A letter for each column, as in LaTeX: ``l`` left, ``r`` right, ``p`` left and wrapped.
-    entries : list of Entry
-    heading : str
-    """
+    """A table of text; as in LaTeX, a column is aligned ``l`` left, ``r`` right or ``p`` left and wrapped."""
 
     columns: tuple[str, ...]
     align: str
@@ -54,8 +40,7 @@ class Table:
         """Return the table with some of its columns."""
         places = [self.columns.index(name) for name in columns if name in self.columns]
         entries = [
-            Entry(tuple(entry.cells[place] for place in places), entry.style, entry.colour)
-            for entry in self.entries
+            replace(entry, cells=tuple(entry.cells[place] for place in places)) for entry in self.entries
         ]
         align = "".join(self.align[place] for place in places)
         return Table(tuple(self.columns[place] for place in places), align, entries, self.heading)

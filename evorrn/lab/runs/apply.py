@@ -5,8 +5,6 @@ Both give a `Sheet`, which becomes a CSV file, and what a plot of it shows. Valu
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,8 @@ from evorrn.data.task import Task
 from evorrn.lab.runs.inputs import columns_wanted, read_inputs
 from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.spec import resolve
-from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.runs.store import RunFolder, writing
+from evorrn.lab.runs.table import csv_text
 from evorrn.lab.runs.typed import read
 from evorrn.training.result import Result, load
 
@@ -29,18 +28,11 @@ LABEL = "label"
 
 @dataclass(frozen=True)
 class Sheet:
-    """Outputs of a network as rows of a table.
+    """Outputs (B, T, O) of a network as rows of a table.
 
-    Attributes
-    ----------
-    columns : tuple of str
-    rows : list of tuple
-    outputs : ndarray, shape (B, T, O)
-    known : ndarray, shape (B, T, O) or None
-        For a prediction, the truth where the file holds it, NaN elsewhere; for a forecast, the last known
-        values of the outputs; None when there are none.
-    diverged : bool
-        Whether an output is not finite, or far beyond any sensible number.
+    For a prediction, `known` (B, T, O) is the truth where the file holds it, NaN elsewhere; for a forecast, it is the
+    last known values of the outputs; None when there are none. `diverged` is whether an output is not finite, or far
+    beyond any sensible number.
     """
 
     columns: tuple[str, ...]
@@ -51,11 +43,7 @@ class Sheet:
 
     def csv(self) -> str:
         """Return the sheet as CSV text."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return text.getvalue()
+        return csv_text(self.columns, self.rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the sheet as plain data: its rows and whether it diverged."""
@@ -154,10 +142,8 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
     EvorrnError
         When the file cannot be written.
     """
-    try:
+    with writing(path):
         write_atomic(path, sheet.csv())
-    except OSError as error:
-        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _future_inputs(result: Result, own: int, steps: int, path: Path | None) -> np.ndarray | None:

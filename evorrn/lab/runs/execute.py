@@ -23,7 +23,7 @@ from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.recorder import Interruption, Recorder
 from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, RUNNING, Run, flatten
 from evorrn.lab.runs.spec import Spec, resolve
-from evorrn.lab.runs.store import RunFolder, find_run
+from evorrn.lab.runs.store import RunFolder, find_run, writing
 from evorrn.lab.runs.typed import read
 from evorrn.training.assessment import Record
 from evorrn.training.budget import Budget
@@ -146,7 +146,7 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
 
 def _prepare(spec: Spec, run: RunFolder, force: bool, hooks: Hooks) -> dict[str, Any] | None:
     """Write the files of a run's beginning, and return the state to resume from, if any."""
-    try:
+    with writing(f"to {run.path}"):
         if force:
             run.clear()
         state = _checkpoint(run, needed=False)
@@ -158,8 +158,6 @@ def _prepare(spec: Spec, run: RunFolder, force: bool, hooks: Hooks) -> dict[str,
         write_atomic(run.path / "spec.toml", spec.toml())
         write_atomic(run.path / "env.json", _indented(json.dumps(now)) + "\n")
         run.set_status(RUNNING)
-    except OSError as error:
-        raise EvorrnError(f"cannot write to {run.path}: {error.strerror or error}") from None
     return state
 
 

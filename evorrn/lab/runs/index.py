@@ -51,14 +51,8 @@ def read_runs(
 ) -> list[Run]:
     """Return the rows of run folders, from the index where it still holds.
 
-    Parameters
-    ----------
-    root : Path
-        The folder of runs.
-    folders : sequence of str, optional
-        Run folders relative to the root, in the order wanted; all there are by default, sorted.
-    tell : callable
-        Called with how many of the folders that must be read anew are done, and how many there are.
+    Folders are relative to the folder of runs, `root`, in the order wanted; by default all there are, sorted. `tell`
+    is called with how many of the folders that must be read anew are done, and how many there are.
     """
     wanted = sorted(_walk(str(root))) if folders is None else list(folders)
     home, above = str(root.resolve()), f"{root}/"

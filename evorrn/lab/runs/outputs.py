@@ -18,14 +18,8 @@ EXCERPT = 150
 class Predictions:
     """Outputs of a network beside the truth, in original units.
 
-    Parameters
-    ----------
-    truth : ndarray, shape (B, T, O), or (B, T) of labels
-    predicted : ndarray, shape (B, T, O)
-        Logits for labels.
-    scored : ndarray of bool, shape (B, T)
-    name : str
-        What the first output is called.
+    The truth is (B, T, O), or (B, T) of labels; `predicted` is (B, T, O), logits for labels; `scored` is (B, T).
+    `name` is that of the first output.
     """
 
     kind: ClassVar[str] = "predictions"
@@ -72,19 +66,9 @@ class Predictions:
 class Trajectory:
     """The course of one episode, and how all episodes on test ended.
 
-    Parameters
-    ----------
-    observations : ndarray, shape (T, I)
-    actions : ndarray, shape (T, O)
-        Outputs of the network.
-    rewards : ndarray, shape (T,)
-    states : ndarray, shape (T, S)
-    state_names, action_names : ndarray of str
-        What the first states and the actions are called, units in brackets at the end.
-    start : int
-        Number of the episode among the test starts.
-    returns, lengths : ndarray, shape (E,)
-        Of every episode on test.
+    Observations (T, I), actions (T, O), rewards (T,) and states (T, S) are those of the episode of test start number
+    `start`; returns and lengths (E,) are those of every episode. The names of states and actions end with their units
+    in brackets.
     """
 
     kind: ClassVar[str] = "trajectory"

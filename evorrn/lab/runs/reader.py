@@ -33,13 +33,7 @@ NEEDED = {"task.name", "strategy.name", "network.cell"}
 
 
 class Reader:
-    """Reads run folders; runs share the settings and the names that they have in common.
-
-    Parameters
-    ----------
-    root : Path
-        The folder that the runs' folders are relative to.
-    """
+    """Reads run folders below `root`; runs share the settings and the names that they have in common."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -26,15 +26,7 @@ CHECKPOINT_SECONDS = 15.0
 
 
 class Recorder:
-    """The callback of the training loop: checkpoints, heartbeat, and the stop when interrupted.
-
-    Parameters
-    ----------
-    run : RunFolder
-    trainer : Trainer
-    interruption : Interruption
-    hooks : Hooks
-    """
+    """The callback of the training loop: checkpoints, heartbeat, and the stop when interrupted."""
 
     def __init__(self, run: RunFolder, trainer: Trainer, interruption: Interruption, hooks: Hooks) -> None:
         self.run, self.trainer = run, trainer
@@ -93,10 +85,7 @@ class Recorder:
 class Interruption:
     """Handles SIGINT and SIGTERM: the first sets `asked`, the second raises KeyboardInterrupt.
 
-    Parameters
-    ----------
-    note : callable
-        Called with a sentence at the first signal.
+    `note` is called with a sentence at the first signal.
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:

@@ -54,17 +54,8 @@ MADE_TASKS = 8
 class Spec:
     """A resolved spec, and the objects it stands for.
 
-    Attributes
-    ----------
-    content : dict
-        The whole spec as plain data, every default filled in.
-    task : Task or Environment
-    network : Network
-    strategy : Strategy
-    budget : Budget
-    seed : int
-    parent : str or None
-        Id of the run whose checkpoint this one goes on from.
+    `content` is the whole spec as plain data, every default filled in; `parent` is the id of the run whose
+    checkpoint this one goes on from.
     """
 
     content: dict[str, Any]
@@ -151,14 +142,14 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
         network = make(**_network_settings(usual, known))
-    settings = {"task": task.values() if task else (), "network": _network_names()}
+    settings = {"task": task.values() if task else (), "network": network_names()}
     settings["strategy"] = strategy.values() if strategy else ()
     found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]
     if found or budget is None or task is None or strategy is None or network is None:
         raise ConfigError(found)
     content = {
         "seed": seed,
-        "budget": _budget_content(budget),
+        "budget": budget.text() or budget.values(),
         **({"parent": parent} if parent is not None else {}),
         "task": {"name": task_table["name"], "version": task.version, **task.values()},
         "network": _network_content(network, network_table, usual),
@@ -194,7 +185,7 @@ class _Problems(list[str]):
 
     def network_settings(self, table: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings of a network that exist and have the right kind, and note the others."""
-        allowed, good = _network_names(), {}
+        allowed, good = network_names(), {}
         for name, value in table.items():
             wanted, kinds = NETWORK_KINDS.get(name, ("", object))
             if name not in allowed:
@@ -208,7 +199,7 @@ class _Problems(list[str]):
         return good
 
 
-def _network_names() -> list[str]:
+def network_names() -> list[str]:
     """Return the settings of a network that a spec may hold."""
     from evorrn.network.network import Network
 
@@ -220,12 +211,6 @@ def _budget(value: Any) -> Budget:
     if budget.empty:
         raise ConfigError("budget: expected at least one limit, for instance 20G, 500gen or 60s")
     return budget
-
-
-def _budget_content(budget: Budget) -> Any:
-    """Return a budget as text where there is a text for it, else as a table of its limits."""
-    text = budget.text()
-    return budget.values() if text is None else text
 
 
 def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:

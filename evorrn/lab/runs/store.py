@@ -37,14 +37,17 @@ def runs_root(given: Path | None = None) -> Path:
     return Path(given if given is not None else os.environ.get("EVORRN_RUNS") or "runs")
 
 
-class RunFolder:
-    """One run on disk.
+@contextmanager
+def writing(place: str | Path) -> Iterator[None]:
+    """Raise EvorrnError naming the place that cannot be written when the block raises OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise EvorrnError(f"cannot write {place}: {error.strerror or error}") from None
 
-    Parameters
-    ----------
-    path : Path
-        ``RUNS/<task>/<strategy>-<cell>/<id>``; it need not exist.
-    """
+
+class RunFolder:
+    """One run on disk, ``RUNS/<task>/<strategy>-<cell>/<id>``; the folder need not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -116,10 +119,8 @@ class RunFolder:
             When the folder cannot be written.
         """
         claim = self.path / "claim"
-        try:
+        with writing(f"to {self.path}"):
             token = self._claim(claim)
-        except OSError as error:
-            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
         try:
             yield
         finally:

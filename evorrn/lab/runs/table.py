@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,10 @@ SPLITS = ("test", "valid", "train")
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a folder or of a sweep.
+    """The runs of a folder or of a sweep; the folders of the rows are relative to `root`.
 
-    Attributes
-    ----------
-    rows : list of Run
-    root : Path
-        The folder of runs that the rows' folders are relative to.
-    sweep : str
-        The name of the sweep; empty for a folder.
-    axes : tuple of str
-        Dotted names of the settings that the sweep varies, without the seed.
+    The name of the sweep is empty for a folder. The axes are the dotted names of the settings that the sweep varies,
+    without the seed.
     """
 
     rows: list[Run]
@@ -58,8 +53,17 @@ class Runs:
 
 def ranking_metrics(rows: Sequence[Run], split: str = "test") -> list[str]:
     """Return the metrics that rank the tasks of some runs: the first of a split."""
-    names = {row.metric_names for row in rows}
-    return sorted({next(n for n in found if n.startswith(f"{split}.")) for found in names if found})
+    rankings = (row.ranking_metric(split) for row in rows)
+    return sorted({name for name in rankings if name is not None})
+
+
+def csv_text(columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+    """Return lines of a table as CSV: empty where there is no value, numbers with all their digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(lines)
+    return text.getvalue()
 
 
 def plain_text(value: Any) -> str:

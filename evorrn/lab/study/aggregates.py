@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.lab.study.statistics import LEVEL
+from evorrn.lab.study.statistics import LEVEL, Estimate
 
 RESAMPLES = 2000
 TRIMMED = 0.25
@@ -24,15 +24,6 @@ AT_ONCE = 2**21
 """Numbers of a stratum that are resampled at a time, which bounds the memory."""
 
 Strata = Sequence[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and the ends of its 95 % interval; the ends are NaN where there are too few runs for one."""
-
-    value: float
-    low: float
-    high: float
 
 
 def interquartile_mean(values: Sequence[float] | np.ndarray) -> float:
@@ -106,12 +97,7 @@ def _share_worse(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray, np.ndarr
 
 @dataclass(frozen=True)
 class Profile:
-    """The share of runs whose error is at most each threshold, with pointwise 95 % intervals.
-
-    Attributes
-    ----------
-    thresholds, share, low, high : ndarray, shape (n,)
-    """
+    """The share of runs whose error is at most each threshold, with pointwise 95 % intervals; arrays of shape (n,)."""
 
     thresholds: np.ndarray
     share: np.ndarray

@@ -79,13 +79,8 @@ class Comparison:
     ----------
     task : dict
         ``name``, ``version``, ``seed_changes`` and the settings of the task; of a data file its ``outputs``.
-    budget : str
     metric : str
         A key of `evorrn.data.metrics.METRICS`.
-    seeds : tuple of int
-    rows : tuple of Row
-    baselines : tuple of Baseline
-    differences : tuple of Difference
     references : tuple of dict
         Published figures of the task: ``value``, ``metric``, ``conditions``, ``source``.
     command : str

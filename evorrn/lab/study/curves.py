@@ -10,12 +10,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Curve:
-    """The loss of one run against its cost.
+    """The loss of one run at ascending costs (n,) in work, time steps or seconds.
 
-    Parameters
-    ----------
-    spent, loss : ndarray, shape (n,)
-        Ascending cost (work, time steps or seconds), and the loss at that cost; not finite where there is none.
+    A loss (n,) is not finite where there is none.
     """
 
     spent: np.ndarray
@@ -28,24 +25,11 @@ class Curve:
         return Curve(np.asarray(self.spent, dtype=np.float64)[np.isfinite(best)], best[np.isfinite(best)])
 
 
-def median_curve(curves: Sequence[Curve], points: int = 240) -> Curve:
-    """Return the median loss over runs, from the cost at which each of them has a loss."""
-    return quantile_curves(curves, (0.5,), points)[0]
-
-
 def quantile_curves(curves: Sequence[Curve], shares: Sequence[float], points: int = 240) -> list[Curve]:
     """Return quantiles of the loss over runs, from the cost at which each of them has a loss.
 
-    After its end a run counts with its last loss.
-
-    Parameters
-    ----------
-    curves : sequence of Curve
-        All losses finite, see `Curve.best_so_far`.
-    shares : sequence of float
-        The quantiles, between 0 and 1.
-    points : int
-        Costs at which the quantiles are computed, evenly spaced in the logarithm.
+    All losses are finite, see `Curve.best_so_far`; after its end a run counts with its last loss. The quantiles are
+    computed at `points` costs, evenly spaced in the logarithm.
     """
     first = max(curve.spent[0] for curve in curves)
     last = max(max(curve.spent[-1] for curve in curves), first)

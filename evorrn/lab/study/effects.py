@@ -20,15 +20,8 @@ MOST_SLICES = 6
 class Effect:
     """The effect of one axis on the error.
 
-    Attributes
-    ----------
-    axis : str
-    labels : list of str
-    ratios : list of ndarray
-        For each label the errors, as multiples of the mean of their block.
-    blocks : int
-        Groups of runs that differ in this axis alone. Where there is none, the errors are multiples of the best
-        on their task.
+    For each label there are ratios: errors as multiples of the mean of their block, where a block is a group of runs
+    that differ in this axis alone. Without blocks they are multiples of the best on their task.
     """
 
     axis: str
@@ -54,12 +47,7 @@ class Effect:
 class Slice:
     """The relative error over two axes, the median over everything else.
 
-    Attributes
-    ----------
-    x, y : str
-    x_labels, y_labels : list of str
-    errors : dict
-        By ``(x label, y label)``, for points with runs.
+    Errors are by ``(x label, y label)``, for points with runs.
     """
 
     x: str

@@ -16,13 +16,10 @@ class Difference:
 
     Attributes
     ----------
-    a, b : str
-    p : float
-        Two-sided p-value of Wilcoxon's signed-rank test after Holm's correction over all pairs.
+    p, uncorrected : float
+        Two-sided p-value of Wilcoxon's signed-rank test, after and before Holm's correction over all pairs.
     holds : bool
         Whether `p` is at most 0.05.
-    uncorrected : float
-        The p-value before the correction.
     ahead : int
         Seeds, or tasks, in which `a` was strictly better.
     """

@@ -23,10 +23,8 @@ class RankComparison:
 
     Attributes
     ----------
-    names : tuple of str
-        Best average rank first.
-    ranks : ndarray, shape (k,)
-        The average ranks; 1 is best.
+    names, ranks : tuple of str, ndarray of shape (k,)
+        Best average rank first; 1 is best.
     statistic, p : float
         Friedman's chi-squared, corrected for ties, and its p-value.
     critical : float
@@ -35,7 +33,6 @@ class RankComparison:
         Nemenyi's p-value of each pair.
     groups : tuple of tuple of int
         Indices into `names`: the largest groups without a significant difference.
-    tasks : int
     """
 
     names: tuple[str, ...]
@@ -49,14 +46,9 @@ class RankComparison:
 
 
 def compare_ranks(names: Sequence[str], errors: np.ndarray) -> RankComparison:
-    """Rank several ways of training by their errors on each task, and test the ranks for differences.
+    """Rank at least three ways of training by their errors (N, k) on N tasks, and test the ranks for differences.
 
-    Parameters
-    ----------
-    names : sequence of str
-        At least three.
-    errors : ndarray, shape (N, k)
-        One row a task, lower is better; ``inf`` ranks last, ties share their ranks.
+    Lower errors are better; ``inf`` ranks last, ties share their ranks.
     """
     from scipy.stats import friedmanchisquare, rankdata
 

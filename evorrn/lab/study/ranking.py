@@ -25,18 +25,9 @@ def make_row(
     runs: Sequence[str],
     errors: int = 0,
 ) -> Row:
-    """Return the row of a strategy.
+    """Return the row of a strategy from its values, one a seed, and the costs of each run, None where not known.
 
-    Parameters
-    ----------
-    strategy, metric : str
-    values : sequence of float
-        One a seed; values that are not finite, and None, count as failed.
-    network, settings : mapping
-    costs : sequence of mapping
-        ``work``, ``steps`` and ``seconds`` of a run each; None where not known.
-    runs : sequence of str
-    errors : int
+    Values that are not finite, and None, count as failed.
     """
     kept = finite_or_worst(values, metric)
     interval = median_interval(kept)
@@ -46,7 +37,7 @@ def make_row(
         strategy=strategy,
         network=dict(network),
         values=kept,
-        median=interval.median,
+        median=interval.value,
         low=interval.low,
         high=interval.high,
         failed=sum(not math.isfinite(v) for v in kept),

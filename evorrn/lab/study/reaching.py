@@ -17,13 +17,7 @@ from evorrn.lab.study.curves import Curve
 
 @dataclass(frozen=True)
 class Spent:
-    """The costs of some runs until they reached a target, or until they ended.
-
-    Attributes
-    ----------
-    cost : ndarray, shape (n,)
-    reached : ndarray of bool, shape (n,)
-    """
+    """The costs (n,) of some runs until they reached a target or ended, and whether they reached it (n,)."""
 
     cost: np.ndarray
     reached: np.ndarray
@@ -32,12 +26,7 @@ class Spent:
 def until(curves: Sequence[Curve], target: float, failed: int = 0) -> Spent:
     """Return the cost of each run until its loss was at most the target.
 
-    Parameters
-    ----------
-    curves : sequence of Curve
-    target : float
-    failed : int
-        Number of runs without a curve; they are censored at the largest cost of the others.
+    Runs without a curve, of which `failed` is the number, are censored at the largest cost of the others.
     """
     cost, reached = [], []
     for curve in curves:

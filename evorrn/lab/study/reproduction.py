@@ -24,14 +24,10 @@ LEARNED = "learned"
 class Finding:
     """The figures of one row of a published table, run again.
 
+    For the first five fields see `ProblemTable` and `RowTable` in `evorrn.lab.sweep.experiment`.
+
     Attributes
     ----------
-    problem, method, of, conditions, deviation : str
-        See `evorrn.lab.sweep.experiment.Case`.
-    strategy : dict
-        Name and settings.
-    network : dict
-        Cell, units and number of genes.
     seeds : int
         Runs.
     solved : int or None
@@ -43,7 +39,6 @@ class Finding:
         Median, and standard deviation over the runs that succeeded.
     values : tuple of float
         One a run, ``inf`` for a run that failed.
-    published : float or None
     verdict : str
         ``"better"`` where the whole interval is better than the published figure, ``"reproduced"`` where it
         contains the figure, else ``"not reproduced"``; ``"no figure"`` where none was published.
@@ -75,18 +70,7 @@ class Finding:
 class Reproduction:
     """A published experiment, run again.
 
-    Attributes
-    ----------
-    experiment : str
-        Its name.
-    title, source, measure : str
-    notes : tuple of str
-    quick : bool
-        Whether only the quick rows were run, with few seeds.
-    findings : tuple of Finding
-    environment : dict
-    report : str
-        Path of the page.
+    With `quick`, only the quick rows were run, with few seeds. `report` is the path of the page.
     """
 
     experiment: str
@@ -137,11 +121,11 @@ def judge(
         median, solved = float(np.median(values)), None
     finite = values[np.isfinite(values)]
     return Finding(
-        problem=case.problem,
-        method=case.method,
-        of=case.of,
-        conditions=case.conditions,
-        deviation=case.deviation,
+        problem=case.problem.name,
+        method=case.row.method,
+        of=case.row.of,
+        conditions=case.problem.conditions,
+        deviation=case.row.deviation,
         strategy=strategy,
         network=network,
         seeds=len(runs),
@@ -152,8 +136,8 @@ def judge(
         median=median,
         spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
         values=tuple(values.tolist()),
-        published=case.published,
-        verdict=verdict(mean, low, high, case.published, experiment.higher_is_better),
+        published=case.row.published,
+        verdict=verdict(mean, low, high, case.row.published, experiment.higher_is_better),
         errors=sum(bool(run.error) for run in runs),
     )
 

@@ -9,27 +9,20 @@ from itertools import combinations
 
 import numpy as np
 
-from evorrn.lab.study.aggregates import Estimate, improvement, interquartile_estimate
+from evorrn.lab.study.aggregates import improvement, interquartile_estimate
 from evorrn.lab.study.comparison import Baseline, Row, badness
 from evorrn.lab.study.pairs import Difference, tested
 from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison, compare_ranks
 from evorrn.lab.study.ranking import make_row
+from evorrn.lab.study.statistics import Estimate
 from evorrn.lab.study.study import Configuration, Study, values_of
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A contender on a task, with the configuration that validation chose.
+    """A contender on a task: the configuration that validation chose, and from how many.
 
-    Attributes
-    ----------
-    configuration : Configuration
-    tried : int
-        Configurations from which it was chosen.
-    row : Row
-        Its values on test, one a seed, and its costs.
-    middle : Estimate
-        The interquartile mean of the values.
+    `row` has its values on test, one a seed, and its costs; `middle` is their interquartile mean.
     """
 
     configuration: Configuration
@@ -45,16 +38,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Lead(Difference):
-    """A tested pair of contenders on a task, seed by seed, or over all tasks, task by task.
+    """A tested pair of contenders: on a task seed by seed, or over all tasks task by task, where `task` is empty.
 
-    Attributes
-    ----------
-    task : str
-        Empty for all tasks.
-    pairs : int
-        Seeds that both have, or tasks.
-    probability : Estimate
-        The probability that a run of `a` is better than one of `b`.
+    `pairs` is the number of seeds that both have, or of tasks. `probability` is the probability that a run of `a` is
+    better than one of `b`.
     """
 
     task: str
@@ -158,10 +145,12 @@ def _leads(
 
 def overall(study: Study) -> list[Overall]:
     """Return the contenders that have runs on every task, best first; empty when there is one task."""
+    from scipy.stats import rankdata
+
     names = study.everywhere()
     if len(study.tasks) < 2 or not names:
         return []
-    ranks = _ranks(_medians(study, names))
+    ranks = rankdata(_medians(study, names), axis=1).mean(axis=0)
     found = [Overall(n, interquartile_estimate(strata(study, n)), float(r)) for n, r in zip(names, ranks)]
     return sorted(found, key=lambda entry: (entry.middle.value, entry.rank, entry.contender))
 
@@ -204,9 +193,3 @@ def _paired(a: Configuration, b: Configuration) -> tuple[np.ndarray, np.ndarray]
 def _medians(study: Study, names: Sequence[str]) -> np.ndarray:
     rows = [[study.chosen(task, name) for name in names] for task in study.tasks]
     return np.array([[math.inf if c is None else float(np.median(c.errors)) for c in row] for row in rows])
-
-
-def _ranks(errors: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(errors, axis=1).mean(axis=0))

@@ -18,15 +18,15 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A median and the two ends of its interval; the ends are NaN for a single value."""
+class Estimate:
+    """A number and the ends of its 95 % interval; the ends are NaN where there are too few runs for one."""
 
-    median: float
+    value: float
     low: float
     high: float
 
 
-def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Interval:
+def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> Estimate:
     """Return the median of some values and its percentile bootstrap interval.
 
     The interval is that of infinitely many bootstrap resamples: a resample's median is one of the values, or
@@ -50,23 +50,22 @@ def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) 
         raise ValueError(f"expected at least one value and no NaN, got {values!r}")
     median = float(np.median(ordered))
     if len(ordered) == 1:
-        return Interval(median, math.nan, math.nan)
+        return Estimate(median, math.nan, math.nan)
     support, probability = _resampled_medians(ordered)
     slack = 1e-12  # rounding of the sums, far below any probability that matters
     low = support[np.searchsorted(np.cumsum(probability), level / 2 - slack)]
     high = support[::-1][np.searchsorted(np.cumsum(probability[::-1]), level / 2 - slack)]
-    return Interval(median, float(low), float(high))
+    return Estimate(median, float(low), float(high))
 
 
 def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return every possible median of a resample, ascending, and its probability."""
-    from scipy.special import gammaln
-    from scipy.stats import binom
+    from scipy.special import betainc, gammaln
 
     n = len(ordered)
     middle = (n + 1) // 2  # rank of the lower middle value, counted from 1
     share = np.arange(n + 1) / n
-    lower = np.diff(binom.sf(middle - 1, n, share))  # P(lower middle value is the i-th)
+    lower = np.diff(betainc(middle, n - middle + 1, share))  # P(lower middle value is the i-th)
     if n % 2:
         return ordered, lower
     # The middles are the i-th and the j-th value, i < j, when half of the draws are at most i, one of them
@@ -119,12 +118,11 @@ def signed_ranks(differences: Sequence[float] | np.ndarray) -> SignedRanks:
     Source: Wilcoxon (1945), "Individual comparisons by ranking methods"; zeros as in Pratt (1959),
     "Remarks on zeros and ties in the Wilcoxon signed rank procedures".
     """
-    from scipy.stats import rankdata
-
     values = np.asarray(differences, dtype=np.float64)
     if np.isnan(values).any():
         raise ValueError("expected differences without NaN")
-    doubled = np.rint(2 * rankdata(np.abs(values))).astype(int)  # ties give half ranks
+    _, place, ties = np.unique(np.abs(values), return_inverse=True, return_counts=True)
+    doubled = (2 * np.cumsum(ties) - ties + 1)[place]  # twice the ranks, since ties give half ranks
     doubled, values = doubled[values != 0], values[values != 0]
     probability = np.zeros(doubled.sum() + 1)  # of each sum of positive ranks
     probability[0] = 1.0

@@ -36,16 +36,7 @@ Point = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Trial:
-    """One run that counts: complete or failed.
-
-    Attributes
-    ----------
-    row : Run
-    values : dict of str to str
-        Its value on every axis, as text.
-    error, valid : float
-        Error on test and on validation, by the metric that ranks the task.
-    """
+    """One run that counts, complete or failed: its values on the axes, and its errors by the metric that ranks."""
 
     row: Run
     values: Mapping[str, str]
@@ -55,16 +46,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Configuration:
-    """All seeds of one point on the axes.
-
-    Attributes
-    ----------
-    task, contender : str
-    values : dict of str to str
-        Its value on every axis.
-    trials : list of Trial
-        In order of their seeds.
-    """
+    """All seeds of one point on the axes: its value on every axis, and its runs in order of their seeds."""
 
     task: str
     contender: str
@@ -88,15 +70,12 @@ class Study:
 
     Attributes
     ----------
-    name : str
-    runs : Runs
     axes : dict of str to list of str
         Every axis and its values, ascending where they are numbers.
     compared, tuned, task_axes : tuple of str
         The axes in each role.
     metrics : dict of str to str
         The metric that ranks each task.
-    configurations : list of Configuration
     """
 
     name: str
@@ -178,15 +157,18 @@ def make_study(runs: Runs) -> Study:
     tuned = tuple(name for name in axes if name not in (*task_axes, *compared) and len(axes[name]) > 1)
     metrics: dict[str, str] = {}
     for row, value in zip(counted, values):
-        if row.metric_names:
-            metrics.setdefault(_task(row, value, task_axes), _ranking(row))
+        ranking = row.ranking_metric("test")
+        if ranking is not None:
+            metrics.setdefault(_task(row, value, task_axes), ranking.removeprefix("test."))
     cells: dict[Point, Configuration] = {}
     for row, value in sorted(zip(counted, values), key=lambda pair: pair[0].seed or 0):
         task = _task(row, value, task_axes)
         if task not in metrics:  # nothing but failures there
             continue
         error, valid = (_error(row, split, metrics[task]) for split in ("test", "valid"))
-        contender = ", ".join(named(name, value[name]) for name in compared) or _way(row)
+        contender = ", ".join(named(name, value[name]) for name in compared) or _label(
+            "strategy.name", row.get("strategy.name")
+        )
         point = (task, *value.values())
         cell = cells.setdefault(point, Configuration(task, contender, value, []))
         cell.trials.append(Trial(row, value, error, valid))
@@ -270,14 +252,6 @@ def _label(axis: str, value: Any) -> str:
         source, _, member = text.rpartition(":")
         return member if source.endswith(".py") else Path(text).name
     return text
-
-
-def _way(row: Run) -> str:
-    return _label("strategy.name", row.get("strategy.name"))
-
-
-def _ranking(row: Run) -> str:
-    return next(name for name in row.metric_names if name.startswith("test.")).partition(".")[2]
 
 
 def _error(row: Run, split: str, metric: str) -> float:

@@ -57,16 +57,7 @@ class Trial:
 
 
 class SearchFeed(SweepFeed):
-    """The runs of an adaptive search, see `SweepFeed`.
-
-    Parameters
-    ----------
-    folder : SweepFolder
-        Where the list of runs is written.
-    tally : Tally
-    warn : callable
-        Called with a sentence for each damaged folder and each cell that the spec refuses.
-    warm : bool
+    """The runs of an adaptive search, see `SweepFeed`; a warning is given for each cell that the spec refuses as well.
 
     Raises
     ------

@@ -30,20 +30,10 @@ LONGEST = 1_000_000
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis.
+    """One axis: the dotted names of the settings that it varies together, and its values.
 
-    Attributes
-    ----------
-    names : tuple of str
-        Dotted names of the settings that it varies together.
-    points : tuple of dict
-        What each of its values assigns, by dotted name; empty for a distribution.
-    low, high : float
-        Range of a distribution.
-    logarithmic : bool
-        Whether a distribution is uniform in the logarithm.
-    ordered : bool
-        Whether values are numbers, so that near ones are alike.
+    Each point has what one value assigns, by dotted name. A distribution has no points but a range, `low` to `high`,
+    and may be uniform in the logarithm. `ordered` is whether values are numbers, so that near ones are alike.
     """
 
     names: tuple[str, ...]
@@ -240,15 +230,7 @@ def _unknown_names(
 ) -> list[str]:
     """Return one sentence for each name in the axes and the base that is not a setting of the sweep.
 
-    Parameters
-    ----------
-    axes : sequence of Axis
-    strange : sequence of str
-        Labels of the axes that were not made, since their names cannot be settings.
-    base : mapping
-        The spec that all cells have in common.
-    home : Path
-        Folder that relative paths start from.
+    Axes whose names cannot be settings were not made; `strange` has their labels.
     """
     values: dict[str, list[Any]] = {}
     for axis in axes:

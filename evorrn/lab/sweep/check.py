@@ -85,12 +85,12 @@ def check(sweep: Sweep, root: Path, checked: Callable[[int], None] = ignore) -> 
         check_values(sweep)
         found = Check(sweep, sweep.cells_wanted, sweep.runs_wanted)
         with suppress(RunError):  # none has been chosen yet
-            chosen = list(folder.listed_runs().group(0))
+            chosen = folder.listed_runs()
             _look([((), run) for run in chosen], root, found, to_come=found.runs - len(chosen))
         return found
     plan = make_plan(sweep, checked)
     found = Check(sweep, plan.cells, plan.runs, plan.repeated)
-    runs = ((kind, run) for place, kind in enumerate(plan.programs) for run in plan.group(place))
+    runs = ((kind, run) for kind, group in zip(plan.programs, plan.groups()) for run in group)
     _look(runs, root, found)
     return found
 

@@ -23,16 +23,9 @@ class Exclusion:
 def parse_exclusions(
     tables: Sequence[Mapping[str, Any]], axes: Sequence[Axis], varied: Collection[str], found: list[str]
 ) -> list[Exclusion]:
-    """Return the exclusions of a sweep file; mistakes are added to `found`.
+    """Return the exclusions of a sweep file's tables; mistakes are added to `found`.
 
-    Parameters
-    ----------
-    tables : sequence of mapping
-        As the file has them.
-    axes : sequence of Axis
-    varied : collection of str
-        What the file wants to vary, axes with mistakes included: nothing is said about those again.
-    found : list of str
+    A setting that is in `varied` but in no axis is passed over: the mistakes in its axis are reported already.
     """
     exclusions, known = [], {name: axis for axis in axes for name in axis.names}
     for place, table in enumerate(tables):
@@ -46,7 +39,7 @@ def parse_exclusions(
                 continue
             wanted = (
                 tuple(value)
-                if isinstance(value, list) and not _is_value(value, known[name], name)
+                if isinstance(value, list) and all(point.get(name) != value for point in known[name].points)
                 else (value,)
             )
             values[name] = wanted
@@ -62,7 +55,3 @@ def parse_exclusions(
         elif values:
             exclusions.append(Exclusion(values))
     return exclusions
-
-
-def _is_value(value: Any, axis: Axis, name: str) -> bool:
-    return any(point.get(name) == value for point in axis.points)

@@ -67,33 +67,14 @@ class RowTable(Settings):
 
 @dataclass(frozen=True)
 class Case:
-    """One row of a published table.
+    """One row of a published table with its problem, and the spec of its runs without a seed."""
 
-    Attributes
-    ----------
-    problem, conditions : str
-        What is learned, and in what that differs from the publication.
-    method : str
-        As the publication calls it, or our name where it has none.
-    published : float or None
-    of : str
-        Who published the figure; empty where there is none.
-    deviation : str
-        In what this way of training differs from theirs.
-    quick : bool
-        Whether ``--quick`` runs it.
-    raw : dict
-        The spec without seed.
-    """
-
-    problem: str
-    conditions: str
-    method: str
-    published: float | None
-    of: str
-    deviation: str
-    quick: bool
+    problem: ProblemTable
+    row: RowTable
     raw: dict[str, Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.problem.name}, {self.row.method}"
 
     def specs(self, seeds: int) -> list[Spec]:
         """Return the resolved spec of each seed."""
@@ -103,19 +84,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A published table.
-
-    Attributes
-    ----------
-    name, title, source : str
-    measure : str
-        ``"evaluations"``, lower is better, or a metric on test.
-    seeds, quick_seeds : int
-        Runs of each row, in full and with ``--quick``.
-    notes : tuple of str
-        What a reader should know.
-    cases : tuple of Case
-    """
+    """A published table, see `ExperimentTable`, with its rows as cases."""
 
     name: str
     title: str
@@ -180,25 +149,17 @@ def read_experiment(path: Path) -> Experiment:
 
 def _cases(raw: Mapping[str, Any], found: list[str]) -> Iterator[Case]:
     for where, problem in _tables("problems", raw, found):
-        shared = build_what_is_right(ProblemTable, problem, where, found)
+        shared = build_what_is_right(ProblemTable, {"name": where, **problem}, where, found)
         network = table_of(problem, "network", found, where)
         for at, row in _tables("rows", problem, found, where):
             own = build_what_is_right(RowTable, row, at, found)
-            yield Case(
-                problem=shared.name or where,
-                conditions=shared.conditions,
-                method=own.method,
-                published=own.published,
-                of=own.of,
-                deviation=own.deviation,
-                quick=own.quick,
-                raw={
-                    "task": problem.get("task", {}),
-                    "budget": row.get("budget", problem.get("budget", {})),
-                    "network": {**network, **table_of(row, "network", found, at)},
-                    "strategy": row.get("strategy", {}),
-                },
-            )
+            spec = {
+                "task": problem.get("task", {}),
+                "budget": row.get("budget", problem.get("budget", {})),
+                "network": {**network, **table_of(row, "network", found, at)},
+                "strategy": row.get("strategy", {}),
+            }
+            yield Case(shared, own, spec)
 
 
 def _tables(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from evorrn.lab.runs.reader import Reader
@@ -34,29 +34,11 @@ class Feed(Protocol):
         """Record how a job has ended; the run is None for a job that compiled programs."""
 
 
-class Runs(Protocol):
-    """Planned runs in groups that share compiled programs."""
-
-    @property
-    def groups(self) -> int:
-        """How many groups there are."""
-
-    def group(self, place: int) -> Iterator[Run]:
-        """Yield the runs of a group."""
-
-
 class SweepFeed:
     """Base of the feeds of sweeps: selects runs to execute, and waits for runs of other processes.
 
-    Parameters
-    ----------
-    folder : SweepFolder
-    tally : Tally
-        Counts the runs that are passed over.
-    warn : callable
-        Called with a sentence for each damaged folder.
-    warm : bool
-        Whether one process compiles the programs of a group before others use them.
+    The tally counts the runs that are passed over; `warn` is called with a sentence for each damaged folder. With
+    `warm`, one process compiles the programs of a group before others use them.
     """
 
     failed_only = False
@@ -111,35 +93,26 @@ class SweepFeed:
 
 
 class PlanFeed(SweepFeed):
-    """Runs that are known beforehand; for the other parameters see `SweepFeed`.
+    """Runs that are known beforehand, in groups that share compiled programs; see `SweepFeed`.
 
-    Parameters
-    ----------
-    plan : Plan or ListedRuns
-    failed_only : bool
-        Whether only runs that failed are wanted, again.
-    wait : bool
-        Whether runs of other processes are waited for, and taken over when those give up.
-    first : int
-        Which group of programs to begin with, so that workers without a leader begin with different ones.
+    Only failed runs are wanted with `failed_only`. With `wait`, runs of other processes are waited for, and taken over
+    when those processes give up.
     """
 
     def __init__(
         self,
         folder: SweepFolder,
-        plan: Runs,
+        groups: Iterable[Iterator[Run]],
         tally: Tally,
         warn: Callable[[str], None],
         *,
         failed_only: bool = False,
         warm: bool = True,
         wait: bool = True,
-        first: int = 0,
     ) -> None:
         super().__init__(folder, tally, warn, warm=warm)
         self.failed_only, self.wait = failed_only, wait
-        count = plan.groups
-        self._groups = [_Group(plan.group((first + place) % count)) for place in range(count)]
+        self._groups = [_Group(runs) for runs in groups]
         self._left: list[Run] = []
 
     @property

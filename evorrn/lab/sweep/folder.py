@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from evorrn.base.errors import ConfigError, EvorrnError, RunError
+from evorrn.base.errors import ConfigError, RunError
 from evorrn.base.files import write_atomic
 from evorrn.lab.runs.run import Run
-from evorrn.lab.runs.store import myself, process_started
+from evorrn.lab.runs.store import myself, process_started, writing
 from evorrn.lab.sweep.results import RUN_LIST, differing
 from evorrn.lab.sweep.sweep_file import Sweep
 
@@ -23,14 +23,7 @@ FILE, CLAIMS = "sweep.toml", "claims"
 
 
 class SweepFolder:
-    """The folder of one sweep.
-
-    Parameters
-    ----------
-    root : Path
-        The folder of all runs.
-    sweep : Sweep
-    """
+    """The folder of one sweep, below the folder of all runs."""
 
     def __init__(self, root: Path, sweep: Sweep) -> None:
         self.root = root.resolve()
@@ -67,31 +60,29 @@ class SweepFolder:
             When the folder cannot be written.
         """
         self.check()
-        try:
+        with writing(f"to {self.path}"):
             (self.path / CLAIMS).mkdir(parents=True, exist_ok=True)
             write_atomic(self.path / FILE, self.sweep.text)
-        except OSError as error:
-            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
 
     def write_list(self, lines: Iterable[str]) -> None:
         """Write ``runs.jsonl``, line by line."""
-        try:
-            with tempfile.NamedTemporaryFile(
+        with (
+            writing(f"to {self.path}"),
+            tempfile.NamedTemporaryFile(
                 "w", dir=self.path, prefix=f".{RUN_LIST}.", suffix=".tmp", delete=False, encoding="utf-8"
-            ) as stream:
-                try:
-                    stream.writelines(lines)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                    os.chmod(stream.name, 0o644)
-                    os.replace(stream.name, self.path / RUN_LIST)
-                except BaseException:
-                    Path(stream.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
+            ) as stream,
+        ):
+            try:
+                stream.writelines(lines)
+                stream.flush()
+                os.fsync(stream.fileno())
+                os.chmod(stream.name, 0o644)
+                os.replace(stream.name, self.path / RUN_LIST)
+            except BaseException:
+                Path(stream.name).unlink(missing_ok=True)
+                raise
 
-    def listed_runs(self) -> ListedRuns:
+    def listed_runs(self) -> list[Run]:
         """Return the runs that ``runs.jsonl`` lists.
 
         Raises
@@ -101,7 +92,7 @@ class SweepFolder:
         """
         try:
             lines = (self.path / RUN_LIST).read_text(encoding="utf-8").splitlines()
-            return ListedRuns([Run.from_line(line) for line in lines])
+            return [Run.from_line(line) for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{self.path / RUN_LIST}: expected a list of runs, but it cannot be read ({error})"
@@ -111,32 +102,16 @@ class SweepFolder:
     def session(self) -> Iterator[Path]:
         """Keep a file in ``claims`` that names this process; the runs stop when the file is removed."""
         claim = self.path / CLAIMS / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.json"
-        try:
+        with writing(f"to {self.path}"):
             for other in (self.path / CLAIMS).glob("*.json"):
                 if _gone(other):
                     other.unlink(missing_ok=True)
             write_atomic(claim, json.dumps(myself()) + "\n")
-        except OSError as error:
-            raise EvorrnError(f"cannot write to {self.path}: {error.strerror or error}") from None
         try:
             yield claim
         finally:
             with suppress(OSError):
                 claim.unlink(missing_ok=True)
-
-
-class ListedRuns:
-    """Runs from a list, as one group."""
-
-    groups = 1
-
-    def __init__(self, runs: list[Run]) -> None:
-        self._listed = runs
-        self.runs = len(runs)
-
-    def group(self, place: int) -> Iterator[Run]:
-        """Yield the runs."""
-        return iter(self._listed)
 
 
 def _gone(claim: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import Settings, names, type_hints
 from evorrn.data.find import expand_task, find_task
-from evorrn.lab.runs.spec import DATA_FILES, DEFAULT_STRATEGY, FROM_TASK, reference
+from evorrn.lab.runs.spec import DATA_FILES, DEFAULT_STRATEGY, network_names, reference
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
 
@@ -24,6 +23,9 @@ def known_settings(
 ) -> set[str]:
     """Return the dotted names of all settings that some cell of a sweep has.
 
+    It includes ``task.*`` or ``strategy.*`` where one cannot be found, so that its settings are not known; a sentence
+    on each is added to `found`.
+
     Parameters
     ----------
     base : mapping
@@ -32,20 +34,10 @@ def known_settings(
         The values that axes give to settings, by dotted name.
     home : Path
         Folder that relative paths start from.
-    found : list of str
-        Tasks and strategies that cannot be found are added here, one sentence each.
-
-    Returns
-    -------
-    set of str
-        With ``task.*`` or ``strategy.*`` where one cannot be found, so that its settings are not known.
     """
-    from evorrn.network.network import Network
-
-    network = [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
     known = {"budget", "task", "network", "strategy", "task.name", "strategy.name"}
     known |= {f"budget.{field.name}" for field in dataclasses.fields(Budget)}
-    known |= {f"network.{name}" for name in network}
+    known |= {f"network.{name}" for name in network_names()}
     for table in ("task", "strategy"):
         for name in _chosen(base, values, table):
             try:
@@ -58,14 +50,9 @@ def known_settings(
 
 
 def takes_whole_numbers(name: str, kinds: Mapping[str, type]) -> bool:
-    """Return whether a setting takes whole numbers only.
+    """Return whether a setting, by its dotted name, takes whole numbers only.
 
-    Parameters
-    ----------
-    name : str
-        Dotted.
-    kinds : mapping
-        The classes of the task and the strategy, under ``task`` and ``strategy``.
+    The classes of the task and the strategy are in `kinds`, under ``task`` and ``strategy``.
     """
     table, _, setting = name.partition(".")
     if table == "network":
@@ -79,12 +66,16 @@ def takes_whole_numbers(name: str, kinds: Mapping[str, type]) -> bool:
 
 def _chosen(base: Mapping[str, Any], values: Mapping[str, Sequence[Any]], table: str) -> Iterable[Any]:
     """Return the names that a sweep gives its task or strategy."""
-    given = base.get(table)
-    name = given.get("name") if isinstance(given, Mapping) else None
-    if name is None and table == "strategy":
-        name = DEFAULT_STRATEGY
+    name = base_name(base, table)
     chosen = values.get(f"{table}.name") or ([] if name is None else [name])
     return list(dict.fromkeys(map(str, chosen)))
+
+
+def base_name(base: Mapping[str, Any], table: str) -> Any:
+    """Return the name of the task or strategy that the cells of a sweep have in common; None without one."""
+    given = base.get(table)
+    name = given.get("name") if isinstance(given, Mapping) else None
+    return DEFAULT_STRATEGY if name is None and table == "strategy" else name
 
 
 def find_kind(table: str, name: Any, home: Path) -> type[Settings]:

@@ -34,15 +34,9 @@ KEPT = "what was done is kept, and the same command goes on"
 
 @dataclass(frozen=True)
 class Workers:
-    """An executor and how it is to be used.
+    """An executor, the number of runs that it executes at once, and the threads of each run.
 
-    Attributes
-    ----------
-    executor : Executor
-    slots : int
-        Runs that it can execute at once.
-    threads : int or None
-        Threads of each run; None leaves those of the process.
+    None leaves the number of threads as it is.
     """
 
     executor: Executor
@@ -71,9 +65,7 @@ class Leader:
     session : Path
         A file that the runs look at; removing it stops them.
     tally : Tally
-        Kept up to date.
-    hooks : Hooks
-        `watch` is called with the tally, again and again.
+        Kept up to date; `hooks.watch` is called with it repeatedly.
     fail_fast : bool
         Whether the first failure ends everything.
     """

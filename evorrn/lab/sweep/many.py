@@ -58,7 +58,6 @@ def run_all(
 
     Parameters
     ----------
-    specs : sequence of Spec
     root : Path
         The folder of all runs.
     jobs : int
@@ -66,7 +65,7 @@ def run_all(
     force : bool
         Execute complete runs again.
     hooks : Hooks
-        `watch` is called with a `RunsProgress` when a run begins, and now and then while it goes on.
+        `watch` is called with a `RunsProgress` when a run begins, and repeatedly while it goes on.
 
     Raises
     ------

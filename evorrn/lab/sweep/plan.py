@@ -6,6 +6,7 @@ a few bytes a cell. So a plan of a million runs takes no more memory than one of
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 from array import array
@@ -24,14 +25,8 @@ from evorrn.lab.sweep.sweep_file import Sweep
 class Plan:
     """The checked runs of a grid, random or Sobol sweep.
 
-    Attributes
-    ----------
-    sweep : Sweep
-    cells : int
-    repeated : int
-        Cells that are left out, since another one gives the same spec.
-    programs : list of tuple
-        What runs must have in common to share compiled programs, in the order of the list.
+    `repeated` counts cells that are left out, since another one gives the same spec. `programs` has what runs must
+    have in common to share compiled programs, in the order of the list.
     """
 
     def __init__(self, sweep: Sweep) -> None:
@@ -47,11 +42,6 @@ class Plan:
         """How many runs there are."""
         return self.cells * self.sweep.seeds
 
-    @property
-    def groups(self) -> int:
-        """How many groups of runs share their compiled programs."""
-        return len(self.programs)
-
     def add(self, cell: Cell, spec: Spec) -> None:
         """Add the runs of a checked cell."""
         program = program_of(spec)
@@ -62,31 +52,25 @@ class Plan:
         self._file.writelines(run.line() for run in runs_of(cell, spec, self.sweep.seeds))
         self.cells += 1
 
-    def group(self, place: int) -> Iterator[Run]:
-        """Yield the runs of a group, cell by cell."""
+    def groups(self, first: int = 0) -> list[Iterator[Run]]:
+        """Return the runs of each program, cell by cell; the place `first`, modulo their number, comes first."""
+        count = len(self.programs)
+        return [self._group((first + place) % count) for place in range(count)]
+
+    def _group(self, place: int) -> Iterator[Run]:
         for offset in self._offsets[place]:
             self._file.seek(offset)
             lines = [self._file.readline() for _ in range(self.sweep.seeds)]
             yield from map(Run.from_line, lines)
 
     def __iter__(self) -> Iterator[Run]:
-        for place in range(self.groups):
-            yield from self.group(place)
-
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of ``runs.jsonl``."""
-        return (run.line() for run in self)
+        return itertools.chain.from_iterable(self.groups())
 
 
 def make_plan(sweep: Sweep, checked: Callable[[int], None] = ignore) -> Plan:
-    """Check every cell of a sweep and list its runs.
+    """Check every cell of a sweep that is not adaptive, and list its runs.
 
-    Parameters
-    ----------
-    sweep : Sweep
-        One that is not adaptive.
-    checked : callable
-        Called with the number of cells checked so far.
+    `checked` is called with the number of cells checked so far.
 
     Raises
     ------

@@ -25,13 +25,7 @@ STARTUP = 5
 
 
 def median_bars(curves: Sequence[np.ndarray]) -> tuple[tuple[float, float], ...]:
-    """Return shares of the budget and the losses above which a run is stopped there.
-
-    Parameters
-    ----------
-    curves : sequence of ndarray, shape (shares + 1,)
-        What `curve` gave for earlier runs.
-    """
+    """Return shares of the budget and the losses above which a run stops there, from `curve` of earlier runs."""
     bars = []
     for place, share in enumerate(SHARES):
         values = [float(one[place]) for one in curves if math.isfinite(one[place])]

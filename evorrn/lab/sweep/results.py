@@ -7,9 +7,8 @@ also those that are missing. Any other folder stands for the runs below it.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +65,8 @@ def read_results(
 ) -> Runs:
     """Return the runs that a sweep file, the folder of a sweep, or any folder of runs stands for.
 
-    Parameters
-    ----------
-    target : str or Path
-    root : Path, optional
-        The folder of all runs, where the sweep of a file is looked for.
-    tell : callable
-        Called with how many folders have been read anew, and how many there are to read.
+    The sweep of a file is looked for in the folder of all runs, `root`. `tell` is called with how many folders have
+    been read anew, and how many there are to read.
 
     Raises
     ------
@@ -81,13 +75,13 @@ def read_results(
     """
     sweep = find_sweep(target, root)
     if sweep is not None:
-        listed = sweep.runs()
-        rows = read_runs(sweep.root, [run.folder for run in listed], tell)
+        listed, above = _listed(sweep), sweep.parent.parent
+        rows = read_runs(above, [run.folder for run in listed], tell)
         shown = [
             row if row.settings else row._replace(settings=run.settings, seed=run.seed)
             for row, run in zip(rows, listed)
         ]
-        return Runs(shown, sweep.root, sweep.name, sweep.axes())
+        return Runs(shown, above, sweep.name, _axes(sweep, listed))
     path = Path(target)
     if not path.is_dir():
         raise RunError(f"{path}: expected a folder of runs, or the file of a sweep, but there is none")
@@ -97,49 +91,8 @@ def read_results(
     return Runs(read_runs(path, None, tell), path)
 
 
-@dataclass(frozen=True)
-class SweepRuns:
-    """The runs of a sweep, as its folder ``RUNS/sweeps/<name>`` lists them."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The name of the sweep."""
-        return self.path.name
-
-    @property
-    def root(self) -> Path:
-        """The folder of all runs."""
-        return self.path.parent.parent
-
-    def runs(self) -> list[Run]:
-        """Return the runs of the sweep, each once; lines that cannot be read are left out."""
-        found: dict[str, Run] = {}
-        try:
-            lines = (self.path / RUN_LIST).read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot read {RUN_LIST}: {error.strerror or error}") from None
-        for line in lines:
-            try:
-                run = Run.from_line(line)
-            except (ValueError, KeyError, TypeError):
-                continue
-            found.setdefault(run.id, run)
-        return list(found.values())
-
-    def axes(self) -> tuple[str, ...]:
-        """Return the dotted names of the settings that the sweep varies, without the seed, in order of its file."""
-        try:
-            declared = list(read(self.path / "sweep.toml").get("axes", {}).keys())
-        except (ConfigError, AttributeError):
-            declared = []
-        seen = {name: None for run in self.runs() for name in run.settings}
-        return tuple([name for name in declared if name in seen] + [n for n in seen if n not in declared])
-
-
-def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None:
-    """Return the sweep of a sweep file or of its folder; None when the target is neither.
+def find_sweep(target: str | Path, root: Path | None = None) -> Path | None:
+    """Return the folder of a sweep from its file or its folder; None when the target is neither.
 
     Raises
     ------
@@ -148,11 +101,11 @@ def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None
     """
     path = Path(target)
     if path.is_dir():
-        return SweepRuns(path.resolve()) if (path / RUN_LIST).is_file() else None
+        return path.resolve() if (path / RUN_LIST).is_file() else None
     if path.suffix != ".toml":
         return None
     if (path.parent / RUN_LIST).is_file():  # the copy in the sweep's own folder
-        return SweepRuns(path.parent.resolve())
+        return path.parent.resolve()
     content = read(path)
     name = str(content.get("name") or path.stem)
     folder = runs_root(root) / SWEEPS / name
@@ -165,7 +118,7 @@ def find_sweep(target: str | Path, root: Path | None = None) -> SweepRuns | None
                 f"{path}: {folder} holds another sweep of that name, which differs in {', '.join(changed)}; "
                 "for its runs name the folder"
             )
-    return SweepRuns(folder)
+    return folder
 
 
 def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
@@ -173,3 +126,27 @@ def differing(held: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     old, new = flatten(held), flatten(given)
     changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
     return sorted(changed - set(MORE_OF_THE_SAME))
+
+
+def _listed(folder: Path) -> list[Run]:
+    """Return the runs of a sweep, each once; lines of its list that cannot be read are left out."""
+    found: dict[str, Run] = {}
+    try:
+        lines = (folder / RUN_LIST).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RunError(f"{folder}: cannot read {RUN_LIST}: {error.strerror or error}") from None
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):
+            run = Run.from_line(line)
+            found.setdefault(run.id, run)
+    return list(found.values())
+
+
+def _axes(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return the dotted names of the settings that a sweep varies, without the seed, in order of its file."""
+    try:
+        declared = list(read(folder / "sweep.toml").get("axes", {}).keys())
+    except (ConfigError, AttributeError):
+        declared = []
+    seen = {name: None for run in runs for name in run.settings}
+    return tuple([name for name in declared if name in seen] + [n for n in seen if n not in declared])

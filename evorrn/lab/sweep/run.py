@@ -10,17 +10,19 @@ import contextlib
 import hashlib
 import os
 import socket
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 
 from evorrn.base.errors import ConfigError
 from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.run import Run
 from evorrn.lab.sweep.adaptive import SearchFeed, check_values
 from evorrn.lab.sweep.feed import PlanFeed
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.lead import Leader, Workers
 from evorrn.lab.sweep.many import local_workers
-from evorrn.lab.sweep.plan import Plan, make_plan
+from evorrn.lab.sweep.plan import make_plan
 from evorrn.lab.sweep.sweep_file import Sweep, read_sweep
 from evorrn.lab.sweep.tally import Tally
 from evorrn.lab.sweep.workers import InProcess
@@ -83,8 +85,8 @@ def run_sweep(
             folder.adopt()
             feed = SearchFeed(folder, Tally(sweep.runs_wanted), hooks.warn, warm=jobs > 1)
         else:
-            plan = folder.listed_runs() if sweep.adaptive else _plan(folder, hooks)
-            feed = PlanFeed(folder, plan, Tally(plan.runs), hooks.warn, failed_only=retry, warm=jobs > 1)
+            groups, total = _listed(folder) if sweep.adaptive else _planned(folder, hooks)
+            feed = PlanFeed(folder, groups, Tally(total), hooks.warn, failed_only=retry, warm=jobs > 1)
         return _lead(folder, feed, Workers(chosen, jobs, threads), hooks, fail_fast)
 
 
@@ -114,19 +116,25 @@ def work_on(
         )
     folder = SweepFolder(root, sweep)
     folder.check()
-    plan = _plan(folder, hooks)
     me = hashlib.sha256(f"{socket.gethostname()} {os.getpid()}".encode()).digest()
     first = int.from_bytes(me[:4], "big")
-    feed = PlanFeed(folder, plan, Tally(plan.runs), hooks.warn, warm=False, wait=False, first=first)
+    groups, total = _planned(folder, hooks, first)  # workers without a leader begin with different groups
+    feed = PlanFeed(folder, groups, Tally(total), hooks.warn, warm=False, wait=False)
     return _lead(folder, feed, Workers(InProcess(), threads=threads), hooks, fail_fast)
 
 
-def _plan(folder: SweepFolder, hooks: Hooks) -> Plan:
-    """Check a sweep, and write its file and the list of its runs into its folder."""
+def _planned(folder: SweepFolder, hooks: Hooks, first: int = 0) -> tuple[list[Iterator[Run]], int]:
+    """Check a sweep, write its file and the list of its runs, and return the runs by group and their number."""
     plan = make_plan(folder.sweep, hooks.checked)
     folder.adopt()
-    folder.write_list(plan.lines())
-    return plan
+    folder.write_list(run.line() for run in plan)
+    return plan.groups(first), plan.runs
+
+
+def _listed(folder: SweepFolder) -> tuple[list[Iterator[Run]], int]:
+    """Return the runs that an adaptive search has chosen, as one group, and their number."""
+    runs = folder.listed_runs()
+    return [iter(runs)], len(runs)
 
 
 def _lead(

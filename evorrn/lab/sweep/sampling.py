@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.lab.runs.spec import DEFAULT_STRATEGY
 from evorrn.lab.sweep.axes import Axis
-from evorrn.lab.sweep.known import find_kind, takes_whole_numbers
+from evorrn.lab.sweep.known import base_name, find_kind, takes_whole_numbers
 from evorrn.lab.sweep.sweep_file import Sweep
 
 Cell = dict[str, Any]
@@ -73,7 +72,7 @@ def whole_where_wanted(sweep: Sweep, cell: Cell) -> Cell:
     if not drawn:
         return cell
     kinds = {
-        table: _kind(table, str(cell.get(f"{table}.name", _base_name(sweep.base, table))), sweep.home)
+        table: _kind(table, str(cell.get(f"{table}.name", base_name(sweep.base, table) or "")), sweep.home)
         for table in {name.split(".")[0] for name in drawn} & {"task", "strategy"}
     }
     rounded = {name: round(cell[name]) for name in drawn if takes_whole_numbers(name, kinds)}
@@ -132,12 +131,6 @@ def _mark(cell: Mapping[str, Any]) -> int:
     """Return a 64-bit hash of a cell."""
     text = json.dumps(cell, sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-
-def _base_name(base: Mapping[str, Any], table: str) -> str:
-    given = base.get(table)
-    name = given.get("name") if isinstance(given, Mapping) else None
-    return str(name or (DEFAULT_STRATEGY if table == "strategy" else ""))
 
 
 @functools.lru_cache(maxsize=64)

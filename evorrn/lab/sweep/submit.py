@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.base.files import write_atomic
+from evorrn.lab.runs.store import writing
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.sweep_file import Sweep
 
@@ -26,27 +27,22 @@ def slurm_script(
 
     Parameters
     ----------
-    sweep : Sweep
-    file : Path
-        The sweep's file, where the tasks find it.
-    root : Path
-        The folder of all runs, shared by the hosts.
-    workers : int
-        Tasks of the array.
-    threads : int
-        Threads, and cores, of each.
+    file, root : Path
+        The sweep's file, where the tasks find it, and the folder of all runs, shared by the hosts.
+    workers, threads : int
+        Tasks of the array; threads, and cores, of each.
     options : sequence of str
         Further lines for ``#SBATCH``, for instance ``--time=04:00:00``.
 
     Raises
     ------
     ConfigError
-        For an adaptive search, which has no use for workers without a parent, and for options that are none.
+        For an adaptive search, whose runs one process has to lead, and for options that are none.
     """
     found = [
         f"--sbatch: expected an option of sbatch such as --time=04:00:00, got {o!r}"
         for o in options
-        if not _good(o)
+        if not o.startswith("--") or "\n" in o
     ]
     if sweep.adaptive:
         found.append(
@@ -96,11 +92,9 @@ def write_script(sweep: Sweep, root: Path, script: str) -> Path:
     folder = SweepFolder(root, sweep)
     folder.adopt()
     path = folder.path / SCRIPT
-    try:
+    with writing(path):
         write_atomic(path, script)
         path.chmod(0o755)
-    except OSError as error:
-        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
     return path
 
 
@@ -119,7 +113,3 @@ def submit(script: Path) -> str:
     if done.returncode:
         raise EvorrnError(f"sbatch refused {script}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()
-
-
-def _good(option: str) -> bool:
-    return option.startswith("--") and "\n" not in option

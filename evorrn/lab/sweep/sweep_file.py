@@ -54,23 +54,9 @@ class SweepTable(Settings):
 
 @dataclass(frozen=True)
 class Sweep:
-    """A checked sweep file.
+    """A checked sweep file, and its text as it was read.
 
-    Attributes
-    ----------
-    name : str
-        Of its folder below ``RUNS/sweeps``.
-    seeds : int
-        Runs of each cell: seeds 0, 1, 2, ...
-    base : dict
-        The spec that all cells have in common.
-    axes : tuple of Axis
-    exclusions : tuple of Exclusion
-    search : Search
-    home : Path
-        Folder that relative paths start from.
-    text : str
-        The file as it was read.
+    `base` is the spec that all cells have in common; relative paths start from `home`. For the rest see `SweepTable`.
     """
 
     name: str
@@ -117,14 +103,12 @@ def read_sweep(path: Path, many: bool = False) -> Sweep:
 
 
 def check_sweep(content: Mapping[str, Any], name: str, home: Path, many: bool = False) -> Sweep:
-    """Check the content of a sweep file.
+    """Check the content of a sweep file, as TOML reads it.
 
     Parameters
     ----------
-    content : mapping
-        As TOML reads it.
     name : str
-        What the sweep is called unless it says so itself.
+        Name of the sweep where the file gives none.
     home : Path
         Folder that relative paths start from.
     many : bool

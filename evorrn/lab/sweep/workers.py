@@ -40,10 +40,8 @@ class LocalExecutor(Executor):
 
     Parameters
     ----------
-    jobs : int
-        Processes, each started when there is work for it.
-    threads : int
-        Threads that each computes with.
+    jobs, threads : int
+        Processes, each started when there is work for it, and the threads that each computes with.
     load : tuple of str
         Modules that every call needs. Where some are named, all processes start now and import them side by
         side, while the caller is still preparing its calls.
@@ -152,13 +150,7 @@ def _how(code: int) -> str:
 
 
 class InProcess(Executor):
-    """No workers: a call is done where and when it is submitted.
-
-    Parameters
-    ----------
-    listen : callable
-        Called with every value that a call passes to `tell`.
-    """
+    """No workers: a call is done where and when it is submitted; `listen` gets every value that it passes to `tell`."""
 
     def __init__(self, listen: Callable[[Any], None] = ignore) -> None:
         self.listen = listen

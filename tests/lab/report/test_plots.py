@@ -19,7 +19,7 @@ from evorrn.lab.report.outputs import draw_predictions
 from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.style import legend_above, places
 from evorrn.lab.runs.outputs import Predictions
-from evorrn.lab.study.curves import Curve, median_curve
+from evorrn.lab.study.curves import Curve, quantile_curves
 from evorrn.lab.study.ranking import ranked
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -58,7 +58,7 @@ def test_median_curve_begins_where_all_runs_have_a_loss_and_keeps_last_losses():
         Curve(np.array([2.0, 4.0]), np.array([6.0, 5.0])),
         Curve(np.array([1.0, 100.0]), np.array([7.0, 1.0])),
     ]
-    middle = median_curve(runs)
+    (middle,) = quantile_curves(runs, [0.5])
     assert middle.spent[0] == 2.0
     assert middle.spent[-1] == 100.0
     assert middle.loss[0] == 7.0  # of 9, 6 and 7
@@ -68,7 +68,8 @@ def test_median_curve_begins_where_all_runs_have_a_loss_and_keeps_last_losses():
 
 
 def test_median_curve_of_single_points():
-    middle = median_curve([Curve(np.array([5.0]), np.array([1.0])), Curve(np.array([5.0]), np.array([3.0]))])
+    runs = [Curve(np.array([5.0]), np.array([loss])) for loss in (1.0, 3.0)]
+    (middle,) = quantile_curves(runs, [0.5])
     assert middle.spent[0] == middle.spent[-1] == 5.0
     assert set(middle.loss) == {2.0}
 

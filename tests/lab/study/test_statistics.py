@@ -43,7 +43,7 @@ def test_interval_equals_that_of_every_possible_resample(values):
     count = len(medians)
     tail = math.ceil(0.025 * count - 1e-9)
     interval = median_interval(values)
-    assert interval.median == np.median(values)
+    assert interval.value == np.median(values)
     assert interval.low == pytest.approx(medians[tail - 1])
     assert interval.high == pytest.approx(medians[count - tail])
 
@@ -51,7 +51,7 @@ def test_interval_equals_that_of_every_possible_resample(values):
 @pytest.mark.parametrize("n", [20_000, 20_001])
 def test_interval_of_many_values_ends_at_the_binomial_ranks(n):
     interval = median_interval(np.arange(n))
-    assert interval.median == (n - 1) / 2
+    assert interval.value == (n - 1) / 2
     # The median of a resample lies at a rank whose deviation is sqrt(n) / 2.
     reach = stats.norm.ppf(0.975) * np.sqrt(n) / 2
     assert interval.low == pytest.approx((n - 1) / 2 - reach, abs=1)
@@ -78,28 +78,28 @@ def test_interval_of_equal_values_is_that_value():
 
 def test_one_value_has_no_interval():
     interval = median_interval([3.0])
-    assert interval.median == 3.0
+    assert interval.value == 3.0
     assert math.isnan(interval.low)
     assert math.isnan(interval.high)
 
 
 def test_interval_of_mostly_failed_runs_reaches_infinity():
     interval = median_interval([0.1, np.inf, np.inf, np.inf, np.inf, np.inf, np.inf])
-    assert interval.median == np.inf
+    assert interval.value == np.inf
     assert interval.high == np.inf
 
 
 def test_interval_of_many_values_stays_finite():
     values = np.random.default_rng(0).normal(size=1200)
     interval = median_interval(values)
-    assert -0.2 < interval.low < interval.median < interval.high < 0.2
+    assert -0.2 < interval.low < interval.value < interval.high < 0.2
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12))
 @settings(max_examples=60, deadline=None)
 def test_interval_holds_the_median_and_mirrors_with_the_sign(values):
     there, back = median_interval(values), median_interval([-value for value in values])
-    assert there.low <= there.median <= there.high
+    assert there.low <= there.value <= there.high
     assert back.low == pytest.approx(-there.high, abs=1e-9)
 
 

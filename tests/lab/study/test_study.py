@@ -311,7 +311,7 @@ def test_slices_and_pooled_configurations_are_medians_over_the_rest(study):
 
 def test_targets_are_reached_by_the_shares_that_name_them(study):
     curves = records.curves(study, "narma")
-    targets = records.targets(study, "narma", curves["work"])
+    targets = records.targets(study, curves["work"])
     assert targets == sorted(targets, reverse=True) and len(targets) == 3
     final = np.array([curve.loss[-1] for runs in curves["work"].values() for curve in runs])
     assert [np.mean(final <= target) for target in targets] == pytest.approx([0.75, 0.5, 0.25], abs=0.05)
@@ -355,7 +355,7 @@ def test_a_budget_that_ends_at_a_loss_sets_the_target(tmp_path):
             path.read_text().replace('budget = "5G"\n', "") + "\n[budget]\nloss = 0.1\nwork = 5\n"
         )
     study = make_study(read_results(write_list(tmp_path, lines, {"network.hidden": [8]})))
-    assert records.targets(study, "narma", {}) == [0.1]
+    assert records.targets(study, {}) == [0.1]
 
 
 def test_trivial_baselines_stand_beside_the_contenders_on_the_same_data(tmp_path):

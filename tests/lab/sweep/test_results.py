@@ -25,6 +25,7 @@ from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.runs.table import csv_text
 from evorrn.lab.sweep.results import read_results
 
 POINT = {"task.name": "narma", "strategy.name": "ga", "network.cell": "elman", "network.hidden": 8}
@@ -349,7 +350,8 @@ def test_every_mistake_of_a_question_is_told_at_once(tmp_path):
 def test_csv_keeps_every_digit_and_leaves_out_what_is_not_there(tmp_path):
     write_sweep(tmp_path, seeds=1)
     runs = read_results(tmp_path / "sweeps" / "made-up")
-    read = list(csv.DictReader(io.StringIO(export.csv_text(select(runs, columns=runs.columns())))))
+    found = select(runs, columns=runs.columns())
+    read = list(csv.DictReader(io.StringIO(csv_text(found.columns, found.lines))))
     assert len(read) == 24 and list(read[0]) == runs.columns()
     for row, told in zip(runs.rows, read):
         value = row.get("test.nrmse_std")

@@ -166,7 +166,7 @@ def test_runs_of_one_program_stand_together():
     axes = {"network.hidden": [4, 8], "network.cell": ["elman", "gru"], "strategy.name": ["ga", "bptt"]}
     plan = make_plan(made(axes, seeds=2))
     order = [(run.axes["network.cell"], run.axes["strategy.name"]) for run in plan]
-    assert plan.groups == 4 and len([1 for _ in itertools.groupby(order)]) == 4
+    assert len(plan.programs) == 4 and len([1 for _ in itertools.groupby(order)]) == 4
 
 
 def test_cells_that_are_the_same_run_once():

@@ -19,13 +19,7 @@ COSTS = "Work counts multiply-adds and is the same on every machine; seconds are
 
 
 def subject(task: Mapping[str, Any]) -> str:
-    """Return the name of a task in titles; for a data file the file and its named targets.
-
-    Parameters
-    ----------
-    task : mapping
-        ``name``, for a data file ``path``, and ``outputs``, the names of its outputs.
-    """
+    """Return the name of a task in titles: for a data file, that of the file and those of its named outputs."""
     if task["name"] == "gym":
         return f"gym:{task['id']}"
     if task["name"] not in FILE_TASKS or not task.get("path"):
@@ -46,15 +40,7 @@ def direction(higher_is_better: bool) -> str:
 
 
 def leads(best: str, pairs: Sequence[Difference], unit: str) -> list[str]:
-    """Return which leads of the best hold, one clause each.
-
-    Parameters
-    ----------
-    best : str
-    pairs : sequence of Difference
-    unit : str
-        What is paired: ``"seed"`` or ``"task"``.
-    """
+    """Return which leads of the best hold, one clause each; what is paired is a `unit`, ``"seed"`` or ``"task"``."""
     mine = [pair for pair in pairs if best in (pair.a, pair.b)]
     rivals = {pair: pair.b if pair.a == best else pair.a for pair in mine}
     holding = [rivals[pair] for pair in mine if pair.holds and pair.a == best]
@@ -80,14 +66,8 @@ def too_few(units: int, pairs: int, unit: str = "seed") -> str:
 def beaten(baselines: Sequence[Baseline], medians: Mapping[str, float], metric: str, where: str = "") -> str:
     """Return which ways of training are no better than the best trivial baseline; empty where all are better.
 
-    Parameters
-    ----------
-    baselines : sequence of Baseline
-    medians : mapping of str to float
-        Of the ways of training, those that failed left out.
-    metric : str
-    where : str
-        Begins the sentence, for instance ``"On narma "``.
+    The medians are those of the ways of training that did not fail; `where` begins the sentence, for instance
+    ``"On narma "``.
     """
     best = min(baselines, key=lambda baseline: badness(baseline.value, metric), default=None)
     if best is None:
