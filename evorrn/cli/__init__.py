@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
+        if "EVORRN_VECTOR" in os.environ:  # a bad value is reported before anything runs
+            from evorrn.kernels.machine import registers
+
+            registers()
         app(args=words, prog_name="evorrn", obj=invocation)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -282,3 +282,11 @@ def test_on_a_terminal_a_line_lives_and_ctrl_c_keeps_a_checkpoint(tmp_path):
     assert "\x1b[?25h" in text[-400:]  # the cursor is shown again
     folder = next((tmp_path / "runs").glob("wave/walk-elman/*"))
     assert json.loads((folder / "status.json").read_text())["status"] == "interrupted"
+
+
+def test_bad_vector_registers_are_wrong_input(tmp_path):
+    environment = {**os.environ, "EVORRN_VECTOR": "100,3"}
+    command = [sys.executable, "-m", "evorrn", "run", "narma", "--runs", str(tmp_path / "runs")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and "got '100,3'" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
