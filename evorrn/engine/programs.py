@@ -125,9 +125,9 @@ class Programs:
         """Return the gradient (n,) of a function of the outputs, from its gradient (B, T, O) with respect to these."""
         return self.gradients.of_outputs(self._model.individuals(genome, numbers), shown, output_gradient)
 
-    def saved_work(self, genome: np.ndarray, sequences: int) -> int:
-        """Return the multiply-adds that sparse matrices save in one time step of one sequence."""
-        return self.rows.saved_work(genome, sequences)
+    def saved_work(self, genome: np.ndarray) -> int:
+        """Return the multiply-adds that the zeros of sparse matrices save in one time step of one sequence."""
+        return self.rows.saved_work(genome)
 
     def source(self) -> str:
         """Return the emitted source of all programs, one after the other."""

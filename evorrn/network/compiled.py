@@ -71,9 +71,9 @@ class CompiledNetwork(Architecture):
     def forward_work(self, batch: Batch, genome: np.ndarray | None = None) -> int:
         """Return the multiply-adds of a forward pass of one genome over a batch.
 
-        With a genome (n,) given, zeros in recurrent matrices that run as sparse matrices are not counted.
+        With a genome (n,) given, the zeros of recurrent matrices that have few other entries are not counted.
         """
-        saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome), batch.size)
+        saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome))
         return (self._costs[0] - saved) * batch.moved_steps
 
     def backward_work(self, batch: Batch) -> int:

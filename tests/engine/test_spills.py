@@ -71,7 +71,7 @@ def kernel(kind, scalar, width, count):
     module = ir.Module("kernel")
     number = SCALARS[scalar][0]
     if kind == "affine":
-        tiles.affine_function(module, number, width, tiles.row_blocks(count))
+        tiles.affine_function(module, number, width, tiles.blocks(count))
     elif kind == "outer":
         tiles.outer_function(module, number, width, tiles.outer_block(count))
     elif kind == "individuals":
@@ -101,6 +101,10 @@ def test_blocks_too_large_are_found(scalar):
     assert max(stack_accesses(body) for body in inner_loops(text)) >= 8
 
 
-def test_heights_follow_from_the_registers():
-    assert tiles.row_blocks(32) == {4: 4, 2: 8, 1: 8}
-    assert tiles.row_blocks(16) == {4: 2, 2: 4, 1: 8}
+def test_blocks_follow_from_the_registers():
+    assert [shapes[0] for shapes in tiles.blocks(32).values()] == [(4, 4), (2, 8), (1, 8)]
+    assert [shapes[0] for shapes in tiles.blocks(16).values()] == [(2, 6), (2, 6), (1, 8)]
+    for count in (16, 32):
+        for width, shapes in tiles.blocks(count).items():
+            assert all(v * r + v + 1 <= count and width % v == 0 for v, r in shapes)
+            assert shapes[-1] == (width, 1)  # any number of rows comes to an end

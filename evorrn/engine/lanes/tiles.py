@@ -11,7 +11,8 @@ Tiles are arrays (rows, lanes), contiguous, lanes a multiple of the machine's ve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -33,13 +34,21 @@ from evorrn.kernels.vector import (
 )
 
 
-def row_blocks(registers: int) -> dict[int, int]:
-    """Return how many rows of accumulators stand above each other, by the vectors side by side.
+def blocks(registers: int) -> dict[int, list[tuple[int, int]]]:
+    """Return the blocks of sums, as (vectors side by side, rows), by the vectors of what is left of a tile's width.
 
     A block of v vectors and r rows takes v r registers for its sums, v for the tile and one for the matrix; where
-    a processor has fewer, sums are written to memory in every round. The heights are powers of two.
+    a processor has fewer, sums are written to memory in every round. The first block of each list has the most
+    sums, at most 16, so that the latency of adding is hidden; the others take the rows that are left.
     """
-    return {vectors: min(8, registers // 2 // vectors) for vectors in (4, 2, 1)}
+    fitting = {
+        v: [r for r in (8, 6, 4, 2, 1) if v * r <= 16 and v * r + v + 1 <= registers] for v in (4, 2, 1)
+    }
+    chosen = {}
+    for width, rows in fitting.items():
+        best = max(((v, fitting[v][0]) for v in (4, 2, 1) if v <= width), key=math.prod)
+        chosen[width] = [best, *((width, r) for r in rows if r < best[1] and r != 6)]
+    return chosen
 
 
 def outer_block(registers: int) -> tuple[int, int]:
@@ -52,8 +61,10 @@ def outer_block(registers: int) -> tuple[int, int]:
 _TERM = ir.ArrayType(I64, 6)
 
 
-def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapping[int, int]) -> ir.Function:
-    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]; for the blocks see `row_blocks`."""
+def affine_function(
+    module: ir.Module, scalar: ir.Type, width: int, blocks: Mapping[int, Sequence[tuple[int, int]]]
+) -> ir.Function:
+    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]; see `blocks`."""
     pointer = scalar.as_pointer()
     name = f"evorrn_affine_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # out, rows, lanes, bias (null: zero), bias stride, terms, their number
@@ -64,15 +75,19 @@ def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapp
     b = ir.IRBuilder(function.append_basic_block("entry"))
     tile_sum = _TileSum(Vector(b, scalar, width), out, lanes, bias, bias_stride, terms, count)
     lane = integer(0)
-    for vectors, block in blocks.items():
-        tile = integer(vectors * width)
+    for side, shapes in blocks.items():
+        tile = integer(side * width)
         whole = b.add(lane, b.mul(b.sdiv(b.sub(lanes, lane), tile), tile))
         columns = Loop(b, lane, whole, tile, [])
-        blocked = b.mul(b.sdiv(rows, integer(block)), integer(block))
-        for height, start, stop in ((block, integer(0), blocked), (1, blocked, rows)):
-            down = Loop(b, start, stop, integer(height), [])
-            _affine_block(tile_sum, height, vectors, down.index, columns.index)
+        row = integer(0)
+        for vectors, height in shapes:
+            last = b.add(row, b.mul(b.sdiv(b.sub(rows, row), integer(height)), integer(height)))
+            down = Loop(b, row, last, integer(height), [])
+            for first in range(0, side, vectors):
+                place = b.add(columns.index, integer(first * width))
+                _affine_block(tile_sum, height, vectors, down.index, place)
             down.close([])
+            row = last
         columns.close([])
         lane = whole
     b.ret_void()
@@ -188,8 +203,8 @@ def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         scalar = scalar_type(out)
-        blocks = row_blocks(machine.registers().number)
-        function = affine_function(builder.module, scalar, width_of(out), blocks)
+        shapes = blocks(machine.registers().number)
+        function = affine_function(builder.module, scalar, width_of(out), shapes)
         table = cgutils.alloca_once(builder, ir.ArrayType(_TERM, len(kinds) // 2))
         for position in range(0, len(kinds), 2):
             matrix, tile = (builder.extract_value(arguments[2], position + k) for k in range(2))
