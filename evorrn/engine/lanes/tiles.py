@@ -11,7 +11,6 @@ Tiles are arrays (rows, lanes), contiguous, lanes a multiple of the machine's ve
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -33,27 +32,22 @@ from evorrn.kernels.vector import (
     width_of,
 )
 
+Blocks = Mapping[int, Sequence[tuple[int, int]]]
 
-def blocks(registers: int) -> dict[int, list[tuple[int, int]]]:
-    """Return the blocks of sums, as (vectors side by side, rows), by the vectors of what is left of a tile's width.
+_NARROW = [(1, 8), (1, 4), (1, 2), (1, 1)]
+BLOCKS: dict[int, Blocks] = {
+    32: {4: [(4, 4), (4, 2), (4, 1)], 2: [(2, 8), (2, 4), (2, 2), (2, 1)], 1: _NARROW},
+    16: {4: [(2, 6), (4, 2), (4, 1)], 2: [(2, 6), (2, 4), (2, 2), (2, 1)], 1: _NARROW},
+}
+"""Blocks of sums (vectors side by side, rows), by the number of registers and the vectors of a strip of the tile.
 
-    A block of v vectors and r rows takes v r registers for its sums, v for the tile and one for the matrix; where
-    a processor has fewer, sums are written to memory in every round. The first block of each list has the most
-    sums, at most 16, so that the latency of adding is hidden; the others take the rows that are left.
-    """
-    fitting = {
-        v: [r for r in (8, 6, 4, 2, 1) if v * r <= 16 and v * r + v + 1 <= registers] for v in (4, 2, 1)
-    }
-    chosen = {}
-    for width, rows in fitting.items():
-        best = max(((v, fitting[v][0]) for v in (4, 2, 1) if v <= width), key=math.prod)
-        chosen[width] = [best, *((width, r) for r in rows if r < best[1] and r != 6)]
-    return chosen
+A block of v vectors and r rows takes v r registers for its sums, v for the tile and one for the matrix; with more
+than there are, sums would be written to memory in every round. The first block of a strip has enough sums to hide
+the latency of adding, the others take the rows that it leaves.
+"""
 
-
-def outer_block(registers: int) -> tuple[int, int]:
-    """Return the rows and columns of the block of sums in `outer`."""
-    return (4, 4) if registers >= 32 else (4, 3)
+OUTER_BLOCKS = {32: (4, 4), 16: (4, 3)}
+"""Rows and columns of the block of sums in `outer`, by the number of registers."""
 
 
 # One term of an affine sum, as the micro-kernel reads it: W, row stride, column stride, X, width of
@@ -61,10 +55,8 @@ def outer_block(registers: int) -> tuple[int, int]:
 _TERM = ir.ArrayType(I64, 6)
 
 
-def affine_function(
-    module: ir.Module, scalar: ir.Type, width: int, blocks: Mapping[int, Sequence[tuple[int, int]]]
-) -> ir.Function:
-    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]; see `blocks`."""
+def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Blocks) -> ir.Function:
+    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]; for the blocks see `BLOCKS`."""
     pointer = scalar.as_pointer()
     name = f"evorrn_affine_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # out, rows, lanes, bias (null: zero), bias stride, terms, their number
@@ -75,15 +67,15 @@ def affine_function(
     b = ir.IRBuilder(function.append_basic_block("entry"))
     tile_sum = _TileSum(Vector(b, scalar, width), out, lanes, bias, bias_stride, terms, count)
     lane = integer(0)
-    for side, shapes in blocks.items():
-        tile = integer(side * width)
+    for strip, shapes in blocks.items():
+        tile = integer(strip * width)
         whole = b.add(lane, b.mul(b.sdiv(b.sub(lanes, lane), tile), tile))
         columns = Loop(b, lane, whole, tile, [])
         row = integer(0)
         for vectors, height in shapes:
             last = b.add(row, b.mul(b.sdiv(b.sub(rows, row), integer(height)), integer(height)))
             down = Loop(b, row, last, integer(height), [])
-            for first in range(0, side, vectors):
+            for first in range(0, strip, vectors):
                 place = b.add(columns.index, integer(first * width))
                 _affine_block(tile_sum, height, vectors, down.index, place)
             down.close([])
@@ -154,7 +146,7 @@ def _affine_block(tile_sum: _TileSum, height: int, vectors: int, row: ir.Value, 
 
 
 def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[int, int]) -> ir.Function:
-    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]; for the block see `outer_block`."""
+    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]; for the block see `OUTER_BLOCKS`."""
     pointer = scalar.as_pointer()
     name = f"evorrn_outer_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # D, its row stride, A, its time stride, rows, B, its time stride, columns, steps, lanes
@@ -203,8 +195,8 @@ def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         scalar = scalar_type(out)
-        shapes = blocks(machine.registers().number)
-        function = affine_function(builder.module, scalar, width_of(out), shapes)
+        blocks = BLOCKS[machine.registers().number]
+        function = affine_function(builder.module, scalar, width_of(out), blocks)
         table = cgutils.alloca_once(builder, ir.ArrayType(_TERM, len(kinds) // 2))
         for position in range(0, len(kinds), 2):
             matrix, tile = (builder.extract_value(arguments[2], position + k) for k in range(2))
@@ -237,7 +229,7 @@ def _outer_simd(typingctx: Any, target: Any, left: Any, right: Any) -> Any:
     signature = types.void(target, left, right)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        block = outer_block(machine.registers().number)
+        block = OUTER_BLOCKS[machine.registers().number]
         function = outer_function(builder.module, scalar_type(target), width_of(target), block)
         data, _, strides = unpacked(context, builder, target, arguments[0])
         left_data, left_shape, left_strides = unpacked(context, builder, left, arguments[1])
