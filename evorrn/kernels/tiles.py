@@ -11,7 +11,7 @@ Tiles are arrays (rows, lanes), contiguous, lanes a multiple of the machine's ve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -31,19 +31,22 @@ from evorrn.kernels.vector import (
     width_of,
 )
 
+Blocks = Mapping[int, Sequence[tuple[int, int]]]
 
-def row_blocks(registers: int) -> dict[int, int]:
-    """Return how many rows of accumulators stand above each other, by the vectors side by side.
+_NARROW = [(1, 8), (1, 4), (1, 2), (1, 1)]
+BLOCKS: dict[int, Blocks] = {
+    32: {4: [(4, 4), (4, 2), (4, 1)], 2: [(2, 8), (2, 4), (2, 2), (2, 1)], 1: _NARROW},
+    16: {4: [(2, 6), (4, 2), (4, 1)], 2: [(2, 6), (2, 4), (2, 2), (2, 1)], 1: _NARROW},
+}
+"""Blocks of sums (vectors side by side, rows), by the number of registers and the vectors of a strip of the tile.
 
-    A block of v vectors and r rows takes v r registers for its sums, v for the tile and one for the matrix; where
-    a processor has fewer, sums are written to memory in every round. The heights are powers of two.
-    """
-    return {vectors: min(8, registers // 2 // vectors) for vectors in (4, 2, 1)}
+A block of v vectors and r rows takes v r registers for its sums, v for the tile and one for the matrix; with more
+than there are, sums would be written to memory in every round. The first block of a strip has enough sums to hide
+the latency of adding, the others take the rows that it leaves.
+"""
 
-
-def outer_block(registers: int) -> tuple[int, int]:
-    """Return the rows and columns of the block of sums in `outer`."""
-    return (4, 4) if registers >= 32 else (4, 3)
+OUTER_BLOCKS = {32: (4, 4), 16: (4, 3)}
+"""Rows and columns of the block of sums in `outer`, by the number of registers."""
 
 
 # One term of an affine sum, as the micro-kernel reads it: W, row stride, column stride, X, width of
@@ -51,8 +54,8 @@ def outer_block(registers: int) -> tuple[int, int]:
 _TERM = ir.ArrayType(I64, 6)
 
 
-def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapping[int, int]) -> ir.Function:
-    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]; for the blocks see `row_blocks`."""
+def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Blocks) -> ir.Function:
+    """out[r, :] = start + sum over terms and j of W[r, j] * X[j, :]; for the blocks see `BLOCKS`."""
     pointer = scalar.as_pointer()
     name = f"evorrn_affine_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # out, rows, lanes, bias (null: zero), bias stride, terms, their number
@@ -62,29 +65,33 @@ def affine_function(module: ir.Module, scalar: ir.Type, width: int, blocks: Mapp
     out, rows, lanes, bias, bias_stride, terms, count = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
     lane = integer(0)
-    for vectors, block in blocks.items():
-        tile = integer(vectors * width)
+    for strip, shapes in blocks.items():
+        tile = integer(strip * width)
         whole = b.add(lane, b.mul(b.sdiv(b.sub(lanes, lane), tile), tile))
         columns = Loop(b, lane, whole, tile, [])
-        blocked = b.mul(b.sdiv(rows, integer(block)), integer(block))
-        for height, start, stop in ((block, integer(0), blocked), (1, blocked, rows)):
-            down = Loop(b, start, stop, integer(height), [])
-            _affine_block(
-                b,
-                scalar,
-                width,
-                height,
-                vectors,
-                out,
-                down.index,
-                columns.index,
-                lanes,
-                bias,
-                bias_stride,
-                terms,
-                count,
-            )
+        row = integer(0)
+        for vectors, height in shapes:
+            last = b.add(row, b.mul(b.sdiv(b.sub(rows, row), integer(height)), integer(height)))
+            down = Loop(b, row, last, integer(height), [])
+            for first in range(0, strip, vectors):
+                place = b.add(columns.index, integer(first * width))
+                _affine_block(
+                    b,
+                    scalar,
+                    width,
+                    height,
+                    vectors,
+                    out,
+                    down.index,
+                    place,
+                    lanes,
+                    bias,
+                    bias_stride,
+                    terms,
+                    count,
+                )
             down.close([])
+            row = last
         columns.close([])
         lane = whole
     b.ret_void()
@@ -152,7 +159,7 @@ def _affine_block(
 
 
 def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[int, int]) -> ir.Function:
-    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]; for the block see `outer_block`."""
+    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]; for the block see `OUTER_BLOCKS`."""
     pointer = scalar.as_pointer()
     name = f"evorrn_outer_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # D, its row stride, A, its time stride, rows, B, its time stride, columns, steps, lanes
@@ -201,7 +208,7 @@ def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         scalar = scalar_type(out)
-        blocks = row_blocks(machine.registers().number)
+        blocks = BLOCKS[machine.registers().number]
         function = affine_function(builder.module, scalar, width_of(out), blocks)
         table = cgutils.alloca_once(builder, ir.ArrayType(_TERM, len(kinds) // 2))
         for position in range(0, len(kinds), 2):
@@ -235,7 +242,7 @@ def _outer_simd(typingctx: Any, target: Any, left: Any, right: Any) -> Any:
     signature = types.void(target, left, right)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        block = outer_block(machine.registers().number)
+        block = OUTER_BLOCKS[machine.registers().number]
         function = outer_function(builder.module, scalar_type(target), width_of(target), block)
         data, _, strides = unpacked(context, builder, target, arguments[0])
         left_data, left_shape, left_strides = unpacked(context, builder, left, arguments[1])

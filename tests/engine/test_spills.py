@@ -69,9 +69,9 @@ def kernel(kind, scalar, width, count):
     module = ir.Module("kernel")
     number = SCALARS[scalar][0]
     if kind == "affine":
-        tiles.affine_function(module, number, width, tiles.row_blocks(count))
+        tiles.affine_function(module, number, width, tiles.BLOCKS[count])
     elif kind == "outer":
-        tiles.outer_function(module, number, width, tiles.outer_block(count))
+        tiles.outer_function(module, number, width, tiles.OUTER_BLOCKS[count])
     elif kind == "individuals":
         individuals.affine_function(module, number, width, 2)
     else:
@@ -99,6 +99,9 @@ def test_blocks_too_large_are_found(scalar):
     assert max(stack_accesses(body) for body in inner_loops(text)) >= 8
 
 
-def test_heights_follow_from_the_registers():
-    assert tiles.row_blocks(32) == {4: 4, 2: 8, 1: 8}
-    assert tiles.row_blocks(16) == {4: 2, 2: 4, 1: 8}
+@pytest.mark.parametrize("count", [16, 32])
+def test_blocks_fit_the_registers_and_cover_every_tile(count):
+    for strip, blocks in tiles.BLOCKS[count].items():
+        assert all(v * r + v + 1 <= count and strip % v == 0 for v, r in blocks)
+        assert blocks[-1] == (strip, 1)
+    assert list(tiles.BLOCKS[count])[-1] == 1
