@@ -225,9 +225,9 @@ class Network(Architecture):
     def forward_work(self, batch: Batch, genome: np.ndarray | None = None) -> int:
         """Return the multiply-adds of one genome's pass over a batch.
 
-        With a genome, zeros in recurrent matrices that are run as sparse are not counted.
+        With a genome, the zeros of recurrent matrices that have few other entries are not counted.
         """
-        saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome), batch.size)
+        saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome))
         return (self._costs[0] - saved) * batch.moved_steps
 
     def backward_work(self, batch: Batch) -> int:

@@ -119,9 +119,9 @@ class Programs:
         """Return the gradient of a function of the outputs from its gradient there."""
         return self.gradients.of_outputs(self._model.individuals(genome, numbers), shown, output_gradient)
 
-    def saved_work(self, genome: np.ndarray, sequences: int) -> int:
-        """Return the multiply-adds of a time step that sparse blocks save."""
-        return self.rows.saved_work(genome, sequences)
+    def saved_work(self, genome: np.ndarray) -> int:
+        """Return the multiply-adds of a time step that the zeros of sparse blocks save."""
+        return self.rows.saved_work(genome)
 
     def source(self) -> str:
         """Return the emitted source of all programs, one after the other."""

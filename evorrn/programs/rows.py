@@ -79,27 +79,36 @@ class Rows:
     def sparse_blocks(self, genome: np.ndarray, sequences: int) -> Blocks:
         """Return the blocks of a genome that are run through their entries that are not zero.
 
+        Lanes multiply all entries by whole vectors of sequences, so many sequences run along rows only where
+        zeros abound.
+        """
+        sparse = self._mostly_zero(genome)
+        blocks = {name: self._size(name) for name in self._model.recurrent}
+        as_lanes = -(-sequences // self._vector) * sum(blocks.values())
+        as_rows = sequences * sum(
+            SPARSE_ENTRY * sparse[name] if name in sparse else size / self._vector
+            for name, size in blocks.items()
+        )
+        return frozenset(sparse) if self.fit(sequences) or as_rows <= as_lanes else frozenset()
+
+    def saved_work(self, genome: np.ndarray) -> int:
+        """Return the multiply-adds of a time step that zeros save, the same for every machine and batch."""
+        return sum(self._size(name) - entries for name, entries in self._mostly_zero(genome).items())
+
+    def _mostly_zero(self, genome: np.ndarray) -> dict[str, int]:
+        """Return the entries that are not zero of those blocks that have few of them.
+
         Measured at a density of 0.1: slices of rows are 1.3 times faster than dense columns with 100 units in
-        float32, twice in float64, more with more units; with 64 units in float32 they are equal. Lanes multiply
-        all entries by a vector of sequences, so many sequences run along rows only where zeros abound.
+        float32, twice in float64, more with more units; with 64 units in float32 they are equal.
         """
         if max(self._model.units) < SPARSE_UNITS:
-            return frozenset()
+            return {}
+        entries = {name: np.count_nonzero(genome[self._model.slices[name]]) for name in self._may_be_sparse}
         most = SPARSE_DENSITY * self._model.dtype.itemsize
-        blocks = {name: genome[self._model.slices[name]] for name in self._model.recurrent}
-        entries = {name: int(np.count_nonzero(blocks[name])) for name in self._may_be_sparse}
-        sparse = frozenset(name for name, count in entries.items() if count <= most * blocks[name].size)
-        as_lanes = -(-sequences // self._vector) * sum(block.size for block in blocks.values())
-        as_rows = sequences * sum(
-            SPARSE_ENTRY * entries[name] if name in sparse else block.size / self._vector
-            for name, block in blocks.items()
-        )
-        return sparse if self.fit(sequences) or as_rows <= as_lanes else frozenset()
+        return {name: int(count) for name, count in entries.items() if count <= most * self._size(name)}
 
-    def saved_work(self, genome: np.ndarray, sequences: int) -> int:
-        """Return the multiply-adds of a time step that sparse blocks save."""
-        blocks = [genome[self._model.slices[name]] for name in self.sparse_blocks(genome, sequences)]
-        return sum(int(block.size - np.count_nonzero(block)) for block in blocks)
+    def _size(self, block: str) -> int:
+        return self._model.slices[block].stop - self._model.slices[block].start
 
     def jobs(self, genome: np.ndarray, sequences: int) -> int:
         """Return among how many threads at most one genome's pass over some sequences is shared."""

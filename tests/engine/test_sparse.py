@@ -41,6 +41,16 @@ def test_sparse_equals_dense(cell, sequences):
     np.testing.assert_allclose(network.states(genome, x), network.states(dense, x), rtol=1e-10, atol=1e-12)
 
 
+def test_work_of_a_sparse_network_depends_on_neither_layout_nor_machine():
+    network = Network(1, 1, cell="leaky", hidden=100)
+    genome = network.init(seed=0)
+    network.unpack(genome)["layer0.W_h"][:, 3:] = 0  # three entries are left in each of 100 rows
+    for sequences in (1, 3, 40):
+        batch = Batch(np.zeros((sequences, 5, 1)), np.zeros((sequences, 5, 1)))
+        saved = network.forward_work(batch) - network.forward_work(batch, genome)
+        assert saved == 100 * 97 * sequences * 5
+
+
 def test_options_share_programs():
     network = Network(1, 1, cell="leaky", hidden=4)
     twin = network.with_options({"leak": 0.9})
