@@ -46,7 +46,7 @@ class Finding:
         What ours is set against; empty where a number stands for itself.
     value : float
     unit : str
-        ``"x"`` (times as fast), ``"of its rate"``, ``"s"`` or ``"slope"``.
+        ``"x"`` (times as fast), ``"of its rate"``, ``"of the limit"``, ``"s"`` or ``"slope"``.
     target : Target, optional
     seconds : Times, optional
         Of the peer.
