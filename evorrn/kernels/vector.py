@@ -147,6 +147,11 @@ def new_function(module: ir.Module, name: str, arguments: list[ir.Type]) -> ir.F
     return function
 
 
+def opaque(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return a value, of which LLVM no longer knows how it was computed and so keeps it in a register."""
+    return builder.asm(ir.FunctionType(value.type, [value.type]), "", "=r,0", [value], side_effect=False)
+
+
 def scalar_type(array: Any) -> ir.Type:
     """Return the LLVM type of a numba array's entries."""
     return ir.FloatType() if array.dtype == types.float32 else ir.DoubleType()
