@@ -79,10 +79,11 @@ def measure(case: Case, session: Session) -> Row:
     )
     others = []
     if case.product:
-        target = case.targets.get("product")
-        others += session.invite("numpy", lambda peer: peer.matrix_product(work), remarks, target)
+        # The limit's turn comes before that of NumPy, whose threads keep the cores busy for a while after it.
         highest = limit.contender(network, batch, work, case.individuals)
         others.append(replace(highest, target=case.targets.get("limit")))
+        target = case.targets.get("product")
+        others += session.invite("numpy", lambda peer: peer.matrix_product(work), remarks, target)
     for name in case.peers:
         target = case.targets.get(name)
         others += session.invite(name, lambda peer: peer.fitness(case.cell, weights, batch), remarks, target)

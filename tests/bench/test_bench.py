@@ -306,7 +306,7 @@ def test_json_has_every_number_and_names_who_is_missing(capsys, tiny):
     ]
     for row in group["rows"]:
         assert row["seconds"] == min(row["calls"]) and row["gflops"] > 0
-        product, limit, numpy_loop = row["findings"]
+        limit, product, numpy_loop = row["findings"]
         assert limit["unit"] == "of the limit" and limit["value"] > 0
         assert product["unit"] == "of its rate" and product["met"] and product["target"]["at_least"] == 1e-9
         assert numpy_loop["value"] == pytest.approx(numpy_loop["seconds"] / row["seconds"])
