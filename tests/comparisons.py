@@ -11,7 +11,7 @@ from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.study.comparison import Comparison
 from evorrn.lab.study.curves import Curve
 from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
-from evorrn.training.result import save_history
+from evorrn.training.history import save_history
 
 CENTRES = {"ga": 0.42, "esn": 0.33, "bptt": 0.36, "random": 0.92}
 

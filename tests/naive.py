@@ -150,3 +150,19 @@ def losses(ys, targets, scored, kind):
     truth = np.where(scored[:, :, None], targets, 0.0)
     errors = np.where(scored[:, :, None], softplus(ys) - truth * ys, 0.0)
     return errors.sum(axis=(1, 2)), steps * ys.shape[2]
+
+
+def run_network(network, genome, batch, **kwargs):
+    """Return what `run` gives for a network of the package on the inputs of a batch."""
+    return run(
+        {name: np.asarray(block, float) for name, block in network.unpack(genome).items()},
+        network.cell.name,
+        network.hidden,
+        network.cell_options,
+        batch.inputs,
+        batch.lengths,
+        direct=network.direct,
+        feedback=network.feedback,
+        outputs=network.outputs,
+        **kwargs,
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from evorrn.lab.runs.hooks import Hooks
     from evorrn.lab.runs.spec import Spec
     from evorrn.lab.sweep.many import RunsProgress
-    from evorrn.training.loop import Progress
+    from evorrn.training.progress import Progress
 
 LIVE_SECONDS, PLAIN_SECONDS = 0.1, 5.0
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import cast
 
+from evorrn.base.errors import UnknownName
 from evorrn.base.plugins import Plugins, named_subclass
 from evorrn.losses.base import Loss
 
@@ -25,4 +25,6 @@ def losses() -> dict[str, Loss]:
 
 def find_loss(name: str) -> Loss:
     """Return the loss with a name; raise UnknownName with the nearest valid name when there is none."""
-    return losses()[name] if name in losses() else cast(type[Loss], LOSSES.find(name))()
+    if name not in losses():
+        raise UnknownName("loss", name, losses())
+    return losses()[name]

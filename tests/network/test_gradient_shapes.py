@@ -37,18 +37,7 @@ def batch_of(rng, network, sequences, steps):
 
 
 def naive_loss(network, genome, batch, teacher):
-    outputs, _ = naive.run(
-        network.unpack(genome),
-        network.cell.name,
-        network.hidden,
-        network.cell_options,
-        batch.inputs,
-        batch.lengths,
-        direct=network.direct,
-        feedback=network.feedback,
-        outputs=network.outputs,
-        teacher=teacher,
-    )
+    outputs, _ = naive.run_network(network, genome, batch, teacher=teacher)
     total, count = naive.losses(outputs, batch.targets, batch.scored, network.loss_name)
     return total.sum() / count.sum()
 

@@ -33,22 +33,6 @@ def problem(network, sequences, steps, rng, *, ragged=True, masked=True):
     return Batch(x, targets, mask=mask, lengths=lengths)
 
 
-def reference(network, genome, batch, **kwargs):
-    blocks = {k: np.asarray(v, float) for k, v in network.unpack(genome).items()}
-    return naive.run(
-        blocks,
-        network.cell.name,
-        network.hidden,
-        network.cell_options,
-        batch.inputs,
-        batch.lengths,
-        direct=network.direct,
-        feedback=network.feedback,
-        outputs=network.outputs,
-        **kwargs,
-    )
-
-
 def make(cell, **kwargs):
     settings = {"inputs": 3, "outputs": 2, "hidden": (5, 4), "dtype": "float64", **kwargs}
     return Network(cell=cell, **settings)
@@ -60,7 +44,7 @@ def test_outputs_states_and_losses_equal_plain_loops(cell):
     network = make(cell)
     genomes = np.stack([network.init(rng=rng) + 0.1 * rng.standard_normal(network.size) for _ in range(3)])
     batch = problem(network, 19, 7, rng)
-    ys, hs = reference(network, genomes[1], batch)
+    ys, hs = naive.run_network(network, genomes[1], batch)
     np.testing.assert_allclose(
         network.predict(genomes[1], batch.inputs, lengths=batch.lengths), ys, atol=1e-12
     )
@@ -70,7 +54,9 @@ def test_outputs_states_and_losses_equal_plain_loops(cell):
     fitness = network.fitness(genomes, batch)
     own = network.sequence_losses(genomes, batch)
     for p, genome in enumerate(genomes):
-        total, count = naive.losses(reference(network, genome, batch)[0], batch.targets, batch.scored, "mse")
+        total, count = naive.losses(
+            naive.run_network(network, genome, batch)[0], batch.targets, batch.scored, "mse"
+        )
         assert fitness[p] == pytest.approx(-total.sum() / count.sum(), rel=1e-10)
         np.testing.assert_allclose(own[p][count > 0], (total / np.maximum(count, 1))[count > 0], rtol=1e-10)
         assert np.isnan(own[p][count == 0]).all()
@@ -100,7 +86,9 @@ def test_other_losses(loss):
     network = make("elman", loss=loss, outputs=3, hidden=6)
     genome = network.init(rng=rng)
     batch = problem(network, 5, 6, rng)
-    total, count = naive.losses(reference(network, genome, batch)[0], batch.targets, batch.scored, loss)
+    total, count = naive.losses(
+        naive.run_network(network, genome, batch)[0], batch.targets, batch.scored, loss
+    )
     value, gradient = network.loss_and_gradient(genome, batch)
     assert value == pytest.approx(total.sum() / count.sum(), rel=1e-10)
     direction = rng.standard_normal(network.size)
@@ -114,7 +102,7 @@ def test_labels_at_the_last_step():
     genome = network.init(rng=rng)
     x, lengths, labels = rng.standard_normal((4, 5, 3)), np.array([5, 1, 3, 2]), np.array([0, 2, 1, 1])
     batch = Batch(x, labels, lengths=lengths)
-    ys = reference(network, genome, batch)[0]
+    ys = naive.run_network(network, genome, batch)[0]
     scored = np.arange(5)[None] == lengths[:, None] - 1
     total, count = naive.losses(ys, np.repeat(labels[:, None], 5, 1), scored, "cross-entropy")
     assert -network.fitness(genome[None], batch)[0] == pytest.approx(total.sum() / 4, rel=1e-12)
@@ -130,7 +118,7 @@ def test_feedback_direct_teacher_and_free_run(direct, feedback):
     teacher = rng.standard_normal((6, 8, 2))
     free = rng.integers(1, 9, 6)
     for settings in ({}, {"teacher": teacher}, {"free_from": free}):
-        ys = reference(network, genome, batch, **settings)[0]
+        ys = naive.run_network(network, genome, batch, **settings)[0]
         result = network.predict(genome, batch.inputs, lengths=batch.lengths, **settings)
         np.testing.assert_allclose(result, ys, atol=1e-12)
     direction = rng.standard_normal(network.size)
@@ -138,7 +126,7 @@ def test_feedback_direct_teacher_and_free_run(direct, feedback):
         _, gradient = network.loss_and_gradient(genome, batch, **settings)
 
         def loss(g, settings=settings):
-            ys = reference(network, g, batch, **settings)[0]
+            ys = naive.run_network(network, g, batch, **settings)[0]
             total, count = naive.losses(ys, batch.targets, batch.scored, "mse")
             return total.sum() / count.sum()
 

@@ -131,11 +131,11 @@ def _affine_block(tile_sum: _TileSum, height: int, vectors: int, row: ir.Value, 
     row_stride, column_stride = fields[1:3]
     tile = b.inttoptr(fields[3], scalar.as_pointer())
     tile_width, depth = fields[4:]
+    # One pointer for three rows: an address may add a register once or twice to another.
     starts = []
-    for r in range(height):
-        if r % 3 == 0:
-            base = opaque(b, b.gep(matrix, [b.mul(b.add(row, integer(r)), row_stride)]))
-        starts.append(b.gep(base, [b.mul(integer(r % 3), row_stride)]))
+    for first in range(0, height, 3):
+        pointer = opaque(b, b.gep(matrix, [b.mul(b.add(row, integer(first)), row_stride)]))
+        starts += [b.gep(pointer, [b.mul(integer(r), row_stride)]) for r in range(min(3, height - first))]
     inner = Loop(b, integer(0), depth, integer(1), each.values)
     base = b.add(b.mul(inner.index, tile_width), lane)
     inputs = [v.load(tile, b.add(base, integer(c * width))) for c in range(vectors)]

@@ -21,7 +21,8 @@ from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.study.comparison import Comparison
 from evorrn.lab.study.curves import Curve
 from evorrn.lab.study.ranking import ranked
-from evorrn.training.result import load, load_history
+from evorrn.training.history import load_history
+from evorrn.training.result import load
 
 
 def draw_run(run: RunFolder) -> list[Path]:

@@ -18,7 +18,7 @@ from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
 from evorrn.lab.runs.store import read_json, readable_json
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
-from evorrn.training.result import load_history
+from evorrn.training.history import load_history
 
 COSTS = ("work", "steps", "seconds")
 Found = TypeVar("Found")

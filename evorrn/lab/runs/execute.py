@@ -27,8 +27,9 @@ from evorrn.lab.runs.store import RunFolder, find_run, writing
 from evorrn.lab.runs.typed import read
 from evorrn.training.assessment import Record
 from evorrn.training.budget import Budget
-from evorrn.training.loop import Trainer, finish, train
+from evorrn.training.loop import finish, train
 from evorrn.training.result import Result, load
+from evorrn.training.trainer import Trainer
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the system that say that nothing more can be written."""

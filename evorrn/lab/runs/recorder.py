@@ -18,8 +18,9 @@ from evorrn.lab.runs.environment import RESULTS_VERSION
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import INTERRUPTED, RUNNING
 from evorrn.lab.runs.store import RunFolder
-from evorrn.training.loop import Progress, Trainer
-from evorrn.training.result import save_history
+from evorrn.training.history import save_history
+from evorrn.training.progress import Progress
+from evorrn.training.trainer import Trainer
 
 CHECKPOINT_SECONDS = 15.0
 """Time between checkpoints, which are also the run's heartbeat."""

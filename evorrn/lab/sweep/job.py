@@ -26,7 +26,8 @@ from evorrn.lab.runs.run import BUSY, FAILED, INTERRUPTED, Run
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.runs.store import RunBusy, RunFolder
 from evorrn.lab.sweep.workers import tell
-from evorrn.training.loop import Progress, Trainer
+from evorrn.training.progress import Progress
+from evorrn.training.trainer import Trainer
 
 PRUNED = "pruned"
 """Why a run was stopped that was worse than most at the same share of its budget."""

@@ -30,7 +30,7 @@ from evorrn.lab.sweep.tally import Tally
 from evorrn.lab.sweep.workers import InProcess, LocalExecutor
 
 if TYPE_CHECKING:
-    from evorrn.training.loop import Progress
+    from evorrn.training.progress import Progress
 
 NEEDED = ("evorrn.lab.sweep.job", "numba")
 """What a worker process imports before its first run."""

@@ -15,8 +15,8 @@ import numpy as np
 from evorrn.lab.runs.run import FAILED
 from evorrn.lab.runs.spec import Spec
 from evorrn.lab.runs.store import RunFolder
-from evorrn.training.loop import Progress
-from evorrn.training.result import load_history
+from evorrn.training.history import load_history
+from evorrn.training.progress import Progress
 
 SHARES = tuple(tenth / 10 for tenth in range(1, 10))
 """Shares of the budget at which runs are compared."""

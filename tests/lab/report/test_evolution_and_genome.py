@@ -28,7 +28,7 @@ from evorrn.lab.report.genome import HEIGHT, WIDTH, _places, _tiles, colour_scal
 from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
-from evorrn.training.result import load_history, save_history
+from evorrn.training.history import load_history, save_history
 
 
 def history(generations=30, blocks=2, **columns):
