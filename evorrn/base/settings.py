@@ -14,6 +14,9 @@ from evorrn.base.errors import ConfigError, unknown
 
 S = TypeVar("S", bound="Settings")
 
+ALWAYS_STORED = object()
+"""The `absent` of a setting that every stored spec holds."""
+
 
 def setting(
     default: Any,
@@ -25,6 +28,7 @@ def setting(
     below: float | None = None,
     choices: tuple[Any, ...] | None = None,
     alias: str | None = None,
+    absent: Any = ALWAYS_STORED,
 ) -> Any:
     """Declare one setting of a `Settings` class: its default, its meaning and its range.
 
@@ -42,6 +46,9 @@ def setting(
         The only values allowed.
     alias : str, optional
         Another name for the setting in specs and on the command line.
+    absent : object, optional
+        For a setting added to a class that has been used before: the value that means the earlier behaviour.
+        Stored specs leave the setting out where it has this value, so that earlier runs keep their ids.
 
     Examples
     --------
@@ -66,6 +73,7 @@ def setting(
         "below": below,
         "choices": choices,
         "alias": alias,
+        "absent": absent,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -118,6 +126,20 @@ class Settings:
         """Return the settings as plain data, tuples as lists, in order of declaration."""
         return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
 
+    def stored_values(self) -> dict[str, Any]:
+        """Return what a stored spec holds: the `values` without those that mean the earlier behaviour."""
+        earlier = {name: plain(value) for name, value in _absent(type(self)).items()}
+        return {
+            name: value
+            for name, value in self.values().items()
+            if name not in earlier or (type(value), value) != (type(earlier[name]), earlier[name])
+        }
+
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a stored spec, with each setting that it leaves out at its earlier behaviour."""
+        return {**_absent(cls), **values}
+
 
 def check_seed(seed: Any) -> int:
     """Return a seed as an int.
@@ -136,6 +158,15 @@ def check_seed(seed: Any) -> int:
 def names(cls: type[Settings]) -> list[str]:
     """Return the names of the settings of a class, in order of declaration."""
     return [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+
+
+def _absent(cls: type[Settings]) -> dict[str, Any]:
+    """Return the settings that stored specs may leave out, each with the value that this means."""
+    found = {
+        field.name: field.metadata.get("absent", ALWAYS_STORED)
+        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+    }
+    return {name: value for name, value in found.items() if value is not ALWAYS_STORED}
 
 
 def describe(cls: type[Settings]) -> list[tuple[str, str, Any, str]]:

@@ -39,6 +39,8 @@ class Strategy(Settings):
     ----------
     name : str
         Name on the command line.
+    version : int
+        Raised when the numbers of a given seed change.
     step_name : str
         The word for one step: ``"generation"``, ``"epoch"``, ``"reservoir"``.
     requires : frozenset of str
@@ -82,9 +84,15 @@ class Strategy(Settings):
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
     step_name: ClassVar[str] = "step"
     requires: ClassVar[frozenset[str]] = frozenset()
     network_defaults: ClassVar[dict[str, Any]] = {}
+
+    def stored_table(self) -> dict[str, Any]:
+        """Return the table of a stored spec: name, version from the second on, and settings."""
+        version = {"version": self.version} if self.version > 1 else {}
+        return {"name": self.name, **version, **self.stored_values()}
 
     @property
     def ends_by_itself(self) -> bool:

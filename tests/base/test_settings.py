@@ -108,6 +108,26 @@ def test_rules_over_several_settings_are_checked_with_their_path():
         Oven(count=9, dark=True)
 
 
+@dataclass(frozen=True)
+class NewerOven(Oven):
+    """The same with a setting that was added later; True is what the oven did before."""
+
+    loud: bool = setting(False, "whether it rings", absent=True)
+    rings: int = setting(1, "how often", absent=1)
+
+
+def test_a_setting_added_later_is_left_out_of_stored_values_where_it_means_the_earlier_behaviour():
+    assert NewerOven(loud=True).stored_values() == Oven().values() == Oven().stored_values()
+    assert NewerOven().stored_values() == {**Oven().values(), "loud": False}
+    assert NewerOven(loud=True, rings=2).stored_values() == {**Oven().values(), "rings": 2}
+
+
+@pytest.mark.parametrize("oven", [NewerOven(), NewerOven(loud=True), NewerOven(loud=True, rings=2)])
+def test_stored_values_make_the_same_settings_again(oven):
+    assert build(NewerOven, NewerOven.from_stored(oven.stored_values()), "oven") == oven
+    assert build(NewerOven, NewerOven.from_stored(Oven().values()), "oven") == NewerOven(loud=True)
+
+
 def test_plain_data():
     assert plain((1, (2, np.float64(3.0)), {"a": np.int64(4)})) == [1, [2, 3.0], {"a": 4}]
     assert type(plain(np.float32(1.5))) is float

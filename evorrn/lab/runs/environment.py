@@ -14,7 +14,7 @@ from typing import Any
 
 import evorrn
 
-RESULTS_VERSION = 5
+RESULTS_VERSION = 6
 """Raised whenever the same spec gives other numbers than before."""
 
 LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")

@@ -95,7 +95,9 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     ----------
     raw : mapping
         What a spec file or the command line says: ``seed``, ``budget``, and the tables ``task``,
-        ``network`` and ``strategy``. A task name that ends in ``.csv`` or ``.npz`` is a data file.
+        ``network`` and ``strategy``. A task name that ends in ``.csv`` or ``.npz`` is a data file. A table of
+        a task with a ``version`` is that of a stored spec: settings that are newer than the spec have the
+        value that means the behaviour of that time.
     base : Path, optional
         Folder that relative paths start from; the working folder by default.
 
@@ -127,7 +129,9 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         kind = find_strategy(strategy_name)
         if task is not None:
             advice = task.recommended(kind.name)
-        given = {name: value for name, value in tables["strategy"].items() if name != "name"}
+        given = {name: value for name, value in tables["strategy"].items() if name not in ("name", "version")}
+        if "version" in task_table:
+            given = kind.from_stored(given)
         strategy = build(kind, {**advice.strategy, **given}, "strategy")
         missing = sorted(strategy.requires - (task.provides if task is not None else strategy.requires))
         if missing:
@@ -151,9 +155,9 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
         "seed": seed,
         "budget": budget.text() or budget.values(),
         **({"parent": parent} if parent is not None else {}),
-        "task": {"name": task_table["name"], "version": task.version, **task.values()},
+        "task": {"name": task_table["name"], "version": task.version, **task.stored_values()},
         "network": _network_content(network, network_table, usual),
-        "strategy": {"name": strategy_name, **strategy.values()},
+        "strategy": {**strategy.stored_table(), "name": strategy_name},
     }
     files = _digests(content, tables["files"])
     content |= {"files": files} if files else {}
@@ -234,6 +238,8 @@ def _task(table: Mapping[str, Any]) -> Task | Environment:
         raise ConfigError(f"task.name: expected the name of a task or a data file, got {table.get('name')!r}")
     settings = {name: value for name, value in table.items() if name not in ("name", "version")}
     kind = find_task(table["name"])
+    if "version" in table:
+        settings = kind.from_stored(settings)
     task = _made(kind, settings)
     wanted = table.get("version", task.version)
     if wanted != task.version:

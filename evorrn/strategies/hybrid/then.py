@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -92,11 +93,26 @@ class Then(Strategy):
 
     def values(self) -> dict[str, Any]:
         """Return the settings as plain data, each strategy as a table."""
-        tables = {
-            label: {"name": strategy.name, **strategy.values()}
-            for label, strategy in zip(DEFAULTS, self.stages)
-        }
+        tables = {label: {"name": one.name, **one.values()} for label, one in zip(DEFAULTS, self.stages)}
         return {**tables, "share": self.share, "steps": self.steps}
+
+    def stored_values(self) -> dict[str, Any]:
+        """Return what a stored spec holds, each strategy as a table."""
+        tables = {label: one.stored_table() for label, one in zip(DEFAULTS, self.stages)}
+        return {**self.values(), **tables}
+
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a stored spec, its two tables completed as well."""
+        from evorrn.strategies.find import find_strategy
+
+        tables = {}
+        for label in DEFAULTS:
+            table = values.get(label)
+            if isinstance(table, Mapping) and isinstance(table.get("name"), str):
+                with suppress(EvorrnError):  # an unknown name is reported when the strategy is made
+                    tables[label] = find_strategy(table["name"]).from_stored(table)
+        return {**values, **tables}
 
     @property
     def ends_by_itself(self) -> bool:
@@ -197,5 +213,5 @@ def _made(label: str, given: Any, default: str) -> Any:
     table = {"name": given} if isinstance(given, str) else {} if given is None else given
     if not isinstance(table, Mapping):
         return given
-    settings = {name: value for name, value in table.items() if name != "name"}
+    settings = {name: value for name, value in table.items() if name not in ("name", "version")}
     return build(find_strategy(table.get("name", default)), settings, label)

@@ -47,6 +47,50 @@ def test_options_of_an_advised_cell_do_not_go_to_another_cell():
     assert other.content["network"]["cell_options"] == {"activation": "tanh"} and other.network.direct
 
 
+LATER = """
+from dataclasses import dataclass
+from evorrn import RandomSearch, setting
+
+@dataclass(frozen=True)
+class Before(RandomSearch):
+    name = "search"
+
+@dataclass(frozen=True)
+class After(RandomSearch):
+    name = "search"
+    bold: bool = setting(True, "added later", absent=False)
+"""
+
+
+def test_a_setting_added_later_keeps_the_ids_of_earlier_runs_and_what_they_mean(tmp_path):
+    """One file in two versions stands for two versions of evorrn."""
+    file = tmp_path / "search.py"
+    file.write_text(LATER)
+
+    def made(table, **more):
+        return resolve({"task": {"name": WAVE}, "strategy": table, **more})
+
+    before, after = f"{file}:Before", f"{file}:After"
+    earlier = made({"name": before}).content
+    text = json.dumps(earlier).replace(":Before", ":After")
+    read_again = made(json.loads(text)["strategy"], task=earlier["task"])
+    assert read_again.strategy.bold is False and json.dumps(read_again.content) == text
+    stored = made({"name": after})
+    assert stored.strategy.bold is True and stored.content["strategy"]["bold"] is True
+    assert made({"name": after, "bold": False}).content["strategy"] == read_again.content["strategy"]
+
+
+def test_a_strategys_version_is_stored_from_the_second_on(tmp_path):
+    file = tmp_path / "search.py"
+    file.write_text(LATER.replace('name = "search"', 'name = "search"\n    version = 2'))
+    spec = resolve({"task": {"name": WAVE}, "strategy": {"name": f"{file}:Before"}})
+    assert spec.content["strategy"]["version"] == 2
+    assert resolve(spec.content).id == spec.id
+    older = {**spec.content, "strategy": {**spec.content["strategy"], "version": 1}}
+    assert resolve(older).id == spec.id
+    assert "version" not in resolve(raw()).content["strategy"]
+
+
 def test_the_id_is_the_hash_of_the_canonical_content_by_hand():
     spec = resolve({"task": {"name": "mackey-glass"}, "budget": "3M"})
     text = json.dumps(spec.content, sort_keys=True, separators=(",", ":"))
