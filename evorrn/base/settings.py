@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypedDict, TypeVar, Unpack
 
 from evorrn.base.checks import check, convert, type_name
 from evorrn.base.documentation import WithParameters, Written
@@ -18,17 +18,23 @@ ALWAYS_STORED = object()
 """The `absent` of a setting that every stored spec holds."""
 
 
+class Limits(TypedDict, total=False):
+    """The range of a number: inclusive and exclusive bounds."""
+
+    minimum: float
+    above: float
+    maximum: float
+    below: float
+
+
 def setting(
     default: Any,
     help: str,
     *,
-    minimum: float | None = None,
-    above: float | None = None,
-    maximum: float | None = None,
-    below: float | None = None,
     choices: tuple[Any, ...] | None = None,
     alias: str | None = None,
     absent: Any = ALWAYS_STORED,
+    **limits: Unpack[Limits],
 ) -> Any:
     """Declare one setting of a `Settings` class: its default, its meaning and its range.
 
@@ -38,10 +44,6 @@ def setting(
         The value when none is given.
     help : str
         What the setting means, shown by ``help`` of the class and by ``evorrn show``.
-    minimum, above : float, optional
-        Inclusive or exclusive lower bound.
-    maximum, below : float, optional
-        Inclusive or exclusive upper bound.
     choices : tuple, optional
         The only values allowed.
     alias : str, optional
@@ -49,6 +51,10 @@ def setting(
     absent : object, optional
         For a setting added to a class that has been used before: the value that means the earlier behaviour.
         Stored specs leave the setting out where it has this value, so that earlier runs keep their ids.
+    minimum, above : float, optional
+        Inclusive or exclusive lower bound.
+    maximum, below : float, optional
+        Inclusive or exclusive upper bound.
 
     Examples
     --------
@@ -67,10 +73,7 @@ def setting(
     """
     metadata = {
         "help": help,
-        "minimum": minimum,
-        "above": above,
-        "maximum": maximum,
-        "below": below,
+        **limits,
         "choices": choices,
         "alias": alias,
         "absent": absent,

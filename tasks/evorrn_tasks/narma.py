@@ -91,7 +91,7 @@ class Narma(Task):
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean and a linear shift register of the inputs."""
-        return {"mean": baselines.mean(splits), "linear shift register": baselines.linear(splits)}
+        return {"mean": baselines.mean(splits), **baselines.linear_models(splits, "linear shift register")}
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of fast, nearly linear units, an Elman network for gradients, else a few leaky units."""

@@ -126,14 +126,13 @@ class NpzFile(Task):
         return splits
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the class frequencies; or the mean, persistence if the horizon is 1, and a linear model."""
+        """Return the class frequencies; or the mean, persistence if the horizon is 1, and linear models."""
         if self.batch.labelled:
             return {"class frequencies": baselines.class_frequencies(splits, self.outputs)}
         found = {"mean": baselines.mean(splits)}
         if self.horizon == 1:
             found["persistence"] = baselines.persistence(splits)
-        found["linear model of the last steps"] = baselines.linear(splits)
-        return found
+        return {**found, **baselines.linear_models(splits, "linear model of the last steps")}
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks of moderate size, with gates for gradients."""

@@ -109,7 +109,7 @@ def test_a_single_column_is_a_series(tmp_path):
     task = make(target)
     assert task.input_names == task.output_names == ("column1",)
     baselines = task.baselines(task.data(0))
-    assert set(baselines) == {"mean", "persistence", "linear autoregression"}
+    assert set(baselines) == {"mean", "persistence", "linear autoregression", "linear autoregression, AIC"}
 
 
 def test_a_series_that_only_rises_can_be_a_target(tmp_path):

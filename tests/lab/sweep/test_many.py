@@ -134,7 +134,12 @@ def test_a_real_comparison_is_the_same_with_any_number_of_workers(tmp_path, monk
     assert [row.work for row in one.rows] == [row.work for row in two.rows]
     assert {row.strategy for row in one.rows} == {"ga", "esn", "bptt", "random"}
     assert {row.network["hidden"] for row in one.rows} == {4}
-    assert [b.name for b in one.baselines] == ["mean", "persistence", "linear autoregression"]
+    assert [b.name for b in one.baselines] == [
+        "mean",
+        "persistence",
+        "linear autoregression",
+        "linear autoregression, AIC",
+    ]
     assert all(np.isfinite(row.values).all() and row.work >= 6e6 for row in one.rows)
     again = compare(given, root=tmp_path / "two", jobs=2, choice=Choice(seeds=2))
     assert json.dumps(again.as_dict()["rows"]) == json.dumps(two.as_dict()["rows"])
