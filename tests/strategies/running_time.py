@@ -44,9 +44,7 @@ def of_pycma(options, name, size, seed, most):
     told = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        search = cma.CMAEvolutionStrategy(
-            point, spread, {"CMA_active": False, "verbose": -9, "seed": seed + 1, **options}
-        )
+        search = cma.CMAEvolutionStrategy(point, spread, {"verbose": -9, "seed": seed + 1, **options})
         while told < most:
             genomes = search.ask()
             values = np.array(problem(np.array(genomes)))

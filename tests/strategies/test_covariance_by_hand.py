@@ -43,7 +43,7 @@ def individuals(points, values):
 def test_cma_es_goes_the_way_of_deap(population):
     size = 6
     mass = None
-    for before, points, values, after in generations(CMAES(population=population), size):
+    for before, points, values, after in generations(CMAES(population=population, active=False), size):
         if mass is None:
             count = len(points) // 2
             weights = np.log(count + 0.5) - np.log(np.arange(1, count + 1))
@@ -69,14 +69,38 @@ def test_cma_es_samples_as_deap_does():
     np.random.seed(7)  # noqa: NPY002
     wanted = theirs.generate(np.array)
     np.random.set_state(before)  # noqa: NPY002
-    np.testing.assert_allclose(theirs.centroid + 0.5 * ours.steps(7), wanted, rtol=1e-13)
+    steps, lengths = ours.steps(7)
+    np.testing.assert_allclose(theirs.centroid + 0.5 * steps, wanted, rtol=1e-13)
+    np.testing.assert_allclose(np.einsum("pn,nm,pm->p", steps, np.linalg.inv(theirs.C), steps), lengths)
 
 
-def test_cma_es_by_the_tutorial():
-    size, ratio = 5, None
-    for before, points, values, after in generations(CMAES(population=12), size):
+def weights_by_the_tutorial(population, size, mass, c_1, c_mu):
+    """Return the negative weights of the tutorial's equations 49 to 53, and which of the three limits holds."""
+    raw = [np.log((population + 1) / 2) - np.log(i) for i in range(population // 2 + 1, population + 1)]
+    own_mass = sum(raw) ** 2 / sum(w * w for w in raw)
+    limits = [1 + c_1 / c_mu, 1 + 2 * own_mass / (mass + 2), (1 - c_1 - c_mu) / (size * c_mu)]
+    return [min(limits) * w / -sum(raw) for w in raw], int(np.argmin(limits))
+
+
+@pytest.mark.parametrize(
+    ("active", "population", "size", "limit"),
+    [
+        (False, 12, 5, None),
+        (True, 12, 5, 0),
+        (True, 7, 5, 1),
+        (True, 4, 3, 1),
+        (True, 90, 5, 2),
+        (True, 6, 1, 1),
+    ],
+)
+def test_cma_es_by_the_tutorial(active, population, size, limit):
+    """With negative weights in each of the three cases of their size, and with a population that is odd."""
+    ratio, count = None, population // 2
+    fitness = lambda points: -np.square(points) @ np.linspace(1.0, 30.0, size)  # noqa: E731
+    strategy = CMAES(population=population, active=active)
+    for before, points, values, after in generations(strategy, size, fitness=fitness):
         if ratio is None:
-            weights = np.log(6.5) - np.log(np.arange(1, 7))
+            weights = np.log(count + 0.5) - np.log(np.arange(1, count + 1))
             weights /= weights.sum()
             mass = 1 / np.sum(weights**2)
             c_s = (mass + 2) / (size + mass + 3)
@@ -86,8 +110,10 @@ def test_cma_es_by_the_tutorial():
             c_mu = min(1 - c_1, 2 * (mass - 2 + 1 / mass) / ((size + 2) ** 2 + mass))
             usual = np.sqrt(size) * (1 - 1 / (4 * size) + 1 / (21 * size**2))
             mean, sigma, matrix, p_s, p_c, ratio = before["centroid"], 0.5, np.eye(size), 0.0, 0.0, 1
-        best = points[np.argsort(-values)][:6]
-        steps = (best - mean) / sigma
+            worse, which = weights_by_the_tutorial(population, size, mass, c_1, c_mu)
+            assert limit in (None, which)
+        ranked = (points[np.argsort(-values)] - mean) / sigma
+        steps = ranked[:count]
         step = weights @ steps
         mean = mean + sigma * step
         root = np.linalg.inv(scipy.linalg.sqrtm(matrix))
@@ -97,6 +123,10 @@ def test_cma_es_by_the_tutorial():
         p_c = (1 - c_c) * p_c + h * np.sqrt(c_c * (2 - c_c) * mass) * step
         rank_mu = sum(w * np.outer(y, y) for w, y in zip(weights, steps))
         kept = 1 - c_1 - c_mu + (1 - h) * c_1 * c_c * (2 - c_c)
+        if active:
+            kept -= c_mu * sum(worse)
+            for w, y in zip(worse, ranked[count:]):
+                rank_mu = rank_mu + w * size / np.sum((root @ y) ** 2) * np.outer(y, y)
         matrix = kept * matrix + c_1 * np.outer(p_c, p_c) + c_mu * rank_mu
         sigma *= np.exp(c_s / damping * (np.linalg.norm(p_s) / usual - 1))
         ratio += 1
@@ -104,6 +134,7 @@ def test_cma_es_by_the_tutorial():
         np.testing.assert_allclose(after["C"], matrix, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(after["ps"], p_s, rtol=1e-6, atol=1e-8)
         assert after["sigma"] == pytest.approx(sigma, rel=1e-7)
+        assert np.linalg.eigvalsh(after["C"]).min() > 0
 
 
 def test_cma_es_decomposes_when_the_matrix_has_changed_and_samples_from_what_it_decomposed():
@@ -126,10 +157,12 @@ def _weights(count, offset):
     return raw / raw.sum()
 
 
-@pytest.mark.parametrize(("size", "population"), [(1, 4), (4, 8), (30, 14), (3, 60)])
-def test_sep_cma_es_is_cma_es_of_a_diagonal_with_rates_times_a_third_of_n_plus_2(size, population):
+@pytest.mark.parametrize("active", [False, True])
+@pytest.mark.parametrize(("size", "population"), [(1, 4), (4, 8), (30, 14), (3, 60), (6, 9), (2, 2)])
+def test_sep_cma_es_is_cma_es_of_a_diagonal_with_rates_times_a_third_of_n_plus_2(size, population, active):
     variance = None
-    for before, points, values, after in generations(SepCMAES(population=population), size):
+    strategy = SepCMAES(population=population, active=active)
+    for before, points, values, after in generations(strategy, size):
         if variance is None:
             weights = _weights(population // 2, 1.0)
             mass = 1 / np.sum(weights**2)
@@ -140,7 +173,12 @@ def test_sep_cma_es_is_cma_es_of_a_diagonal_with_rates_times_a_third_of_n_plus_2
             damping = 1 + 2 * max(0, np.sqrt((mass - 1) / (size + 1)) - 1) + c_s
             usual = np.sqrt(size) * (1 - 1 / (4 * size) + 1 / (21 * size**2))
             mean, sigma, variance, p_s, p_c, count = before["mean"], 0.5, np.ones(size), 0.0, 0.0, 1
-        steps = (points[np.argsort(-values, kind="stable")][: population // 2] - mean) / sigma
+            c_1, c_mu = learning / mass, learning * (1 - 1 / mass)
+            worse = [0.0]
+            if active and c_mu > 0:
+                worse, _ = weights_by_the_tutorial(population, size, mass, c_1, c_mu)
+        ranked = (points[np.argsort(-values, kind="stable")] - mean) / sigma
+        steps = ranked[: population // 2]
         step = sum(w * y for w, y in zip(weights, steps))
         mean = mean + sigma * step
         p_s = (1 - c_s) * p_s + np.sqrt(c_s * (2 - c_s) * mass) * step / np.sqrt(variance)
@@ -148,7 +186,10 @@ def test_sep_cma_es_is_cma_es_of_a_diagonal_with_rates_times_a_third_of_n_plus_2
         h = float(np.linalg.norm(p_s) < limit)
         p_c = (1 - c_c) * p_c + h * np.sqrt(c_c * (2 - c_c) * mass) * step
         rank_mu = sum(w * y**2 for w, y in zip(weights, steps))
-        variance = (1 - learning) * variance + learning * (p_c**2 / mass + (1 - 1 / mass) * rank_mu)
+        for w, y in zip(worse, ranked[population // 2 :]):
+            rank_mu = rank_mu + w * size / np.sum(y**2 / variance) * y**2
+        variance = (1 - c_1 - c_mu * (1 + sum(worse))) * variance + c_1 * p_c**2 + c_mu * rank_mu
+        assert (variance > 0).all()
         sigma *= np.exp(min(1.0, c_s / damping * (np.linalg.norm(p_s) / usual - 1)))
         count += 1
         np.testing.assert_allclose(after["mean"], mean, rtol=1e-6, atol=1e-9)

@@ -110,6 +110,14 @@ def test_none_starts_again_as_before():
     assert next_run("none", run_of(run, 9), 10, 2.0, np.random.default_rng(0)) == run
 
 
+@pytest.mark.parametrize("active", [False, True])
+def test_restarts_find_what_one_run_misses(active):
+    """Rastrigin's function in two dimensions has about a hundred local minima near the start."""
+    assert solved(CMAES(population=12, active=active), 2500) <= 3
+    for rule in ("ipop", "bipop"):
+        assert solved(CMAES(population=12, active=active, restarts=rule), 8000) >= 5
+
+
 def solved(strategy, most):
     found = 0
     for seed in range(6):
@@ -119,13 +127,6 @@ def solved(strategy, most):
             search.tell(points, rastrigin(points))
         found += search.best.fitness >= -1e-8
     return found
-
-
-def test_restarts_find_what_one_run_misses():
-    """Rastrigin's function in two dimensions has about a hundred local minima near the start."""
-    assert solved(CMAES(population=12), 2500) <= 3
-    for rule in ("ipop", "bipop"):
-        assert solved(CMAES(population=12, restarts=rule), 5000) >= 5
 
 
 def test_restarts_are_in_the_history_and_keep_the_best():

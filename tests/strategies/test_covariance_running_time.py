@@ -13,17 +13,17 @@ from evorrn import CMAES, LMMAES, SNES, XNES, SepCMAES
 SEPARABLE = ("sphere", "ellipsoid")
 ALL = (*SEPARABLE, "rosenbrock", "rotated ellipsoid")
 PYCMA = {
-    ("full", "sphere", 5): 714,
-    ("full", "ellipsoid", 5): 1957,
-    ("full", "rotated ellipsoid", 5): 2083,
-    ("full", "sphere", 10): 1512,
-    ("full", "rotated ellipsoid", 10): 5960,
-    ("diagonal", "sphere", 5): 675,
-    ("diagonal", "ellipsoid", 5): 1537,
-    ("diagonal", "sphere", 10): 1371,
-    ("diagonal", "ellipsoid", 10): 3092,
+    ("full", "sphere", 5): 709,
+    ("full", "ellipsoid", 5): 1495,
+    ("full", "rotated ellipsoid", 5): 1463,
+    ("full", "sphere", 10): 1495,
+    ("full", "rotated ellipsoid", 10): 4269,
+    ("diagonal", "sphere", 5): 606,
+    ("diagonal", "ellipsoid", 5): 1075,
+    ("diagonal", "sphere", 10): 1245,
+    ("diagonal", "ellipsoid", 10): 2315,
 }
-"""Expected running times of pycma 4.5.0 over the seeds 0 to 9, with CMA_active=False, as `of_pycma` measures."""
+"""Expected running times of pycma 4.5.0 over the seeds 0 to 9, with negative weights, as `of_pycma` measures."""
 
 
 def ours(strategy, name, size, seeds=10, most=3000):
@@ -40,7 +40,7 @@ def test_as_fast_as_pycma(mode, name, size):
     strategy = CMAES() if mode == "full" else SepCMAES()
     mean, reached = ours(strategy, name, size)
     assert reached == 10
-    assert mean <= 1.5 * PYCMA[mode, name, size]
+    assert mean <= 1.15 * PYCMA[mode, name, size]
 
 
 @pytest.mark.parametrize(("mode", "size"), [("full", 5), ("diagonal", 10)])
@@ -53,7 +53,7 @@ def test_the_recorded_running_times_of_pycma(mode, size):
 
 def test_cma_es_takes_rosenbrocks_valley():
     mean, reached = ours(CMAES(), "rosenbrock", 5, most=1500)
-    assert reached >= 8 and mean < 1.5 * 5397  # pycma 4.5.0: 7 of 10
+    assert reached >= 8 and mean < 2 * 1797  # pycma 4.5.0: 10 of 10
 
 
 def test_snes_solves_the_separable_and_no_rotated_ellipsoid():

@@ -31,9 +31,9 @@ SEARCHERS: dict[str, Callable[[Problem, int], Any]] = {
     ),
     "SNES": lambda problem, count: SNES(problem, popsize=count, stdev_init=STEP_SIZE),
     "XNES": lambda problem, count: XNES(problem, popsize=count, stdev_init=STEP_SIZE),
-    "CMAES": lambda problem, count: CMAES(problem, popsize=count, stdev_init=STEP_SIZE, active=False),
+    "CMAES": lambda problem, count: CMAES(problem, popsize=count, stdev_init=STEP_SIZE),
     "CMAES, separable": lambda problem, count: CMAES(
-        problem, popsize=count, stdev_init=STEP_SIZE, active=False, separable=True
+        problem, popsize=count, stdev_init=STEP_SIZE, separable=True
     ),
     "Cosyne": lambda problem, count: Cosyne(
         problem, popsize=count, tournament_size=4, mutation_stdev=STEP_SIZE

@@ -22,13 +22,13 @@ class CMAES(PopulationStrategy):
 
     Samples are x_k = m + sigma B D z_k with C = B D^2 B^T. The mean moves to the weighted mean of the better
     half. Two evolution paths accumulate these moves: the length of one adapts sigma; the other one and the
-    better half adapt C. Computed by DEAP's `cma.Strategy`.
+    samples adapt C, with negative weights for the worse half if `active`. Computed by DEAP's `cma.Strategy`.
 
     Notes
     -----
     Source: N. Hansen and A. Ostermeier, Completely Derandomized Self-Adaptation in Evolution Strategies,
     Evolutionary Computation 9 (2001), with the rank-mu update and the defaults of N. Hansen, The CMA Evolution
-    Strategy: A Tutorial, arXiv:1604.00772, without negative weights. Restarts: see
+    Strategy: A Tutorial, arXiv:1604.00772, and its negative weights (equations 46 to 53). Restarts: see
     `evorrn.strategies.evolution.restarts.ended` and `next_run`. Deviations from DEAP: see
     `evorrn.strategies.evolution.covariance.LazyStrategy`. Individuals of equal fitness are ranked
     by their index, and a restart begins at a point drawn like the first (the papers draw it uniformly from the
@@ -55,6 +55,11 @@ class CMAES(PopulationStrategy):
     sigma: float | None = setting(
         None, "initial step size; the standard deviation of the start genomes by default", above=0
     )
+    active: bool = setting(
+        True,
+        "whether the worse half of a generation takes variance away along its steps, by negative weights",
+        absent=False,
+    )
     restarts: str = setting(
         "none",
         "restarts after convergence or stagnation: none, with the population doubled each time (ipop), or with "
@@ -75,22 +80,25 @@ class CMAES(PopulationStrategy):
             **LazyStrategy.initial(start.point, run["first_sigma"], run.pop("population")),
             **run,
             "steps": np.zeros((0, start.point.size)),
+            "lengths": np.zeros(0),
             "memory": np.zeros((0, 3)),
         }
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
         """Return samples around the mean."""
-        steps = LazyStrategy(method).steps(int(rng.integers(2**32)))
-        return {**method, "steps": steps}, method["centroid"] + method["sigma"] * steps
+        steps, lengths = LazyStrategy(method).steps(int(rng.integers(2**32)))
+        return {**method, "steps": steps, "lengths": lengths}, method["centroid"] + method["sigma"] * steps
 
     def update(
         self, method: State, points: np.ndarray, fitness: np.ndarray, rng: np.random.Generator
     ) -> State:
-        """Return DEAP's state after an update with the better half."""
-        strategy = LazyStrategy(method)
-        strategy.update(method["steps"][best_first(fitness, strategy.mu)])
+        """Return DEAP's state after an update with the better half, or with all individuals if `active`."""
+        strategy = LazyStrategy(method, self.active)
+        order = best_first(fitness, strategy.ranked)
+        strategy.update(method["steps"][order], method["lengths"][order])
         memory = method["memory"] if self.restarts == "none" else with_generation(method["memory"], fitness)
-        return {**method, **strategy.plain(), "steps": method["steps"][:0].copy(), "memory": memory}
+        empty = {"steps": method["steps"][:0].copy(), "lengths": np.zeros(0)}
+        return {**method, **strategy.plain(), **empty, "memory": memory}
 
     def centre(self, method: State) -> np.ndarray:
         """Return the mean (n,)."""

@@ -9,6 +9,7 @@ import numpy as np
 from deap import cma
 
 from evorrn.strategies.base import State
+from evorrn.strategies.evolution.recombination import negative_weights, scaled_negative
 
 STATE = ("centroid", "sigma", "C", "B", "diagD", "pc", "ps", "update_count", "lambda_", "decomposed")
 """Attributes that change during a run; all others are computed from them."""
@@ -35,11 +36,20 @@ class LazyStrategy(cma.Strategy):
     - The other rates and the weights ln(mu + 1/2) - ln(i) are DEAP's; the tutorial's rate for the path of sigma is
       a little lower, with n + mu_w + 5 in place of n + mu_w + 3.
     - DEAP's ``cond`` is left out: it is a ratio of deviations at first, and of variances after an update.
+    - With `active`, the worse half of a generation has negative weights in the update of C (the tutorial, eq. 46 to
+      53), so that C shrinks along steps that led to bad points. DEAP uses the better half alone.
 
     Parameters
     ----------
     state : dict
         Contains at least the names of `STATE`, as `initial` and `plain` return them.
+    active : bool
+        Whether the worse half has negative weights.
+
+    Attributes
+    ----------
+    ranked : int
+        Number of the fittest individuals whose steps `update` takes: all when active, else the better half.
     """
 
     centroid: np.ndarray
@@ -53,9 +63,10 @@ class LazyStrategy(cma.Strategy):
     update_count: int
     decomposed: int
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, active: bool = False) -> None:
         for name in STATE:
             setattr(self, name, state[name])
+        self.active = active
         self.dim = len(self.centroid)
         self.chiN = math.sqrt(self.dim) * (1 - 1 / (4 * self.dim) + 1 / (21 * self.dim**2))
         self.BD = self.B * self.diagD
@@ -63,34 +74,59 @@ class LazyStrategy(cma.Strategy):
 
     @staticmethod
     def initial(point: np.ndarray, sigma: float, population: int) -> State:
-        """Return the initial state around a point (n,)."""
-        fresh = cma.Strategy(point, sigma, lambda_=population)
-        return {name: getattr(fresh, name, 0) for name in STATE}
+        """Return the initial state around a point (n,), with the identity as C, B and D.
+
+        DEAP decomposes the identity for it, which takes n^3 multiply-adds.
+        """
+        size = point.size
+        return {
+            "centroid": np.array(point, dtype=np.float64),
+            "sigma": sigma,
+            "C": np.eye(size),
+            "B": np.eye(size),
+            "diagD": np.ones(size),
+            "pc": np.zeros(size),
+            "ps": np.zeros(size),
+            "update_count": 0,
+            "lambda_": population,
+            "decomposed": 0,
+        }
 
     def plain(self) -> State:
         """Return the state as plain data."""
         return {name: getattr(self, name) for name in STATE}
 
     def computeParams(self, params: dict[str, Any]) -> None:
-        """Set rates and weights by DEAP's rules, except the rate of the path of C."""
+        """Set rates and weights by DEAP's rules, except the rate of the path of C and negative weights."""
         super().computeParams(params)
         ratio = self.mueff / self.dim
         self.cc = (4 + ratio) / (self.dim + 4 + 2 * ratio)
+        self.all_weights = self.weights
+        if self.active:
+            worse = negative_weights(self.lambda_, self.dim, self.mueff, self.ccov1, self.ccovmu)
+            self.all_weights = np.concatenate([self.weights, worse])
+        self.ranked = len(self.all_weights)
 
-    def steps(self, seed: int) -> np.ndarray:
-        """Return B D z for each individual of a generation, shape (P, n), with the z that DEAP draws from this seed."""
+    def steps(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return B D z for each individual of a generation, shape (P, n), and |z|^2, shape (P,).
+
+        The z are those that DEAP draws from this seed.
+        """
         own = np.random.RandomState(seed)
-        return np.dot(own.standard_normal((self.lambda_, self.dim)), self.BD.T)
+        noise = own.standard_normal((self.lambda_, self.dim))
+        return np.dot(noise, self.BD.T), np.einsum("pn,pn->p", noise, noise)
 
-    def update(self, steps: np.ndarray) -> None:
-        """Update the state from the steps of the mu fittest of a generation.
+    def update(self, steps: np.ndarray, lengths: np.ndarray) -> None:
+        """Update the state from the steps of the `ranked` fittest of a generation.
 
         Parameters
         ----------
-        steps : ndarray, shape (mu, n)
+        steps : ndarray, shape (ranked, n)
             Best first, in units of sigma.
+        lengths : ndarray, shape (ranked,)
+            Their |z|^2, as `steps` returned them.
         """
-        shift = self.weights @ steps
+        shift = self.weights @ steps[: self.mu]
         self.centroid = self.centroid + self.sigma * shift
         white = self.B @ ((self.B.T @ shift) / self.diagD)
         self.ps = (1 - self.cs) * self.ps + math.sqrt(self.cs * (2 - self.cs) * self.mueff) * white
@@ -100,11 +136,13 @@ class LazyStrategy(cma.Strategy):
         moving = float(length < usual)
         self.pc = (1 - self.cc) * self.pc
         self.pc = self.pc + moving * math.sqrt(self.cc * (2 - self.cc) * self.mueff) * shift
-        share = 1 - self.ccov1 - self.ccovmu + (1 - moving) * self.ccov1 * self.cc * (2 - self.cc)
+        share = 1 - self.ccov1 - self.ccovmu * self.all_weights.sum()
+        share += (1 - moving) * self.ccov1 * self.cc * (2 - self.cc)
+        weights = scaled_negative(self.all_weights, lengths, self.dim)
         self.C = (
             share * self.C
             + self.ccov1 * np.outer(self.pc, self.pc)
-            + self.ccovmu * ((self.weights * steps.T) @ steps)
+            + self.ccovmu * ((weights * steps.T) @ steps)
         )
         self.sigma = self.sigma * math.exp(min(1.0, self.cs / self.damps * (length - 1)))
         if self.update_count - self.decomposed >= int(0.5 / (self.dim * (self.ccov1 + self.ccovmu))):

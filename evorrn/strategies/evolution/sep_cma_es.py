@@ -11,7 +11,13 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.population import PopulationStrategy
-from evorrn.strategies.evolution.recombination import best_first, logarithmic_weights, usual_population
+from evorrn.strategies.evolution.recombination import (
+    best_first,
+    logarithmic_weights,
+    negative_weights,
+    scaled_negative,
+    usual_population,
+)
 from evorrn.strategies.evolution.start import Start
 
 
@@ -25,16 +31,19 @@ class SepCMAES(PopulationStrategy):
         m     <- m + sigma d sum_i w_i z_i
         p_s   <- (1 - c_s) p_s + sqrt(c_s (2 - c_s) mu_w) sum_i w_i z_i
         p_c   <- (1 - c_c) p_c + h sqrt(c_c (2 - c_c) mu_w) d sum_i w_i z_i
-        c     <- (1 - c_cov) c + c_cov / mu_w p_c^2 + c_cov (1 - 1 / mu_w) c sum_i w_i z_i^2
-        sigma <- sigma exp(c_s / d_s (|p_s| / E|N(0, I)| - 1)).
+        c     <- (1 - c_1 - c_mu sum_i w_i) c + c_1 p_c^2 + c_mu c sum_i w_i° z_i^2
+        sigma <- sigma exp(c_s / d_s (|p_s| / E|N(0, I)| - 1))
 
-    The better half of the individuals are parents; h is 0 while p_s is much longer than expected, else 1.
+    with c_1 = c_cov / mu_w and c_mu = c_cov (1 - 1 / mu_w). The better half of the individuals are parents; h is 0
+    while p_s is much longer than expected, else 1. If `active`, the sums in the line of c go over all individuals:
+    the worse half has negative weights w_i, and w_i° is w_i n / |z_i|^2 for these, else w_i.
 
     Notes
     -----
     Source: R. Ros and N. Hansen, A Simple Modification in CMA-ES Achieving Linear Time and Space
     Complexity, PPSN X (2008): the (mu/mu_w, lambda)-CMA-ES with the rate c_cov of the full matrix times
-    (n + 2) / 3. Deviations: the rate is at most 1, which it would exceed with a population much larger than n;
+    (n + 2) / 3; negative weights: N. Hansen, The CMA Evolution Strategy: A Tutorial, arXiv:1604.00772, equations 46
+    to 53, with these rates, which keep every entry of c positive as they keep a matrix. Deviations: the rate is at most 1, which it would exceed with a population much larger than n;
     sigma grows by at most a factor of e in a generation; individuals of equal fitness are ranked by their
     index.
 
@@ -54,6 +63,11 @@ class SepCMAES(PopulationStrategy):
 
     sigma: float | None = setting(
         None, "initial step size; the standard deviation of the start genomes by default", above=0
+    )
+    active: bool = setting(
+        True,
+        "whether the worse half of a generation takes variance away along its steps, by negative weights",
+        absent=False,
     )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
@@ -81,7 +95,8 @@ class SepCMAES(PopulationStrategy):
         """Return the state with a new mean, diagonal and step size."""
         size, updates = method["mean"].size, method["updates"] + 1
         rate = Rates.of(size, len(fitness))
-        parents = method["noise"][best_first(fitness, rate.weights.size)]
+        ranked = method["noise"][best_first(fitness, len(fitness))]
+        parents = ranked[: rate.weights.size]
         drift = rate.weights @ parents
         path_sigma = (1 - rate.sigma) * method["path_sigma"]
         path_sigma = path_sigma + math.sqrt(rate.sigma * (2 - rate.sigma) * rate.mass) * drift
@@ -91,13 +106,20 @@ class SepCMAES(PopulationStrategy):
         path = (1 - rate.path) * method["path_variance"]
         if length < usual:
             path = path + math.sqrt(rate.path * (2 - rate.path) * rate.mass) * deviation * drift
-        learned = np.square(path) / rate.mass
-        learned += (1 - 1 / rate.mass) * method["variance"] * (rate.weights @ np.square(parents))
+        learned = rate.one * np.square(path)
+        learned += rate.mu * method["variance"] * (rate.weights @ np.square(parents))
+        kept = 1 - rate.one - rate.mu
+        if self.active:
+            worse = negative_weights(len(fitness), size, rate.mass, rate.one, rate.mu)
+            kept -= rate.mu * worse.sum()
+            squares = np.square(ranked[rate.weights.size :])
+            scaled = scaled_negative(worse, squares.sum(axis=1), size)
+            learned += rate.mu * method["variance"] * (scaled @ squares)
         return {
             **method,
             "mean": method["mean"] + method["sigma"] * deviation * drift,
             "sigma": method["sigma"] * math.exp(min(1.0, rate.sigma / rate.damping * (length - 1))),
-            "variance": (1 - rate.variance) * method["variance"] + rate.variance * learned,
+            "variance": kept * method["variance"] + learned,
             "path_sigma": path_sigma,
             "path_variance": path,
             "updates": updates,
@@ -124,8 +146,10 @@ class Rates(NamedTuple):
         Variance effective selection mass, mu_w.
     sigma, damping : float
         Rate of the path of the step size, c_s, and damping of the step size, d_s.
-    path, variance : float
-        Rate of the path of the diagonal, c_c, and rate of the diagonal, c_cov.
+    path : float
+        Rate of the path of the diagonal, c_c.
+    one, mu : float
+        Rates of the diagonal, c_1 for the square of its path and c_mu for the samples.
     """
 
     weights: np.ndarray
@@ -133,7 +157,8 @@ class Rates(NamedTuple):
     sigma: float
     damping: float
     path: float
-    variance: float
+    one: float
+    mu: float
 
     @classmethod
     def of(cls, size: int, population: int) -> Rates:
@@ -142,14 +167,9 @@ class Rates(NamedTuple):
         sigma = (mass + 2) / (size + mass + 3)
         full = 2 / (mass * (size + math.sqrt(2)) ** 2)
         full += (1 - 1 / mass) * min(1.0, (2 * mass - 1) / ((size + 2) ** 2 + mass))
-        return cls(
-            weights,
-            mass,
-            sigma,
-            1 + 2 * max(0.0, math.sqrt((mass - 1) / (size + 1)) - 1) + sigma,
-            4 / (size + 4),
-            min(1.0, (size + 2) / 3 * full),
-        )
+        rate = min(1.0, (size + 2) / 3 * full)
+        damping = 1 + 2 * max(0.0, math.sqrt((mass - 1) / (size + 1)) - 1) + sigma
+        return cls(weights, mass, sigma, damping, 4 / (size + 4), rate / mass, rate * (1 - 1 / mass))
 
 
 def expected_length(size: int) -> float:
