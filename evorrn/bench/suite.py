@@ -12,7 +12,7 @@ from evorrn.bench.group import Group
 from evorrn.bench.results import Row
 from evorrn.bench.session import Session
 from evorrn.bench.timing import Times
-from evorrn.lab.catalogue import Table
+from evorrn.lab.report.tables import Table, text_table
 
 MODULES = (
     "population",
@@ -125,7 +125,7 @@ def table(measured: Measured) -> Table:
         if not row.findings:
             lines.append((*start, *[""] * 5))
     heading = f"{measured.group.name}: {measured.group.what}; {statistic} of all calls"
-    return Table(heading, COLUMNS, lines)
+    return text_table(heading, COLUMNS, lines)
 
 
 def remarks(measured: Measured) -> list[str]:
@@ -154,7 +154,7 @@ def outcome(measured: Sequence[Measured], session: Session) -> list[str]:
 def listing(chosen: Sequence[tuple[Group, Sequence[Any]]]) -> Table:
     """Return the rows that would be measured."""
     rows = [(f"{group.name}/{case.name}", case.title) for group, cases in chosen for case in cases]
-    return Table("", ("name", "what is timed"), rows)
+    return text_table("", ("name", "what is timed"), rows)
 
 
 def as_dict(machine: dict[str, Any], session: Session, measured: Sequence[Measured]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def bench(
     if list_:
         rows = suite.listing(chosen)
         if json:
-            print_json([dict(zip(rows.columns, row)) for row in rows.rows])
+            print_json(rows.records())
         else:
             print_table(rows)
         return

@@ -29,9 +29,7 @@ def list_(
     else:
         page = catalogue.listing(kind)
     if json:
-        print_json(
-            {table.heading: [dict(zip(table.columns, row)) for row in table.rows] for table in page.tables}
-        )
+        print_json({table.heading: table.records() for table in page.tables})
     else:
         print_page(page)
 
@@ -47,6 +45,7 @@ def show(
     """Show a cell's equations, a task's definition, a strategy's settings, or a run."""
     from evorrn.cli.output import print_page
     from evorrn.lab import catalogue
+    from evorrn.lab.report.tables import text_table
     from evorrn.lab.runs.store import find_run, runs_root
 
     root, files = runs_root(runs), []
@@ -56,5 +55,5 @@ def show(
         files = draw_run(find_run(name, root))
     page = catalogue.page(name, root, kernel)
     if files:
-        page.tables.append(catalogue.Table("pictures", ("",), [(str(path),) for path in files]))
+        page.tables.append(text_table("pictures", ("",), [(str(path),) for path in files]))
     print_page(page)

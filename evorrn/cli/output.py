@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evorrn.lab.catalogue import Page, Table
+    from evorrn.lab.catalogue import Page
+    from evorrn.lab.report.tables import Table
 
 
 def say(text: str = "") -> None:
@@ -60,12 +61,9 @@ def stdout() -> Console:
 
 def print_table(table: Table) -> None:
     """Print a table: drawn on a terminal, in aligned columns elsewhere."""
-    from evorrn.lab.report.tables import Entry
-    from evorrn.lab.report.tables import Table as Printed
     from evorrn.lab.report.terminal import show
 
-    columns = tuple(table.columns)
-    show([Printed(columns, "l" * len(columns), [Entry(row) for row in table.rows], table.heading)], stdout())
+    show([table], stdout())
 
 
 def print_page(page: Page) -> None:

@@ -63,10 +63,20 @@ def _limits(spec: Spec) -> str:
 
 
 def describe_runs(runs: RunsProgress) -> str:
-    """Return how far a comparison is as one line."""
-    spec = runs.spec
-    start = f"run {runs.done + 1} of {runs.total}: {spec.strategy.name}, seed {spec.seed}"
-    return start if runs.progress is None else f"{start}, {describe(spec, runs.progress)}"
+    """Return how far a list of runs is as one line, with every run that is being executed."""
+    whole = f"{runs.done} of {runs.total} runs done"
+    if runs.seconds_left is not None:
+        whole += f", {clock(runs.seconds_left)} left"
+    if len(runs.running) > 1:
+        return f"{whole}; {'; '.join(_brief(spec, progress) for spec, progress in runs.running)}"
+    start = f"{whole}; {_brief(runs.spec, None)}"
+    return start if runs.progress is None else f"{start}, {describe(runs.spec, runs.progress)}"
+
+
+def _brief(spec: Spec, progress: Progress | None) -> str:
+    """Return a run and the share of its budget that it has used."""
+    used = None if progress is None else spec.budget.used(progress)
+    return f"{spec.strategy.name}, seed {spec.seed}" + ("" if used is None else f": {used:.0%}")
 
 
 @contextmanager

@@ -47,7 +47,6 @@ def results(
     """
     from evorrn.cli.output import note, print_json, print_table, say, uncollected
     from evorrn.lab import export
-    from evorrn.lab.catalogue import Table
     from evorrn.lab.query import select
     from evorrn.lab.runs.store import runs_root
     from evorrn.lab.runs.table import csv_text
@@ -73,7 +72,7 @@ def results(
             sys.stdout.write(csv_text(chosen.columns, chosen.lines))
         elif parquet is None:
             heading = f"sweep {found.sweep}" if found.sweep else f"runs in {found.root}"
-            print_table(Table(heading, tuple(chosen.columns), chosen.texts()))
+            print_table(chosen.table(heading))
             say(export.counts(found))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from evorrn.base.plugins import Plugins
 from evorrn.base.settings import Settings, describe, plain
 from evorrn.cells.find import CELLS
 from evorrn.data.find import TASKS, expand_task
+from evorrn.lab.report.tables import Table, text_table
 from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COMPLETE, flatten
 from evorrn.lab.runs.store import RunFolder, all_runs, find_run
@@ -35,15 +36,6 @@ KINDS: dict[str, Plugins] = {"tasks": TASKS, "strategies": STRATEGIES, "cells": 
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of text under a heading."""
-
-    heading: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-
-
-@dataclass(frozen=True)
 class Page:
     """A page: a title, prose, source code and tables."""
 
@@ -59,7 +51,7 @@ def listing(kind: str | None = None) -> Page:
         raise UnknownName("kind", kind, [*KINDS, "runs"])
     chosen = KINDS if kind is None else {kind: KINDS[kind]}
     tables = [
-        Table(name, ("name", "what it is"), list(plugins.summaries().items()))
+        text_table(name, ("name", "what it is"), list(plugins.summaries().items()))
         for name, plugins in chosen.items()
     ]
     return Page("", tables=tables)
@@ -73,7 +65,7 @@ def runs_listing(root: Path) -> Page:
         task, way = folder.path.parts[-3:-1]
         rows.append((folder.id, task, way, folder.state(), ", ".join(_numbers(run.test))))
     columns = ("id", "task", "strategy-cell", "state", "on test")
-    return Page("", tables=[Table(f"runs in {root}", columns, rows)])
+    return Page("", tables=[text_table(f"runs in {root}", columns, rows)])
 
 
 def page(name: str, root: Path, kernel: bool = False) -> Page:
@@ -112,9 +104,9 @@ def cell_page(cell: Cell) -> Page:
     """Return a cell's equations, and what they declare."""
     parameters = [(name, " x ".join(shape), cell.initial[name]) for name, shape in cell.parameters.items()]
     options = [(name, str(value)) for name, value in {**cell.options, **cell.activations}.items()]
-    tables = [Table("parameters", ("name", "shape", "initialisation"), parameters)]
+    tables = [text_table("parameters", ("name", "shape", "initialisation"), parameters)]
     if options:
-        tables.append(Table("options", ("name", "default"), options))
+        tables.append(text_table("options", ("name", "default"), options))
     return Page(f"{cell.name} (cell)", source=cell.source.rstrip(), tables=tables)
 
 
@@ -135,7 +127,7 @@ def task_page(kind: type[Task]) -> Page:
             "the data and the training" if kind.seed_changes == "data" else "the training alone",
         ),
     ]
-    return Page(f"{kind.name} (task)", _prose(kind), tables=[Table("", ("", ""), facts), *_advice(kind)])
+    return Page(f"{kind.name} (task)", _prose(kind), tables=[text_table("", ("", ""), facts), *_advice(kind)])
 
 
 def environment_page(kind: type[Environment], settings: Mapping[str, Any] = MappingProxyType({})) -> Page:
@@ -147,7 +139,7 @@ def environment_page(kind: type[Environment], settings: Mapping[str, Any] = Mapp
     except EvorrnError:  # it has settings without a usable default
         pass
     return Page(
-        f"{kind.name} (environment)", _prose(kind), tables=[Table("", ("", ""), facts), *_advice(kind)]
+        f"{kind.name} (environment)", _prose(kind), tables=[text_table("", ("", ""), facts), *_advice(kind)]
     )
 
 
@@ -156,7 +148,7 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
     tables = [_settings_table(kind)]
     references = [(f"{r.value:g}", r.metric, r.conditions, r.source) for r in kind.references]
     if references:
-        tables.append(Table("published values", ("value", "metric", "conditions", "source"), references))
+        tables.append(text_table("published values", ("value", "metric", "conditions", "source"), references))
     try:
         task = kind()
     except EvorrnError:  # it has settings without a usable default, such as the path of a file
@@ -165,7 +157,7 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
         (name, _pairs(task.recommended(name).network), _pairs(task.recommended(name).strategy))
         for name in STRATEGIES.names()
     ]
-    return [*tables, Table("recommended", ("strategy", "network", "settings"), advice)]
+    return [*tables, text_table("recommended", ("strategy", "network", "settings"), advice)]
 
 
 def strategy_page(kind: type[Strategy]) -> Page:
@@ -174,7 +166,9 @@ def strategy_page(kind: type[Strategy]) -> Page:
     if kind.network_defaults:
         facts.append(("usual network", _pairs(kind.network_defaults)))
     return Page(
-        f"{kind.name} (strategy)", _prose(kind), tables=[Table("", ("", ""), facts), _settings_table(kind)]
+        f"{kind.name} (strategy)",
+        _prose(kind),
+        tables=[text_table("", ("", ""), facts), _settings_table(kind)],
     )
 
 
@@ -183,16 +177,16 @@ def run_page(run: RunFolder) -> Page:
     status = run.status()
     facts = [("folder", str(run.path)), ("state", run.state())]
     facts += [(name, str(status[name])) for name in ("step", "error") if name in status]
-    tables = [Table("", ("", ""), facts)]
+    tables = [text_table("", ("", ""), facts)]
     if run.state() == COMPLETE:
         from evorrn.training.result import load
 
         result = load(run.path)
         facts.append(("stopped by", result.stopped_by))
         scores = [(split, ", ".join(_numbers(values))) for split, values in result.metrics.items()]
-        tables.append(Table("scores", ("split", "metrics"), scores))
+        tables.append(text_table("scores", ("split", "metrics"), scores))
         tables.append(
-            Table(
+            text_table(
                 "cost",
                 ("", ""),
                 [tuple(_numbers({k: v})[0].split(" ")) for k, v in result.meter.as_dict().items()],
@@ -200,10 +194,12 @@ def run_page(run: RunFolder) -> Page:
         )
     spec = read(run.path / "spec.toml")
     tables.append(
-        Table("spec", ("setting", "value"), [(name, _value(value)) for name, value in flatten(spec).items()])
+        text_table(
+            "spec", ("setting", "value"), [(name, _value(value)) for name, value in flatten(spec).items()]
+        )
     )
     files = sorted(path.name for path in run.path.iterdir() if not path.name.startswith("."))
-    return Page(f"{run.id} (run)", tables=[*tables, Table("files", ("",), [(name,) for name in files])])
+    return Page(f"{run.id} (run)", tables=[*tables, text_table("files", ("",), [(name,) for name in files])])
 
 
 def _find(name: str) -> Any:
@@ -230,7 +226,7 @@ def _prose(value: Any) -> str:
 
 def _settings_table(kind: type[Settings]) -> Table:
     rows = [(name, hint, _value(default), help) for name, hint, default, help in describe(kind)]
-    return Table("settings", SETTINGS_COLUMNS, rows)
+    return text_table("settings", SETTINGS_COLUMNS, rows)
 
 
 def _numbers(values: Mapping[str, float]) -> list[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from evorrn.base.text import listed
-from evorrn.lab.catalogue import Page, Table
+from evorrn.lab.catalogue import Page
 from evorrn.lab.query import text
+from evorrn.lab.report.tables import text_table
 from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COSTS, Run, flatten
 from evorrn.lab.runs.store import RunFolder
@@ -55,7 +56,7 @@ def page(found: Difference) -> Page:
     columns = ("", *found.runs)
     parts = (("spec", found.spec), ("environment", found.environment), ("outcome", found.outcome))
     tables = [
-        Table(
+        text_table(
             name, columns, [(key, *(_shown(key, value) for value in values)) for key, values in pairs.items()]
         )
         for name, pairs in parts

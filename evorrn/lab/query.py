@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ import numpy as np
 from evorrn.base.errors import ConfigError, nearest
 from evorrn.base.text import amount, figure
 from evorrn.data.metrics import HIGHER_IS_BETTER
-from evorrn.lab.runs.run import COMPLETE, FAILED, Run
-from evorrn.lab.runs.table import Runs, plain_text, ranking_metrics
+from evorrn.lab.report.tables import Table, text_table
+from evorrn.lab.runs.run import COMPLETE, COSTS, FAILED, Run
+from evorrn.lab.runs.table import SPLITS, Runs, plain_text, ranking_metrics
 from evorrn.lab.runs.typed import value_of
+from evorrn.lab.study.sentences.common import FILE_TASKS
 from evorrn.lab.study.statistics import median_interval
 
 Holds = Callable[[Any], bool]
@@ -30,6 +33,7 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
+PATH = "task.path"
 USUAL = ("task.name", "strategy.name", "network.cell", "network.hidden", "budget")
 
 
@@ -44,10 +48,19 @@ class Selection:
         """Return the lines as dicts."""
         return [dict(zip(self.columns, line)) for line in self.lines]
 
+    def table(self, heading: str) -> Table:
+        """Return the lines as a table for readers; a narrow terminal keeps the metrics longest."""
+        texts = self.texts()
+        varied = {name for name, column in zip(self.columns, zip(*texts)) if len(set(column)) > 1}
+        metrics = [name for name in self.columns[1:] if name.split(".")[0] in SPLITS]
+        others = [name for name in reversed(self.columns[1:]) if name not in metrics]
+        order = sorted(others, key=lambda name: (name in varied, name not in COSTS))
+        return text_table(heading, tuple(self.columns), texts, (*order, *reversed(metrics)))
+
     def texts(self) -> list[tuple[str, ...]]:
         """Return the lines as text for readers."""
         shown = [
-            [value if type(value) is str else text(name, value) for value in values]
+            [value if type(value) is str and name != PATH else text(name, value) for value in values]
             for name, values in zip(self.columns, zip(*self.lines))
         ]
         return list(zip(*shown))
@@ -113,6 +126,8 @@ def usual_columns(runs: Runs) -> list[str]:
     """Return the columns in which the runs differ, with scores and costs."""
     settings = {id(row.settings): row.settings for row in runs.rows}.values()
     told = runs.axes or tuple(name for name in USUAL if any(name in shared for shared in settings))
+    if any(shared.get("task.name") in FILE_TASKS for shared in settings) and PATH not in told:
+        told = tuple(part for name in told for part in ([name, PATH] if name == "task.name" else [name]))
     return ["id", "status", *told, "seed", *ranking_metrics(runs.rows), "work", "seconds"]
 
 
@@ -120,6 +135,8 @@ def text(name: str, value: Any) -> str:
     """Return a value of a column as text for readers."""
     if value is None:
         return ""
+    if name == PATH:
+        return Path(value).name
     if name in ("work", "steps") or name.endswith((" work", " steps")):
         return amount(value)
     if isinstance(value, float):

@@ -10,6 +10,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.base.files import save_tree
+from evorrn.base.text import counted
 from evorrn.data.batch import numeric
 from evorrn.training.budget import Budget
 
@@ -73,6 +74,11 @@ class Search:
         self.generations = 0
         self.history: dict[str, list[float]] = {}
         self.asked: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """Return the strategy, how far it is, and its best fitness."""
+        spent = f"{counted(self.generations, 'generation')}, {counted(self.evaluations, 'evaluation')}"
+        return f"Search({self.strategy.name}: {spent}, best fitness {self.best.fitness:.6g})"
 
     def ask(self) -> np.ndarray:
         """Return the genomes (P, n) to evaluate; the same until `tell` is called."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from evorrn.base.errors import EvorrnError, RunError, ShapeError
 from evorrn.base.files import npz_bytes, write_atomic
+from evorrn.base.text import amount, counted, figure
 from evorrn.data.task import Scaling
 from evorrn.training.history import load_history, save_history
 from evorrn.training.meter import Meter
@@ -24,7 +25,7 @@ TIMES = ("seconds", "compile_seconds")
 """The attributes of a meter that differ when a run is repeated; a saved result stores them separately."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """The result of a run.
 
@@ -76,6 +77,19 @@ class Result:
     horizon: int | None = None
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Return network, cost and scores in a few lines."""
+        steps = counted(len(self.seconds), "step")
+        scores = [
+            f"  {split}: {', '.join(f'{name} {figure(value)}' for name, value in values.items())}"
+            for split, values in self.metrics.items()
+        ]
+        lines = [
+            f"Result of {self.network}",
+            f"  {steps}, {amount(self.meter.work)} multiply-adds; stopped by {self.stopped_by}",
+        ]
+        return "\n".join([*lines, *scores])
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for inputs in the original units of the task.

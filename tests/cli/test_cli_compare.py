@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import HERE, WALK, WAVE
+from tiny import HERE, WALK, WAVE, raw
+
+from evorrn.cli.progress import describe_runs
+from evorrn.lab.runs.spec import resolve
+from evorrn.lab.sweep.many import RunsProgress
+from evorrn.training.progress import Progress
 
 COMPARING = ("compare", WAVE, "--strategies", WALK, "--seeds", 2, "--budget", "100k", "--jobs", 1)
 
@@ -33,6 +38,15 @@ def test_a_comparison_is_a_table_and_its_report_can_be_made_again(console, tmp_p
     assert (folder / "report.html").exists() and "<svg" in (tmp_path / "all.svg").read_text()
     assert json.loads(console.type("report", folder, "--json").out)["seeds"] == [0, 1]
     assert console.type(*COMPARING, "--quiet").out == ""
+
+
+def test_the_line_of_progress_names_every_run_that_is_executed_and_the_time_left():
+    spec, other = (resolve({**raw("40gen"), "seed": seed}) for seed in (3, 4))
+    half = Progress(20, 10, 5, 20, 1.0, 0.5, 0.5, 0.5)
+    one = RunsProgress(spec, 2, 12, half, ((spec, half),), None)
+    assert describe_runs(one).startswith("2 of 12 runs done; walk, seed 3, stride 20, loss 0.5")
+    begun = RunsProgress(other, 2, 12, None, ((spec, half), (other, None)), 83.0)
+    assert describe_runs(begun) == "2 of 12 runs done, 1:23 left; walk, seed 3: 50%; walk, seed 4"
 
 
 def test_a_file_stands_in_the_titles_with_its_target(console, tmp_path):

@@ -27,6 +27,25 @@ def test_a_sweep_is_a_table_with_its_axes(console, runs):
     assert console.type("results", runs / "sweeps" / "made-up").out.splitlines()[0] == "sweep made-up"
 
 
+def test_a_sweep_is_found_by_its_name(console, runs):
+    by_name, by_file = console.type("results", "made-up"), console.type("results", "made.toml")
+    assert by_name.code == 0 and by_name.out == by_file.out
+    assert console.type("results", "made").code == 2
+
+
+def test_runs_of_files_are_listed_with_the_name_of_the_file(console, tmp_path, monkeypatch):
+    monkeypatch.setattr(index, "index_path", lambda: tmp_path / "cache" / "runs.sqlite")
+    for name, factor in (("load.csv", 7), ("wind.csv", 5)):
+        (tmp_path / name).write_text("load\n" + "".join(f"{t * factor % 11}\n" for t in range(90)))
+        console.type("run", name, "--strategy", "random", "--hidden", 2, "--budget", "20k", "--quiet")
+    said = console.type("results").out
+    assert "load.csv" in said and "wind.csv" in said and str(tmp_path / "load.csv") not in said
+    records = json.loads(console.type("results", "--json").out)
+    assert {record["task.path"] for record in records} == {
+        str(tmp_path / name) for name in ("load.csv", "wind.csv")
+    }
+
+
 def test_all_runs_are_listed_by_default_and_as_json_or_csv(console, runs):
     said = console.type("results")
     assert said.out.splitlines()[-1] == "47 runs: 45 complete, 1 damaged, 1 failed"

@@ -28,6 +28,25 @@ def test_it_is_the_best_of_as_many_networks_however_many_are_drawn_at_once(count
     np.testing.assert_array_equal(trainer.state()["strategy"]["candidate"], genome)
 
 
+@pytest.mark.parametrize("count, wanted", [(64, 100), (30, 31), (7, 200), (100, 30)])
+def test_the_last_step_draws_only_as_many_networks_as_the_budget_pays(count, wanted):
+    """The first step has no mean cost to go by; every later one ends within one network of the budget."""
+    one = Trainer(RandomSearch(count=1), problem(), seed=3, budget=Budget(generations=1))
+    train(one)
+    each = one.problem.meter.work
+    trainer = Trainer(RandomSearch(count=count), problem(), seed=3, budget=Budget(work=wanted * each))
+    train(trainer)
+    meter = trainer.problem.meter
+    assert meter.work >= wanted * each
+    if count < wanted:
+        assert meter.work < (wanted + 2) * each
+    else:
+        assert meter.evaluations == count
+    exact = Trainer(RandomSearch(count=count), problem(), seed=3, budget=Budget(evaluations=wanted))
+    train(exact)
+    assert exact.problem.meter.evaluations == max(count, wanted)
+
+
 def test_stopped_and_resumed_is_undisturbed(tmp_path):
     whole = Trainer(RandomSearch(count=4), problem(), seed=1, budget=Budget(generations=5))
     train(whole)

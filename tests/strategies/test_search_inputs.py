@@ -73,3 +73,10 @@ def test_raw_fitness_of_any_size_is_followed_as_if_it_were_small(strategy, size)
             search.tell(genomes, factor * np.tanh(genomes.sum(axis=1) / 20))
         ends.append(search.ask())
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
+
+
+def test_a_search_is_printed_in_one_line():
+    search = SNES().search(np.ones(3), seed=0)
+    assert repr(search) == "Search(snes: 0 generations, 0 evaluations, best fitness -inf)"
+    search.tell(genomes := search.ask(), -np.sum(genomes**2, axis=1))
+    assert repr(search).startswith(f"Search(snes: 1 generation, {len(genomes)} evaluations, best fitness -")

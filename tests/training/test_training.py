@@ -258,6 +258,13 @@ def test_fit_scores_all_splits_that_exist():
     assert set(fit(Walk(), network, batch(0), budget="1gen").metrics) == {"train"}
 
 
+def test_a_result_is_printed_in_a_few_lines():
+    result = fit(Walk(), LinearNetwork(), (batch(0), batch(1), batch(2)), budget="12gen")
+    lines = repr(result).splitlines()
+    assert lines[0] == f"Result of {result.network}" and "12 steps" in lines[1] and len(lines) == 5
+    assert all(len(line) < 120 for line in lines) and lines[4].startswith("  test: ")
+
+
 def test_fit_needs_a_budget_if_the_strategy_does_not_end():
     with pytest.raises(ConfigError, match="has no end of its own"):
         fit(Walk(), LinearNetwork(), batch(0))

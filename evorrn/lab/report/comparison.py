@@ -47,6 +47,7 @@ RANKING = (
     "failed",
 )  # fmt: skip
 IN_TERMINAL = ("strategy", "median", "95 % interval", "network", "genes", "work", "seconds")
+LESS_IMPORTANT = ("genes", "network", "work", "seconds", "95 % interval")
 
 
 def write_report(comparison: Comparison, root: Path, path: Path) -> None:
@@ -118,7 +119,7 @@ def ranking_table(comparison: Comparison) -> Table:
             style = "best" if entry is comparison.best else ""
             cells = _row_cells(entry, comparison)
             entries.append(Entry(cells, style, colour_number(colours[entry.strategy])))
-    table = Table(RANKING, "lrrrlrrrrr", entries)
+    table = Table(RANKING, "lrrrlrrrrr", entries, less_important=LESS_IMPORTANT)
     return table if comparison.baselines else table.only([name for name in RANKING if "baseline" not in name])
 
 

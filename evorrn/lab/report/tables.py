@@ -24,12 +24,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; as in LaTeX, a column is aligned ``l`` left, ``r`` right or ``p`` left and wrapped."""
+    """A table of text; as in LaTeX, a column is aligned ``l`` left, ``r`` right or ``p`` left and wrapped.
+
+    `less_important` are the columns that a narrow terminal leaves out first, in this order.
+    """
 
     columns: tuple[str, ...]
     align: str
     entries: list[Entry] = field(default_factory=list)
     heading: str = ""
+    less_important: tuple[str, ...] = ()
 
     @property
     def classes(self) -> list[str]:
@@ -43,7 +47,11 @@ class Table:
             replace(entry, cells=tuple(entry.cells[place] for place in places)) for entry in self.entries
         ]
         align = "".join(self.align[place] for place in places)
-        return Table(tuple(self.columns[place] for place in places), align, entries, self.heading)
+        return replace(self, columns=tuple(self.columns[at] for at in places), align=align, entries=entries)
+
+    def records(self) -> list[dict[str, str]]:
+        """Return the rows as dicts."""
+        return [dict(zip(self.columns, entry.cells)) for entry in self.entries]
 
     def lines(self) -> list[str]:
         """Return the table as lines of plain text in aligned columns, after their names where they have any."""
@@ -53,3 +61,15 @@ class Table:
             width = max(map(len, column))
             padded.append([cell.rjust(width) if letter == "r" else cell.ljust(width) for cell in column])
         return [f"  {'  '.join(row)}".rstrip() for row in zip(*padded)]
+
+
+def text_table(
+    heading: str,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    less_important: tuple[str, ...] = (),
+) -> Table:
+    """Return a table of plain rows, every column to the left; a column with sentences is wrapped where room is short."""
+    cells = list(zip(*rows)) or [()] * len(columns)
+    align = "".join("p" if any(" " in cell for cell in column) else "l" for column in cells)
+    return Table(columns, align, [Entry(row) for row in rows], heading, less_important)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from evorrn.lab.report.fitting import fit
 from evorrn.lab.report.tables import Table
 
 if TYPE_CHECKING:
@@ -69,10 +70,12 @@ def show(parts: Iterable[Line | Table], console: Console) -> None:
 
 
 def _draw(table: Table, console: Console) -> None:
+    """Print a table that fits the width of the terminal, and the names of the columns that it leaves out."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as Drawn
     from rich.text import Text
 
+    table, widths, left_out = fit(table, console.width)
     look: dict[str, Any] = {
         "box": SIMPLE_HEAD,
         "padding": (0, 1, 0, 0),
@@ -80,10 +83,10 @@ def _draw(table: Table, console: Console) -> None:
         "show_edge": False,
     }
     drawn = Drawn(title=table.heading or None, title_justify="left", show_header=any(table.columns), **look)
-    for name, letter in zip(table.columns, table.align):
-        drawn.add_column(
-            name, justify="right" if letter == "r" else "left", overflow="fold", no_wrap=letter == "r"
-        )
+    for name, letter, width in zip(table.columns, table.align, widths):
+        drawn.add_column(name, justify="right" if letter == "r" else "left", overflow="fold", width=width)
     for entry in table.entries:
         drawn.add_row(*map(Text, entry.cells), style=STYLES.get(entry.style, ""))
     console.print(drawn)
+    if left_out:
+        console.print(Text(f"not shown at this width: {', '.join(left_out)}", style=STYLES["aside"]))

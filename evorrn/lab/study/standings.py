@@ -117,11 +117,15 @@ def leads(study: Study, task: str) -> list[Lead]:
 
 
 def leads_across(study: Study) -> list[Lead]:
-    """Return every pair of contenders, tested task by task by their median errors; none for fewer than eight tasks.
+    """Return every pair of contenders, tested task by task; none for fewer than eight tasks.
+
+    A task's entry is the median error as a multiple of the best median on that task, so that tasks of any unit count
+    alike.
 
     Notes
     -----
-    Source: Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", section 3.1.3.
+    Source: Demšar (2006), "Statistical comparisons of classifiers over multiple data sets", section 3.1.3. Deviation: errors
+    are divided by the best median of the task.
     """
     names = [entry.contender for entry in overall(study)]
     if len(study.tasks) < FEWEST_TASKS:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import queue
 import tempfile
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,13 +41,24 @@ NEEDED = ("evorrn.lab.sweep.job", "numba")
 class RunsProgress:
     """How far a list of runs is: how many have ended, of how many, and the progress of one of the others.
 
-    `progress` is None when the run begins.
+    Attributes
+    ----------
+    spec : Spec
+        The run that has just reported.
+    progress : Progress or None
+        Its progress; None when it begins.
+    running : tuple of (Spec, Progress or None)
+        All runs that have begun and not ended.
+    seconds_left : float or None
+        Time until the end of the list at the mean pace so far; None before the equivalent of one run is done.
     """
 
     spec: Spec
     done: int
     total: int
     progress: Progress | None = None
+    running: tuple[tuple[Spec, Progress | None], ...] = ()
+    seconds_left: float | None = None
 
 
 def run_all(
@@ -78,14 +90,7 @@ def run_all(
     feed = _ListFeed([spec for spec in specs if spec.id not in ended], root, force, ended)
     before, left = len(ended), len(feed.waiting)
     if left:
-        named = {spec.id: spec for spec in specs}
-
-        def show(told: Any) -> None:
-            if isinstance(told, str):
-                hooks.note(told)
-            else:
-                name, progress = told
-                hooks.watch(RunsProgress(named[name], len(ended), len(specs), progress))
+        show = _Shown(specs, ended, hooks)
 
         try:
             with _workers(min(jobs, left), show) as (workers, relay), _session() as session:
@@ -98,6 +103,35 @@ def run_all(
                 raise Unfinished(f"{error}; the runs are kept") from error
             raise
     return [ended[spec.id] for spec in specs]
+
+
+class _Shown:
+    """Passes on what workers report: sentences, and the progress of runs together with that of the whole list."""
+
+    def __init__(self, specs: Sequence[Spec], ended: Mapping[str, Run], hooks: Hooks) -> None:
+        self.named = {spec.id: spec for spec in specs}
+        self.ended, self.before, self.hooks = ended, len(ended), hooks
+        self.running: dict[str, Progress | None] = {}
+        self.started = time.monotonic()
+
+    def __call__(self, told: Any) -> None:
+        if isinstance(told, str):
+            self.hooks.note(told)
+            return
+        name, progress = told
+        self.running[name] = progress
+        for over in self.ended.keys() & self.running.keys():
+            del self.running[over]
+        running = tuple((self.named[each], known) for each, known in self.running.items())
+        total = len(self.named)
+        left = self._seconds_left(running, total)
+        self.hooks.watch(RunsProgress(self.named[name], len(self.ended), total, progress, running, left))
+
+    def _seconds_left(self, running: Sequence[tuple[Spec, Progress | None]], total: int) -> float | None:
+        shares = [spec.budget.used(known) or 0.0 for spec, known in running if known is not None]
+        done = len(self.ended) - self.before + sum(shares)
+        left = total - len(self.ended) - sum(shares)
+        return None if done < 1 else (time.monotonic() - self.started) * left / done
 
 
 def _complete(specs: Sequence[Spec], root: Path, hooks: Hooks) -> dict[str, Run]:

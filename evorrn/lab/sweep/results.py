@@ -92,7 +92,7 @@ def read_results(
 
 
 def find_sweep(target: str | Path, root: Path | None = None) -> Path | None:
-    """Return the folder of a sweep from its file or its folder; None when the target is neither.
+    """Return the folder of a sweep from its file, its folder or its name; None when the target is none of these.
 
     Raises
     ------
@@ -103,7 +103,8 @@ def find_sweep(target: str | Path, root: Path | None = None) -> Path | None:
     if path.is_dir():
         return path.resolve() if (path / RUN_LIST).is_file() else None
     if path.suffix != ".toml":
-        return None
+        named = runs_root(root) / SWEEPS / path.name
+        return named if str(target) == path.name and (named / RUN_LIST).is_file() else None
     if (path.parent / RUN_LIST).is_file():  # the copy in the sweep's own folder
         return path.parent.resolve()
     content = read(path)

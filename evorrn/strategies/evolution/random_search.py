@@ -23,7 +23,8 @@ class RandomSearch(Strategy):
     -----
     Source: S. Hochreiter and J. Schmidhuber, Bridging Long Time Lags by Weight Guessing and "Long
     Short-Term Memory" (1996), who draw every weight uniformly between -100 and 100: ``width=100``.
-    Deviation: by default weights come from the network's own initialisation.
+    Deviation: by default weights come from the network's own initialisation. The last step draws fewer networks
+    where the rest of the budget does not suffice for `count`.
 
     Examples
     --------
@@ -36,6 +37,7 @@ class RandomSearch(Strategy):
     """
 
     name: ClassVar[str] = "random"
+    version: ClassVar[int] = 2
     step_name: ClassVar[str] = "draw"
     requires: ClassVar[frozenset[str]] = frozenset({"fitness"})
 
@@ -59,12 +61,12 @@ class RandomSearch(Strategy):
         }
 
     def step(self, problem: Problem, state: State) -> State:
-        """Return the state after `count` networks were drawn and evaluated."""
-        rng = generator(state)
+        """Return the state after `count` networks were drawn and evaluated, fewer at the end of the budget."""
+        rng, count = generator(state), int(min(self.count, _affordable(problem)))
         if self.width is None:
-            genomes = problem.init(rng, self.count)
+            genomes = problem.init(rng, count)
         else:
-            genomes = rng.uniform(-self.width, self.width, (self.count, problem.size))
+            genomes = rng.uniform(-self.width, self.width, (count, problem.size))
         fitness = problem.fitness(genomes)
         values = np.where(np.isfinite(fitness), fitness, -np.inf)
         first = int(values.argmax())
@@ -85,3 +87,12 @@ class RandomSearch(Strategy):
                 "diverged": len(values) - len(finite),
             },
         }
+
+
+def _affordable(problem: Problem) -> float:
+    """Return how many evaluations the rest of the budget pays, at the mean cost so far; at least 1."""
+    meter, budget = problem.meter, problem.budget
+    used = None if budget is None else budget.share(meter, 0)
+    if not used or not meter.evaluations:
+        return math.inf
+    return max(1, math.ceil(round(meter.evaluations * (1 / used - 1), 6)))  # whole in spite of rounding

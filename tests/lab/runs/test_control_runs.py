@@ -215,7 +215,7 @@ def test_starts_of_none_and_unknown_settings_are_told_together():
 @pytest.mark.parametrize("name", ["t-maze", "cart-pole", "bandit", "gym", "gym:Pendulum-v1"])
 def test_pages_show_what_is_seen_and_done(name, tmp_path):
     page = catalogue.page(name, tmp_path)
-    facts = dict(page.tables[0].rows)
+    facts = dict(entry.cells for entry in page.tables[0].entries)
     assert page.title.endswith("(environment)") and "return" in facts["metrics"]
     if name == "t-maze":
         assert facts["actions"] == "north, east, south, west"

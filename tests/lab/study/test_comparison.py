@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -207,7 +208,9 @@ def test_a_budget_that_was_missed_is_noted_and_warned_of_where_it_matters():
     found = comparison([row("a", [0.1] * 3)])
     assert not any("of the budget" in text for text in [*sentences.notes(found), *sentences.cautions(found)])
     over = Comparison(**{**vars(found), "budget": "900M"})
-    assert any("a used 111 % of the budget" in text for text in sentences.notes(over))
+    assert any("used by a (111 %)" in text for text in sentences.cautions(over))
+    little = Comparison(**{**vars(found), "budget": "960M"})
+    assert not any("More than the budget" in text for text in sentences.cautions(little))
     under = Comparison(**{**vars(found), "budget": "2G"})
     assert any("a used 50 % of the budget: it had nothing left" in text for text in sentences.notes(under))
     far = Comparison(**{**vars(found), "budget": "500M"})
@@ -217,6 +220,16 @@ def test_a_budget_that_was_missed_is_noted_and_warned_of_where_it_matters():
     assert not any(
         "of the budget" in text for text in sentences.notes(Comparison(**{**vars(found), "budget": "60s"}))
     )
+
+
+def test_unequal_time_at_equal_work_is_said():
+    found = comparison([row("a", [0.1] * 3), row("b", [0.2] * 3)])
+    assert not any("equal time" in text for text in sentences.cautions(found))
+    slow = dataclasses.replace(found.rows[1], seconds=5 * found.rows[1].seconds)
+    said = sentences.cautions(dataclasses.replace(found, rows=(found.rows[0], slow)))
+    assert any("Equal work is not equal time: 1G takes" in text and "in b" in text for text in said)
+    by_time = dataclasses.replace(found, rows=(found.rows[0], slow), budget="60s")
+    assert not any("equal time" in text for text in sentences.cautions(by_time))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,10 @@ def test_side_by_side_gives_what_one_by_one_gives_and_a_failure_stops_no_other(o
     assert {standing.spec.seed for standing in seen if standing.progress is None} == {0, 1, 2, 3}
     assert all(standing.total == 5 and 0 <= standing.done <= 5 for standing in seen)
     assert any(standing.progress is not None for standing in seen)
+    assert max(len(standing.running) for standing in seen) == 2
+    assert all(len({spec.id for spec, _ in standing.running}) == len(standing.running) for standing in seen)
+    left = [standing.seconds_left for standing in seen if standing.seconds_left is not None]
+    assert left and all(seconds >= 0 for seconds in left)
 
 
 def test_complete_runs_are_used_again_without_any_worker(one_by_one, monkeypatch):

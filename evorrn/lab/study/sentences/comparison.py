@@ -15,8 +15,10 @@ from evorrn.lab.study.sentences import common
 from evorrn.lab.study.statistics import LEVEL, smallest_p
 from evorrn.training.budget import Budget
 
-UNEQUAL = 1.2
+UNEQUAL = 1.05
 """Share of the budget above which a row is not at equal cost with the others."""
+SLOWER = 2.0
+"""Ratio of seconds for the same work from which the difference in time is told."""
 
 
 def answer(comparison: Comparison) -> str:
@@ -55,6 +57,7 @@ def cautions(comparison: Comparison) -> list[str]:
             f"More than the budget was used by {listed(over)}, because a step always runs to its end. The ranking is "
             "not at equal cost; a larger budget makes it more equal."
         )
+    found.append(_time(comparison))
     unproven = [
         pair
         for pair in comparison.differences
@@ -93,11 +96,7 @@ def notes(comparison: Comparison) -> list[str]:
     )
     found.append(f"Work, time steps and seconds are those of one run, the median over seeds. {common.COSTS}")
     for row, share in _shares(comparison):
-        if 1.02 < share <= UNEQUAL:
-            found.append(
-                f"{row.strategy} used {100 * share:.0f} % of the budget: a step always runs to its end."
-            )
-        elif share < 0.9:
+        if share < 0.9:
             found.append(
                 f"{row.strategy} used {100 * share:.0f} % of the budget: it had nothing left to try."
             )
@@ -158,6 +157,22 @@ def _reason(row: Row) -> str:
     reasons = [f"{row.errors} with an error"] * (row.errors > 0)
     return listed(
         reasons + [f"{diverged} without a finite {'value' if diverged == 1 else 'values'}"] * (diverged > 0)
+    )
+
+
+def _time(comparison: Comparison) -> str:
+    """Return that equal work took unequal time, where it did; empty where it did not."""
+    pace = sorted(
+        (row.seconds / (row.work / 1e9), row.strategy)
+        for row in comparison.rows
+        if row.work > 0 and row.seconds > 0
+    )
+    if not _shares(comparison) or not pace or pace[-1][0] < SLOWER * pace[0][0]:
+        return ""
+    (fast, quickest), (slow, slowest) = pace[0], pace[-1]
+    return (
+        f"Equal work is not equal time: 1G takes {figure(fast)} s in {quickest} and {figure(slow)} s in {slowest}. "
+        "The ranking is at equal work."
     )
 
 

@@ -17,7 +17,7 @@ from evorrn.lab.study.study import Study, chosen_text
 PRUNED = "pruned"
 ORDER = (COMPLETE, FAILED, PRUNED, RUNNING, INTERRUPTED, MISSING, EMPTY, DAMAGED)
 ENOUGH_SEEDS = 10
-UNEQUAL = 1.2
+UNEQUAL = 1.05
 """Ratio of work above which contenders are not at equal cost."""
 MOST_TASKS = 4
 """Tasks for which the answer has a sentence each."""
@@ -150,7 +150,7 @@ def leads_text(found: Mapping[str, Findings], across: Sequence[Lead]) -> str:
         [
             "Leads on a task are tested seed by seed with Wilcoxon's signed-rank test, and corrected after Holm over "
             f"the pairs of the task: {common.too_few(units(most), len(most)) or f'{holding}.'}",
-            "Leads over all tasks are tested task by task, by the medians: "
+            "Leads over all tasks are tested task by task, by the medians divided by the best median of each task: "
             f"{sum(pair.holds for pair in across)} of {counted(len(across), 'lead')} hold."
             if across
             else "",
