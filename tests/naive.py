@@ -98,6 +98,7 @@ def run(
     teacher=None,
     free_from=None,
     outputs=1,
+    reads="last",
 ):
     """Return outputs (B, T, O) and last-layer states (B, T, H), zero beyond the lengths.
 
@@ -128,7 +129,8 @@ def run(
             new = CELLS[cell](weights, signal, state[layer], last, options)
             state[layer] = {k: np.where(moving, new[k], state[layer][k]) for k in new}
             signal = state[layer]["h"]
-        output = columns["readout.W"] @ signal + columns["readout.b"]
+        read = signal if reads == "last" else np.concatenate([layer_state["h"] for layer_state in state])
+        output = columns["readout.W"] @ read + columns["readout.b"]
         if direct:
             output = output + columns["readout.W_x"] @ u
         y = np.where(moving, output, y)
@@ -164,5 +166,6 @@ def run_network(network, genome, batch, **kwargs):
         direct=network.direct,
         feedback=network.feedback,
         outputs=network.outputs,
+        reads=network.reads,
         **kwargs,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial, reduce
 
 from evorrn.compile.adjoint import AdjointGraph, adjoint
 from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
@@ -16,6 +16,8 @@ from evorrn.compile.verify import verify
 
 OUTPUT = "y"
 """Name of the output of the network, and of the leaf that holds the previous output."""
+HIDDEN = "hidden"
+"""Name of the result that holds the first states of all layers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,8 @@ class Step:
     options : dict of str to str
         ``{"layer0.leak": "leak"}``: the numeric options, and their names in the cell.
     hidden : str
-        Name of the state that is the output of the last layer.
+        Name of the result that the readout sees: the first state of the last layer, or ``"hidden"`` for those of all
+        layers one after the other.
     dimensions : tuple of str
         Symbolic dimensions whose sizes a program receives; the other dimensions are sums of these.
     """
@@ -50,6 +53,11 @@ class Step:
     def parameters(self) -> dict[str, Shape]:
         """Symbolic shapes of the blocks by name, in the order of the genome."""
         return {block.name: block.shape for block in self.blocks}
+
+    @property
+    def width(self) -> str:
+        """The symbolic dimension of what the readout sees, without the input."""
+        return self.graph.nodes[self.graph.outputs[self.hidden]].shape[0]
 
     @property
     def feeds_back(self) -> bool:
@@ -99,6 +107,7 @@ def compose(
     direct: bool,
     feedback: bool,
     biases: bool = True,
+    reads: str = "last",
 ) -> Step:
     """Return the step of stacked layers under a linear readout.
 
@@ -115,6 +124,8 @@ def compose(
     biases : bool
         Whether there are biases. If not, the readout has no bias, and every vector parameter of a cell that is only
         added is left out of the equations and the blocks.
+    reads : str
+        ``"last"``: the readout sees the last layer; ``"all"``: it sees all layers, the first one first.
     """
     builder = Builder()
     inputs = builder.leaf("input", "x", ("I",))
@@ -128,6 +139,7 @@ def compose(
     blocks: list[Block] = []
     options: dict[str, str] = {}
     results: dict[str, int] = {}
+    signals: list[int] = []
     for layer, (cell, functions) in enumerate(zip(cells, activations)):
         prefix = f"layer{layer}."
         rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
@@ -145,8 +157,12 @@ def compose(
         new = _inline(builder, graph, absent, prefix, rename, signal)
         results.update(new)
         signal = new[prefix + next(iter(cell.state))]
+        signals.append(signal)
     hidden = f"layer{len(cells) - 1}.{next(iter(cells[-1].state))}"
-    readout = [Block(None, "W", ("O", f"H{len(cells) - 1}"), READOUT, "glorot")]
+    if reads == "all" and len(cells) > 1:
+        hidden, signal = HIDDEN, reduce(partial(builder.apply, "concatenate"), signals)
+        results[hidden] = signal
+    readout = [Block(None, "W", ("O", builder.shape(signal)[0]), READOUT, "glorot")]
     output = builder.apply("matvec", _leaf(builder, readout[0]), signal)
     if direct:
         readout.append(Block(None, "W_x", ("O", "I"), READOUT, "glorot"))

@@ -95,7 +95,7 @@ class Model:
     form : Form
     dtype : dtype
     outputs, hidden, state_size : int
-        Number of outputs, of units of the last layer, and of values in the state of a sequence.
+        Number of outputs, of units that the readout sees, and of values in the state of a sequence.
     units : tuple of int
         Units of each layer.
     recurrent : tuple of str
@@ -113,7 +113,7 @@ class Model:
         self.form = form
         self.dtype = form.dtype
         self.outputs = sizes["O"]
-        self.hidden = form.units[-1]
+        self.hidden = sizes[step.width]
         self.state_size = sum(sizes[dimension] for dimension in step.states.values())
         self.units = form.units
         self.sizes = sizes

@@ -52,12 +52,12 @@ class Programs:
             Numeric options of the cell.
         shown : Sequences
         want : str
-            ``"outputs"``, or ``"hidden"`` for the output of the last layer.
+            ``"outputs"``, or ``"hidden"`` for the units that the readout sees.
 
         Returns
         -------
         values : ndarray, shape (B, T, K)
-            The outputs or the output of the last layer; zero beyond the length of a sequence.
+            The outputs or the units that the readout sees; zero beyond the length of a sequence.
         last_state : ndarray, shape (B, S)
             The state after the last step of each sequence.
         """
@@ -70,7 +70,7 @@ class Programs:
     def hidden_states(
         self, genomes: np.ndarray, numbers: Mapping[str, float], shown: Sequences
     ) -> np.ndarray:
-        """Return the output of the last layer (P, B, T, H) for each genome (P, n).
+        """Return the units that the readout sees, (P, B, T, R), for each genome (P, n).
 
         If the pass of one genome uses only one thread, several genomes run at the same time.
         """

@@ -127,6 +127,8 @@ def _check(cell: Cell, layout: Sequence[Block]) -> None:
         raise ConfigError(f"cell {cell.name}: PyTorch has no such cell; elman, lstm and gru it has")
     if any(block.name == "readout.W_x" or "I+O" in block.shape for block in layout):
         raise ConfigError("PyTorch's recurrent layers have no direct or feedback connections")
+    if any("+" in block.shape[-1] for block in layout):
+        raise ConfigError('reads="all": PyTorch\'s recurrent layers show only the output of the last layer')
 
 
 def _array(value: Any) -> np.ndarray:

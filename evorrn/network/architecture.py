@@ -38,6 +38,7 @@ class Architecture(NetworkSettings):
     loss_name : str
     loss_function : Loss
     direct, feedback, biases : bool
+    reads : str
     dtype : dtype
         Type of genomes, states and outputs.
     step : Step
@@ -71,7 +72,7 @@ class Architecture(NetworkSettings):
         sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
         kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
         named_sizes = {"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}
-        problems = problems_of_settings(named_sizes, loss, kind, flags)
+        problems = problems_of_settings(named_sizes, loss, kind, self.reads, flags)
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
         try:
             self.cell = find_cell(cell)
@@ -94,6 +95,7 @@ class Architecture(NetworkSettings):
             direct=self.direct,
             feedback=self.feedback,
             biases=self.biases,
+            reads=self.reads,
         )
         self.layout = self.step.blocks
         self.blocks: dict[str, tuple[int, ...]] = {
@@ -127,8 +129,8 @@ class Architecture(NetworkSettings):
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments that make this network again, as plain data.
 
-        `biases` is left out when it is True. Names of run folders are hashes of the settings, and runs made before
-        this argument existed keep their names.
+        `biases` is left out when it is True, and `reads` when it is ``"last"``. Names of run folders are hashes of
+        the settings, and runs made before these arguments existed keep their names.
         """
         return {
             "inputs": self.inputs,
@@ -146,6 +148,7 @@ class Architecture(NetworkSettings):
                 if self._initial[block.name] != block.initial
             },
             **({} if self.biases else {"biases": False}),
+            **({} if self.reads == "last" else {"reads": self.reads}),
         }
 
     @property
@@ -163,8 +166,14 @@ class Architecture(NetworkSettings):
         """The size of each symbolic dimension by name."""
         given = {"I": self.inputs, "O": self.outputs}
         given.update({f"H{layer}": size for layer, size in enumerate(self.hidden)})
-        given["I+O"] = self.inputs + self.outputs
+        for dimension in {d for node in self.step.graph.nodes for d in node.shape if "+" in d}:
+            given[dimension] = sum(given[part] for part in dimension.split("+"))
         return given
+
+    @property
+    def readout_width(self) -> int:
+        """The number of units that the readout sees: those of the last layer, or of all layers."""
+        return sum(self.hidden) if self.reads == "all" else self.hidden[-1]
 
     @cached_property
     def state_size(self) -> int:
@@ -202,7 +211,7 @@ class Architecture(NetworkSettings):
         """
         parts = []
         for block in self.layout:
-            units = self.hidden[-1 if block.layer is None else block.layer]
+            units = self.readout_width if block.layer is None else self.hidden[block.layer]
             draw = INITIALISERS[self._initial[block.name]]
             drawn = draw(rng, count, self.blocks[block.name], units)
             parts.append(drawn.reshape(count, -1))

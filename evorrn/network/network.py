@@ -43,6 +43,8 @@ class Network(CompiledNetwork):
     biases : bool
         Whether readout and cells have biases. A bias of a cell is a vector that its equations only add. Without
         biases, these vectors are not part of the genome and not computed.
+    reads : str
+        The layers that the readout sees: the ``"last"`` one, or ``"all"``, from the first to the last.
 
     Raises
     ------
@@ -133,7 +135,25 @@ class Network(CompiledNetwork):
     ) -> np.ndarray:
         """Return the output of the last layer at every time step, shape (B, T, H).
 
-        The parameters are those of `predict`. Values beyond the length of a sequence are zero.
+        The parameters are those of `predict`. Values beyond the length of a sequence are zero. A readout with
+        ``reads="all"`` sees more, see `readout_states`.
+        """
+        seen = self.readout_states(genome, x, lengths=lengths, state=state, teacher=teacher)
+        return seen[:, :, -self.hidden[-1] :]
+
+    def readout_states(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        *,
+        lengths: np.ndarray | None = None,
+        state: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the units that the readout sees at every time step, shape (B, T, R).
+
+        These are the outputs of the last layer, or with ``reads="all"`` those of all layers, the first layer first. The
+        parameters are those of `predict`. Values beyond the length of a sequence are zero.
         """
         vector = self.check_genome(genome)
         sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
@@ -147,7 +167,7 @@ class Network(CompiledNetwork):
         lengths: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the output of the last layer for each genome (P, n), shape (P, B, T, H); see `states`."""
+        """Return the units that the readout sees for each genome (P, n), shape (P, B, T, R); see `readout_states`."""
         sequences = arguments.sequences(self, x, lengths, teacher=teacher)
         return self._programs.hidden_states(arguments.genomes(self, genomes), self._numbers, sequences)
 

@@ -13,6 +13,7 @@ from evorrn.compile.cell import Cell
 from evorrn.losses.find import losses
 
 DTYPES = ("float32", "float64")
+READS = ("last", "all")
 
 
 @dataclass(eq=False, repr=False)
@@ -30,13 +31,14 @@ class NetworkSettings:
     dtype: InitVar[str | np.dtype | type] = "float32"
     initial: InitVar[Mapping[str, str] | None] = None
     biases: bool = True
+    reads: str = "last"
 
     def __post_init__(self, *loosely_typed: Any) -> None:
         raise NotImplementedError
 
 
 def problems_of_settings(
-    sizes: Mapping[str, tuple[Any, ...]], loss: str, dtype: str, flags: Mapping[str, Any]
+    sizes: Mapping[str, tuple[Any, ...]], loss: str, dtype: str, reads: str, flags: Mapping[str, Any]
 ) -> list[str]:
     """Return one sentence for each wrong argument, except those of the cell.
 
@@ -44,11 +46,11 @@ def problems_of_settings(
     ----------
     sizes : mapping of str to tuple
         Inputs, outputs and the units of each layer.
-    loss, dtype : str
+    loss, dtype, reads : str
     flags : mapping of str to object
         The arguments that are true or false.
     """
-    return [*_size_problems(sizes), *_choice_problems(loss, dtype), *_flag_problems(flags)]
+    return [*_size_problems(sizes), *_choice_problems(loss, dtype, reads), *_flag_problems(flags)]
 
 
 def checked_mapping(name: str, value: Any) -> Mapping[str, Any]:
@@ -69,13 +71,15 @@ def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
     return problems + ([] if given["hidden"] else ["network.hidden: expected at least one layer, got none"])
 
 
-def _choice_problems(loss: str, dtype: str) -> list[str]:
-    """Return a sentence for an unknown loss and one for an unknown dtype."""
+def _choice_problems(loss: str, dtype: str, reads: str) -> list[str]:
+    """Return a sentence for each of these names that is unknown."""
     problems = []
     if loss not in losses():
         problems.append(f"network.loss: {unknown('loss', loss, losses())}")
     if dtype not in DTYPES:
         problems.append(f"network.dtype: {unknown('dtype', dtype, DTYPES)}")
+    if reads not in READS:
+        problems.append(f"network.reads: {unknown('choice of layers', reads, READS)}")
     return problems
 
 

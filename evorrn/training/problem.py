@@ -128,6 +128,8 @@ class Problem(MeteredProblem):
     def states(self, genome: np.ndarray, split: str = "train", teacher: bool = False) -> np.ndarray:
         """Return the output of the last layer at every time step, shape (B, T, H), in the network's dtype.
 
+        A readout with ``reads="all"`` sees more, see `readout_states`.
+
         Parameters
         ----------
         genome : ndarray, shape (n,)
@@ -136,9 +138,16 @@ class Problem(MeteredProblem):
         teacher : bool
             Whether a network with feedback sees the previous targets in place of its previous outputs.
         """
+        return self.readout_states(genome, split, teacher)[:, :, -self.network.hidden[-1] :]
+
+    def readout_states(self, genome: np.ndarray, split: str = "train", teacher: bool = False) -> np.ndarray:
+        """Return the units that the readout sees, shape (B, T, R), see `evorrn.Network.readout_states`.
+
+        The parameters are those of `states`.
+        """
         batch = self.batch(split)
         with self._charged(batch, 1, genome):
-            return self.network.states(
+            return self.network.readout_states(
                 genome, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
             )
 
@@ -148,7 +157,7 @@ class Problem(MeteredProblem):
         sequences: Sequence[int] | np.ndarray | None = None,
         teacher: bool = False,
     ) -> np.ndarray:
-        """Return the output of the last layer for each genome on training data, shape (P, B, T, H).
+        """Return the units that the readout sees for each genome on training data, shape (P, B, T, R).
 
         The meter counts work and time steps but no evaluations, since no loss is computed.
 

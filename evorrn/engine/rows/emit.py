@@ -134,10 +134,10 @@ class RowsEmitter(ProgramEmitter):
         inner += [f"            outputs_all[which[n], t, k] = {OUTPUT}_new[n, k]"]
         inner += ["if t >= shortest:"]
         inner += [f"    hold_rows({variable(n)}_new, {variable(n)}, lengths[:pairs], t)" for n in states]
-        hidden = variable(self.step.hidden)
+        hidden = f"{variable(self.step.hidden)}_new"
         inner += ["if hidden_all.shape[1] > 0:", "    for n in range(pairs):"]
-        inner += [f"        for k in range({size(states[self.step.hidden])}):"]
-        inner += [f"            hidden_all[which[n], t, k] = {hidden}_new[n, k]"]
+        inner += [f"        for k in range({size(self.step.width)}):"]
+        inner += [f"            hidden_all[which[n], t, k] = {hidden}[n, k]"]
         body += indent(inner, 2)
         body += ["    for n in range(pairs):", "        p, b = (start + n) // n_B, (start + n) % n_B"]
         body += ["        losses_all[p, b] = total[n]"]

@@ -122,6 +122,7 @@ def program_of(spec: Spec) -> tuple[Any, ...]:
         len(network.hidden),
         json.dumps(activations, sort_keys=True),
         *(settings[name] for name in shape),
+        network.reads,
     )
 
 

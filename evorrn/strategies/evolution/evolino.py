@@ -133,7 +133,7 @@ class Evolino(ESP):
         networks = np.zeros((len(genomes), problem.size))
         networks[:, : genomes.shape[1]] = genomes
         batch = problem.train
-        bytes_each = 8 * batch.size * batch.steps * (problem.network.hidden[-1] + problem.network.inputs)
+        bytes_each = 8 * batch.size * batch.steps * (problem.network.readout_width + problem.network.inputs)
         together = max(STATES_BYTES // bytes_each, 1)
         bounded = np.concatenate(
             [

@@ -48,8 +48,8 @@ def units(layout: Mapping[str, tuple[int, ...]], unit: str) -> np.ndarray:
 def neurons(layout: Mapping[str, tuple[int, ...]]) -> np.ndarray:
     """Return the number of the neuron that each gene belongs to: weights into a hidden neuron and out of it.
 
-    Hidden neurons are the units ``"neuron"`` of `units`; column j of ``readout.W`` also belongs to neuron j of
-    the last layer. The rest of the readout, its biases and its weights from the inputs, belongs to the output
+    Hidden neurons are the units ``"neuron"`` of `units`; column j of ``readout.W`` also belongs to the neuron that it
+    reads: neuron j of the last layer, or of all layers one after the other. The rest of the readout, its biases and its weights from the inputs, belongs to the output
     units, which have the last numbers. Without a readout the numbers are those of `units`, so each gene of
     a vector without blocks is a neuron.
 
@@ -65,11 +65,13 @@ def neurons(layout: Mapping[str, tuple[int, ...]]) -> np.ndarray:
     if "readout.W" not in layout or not hidden:
         return owner
     outputs, width = layout["readout.W"]
-    layer = hidden[-1].rpartition(".")[0] + "."
-    sources = [name for name in hidden if name.startswith(layer) and layout[name][:1] == (width,)]
-    if sources:
-        rows = blocks[sources[0]].reshape(width, -1)[:, 0]
-        blocks["readout.W"][:] = np.tile(rows, outputs)
+    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in hidden))
+    first = [next(name for name in hidden if name.rpartition(".")[0] == layer) for layer in layers]
+    last = [name for name in hidden if name.rpartition(".")[0] == layers[-1] and layout[name][:1] == (width,)]
+    sources = last[:1] or first
+    rows = [blocks[name].reshape(layout[name][0] if layout[name] else 1, -1)[:, 0] for name in sources]
+    if sum(map(len, rows)) == width:
+        blocks["readout.W"][:] = np.tile(np.concatenate(rows), outputs)
     return np.unique(owner, return_inverse=True)[1]
 
 

@@ -225,10 +225,10 @@ class EchoState(Strategy):
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
         inputs = network.inputs if network.direct else 0
-        features = np.empty((int(rows.sum()), inputs + network.hidden[-1]))
+        features = np.empty((int(rows.sum()), inputs + network.readout_width))
         features[:, :inputs] = batch.inputs[rows][:, :inputs]
         states = features[:, inputs:]
-        states[...] = problem.states(genome, teacher=sees_output(network))[rows]
+        states[...] = problem.readout_states(genome, teacher=sees_output(network))[rows]
         if not -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE:  # NaN included
             return np.inf, np.nan
         truth = batch.targets[rows]
