@@ -74,7 +74,7 @@ class CartPole(Environment):
     """
 
     name = "cart-pole"
-    output_names = ("force",)
+    output_names = ("force (10 N)",)
     actions = 1
     metrics = ("return", "steps", "success")
     references = (

@@ -49,7 +49,9 @@ def draw_effect(axes: Axes, effect: Effect) -> None:
             low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
             band = {"linewidth": 9, "alpha": 0.35, "solid_capstyle": "butt"}
             axes.plot([place, place], [low, high], color=colour, **band)
-            axes.plot([place - 0.3, place + 0.3], [middle, middle], color=INK, linewidth=2.2)
+            axes.plot([place - 0.42, place + 0.42], [middle] * 2, color=INK, linewidth=0.9, zorder=0.9)
+            for side in (-1, 1):  # thick beside the dots, so that it hides none
+                axes.plot([place + 0.28 * side, place + 0.42 * side], [middle] * 2, color=INK, linewidth=2.4)
         axes.set_xticks(range(len(effect.labels)), [short_label(label) for label in effect.labels])
         axes.grid(axis="x", visible=False)
     if effect.blocks:

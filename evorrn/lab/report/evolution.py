@@ -131,12 +131,23 @@ def draw_diversity(axes: Axes, evolution: Evolution, place: int = 0) -> None:
 
 
 def draw_step_sizes(axes: Axes, evolution: Evolution, place: int = 0) -> None:
-    """Draw the step size of every named block in every generation."""
+    """Draw the step size of every named block in every generation.
+
+    Of many blocks those whose step size changes most are named and coloured, and the others grey.
+    """
     steps = _without_rounding(evolution.steps)
-    for number, (name, values) in enumerate(steps.items()):
-        line = LINES[number // len(SERIES) % len(LINES)]
-        look = {"color": SERIES[number % len(SERIES)], "linestyle": line, "linewidth": 1.4}
-        axes.plot(evolution.generation, values, label=name, **look)
+    named = _named_blocks(evolution)
+    look: dict[str, Any]
+    grey = {"color": MUTED, "alpha": 0.45, "linewidth": 0.8, "zorder": 1.5}
+    for name, values in steps.items():
+        if name in named:
+            place = named.index(name)
+            look = {"color": SERIES[place], "linestyle": LINES[place], "linewidth": 1.6, "label": name}
+        else:
+            look = grey
+        axes.plot(evolution.generation, values, **look)
+    if len(named) < len(steps):
+        axes.plot([], [], label=_others(len(steps) - len(named)), **grey)
     if steps:
         scale_axis(axes, "y", np.concatenate(list(steps.values())))
         legend_above(axes, LEGEND_SIZE)
@@ -152,11 +163,28 @@ PANELS: dict[str, Callable[[Axes, Evolution, int], None]] = {
 
 def panel_height(evolution: Evolution, panel: str) -> float:
     """Return the height of a panel in inches, its legend included."""
-    names = {"fitness": ("quartiles", "median", "best"), "diversity": (), "step sizes": evolution.steps}[
-        panel
-    ]
+    steps = _named_blocks(evolution)
+    steps += [_others(len(evolution.steps) - len(steps))] * (len(steps) < len(evolution.steps))
+    names = {"fitness": ["quartiles", "median", "best"], "diversity": [], "step sizes": steps}[panel]
     columns = legend_columns(names, 0.775 * PANEL_WIDTH, LEGEND_SIZE)
     return PANEL_HEIGHT + LEGEND_ROW * -(-len(names) // columns)
+
+
+def _named_blocks(evolution: Evolution) -> list[str]:
+    """Return the blocks whose step sizes have a colour and a name: those that change most, in their order."""
+    steps = _without_rounding(evolution.steps)
+    if len(steps) <= len(SERIES):
+        return list(steps)
+    ratios = {}
+    for name, values in steps.items():
+        positive = values[np.isfinite(values) & (values > 0)]
+        ratios[name] = float(positive.max() / positive.min()) if positive.size else 1.0
+    most = sorted(steps, key=lambda name: -ratios[name])[: len(SERIES) - 1]
+    return [name for name in steps if name in most]
+
+
+def _others(count: int) -> str:
+    return f"{count} other block{'s' * (count > 1)}"
 
 
 def _usual(evolution: Evolution) -> np.ndarray:

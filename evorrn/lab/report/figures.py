@@ -5,6 +5,7 @@ The same data always give the same bytes of SVG.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from evorrn.base.files import write_atomic
+from evorrn.base.text import figure as digits
 from evorrn.lab.report.style import GRID, INK, MUTED, SERIES, STYLE
 
 Draw = Callable[..., Any]
@@ -64,7 +68,8 @@ def inline_svg(draw: Draw, width: float, height: float, name: str) -> str:
     width, height : float
         In inches.
     name : str
-        Unique on the page: a prefix of the ids in the element, and its label for screen readers.
+        Unique on the page: a prefix of the ids in the element. With what `described` says of the axes it is the label
+        for screen readers.
 
     Notes
     -----
@@ -73,7 +78,9 @@ def inline_svg(draw: Draw, width: float, height: float, name: str) -> str:
     """
     buffer = io.BytesIO()
     with sheet(buffer, width, height) as (axes,):
+        figure = axes.figure
         draw(axes)
+        label = html.escape(". ".join(filter(None, [name, *map(described, figure.axes)])))
     text = buffer.getvalue().decode()
     text = text[text.index("<svg") :]
     slug = re.sub(r"\W+", "-", name)
@@ -87,4 +94,21 @@ def inline_svg(draw: Draw, width: float, height: float, name: str) -> str:
         text = text.replace(colour, f"var({variable})")
     head, _, body = text.partition(">")
     head = re.sub(r' (width|height|version|xmlns(:\w+)?)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{name}">' + body.replace("*{stroke", f"#{slug}-figure_1 *{{stroke")
+    return f'{head} role="img" aria-label="{label}">' + body.replace(
+        "*{stroke", f"#{slug}-figure_1 *{{stroke"
+    )
+
+
+def described(axes: Any) -> str:
+    """Return in words what a pair of axes shows: their labels, the rows by name, and where each named line ends."""
+    x, y = axes.get_xlabel(), axes.get_ylabel()
+    parts = [text for text in (f"{y} against {x}" if x and y else x or y, axes.get_title("left")) if text]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    if not y and all(rows):
+        parts.append(f"rows from the top: {', '.join(rows)}")
+    for line in axes.get_lines():
+        values = np.asarray(line.get_ydata(), dtype=np.float64)
+        finite = values[np.isfinite(values)]
+        if len(finite) > 1 and not str(line.get_label()).startswith("_"):
+            parts.append(f"{line.get_label()}: from {digits(finite[0])} to {digits(finite[-1])}")
+    return "; ".join(parts)

@@ -133,8 +133,10 @@ def ranking_row(
         axes.plot([low, high], [height] * 2, color=shape.colour, **band)
     dots = {"s": 17, "color": shape.colour, "alpha": 0.75, "linewidth": 0, "marker": shape.marker}
     axes.scatter(array[good], (height + spread_out(len(array)))[good], **dots)
-    if np.isfinite(centre):
-        axes.plot([centre] * 2, [height - 0.36, height + 0.36], color=INK, linewidth=2.2)
+    if np.isfinite(centre):  # thick above and below the dots, thin behind them, so that it hides none
+        axes.plot([centre] * 2, [height - 0.42, height + 0.42], color=INK, linewidth=0.9, zorder=1.5)
+        for side in (-1, 1):
+            axes.plot([centre] * 2, [height + 0.28 * side, height + 0.42 * side], color=INK, linewidth=2.4)
 
 
 def note_beside(axes: Axes, height: float, text: str) -> None:

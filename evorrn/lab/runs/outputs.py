@@ -68,7 +68,7 @@ class Trajectory:
 
     Observations (T, I), actions (T, O), rewards (T,) and states (T, S) are those of the episode of test start number
     `start`; returns and lengths (E,) are those of every episode. The names of states and actions end with their units
-    in brackets.
+    in brackets, where they have one.
     """
 
     kind: ClassVar[str] = "trajectory"
@@ -85,13 +85,21 @@ class Trajectory:
 
     def panels(self) -> list[tuple[str, dict[str, np.ndarray]]]:
         """Return ``(label, {name: series})`` of what is drawn together: states of one unit, then the actions."""
-        grouped: dict[str, dict[str, np.ndarray]] = {}
-        for place, full in enumerate(self.state_names.tolist()):
-            name, _, unit = full.removesuffix(")").partition(" (")
-            grouped.setdefault(unit, {})[name] = self.states[:, place]
-        named = [(unit or "state", series) for unit, series in grouped.items()]
-        actions = {name: self.actions[:, place] for place, name in enumerate(self.action_names.tolist())}
-        return [*named, ("output", actions)]
+        states, actions = _by_unit(self.states, self.state_names), _by_unit(self.actions, self.action_names)
+        named = [(unit or "state", series) for unit, series in states.items()]
+        return [
+            *named,
+            *((f"output, {unit}" if unit else "output", series) for unit, series in actions.items()),
+        ]
+
+
+def _by_unit(values: np.ndarray, names: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """Return the columns of values (T, n) by unit and name; a unit stands in brackets after the name."""
+    grouped: dict[str, dict[str, np.ndarray]] = {}
+    for place, full in enumerate(names.tolist()):
+        name, _, unit = full.removesuffix(")").partition(" (")
+        grouped.setdefault(unit, {})[name] = values[:, place]
+    return grouped
 
 
 Outputs = Predictions | Trajectory

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from evorrn.lab.study.study import Configuration, Study, is_number, multiples
+from evorrn.lab.study.study import ABSENT, Configuration, Study, is_number, multiples
 
 FEW = 12
 """Largest number of values of an axis that are shown one by one; more are drawn to scale."""
@@ -68,15 +68,19 @@ class Slice:
 
 
 def effects(study: Study) -> list[Effect]:
-    """Return the effects of all axes but the task's, the largest first."""
-    names = [name for name in study.axes if name not in study.task_axes and len(study.axes[name]) > 1]
+    """Return the effects of all axes but the task's, the largest first.
+
+    Runs that do not have the setting of an axis are left out of its effect.
+    """
+    names = [name for name in study.axes if name not in study.task_axes and len(_present(study, name)) > 1]
     return sorted((_effect(study, name) for name in names), key=lambda effect: -effect.size)
 
 
 def slices(study: Study, found: Sequence[Effect]) -> list[Slice]:
     """Return the error over pairs of axes, those with the largest effects first."""
     names = [effect.axis for effect in found if effect.scattered or len(effect.labels) <= FEW][:4]
-    return [_slice(study, x, y) for x, y in list(combinations(names, 2))[:MOST_SLICES]]
+    found_slices = (_slice(study, x, y) for x, y in combinations(names, 2))
+    return [one for one in found_slices if one.errors][:MOST_SLICES]
 
 
 def pooled(study: Study) -> list[tuple[dict[str, str], float]]:
@@ -96,10 +100,11 @@ def pooled(study: Study) -> list[tuple[dict[str, str], float]]:
 
 
 def _effect(study: Study, axis: str) -> Effect:
-    labels = study.axes[axis]
+    labels = _present(study, axis)
     others = [name for name in study.axes if name != axis]
     blocks: dict[tuple[str, ...], dict[str, float]] = {}
-    for cell in study.configurations:
+    cells = [cell for cell in study.configurations if cell.values[axis] != ABSENT]
+    for cell in cells:
         for trial in cell.trials:
             place = (*(cell.values[name] for name in others), str(trial.row.seed), cell.task)
             blocks.setdefault(place, {})[cell.values[axis]] = trial.error
@@ -114,7 +119,7 @@ def _effect(study: Study, axis: str) -> Effect:
             for label, ratio in zip(block, multiples(errors, float(errors[np.isfinite(errors)].mean()))):
                 ratios[label].append(float(ratio))
     if not any(ratios.values()):
-        for cell in study.configurations:
+        for cell in cells:
             ratios[cell.values[axis]].append(_typical(study, cell))
         used = []
     return Effect(axis, labels, [np.array(ratios[label]) for label in labels], len(used))
@@ -123,9 +128,15 @@ def _effect(study: Study, axis: str) -> Effect:
 def _slice(study: Study, x: str, y: str) -> Slice:
     found: dict[tuple[str, str], list[float]] = {}
     for cell in study.configurations:
-        found.setdefault((cell.values[x], cell.values[y]), []).append(_typical(study, cell))
+        if ABSENT not in (cell.values[x], cell.values[y]):
+            found.setdefault((cell.values[x], cell.values[y]), []).append(_typical(study, cell))
     errors = {place: float(np.median(values)) for place, values in found.items()}
-    return Slice(x, y, study.axes[x], study.axes[y], errors)
+    return Slice(x, y, _present(study, x), _present(study, y), errors)
+
+
+def _present(study: Study, axis: str) -> list[str]:
+    """Return the values of an axis, without the label of runs that do not have the setting."""
+    return [label for label in study.axes[axis] if label != ABSENT]
 
 
 def _typical(study: Study, cell: Configuration) -> float:

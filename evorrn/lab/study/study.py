@@ -31,6 +31,9 @@ MOST_CONTENDERS = 10
 
 SHARES = frozenset({"accuracy", "binary_accuracy", "within_004", "success"})
 
+ABSENT = "–"
+"""Label on an axis of a setting that a run does not have, for instance a population in a gradient method."""
+
 Point = tuple[str, ...]
 
 
@@ -198,9 +201,14 @@ def values_of(errors: np.ndarray, metric: str) -> np.ndarray:
 
 
 def ordered(labels: Iterable[str]) -> list[str]:
-    """Return the distinct labels of an axis: ascending where all are numbers, else in order of appearance."""
-    found = list(dict.fromkeys(labels))
-    return sorted(found, key=float) if all(is_number(label) for label in found) else found
+    """Return the distinct labels of an axis: ascending where all are numbers, else in order of appearance.
+
+    That of an absent setting comes last.
+    """
+    distinct = dict.fromkeys(labels)
+    found = [label for label in distinct if label != ABSENT]
+    absent = [ABSENT] * (ABSENT in distinct)
+    return (sorted(found, key=float) if all(is_number(label) for label in found) else found) + absent
 
 
 def is_number(label: str) -> bool:
@@ -213,7 +221,7 @@ def is_number(label: str) -> bool:
 
 def chosen_text(study: Study, cell: Configuration) -> str:
     """Return the tuned values of a configuration as text."""
-    plain = {name: named(name, cell.values[name]) for name in study.tuned}
+    plain = {name: named(name, cell.values[name]) for name in study.tuned if cell.values[name] != ABSENT}
     return ", ".join(f"cell {text}" if name == "network.cell" else text for name, text in plain.items())
 
 
@@ -236,7 +244,7 @@ def _task(row: Run, values: Mapping[str, str], task_axes: Sequence[str]) -> str:
     name = values.get("task.name") or _label("task.name", row.get("task.name"))
     if not {"task.path", "task.id"} & set(task_axes):
         name = subject({"name": name, "path": row.get("task.path"), "id": row.get("task.id")})
-    rest = [named(axis, values[axis]) for axis in task_axes if axis != "task.name" and values[axis] != "none"]
+    rest = [named(axis, values[axis]) for axis in task_axes if axis != "task.name" and values[axis] != ABSENT]
     return ", ".join([name, *rest])
 
 
@@ -247,7 +255,7 @@ def named(axis: str, label: str) -> str:
 
 
 def _label(axis: str, value: Any) -> str:
-    text = plain_text(value)
+    text = ABSENT if value is None else plain_text(value)
     if axis in ("task.name", "strategy.name", "network.cell") and (":" in text or "/" in text):
         source, _, member = text.rpartition(":")
         return member if source.endswith(".py") else Path(text).name

@@ -278,6 +278,28 @@ def test_an_effect_is_not_mixed_with_that_of_other_axes(tmp_path):
     assert found["strategy.name"].size == pytest.approx(10.0)
 
 
+def test_a_setting_that_some_contenders_do_not_have_is_an_axis_of_the_others_alone(tmp_path):
+    axes = {"task.name": ["narma"], "strategy.name": ["ga", "esn"], "strategy.population": [16, 64]}
+    lines = []
+    for seed in range(4):
+        for population in (16, 64):
+            point = {**POINT, "strategy.name": "ga", "strategy.population": population}
+            lines.append(write_run(tmp_path, point, seed, 10.0 / population))
+        lines.append(write_run(tmp_path, {**POINT, "strategy.name": "esn"}, seed, 0.1))
+    study = make_study(read_results(write_list(tmp_path, lines, axes)))
+    found = {effect.axis: effect for effect in effects.effects(study)}
+    assert found["strategy.population"].labels == ["16", "64"]
+    assert found["strategy.population"].size == pytest.approx(4.0)
+    assert all(
+        "–" not in (*cut.x_labels, *cut.y_labels) for cut in effects.slices(study, list(found.values()))
+    )
+    alone = {"task.name": ["narma"], "strategy.name": ["ga", "esn"], "strategy.population": [16]}
+    one = [line for line in lines if json.loads(line)["axes"].get("strategy.population") != 64]
+    (tmp_path / "sweeps" / "made-up" / "runs.jsonl").unlink()
+    study = make_study(read_results(write_list(tmp_path, one, alone)))
+    assert [effect.axis for effect in effects.effects(study)] == ["strategy.name"]
+
+
 def test_a_search_over_ranges_has_no_groups_and_falls_back_to_the_best_on_the_task(tmp_path):
     points = np.exp(np.random.default_rng(0).uniform(-6, 0, (30, 2)))
     names = ("strategy.rate", "strategy.decay")

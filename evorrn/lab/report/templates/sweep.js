@@ -34,7 +34,7 @@
     const choices = [];
     columns.forEach((name, place) => {
       const values = [...new Set(rows.map((row) => text(row[place])))];
-      if (values.length < 2 || values.length > MOST_CHOICES || ["seeds", "failed", "error", "metric"].includes(name)) return;
+      if (values.length < 2 || values.length > MOST_CHOICES || values.length === rows.length || ["seeds", "failed", "error", "metric"].includes(name)) return;
       const select = element("select", { "aria-label": name }, new Option("all", "\u0000"));
       values.sort(order).forEach((value) => select.add(new Option(value === "" ? "none" : value, value)));
       choices.push([place, select]);
