@@ -38,7 +38,7 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("evorrn"))
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Path, content: bytes | str, through: Path | None = None) -> None:
     """Write a file so that readers see either the old content or the new, never a part of it.
 
     When the function returns, the file is on the disk and survives a power loss. Inside a `delayed_sync`
@@ -47,8 +47,11 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Parameters
     ----------
     path : Path
-        Missing folders are created.
+        Missing folders are created, unless `through` is given.
     content : bytes or str
+    through : Path, optional
+        An existing folder on the same disk in which the new content is prepared; by default that of the file. When
+        the folder has gone, nothing is written.
 
     Raises
     ------
@@ -57,10 +60,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """
     unsynced = _unsynced.get()
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = (through or path.parent) / f".{path.name}.{uuid.uuid4().hex}.tmp"
     try:
         handle = _create(temporary)
     except FileNotFoundError:
+        if through is not None:
+            raise
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = _create(temporary)
     try:
@@ -128,15 +133,17 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def save_tree(path: Path, tree: Any) -> None:
+def save_tree(path: Path, tree: Any, through: Path | None = None) -> None:
     """Write a tree of dicts, lists, tuples, numbers, text, None and arrays to one npz file.
+
+    For `through` see `write_atomic`.
 
     Raises
     ------
     TypeError
         When the tree holds anything else.
     """
-    write_atomic(Path(path), tree_bytes(tree))
+    write_atomic(Path(path), tree_bytes(tree), through)
 
 
 def load_tree(path: Path) -> Any:
@@ -147,16 +154,28 @@ def load_tree(path: Path) -> Any:
     RunError
         When the file is missing, truncated or was not written by `save_tree`.
     """
-    import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(path)
         return _restore(json.loads(str(arrays.pop("tree"))), arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged file can fail in any way
         raise RunError(
             f"{path}: expected a file written by evorrn, but it cannot be read ({error})"
         ) from None
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an npz file, after the checksum of each was compared; raise any error if it is damaged."""
+    import numpy as np
+
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            content = io.BytesIO(archive.read(name))
+            arrays[name.removesuffix(".npy")] = np.lib.format.read_array(content, allow_pickle=False)
+            if content.read(1):
+                raise ValueError(f"{name} is longer than its array")
+    return arrays
 
 
 def tree_bytes(tree: Any) -> bytes:
@@ -226,6 +245,33 @@ def _restore(value: Any, arrays: dict[str, np.ndarray]) -> Any:
             return tuple(_restore(item, arrays) for item in value["tuple"])
         return {key: _restore(item, arrays) for key, item in value["dict"]}
     return value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty where there is no file.
+
+    Raises
+    ------
+    RunError
+        When the file cannot be read or is not a JSON object.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path.name} cannot be read ({error})") from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path.name} is no JSON object")
+    return content
+
+
+def readable_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty where there is none that can be read."""
+    try:
+        return read_json(path)
+    except RunError:
+        return {}
 
 
 def jsonable(value: Any) -> Any:

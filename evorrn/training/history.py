@@ -10,19 +10,23 @@ import numpy as np
 from evorrn.base.files import write_atomic
 
 
-def save_history(folder: Path, history: dict[str, np.ndarray], seconds: np.ndarray) -> None:
-    """Write a history to ``history.jsonl`` and its times to ``timing.jsonl``, one line for each step.
+def history_files(history: dict[str, np.ndarray], seconds: np.ndarray) -> dict[str, str]:
+    """Return a history as the text of ``history.jsonl`` and its times as that of ``timing.jsonl``, a line for each step.
 
     Parameters
     ----------
-    folder : Path
     history : dict of str to ndarray, shape (N,)
         Columns without times: they are equal when the run is repeated.
     seconds : ndarray, shape (N,)
         Wall time at each step.
     """
-    write_atomic(folder / "history.jsonl", _lines(history))
-    write_atomic(folder / "timing.jsonl", _lines({"seconds": seconds}))
+    return {"history.jsonl": _lines(history), "timing.jsonl": _lines({"seconds": seconds})}
+
+
+def save_history(folder: Path, history: dict[str, np.ndarray], seconds: np.ndarray) -> None:
+    """Write what `history_files` returns to a folder."""
+    for name, text in history_files(history, seconds).items():
+        write_atomic(folder / name, text)
 
 
 def load_history(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -15,7 +15,7 @@ from evorrn.base.errors import EvorrnError, RunError, ShapeError
 from evorrn.base.files import npz_bytes, write_atomic
 from evorrn.base.text import amount, counted, figure
 from evorrn.data.task import Scaling
-from evorrn.training.history import load_history, save_history
+from evorrn.training.history import history_files, load_history
 from evorrn.training.meter import Meter
 
 if TYPE_CHECKING:
@@ -195,9 +195,11 @@ class Result:
 
         `evorrn.load` reads them.
         """
-        folder = Path(folder)
-        write_atomic(folder / "genome.npz", npz_bytes({"genome": self.genome}))
-        save_history(folder, self.history, self.seconds)
+        for name, content in self.files().items():
+            write_atomic(Path(folder) / name, content)
+
+    def files(self) -> dict[str, bytes | str]:
+        """Return the content of the files that `save` writes, by name; ``result.json`` comes last."""
         scaling = None
         if self.scaling is not None:
             scaling = {name: np.asarray(value).tolist() for name, value in vars(self.scaling).items()}
@@ -213,7 +215,11 @@ class Result:
             "meter": {name: value for name, value in meter.items() if name not in TIMES},
             "times": {name: meter[name] for name in TIMES},
         }
-        write_atomic(folder / "result.json", json.dumps(content, indent=1) + "\n")
+        return {
+            "genome.npz": npz_bytes({"genome": self.genome}),
+            **history_files(self.history, self.seconds),
+            "result.json": json.dumps(content, indent=1) + "\n",
+        }
 
 
 def load(folder: str | Path) -> Result:

@@ -228,3 +228,36 @@ def test_blas_is_limited_until_the_last_block_ends():
     assert threads() == {1}
     second.__exit__(None, None, None)
     assert threads() == before
+
+
+def spoilt(content, rng):
+    """Return bytes as a bad disk gives them: some flipped, cut short, of another file or none."""
+    content = bytearray(content)
+    kind = rng.integers(5)
+    if kind < 3:
+        for place in rng.integers(len(content), size=1 + rng.integers(3) ** 2):
+            content[place] ^= 1 << int(rng.integers(8))
+    elif kind == 3:
+        del content[rng.integers(len(content)) :]
+    else:
+        start = rng.integers(len(content))
+        content[start : start + 100] = bytes(rng.integers(256, size=100, dtype=np.uint8))
+    return bytes(content)
+
+
+@pytest.mark.parametrize("trials", [400, pytest.param(3000, marks=pytest.mark.thorough)])
+def test_a_damaged_file_is_either_read_whole_or_refused(tmp_path, trials):
+    """Flipped bits and cut files never end in another error than a RunError, nor in other data."""
+    rng, path, read = np.random.default_rng(trials), tmp_path / "tree.npz", 0
+    tree = {"step": 7, "genome": np.arange(60.0), "names": ["a", None], "deep": {"x": np.ones((3, 4), "f4")}}
+    content = tree_bytes(tree)
+    for _ in range(trials):
+        path.write_bytes(spoilt(content, rng))
+        try:
+            found = load_tree(path)
+        except RunError as error:
+            assert str(path) in str(error)
+        else:
+            assert same(tree, found)
+            read += 1
+    assert read < trials / 2

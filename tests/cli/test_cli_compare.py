@@ -63,19 +63,20 @@ def test_a_file_stands_in_the_titles_with_its_target(console, tmp_path):
 
 def test_a_disk_that_fills_up_is_a_failure_once_something_ran(console, monkeypatch):
     from evorrn.lab import compare
+    from evorrn.lab.runs import claim
     from evorrn.lab.runs import execute as runner
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as before_the_first_run:
-        before_the_first_run.setattr(runner, "write_atomic", full)
+        before_the_first_run.setattr(claim, "write_atomic", full)
         said = console.type(*COMPARING)
         assert said.code == 2 and "No space left on device" in said.err and "kept" not in said.err
     with monkeypatch.context() as after_it:
 
         def write_the_last(*_):
-            after_it.setattr(runner, "write_atomic", full)
+            after_it.setattr(claim.Claim, "take", full)
             return False
 
         after_it.setattr(runner, "_write_outcome", write_the_last)

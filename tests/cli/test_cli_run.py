@@ -141,16 +141,16 @@ def test_a_failure_is_one_line_and_the_traceback_on_demand(console):
 
 
 def test_a_failure_that_could_not_be_written_points_to_no_file(console, tmp_path, monkeypatch):
-    from evorrn.lab.runs import store
+    from evorrn.lab.runs import claim
 
-    write = store.write_atomic
+    write = claim.write_atomic
 
-    def full(path, content):
+    def full(path, content, through):
         if path.name == "status.json" and '"failed"' in content:
             raise OSError(28, "No space left on device", str(path))
-        write(path, content)
+        write(path, content, through)
 
-    monkeypatch.setattr(store, "write_atomic", full)
+    monkeypatch.setattr(claim, "write_atomic", full)
     said = console.type(*WALKING, "--budget", "9gen", "--set", "strategy.breaks_at=3")
     assert said.code == 1 and "the stride broke" in said.err
     assert "the traceback is shown with --debug" in said.err and "status.json" not in said.err

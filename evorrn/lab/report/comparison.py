@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evorrn.base.files import write_atomic
+from evorrn.base.files import readable_json, write_atomic
 from evorrn.base.text import amount, counted, figure, interval
 from evorrn.lab.report import plots
 from evorrn.lab.report.evolution import PANEL_WIDTH, PANELS, panel_height
@@ -30,7 +30,6 @@ from evorrn.lab.report.records import (
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.report.terminal import GAP, Line, Parts, notes
-from evorrn.lab.runs.store import readable_json
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.ranking import ranked

@@ -13,9 +13,9 @@ from typing import TypeVar
 import numpy as np
 
 from evorrn.base.errors import EvorrnError, RunError
+from evorrn.base.files import read_json, readable_json
 from evorrn.lab.report.evolution import Evolution
 from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
-from evorrn.lab.runs.store import read_json, readable_json
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
 from evorrn.training.history import load_history

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.base.errors import EvorrnError
+from evorrn.base.files import readable_json
 from evorrn.lab.report.page import ENVIRONMENT, settings_text
 from evorrn.lab.report.records import COSTS, learning_curves
 from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED
 from evorrn.lab.runs.spec import resolve
-from evorrn.lab.runs.store import readable_json
 from evorrn.lab.runs.typed import read
 from evorrn.lab.study.comparison import Baseline, badness
 from evorrn.lab.study.curves import Curve

@@ -10,16 +10,18 @@ import errno
 import functools
 import json
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, RunError
-from evorrn.base.files import delayed_sync, npz_bytes, sync_files, write_atomic
+from evorrn.base.files import delayed_sync, npz_bytes, sync_files
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import assessment_of
-from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.claim import Claim, ClaimLost
+from evorrn.lab.runs.hooks import SILENT, Hooks, ignore
 from evorrn.lab.runs.recorder import Interruption, Recorder
 from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, RUNNING, Run, flatten
 from evorrn.lab.runs.spec import Spec, resolve
@@ -73,38 +75,40 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
     with one_thread(), delayed_sync():
         # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
         trainer = None if folder.path.exists() else start(state=inherited)
-        with folder.claimed(), Interruption(hooks.note) as interruption:
+        with folder.claimed(force) as claim, Interruption(hooks.note) as interruption:
             if not force and folder.state() == COMPLETE:  # another process was faster
                 return _reused(planned, folder, hooks)
-            state = _prepare(spec, folder, force, hooks)
+            state = _prepare(spec, folder, claim, force, hooks)
             result, recorder = None, None
             try:
                 if trainer is None or state is not None:
                     trainer = start(state=inherited if state is None else state)
-                recorder = Recorder(folder, trainer, interruption, hooks)
+                recorder = Recorder(claim, trainer, interruption, hooks)
                 train(trainer, [recorder])
                 if recorder.interrupted:
                     recorder.checkpoint()
                     why = {"stopped": recorder.stopped} if recorder.stopped else {}
-                    folder.set_status(INTERRUPTED, **recorder.progress(), **why)
+                    claim.set_status(INTERRUPTED, **recorder.progress(), **why)
                     return planned._replace(status=INTERRUPTED, stopped_by=recorder.stopped)
                 result = finish(trainer, assessment)
                 recorder.try_checkpoint(last=True)
                 record = assessment.record(result.network, result.genome)
-                _write_outcome(folder, result, record)
+                _write_outcome(claim, result, record)
                 sync_files()
-                folder.set_status(COMPLETE, **recorder.progress(), diverged=record.diverged)
+                claim.set_status(COMPLETE, **recorder.progress(), diverged=record.diverged)
                 return _complete(planned, result)._replace(diverged=record.diverged)
             except KeyboardInterrupt:
-                with suppress(OSError):
-                    folder.set_status(INTERRUPTED)
+                with suppress(OSError, ClaimLost):
+                    claim.set_status(INTERRUPTED)
                 return planned._replace(status=INTERRUPTED)
+            except ClaimLost as error:
+                return _after_loss(planned, folder, error, hooks)
             except Exception as error:
                 failed = failed_run(planned, error)._replace(result=result, recorded=False)
-                with suppress(OSError):
+                with suppress(OSError, ClaimLost):
                     if recorder is not None and result is None:  # what was reached before is not lost
                         recorder.checkpoint()
-                    folder.set_status(FAILED, error=failed.error, traceback=failed.traceback)
+                    claim.set_status(FAILED, error=failed.error, traceback=failed.traceback)
                     failed = failed._replace(recorded=True)
                 return failed
 
@@ -145,20 +149,30 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
     return spec
 
 
-def _prepare(spec: Spec, run: RunFolder, force: bool, hooks: Hooks) -> dict[str, Any] | None:
+def _after_loss(run: Run, folder: RunFolder, error: ClaimLost, hooks: Hooks) -> Run:
+    """Return the result of the process that took a run over, if that has completed it; else raise or fail."""
+    if folder.state() == COMPLETE:
+        hooks.warn(f"{error}; its result is used")
+        return _reused(run, folder, hooks)
+    if folder.path.is_dir():
+        raise error
+    return failed_run(run, error)._replace(recorded=False)
+
+
+def _prepare(spec: Spec, run: RunFolder, claim: Claim, force: bool, hooks: Hooks) -> dict[str, Any] | None:
     """Write the files of a run's beginning, and return the state to resume from, if any."""
     with writing(f"to {run.path}"):
         if force:
-            run.clear()
-        state = _checkpoint(run, needed=False)
+            claim.clear()
+        state = _checkpoint(run, needed=False, warn=hooks.warn)
         now = environment.describe()
         if state is not None:
             hooks.note(f"going on from step {state['step_count']} of {run.path}")
             for difference in environment.differences(run.environment(), now):
                 hooks.warn(f"{run.path}: last digits may differ from an undisturbed run: {difference}")
-        write_atomic(run.path / "spec.toml", spec.toml())
-        write_atomic(run.path / "env.json", _indented(json.dumps(now)) + "\n")
-        run.set_status(RUNNING)
+        claim.write("spec.toml", spec.toml())
+        claim.write("env.json", _indented(json.dumps(now)) + "\n")
+        claim.set_status(RUNNING)
     return state
 
 
@@ -168,9 +182,16 @@ def _indented(text: str) -> str:
     return json.dumps(json.loads(text), indent=1)
 
 
-def _checkpoint(run: RunFolder, needed: bool = True) -> dict[str, Any] | None:
+def _checkpoint(
+    run: RunFolder, needed: bool = True, warn: Callable[[str], None] = ignore
+) -> dict[str, Any] | None:
     """Return the state that a run's newest checkpoint holds; None when there is none and none is needed."""
-    state = run.load_checkpoint()
+    damaged: list[str] = []
+    state = run.load_checkpoint(damaged.append)
+    for sentence in damaged:
+        warn(sentence)
+    if damaged and state is None:
+        warn(f"{run.path}: no checkpoint can be read; the run starts from its beginning")
     if state is None:
         if needed:
             raise RunError(
@@ -196,6 +217,7 @@ def check_version(folder: RunFolder, hooks: Hooks) -> None:
 
 def _reused(run: Run, folder: RunFolder, hooks: Hooks) -> Run:
     """Return a run that was complete before."""
+    folder.remove_old_claim()
     check_version(folder, hooks)
     try:
         result = load(folder.path)
@@ -210,10 +232,11 @@ def _complete(run: Run, result: Result) -> Run:
     return scored._replace(status=COMPLETE, result=result)
 
 
-def _write_outcome(run: RunFolder, result: Result, record: Record) -> None:
+def _write_outcome(claim: Claim, result: Result, record: Record) -> None:
     """Write the files of the outcome."""
-    result.save(run.path)
-    write_atomic(run.path / f"{record.name}.npz", npz_bytes(record.arrays))
+    for name, content in result.files().items():
+        claim.write(name, content)
+    claim.write(f"{record.name}.npz", npz_bytes(record.arrays))
 
 
 def disk_full(error: BaseException | None) -> bool:

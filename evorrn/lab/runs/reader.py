@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.base.errors import RunError
+from evorrn.base.files import read_json
 from evorrn.lab.runs.run import (
     COMPLETE,
     DAMAGED,
@@ -26,7 +27,7 @@ from evorrn.lab.runs.run import (
     Run,
     flatten,
 )
-from evorrn.lab.runs.store import RunFolder, read_json
+from evorrn.lab.runs.store import RunFolder
 
 NEEDED = {"task.name", "strategy.name", "network.cell"}
 """Settings that every resolved spec has."""

@@ -14,11 +14,11 @@ import numpy as np
 
 from evorrn.base.errors import StopTraining
 from evorrn.base.files import sync_files
+from evorrn.lab.runs.claim import Claim
 from evorrn.lab.runs.environment import RESULTS_VERSION
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import INTERRUPTED, RUNNING
-from evorrn.lab.runs.store import RunFolder
-from evorrn.training.history import save_history
+from evorrn.training.history import history_files
 from evorrn.training.progress import Progress
 from evorrn.training.trainer import Trainer
 
@@ -29,8 +29,8 @@ CHECKPOINT_SECONDS = 15.0
 class Recorder:
     """The callback of the training loop: checkpoints, heartbeat, and the stop when interrupted."""
 
-    def __init__(self, run: RunFolder, trainer: Trainer, interruption: Interruption, hooks: Hooks) -> None:
-        self.run, self.trainer = run, trainer
+    def __init__(self, claim: Claim, trainer: Trainer, interruption: Interruption, hooks: Hooks) -> None:
+        self.claim, self.trainer = claim, trainer
         self.interruption, self.hooks = interruption, hooks
         self.interrupted = False
         self.stopped = ""
@@ -51,27 +51,33 @@ class Recorder:
         """Write a checkpoint and the heartbeat; warn and go on when they cannot be written.
 
         The last checkpoint is the state alone, since history and status are written with the outcome.
+
+        Raises
+        ------
+        ClaimLost
+            When another process took the run over, or its folder was removed.
         """
         try:
             if last:
                 self._save_state()
                 return
             self.checkpoint()
-            self.run.set_status(RUNNING, **self.progress())
+            self.claim.set_status(RUNNING, **self.progress())
             sync_files()
         except OSError as error:
             self.hooks.warn(
-                f"{self.run.path}: cannot write a checkpoint: {error.strerror or error}; going on without"
+                f"{self.claim.folder}: cannot write a checkpoint: {error.strerror or error}; going on without"
             )
 
     def checkpoint(self) -> None:
         """Write what the run needs to go on, and its history so far."""
         self._save_state()
         history = {name: np.array(column) for name, column in self.trainer.history.items()}
-        save_history(self.run.path, history, np.array(self.trainer.seconds))
+        for name, text in history_files(history, np.array(self.trainer.seconds)).items():
+            self.claim.write(name, text)
 
     def _save_state(self) -> None:
-        self.run.save_checkpoint({"results_version": RESULTS_VERSION, **self.trainer.state()})
+        self.claim.save_checkpoint({"results_version": RESULTS_VERSION, **self.trainer.state()})
 
     def progress(self) -> dict[str, Any]:
         """Return how far the run is, for ``status.json``."""

@@ -6,30 +6,17 @@ of processes on any number of hosts may share them: whoever works on a run holds
 
 from __future__ import annotations
 
-import functools
-import json
 import os
-import shutil
-import socket
-import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from evorrn.base.errors import EvorrnError, RunError, nearest
-from evorrn.base.files import load_tree, save_tree, sync_files, write_atomic
+from evorrn.base.files import load_tree, readable_json
+from evorrn.lab.runs.claim import CHECKPOINT, PREVIOUS, Claim, looks_abandoned
+from evorrn.lab.runs.hooks import ignore
 from evorrn.lab.runs.run import INTERRUPTED, RUNNING
-
-LEASE = 900.0
-"""Seconds without a heartbeat after which a claim held on another host counts as given up."""
-
-CHECKPOINT, PREVIOUS = "checkpoint.npz", "checkpoint-previous.npz"
-
-
-class RunBusy(EvorrnError):
-    """A run that another process is working on."""
 
 
 def runs_root(given: Path | None = None) -> Path:
@@ -65,51 +52,34 @@ class RunFolder:
         """Return ``env.json``; empty when there is none or it cannot be read."""
         return readable_json(self.path / "env.json")
 
-    def set_status(self, status: str, **more: Any) -> None:
-        """Write ``status.json`` with who writes it and when: the run's heartbeat."""
-        content = {"status": status, **myself(), "heartbeat": time.time(), **more}
-        write_atomic(self.path / "status.json", json.dumps(content, indent=1) + "\n")
-
     def state(self) -> str:
         """Return the state of the run, ``interrupted`` where its process has ended or no longer claims it."""
         status = self.status()
-        if status.get("status") == RUNNING and (
-            not (self.path / "claim").exists() or self._abandoned(status)
-        ):
+        claimed = (self.path / "claim").exists()
+        if status.get("status") == RUNNING and (not claimed or looks_abandoned(self.path, status)):
             return INTERRUPTED
         return str(status.get("status", "empty"))
 
-    def save_checkpoint(self, tree: dict[str, Any]) -> None:
-        """Write a checkpoint and keep the one before it; a write that fails leaves both as they were."""
-        if not (self.path / CHECKPOINT).exists():
-            save_tree(self.path / CHECKPOINT, tree)
-            return
-        fresh = self.path / ".checkpoint-next.npz"
-        save_tree(fresh, tree)
-        sync_files()
-        os.replace(self.path / CHECKPOINT, self.path / PREVIOUS)
-        os.replace(fresh, self.path / CHECKPOINT)
+    def load_checkpoint(self, warn: Callable[[str], None] = ignore) -> dict[str, Any] | None:
+        """Return the newest checkpoint that can be read, or None when there is none.
 
-    def load_checkpoint(self) -> dict[str, Any] | None:
-        """Return the newest checkpoint that can be read, or None when there is none."""
+        `warn` is called with a sentence for each checkpoint that is damaged.
+        """
         for name in (CHECKPOINT, PREVIOUS):
-            with suppress(RunError):
+            if not os.path.lexists(self.path / name):
+                continue
+            try:
                 tree = load_tree(self.path / name)
                 if isinstance(tree, dict):
                     return tree
+                warn(f"{self.path / name}: is no checkpoint, and is left out")
+            except RunError as error:
+                warn(f"the checkpoint is damaged, and is left out: {error}")
         return None
 
-    def clear(self) -> None:
-        """Remove what earlier executions of the run left, all but the claim."""
-        for entry in self.path.iterdir():
-            if entry.is_dir() and not entry.name.startswith("claim"):
-                shutil.rmtree(entry)
-            elif entry.is_file():
-                entry.unlink()
-
     @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Hold the run for this process, so that no other works on it.
+    def claimed(self, force: bool = False) -> Iterator[Claim]:
+        """Hold the run for this process, so that no other works on it; for `force` see `Claim.take`.
 
         Raises
         ------
@@ -118,55 +88,26 @@ class RunFolder:
         EvorrnError
             When the folder cannot be written.
         """
-        claim = self.path / "claim"
+        claim = Claim(self.path)
         with writing(f"to {self.path}"):
-            token = self._claim(claim)
+            claim.take(force)
         try:
-            yield
+            yield claim
         finally:
-            owner = readable_json(claim / "owner.json")
-            if owner.get("token") == token:
-                for leftover in self.path.glob("claim*"):
-                    shutil.rmtree(leftover, ignore_errors=True)
+            claim.release()
 
-    def _claim(self, claim: Path) -> str:
-        """Put a claim in place, full from its first moment, and return its token."""
-        token = uuid.uuid4().hex
-        prepared = self.path / f".claim-{token}"
-        prepared.mkdir(parents=True)
-        try:
-            owner = {"token": token, **myself(), "since": time.time()}
-            (prepared / "owner.json").write_text(
-                json.dumps(owner)
-            )  # no other process sees it before the renaming
-            if not _rename(prepared, claim):
-                held = readable_json(claim / "owner.json")
-                if not self._abandoned({**held, "heartbeat": self._heartbeat(held)}):
-                    raise RunBusy(self._busy(held))
-                # A folder cannot be renamed onto a filled one, so of several takers only one gets through.
-                if not _rename(claim, self.path / f"claim-{held.get('token')}") or not _rename(
-                    prepared, claim
-                ):
-                    raise RunBusy(self._busy(readable_json(claim / "owner.json")))
-        except BaseException:
-            shutil.rmtree(prepared, ignore_errors=True)
-            raise
-        return token
+    def record(self, status: str, files: Mapping[str, str] | None = None, **more: Any) -> None:
+        """Write a state, and further files, from outside of an execution; not while another process holds the run."""
+        with suppress(EvorrnError, OSError), self.claimed() as claim:
+            for name, content in (files or {}).items():
+                claim.write(name, content)
+            claim.set_status(status, **more)
 
-    def _heartbeat(self, owner: dict[str, Any]) -> float:
-        """Return the last sign of life of a claim's owner."""
-        status = self.status()
-        same = (status.get("host"), status.get("pid")) == (owner.get("host"), owner.get("pid"))
-        return max(_seconds(owner.get("since")), _seconds(status.get("heartbeat")) if same else 0.0)
-
-    def _abandoned(self, owner: dict[str, Any]) -> bool:
-        if owner.get("host") == socket.gethostname():
-            return owner.get("started") != process_started(owner.get("pid"))
-        return time.time() - _seconds(owner.get("heartbeat")) > LEASE
-
-    def _busy(self, owner: dict[str, Any]) -> str:
-        who = f"process {owner.get('pid')} on {owner.get('host')}" if owner else "another process"
-        return f"{self.path}: {who} is working on this run; wait for it, or stop it first"
+    def remove_old_claim(self) -> None:
+        """Remove the claim that a process which has ended left in a complete run."""
+        if (self.path / "claim").exists():
+            with suppress(EvorrnError), self.claimed():
+                pass
 
 
 def all_runs(root: Path) -> list[RunFolder]:
@@ -206,73 +147,3 @@ def _find(kind: str, reference: str | Path, mark: str, known: dict[str, Path], r
         hint = f"; did you mean {guess!r}?" if guess else ""
         raise RunError(f"no {kind} {str(reference)!r} in {root}{hint} (there are {len(known)})")
     return known[matches[0]]
-
-
-def _rename(source: Path, target: Path) -> bool:
-    """Rename a folder; return False when the target is filled or the source is gone."""
-    try:
-        os.rename(source, target)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        if target.exists():
-            return False
-        raise
-    return True
-
-
-def _seconds(value: Any) -> float:
-    """Return a time from a file; 0 where it is not a valid number."""
-    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else 0.0
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; empty where there is no file.
-
-    Raises
-    ------
-    RunError
-        When the file cannot be read or is not a JSON object.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path.name} cannot be read ({error})") from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path.name} is no JSON object")
-    return content
-
-
-def readable_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; empty where there is none that can be read."""
-    try:
-        return read_json(path)
-    except RunError:
-        return {}
-
-
-def myself() -> dict[str, Any]:
-    """Return who this process is: host, pid, and when it was started."""
-    return dict(_who(os.getpid()))
-
-
-@functools.cache
-def _who(pid: int) -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": pid, "started": process_started(pid)}
-
-
-def process_started(pid: Any) -> str | None:
-    """Return when a process of this host was started, None when there is none; tells reused process ids apart."""
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, TypeError, ValueError):
-        return None
-    except PermissionError:
-        pass
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]  # a zombie
-    except (OSError, IndexError):
-        return "unknown"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import BUSY, COMPLETE, DAMAGED, FAILED, RUNNING, Run
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.job import PRUNED, Job
@@ -62,6 +63,7 @@ class SweepFeed:
         """Return whether a run is to be executed, and count it where it is not."""
         found = Reader(self.root).run(run.folder)
         if found.status == COMPLETE:
+            RunFolder(self.root / run.folder).remove_old_claim()
             self.tally.before += 1
             self.tally.compare(found, spell(run.axes))
         elif found.status == DAMAGED:

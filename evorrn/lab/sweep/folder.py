@@ -14,8 +14,9 @@ from pathlib import Path
 
 from evorrn.base.errors import ConfigError, RunError
 from evorrn.base.files import write_atomic
+from evorrn.lab.runs.claim import myself, process_started
 from evorrn.lab.runs.run import Run
-from evorrn.lab.runs.store import myself, process_started, writing
+from evorrn.lab.runs.store import writing
 from evorrn.lab.sweep.results import RUN_LIST, differing
 from evorrn.lab.sweep.sweep_file import Sweep
 

@@ -18,13 +18,13 @@ from typing import Any
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError
-from evorrn.base.files import write_atomic
 from evorrn.lab.runs.assessments import assessment_of
+from evorrn.lab.runs.claim import RunBusy
 from evorrn.lab.runs.execute import execute, failed_run
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import BUSY, FAILED, INTERRUPTED, Run
 from evorrn.lab.runs.spec import Spec, resolve
-from evorrn.lab.runs.store import RunBusy, RunFolder
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.workers import tell
 from evorrn.training.progress import Progress
 from evorrn.training.trainer import Trainer
@@ -106,8 +106,7 @@ def perform(job: Job) -> Run:
         except Exception as error:
             run = _refused(job, run, spec, error) if job.record_refusal else failed_run(run, error)
         if run.disk_full:  # not the fault of the run: it goes on when there is room
-            with suppress(OSError):
-                RunFolder(run.path).set_status(INTERRUPTED)
+            RunFolder(run.path).record(INTERRUPTED)
     return run._replace(warnings=tuple(warnings), spec=None, result=None)
 
 
@@ -187,7 +186,6 @@ def _refused(job: Job, run: Run, spec: Spec | None, error: Exception) -> Run:
     if not job.record_refusal:
         return failed._replace(status=REFUSED)
     if spec is not None and not failed.disk_full:
-        with suppress(OSError):
-            write_atomic(run.path / "spec.toml", spec.toml())
-            RunFolder(run.path).set_status(FAILED, error=failed.error, traceback=failed.traceback)
+        folder, files = RunFolder(run.path), {"spec.toml": spec.toml()}
+        folder.record(FAILED, files, error=failed.error, traceback=failed.traceback)
     return failed

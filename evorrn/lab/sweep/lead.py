@@ -166,7 +166,7 @@ class Leader:
         reason = f"{error}, {ATTEMPTS} times; perhaps it needs more memory than there is"
         folder = RunFolder(self.root / job.run.folder)
         if folder.path.is_dir():
-            folder.set_status(FAILED, error=reason, traceback="")
+            folder.record(FAILED, error=reason, traceback="")
         return job.run._replace(status=FAILED, error=reason)
 
     def _count(self, job: Job, run: Run, interruption: Interruption) -> None:

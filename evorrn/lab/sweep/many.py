@@ -140,6 +140,7 @@ def _complete(specs: Sequence[Spec], root: Path, hooks: Hooks) -> dict[str, Run]
     for spec in specs:
         folder = RunFolder(root / spec.folder)
         if folder.state() == COMPLETE:
+            folder.remove_old_claim()
             check_version(folder, hooks)
             run = reader.run(spec.folder.as_posix())
             if run.status != COMPLETE:

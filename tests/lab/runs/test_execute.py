@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from executing import lasting, stopping_after
 from tiny import HERE, WAVE, raw
 
 import evorrn
@@ -17,34 +18,16 @@ from evorrn.base.errors import ConfigError, EvorrnError, RunError
 from evorrn.cli.outcome import as_dict, draw
 from evorrn.lab.runs import environment, recorder
 from evorrn.lab.runs import execute as runner
+from evorrn.lab.runs.claim import Claim, RunBusy
 from evorrn.lab.runs.execute import continued, execute
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.spec import resolve
-from evorrn.lab.runs.store import RunBusy, RunFolder
+from evorrn.lab.runs.store import RunFolder
 
 FILES = {
     "spec.toml", "status.json", "history.jsonl", "timing.jsonl", "result.json", "genome.npz", "predictions.npz",
     "checkpoint.npz", "env.json",
 }  # fmt: skip
-
-
-def lasting(folder):
-    """Return the bytes of everything in a run folder that may depend on nothing but the spec."""
-    content = {name: (folder / name).read_bytes() for name in ("spec.toml", "history.jsonl", "genome.npz")}
-    content["predictions.npz"] = (folder / "predictions.npz").read_bytes()
-    result = json.loads((folder / "result.json").read_text())
-    assert set(result.pop("times")) == {"seconds", "compile_seconds"}
-    return content | {"result.json": json.dumps(result)}
-
-
-def stopping_after(*steps, number=signal.SIGINT):
-    """Return a callback that sends this process a signal after certain steps."""
-
-    def watch(progress):
-        if progress.step in steps:
-            os.kill(os.getpid(), number)
-
-    return watch
 
 
 @pytest.fixture(scope="module")
@@ -238,14 +221,14 @@ def test_divergence_is_an_outcome(tmp_path):
 
 def test_a_disk_that_is_full_for_a_while_costs_nothing(undisturbed, tmp_path, monkeypatch):
     monkeypatch.setattr(recorder, "CHECKPOINT_SECONDS", 0.0)
-    save, warnings = RunFolder.save_checkpoint, []
+    save, warnings = Claim.save_checkpoint, []
 
     def full(self, tree):
         if 5 < tree["step_count"] < 9:
             raise OSError(28, "No space left on device")
         save(self, tree)
 
-    monkeypatch.setattr(RunFolder, "save_checkpoint", full)
+    monkeypatch.setattr(Claim, "save_checkpoint", full)
     outcome = execute(resolve(raw()), tmp_path, hooks=Hooks(warn=warnings.append))
     assert outcome.status == "complete" and len(warnings) == 3 and "No space left on device" in warnings[0]
     assert lasting(outcome.path) == lasting(undisturbed.path)

@@ -192,14 +192,12 @@ def test_a_claim_of_a_process_that_is_gone_is_taken_over(tmp_path):
     other = {"token": "a", "host": "another", "pid": 1, "started": "1", "since": time.time() - 1000}
     (first / "claim").mkdir()
     (first / "claim" / "owner.json").write_text(json.dumps(other))
-    (first / "status.json").write_text(
-        json.dumps({"status": "running", **other, "heartbeat": time.time() - 100})
-    )
+    (first / "status.json").write_text(json.dumps({"status": "running", **other}))
+    os.utime(first / "claim" / "owner.json", (time.time() - 1000,) * 2)
+    os.utime(first / "status.json", (time.time() - 100,) * 2)
     waiting = work_on(table, tmp_path)
     assert (waiting.done, waiting.elsewhere, waiting.before) == (0, 1, RUNS - 1)  # its heartbeat is fresh
-    (first / "status.json").write_text(
-        json.dumps({"status": "running", **other, "heartbeat": time.time() - 1000})
-    )
+    os.utime(first / "status.json", (time.time() - 1000,) * 2)
     assert work_on(table, tmp_path).done == 1
     assert deterministic(tmp_path) == bytes_before and not (first / "claim").exists()
 
