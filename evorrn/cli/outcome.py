@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evorrn.base.text import amount
 from evorrn.cli import FAILED, INTERRUPTED
 from evorrn.cli.output import note, print_json, say, warn
+from evorrn.lab.study.sentences.common import pooled
 from evorrn.lab.study.sentences.common import subject as subject_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def _lines(run: Run) -> list[str]:
     title = f"{spec.strategy.name} on {subject}: stopped by {result.stopped_by}"
     lines = [title + (", complete already (--force runs it again)" if run.reused else "")]
     lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]
+    together = pooled(spec.task.output_names) if spec.task.loss == "mse" else ""
+    lines += [f"  {together}"] if together else []
     if run.diverged:
         lines.append(
             "  returns on test are not finite: outputs of the network, or rewards of the environment, were not"

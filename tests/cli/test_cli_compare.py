@@ -61,6 +61,17 @@ def test_a_file_stands_in_the_titles_with_its_target(console, tmp_path):
     assert said.code == 0 and said.out.startswith("random on load.csv, target load: stopped by ")
 
 
+def test_several_targets_are_said_to_be_pooled_and_which_one_is_drawn(console, tmp_path):
+    rows = "".join(f"{t * 7 % 11},{t * t % 13}\n" for t in range(90))
+    (tmp_path / "load.csv").write_text("temp,load\n" + rows)
+    words = ("load.csv", "--target", "load,temp", "--hidden", 2, "--budget", "100k")
+    said = console.type("compare", *words, "--strategies", "random", "--seeds", 1, "--jobs", 1)
+    assert said.code == 0, said.err
+    page = next((tmp_path / "runs" / "comparisons").glob("*/report.html")).read_text()
+    assert "taken over load and temp together" in page and "drawn is load, the first of 2 outputs" in page
+    assert "taken over load and temp together" in console.type("run", *words, "--strategy", "random").out
+
+
 def test_a_disk_that_fills_up_is_a_failure_once_something_ran(console, monkeypatch):
     from evorrn.lab import compare
     from evorrn.lab.runs import claim

@@ -30,6 +30,7 @@ from evorrn.lab.report.records import (
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.report.terminal import GAP, Line, Parts, notes
+from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.ranking import ranked
@@ -212,6 +213,8 @@ def _predictions(comparison: Comparison, root: Path, colours: dict[str, int]) ->
     for row, seed, shown in typical_outputs(comparison, root):
         value = figure(row.values[comparison.seeds.index(seed)])
         caption = f"{row.strategy}, seed {seed}: {comparison.metric} {value}"
+        if isinstance(shown, Predictions) and shown.outputs > 1:
+            caption += f"; drawn is {shown.name}, the first of {shown.outputs} outputs"
         name, size = f"{shown.kind} {row.strategy}", (5.6, outputs_height(shown))
         given = (shown, row.strategy, colours[row.strategy])
         found.append(make_figure(name, size, draw_outputs, *given, caption=caption))

@@ -39,6 +39,11 @@ class Predictions:
         """Whether there are many sequences of real targets, each scored at one step."""
         return not self.labelled and self.scored.sum(axis=1).max() == 1 and len(self.scored) > 4
 
+    @property
+    def outputs(self) -> int:
+        """The number of outputs beside each other in the truth; 1 for labels."""
+        return 1 if self.labelled else self.truth.shape[2]
+
     def excerpt(self, longest: int = EXCERPT) -> tuple[np.ndarray, np.ndarray]:
         """Return truth and prediction (n,) at the first scored steps, NaN between two sequences.
 

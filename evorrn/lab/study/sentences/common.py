@@ -29,6 +29,16 @@ def subject(task: Mapping[str, Any]) -> str:
     return Path(task["path"]).name + targets
 
 
+def pooled(outputs: Sequence[str]) -> str:
+    """Return that errors in original units mix several outputs; empty where there is one."""
+    if len(outputs) < 2:
+        return ""
+    return (
+        f"rmse, mae and mse are taken over {listed(list(outputs))} together, in original units, so the output with the "
+        "largest numbers decides them; normalised errors are averaged over the outputs."
+    )
+
+
 def ways(number: int) -> str:
     """Return a number of ways of training."""
     return counted(number, "way of training", "ways of training")

@@ -82,6 +82,7 @@ def notes(comparison: Comparison) -> list[str]:
         found = [f"Every seed draws new {drawn}; within a seed all strategies and baselines get the same."]
     where = "from the test starts" if comparison.of_episodes else "on the test split, in original units"
     found.append(f"{comparison.metric}: {_meaning(comparison.metric)}, {where}.")
+    found += filter(None, [common.pooled(comparison.task.get("outputs", ()))])
     if seeds > 1:
         found.append(common.MEDIANS)
     if 1 < seeds < 6:
