@@ -74,7 +74,7 @@ def _measure_fit(case: Case, session: Session) -> Row:
 
     def fit(alphas: Sequence[float]) -> tuple[np.ndarray, RidgeFit]:
         states = network.states(genome, x[None])[0]
-        return states, ridge(states, y, alphas)
+        return states, ridge(states, y, alphas, solver="cholesky")
 
     def check() -> list[np.ndarray]:
         states, found = fit((ALPHA,))

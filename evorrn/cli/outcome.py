@@ -90,6 +90,7 @@ def _lines(run: Run) -> list[str]:
             if spec.task.loss == "reward"
             else "  the network diverged on test: its outputs there are not finite"
         )
+    lines += [f"  note: {text}" for text in result.notes]
     lines += [
         f"  network {spec.network.cell.name}, {units} units, {spec.network.size:,} genes",
         f"  cost    {amount(meter.work)} multiply-adds, {amount(meter.steps)} network steps, "

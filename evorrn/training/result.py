@@ -89,7 +89,22 @@ class Result:
             f"Result of {self.network}",
             f"  {steps}, {amount(self.meter.work)} multiply-adds; stopped by {self.stopped_by}",
         ]
-        return "\n".join([*lines, *scores])
+        return "\n".join([*lines, *scores, *(f"  note: {text}" for text in self.notes)])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a reader of the result should know, for instance that a penalty lies at the edge of its grid."""
+        edges, losses = self.history.get("alpha_at_edge", np.zeros(0)), self.history.get("valid_loss")
+        if losses is None or not len(edges) or not np.isfinite(losses).any():
+            return ()
+        best = int(np.nanargmin(losses))
+        if not edges[best]:
+            return ()
+        end, further = ("smallest", "smaller") if edges[best] < 0 else ("largest", "larger")
+        return (
+            f"the {end} of the readout's penalties, {self.history['alpha'][best]:g}, predicted best: a {further} one "
+            "may be better (strategy.alphas)",
+        )
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for inputs in the original units of the task.

@@ -96,7 +96,7 @@ class EvolvedReservoir(EchoState):
             variant.network, self.scales(values, variant.network), np.random.default_rng(seed)
         )
         problem.charge(work)
-        train_loss, alpha = self.solve(variant, genome)
+        train_loss, solved = self.solve(variant, genome)
         usable = bool(np.isfinite(train_loss))
         valid = variant.validate(genome) if usable else np.inf
         fitness = np.append(fitness, -valid if np.isfinite(valid) else -np.inf)
@@ -114,7 +114,7 @@ class EvolvedReservoir(EchoState):
             "cell_options": options,
             "train_loss": train_loss,
             "finished": "all reservoirs drawn" if drawn == self.reservoirs else "",
-            "record": {**values, "alpha": alpha, "generation": search["generation"]},
+            "record": {**values, **solved, "generation": search["generation"]},
         }
 
     def _search(self) -> CMAES:

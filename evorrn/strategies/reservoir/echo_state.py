@@ -13,6 +13,7 @@ from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
+from evorrn.strategies.reservoir.given import GivenReservoir, either
 from evorrn.strategies.reservoir.readout import (
     check_bias,
     logit_scale,
@@ -21,11 +22,16 @@ from evorrn.strategies.reservoir.readout import (
 )
 from evorrn.strategies.reservoir.ridge import ridge
 from evorrn.training.budget import Budget
+from evorrn.training.loop import fit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evorrn.data.batch import Batch
+    from evorrn.data.task import Splits, Task
     from evorrn.network.network import Network
     from evorrn.training.problem import Problem
+    from evorrn.training.result import Result
 
 LARGEST_STATE = 1e12
 
@@ -43,7 +49,17 @@ class EchoState(Strategy):
     ``x_t = (1 - a) x_{t-1} + a tanh(W_in [1; u_t] + W x_{t-1} + W_fb y_{t-1})`` for the cell ``leaky``, and
     ``y_t = W_out [1; u_t; x_t]`` (``[1; x_t]`` for a network without ``direct``); any other cell works
     too. The solved readout is written into the genome. With ``feedback`` the true targets are fed back while
-    states are computed. For labels the regression targets are 1 for the class and 0 elsewhere, and one factor
+    states are computed; then the network is judged as it will run, on its own output from the first scored step on.
+
+    Of stacked layers the readout sees only the last, unless the network has ``reads="all"``. Each layer squashes and
+    mixes what it is given, so the last one alone has lost much of the input that a linear readout could use: a stack with
+    ``reads="all"`` never knows less than its first layer. A stack without it works, with larger errors.
+
+    The readout is solved from the states themselves up to 600 features (units that are read, and inputs with
+    ``direct``), and from their Gram matrix beyond, see `solver`. ``alpha_at_edge`` in the history is -1 or 1 where the
+    smallest or the largest of `alphas` predicted best: perhaps a further one would do better.
+
+    For labels the regression targets are 1 for the class and 0 elsewhere, and one factor
     turns the outputs into logits. A reservoir whose states diverge is recorded, and is not a candidate.
 
     Source: Jaeger 2001 (GMD report 148); leaky units: Jaeger, Lukoševičius, Popovici & Siewert 2007;
@@ -62,6 +78,7 @@ class EchoState(Strategy):
     """
 
     name: ClassVar[str] = "esn"
+    version: ClassVar[int] = 2
     step_name: ClassVar[str] = "reservoir"
     requires: ClassVar[frozenset[str]] = frozenset({"states", "targets"})
     network_defaults: ClassVar[dict[str, Any]] = {
@@ -99,20 +116,32 @@ class EchoState(Strategy):
         minimum=0,
     )
     alphas: tuple[float, ...] = setting(
-        tuple(float(f"1e{exponent}") for exponent in range(-14, 2)),
+        tuple(float(f"1e{exponent}") for exponent in range(-20, 2)),
         "ridge penalties to choose from, per row and squared weight",
         above=0,
     )
     select: str = setting(
         "blocks",
-        "how the penalty is chosen: on blocks of training steps held out in time order (blocks), or by "
-        "generalised cross-validation, which assumes that errors are independent in time (gcv)",
+        "how the penalty is chosen: on held-out blocks (blocks), of whole sequences if there are several, with about "
+        "equal shares of every class, else of steps in time order; or by generalised cross-validation, which assumes "
+        "that errors are independent in time (gcv)",
         choices=("blocks", "gcv"),
     )
     held_out: float = setting(
-        0.5, "share of the training steps, the last ones, that is divided into blocks", above=0, below=1
+        0.5, "share of the sequences, or of the last steps, that is divided into blocks", above=0, below=1
     )
-    blocks: int = setting(2, "number of blocks; each is predicted from all steps before it", minimum=1)
+    blocks: int = setting(
+        2,
+        "number of blocks; each is predicted from all other sequences, or from all steps before it",
+        minimum=1,
+    )
+    solver: str = setting(
+        "auto",
+        "svd solves the readout from the states themselves, cholesky from their Gram matrix, faster and with half the "
+        "digits; auto is svd up to 600 features",
+        choices=("auto", "svd", "cholesky"),
+        absent="cholesky",
+    )
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed, for instance a range with low above high."""
@@ -172,7 +201,7 @@ class EchoState(Strategy):
         variant = problem.with_options(options)
         genome, work = draw_reservoir(variant.network, self.scales(values, variant.network), rng)
         problem.charge(work)
-        train_loss, alpha = self.solve(variant, genome)
+        train_loss, solved = self.solve(variant, genome)
         return {
             "rng": generator_state(rng),
             "drawn": drawn,
@@ -180,8 +209,46 @@ class EchoState(Strategy):
             "cell_options": options,
             "train_loss": train_loss,
             "finished": "all reservoirs drawn" if drawn == self.reservoirs else "",
-            "record": {**values, "alpha": alpha},
+            "record": {**values, **solved},
         }
+
+    @either
+    def fit_readout(
+        self,
+        network: Network,
+        data: Task | Batch | Splits | Sequence[Batch],
+        genome: np.ndarray,
+        alphas: Sequence[float] | None = None,
+    ) -> Result:
+        """Return the result with the solved readout of a given genome; nothing is drawn.
+
+        Parameters
+        ----------
+        network : Network
+        data : Task, Batch, Splits, or sequence of one to three Batch
+            As for `fit`; a task gives its data of seed 0.
+        genome : ndarray, shape (n,)
+            Its readout has no effect.
+        alphas : sequence of float, optional
+            Penalties to choose from, in place of those of the strategy. Called on the class, `fit_readout` has the
+            default settings.
+
+        Raises
+        ------
+        ConfigError
+            In the cases of `start`, and when the states of the genome are not finite.
+
+        Examples
+        --------
+        >>> import evorrn
+        >>> task = evorrn.task("narma", train=300, valid=100, test=100)
+        >>> network = evorrn.Network.for_task(task, cell="gru", hidden=20, dtype="float64")
+        >>> result = evorrn.EchoState.fit_readout(network, task, network.init(seed=0), alphas=[1e-6, 1e-4])
+        >>> result.stopped_by
+        'readout solved'
+        """
+        strategy = self if alphas is None else dataclasses.replace(self, alphas=tuple(alphas))
+        return fit(GivenReservoir(strategy, network.check_genome(genome)), network, data)
 
     def _draw(self, network: Network, rng: np.random.Generator, *, first: bool) -> dict[str, float]:
         """Return the settings of one reservoir."""
@@ -220,8 +287,8 @@ class EchoState(Strategy):
             feedback=values.get("feedback_scaling", 0.0),
         )
 
-    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, float]:
-        """Solve the readout and write it into a genome (n,); return the training loss and the chosen penalty."""
+    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
+        """Solve the readout and write it into a genome (n,); return the training loss and what the history keeps."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
         inputs = network.inputs if network.direct else 0
@@ -230,21 +297,31 @@ class EchoState(Strategy):
         states = features[:, inputs:]
         states[...] = problem.readout_states(genome, teacher=sees_output(network))[rows]
         if not -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE:  # NaN included
-            return np.inf, np.nan
+            return np.inf, {"alpha": np.nan, "alpha_at_edge": 0}
         truth = batch.targets[rows]
         fitted = network.loss_function.regression_targets(truth, network.outputs)
-        fit = ridge(
-            features, fitted, self.alphas, select=self.select, held_out=self.held_out, blocks=self.blocks
+        solution = ridge(
+            features,
+            fitted,
+            self.alphas,
+            select=self.select,
+            held_out=self.held_out,
+            blocks=self.blocks,
+            sequences=np.nonzero(rows)[0],
+            solver=self.solver,
         )
-        problem.charge(fit.work)
+        problem.charge(solution.work)
         with one_thread():
-            outputs = features @ fit.weights.T + fit.bias
-        judged = outputs if fit.unseen is None else fit.unseen
-        scale = logit_scale(network.loss_function, judged, truth[len(truth) - len(judged) :])
-        write_readout(network, genome, scale * fit.weights, scale * fit.bias)
+            outputs = features @ solution.weights.T + solution.bias
+        judged, seen = (
+            (outputs, truth) if solution.unseen is None else (solution.unseen, truth[solution.held_out])
+        )
+        scale = logit_scale(network.loss_function, judged, seen)
+        write_readout(network, genome, scale * solution.weights, scale * solution.bias)
+        solved = {"alpha": solution.alpha, "alpha_at_edge": solution.at_edge}
         if sees_output(network):  # the fit saw true outputs; the network sees its own
-            return -float(problem.fitness(genome[None])[0]), fit.alpha
-        return mean_loss(network.loss_function, scale * outputs, truth), fit.alpha
+            return -float(problem.fitness(genome[None])[0]), solved
+        return mean_loss(network.loss_function, scale * outputs, truth), solved
 
 
 def sees_output(network: Network) -> bool:

@@ -6,14 +6,9 @@ eigendecomposition gives the same and takes four times as long, because it compu
 
 from __future__ import annotations
 
-import ctypes
-import functools
-from collections.abc import Callable
-
 import numpy as np
 
-BLOCK = 64
-"""Columns of LAPACK's workspace, which it reduces together."""
+from evorrn.strategies.reservoir.lapack import BLOCK, call
 
 
 class Tridiagonal:
@@ -43,9 +38,9 @@ class Tridiagonal:
         self._factors = np.empty(max(self._size - 1, 1))
         arguments = (self._reflectors, self._size, self._diagonal, self._off_diagonal, self._factors)
         work = np.empty(BLOCK * self._size)
-        _call("dsytrd", b"L", self._size, *arguments, work, len(work))
+        call("dsytrd", b"L", self._size, *arguments, work, len(work))
         self.values = self._diagonal.copy()
-        _call("dsterf", self._size, self.values, self._off_diagonal.copy())
+        call("dsterf", self._size, self.values, self._off_diagonal.copy())
 
     def solve(self, right: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         """Return ``(G + αI)⁻¹ right`` for every shift α.
@@ -70,7 +65,7 @@ class Tridiagonal:
         for shift in shifts:
             columns = rotated.copy(order="F")
             diagonal, off_diagonal = self._diagonal + shift, self._off_diagonal.copy()
-            _call("dptsv", self._size, right.shape[1], diagonal, off_diagonal, columns, self._size)
+            call("dptsv", self._size, right.shape[1], diagonal, off_diagonal, columns, self._size)
             solved.append(columns)
         return self._rotate(b"N", np.hstack(solved)).reshape(self._size, len(shifts), right.shape[1])
 
@@ -80,33 +75,5 @@ class Tridiagonal:
         work = np.empty(BLOCK * max(result.shape[1], 1))
         matrix = (self._reflectors, self._size, self._factors)
         sides = (b"L", b"L", transposed)
-        _call("dormtr", *sides, *result.shape, *matrix, result, self._size, work, len(work))
+        call("dormtr", *sides, *result.shape, *matrix, result, self._size, work, len(work))
         return result
-
-
-def _call(name: str, *arguments: bytes | int | np.ndarray) -> None:
-    """Call a LAPACK routine with all arguments but the last, its error code; raise LinAlgError on an error."""
-    failed = ctypes.c_int(0)
-    held: list[object] = []
-    for argument in arguments:
-        if isinstance(argument, np.ndarray):
-            held.append(ctypes.c_void_p(argument.ctypes.data))
-        else:
-            held.append(ctypes.byref(ctypes.c_int(argument)) if isinstance(argument, int) else argument)
-    _routine(name)(*held, ctypes.byref(failed))
-    if failed.value:
-        raise np.linalg.LinAlgError(f"{name} failed with {failed.value}")
-
-
-@functools.cache
-def _routine(name: str) -> Callable[..., None]:
-    """Return a routine of SciPy's LAPACK that, unlike SciPy's wrappers, releases the interpreter's lock."""
-    from scipy.linalg import cython_lapack
-
-    capsule = cython_lapack.__pyx_capi__[name]
-    api = ctypes.pythonapi
-    api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    address = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
-    return ctypes.CFUNCTYPE(None)(address)
