@@ -27,7 +27,17 @@ def run_folder(axes, seed):
 
 
 def write_run(
-    root, axes, seed, value, *, valid=None, status="complete", metric="nrmse_std", history=True, **more
+    root,
+    axes,
+    seed,
+    value,
+    *,
+    valid=None,
+    status="complete",
+    metric="nrmse_std",
+    rmse=None,
+    history=True,
+    **more,
 ):
     """Write one run folder as the runner does, and return its line of the sweep's list."""
     name, folder = run_folder(axes, seed)
@@ -53,9 +63,10 @@ def write_run(
     (path / "status.json").write_text(json.dumps({"status": status, **more}))
     if status == "complete":
         scores = {"train": {metric: value * 0.9}, "valid": {metric: value if valid is None else valid}}
+        scores["valid"]["rmse"] = scores["valid"][metric]
         result = {
             "stopped_by": "work",
-            "metrics": {**scores, "test": {metric: value, "rmse": value / 2}},
+            "metrics": {**scores, "test": {metric: value, "rmse": value / 2 if rmse is None else rmse}},
             "meter": {"work": 5_000_000_000, "steps_forward": 16_000_000, "steps_backward": 4_000_000},
             "times": {"seconds": 2.5, "compile_seconds": 1.0},
         }

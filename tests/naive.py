@@ -99,8 +99,9 @@ def run(
     free_from=None,
     outputs=1,
     reads="last",
+    fed=lambda y: y,
 ):
-    """Return outputs (B, T, O) and last-layer states (B, T, H), zero beyond the lengths.
+    """Return outputs (B, T, O) and last-layer states (B, T, H), zero beyond the lengths; `fed` is what goes back.
 
     Sequences are the columns of every matrix, so that the equations stand as they are.
     """
@@ -133,9 +134,22 @@ def run(
         output = columns["readout.W"] @ read + columns["readout.b"]
         if direct:
             output = output + columns["readout.W_x"] @ u
-        y = np.where(moving, output, y)
-        ys[moving, t], hs[moving, t] = y.T[moving], signal.T[moving]
+        y = np.where(moving, fed(output), y)
+        ys[moving, t], hs[moving, t] = output.T[moving], signal.T[moving]
     return ys, hs
+
+
+def softmax(y):
+    e = np.exp(y - y.max(axis=0))
+    return e / e.sum(axis=0)
+
+
+FED = {
+    ("binary-cross-entropy", "probability"): sigmoid,
+    ("binary-cross-entropy", "bit"): lambda y: (y > 0) * 1.0,
+    ("cross-entropy", "probability"): softmax,
+    ("cross-entropy", "bit"): lambda y: (np.arange(len(y))[:, None] == y.argmax(axis=0)) * 1.0,
+}
 
 
 def losses(ys, targets, scored, kind):
@@ -167,5 +181,6 @@ def run_network(network, genome, batch, **kwargs):
         feedback=network.feedback,
         outputs=network.outputs,
         reads=network.reads,
+        fed=FED.get((network.loss_name, network.fed_back), lambda y: y),
         **kwargs,
     )

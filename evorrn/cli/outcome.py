@@ -75,6 +75,8 @@ def draw(run: Run, warn: Callable[[str], None]) -> None:
 
 
 def _lines(run: Run) -> list[str]:
+    from evorrn.data.metrics import undefined
+
     result, spec = run.result, run.spec
     assert result is not None and spec is not None
     meter, units = result.meter, " + ".join(map(str, spec.network.hidden))
@@ -84,6 +86,9 @@ def _lines(run: Run) -> list[str]:
     lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]
     together = pooled(spec.task.output_names) if spec.task.loss == "mse" else ""
     lines += [f"  {together}"] if together else []
+    for split, values in reversed(result.metrics.items()):
+        for name in undefined(values):
+            lines.append(f"  {name} is undefined on {split}: the targets of an output do not vary there")
     if run.diverged:
         lines.append(
             "  returns on test are not finite: outputs of the network, or rewards of the environment, were not"

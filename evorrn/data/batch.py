@@ -38,7 +38,8 @@ class Batch:
     ShapeError
         When the shapes do not fit each other.
     DataError
-        When an input within its length or a target at a scored step is not finite, or no step is scored.
+        When an input within its length or a target at a scored step is not finite, no step is scored, or an array
+        has masked entries.
 
     Examples
     --------
@@ -142,6 +143,12 @@ class Batch:
         assert self.lengths is not None
         return int(self.lengths.sum())
 
+    @cached_property
+    def target_range(self) -> tuple[float, float]:
+        """The smallest and the largest target at a scored step."""
+        scored = self.targets[self.scored]
+        return float(scored.min()), float(scored.max())
+
     def take(self, sequences: Sequence[int] | np.ndarray) -> Batch:
         """Return a batch of the sequences with the given indices, in their order."""
         index = np.asarray(sequences)
@@ -151,12 +158,32 @@ class Batch:
         )
 
 
-def numeric(name: str, value: Any) -> np.ndarray:
-    """Return `value` as an array of numbers, floats in float32 at least; raise ShapeError for anything else."""
+def unmasked(name: str, value: Any) -> np.ndarray:
+    """Return `value` as an array; raise DataError for masked entries, ShapeError for rows of different lengths."""
+    if _is_masked(value):
+        raise DataError(
+            f"{name}: expected an array without masked entries, whose values are unknown; fill them, and leave "
+            "steps out of the score by the argument mask of Batch"
+        )
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:
         raise ShapeError(f"{name}: expected a rectangular array of numbers, got ragged rows") from error
+
+
+def _is_masked(value: Any) -> bool:
+    """Return whether a masked array, or one in nested lists, has masked entries."""
+    if isinstance(value, list | tuple):
+        return any(_is_masked(item) for item in value if isinstance(item, list | tuple | np.ma.MaskedArray))
+    return bool(np.ma.is_masked(value))
+
+
+def numeric(name: str, value: Any) -> np.ndarray:
+    """Return `value` as an array of numbers, floats in float32 at least; raise ShapeError for anything else.
+
+    Raises DataError for masked entries.
+    """
+    array = unmasked(name, value)
     if array.dtype.kind not in "fiub":
         raise ShapeError(f"{name}: expected numbers, got dtype {array.dtype}")
     if array.dtype.kind == "f" and array.dtype.itemsize >= 4:
@@ -166,7 +193,7 @@ def numeric(name: str, value: Any) -> np.ndarray:
 
 def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
     """Return targets (B, T, O) as floats, or labels (B, T) or (B,) as int64; raise ShapeError for anything else."""
-    array = np.asarray(value)
+    array = unmasked("targets", value)
     wanted = (
         f"({sequences}, {steps}, O) of floats or ({sequences}, {steps}) or ({sequences},) of integer labels"
     )
@@ -181,7 +208,7 @@ def _lengths(value: Any, sequences: int, steps: int) -> np.ndarray:
     """Return lengths (B,) as int64, T by default; raise ShapeError when they are not from 1 to T."""
     if value is None:
         return np.full(sequences, steps, dtype=np.int64)
-    array = np.asarray(value)
+    array = unmasked("lengths", value)
     if array.shape != (sequences,) or array.dtype.kind not in "iu":
         raise ShapeError(f"lengths: expected {sequences} integers, got {array.shape} of {array.dtype}")
     if array.min() < 1 or array.max() > steps:
@@ -193,7 +220,7 @@ def _mask(value: Any, sequences: int, steps: int) -> np.ndarray:
     """Return a mask (B, T) of bool, True by default; raise ShapeError for a wrong shape or other values."""
     if value is None:
         return np.ones((sequences, steps), dtype=bool)
-    array = np.asarray(value)
+    array = unmasked("mask", value)
     if array.shape != (sequences, steps):
         raise ShapeError(f"mask: expected shape ({sequences}, {steps}), got {array.shape}")
     if array.dtype.kind not in "b" and not np.isin(array, (0, 1)).all():

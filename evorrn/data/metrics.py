@@ -3,12 +3,15 @@
 A metric of sequences is a function of two arrays: the predictions and the targets ("truth") at the scored
 entries, in the original units of the task. A metric of episodes is a function of their returns, lengths and
 successes. The name of a normalised error says what the error is divided by: ``nrmse_std`` by the standard
-deviation of the truth in the scored split, ``nrmse_range`` by its range.
+deviation of the truth in the scored split, ``nrmse_range`` by its range. It is undefined, NaN, where the truth of an
+output is constant. Every metric of sequences is NaN where a prediction is not finite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -18,44 +21,66 @@ Metric = Callable[[np.ndarray, np.ndarray], float]
 EpisodeMetric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "within_004", "return", "success"})
+NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range"})
+"""Errors that are divided by how much the truth varies."""
 
 
+def nan_unless_finite(metric: Metric) -> Metric:
+    """Return a metric that is NaN where a prediction is not finite, whatever the metric makes of it."""
+
+    @functools.wraps(metric)
+    def measured(predicted: np.ndarray, truth: np.ndarray) -> float:
+        values = np.asarray(predicted)
+        return metric(values, np.asarray(truth)) if np.isfinite(values).all() else math.nan
+
+    return measured
+
+
+@nan_unless_finite
 def mse(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean squared error over all scored entries ``(N, O)``."""
     return float(np.mean(np.square(predicted - truth)))
 
 
+@nan_unless_finite
 def rmse(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the root of the mean squared error, in the units of the truth."""
     return float(np.sqrt(mse(predicted, truth)))
 
 
+@nan_unless_finite
 def mae(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean absolute error, in the units of the truth."""
     return float(np.mean(np.abs(predicted - truth)))
 
 
+@nan_unless_finite
 def nmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean squared error divided by the variance of the truth, averaged over outputs."""
-    return float(np.mean(np.square(predicted - truth).mean(axis=0) / truth.var(axis=0)))
+    variance = np.where(np.ptp(truth, axis=0) > 0, truth.var(axis=0), np.nan)
+    return float(np.mean(np.square(predicted - truth).mean(axis=0) / variance))
 
 
+@nan_unless_finite
 def nrmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the root mean squared error divided by the standard deviation of the truth."""
     return float(np.sqrt(nmse_std(predicted, truth)))
 
 
+@nan_unless_finite
 def nrmse_range(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the root mean squared error divided by the range of the truth, averaged over outputs."""
-    error = np.sqrt(np.square(predicted - truth).mean(axis=0))
-    return float(np.mean(error / np.ptp(truth, axis=0)))
+    error, extent = np.sqrt(np.square(predicted - truth).mean(axis=0)), np.ptp(truth, axis=0)
+    return float(np.mean(error / np.where(extent > 0, extent, np.nan)))
 
 
+@nan_unless_finite
 def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the share of scored steps at which the label (N,) has the largest logit (N, O)."""
     return float(np.mean(predicted.argmax(axis=1) == truth))
 
 
+@nan_unless_finite
 def within_004(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the share of scored entries whose absolute error is below 0.04.
 
@@ -64,6 +89,7 @@ def within_004(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.abs(predicted - truth) < 0.04))
 
 
+@nan_unless_finite
 def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean of ``-log softmax(logits)[label]`` in nats."""
     shifted = predicted - predicted.max(axis=1, keepdims=True)
@@ -71,11 +97,13 @@ def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(log_total - shifted[np.arange(len(truth)), truth]))
 
 
+@nan_unless_finite
 def binary_accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the share of scored entries where logit > 0 and truth > 0.5 are both true or both false."""
     return float(np.mean((predicted > 0) == (truth > 0.5)))
 
 
+@nan_unless_finite
 def binary_cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean over scored entries of ``softplus(logit) - truth * logit`` in nats."""
     return float(np.mean(np.logaddexp(0, predicted) - truth * predicted))
@@ -97,6 +125,12 @@ METRICS: dict[str, Metric] = {
         binary_cross_entropy,
     )
 }
+
+
+def undefined(values: Mapping[str, float | None]) -> list[str]:
+    """Return the normalised errors that are NaN although another metric is finite: the truth of an output is constant."""
+    finite = [name for name, value in values.items() if value is not None and math.isfinite(value)]
+    return [name for name in values if name in NORMALISED and name not in finite and finite]
 
 
 def mean_return(returns: np.ndarray, lengths: np.ndarray, succeeded: np.ndarray) -> float:
@@ -170,7 +204,7 @@ def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> 
         For a name that is not a metric.
     """
     result = {}
-    with np.errstate(all="ignore"):  # a diverged prediction or a constant truth gives inf or NaN, no warning
+    with np.errstate(all="ignore"):  # an overflow gives inf, no warning
         for name in names:
             if name not in METRICS:
                 raise UnknownName("metric", name, METRICS)

@@ -76,6 +76,9 @@ class Form:
         Name of the cell, for the names of files.
     title : str
         A description of the network, for the docstrings of emitted programs.
+    feed : str
+        The function of the loss's module that turns an output into the value that goes back into the network; empty
+        when the output itself goes back.
     """
 
     step: Step
@@ -85,6 +88,7 @@ class Form:
     loss: Loss
     cell: str
     title: str
+    feed: str = ""
 
 
 class Model:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evorrn.compile.graph import Graph
 from evorrn.compile.schedule import schedule
+from evorrn.compile.step import OUTPUT
 from evorrn.engine.model import Form
 from evorrn.engine.stages import Names, size, variable
 from evorrn.kernels.activations import TABLE
@@ -40,6 +41,7 @@ class ProgramEmitter:
     def __init__(self, form: Form, about: str, opening: str) -> None:
         step = form.step
         self.step = step
+        self.feed = form.feed
         self.graph = step.graph
         self.header = HEADER.format(
             title=form.title + about,
@@ -59,6 +61,14 @@ class ProgramEmitter:
         for dimension in sorted({d for node in (graph or self.graph).nodes for d in node.shape if "+" in d}):
             lines.append(f"{size(dimension)} = {' + '.join(size(part) for part in dimension.split('+'))}")
         return lines
+
+    def feed_back(self, output: str = f"{OUTPUT}_new") -> list[str]:
+        """Return the lines that replace the new output, once it is used, with the value that goes back."""
+        if not self.feed:
+            return []
+        if self.step.feeds_back:
+            return [f"{self.feed}({output})"]
+        return ["if t + 1 >= first_free:", f"    {self.feed}({output})"]
 
     def program(self, functions: Sequence[str], signature: str, contract: str, body: Sequence[str]) -> str:
         """Return the source of a module.

@@ -67,7 +67,7 @@ def set_threads(count: int) -> None:
 
 def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
     """Call ``kernel(first, last, *arguments)`` for jobs 0 to `jobs`, in equal runs, one a thread."""
-    parts = min(get_threads(), jobs)
+    parts = max(1, min(get_threads(), jobs))
     bounds = [jobs * part // parts for part in range(parts + 1)]
     if parts == 1:
         kernel(0, jobs, *arguments)

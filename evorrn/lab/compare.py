@@ -23,7 +23,7 @@ from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.hooks import SILENT, Hooks
-from evorrn.lab.runs.run import COMPLETE, COSTS, Run
+from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
 from evorrn.lab.runs.spec import DATA_FILES, Spec, resolve
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
@@ -121,7 +121,8 @@ def compare(
         if runs[spec.id].error:
             hooks.warn(f"{spec.strategy.name}, seed {spec.seed} failed: {runs[spec.id].error}")
     task = order[0].task
-    metric = task.metrics[0]
+    first = task.metrics[0]
+    metric = (ranking_metric(list(runs.values()), "test") or first).removeprefix("test.")
     rows = rank([_row(specs, [runs[spec.id] for spec in specs], metric) for specs in plan.values()], metric)
     folder = root / "comparisons" / _identity(plan)
     comparison = Comparison(
@@ -136,6 +137,7 @@ def compare(
         command=command or _command(given, strategies, count),
         environment=environment.summary(),
         report=str(folder / "report.html"),
+        undefined=first if metric != first else "",
     )
     _write(comparison, root, folder)
     return comparison

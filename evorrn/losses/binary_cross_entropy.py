@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from evorrn.kernels.activations import exp, softplus
+from evorrn.kernels.activations import exp, sigmoid, softplus
 from evorrn.losses.base import JIT, Loss
 
 
@@ -15,14 +15,22 @@ class BinaryCrossEntropy(Loss):
     name = "binary-cross-entropy"
     metrics = ("binary_accuracy", "binary_cross_entropy")
     logits = True
+    target_range = (0.0, 1.0)
+    fed_back = ("probability", "bit", "output")
+
+    def feed(self, outputs: np.ndarray, kind: str) -> np.ndarray:
+        """Return the probability of each class, or 1 where its logit is above 0 and 0 elsewhere."""
+        if kind == "probability":
+            return sigmoid(outputs)
+        return np.where(outputs == outputs, outputs > 0, outputs) if kind == "bit" else outputs
 
     def mean(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """Return the mean binary cross-entropy."""
         return float(np.mean(np.logaddexp(0, outputs) - targets * outputs))
 
     def learned(self, outputs: np.ndarray, targets: np.ndarray, tolerance: float) -> np.ndarray:
-        """Return True for time steps at which every logit has the sign of its class."""
-        right: np.ndarray = ((outputs > 0) == (targets > 0.5)).all(axis=2)
+        """Return True for time steps at which every logit is finite and has the sign of its class."""
+        right: np.ndarray = (np.isfinite(outputs) & ((outputs > 0) == (targets > 0.5))).all(axis=2)
         return right
 
     def regression_targets(self, targets: np.ndarray, outputs: int) -> np.ndarray:
@@ -57,3 +65,37 @@ def loss_gradient(y, target, weight, scale, gradient):
             one = scale / scale
             change = scale * (one / (one + exp(-z)) - target[o, k])
             gradient[o, k] = change if weight[k] > 0 else scale * 0
+
+
+@register_jitable(**JIT)
+def feed_probability(y):
+    """Replace logits with probabilities."""
+    for o in range(y.shape[0]):
+        for k in range(y.shape[1]):
+            y[o, k] = sigmoid(y[o, k])
+
+
+@register_jitable(**JIT)
+def feed_probability_gradient(y, gradient):
+    """Multiply a gradient with the derivative of the probability."""
+    for o in range(y.shape[0]):
+        for k in range(y.shape[1]):
+            probability = sigmoid(y[o, k])
+            gradient[o, k] *= probability - probability * probability
+
+
+@register_jitable(**JIT)
+def feed_bit(y):
+    """Replace logits with 1 where they are above 0, with 0 elsewhere; NaN stays."""
+    for o in range(y.shape[0]):
+        for k in range(y.shape[1]):
+            z = y[o, k]
+            y[o, k] = (1.0 if z > 0 else 0.0) if z == z else z
+
+
+@register_jitable(**JIT)
+def feed_bit_gradient(y, gradient):
+    """Set a gradient to zero, the derivative of a bit."""
+    for o in range(y.shape[0]):
+        for k in range(y.shape[1]):
+            gradient[o, k] = 0

@@ -17,7 +17,12 @@ from evorrn.compile.step import Step, compose
 from evorrn.exchange import torch as torch_weights
 from evorrn.losses.find import find_loss
 from evorrn.network.initial import choose
-from evorrn.network.settings import NetworkSettings, checked_mapping, problems_of_settings
+from evorrn.network.settings import (
+    NetworkSettings,
+    checked_mapping,
+    problems_of_fed_back,
+    problems_of_settings,
+)
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
@@ -39,6 +44,8 @@ class Architecture(NetworkSettings):
     loss_function : Loss
     direct, feedback, biases : bool
     reads : str
+    fed_back : str
+        ``"output"``, ``"probability"`` or ``"bit"``.
     dtype : dtype
         Type of genomes, states and outputs.
     step : Step
@@ -66,6 +73,7 @@ class Architecture(NetworkSettings):
         loss: str,
         dtype: str | np.dtype | type,
         initial: Mapping[str, str] | None,
+        fed_back: str | None,
     ) -> None:
         inputs, outputs = self.inputs, self.outputs
         flags = {"direct": self.direct, "feedback": self.feedback, "biases": self.biases}
@@ -73,6 +81,7 @@ class Architecture(NetworkSettings):
         kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
         named_sizes = {"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}
         problems = problems_of_settings(named_sizes, loss, kind, self.reads, flags)
+        problems += problems_of_fed_back(loss, fed_back)
         options: tuple[dict[str, float], dict[str, str]] = ({}, {})
         try:
             self.cell = find_cell(cell)
@@ -85,6 +94,7 @@ class Architecture(NetworkSettings):
         self.hidden = tuple(int(size) for size in sizes)
         self.loss_name = loss
         self.loss_function = find_loss(loss)
+        self.fed_back: str = fed_back or self.loss_function.fed_back[0]
         self.direct, self.feedback, self.biases = (bool(flag) for flag in flags.values())
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
@@ -124,14 +134,21 @@ class Architecture(NetworkSettings):
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """Return the network whose `settings` were given."""
-        return cls(**settings)
+        made = cls(**settings)
+        return made if made.means(settings) else cls(**settings, fed_back="output")
+
+    def means(self, settings: Mapping[str, Any]) -> bool:
+        """Return whether stored settings mean this network; without `fed_back`, outputs go back as they are."""
+        return "fed_back" in settings or self.fed_back == "output" or not self.step.feeds_back
 
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments that make this network again, as plain data.
 
-        `biases` is left out when it is True, and `reads` when it is ``"last"``. Names of run folders are hashes of
-        the settings, and runs made before these arguments existed keep their names.
+        `biases` is left out when it is True, `reads` when it is ``"last"``, and `fed_back` when it is ``"output"``
+        or when the network does not see its output and it is the default. Names of run folders are hashes of the
+        settings, and runs made before these arguments existed keep their names.
         """
+        earlier = "output" if self.step.feeds_back else self.loss_function.fed_back[0]
         return {
             "inputs": self.inputs,
             "outputs": self.outputs,
@@ -149,6 +166,7 @@ class Architecture(NetworkSettings):
             },
             **({} if self.biases else {"biases": False}),
             **({} if self.reads == "last" else {"reads": self.reads}),
+            **({} if self.fed_back == earlier else {"fed_back": self.fed_back}),
         }
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, ShapeError
-from evorrn.data.batch import Batch, numeric
+from evorrn.base.errors import ConfigError, DataError, ShapeError
+from evorrn.data.batch import Batch, numeric, unmasked
 from evorrn.engine.inputs import Conditions, Sequences
 from evorrn.network.architecture import Architecture
 
@@ -62,7 +62,7 @@ def conditions(
 
 def genomes(network: Architecture, genomes: np.ndarray) -> np.ndarray:
     """Return genomes (P, n) as a writable C-contiguous array of the network's dtype; raise ShapeError if wrong."""
-    array = np.asarray(genomes)
+    array = unmasked("genomes", genomes)
     if array.ndim != 2 or array.shape[1] != network.size or len(array) == 0:
         raise ShapeError(f"genomes: expected shape (P, {network.size}), got {array.shape}")
     if array.dtype.kind not in "fiu":
@@ -73,7 +73,17 @@ def genomes(network: Architecture, genomes: np.ndarray) -> np.ndarray:
 
 
 def check_batch(network: Architecture, batch: Batch) -> None:
-    """Raise ShapeError when a batch does not fit the network, ConfigError when its loss takes no batch."""
+    """Raise an error when a batch does not fit the network.
+
+    Raises
+    ------
+    ShapeError
+        When the number of inputs or outputs or the kind of the targets does not fit.
+    DataError
+        When targets are outside of the range of the loss.
+    ConfigError
+        When the loss takes no batch.
+    """
     if network.loss_function.targets == "none":
         raise ConfigError(
             f"network.loss: {network.loss_name} needs an environment, see Network.simulate, and takes no batch"
@@ -91,6 +101,12 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         )
     elif batch.n_outputs != network.outputs:
         raise ShapeError(f"batch: expected {network.outputs} targets, got {batch.n_outputs}")
+    low, high = network.loss_function.target_range
+    if not batch.labelled and not low <= batch.target_range[0] <= batch.target_range[1] <= high:
+        least, most = batch.target_range
+        raise DataError(
+            f"batch: loss {network.loss_name} needs targets from {low:g} to {high:g}, got {least:g} to {most:g}"
+        )
 
 
 def _inputs(
@@ -102,7 +118,7 @@ def _inputs(
         raise ShapeError(f"x: expected shape (B, T, {network.inputs}), got {array.shape}")
     if lengths is None:
         return array, np.full(len(array), array.shape[1], np.int64)
-    ends = np.asarray(lengths)
+    ends = unmasked("lengths", lengths)
     if ends.shape != (len(array),) or ends.dtype.kind not in "iu":
         raise ShapeError(f"lengths: expected {len(array)} integers, got {ends.shape} of {ends.dtype}")
     if ends.min() < 1 or ends.max() > array.shape[1]:
@@ -144,7 +160,7 @@ def _free_from(network: Architecture, free_from: np.ndarray | None, x: np.ndarra
     """Return the time step (B,) from which each sequence runs on its own outputs; raise if it is wrong."""
     if free_from is None:
         return None
-    array = np.asarray(free_from)
+    array = unmasked("free_from", free_from)
     if array.shape != (np.shape(x)[0],) or array.dtype.kind not in "iu":
         raise ShapeError(f"free_from: expected {np.shape(x)[0]} integers, got {array.shape} of {array.dtype}")
     if (array < np.shape(x)[1]).any() and network.outputs > network.inputs:

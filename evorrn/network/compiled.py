@@ -52,7 +52,10 @@ class CompiledNetwork(Architecture):
     def _form(self) -> Form:
         kind = "direct " * self.direct + "feedback " * self.feedback
         title = f"{kind}{self.cell.name} x {len(self.hidden)}, {self.loss_name}, {self.dtype.name}"
-        return Form(self.step, self.sizes, self.hidden, self.dtype, self.loss_function, self.cell.name, title)
+        feed = "" if self.fed_back == "output" else f"feed_{self.fed_back}"
+        return Form(
+            self.step, self.sizes, self.hidden, self.dtype, self.loss_function, self.cell.name, title, feed
+        )
 
     @cached_property
     def _modules(self) -> Modules:

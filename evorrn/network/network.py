@@ -45,6 +45,11 @@ class Network(CompiledNetwork):
         biases, these vectors are not part of the genome and not computed.
     reads : str
         The layers that the readout sees: the ``"last"`` one, or ``"all"``, from the first to the last.
+    fed_back : str, optional
+        What goes back into the network at the next time step, through `feedback`, to a cell that sees the output
+        and in closed loop. For the losses of classes ``"probability"``, the default, ``"bit"`` (1 for a class whose
+        probability is above one half, or for the most probable of several classes, and 0 elsewhere), or
+        ``"output"``, the logit itself. For the other losses always ``"output"``. The gradient through a bit is zero.
 
     Raises
     ------
@@ -81,15 +86,17 @@ class Network(CompiledNetwork):
         genome : ndarray, shape (n,)
         x : ndarray, shape (B, T, I)
         state : ndarray, shape (B, S), optional
-            The state before the first time step, as an earlier call returned it; zero by default.
+            The state before the first time step, as an earlier call returned it; zero by default. It includes what
+            the network last fed back, see `fed_back`.
         return_state : bool
             Whether to return also the state after the last step of each sequence.
         lengths : ndarray of int, shape (B,), optional
             Number of time steps of each sequence, T by default.
         free_from : ndarray of int, shape (B,), optional
-            From this time step on, the first O inputs are the network's own previous output.
+            From this time step on, the first O inputs are the network's own previous output, as `fed_back` says.
         teacher : ndarray, shape (B, T, O), optional
-            Values that a network with feedback sees at each time step in place of its previous output.
+            Values that a network with feedback sees at each time step in place of its previous output. Together with
+            `free_from`, the first O inputs are still the network's own output.
 
         Returns
         -------
@@ -215,7 +222,7 @@ class Network(CompiledNetwork):
 
     def loss(self, genome: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> float:
         """Return the loss of one genome (n,) on a batch; `free_from` is that of `fitness`."""
-        sums = self._loss_sums(np.asarray(genome)[None], batch, free_from, sparse=True)
+        sums = self._loss_sums(np.asanyarray(genome)[None], batch, free_from, sparse=True)
         with np.errstate(invalid="ignore", over="ignore"):
             return float(sums.sum() / self._scored_entries(batch).sum())
 
@@ -352,7 +359,7 @@ class Network(CompiledNetwork):
 
     def check_genome(self, genome: np.ndarray) -> np.ndarray:
         """Return a genome (n,) in the network's dtype; raise ShapeError when its shape is wrong."""
-        return arguments.genomes(self, np.asarray(genome)[None])[0]
+        return arguments.genomes(self, np.asanyarray(genome)[None])[0]
 
     def check_batch(self, batch: Batch) -> None:
         """Raise ShapeError when a batch does not fit this network, ConfigError when its loss takes no batch."""

@@ -32,6 +32,7 @@ class NetworkSettings:
     initial: InitVar[Mapping[str, str] | None] = None
     biases: bool = True
     reads: str = "last"
+    fed_back: InitVar[str | None] = None
 
     def __post_init__(self, *loosely_typed: Any) -> None:
         raise NotImplementedError
@@ -51,6 +52,14 @@ def problems_of_settings(
         The arguments that are true or false.
     """
     return [*_size_problems(sizes), *_choice_problems(loss, dtype, reads), *_flag_problems(flags)]
+
+
+def problems_of_fed_back(loss: str, fed_back: Any) -> list[str]:
+    """Return a sentence when a loss has no such value that can go back into a network; None is always allowed."""
+    if loss not in losses() or fed_back is None or fed_back in losses()[loss].fed_back:
+        return []
+    choices = " or ".join(losses()[loss].fed_back)
+    return [f"network.fed_back: expected {choices} for the loss {loss}, got {fed_back!r}"]
 
 
 def checked_mapping(name: str, value: Any) -> Mapping[str, Any]:

@@ -62,6 +62,8 @@ class Stepper:
                     results.append(function(*[results[operand] for operand in node.operands]))
         new = {name: results[index] for name, index in self.graph.outputs.items()}
         self._states = {name: new[name] for name in self._states}
+        if self.network.step.feeds_back:
+            self._states["y"] = self.network.loss_function.feed(new["y"].T, self.network.fed_back).T
         return new["y"].T
 
 

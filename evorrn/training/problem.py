@@ -148,7 +148,7 @@ class Problem(MeteredProblem):
         batch = self.batch(split)
         with self._charged(batch, 1, genome):
             return self.network.readout_states(
-                genome, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
+                genome, batch.inputs, lengths=batch.lengths, teacher=self._previous(batch, teacher)
             )
 
     def population_states(
@@ -172,7 +172,7 @@ class Problem(MeteredProblem):
         batch = self._batch(sequences)
         with self._charged(batch, 0, passes=len(genomes)):
             return self.network.population_states(
-                genomes, batch.inputs, lengths=batch.lengths, teacher=_previous(batch, teacher)
+                genomes, batch.inputs, lengths=batch.lengths, teacher=self._previous(batch, teacher)
             )
 
     def targets(self, split: str = "train") -> np.ndarray:
@@ -202,6 +202,18 @@ class Problem(MeteredProblem):
             free_from = first_scored(batch) if self.free_run else None
             return self.network.loss(genome, batch, free_from=free_from)
 
+    def _previous(self, batch: Batch, teacher: bool) -> np.ndarray | None:
+        """Return the targets (B, T, O) one time step later, zero at the first step; None when `teacher` is False."""
+        if not teacher:
+            return None
+        targets = self.network.loss_function.one_hot(batch.targets, self.network.outputs)
+        shifted = np.zeros(targets.shape)
+        known = (
+            batch.scored[:, :, None] if batch.labelled else np.isfinite(targets)
+        )  # unscored ones may be NaN
+        shifted[:, 1:] = np.where(known, targets, 0)[:, :-1]
+        return shifted
+
     def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
         return self.train if sequences is None else self.train.take(sequences)
 
@@ -224,13 +236,3 @@ class Problem(MeteredProblem):
 def first_scored(batch: Batch) -> np.ndarray:
     """Return the first scored step of each sequence, shape (B,), at which a free run starts; T if there is none."""
     return np.where(batch.scored.any(axis=1), batch.scored.argmax(axis=1), batch.steps)
-
-
-def _previous(batch: Batch, teacher: bool) -> np.ndarray | None:
-    """Return the targets one time step later, zero at the first step; None when `teacher` is False."""
-    if not teacher:
-        return None
-    shifted = np.zeros(batch.targets.shape)
-    before = batch.targets[:, :-1]
-    shifted[:, 1:] = np.where(np.isfinite(before), before, 0)  # unscored targets may be NaN
-    return shifted

@@ -14,6 +14,7 @@ import numpy as np
 from evorrn.base.errors import EvorrnError, RunError, ShapeError
 from evorrn.base.files import npz_bytes, write_atomic
 from evorrn.base.text import amount, counted, figure
+from evorrn.data.batch import numeric
 from evorrn.data.task import Scaling
 from evorrn.training.history import history_files, load_history
 from evorrn.training.meter import Meter
@@ -314,7 +315,7 @@ def _sequences(name: str, value: Any, width: int) -> tuple[np.ndarray, bool]:
     ShapeError
         When it has another shape or is not finite.
     """
-    array = np.asarray(value, dtype=np.float64)
+    array = numeric(name, value).astype(np.float64)
     single = array.ndim == 2
     if single:
         array = array[None]

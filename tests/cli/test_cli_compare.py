@@ -132,3 +132,24 @@ def test_a_run_that_fails_leaves_its_mark_on_the_exit_code(console, tmp_path):
     said = console.type(*(word if word != WALK else "breaking.py:Walk" for word in COMPARING))
     assert said.code == 1 and "the stride broke" in said.err
     assert "random" in said.out  # the rest is told
+
+
+def test_with_a_constant_target_on_test_the_root_mean_squared_error_ranks(console, tmp_path):
+    """The normalised error is undefined there; no way of training and no baseline has failed."""
+    rows = "".join(f"{t * 7 % 11},{t * t % 13 if t < 120 else 3}\n" for t in range(200))
+    (tmp_path / "load.csv").write_text("temp,load\n" + rows)
+    words = ("--hidden", 2, "--budget", "100k", "--jobs", 1)
+    said = console.type("compare", "load.csv", "--strategies", WALK, "--seeds", 2, *words)
+    assert said.code == 0, said.err
+    assert (
+        "nrmse_std is undefined on test, because the targets of an output do not vary: rmse ranks" in said.out
+    )
+    assert "failed" not in said.out and "Best: " in said.out
+    folder = next((tmp_path / "runs" / "comparisons").iterdir())
+    content = json.loads((folder / "comparison.json").read_text())
+    assert content["metric"] == "rmse" and content["undefined"] == "nrmse_std"
+    values = [row["median"] for row in content["rows"]]
+    assert values == sorted(values) and None not in values
+    assert None not in [baseline["value"] for baseline in content["baselines"]]
+    said = console.type("run", "load.csv", "--strategy", "random", "--hidden", 2, "--budget", "100k")
+    assert "nrmse_std is undefined on test: the targets of an output do not vary there" in said.out

@@ -105,3 +105,22 @@ def test_wrong_arguments_raise_errors(inputs, targets, options, kind, sentence):
     with pytest.raises(kind) as error:
         Batch(inputs, targets, **options)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["inputs", "targets", "mask", "lengths"])
+def test_masked_arrays_are_refused_where_an_entry_is_masked(name):
+    """The value below a mask is a fill value, on which a network would be trained without a word."""
+    given = {"inputs": X, "targets": Y, "mask": np.ones((3, 4), bool), "lengths": np.array([4, 2, 3])}
+    masked = np.ma.array(given[name], mask=np.zeros(given[name].shape, bool))
+    Batch(**{**given, name: masked})
+    masked.mask[-1] = True
+    for value in (masked, list(masked)) if masked.ndim > 1 else (masked,):
+        with pytest.raises(DataError, match=f"{name}: expected an array without masked entries"):
+            Batch(**{**given, name: value})
+
+
+def test_the_range_of_targets_is_that_of_scored_steps():
+    targets = np.arange(12.0).reshape(3, 4, 1)
+    mask = np.zeros((3, 4), bool)
+    mask[1, 1:3] = True
+    assert Batch(X, targets, mask=mask).target_range == (5.0, 6.0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.base.errors import ConfigError, DataError, ShapeError
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 
@@ -325,3 +325,41 @@ def test_a_cell_from_a_file_is_found_from_every_folder(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert Network.from_settings(settings).cell.name == "own"
+
+
+@pytest.mark.parametrize("values", [(-1, 1), (0, 2), (0, 1.001), (-0.5, 0.5)])
+def test_binary_cross_entropy_refuses_targets_outside_0_and_1(values):
+    """Such targets give a negative loss without bound."""
+    network = Network(1, 1, hidden=2, loss="binary-cross-entropy")
+    targets = np.resize(np.array(values, float), (2, 3, 1))
+    with pytest.raises(DataError, match=r"binary-cross-entropy needs targets from 0 to 1, got"):
+        network.check_batch(Batch(np.zeros((2, 3, 1)), targets))
+    network.check_batch(Batch(np.zeros((2, 3, 1)), np.clip(targets, 0, 1)))
+    unscored = np.where(np.arange(3)[None, :, None] == 0, targets - 9, 0.5)
+    network.check_batch(Batch(np.zeros((2, 3, 1)), unscored, mask=[[False, True, True]] * 2))
+
+
+def test_masked_inputs_states_and_genomes_are_refused():
+    network = Network(1, 1, hidden=2, feedback=True)
+    genome, x = network.init(seed=0), np.zeros((2, 3, 1))
+    hidden = np.ma.masked_array
+    for given in (
+        {"x": hidden(x, x == 0)},
+        {"genome": hidden(genome, genome == genome)},
+        {"state": hidden(np.zeros((2, 3)), True)},
+        {"teacher": hidden(x, True)},
+        {"lengths": hidden([3, 2], [0, 1])},
+        {"free_from": hidden([3, 2], [0, 1])},
+    ):
+        with pytest.raises(
+            DataError, match=f"{next(iter(given))}s?: expected an array without masked entries"
+        ):
+            network.predict(**{"genome": genome, "x": x, **given})
+
+
+def test_states_of_one_genome_of_a_population_and_of_a_part_of_the_sequences():
+    """With a single genome there is nothing left to share among threads after the first pass."""
+    network = Network(1, 1, cell="leaky", hidden=3)
+    genomes, x = network.init_many(np.random.default_rng(0), 1), np.ones((5, 4, 1))
+    states = network.population_states(genomes, x)
+    np.testing.assert_array_equal(states[0], network.states(genomes[0], x))

@@ -251,3 +251,12 @@ def test_two_sines_go_on_in_a_free_run():
         Network.for_task(task, cell="lstm", hidden=10, dtype="float64"), task, seed=0, budget="2000eval"
     )
     assert found.metrics["test"]["nrmse_std"] < 0.01
+
+
+def test_more_sequences_than_a_small_population_needs_at_once():
+    """Part of the sequences and one genome in a block: a block of one has nothing to share among threads."""
+    rng = np.random.default_rng(0)
+    batch = Batch(rng.normal(size=(5, 12, 1)), rng.normal(size=(5, 12, 1)))
+    network = Network(1, 1, cell="lstm", hidden=3)
+    result = Evolino(population=6, sequences=3).fit(network, batch, seed=0, budget="2gen")
+    assert np.isfinite(result.metrics["train"]["rmse"])

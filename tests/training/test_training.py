@@ -319,3 +319,17 @@ def test_binary_classes_are_learned_when_logits_have_their_sign():
     classes = (network.predict(TRUTH, batch(0).inputs) > 0).astype(float)
     classes[0, 0] = 1 - classes[0, 0]
     assert Problem(network, Batch(batch(0).inputs, classes)).learned(TRUTH, 0.04) == 0.75
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "binary-cross-entropy", "mse"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_diverged_network_has_learned_nothing(loss, bad):
+    """Outputs that are all NaN look like class 0; a run must not stop because it has learned that."""
+    network = Network(1, 2, hidden=2, loss=loss)
+    targets = np.zeros((4, 3), int) if loss == "cross-entropy" else np.zeros((4, 3, 2))
+    genome = np.zeros(network.size)
+    genome[-2:] = [1e-3, -1e-3] if loss == "cross-entropy" else -1e-3
+    data = Batch(np.zeros((4, 3, 1)), targets)
+    assert Problem(network, data).learned(genome, 0.04) == 1.0
+    genome[-1] = bad
+    assert Problem(network, data).learned(genome, 0.04) == 0.0

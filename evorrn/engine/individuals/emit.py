@@ -76,7 +76,10 @@ class IndividualsEmitter(ProgramEmitter):
 
     def __init__(self, form: Form, loops: EnvironmentLoops) -> None:
         about = f"The functions of the environment are those with the fingerprint {loops.fingerprint}."
-        super().__init__(form, f", individuals as lanes\n\n{about}\n", OPENING)
+        imported = (
+            f"\nfrom {form.loss.module} import {form.feed}" if form.feed and form.step.feeds_back else ""
+        )
+        super().__init__(form, f", individuals as lanes\n\n{about}\n", OPENING + imported)
         self.loops = loops
 
     def simulate(self) -> str:
@@ -88,6 +91,7 @@ class IndividualsEmitter(ProgramEmitter):
         step += ["if ended > 0:", *indent(self._take_over()), "    if alive == 0:", "        break"]
         step += [self.loops.observe("x_t"), *calls, *self._record_before()]
         step += [f"ended = {self.loops.step(f'{OUTPUT}_new')}"]
+        step += self.feed_back() if self.step.feeds_back else []
         step += ["if rewards.shape[0] > 0:", "    rewards[t] = gain[0]", "t += 1"]
         body = [*self._allocate(), "for worker in range(first, last):"]
         body += indent(

@@ -20,9 +20,9 @@ from evorrn.engine.stages import StageWriter, size, variable
 
 BLOCK = 16
 OPENING = """from evorrn.engine.lanes.kernels import (
-    at, block, clear, close_loop, copy, entries, flat, join, matrix, select_lanes, series, set_aside, take,
+    at, block, clear, close_loop, copy, entries, flat, join, matrix, select_lanes, series, set_aside, take, teach,
 )
-from {loss} import add_loss, loss_gradient
+from {loss} import {functions}
 from evorrn.engine.lanes.tiles import affine, outer
 
 BLOCK = {block}  # time steps whose outer products are added in one go"""
@@ -65,7 +65,13 @@ class LanesEmitter(ProgramEmitter):
     """
 
     def __init__(self, form: Form) -> None:
-        super().__init__(form, "", OPENING.format(loss=form.loss.module, block=BLOCK))
+        functions = [
+            "add_loss",
+            "loss_gradient",
+            *([form.feed, f"{form.feed}_gradient"] if form.feed else []),
+        ]
+        opening = OPENING.format(loss=form.loss.module, functions=", ".join(functions), block=BLOCK)
+        super().__init__(form, "", opening)
 
     def forward(self) -> str:
         """Return the source of the forward program, which computes losses, outputs, hidden and last states."""
@@ -83,16 +89,20 @@ class LanesEmitter(ProgramEmitter):
         inner = [f"{variable(name)} = at({variable(name)}_slots, now)" for name in states]
         inner += [f"{variable(name)}_new = at({variable(name)}_slots, new)" for name in states]
         last = variable(OUTPUT) if self.step.feeds_back else f"{OUTPUT}_new"
-        if self.step.feeds_back:
-            inner += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, at(teacher, t))"]
         inner += [
             "x_t = at(x, t)",
             "if t >= first_free:",
             f"    x_t = close_loop(closed, x_t, {last}, free_from, t)",
         ]
+        if self.step.feeds_back:  # after the loop is closed, which takes the network's own output
+            inner += [
+                "if teacher.shape[0] > 0:",
+                f"    teach({OUTPUT}, at(teacher, t), {OUTPUT}_new, lengths, t)",
+            ]
         inner += calls
         inner += [f"add_loss({OUTPUT}_new, at(targets, t), at(weights, t), losses)"]
         inner += ["if outputs.shape[0] > 0:", f"    copy(at(outputs, t), {OUTPUT}_new)"]
+        inner += self.feed_back()
         inner += ["if t >= shortest:"]
         inner += [f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)" for name in states]
         inner += ["if hidden.shape[0] > 0:", f"    copy(at(hidden, t), {variable(self.step.hidden)}_new)"]

@@ -175,7 +175,7 @@ class GradientEmitter(LanesEmitter):
         lines += [f"{self.names[index]} = at({self.names[index]}_tape, k)" for index in taped]
         lines += calls
         if self.step.feeds_back:
-            lines += [f"copy(at({OUTPUT}_outputs, k), {OUTPUT}_new)"]
+            lines += [f"copy(at({OUTPUT}_outputs, k), {OUTPUT}_new)", *self.feed_back()]
         lines += ["if t >= shortest:"]
         lines += [
             f"    select_lanes({variable(name)}_new, {variable(name)}, lengths, t)"
@@ -205,6 +205,8 @@ class GradientEmitter(LanesEmitter):
         lines += [
             f"    set_aside(d_next_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states
         ]
+        if self.step.feeds_back and self.feed:
+            lines += [f"{self.feed}_gradient(at({OUTPUT}_outputs, k), d_next_{OUTPUT})"]
         lines += calls
         for name in self.step.states:
             if name not in self.step.adjoint.graph.outputs:

@@ -275,6 +275,14 @@ def close_loop(closed, inputs, y, free_from, t):
 
 
 @register_jitable
+def teach(y, teacher, spare, lengths, t):
+    """Replace the previous output (O, lanes) with the teacher's where a sequence has not ended; `spare` is overwritten."""
+    copy(spare, teacher)
+    select_lanes(spare, y, lengths, t)
+    copy(y, spare)
+
+
+@register_jitable
 def set_aside(gradient, kept, lengths, t):
     """Keep a copy of a state's gradient, and clear it in lanes that do not move at time step t."""
     copy(kept, gradient)

@@ -14,7 +14,7 @@ from evorrn.engine.program import ProgramEmitter, indent
 from evorrn.engine.stages import StageWriter, equation, size, variable
 
 OPENING = """from evorrn.engine.lanes.kernels import entries, flat, matrix
-from {loss} import add_loss
+from {loss} import {functions}
 from evorrn.engine.rows.kernels import (
     affine_columns, affine_dots, aligned, hold_rows, join_rows, pack_columns, pack_rows, pack_vector,
 )
@@ -68,7 +68,8 @@ class RowsEmitter(ProgramEmitter):
     """
 
     def __init__(self, form: Form, vector: int, sparse: frozenset[str] = frozenset()) -> None:
-        opening = OPENING.format(loss=form.loss.module, vector=vector)
+        functions = ", ".join(["add_loss", *([form.feed] if form.feed else [])])
+        opening = OPENING.format(loss=form.loss.module, functions=functions, vector=vector)
         super().__init__(form, ", units as vectors", opening)
         self.sparse = sparse
 
@@ -78,6 +79,7 @@ class RowsEmitter(ProgramEmitter):
         writer.sparse = self.sparse
         functions, calls = writer.write(self.plan)
         states = self.step.states
+        closes_loop = self.feed and not self.step.feeds_back
         body = [
             *self._allocate(),
             "for job in range(first, last):",
@@ -85,6 +87,7 @@ class RowsEmitter(ProgramEmitter):
             "    pairs = min(group, genomes.shape[0] * n_B - start)",
             "    longest = 0",
             "    shortest = n_T",
+            *(["    first_free = n_T"] if closes_loop else []),
             "    for n in range(group):",
             "        weight[n] = 0",
             "        total[n] = 0",
@@ -95,6 +98,7 @@ class RowsEmitter(ProgramEmitter):
             "        lengths[n] = lengths_all[b]",
             "        longest = max(longest, lengths[n])",
             "        shortest = min(shortest, lengths[n])",
+            *(["        first_free = min(first_free, free_from_all[b])"] if closes_loop else []),
             *indent(self._pack(), 2),
             "    for t in range(longest):",
             "        now, new = t & 1, 1 - (t & 1)",
@@ -110,16 +114,18 @@ class RowsEmitter(ProgramEmitter):
             "    for k in range(n_I):",
             "        x_t[n, k] = x_all[b, t, k]",
         ]
-        if self.step.feeds_back:
-            inner += [
-                "    if teacher_all.shape[1] > 0:",
-                "        for k in range(n_O):",
-                f"            {OUTPUT}[n, k] = teacher_all[b, t, k]",
-            ]
         inner += [
             "    if t >= free_from_all[b]:",
             "        for k in range(min(n_I, n_O)):",
             f"            x_t[n, k] = {last}[n, k]",
+        ]
+        if self.step.feeds_back:  # after the loop is closed, which takes the network's own output
+            inner += [
+                "    if teacher_all.shape[1] > 0 and t < lengths[n]:",
+                "        for k in range(n_O):",
+                f"            {OUTPUT}[n, k] = teacher_all[b, t, k]",
+            ]
+        inner += [
             "    weight[n] = weights_all[b, t]",
             "    for k in range(target.shape[0]):",
             "        target[k, n] = targets_all[b, t, k]",
@@ -132,6 +138,7 @@ class RowsEmitter(ProgramEmitter):
             "        for k in range(n_O):",
         ]
         inner += [f"            outputs_all[which[n], t, k] = {OUTPUT}_new[n, k]"]
+        inner += self.feed_back(f"{OUTPUT}_new[:, :n_O].T")
         inner += ["if t >= shortest:"]
         inner += [f"    hold_rows({variable(n)}_new, {variable(n)}, lengths[:pairs], t)" for n in states]
         hidden = f"{variable(self.step.hidden)}_new"

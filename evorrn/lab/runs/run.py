@@ -7,7 +7,8 @@ costs as well, and so has a run that was read from its folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -127,8 +128,11 @@ class Run(NamedTuple):
         return dict(zip(self.metric_names, self.metric_values))
 
     def ranking_metric(self, split: str) -> str | None:
-        """Return the name of the metric that ranks on a split, None when the run has none there."""
-        return next((name for name in self.metric_names if name.startswith(f"{split}.")), None)
+        """Return the name of the metric that ranks on a split, None when the run has none there.
+
+        It is the first one of the task with a finite value; the first of all if no value is finite.
+        """
+        return ranking_metric([self], split)
 
     def get(self, name: str) -> Any:
         """Return the value of a column, None where the run has none."""
@@ -178,3 +182,15 @@ def _entries(table: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, Any]]
             yield from _entries(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", None if value == "none" else value
+
+
+def ranking_metric(runs: Sequence[Run], split: str) -> str | None:
+    """Return the metric that ranks runs of one task: the first one that is finite in a run, or else the first."""
+    names = list(
+        dict.fromkeys(name for run in runs for name in run.metric_names if name.startswith(f"{split}."))
+    )
+
+    def known(name: str) -> bool:
+        return any((value := run.get(name)) is not None and math.isfinite(value) for run in runs)
+
+    return next(filter(known, names), names[0] if names else None)

@@ -146,6 +146,8 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
         network = make(**_network_settings(usual, known))
+        if "version" in task_table and not network.means(known):
+            network = make(**_network_settings(usual, {**known, "fed_back": "output"}))
     settings = {"task": task.values() if task else (), "network": network_names()}
     settings["strategy"] = strategy.values() if strategy else ()
     found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]

@@ -89,6 +89,8 @@ class Comparison:
         The machine and the versions.
     report : str
         Path of the report.
+    undefined : str
+        The first metric of the task if it is undefined on the test data, so that another one ranks; else empty.
     """
 
     task: dict[str, Any]
@@ -102,6 +104,7 @@ class Comparison:
     command: str = ""
     environment: dict[str, Any] = field(default_factory=dict)
     report: str = ""
+    undefined: str = ""
 
     @property
     def higher_is_better(self) -> bool:

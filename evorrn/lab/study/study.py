@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evorrn.base.errors import RunError
 from evorrn.data.metrics import HIGHER_IS_BETTER
-from evorrn.lab.runs.run import COMPLETE, FAILED, Run
+from evorrn.lab.runs.run import COMPLETE, FAILED, Run, ranking_metric
 from evorrn.lab.runs.table import Runs, plain_text
 from evorrn.lab.study.sentences.common import subject
 
@@ -79,6 +79,8 @@ class Study:
         The axes in each role.
     metrics : dict of str to str
         The metric that ranks each task.
+    undefined : dict of str to str
+        The first metric of each task on which it is undefined, so that another one ranks.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Study:
     task_axes: tuple[str, ...]
     metrics: dict[str, str]
     configurations: list[Configuration] = field(default_factory=list)
+    undefined: dict[str, str] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
@@ -158,17 +161,18 @@ def make_study(runs: Runs) -> Study:
     task_axes = tuple(name for name in axes if name.startswith("task."))
     compared = _compared([name for name in axes if name not in task_axes], axes)
     tuned = tuple(name for name in axes if name not in (*task_axes, *compared) and len(axes[name]) > 1)
-    metrics: dict[str, str] = {}
+    by_task: dict[str, list[Run]] = {}
     for row, value in zip(counted, values):
-        ranking = row.ranking_metric("test")
-        if ranking is not None:
-            metrics.setdefault(_task(row, value, task_axes), ranking.removeprefix("test."))
+        by_task.setdefault(_task(row, value, task_axes), []).append(row)
+    rankings = {task: _ranking(rows) for task, rows in by_task.items()}
+    metrics = {task: found.test for task, found in rankings.items() if found.test}
     cells: dict[Point, Configuration] = {}
     for row, value in sorted(zip(counted, values), key=lambda pair: pair[0].seed or 0):
         task = _task(row, value, task_axes)
         if task not in metrics:  # nothing but failures there
             continue
-        error, valid = (_error(row, split, metrics[task]) for split in ("test", "valid"))
+        error = _error(row, "test", metrics[task])
+        valid = _error(row, "valid", rankings[task].valid)
         contender = ", ".join(named(name, value[name]) for name in compared) or _label(
             "strategy.name", row.get("strategy.name")
         )
@@ -180,7 +184,22 @@ def make_study(runs: Runs) -> Study:
         cells.values(), key=lambda c: [axes[name].index(c.values[name]) for name in order]
     )
     tasks = {c.task: metrics[c.task] for c in configurations}
-    return Study(runs.sweep, runs, axes, compared, tuned, task_axes, tasks, configurations)
+    undefined = {task: rankings[task].undefined for task in tasks if rankings[task].undefined}
+    return Study(runs.sweep, runs, axes, compared, tuned, task_axes, tasks, configurations, undefined)
+
+
+class _Ranking(NamedTuple):
+    """The metrics that rank the runs of a task on test and on validation data, and an earlier one undefined on test."""
+
+    test: str
+    valid: str
+    undefined: str
+
+
+def _ranking(rows: Sequence[Run]) -> _Ranking:
+    test, valid = ((ranking_metric(rows, split) or "").partition(".")[2] for split in ("test", "valid"))
+    first = next((name[5:] for row in rows for name in row.metric_names if name.startswith("test.")), "")
+    return _Ranking(test, valid, first if first != test else "")
 
 
 def multiples(errors: np.ndarray, reference: float) -> np.ndarray:

@@ -403,3 +403,23 @@ def test_trivial_baselines_stand_beside_the_contenders_on_the_same_data(tmp_path
 def test_a_task_that_cannot_be_made_again_has_no_baselines(tmp_path):
     study = many_tasks(tmp_path, seeds=1, tasks=1)
     assert records.baselines(study, study.tasks[0]) == []
+
+
+def test_another_metric_ranks_a_task_on_which_the_first_is_undefined(tmp_path):
+    """A constant target on test: the normalised error is NaN in every run, and the root mean squared error is not."""
+    errors = {size: [{"value": math.nan, "valid": 0.1 * size, "rmse": size}] * 2 for size in (4, 8)}
+    errors[8][0] = {"value": math.nan, "valid": math.nan, "rmse": math.nan}  # this one diverged
+    study = small(tmp_path, errors)
+    (task,) = study.tasks
+    assert study.metrics == {task: "rmse"} and study.undefined == {task: "nrmse_std"}
+    assert [cell.errors.tolist() for cell in study.configurations] == [[4, 4], [math.inf, 8]]
+    said = sentences.cautions(study, findings(study))
+    assert (
+        f"On {task} nrmse_std is undefined on test, because the targets of an output do not vary: rmse ranks instead."
+        in said
+    )
+
+
+def test_the_first_metric_ranks_as_soon_as_it_is_defined_in_one_run(tmp_path):
+    study = small(tmp_path, {4: [{"value": math.nan, "rmse": math.nan}, 0.5]})
+    assert list(study.metrics.values()) == ["nrmse_std"] and not study.undefined

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.base.text import counted, figure, listed
+from evorrn.data.metrics import NORMALISED
 from evorrn.lab.study.comparison import Baseline, badness
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.statistics import LEVEL, seeds_needed, smallest_p
@@ -71,6 +72,14 @@ def too_few(units: int, pairs: int, unit: str = "seed") -> str:
         f"With {counted(units, unit)} no p-value can be below {figure(smallest)}{corrected}, so no difference can "
         f"hold, however large. At least {seeds_needed(pairs)} {unit}s are needed."
     )
+
+
+def undefined(first: str, ranking: str, where: str = "") -> str:
+    """Return that another metric ranks than the first one of the task; empty where the first one ranks."""
+    if not first:
+        return ""
+    why = "because the targets of an output do not vary" if first in NORMALISED else "in all runs"
+    return f"{where}{first} is undefined on test, {why}: {ranking} ranks instead."
 
 
 def beaten(baselines: Sequence[Baseline], medians: Mapping[str, float], metric: str, where: str = "") -> str:

@@ -42,7 +42,7 @@ def answer(comparison: Comparison) -> str:
 def cautions(comparison: Comparison) -> list[str]:
     """Return warnings about the ranking, one each."""
     seeds, pairs = len(comparison.seeds), len(comparison.differences)
-    found = [common.too_few(seeds, pairs)]
+    found = [common.undefined(comparison.undefined, comparison.metric), common.too_few(seeds, pairs)]
     for row in comparison.rows:
         if row.failed:
             found.append(

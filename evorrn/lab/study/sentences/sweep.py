@@ -103,6 +103,9 @@ def cautions(study: Study, found: Mapping[str, Findings]) -> list[str]:
         (bad, f"Runs that failed or gave no finite value, ranked worst everywhere: {bad}."),
     ]
     said = [text for count, text in warnings if count]
+    said += [
+        common.undefined(name, study.metrics[task], f"On {task} ") for task, name in study.undefined.items()
+    ]
     said.append(_too_few(found))
     standings = [standing for there in found.values() for standing in there.standings]
     tried = {standing.contender: standing.tried for standing in standings}
