@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]
 
+DRAW = 10
+"""Multiply-adds that a random number counts for in a strategy's own work; an operation on a number counts one."""
+PER_GENE = 10
+"""Operations on each gene of a generation that all evolution strategies share, such as bounds and the record."""
+
 
 class Strategy(Settings):
     """Base of all training strategies: a state machine with `start` and `step`.
@@ -208,6 +213,21 @@ class EvolutionStrategy(Strategy):
         """Return the state given the fitness (P,) of the genomes asked for; higher is better."""
         raise NotImplementedError
 
+    def own_work(self, state: State, genomes: np.ndarray) -> float:
+        """Return the multiply-adds of one generation besides its evaluations: samples, update and record.
+
+        A formula of the sizes: an operation on an array counts one for each number, a product of matrices its
+        multiply-adds, a random number ten. `step` charges it, see `evorrn.training.meter.MeteredProblem.charge_own`.
+
+        Parameters
+        ----------
+        state : dict
+            The state after the generation.
+        genomes : ndarray, shape (P, n)
+            The genomes evaluated.
+        """
+        return (DRAW + PER_GENE) * genomes.size
+
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first generation."""
         state = self.initial(
@@ -218,7 +238,11 @@ class EvolutionStrategy(Strategy):
     def step(self, problem: Problem, state: State) -> State:
         """Return the state after one generation; the candidate is the best individual so far."""
         state, genomes = self.ask(state)
-        state = self.tell(state, genomes, problem.fitness(genomes))
+        paid = problem.meter.work
+        fitness = problem.fitness(genomes)
+        paid = problem.meter.work - paid
+        state = self.tell(state, genomes, fitness)
+        problem.charge_own(self.own_work(state, genomes), paid)
         return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
 
     def search(

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from evorrn.training.budget import Budget
 
 
+OWN_SHARE = 0.1
+"""A strategy's own work in a step is charged when it is more than this share of the work of its evaluations."""
+
+
 @dataclass
 class Meter:
     """The cost of a run so far.
@@ -139,6 +143,19 @@ class MeteredProblem:
     def charge(self, work: int) -> None:
         """Add the multiply-adds of a computation of the strategy, for instance a linear solve, to the meter."""
         self.meter.work += int(work)
+
+    def charge_own(self, work: float, evaluated: int) -> None:
+        """Charge what a strategy itself computes in a step if it is more than a tenth of the work of its evaluations.
+
+        Parameters
+        ----------
+        work : float
+            Multiply-adds by a formula of the strategy, for instance `evorrn.EvolutionStrategy.own_work`.
+        evaluated : int
+            Work that the problem's passes of the same step were charged.
+        """
+        if work > OWN_SHARE * evaluated:
+            self.charge(int(work))
 
     def validate(self, genome: np.ndarray) -> float:
         """Return the loss of a genome (n,) on validation data; NaN or infinity when the network diverged.

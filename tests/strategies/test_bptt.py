@@ -14,6 +14,7 @@ from evorrn.strategies.base import State
 from evorrn.strategies.evolution.random_search import RandomSearch
 from evorrn.strategies.gradient.bptt import BPTT
 from evorrn.training.budget import Budget
+from evorrn.training.meter import Meter
 from evorrn.training.problem import Problem
 from evorrn.training.trainer import Trainer
 
@@ -28,12 +29,16 @@ class Valley:
         self.asked: list[list[int]] = []
         self.sequences = len(POINTS)
         self._batch = Batch(np.zeros((10, 1, 1)), np.zeros((10, 1, 1)))
+        self.meter = Meter()
 
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
         return rng.standard_normal((count, 3))
 
     def batch(self, split: str) -> Batch:
         return self._batch
+
+    def charge_own(self, work, evaluated):
+        pass
 
     def loss_and_gradient(self, genome, sequences=None):
         index = np.arange(10) if sequences is None else sequences

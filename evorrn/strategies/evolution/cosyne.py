@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State
+from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.start import Start
 
@@ -106,6 +107,10 @@ class CoSyNE(PopulationStrategy):
         children = self._children(ranked, replaced, self.mutation_scale * method["deviation"], rng)
         staying = self.permuted(ranked[:-replaced], fitness[order][:-replaced], rng)
         return {**method, "values": np.concatenate([staying, children])}
+
+    def own_work(self, state: State, genomes: np.ndarray) -> float:
+        """Return the work with three random numbers for each weight, and a sort of the permuted ones."""
+        return super().own_work(state, genomes) + (2 * DRAW + math.log2(genomes.size)) * genomes.size
 
     def permuted(self, values: np.ndarray, fitness: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the sub-populations with the marked values of each permuted among their networks.

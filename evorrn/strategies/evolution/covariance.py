@@ -11,6 +11,8 @@ from deap import cma
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.recombination import negative_weights, scaled_negative
 
+EIGENVECTORS = 4.5
+"""Multiply-adds of the eigenvectors of a symmetric matrix, divided by n^3 (Golub and Van Loan, section 8.3)."""
 STATE = ("centroid", "sigma", "C", "B", "diagD", "pc", "ps", "update_count", "lambda_", "decomposed")
 """Attributes that change during a run; all others are computed from them."""
 
@@ -69,7 +71,6 @@ class LazyStrategy(cma.Strategy):
         self.active = active
         self.dim = len(self.centroid)
         self.chiN = math.sqrt(self.dim) * (1 - 1 / (4 * self.dim) + 1 / (21 * self.dim**2))
-        self.BD = self.B * self.diagD
         self.computeParams({})
 
     @staticmethod
@@ -114,7 +115,7 @@ class LazyStrategy(cma.Strategy):
         """
         own = np.random.RandomState(seed)
         noise = own.standard_normal((self.lambda_, self.dim))
-        return np.dot(noise, self.BD.T), np.einsum("pn,pn->p", noise, noise)
+        return np.dot(noise * self.diagD, self.B.T), np.einsum("pn,pn->p", noise, noise)
 
     def update(self, steps: np.ndarray, lengths: np.ndarray) -> None:
         """Update the state from the steps of the `ranked` fittest of a generation.
@@ -139,11 +140,11 @@ class LazyStrategy(cma.Strategy):
         share = 1 - self.ccov1 - self.ccovmu * self.all_weights.sum()
         share += (1 - moving) * self.ccov1 * self.cc * (2 - self.cc)
         weights = scaled_negative(self.all_weights, lengths, self.dim)
-        self.C = (
-            share * self.C
-            + self.ccov1 * np.outer(self.pc, self.pc)
-            + self.ccovmu * ((weights * steps.T) @ steps)
-        )
+        sides = np.concatenate([steps, self.pc[None]])
+        rates = np.append(self.ccovmu * weights, self.ccov1)
+        changed = (rates * sides.T) @ sides
+        changed += share * self.C
+        self.C = changed
         self.sigma = self.sigma * math.exp(min(1.0, self.cs / self.damps * (length - 1)))
         if self.update_count - self.decomposed >= int(0.5 / (self.dim * (self.ccov1 + self.ccovmu))):
             self.decompose()
@@ -152,5 +153,4 @@ class LazyStrategy(cma.Strategy):
         """Recompute the eigenvectors and standard deviations of the covariance matrix."""
         values, self.B = np.linalg.eigh(self.C)
         self.diagD = np.sqrt(np.maximum(values, max(1e-20 * values[-1], 1e-200)))
-        self.BD = self.B * self.diagD
         self.decomposed = self.update_count

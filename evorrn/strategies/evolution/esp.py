@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State
+from evorrn.strategies.base import DRAW, PER_GENE, State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.shaping import centred_ranks
 from evorrn.strategies.evolution.start import Start
@@ -162,6 +162,10 @@ class ESP(PopulationStrategy):
         count = draws.shape[1]
         flat = (draws * count + np.arange(count)).ravel()
         return (np.bincount(flat, weights=np.repeat(values, count)) / self.trials).reshape(-1, count)
+
+    def own_work(self, state: State, genomes: np.ndarray) -> float:
+        """Return the work of the networks, which are put together without random numbers, and of the neurons."""
+        return PER_GENE * genomes.size + DRAW * state["method"]["neurons"].size
 
     def extra_record(self, method: State) -> dict[str, float]:
         """Return the number of bursts so far."""

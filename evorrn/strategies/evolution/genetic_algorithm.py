@@ -94,8 +94,11 @@ class GeneticAlgorithm(GeneticSettings):
             return super().step(problem, state)
         state, _ = self.ask(state)
         genomes = state["population"]
+        paid = problem.meter.work
         state, fitness = self.evaluate_generation(problem, state, genomes)
+        paid = problem.meter.work - paid
         state = self._after({**state, "fitness": np.full(len(genomes), np.nan)}, genomes, fitness)
+        problem.charge_own(self.own_work(state, genomes), paid)
         return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}
 
     def initial(

@@ -103,6 +103,12 @@ class LMMAES(PopulationStrategy):
             "noise": np.zeros((0, size)),
         }
 
+    def own_work(self, state: State, genomes: np.ndarray) -> float:
+        """Return the work of the samples, 2 m n for each, and of the directions."""
+        count, size = len(state["method"]["directions"]), genomes.shape[1]
+        products = 2 * count * genomes.size + 2 * count**2 * size
+        return super().own_work(state, genomes) + products + 4 * count * size
+
     def centre(self, method: State) -> np.ndarray:
         """Return the mean (n,)."""
         return method["mean"]

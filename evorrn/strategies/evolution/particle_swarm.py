@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State
+from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.survivors import SurvivorStrategy
 
@@ -96,6 +96,10 @@ class ParticleSwarm(SurvivorStrategy):
             "kept": np.where(better[:, None], trials, method["kept"]),
             "kept_fitness": np.where(better, fitness, method["kept_fitness"]),
         }
+
+    def own_work(self, state: State, genomes: np.ndarray) -> float:
+        """Return the work with two random numbers for each gene."""
+        return super().own_work(state, genomes) + DRAW * genomes.size
 
     def spread(self, method: State) -> np.ndarray:
         """Return the root mean square of each coordinate (n,) of the velocities."""

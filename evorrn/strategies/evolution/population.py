@@ -191,8 +191,11 @@ class PopulationStrategy(VectorStrategy):
         evaluated = genomes
         if centre is not None:
             evaluated = np.concatenate([genomes, self.folded(centre * state["scale"])[None]])
+        paid = problem.meter.work
         state, fitness = self.evaluate_generation(problem, state, evaluated)
+        paid = problem.meter.work - paid
         state = self._after(state, genomes, fitness)
+        problem.charge_own(self.own_work(state, genomes), paid)
         if math.isfinite(fitness.best_fitness):
             return {**state, "candidate": fitness.best_network, "train_loss": -fitness.best_fitness}
         return {**state, "candidate": state["best_genome"], "train_loss": -state["best_fitness"]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.base import DRAW, State, Strategy, generator, generator_state
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
@@ -67,7 +67,9 @@ class RandomSearch(Strategy):
             genomes = problem.init(rng, count)
         else:
             genomes = rng.uniform(-self.width, self.width, (count, problem.size))
+        paid = problem.meter.work
         fitness = problem.fitness(genomes)
+        problem.charge_own(DRAW * genomes.size, problem.meter.work - paid)
         values = np.where(np.isfinite(fitness), fitness, -np.inf)
         first = int(values.argmax())
         best, record = state["best_genome"], state["best_fitness"]

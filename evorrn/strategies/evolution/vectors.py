@@ -78,6 +78,7 @@ class VectorStrategy(EvolutionStrategy):
         None, "generations without improvement after which the search restarts", minimum=1
     )
 
+    version: ClassVar[int] = 2
     least_population: ClassVar[int] = 2
     """The smallest population that the method works with."""
 

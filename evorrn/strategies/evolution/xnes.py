@@ -10,6 +10,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
+from evorrn.strategies.evolution.covariance import EIGENVECTORS
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import usual_population
 from evorrn.strategies.evolution.shaping import shared_weights
@@ -98,6 +99,14 @@ class XNES(PopulationStrategy):
             "shape": _exponential_step(shape, noise, (self.rate_shape or usual) / 2 * weights),
             "noise": np.zeros((0, size)),
         }
+
+    def own_work(self, state: State, genomes: np.ndarray) -> float:
+        """Return the work of the samples, n^2 for each, and of the exponential in the span of the samples."""
+        count, size = genomes.shape
+        span = min(count, size)
+        basis = 3 * size * count**2 if count < size else count * size**2
+        exponential = basis + EIGENVECTORS * span**3 + (2 * span + 3) * size**2
+        return super().own_work(state, genomes) + count * size**2 + exponential
 
     def centre(self, method: State) -> np.ndarray:
         """Return the mean (n,)."""

@@ -15,6 +15,9 @@ from evorrn.strategies.gradient.schedules import SCHEDULES
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
 
+PER_UPDATE = 15
+"""Operations on each weight by a step of an optimiser with clipping, in the strategy's own work."""
+
 
 @dataclass(frozen=True)
 class BPTT(Strategy):
@@ -44,6 +47,7 @@ class BPTT(Strategy):
     """
 
     name: ClassVar[str] = "bptt"
+    version: ClassVar[int] = 2
     step_name: ClassVar[str] = "epoch"
     requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
 
@@ -141,6 +145,7 @@ class BPTT(Strategy):
         genome, safe, moments, damping = (state[key] for key in ("genome", "safe", "moments", "damping"))
         rate = scheduled * damping
         losses, weights, norms, skipped = [], [], [], 0
+        paid = problem.meter.work
         for sequences in self._minibatches(problem, rng):
             loss, gradient = problem.loss_and_gradient(genome, sequences)
             if not (np.isfinite(loss) and np.isfinite(gradient).all()):
@@ -155,6 +160,7 @@ class BPTT(Strategy):
             losses.append(loss)
             weights.append(_scored(problem, sequences))
             norms.append(norm)
+        problem.charge_own(PER_UPDATE * genome.size * len(losses), problem.meter.work - paid)
         return {
             "genome": genome,
             "safe": safe,
