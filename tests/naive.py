@@ -121,7 +121,9 @@ def run(
     hs = np.zeros((sequences, steps, hidden[-1]))
     for t in range(int(lengths.max())):
         moving = t < lengths
-        last = y if teacher is None else np.where(moving, teacher[:, t].T, y)
+        last = y
+        if teacher is not None:
+            last = np.where(moving & ~np.isnan(teacher[:, t].T), teacher[:, t].T, y)
         u = np.where(moving, x[:, t].T, 0.0)
         if free_from is not None:
             u[:outputs] = np.where(t >= np.asarray(free_from), y, u[:outputs])
@@ -166,6 +168,25 @@ def losses(ys, targets, scored, kind):
     truth = np.where(scored[:, :, None], targets, 0.0)
     errors = np.where(scored[:, :, None], softplus(ys) - truth * ys, 0.0)
     return errors.sum(axis=(1, 2)), steps * ys.shape[2]
+
+
+def warm_up(batch):
+    """Return the teacher of the unscored steps before the first scored one: the target of the step before."""
+    teacher = np.full(batch.targets.shape, np.nan)
+    for b, scored in enumerate(batch.scored):
+        for t in range(1, batch.steps):
+            if not scored[:t].any():
+                teacher[b, t] = np.where(
+                    np.isfinite(batch.targets[b, t - 1]), batch.targets[b, t - 1], np.nan
+                )
+    return teacher
+
+
+def run_for_loss(network, genome, batch, **kwargs):
+    """Return the outputs that a loss is computed from: taught up to the first scored step, then on their own."""
+    if "teacher" not in kwargs and batch.targets.ndim == 3:
+        kwargs["teacher"] = warm_up(batch)
+    return run_network(network, genome, batch, **kwargs)[0]
 
 
 def run_network(network, genome, batch, **kwargs):

@@ -37,7 +37,10 @@ class LinearNetwork:
     def init_many(self, rng, count):
         return rng.standard_normal((count, self.size))
 
-    def predict(self, genome, x, lengths=None, free_from=None):
+    def warm_up(self, batch):
+        return None
+
+    def predict(self, genome, x, lengths=None, free_from=None, teacher=None):
         weights = genome[: -self.outputs].reshape(self.outputs, self.inputs)
         return self.gain * (x @ weights.T + genome[-self.outputs :])
 

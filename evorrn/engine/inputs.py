@@ -15,7 +15,7 @@ class Conditions(NamedTuple):
     state : ndarray, shape (B, S)
         The state before the first time step.
     teacher : ndarray, shape (B, T, O), or None
-        Values that the network sees at each time step in place of its previous output.
+        Values that the network sees at each time step in place of its previous output; NaN for its own output.
     free_from : ndarray of int, shape (B,), or None
         The time step from which the first O inputs are the previous output.
     """

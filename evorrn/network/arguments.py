@@ -60,6 +60,19 @@ def conditions(
     return Conditions(begin, _teacher(network, teacher, x, lengths), free)
 
 
+def warm_up(network: Architecture, batch: Batch) -> np.ndarray | None:
+    """Return the teacher (B, T, O) of `evorrn.Network.warm_up`, None when there is none."""
+    logits_go_back = network.loss_function.logits and network.fed_back == "output"  # targets are not logits
+    if not network.step.feeds_back or batch.labelled or logits_go_back:
+        return None
+    first = np.where(batch.scored.any(axis=1), batch.scored.argmax(axis=1), batch.steps)
+    teacher = np.full(batch.targets.shape, np.nan)
+    before = np.arange(1, batch.steps)[None, :] <= first[:, None]
+    known = before[:, :, None] & np.isfinite(batch.targets[:, :-1])
+    teacher[:, 1:][known] = batch.targets[:, :-1][known]
+    return teacher if known.any() else None
+
+
 def genomes(network: Architecture, genomes: np.ndarray) -> np.ndarray:
     """Return genomes (P, n) as a writable C-contiguous array of the network's dtype; raise ShapeError if wrong."""
     array = unmasked("genomes", genomes)

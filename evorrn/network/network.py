@@ -95,8 +95,8 @@ class Network(CompiledNetwork):
         free_from : ndarray of int, shape (B,), optional
             From this time step on, the first O inputs are the network's own previous output, as `fed_back` says.
         teacher : ndarray, shape (B, T, O), optional
-            Values that a network with feedback sees at each time step in place of its previous output. Together with
-            `free_from`, the first O inputs are still the network's own output.
+            Values that a network with feedback sees at each time step in place of its previous output, NaN where it
+            sees its own. Together with `free_from`, the first O inputs are still the network's own output.
 
         Returns
         -------
@@ -130,6 +130,31 @@ class Network(CompiledNetwork):
         sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, free_from=free_from)
         run = self._programs.run(vector, self._numbers, sequences, "outputs")
         return run if return_state else run[0]
+
+    def warm_up(self, batch: Batch) -> np.ndarray | None:
+        """Return the `teacher` (B, T, O) of the unscored steps at the start of each sequence.
+
+        A network that sees its own output is given the targets of these steps in its place: its state at the first
+        scored step is that of a network that has been right so far, and from then on it runs on its own output. The
+        entries are NaN after the first scored step and where a target is not known. Losses, fitness and gradients use
+        this teacher.
+
+        Returns
+        -------
+        ndarray or None
+            None for a network that does not see its output, for labels, where logits go back, and when every first
+            step is scored.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2, feedback=True)
+        >>> batch = evorrn.Batch(np.ones((1, 4, 1)), np.ones((1, 4, 1)), mask=[[False, False, True, True]])
+        >>> network.warm_up(batch)[0, :, 0].tolist()
+        [nan, 1.0, 1.0, nan]
+        """
+        return arguments.warm_up(self, batch)
 
     def states(
         self,
@@ -180,6 +205,8 @@ class Network(CompiledNetwork):
 
     def fitness(self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> np.ndarray:
         """Return the fitness of each genome: its negative loss, ``-inf`` where the loss is not finite.
+
+        A network that sees its own output sees the targets in its place up to the first scored step, see `warm_up`.
 
         Parameters
         ----------
@@ -235,6 +262,8 @@ class Network(CompiledNetwork):
     ) -> tuple[float, np.ndarray]:
         """Return the loss of a genome and its exact gradient.
 
+        The loss is that of `loss`: a network that sees its own output is taught up to the first scored step.
+
         Parameters
         ----------
         genome : ndarray, shape (n,)
@@ -242,7 +271,7 @@ class Network(CompiledNetwork):
         state : ndarray, shape (B, S), optional
             The state before the first time step; zero by default.
         teacher : ndarray, shape (B, T, O), optional
-            Values that a network with feedback sees in place of its previous output.
+            Values that a network with feedback sees in place of its previous output; those of `warm_up` by default.
 
         Returns
         -------
@@ -270,7 +299,8 @@ class Network(CompiledNetwork):
         self.check_batch(batch)
         entries = float(self._scored_entries(batch).sum())
         vector = self.check_genome(genome)
-        conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=teacher)
+        given = self.warm_up(batch) if teacher is None else teacher
+        conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=given)
         total, gradient = self._programs.gradient(vector, self._numbers, batch, conditions, 1.0 / entries)
         return total / entries, gradient
 
@@ -369,8 +399,10 @@ class Network(CompiledNetwork):
         self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None, sparse: bool = False
     ) -> np.ndarray:
         """Return the sum of the loss of each genome over the scored entries of each sequence, shape (P, B)."""
-        conditions = arguments.conditions(self, batch.inputs, batch.lengths, free_from=free_from)
         self.check_batch(batch)
+        conditions = arguments.conditions(
+            self, batch.inputs, batch.lengths, free_from=free_from, teacher=self.warm_up(batch)
+        )
         checked = arguments.genomes(self, genomes)
         return self._programs.loss_sums(checked, self._numbers, batch, conditions, sparse)
 

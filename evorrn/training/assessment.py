@@ -132,9 +132,12 @@ class SequenceAssessment(Assessment):
 
 
 def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bool) -> np.ndarray:
-    """Return the outputs (B, T, O) of a genome on a batch; with `free_run` in closed loop from the first scored step."""
-    free_from = first_scored(batch) if free_run else None
-    return network.predict(genome, batch.inputs, lengths=batch.lengths, free_from=free_from)
+    """Return the outputs (B, T, O) of a genome on a batch; with `free_run` in closed loop from the first scored step.
+
+    A network that sees its own output is taught until then, see `evorrn.Network.warm_up`.
+    """
+    free_from, teacher = first_scored(batch) if free_run else None, network.warm_up(batch)
+    return network.predict(genome, batch.inputs, lengths=batch.lengths, free_from=free_from, teacher=teacher)
 
 
 def score(

@@ -136,7 +136,7 @@ class Problem(MeteredProblem):
         split : str
             ``"train"`` or ``"valid"``.
         teacher : bool
-            Whether a network with feedback sees the previous targets in place of its previous outputs.
+            Whether a network with feedback sees the previous targets in place of its previous outputs at all steps.
         """
         return self.readout_states(genome, split, teacher)[:, :, -self.network.hidden[-1] :]
 
@@ -191,7 +191,8 @@ class Problem(MeteredProblem):
         """
         batch = self.train
         with self._charged(batch, 0, genome):
-            outputs = self.network.predict(genome, batch.inputs, lengths=batch.lengths)
+            teacher = self.network.warm_up(batch)
+            outputs = self.network.predict(genome, batch.inputs, lengths=batch.lengths, teacher=teacher)
         right = self.network.loss_function.learned(outputs, batch.targets, tolerance)
         has_scored = batch.scored.any(axis=1)
         return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,13 @@ class Result:
         outputs = self._restore(self.network.predict(self.genome, self._scale(inputs)))
         return outputs[0] if single else outputs
 
-    def forecast(self, warmup: np.ndarray, steps: int, inputs: np.ndarray | None = None) -> np.ndarray:
+    def forecast(
+        self,
+        warmup: np.ndarray,
+        steps: int,
+        inputs: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return outputs after the known inputs, with each output fed back as the next input.
 
         Parameters
@@ -140,6 +147,10 @@ class Result:
         inputs : array_like, shape (steps, I - O) or (B, steps, I - O), optional
             Future values, from the step after `warmup` on, of the inputs that are not targets (exogenous inputs).
             The shape is (steps, I) when no input is a target.
+        teacher : array_like, shape (T, O) or (B, T, O), optional
+            For a network that sees its own output: the true outputs at the steps of `warmup`, in original units, which
+            it sees in place of its own. By default those that later inputs tell, for a task with a horizon; without
+            these the warm-up runs on the network's own output from zero.
 
         Returns
         -------
@@ -149,7 +160,8 @@ class Result:
         Raises
         ------
         EvorrnError
-            When the output of the network is not its next input and no exogenous inputs are given.
+            When the output of the network is not its next input and no exogenous inputs are given, or a teacher is
+            given but the network does not see its own output.
         ShapeError
             When an array has a wrong shape or is not finite.
 
@@ -188,11 +200,51 @@ class Result:
             future[:, :, own:] = given
         x = self._scale(np.concatenate([known, future], axis=1))
         first = length if own else length + steps
-        outputs = self.network.predict(self.genome, x, free_from=np.full(sequences, first))
+        outputs = self.network.predict(
+            self.genome,
+            x,
+            free_from=np.full(sequences, first),
+            teacher=self._taught(known, teacher, steps, closed=own > 0),
+        )
         # When outputs are fed back, the output at the last known step is the first forecast.
         start = length - 1 if own else length
         values = self._restore(outputs[:, start : start + steps])
         return values[0] if single else values
+
+    def _taught(
+        self, known: np.ndarray, teacher: np.ndarray | None, steps: int, *, closed: bool
+    ) -> np.ndarray | None:
+        """Return what a network that sees its own output sees in its place, (B, T + steps, O), NaN for its own.
+
+        With `closed`, the output at the last known step is the first forecast, and no teacher knows it.
+        """
+        network = self.network
+        sequences, length, width = known.shape
+        if not network.step.feeds_back:
+            if teacher is not None:
+                raise EvorrnError(
+                    "teacher: this network does not see its own output; make it with feedback=True"
+                )
+            return None
+        if teacher is not None:
+            true, _ = _sequences("teacher", teacher, network.outputs)
+            if true.shape[:2] != (sequences, length):
+                raise ShapeError(
+                    f"teacher: expected {sequences} x {length} steps of {network.outputs}, got {np.shape(teacher)}"
+                )
+        elif self.horizon and network.outputs <= width and not network.loss_function.logits:
+            true = known[:, self.horizon :, : network.outputs]
+        else:
+            warnings.warn(
+                "forecast: this network sees its own output, and warms up on it from zero; give the true outputs as teacher",
+                stacklevel=3,
+            )
+            return None
+        scaled = true if self.scaling is None else self.scaling.scale_targets(true)
+        count = min(scaled.shape[1], length - closed)
+        seen = np.full((sequences, length + steps, network.outputs), np.nan)
+        seen[:, 1 : count + 1] = scaled[:, :count]
+        return seen
 
     def diverged(self, values: np.ndarray) -> bool:
         """Return whether a forecast contains NaN, infinity or an absolute value above 1e12."""

@@ -55,7 +55,7 @@ def test_outputs_states_and_losses_equal_plain_loops(cell):
     own = network.sequence_losses(genomes, batch)
     for p, genome in enumerate(genomes):
         total, count = naive.losses(
-            naive.run_network(network, genome, batch)[0], batch.targets, batch.scored, "mse"
+            naive.run_for_loss(network, genome, batch), batch.targets, batch.scored, "mse"
         )
         assert fitness[p] == pytest.approx(-total.sum() / count.sum(), rel=1e-10)
         np.testing.assert_allclose(own[p][count > 0], (total / np.maximum(count, 1))[count > 0], rtol=1e-10)
@@ -86,9 +86,7 @@ def test_other_losses(loss):
     network = make("elman", loss=loss, outputs=3, hidden=6)
     genome = network.init(rng=rng)
     batch = problem(network, 5, 6, rng)
-    total, count = naive.losses(
-        naive.run_network(network, genome, batch)[0], batch.targets, batch.scored, loss
-    )
+    total, count = naive.losses(naive.run_for_loss(network, genome, batch), batch.targets, batch.scored, loss)
     value, gradient = network.loss_and_gradient(genome, batch)
     assert value == pytest.approx(total.sum() / count.sum(), rel=1e-10)
     direction = rng.standard_normal(network.size)

@@ -37,7 +37,7 @@ def batch_for(network, rng, sequences, steps):
 
 def naive_loss(network, genome, batch):
     total, count = naive.losses(
-        naive.run_network(network, genome, batch)[0], batch.targets, batch.scored, "mse"
+        naive.run_for_loss(network, genome, batch), batch.targets, batch.scored, "mse"
     )
     return total.sum() / count.sum()
 

@@ -20,7 +20,8 @@ from evorrn.engine.stages import StageWriter, size, variable
 
 BLOCK = 16
 OPENING = """from evorrn.engine.lanes.kernels import (
-    at, block, clear, close_loop, copy, entries, flat, join, matrix, select_lanes, series, set_aside, take, teach,
+    at, block, clear, clear_overridden, close_loop, copy, entries, flat, join, matrix, override, select_lanes, series,
+    set_aside, take, teach,
 )
 from {loss} import {functions}
 from evorrn.engine.lanes.tiles import affine, outer

@@ -171,7 +171,7 @@ class GradientEmitter(LanesEmitter):
                 f"{variable(name)}_new = at({variable(name)}_tape, k + 1)",
             ]
         if self.step.feeds_back:
-            lines += ["if teacher.shape[0] > 0:", f"    copy({OUTPUT}, at(teacher, t))"]
+            lines += ["if teacher.shape[0] > 0:", f"    override({OUTPUT}, at(teacher, t))"]
         lines += [f"{self.names[index]} = at({self.names[index]}_tape, k)" for index in taped]
         lines += calls
         if self.step.feeds_back:
@@ -212,7 +212,7 @@ class GradientEmitter(LanesEmitter):
             if name not in self.step.adjoint.graph.outputs:
                 lines.append(f"clear(d_{variable(name)})")
         if self.step.feeds_back:
-            lines += ["if teacher.shape[0] > 0:", f"    clear(d_{OUTPUT})"]
+            lines += ["if teacher.shape[0] > 0:", f"    clear_overridden(d_{OUTPUT}, at(teacher, t))"]
         lines += ["if t >= shortest:"]
         lines += [
             f"    select_lanes(d_{variable(n)}, {variable(n)}_aside, lengths, t)" for n in self.step.states

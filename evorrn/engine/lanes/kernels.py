@@ -279,7 +279,23 @@ def teach(y, teacher, spare, lengths, t):
     """Replace the previous output (O, lanes) with the teacher's where a sequence has not ended; `spare` is overwritten."""
     copy(spare, teacher)
     select_lanes(spare, y, lengths, t)
-    copy(y, spare)
+    override(y, spare)
+
+
+@register_jitable
+def override(target, given):
+    """Replace the values of a tile with those given, where these are not NaN."""
+    values, others = flat(target), flat(given)
+    for k in range(values.shape[0]):
+        values[k] = others[k] if others[k] == others[k] else values[k]
+
+
+@register_jitable
+def clear_overridden(gradient, given):
+    """Set the gradient of a tile to zero where `override` replaced its values."""
+    values, others = flat(gradient), flat(given)
+    for k in range(values.shape[0]):
+        values[k] = 0 if others[k] == others[k] else values[k]
 
 
 @register_jitable

@@ -123,7 +123,8 @@ class RowsEmitter(ProgramEmitter):
             inner += [
                 "    if teacher_all.shape[1] > 0 and t < lengths[n]:",
                 "        for k in range(n_O):",
-                f"            {OUTPUT}[n, k] = teacher_all[b, t, k]",
+                "            given = teacher_all[b, t, k]",
+                f"            {OUTPUT}[n, k] = given if given == given else {OUTPUT}[n, k]",
             ]
         inner += [
             "    weight[n] = weights_all[b, t]",

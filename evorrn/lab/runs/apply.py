@@ -107,15 +107,16 @@ def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Pat
         raise EvorrnError(f"--steps: expected at least 1, got {steps}")
     own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
     future = _future_inputs(result, own, steps, inputs)
+    teacher = None
     if warmup is None:
-        known = _end_of_test(run, result)
+        known, teacher = _end_of_test(run, result)
     else:
         known = read_inputs(warmup, network.inputs, result.input_names)
     if future is not None and len(future) != len(known):
         raise DataError(
             f"{inputs}: expected one sequence for each of the {len(known)} known, got {len(future)}"
         )
-    values = result.forecast(known, steps, future)
+    values = result.forecast(known, steps, future, teacher)
     past = known[:, :, : network.outputs] if result.horizon == 1 else None
     return _sheet(result, values, past)
 
@@ -166,8 +167,11 @@ def _future_inputs(result: Result, own: int, steps: int, path: Path | None) -> n
     return future
 
 
-def _end_of_test(run: RunFolder, result: Result) -> np.ndarray:
-    """Return the inputs up to the end of the test data, shape (B, T, I), in original units."""
+def _end_of_test(run: RunFolder, result: Result) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the inputs up to the end of the test data, (B, T, I), in original units, and the teacher of a forecast.
+
+    The teacher is the targets (B, T, O), for a network that sees its own output and whose targets are no later inputs.
+    """
     try:
         spec = resolve(read(run.path / "spec.toml"), run.path)
         assert isinstance(spec.task, Task)
@@ -180,14 +184,16 @@ def _end_of_test(run: RunFolder, result: Result) -> np.ndarray:
             "forecast: the test sequences differ in length; give the known inputs as --warmup FILE"
         )
     if spec.task.name == "csv":  # the last row of the file is the last target; its other columns are inputs
-        return read_inputs(Path(spec.content["task"]["path"]), result.network.inputs, result.input_names)
+        path = Path(spec.content["task"]["path"])
+        return read_inputs(path, result.network.inputs, result.input_names), None
     inputs, targets = np.asarray(batch.inputs, dtype=np.float64), batch.targets
     if result.scaling is not None:
         inputs = result.scaling.restore_inputs(inputs)
         targets = targets if batch.labelled else result.scaling.restore_targets(targets)
     if result.horizon == 1 and batch.n_outputs == batch.n_inputs:
         inputs = np.concatenate([inputs, targets[:, -1:]], axis=1)
-    return inputs
+    taught = result.network.step.feeds_back and not result.horizon and result.network.loss_name == "mse"
+    return inputs, targets if taught and np.isfinite(targets).all() else None
 
 
 def _sheet(result: Result, outputs: np.ndarray, known: np.ndarray | None, ahead: int = 0) -> Sheet:
