@@ -18,6 +18,7 @@ HOUSE = (
     "engine",
     "exchange",
     "network",
+    "associative",
     "training",
     "strategies",
     "testing",

@@ -1,0 +1,98 @@
+"""ContinuousHopfield: units with values between -1 and 1 that move in continuous time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evorrn.associative.hopfield import Hopfield
+from evorrn.associative.patterns import finite
+from evorrn.base.blas import one_thread
+from evorrn.base.errors import EvorrnError
+
+
+class ContinuousHopfield(Hopfield):
+    """A Hopfield network in continuous time: ``T du/dt = -u + W v + I`` with ``v = tanh(gain u)``.
+
+    With symmetric weights the energy never rises along a trajectory. For a large gain its fixed points are those of
+    the binary network.
+
+    Source: Hopfield 1984, equations 5 and 7.
+
+    Parameters
+    ----------
+    units : int
+        N.
+    gain : float
+        Slope of the activation at zero.
+    time_constant : float
+        T, in units of time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from evorrn.associative import ContinuousHopfield
+    >>> patterns = np.sign(np.random.default_rng(0).normal(size=(3, 60)))
+    >>> memory = ContinuousHopfield(units=60, gain=4.0).store(patterns)
+    >>> path = memory.relax(0.3 * patterns[:1], time=20.0)
+    >>> bool((np.sign(path[-1, 0]) == patterns[0]).all())
+    True
+    """
+
+    def __init__(self, units: int, gain: float = 1.0, time_constant: float = 1.0) -> None:
+        super().__init__(units)
+        for name, value in (("gain", gain), ("time_constant", time_constant)):
+            if not (np.isfinite(value) and value > 0):
+                raise EvorrnError(f"{name}: expected a finite number > 0, got {value!r}")
+        self.gain, self.time_constant = float(gain), float(time_constant)
+
+    def relax(self, values: Any, time: float, step: float = 0.02, inputs: Any = None) -> np.ndarray:
+        """Return the values v at every step of the fourth-order Runge-Kutta method, shape (T + 1, B, N).
+
+        Parameters
+        ----------
+        values : array_like, shape (B, N) or (N,)
+            Start, between -1 and 1, both excluded.
+        time : float
+            Length of the trajectory.
+        step : float
+            Time of one step.
+        inputs : array_like, shape (N,), optional
+            I, constant; zero by default.
+        """
+        start = finite("values", values, self.units)
+        if np.abs(start).max(initial=0.0) >= 1:
+            raise EvorrnError("values: expected numbers between -1 and 1, both excluded")
+        if not (np.isfinite(time) and time > 0 and 0 < step <= self.time_constant):
+            raise EvorrnError(
+                f"step: expected time > 0 and 0 < step <= {self.time_constant:g}, got {time!r}, {step!r}"
+            )
+        drive = np.zeros(self.units) if inputs is None else finite("inputs", inputs, self.units)[0]
+
+        def slope(u: np.ndarray) -> np.ndarray:
+            return np.asarray((np.tanh(self.gain * u) @ self.weights + drive - u) / self.time_constant)
+
+        u = np.arctanh(start) / self.gain
+        path = [start]
+        with one_thread():
+            for _ in range(max(1, round(time / step))):
+                k1 = slope(u)
+                k2 = slope(u + 0.5 * step * k1)
+                k3 = slope(u + 0.5 * step * k2)
+                k4 = slope(u + step * k3)
+                u = u + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+                path.append(np.tanh(self.gain * u))
+        return np.array(path)
+
+    def energy(self, states: Any, inputs: Any = None) -> np.ndarray:
+        """Return ``-v W v / 2 - I v + sum of integral(arctanh(v) / gain)`` of values (B, N), shape (B,)."""
+        v = finite("states", states, self.units)
+        drive = np.zeros(self.units) if inputs is None else finite("inputs", inputs, self.units)[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            integral = np.where(
+                np.abs(v) < 1, v * np.arctanh(np.clip(v, -1, 1)) + 0.5 * np.log1p(-np.square(v)), np.log(2.0)
+            )
+        with one_thread():
+            quadratic = -0.5 * ((v @ self.weights) * v).sum(axis=1)
+            return np.asarray(quadratic - v @ drive + integral.sum(axis=1) / self.gain)

@@ -1,0 +1,261 @@
+"""Hopfield: a memory of -1 and 1 whose patterns are fixed points of its units."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from evorrn.associative.kernels import settle_one_by_one
+from evorrn.associative.patterns import bipolar, finite, overlap
+from evorrn.associative.rules import CAPACITY, RULES, stored
+from evorrn.base.blas import one_thread
+from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
+from evorrn.base.settings import check_seed
+from evorrn.kernels.threads import share
+
+ORDERS = ("asynchronous", "fixed", "synchronous")
+DRAWN_AT_ONCE = 8
+"""Sweeps whose orders are drawn together; few cues need more."""
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What a memory has settled to.
+
+    Attributes
+    ----------
+    states : ndarray, shape (B, N)
+    converged : ndarray, shape (B,), bool
+        Whether the state is a fixed point.
+    cycles : ndarray, shape (B,), bool
+        Whether a synchronous recall ended in a cycle of two states.
+    sweeps : ndarray, shape (B,), int
+        Updates of all units until nothing changed; the limit where it was reached.
+    """
+
+    states: np.ndarray
+    converged: np.ndarray
+    cycles: np.ndarray
+    sweeps: np.ndarray
+
+
+class Hopfield:
+    """A Hopfield network: N units of -1 and 1 under symmetric weights.
+
+    A unit takes the sign of the weighted sum of the others less its threshold, and keeps its value where that is zero.
+    Updated one by one, the units never raise the energy and so always reach a fixed point. Updated all at once they
+    may end in a cycle of two states.
+
+    Source: Hopfield 1982.
+
+    Parameters
+    ----------
+    units : int
+        N.
+    thresholds : array_like, shape (N,), optional
+        Zero by default.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (N, N)
+        Symmetric, zero on the diagonal.
+    size : int
+        Number of genes of the weights, N (N - 1) / 2, see `pack`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from evorrn.associative import Hopfield
+    >>> patterns = np.sign(np.random.default_rng(0).normal(size=(5, 100)))
+    >>> memory = Hopfield(units=100).store(patterns, rule="hebb")
+    >>> cue = patterns[0].copy()
+    >>> cue[:20] *= -1
+    >>> found = memory.recall(cue)
+    >>> bool(found.converged[0]), float(memory.overlap(found.states, patterns)[0, 0])
+    (True, 1.0)
+    """
+
+    def __init__(self, units: int, thresholds: Any = None) -> None:
+        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+            raise EvorrnError(f"units: expected a whole number of at least 1, got {units!r}")
+        self.units = units
+        self.size = units * (units - 1) // 2
+        self.thresholds = np.zeros(units)
+        if thresholds is not None:
+            self.thresholds = finite("thresholds", thresholds, units)[0]
+        self._weights = np.zeros((units, units))
+
+    def __repr__(self) -> str:
+        return f"Hopfield({self.units} units, {self.size:,} weights)"
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights (N, N); assigning checks that they are symmetric with a zero diagonal."""
+        return self._weights
+
+    @weights.setter
+    def weights(self, value: Any) -> None:
+        array = finite("weights", value, self.units)
+        if array.shape != (self.units, self.units):
+            raise ShapeError(f"weights: expected shape ({self.units}, {self.units}), got {np.shape(value)}")
+        if not np.array_equal(array, array.T):
+            raise ShapeError(
+                "weights: expected a symmetric matrix; its largest difference from its transpose is "
+                f"{np.abs(array - array.T).max():.3g}"
+            )
+        if np.diag(array).any():
+            raise ShapeError("weights: expected zeros on the diagonal: a unit has no weight to itself")
+        self._weights = array
+
+    def store(self, patterns: Any, rule: str = "hebb") -> Self:
+        """Set the weights from patterns, and return the memory.
+
+        Parameters
+        ----------
+        patterns : array_like, shape (M, N)
+            Of -1 and 1.
+        rule : str
+            ``"hebb"``, ``"storkey"``, ``"pseudo-inverse"`` or ``"gradient"``, see `evorrn.associative.rules`.
+
+        Raises
+        ------
+        UnknownName
+            When there is no such rule.
+        ShapeError
+            When the patterns have another shape or other numbers.
+
+        Warns
+        -----
+        UserWarning
+            When there are more patterns than the rule can hold.
+        """
+        if rule not in RULES:
+            raise UnknownName("rule", rule, RULES)
+        given = bipolar("patterns", patterns, self.units)
+        most = CAPACITY.get(rule, np.inf) * self.units
+        if len(given) > most:
+            warnings.warn(
+                f"{len(given)} patterns in {self.units} units: {rule} holds about {most:.0f} random ones",
+                stacklevel=2,
+            )
+        weights = stored(given, rule)
+        self._weights = (weights + weights.T) / 2  # symmetric to the last bit
+        return self
+
+    def recall(self, cues: Any, order: str = "asynchronous", seed: int = 0, sweeps: int = 200) -> Recall:
+        """Return what the units settle to from given states.
+
+        Parameters
+        ----------
+        cues : array_like, shape (B, N) or (N,)
+            Of -1 and 1.
+        order : str
+            ``"asynchronous"``: one unit at a time, in an order drawn anew for each sweep; ``"fixed"``: one at a time
+            from the first to the last; ``"synchronous"``: all at once, until a fixed point or a cycle of two states.
+        seed : int
+            Of the orders, which are the same for all cues.
+        sweeps : int
+            Largest number of updates of all units.
+
+        Raises
+        ------
+        UnknownName
+            When there is no such order.
+        ShapeError
+            When the cues have another shape or other numbers.
+        """
+        if order not in ORDERS:
+            raise UnknownName("order", order, ORDERS)
+        if isinstance(sweeps, bool) or not isinstance(sweeps, int) or sweeps < 1:
+            raise EvorrnError(f"sweeps: expected a whole number of at least 1, got {sweeps!r}")
+        states = bipolar("cues", cues, self.units)
+        if order == "synchronous":
+            return self._all_at_once(states, sweeps)
+        rng = np.random.default_rng(check_seed(seed))
+        with one_thread():
+            fields = states @ self._weights - self.thresholds
+        taken, active = np.full(len(states), sweeps), np.arange(len(states))
+        for begun in range(0, sweeps, DRAWN_AT_ONCE):
+            count = min(DRAWN_AT_ONCE, sweeps - begun)
+            orders = np.tile(np.arange(self.units), (count, 1))
+            if order == "asynchronous":
+                orders = rng.permuted(orders, axis=1)
+            now, now_fields, found = states[active], fields[active], np.empty(len(active), dtype=np.int64)
+            share(len(active), settle_one_by_one, now, now_fields, self._weights, orders, found)
+            states[active], fields[active] = now, now_fields
+            taken[active[found >= 0]] = begun + found[found >= 0]
+            active = active[found < 0]
+            if not active.size:
+                break
+        converged = np.ones(len(states), bool)
+        converged[active] = False
+        return Recall(states, converged, np.zeros(len(states), bool), taken)
+
+    def _all_at_once(self, states: np.ndarray, sweeps: int) -> Recall:
+        before, taken = np.full_like(states, np.nan), np.full(len(states), sweeps)
+        converged, cycles = np.zeros(len(states), bool), np.zeros(len(states), bool)
+        active = np.arange(len(states))
+        for sweep in range(sweeps):
+            now = states[active]
+            with one_thread():
+                fields = now @ self._weights - self.thresholds
+            new = np.where(fields == 0, now, np.sign(fields))
+            still, back = (new == now).all(axis=1), (new == before[active]).all(axis=1)
+            converged[active], cycles[active] = still, back & ~still
+            taken[active[still | back]] = sweep
+            before[active], states[active] = now, new
+            active = active[~(still | back)]
+            if not active.size:
+                break
+        return Recall(states, converged, cycles, taken)
+
+    def energy(self, states: Any) -> np.ndarray:
+        """Return the energy ``-s W s / 2 + thresholds s`` of states (B, N), shape (B,)."""
+        array = bipolar("states", states, self.units)
+        with one_thread():
+            return np.asarray(-0.5 * ((array @ self._weights) * array).sum(axis=1) + array @ self.thresholds)
+
+    def overlap(self, states: Any, patterns: Any) -> np.ndarray:
+        """Return the overlap of each state with each pattern, (B, M), between -1 and 1."""
+        return overlap(bipolar("states", states, self.units), bipolar("patterns", patterns, self.units))
+
+    def pack(self) -> np.ndarray:
+        """Return the weights above the diagonal as a genome (N (N - 1) / 2,)."""
+        return self._weights[np.triu_indices(self.units, 1)].copy()
+
+    def unpack(self, genome: Any) -> Self:
+        """Set the weights from a genome, and return the memory.
+
+        Raises
+        ------
+        ShapeError
+            When the genome has another length or numbers that are not finite.
+        """
+        genes = finite("genome", genome, self.size)[0]
+        weights = np.zeros((self.units, self.units))
+        weights[np.triu_indices(self.units, 1)] = genes
+        self._weights = weights + weights.T
+        return self
+
+    def fitness(self, genomes: Any, patterns: Any, cues: Any, seed: int = 0) -> np.ndarray:
+        """Return for each genome the mean overlap of what is recalled from cues with their patterns, shape (P,).
+
+        With it any evolution strategy searches for weights: ``CMAES().search(memory.pack())``.
+
+        Parameters
+        ----------
+        genomes : array_like, shape (P, N (N - 1) / 2)
+        patterns, cues : array_like, shape (M, N)
+            Cue number k stands for pattern number k.
+        seed : int
+            Of the order of updates.
+        """
+        wanted, given = bipolar("patterns", patterns, self.units), bipolar("cues", cues, self.units)
+        if wanted.shape != given.shape:
+            raise ShapeError(f"cues: expected one for each of {len(wanted)} patterns, got {len(given)}")
+        other = Hopfield(self.units, self.thresholds)
+        found = [other.unpack(genome).recall(given, seed=seed).states for genome in np.atleast_2d(genomes)]
+        return np.array([(states * wanted).mean() for states in found])

@@ -1,0 +1,50 @@
+"""Patterns of -1 and 1: their checks, and how alike two of them are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evorrn.base.errors import ShapeError
+
+
+def bipolar(name: str, value: Any, units: int) -> np.ndarray:
+    """Return patterns as float64 (M, N), one pattern (N,) as (1, N).
+
+    Raises
+    ------
+    ShapeError
+        When the array has another shape, or numbers that are neither -1 nor 1.
+    """
+    array = finite(name, value, units)
+    wrong = array[np.abs(array) != 1.0]
+    if wrong.size:
+        raise ShapeError(f"{name}: expected patterns of -1 and 1, got {wrong.flat[0]:g}")
+    return array
+
+
+def finite(name: str, value: Any, units: int) -> np.ndarray:
+    """Return an array of finite numbers as float64 (M, N), one vector (N,) as (1, N).
+
+    Raises
+    ------
+    ShapeError
+        When the array has another shape, or numbers that are not finite.
+    """
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
+    if array.ndim == 1:
+        array = array[None]
+    if array.ndim != 2 or array.shape[1] != units:
+        raise ShapeError(f"{name}: expected shape (M, {units}) or ({units},), got {np.shape(value)}")
+    if not np.isfinite(array).all():
+        raise ShapeError(f"{name}: expected finite numbers, got NaN or infinity")
+    return array
+
+
+def overlap(states: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+    """Return the overlap of each state with each pattern, (B, M): 1 when equal, -1 when opposite, near 0 by chance."""
+    return np.asarray(states) @ np.asarray(patterns).T / np.shape(states)[1]
