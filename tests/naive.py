@@ -33,6 +33,10 @@ def elman(w, x, s, y, o):
     return {"h": ACTIVATIONS[o["activation"]](w["W_x"] @ x + w["W_h"] @ s["h"] + w["b"])}
 
 
+def feed_forward(w, x, s, y, o):
+    return {"h": ACTIVATIONS[o["activation"]](w["W_x"] @ x + w["b"])}
+
+
 def jordan(w, x, s, y, o):
     c = o["decay"] * s["c"] + y
     return {"h": ACTIVATIONS[o["activation"]](w["W_x"] @ x + w["W_y"] @ c + w["b"]), "c": c}
@@ -74,6 +78,7 @@ def diagonal_jordan(w, x, s, y, o):
 
 CELLS = {
     "elman": elman,
+    "feed-forward": feed_forward,
     "jordan": jordan,
     "leaky": leaky,
     "lstm": lstm,

@@ -55,7 +55,9 @@ class Environment(Settings):
     generator, and an episode depends only on the genome and the start.
 
     The functions are compiled again for the kernel, with the kernel's options instead of those given to
-    ``njit``: a division by zero gives infinity or NaN and raises nothing. `observe` and `step` must not raise.
+    ``njit``: a division by zero gives infinity or NaN and raises nothing. `observe` and `step` must not raise. An
+    observation, or the reward of a finite action, that is NaN or infinite ends the run with an error: let `step`
+    end the episode before.
 
     `step` runs for several individuals in one vector instruction if it has no branch that LLVM cannot turn
     into a selection, no call of ``math`` except ``sqrt`` and ``fabs``, no ``while`` loop, and if there are at

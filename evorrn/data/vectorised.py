@@ -24,10 +24,16 @@ class VectorisedEnvironment(Environment):
     """Base class of environments whose episodes run in Python; an episode starts from a seed.
 
     A subclass defines `worlds`, the sizes and the time limit. An episode depends only on genome and seed if the
-    environment itself depends only on its seed.
+    environment itself depends only on its seed. Observations and rewards must be finite and of the declared shapes;
+    otherwise the run ends with an error.
     """
 
     states = 1
+
+    @property
+    def label(self) -> str:
+        """What errors in an episode call the environment; its name by default."""
+        return self.name
 
     def worlds(self, count: int) -> Worlds:
         """Return `count` copies of the environment that are stepped together."""

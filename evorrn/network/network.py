@@ -361,8 +361,8 @@ class Network(CompiledNetwork):
         Returns
         -------
         returns : ndarray, shape (P, E), float64
-            Sum of the rewards of each episode. An episode ends when an action or a reward is not finite; its
-            return is then NaN.
+            Sum of the rewards of each episode. An episode ends when an action is not finite; its return is then
+            NaN.
         lengths : ndarray of int64, shape (P, E)
             Number of time steps of each episode.
 
@@ -372,6 +372,9 @@ class Network(CompiledNetwork):
             When the environment does not fit the network, or cannot run.
         ShapeError
             When genomes or starts have a wrong shape.
+        EvorrnError
+            When an observation of the environment, or its reward for a finite action, is not finite; the message names
+            the environment, the time step and the start.
         """
         return self._simulator.simulate(
             arguments.genomes(self, genomes), self._numbers, environment, starts, time_limit

@@ -8,6 +8,7 @@ import numpy as np
 
 from evorrn.base.settings import check_seed
 from evorrn.data.environment import Environment, Starts
+from evorrn.data.faults import not_finite, state_text
 from evorrn.data.vectorised import VectorisedEnvironment
 from evorrn.engine.individuals.environments import environment_starts
 from evorrn.network.network import Network
@@ -103,4 +104,7 @@ def play(
             reward, done = environment.step(state, policy(1)[0])
             returns[episode] += reward
             lengths[episode] += 1
+            if not np.isfinite(reward):
+                values, step = np.array([reward]), int(lengths[episode])
+                raise not_finite(environment.name, "reward", values, step, state_text(start))
     return returns, lengths

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from evorrn.data.vectorised import VectorisedEnvironment
+from evorrn.base.errors import EvorrnError
+from evorrn.data.faults import moment, not_finite
+from evorrn.data.vectorised import VectorisedEnvironment, Worlds
 from evorrn.network.network import Network
 from evorrn.network.stepping import Stepper
 
@@ -53,13 +55,14 @@ def trajectory(
     time_limit: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return observations (T, I), actions (T, O), rewards (T,) and again the observations, as states are not known."""
-    stepper, worlds, one = Stepper(network, 1), environment.worlds(1), np.ones(1, dtype=bool)
+    stepper, one = Stepper(network, 1), np.ones(1, dtype=bool)
+    worlds, seeds = _CheckedWorlds(environment, 1), start.astype(np.int64)
     stepper.begin(np.zeros(1, dtype=np.int64), genome[None])
-    observation, done = worlds.begin(start.astype(np.int64), one), one & False
+    observation, done = worlds.begin(seeds, one), one & False
     steps: list[tuple[np.ndarray, np.ndarray, float]] = []
     while not done[0] and len(steps) < time_limit:
         outputs = stepper.step(observation)
-        following, rewards, done = worlds.step(outputs)
+        following, rewards, done = worlds.step(outputs, one)
         steps.append((observation[0], outputs[0], float(rewards[0])))
         observation = following
     observations, actions, gained = (np.array(column, dtype=np.float64) for column in zip(*steps))
@@ -84,6 +87,8 @@ def _play(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run one episode for each seed, and return returns and lengths. When an episode ends, its lane starts the next.
 
+    An episode ends when an action is not finite; its return is then NaN.
+
     Parameters
     ----------
     environment : VectorisedEnvironment
@@ -97,12 +102,12 @@ def _play(
     seeds = seeds.astype(np.int64)
     lanes = np.arange(min(LANES, len(seeds)))
     returns, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), dtype=np.int64)
-    worlds, episodes, waiting = environment.worlds(len(lanes)), lanes.copy(), len(lanes)
+    worlds, episodes, waiting = _CheckedWorlds(environment, len(lanes)), lanes.copy(), len(lanes)
     busy = np.ones(len(lanes), dtype=bool)
     begin(lanes, episodes)
     observations = worlds.begin(seeds[episodes], busy)
     while busy.any():
-        observations, rewards, done = worlds.step(act(observations))
+        observations, rewards, done = worlds.step(act(observations), busy)
         returns[episodes[busy]] += rewards[busy]
         lengths[episodes[busy]] += 1
         ended = done | (lengths[episodes] >= time_limit)
@@ -115,3 +120,67 @@ def _play(
             begin(fresh, episodes[fresh])
             observations = worlds.begin(seeds[episodes], ended)  # idle lanes are stepped too
     return returns, lengths
+
+
+class _CheckedWorlds:
+    """The copies of an environment, whose observations and rewards are checked.
+
+    Parameters
+    ----------
+    environment : VectorisedEnvironment
+    count : int
+        Number of copies.
+
+    Raises
+    ------
+    EvorrnError
+        Naming environment, time step and seed, when an observation or a reward is not finite or has a wrong shape.
+    """
+
+    def __init__(self, environment: VectorisedEnvironment, count: int) -> None:
+        self.environment = environment
+        self.worlds: Worlds = environment.worlds(count)
+        self.count = count
+        self.seeds = np.zeros(count, dtype=np.int64)
+        self.ages = np.zeros(count, dtype=np.int64)
+
+    def begin(self, seeds: np.ndarray, lanes: np.ndarray) -> np.ndarray:
+        """Do what `Worlds.begin` does."""
+        self.seeds[lanes], self.ages[lanes] = seeds[lanes], 0
+        observations = self._shaped(
+            "observations", self.worlds.begin(seeds, lanes), self.environment.observations
+        )
+        self._check_finite("observation", observations, lanes)
+        return observations
+
+    def step(self, outputs: np.ndarray, busy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Do what `Worlds.step` does; where an output is not finite, the reward is NaN and the episode ends.
+
+        Lanes that are not `busy` are not checked.
+        """
+        wrong = ~np.isfinite(outputs).all(axis=1)
+        observations, rewards, done = self.worlds.step(np.where(wrong[:, None], 0.0, outputs))
+        self.ages += 1
+        observations = self._shaped("observations", observations, self.environment.observations)
+        rewards, done = self._shaped("rewards", rewards), self._shaped("ends", done)
+        self._check_finite("reward", rewards, busy & ~wrong)
+        self._check_finite("observation", observations, busy & ~wrong)
+        return observations, np.where(wrong, np.nan, rewards), done.astype(bool) | wrong
+
+    def _shaped(self, what: str, values: np.ndarray, width: int | None = None) -> np.ndarray:
+        """Return an array with a row for each lane; raise EvorrnError when it has another shape."""
+        array, shape = np.asarray(values), (self.count,) if width is None else (self.count, width)
+        if array.shape != shape:
+            raise EvorrnError(
+                f"environment {self.environment.label}: expected {what} of shape {shape}, got {array.shape} "
+                f"{moment(int(self.ages[0]), f'seed {self.seeds[0]}')}"
+            )
+        return array
+
+    def _check_finite(self, what: str, values: np.ndarray, lanes: np.ndarray) -> None:
+        """Raise EvorrnError when a value in one of the `lanes` is not finite."""
+        wrong = lanes & ~np.isfinite(values.reshape(self.count, -1)).all(axis=1)
+        if wrong.any():
+            lane = int(np.flatnonzero(wrong)[0])
+            start = f"seed {self.seeds[lane]}"
+            raise not_finite(self.environment.label, what, values[lane], int(self.ages[lane]), start)

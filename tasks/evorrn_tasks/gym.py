@@ -13,6 +13,7 @@ from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import setting
 from evorrn.data.task import Recommended
 from evorrn.data.vectorised import VectorisedEnvironment, Worlds
+from evorrn_tasks.common.gym_actions import Box, Discrete, actions_of
 
 STEPS = 1000
 """Time limit when neither the environment nor the user sets one."""
@@ -26,14 +27,18 @@ class Gym(VectorisedEnvironment):
     one-hot; nothing is scaled. Discrete actions have one output each, and the action with the largest output,
     the first if several are equal, is taken. A box of actions has one output for each number, mapped to its
     bounds by ``squash``: with ``"tanh"`` to low + (tanh(output) + 1) / 2 (high - low), with ``"clip"`` by
-    clipping; without bounds the number is the output. Other action spaces, and observations that cannot be
-    flattened, are errors.
+    clipping. Whole numbers are the equal parts of the same range, so that each has the same share of it. With one
+    bound or none, the number is the output, rounded for whole numbers and clipped at the bound; a bound as large as
+    the largest number of its type is none, except for integers of 8 and 16 bits. Other action spaces, and
+    observations that cannot be flattened, are errors.
 
     A start is the seed that the environment is reset with, so the same starts give the same episodes. Episodes
-    run in copies of the environment in this process. Needs ``pip install 'evorrn[gym]'``.
+    run in copies of the environment in this process. An observation or a reward that is NaN, infinite or of another
+    shape than the environment says is an error and ends the run. Needs ``pip install 'evorrn[gym]'``.
     """
 
     name = "gym"
+    version = 2  # whole numbers of a box, and bounds that are none
     short = "id"
 
     id: str = setting("CartPole-v1", "id of the environment for gymnasium.make")
@@ -46,10 +51,15 @@ class Gym(VectorisedEnvironment):
     valid: int = setting(10, "validation starts", minimum=1)
     test: int = setting(50, "test starts", minimum=1)
 
+    @property
+    def label(self) -> str:
+        """The word gym and the id of the environment."""
+        return f"gym {self.id}"
+
     def worlds(self, count: int) -> Worlds:
         """Return `count` copies of the environment."""
         made = _vector(self.id, self._arguments, count)
-        return GymWorlds(made, _action(self.id, made.single_action_space, self.squash))
+        return GymWorlds(made, actions_of(self.id, made.single_action_space, self.squash))
 
     @property
     def observations(self) -> int:
@@ -59,7 +69,7 @@ class Gym(VectorisedEnvironment):
     @property
     def actions(self) -> int:
         """Number of outputs: discrete actions, or numbers of a box."""
-        return _action(self.id, self._one.single_action_space, self.squash).outputs
+        return actions_of(self.id, self._one.single_action_space, self.squash).outputs
 
     @property
     def time_limit(self) -> int:
@@ -100,53 +110,6 @@ class GymWorlds:
         return observations.reshape(len(outputs), -1), rewards, terminated | truncated
 
 
-@dataclass(frozen=True)
-class Discrete:
-    """Discrete actions: `outputs` numbers from `first` on."""
-
-    outputs: int
-    first: int
-
-    def __call__(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the actions (N,) with the largest outputs (N, O)."""
-        return outputs.argmax(axis=1) + self.first
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box of actions: numbers between bounds, see `Gym`."""
-
-    low: np.ndarray
-    high: np.ndarray
-    squash: str
-    dtype: np.dtype
-
-    @property
-    def outputs(self) -> int:
-        """The number of numbers in the box."""
-        return self.low.size
-
-    def __call__(self, outputs: np.ndarray) -> np.ndarray:
-        """Return actions (N, ...) for outputs (N, O)."""
-        actions = np.asarray(outputs, dtype=np.float64).reshape(-1, *self.low.shape)
-        if self.squash == "tanh":
-            bounded = np.isfinite(self.low) & np.isfinite(self.high)
-            low, high = np.where(bounded, self.low, -1.0), np.where(bounded, self.high, 1.0)
-            actions = np.where(bounded, low + 0.5 * (np.tanh(actions) + 1.0) * (high - low), actions)
-        return np.clip(actions, self.low, self.high).astype(self.dtype)
-
-
-def _action(id: str, space: Any, squash: str) -> Discrete | Box:
-    """Return the mapping from outputs to an action space."""
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Discrete):
-        return Discrete(int(space.n), int(space.start))
-    if isinstance(space, spaces.Box):
-        return Box(space.low, space.high, squash, space.dtype)
-    raise EvorrnError(f"gym {id}: expected discrete actions or a box, got {space}")
-
-
 @functools.lru_cache(maxsize=4)
 def _vector(id: str, arguments: str, count: int) -> Any:
     """Return `count` copies of an environment with flat observations; cached."""
@@ -155,6 +118,8 @@ def _vector(id: str, arguments: str, count: int) -> Any:
         from gymnasium import spaces
         from gymnasium.vector import AutoresetMode
         from gymnasium.wrappers import FlattenObservation
+
+        from evorrn_tasks.common.gym_observations import CheckedEnvironment
     except ImportError:
         raise EvorrnError("gym: gymnasium is not installed; pip install 'evorrn[gym]'") from None
     options = json.loads(arguments)
@@ -169,7 +134,7 @@ def _vector(id: str, arguments: str, count: int) -> Any:
             num_envs=count,
             vectorization_mode="sync",
             vector_kwargs={"autoreset_mode": AutoresetMode.DISABLED},
-            wrappers=() if flat else (FlattenObservation,),
+            wrappers=(CheckedEnvironment,) if flat else (CheckedEnvironment, FlattenObservation),
             **options,
         )
     except EvorrnError:

@@ -80,7 +80,7 @@ def test_individuals_share_vector_instructions(environment):
     floats, whole = numba.float64[::1], numba.int64[::1]
     module = environments.program_module(environment, network().kernel_source(environment), "vectors")
     function, signature = (
-        (module.step_lanes, (*[floats] * 5, whole, whole, whole, floats, floats, numba.int64))
+        (module.step_lanes, (*[floats] * 7, whole, whole, whole, floats, floats, numba.int64))
         if environment.parts is None
         else (module.move_lanes, (floats,) * 5)
     )
@@ -205,10 +205,13 @@ def broken(way):
     return type("Other", (Broken,), {"way": way})()
 
 
-def test_a_reward_that_is_not_finite_ends_the_episode():
-    returns, lengths = network().simulate(population(network(), 2), broken("divide"), np.zeros((2, 3)))
-    assert np.isnan(returns).all()
-    assert (lengths == 3).all()  # 1 / (3 - 3), where njit alone would raise
+def test_a_reward_that_is_not_finite_is_an_error_of_the_environment():
+    with pytest.raises(
+        EvorrnError,  # 1 / (3 - 3), where njit alone would raise
+        match=r"^environment broken: expected a finite reward, got inf at time step 3 of the episode "
+        r"from state \[0, 0, 0\]$",
+    ):
+        network().simulate(population(network(), 2), broken("divide"), np.zeros((2, 3)))
 
 
 def test_an_action_that_is_not_finite_ends_the_episode():

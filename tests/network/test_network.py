@@ -9,7 +9,17 @@ from evorrn.base.errors import ConfigError, DataError, ShapeError
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 
-CELLS = ["elman", "jordan", "leaky", "lstm", "gru", "gru-reset-before", "indrnn", "diagonal-jordan"]
+CELLS = [
+    "elman",
+    "feed-forward",
+    "jordan",
+    "leaky",
+    "lstm",
+    "gru",
+    "gru-reset-before",
+    "indrnn",
+    "diagonal-jordan",
+]
 
 
 def problem(network, sequences, steps, rng, *, ragged=True, masked=True):
@@ -36,6 +46,14 @@ def problem(network, sequences, steps, rng, *, ragged=True, masked=True):
 def make(cell, **kwargs):
     settings = {"inputs": 3, "outputs": 2, "hidden": (5, 4), "dtype": "float64", **kwargs}
     return Network(cell=cell, **settings)
+
+
+def test_a_feed_forward_network_has_no_memory():
+    network = make("feed-forward")
+    genome = network.init(seed=0)
+    x = np.random.default_rng(0).standard_normal((3, 6, 3))
+    alone = network.predict(genome, x.reshape(18, 1, 3)).reshape(3, 6, 2)
+    np.testing.assert_allclose(network.predict(genome, x), alone, rtol=1e-12)
 
 
 @pytest.mark.parametrize("cell", CELLS)

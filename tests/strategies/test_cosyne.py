@@ -8,6 +8,7 @@ import evorrn
 from evorrn import CoSyNE, Network, RandomSearch
 from evorrn.base.errors import ConfigError
 from evorrn.strategies.evolution.cosyne import marking_probabilities
+from evorrn.strategies.evolution.units import neurons
 from evorrn.testing import check_strategy
 
 
@@ -115,6 +116,85 @@ def test_one_point_crossover_takes_a_stretch_from_each_parent():
             assert set(whole) <= {0.0, 1.0} and np.count_nonzero(np.diff(whole)) <= 1
 
 
+def test_segments_of_neurons_cross_over_alone_and_each_pair_has_two_children():
+    """Within each neuron all weights before a cut come from one parent, all others from the second one."""
+    network = Network(3, 1, cell="elman", hidden=4, biases=False)
+    strategy = CoSyNE(
+        population=8, parents=0.25, crossover="neuron-segments", mutation_rate=0, mutate_one=False
+    )
+    owner = neurons(network.blocks)
+    points = np.arange(8.0)[:, None] + np.zeros(network.size)
+    cuts = set()
+    for seed in range(60):
+        method = {"values": points, "deviation": 1.0, "owner": owner}
+        after = strategy.update(method, points, -np.arange(8.0), np.random.default_rng(seed))["values"]
+        one, two, three, four = after[4:]
+        for first, second in ((one, three), (two, four)):
+            assert set(first) | set(second) <= {0.0, 1.0}  # of the best quarter
+            assert (first == second).all() or (first != second).all()  # what one has, the other has not
+            if first[0] == second[0]:
+                continue  # both parents were the same network
+            for neuron in range(4):
+                mine = first[owner == neuron]
+                changes = np.flatnonzero(np.diff(mine))
+                assert len(changes) == 1
+                cuts.add(int(changes[0]))
+    assert cuts == set(range(3 + 4 + 1 - 1))  # three inputs, four recurrent weights, one output
+
+
+def test_an_odd_number_of_children_leaves_out_the_last_one():
+    network = Network(2, 1, cell="elman", hidden=2)
+    search = CoSyNE(population=9, offspring=0.33, crossover="neuron-segments").search(
+        np.zeros(network.size), seed=0, layout=network.blocks
+    )
+    for _ in range(3):
+        genomes = search.ask()
+        assert genomes.shape == (9, network.size)
+        search.tell(genomes, sphere(genomes))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_values_are_permuted_the_best_network_included(seed):
+    """As in the experiments of the paper, where only the weights of new children stay together."""
+    values, fitness = ranked(12, 40, seed)
+    strategy = CoSyNE(permutation="all", protect_best=False)
+    dealt = strategy.permuted(values, fitness, np.random.default_rng(seed))
+    np.testing.assert_array_equal(np.sort(dealt, axis=0), np.sort(values, axis=0))
+    assert np.mean(dealt[0] == values[0]) < 0.3
+    after = CoSyNE(
+        permutation="all", protect_best=False, mutation_rate=0, mutate_one=False, crossover="one-point"
+    ).update({"values": values, "deviation": 1.0}, values, fitness, np.random.default_rng(seed))["values"]
+    parents = {tuple(row) for row in values[:3]}
+    for child in after[6:]:
+        assert any(child[0] == parent[0] for parent in parents)  # made of the best before they were permuted
+
+
+def test_without_a_forced_mutation_a_share_of_the_children_is_unchanged():
+    points = np.zeros((400, 5))
+    for mutate_one, unchanged in ((False, 0.7**5), (True, 0.0)):
+        strategy = CoSyNE(population=400, mutation_rate=0.3, mutate_one=mutate_one)
+        after = strategy.update(
+            {"values": points, "deviation": 1.0}, points, np.arange(400.0), np.random.default_rng(0)
+        )["values"][200:]
+        assert abs(np.mean((after == 0).all(axis=1)) - unchanged) < 0.08
+        if not mutate_one:
+            assert abs(np.mean(after != 0) - 0.3) < 0.03
+
+
+@pytest.mark.parametrize("strategy", [CoSyNE, evorrn.ESP])
+def test_absolute_noise_does_not_follow_the_width_of_the_start(strategy):
+    for scaling, deviation in (("relative", 10 / np.sqrt(3)), ("absolute", 1.0)):
+        search = strategy(width=10.0, scaling=scaling).search(np.zeros(6), seed=0)
+        assert search.state["method"]["deviation"] == pytest.approx(deviation)
+        assert np.abs(search.ask()).max() > 5
+
+
+def test_settings_added_later_keep_the_ids_of_earlier_runs():
+    added = {"scaling", "mutate_one", "protect_best", "chromosome", "candidate"}
+    for strategy in (CoSyNE(), evorrn.ESP(), RandomSearch()):
+        assert not added & set(strategy.stored_values())
+
+
 # ----------------------------------------------------------------------------------------- promises
 
 
@@ -124,6 +204,7 @@ def test_one_point_crossover_takes_a_stretch_from_each_parent():
         {},
         {"sequences": 1, "finalists": 2, "lower": -0.5, "upper": 0.5, "restart_after": 2},
         {"permutation": "all", "crossover": "one-point", "weight_decay": 0.1, "population": 4},
+        {"permutation": "all", "protect_best": False, "crossover": "neuron-segments", "scaling": "absolute"},
     ],
 )
 def test_the_contract_is_kept(settings):

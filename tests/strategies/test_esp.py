@@ -130,6 +130,21 @@ def test_a_burst_spreads_around_the_best_network_and_keeps_it():
     assert 0.4 < np.mean(np.abs(apart) < 1) < 0.6 and np.abs(apart).max() > 20
 
 
+def test_whole_networks_are_bred_in_one_population():
+    """Conventional neuroevolution: the better half stays, pairs of the best quarter cross over at one cut."""
+    strategy, method, genomes = made(chromosome="network", trials=1, mutation_rate=0.0)
+    assert genomes.shape == (8, GENES) and method["draws"].shape == (8, 1)
+    np.testing.assert_array_equal(np.sort(genomes, axis=0), np.sort(method["neurons"], axis=0))
+    fitness = fitness_of(genomes)
+    bred = strategy.update(method, genomes, fitness, np.random.default_rng(9))["neurons"]
+    ranked = genomes[np.argsort(-fitness)]
+    np.testing.assert_array_equal(bred[:4], ranked[:4])
+    for child in bred[4:]:
+        from_first = child == ranked[0]
+        assert (from_first | (child == ranked[1])).all()
+        assert np.count_nonzero(np.diff(from_first.astype(int))) <= 1
+
+
 # ----------------------------------------------------------------------------------------- promises
 
 
@@ -139,6 +154,7 @@ def test_a_burst_spreads_around_the_best_network_and_keeps_it():
         {},
         {"sequences": 1, "finalists": 2, "lower": -0.5, "upper": 0.5, "restart_after": 2, "shaping": "ranks"},
         {"population": 4, "trials": 1, "burst_after": 1, "weight_decay": 0.1},
+        {"chromosome": "network", "population": 6, "trials": 1, "burst_after": 2, "scaling": "absolute"},
     ],
 )
 def test_the_contract_is_kept(settings):

@@ -75,6 +75,21 @@ def test_networks_that_diverge_are_counted_and_never_the_best():
     assert state["record"]["diverged"] == 6 and np.isnan(state["record"]["fitness_mean"])
 
 
+def test_the_best_of_each_draw_can_be_the_candidate():
+    """With a fitness that is not the criterion of success, a later and less fit network may be the one that succeeds."""
+    asked, seen = problem(), []
+    strategy = RandomSearch(count=3, candidate="draw")
+    state = strategy.start(asked, np.random.default_rng(0))
+    for _ in range(6):
+        state = strategy.step(asked, state)
+        assert state["train_loss"] == asked.network.loss(state["candidate"], asked.train)
+        seen.append(state["train_loss"])
+    assert len(set(seen)) == 6 and -state["best_fitness"] == min(seen) < seen[-1] + 1e-12
+    asked.fitness = lambda genomes: np.full(len(genomes), np.nan)
+    after = strategy.step(asked, state)
+    np.testing.assert_array_equal(after["candidate"], state["best_genome"])  # nothing of this draw is finite
+
+
 def test_settings():
     with pytest.raises(ConfigError, match="count: expected a value >= 1, got 0"):
         RandomSearch(count=0)

@@ -233,6 +233,39 @@ def test_success_is_no_failure():
 
 
 @pytest.mark.parametrize(
+    ("long", "others", "wanted"),
+    [
+        (100_000, 250, {"long": 1.0, "generalisation": 1.0}),
+        (100_000, 199, {"long": 1.0, "generalisation": 0.0}),  # of the 625 other starts
+        (99_999, 625, {"long": 0.0, "generalisation": 0.0}),
+        (900, 625, {"long": 0.0, "generalisation": 0.0}),
+    ],
+)
+@pytest.mark.parametrize("criterion", ["long", "generalisation"])
+def test_the_damping_fitness_is_learned_by_100000_steps_or_also_by_200_of_625_other_starts(
+    criterion, long, others, wanted
+):
+    environment = CartPole(poles=2, velocities=False, fitness="damping", criterion=criterion)
+    asked = []
+
+    def play(starts, limit):
+        asked.append((len(starts), limit))
+        lengths = np.full(len(starts), min(long, limit))
+        if len(starts) == 625:
+            lengths = np.where(np.arange(625) < others, 1000, 3)
+        return np.zeros(len(starts)), lengths
+
+    assert environment.learned(play, np.zeros((1, 109))) == wanted[criterion]
+    tested = [(1, 1000), (1, 100_000), (625, 1000)]
+    assert asked == tested[: 1 if long < 1000 else 2 if long < 100_000 or criterion == "long" else 3]
+
+
+def test_the_criterion_of_earlier_runs_is_not_stored():
+    assert "criterion" not in CartPole().stored_values()
+    assert CartPole(criterion="long").stored_values()["criterion"] == "long"
+
+
+@pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"poles": 3}, "task.poles: unknown value '3'"),

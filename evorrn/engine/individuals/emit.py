@@ -90,7 +90,7 @@ class IndividualsEmitter(ProgramEmitter):
         step += [f"{variable(name)}_new = at({variable(name)}_slots, 1 - now)" for name in self.step.states]
         step += ["if ended > 0:", *indent(self._take_over()), "    if alive == 0:", "        break"]
         step += [self.loops.observe("x_t"), *calls, *self._record_before()]
-        step += [f"ended = {self.loops.step(f'{OUTPUT}_new')}"]
+        step += [f"ended = {self.loops.step(f'{OUTPUT}_new', 'x_t')}"]
         step += self.feed_back() if self.step.feeds_back else []
         step += ["if rewards.shape[0] > 0:", "    rewards[t] = gain[0]", "t += 1"]
         body = [*self._allocate(), "for worker in range(first, last):"]
@@ -141,7 +141,8 @@ class IndividualsEmitter(ProgramEmitter):
             "    if pair[k] >= 0:",
             "        sum_now = total[k]",
             "        p, e = pair[k] // n_E, pair[k] % n_E",
-            "        returns[p, e] = sum_now if sum_now - sum_now == 0.0 else np.nan",
+            "        wrong = np.nan if sum_now != sum_now else np.inf",
+            "        returns[p, e] = sum_now if sum_now - sum_now == 0.0 else wrong",
             "        lengths[p, e] = age[k]",
             "    pair[k] = take_number(queue)",
             "    over[k], age[k], total[k] = 0, 0, 0.0",

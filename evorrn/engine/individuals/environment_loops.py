@@ -1,5 +1,9 @@
 """The emitted loops over lanes that call `observe` and `step` of an environment.
 
+An episode ends where a number is not finite. The sum of its rewards is then NaN if the network is the reason,
+because its action is not finite, and infinite if the environment is: by an observation, or by the reward of a
+finite action.
+
 There are three forms, chosen by the sizes of the environment. With few states, each state is a row of lanes and the
 loops become vector code. With many states, each lane has its states in one row and is stepped alone. If the step
 of such an environment is given in two parts, the first one is vector code for the few states that it changes, and
@@ -16,6 +20,9 @@ IN_REGISTERS = 24
 """The largest number of states, observations or actions for which a step is vector code, with values in registers."""
 
 _REST = "live, age, over, total, gain, limit"
+
+_FAULT = "seen != F(0) or (wrong == F(0) and not (reward - reward == 0.0))"
+"""Whether a number of the environment is not finite: `seen` and `wrong` are 0, or NaN for a wrong observation or action."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +72,21 @@ class EnvironmentLoops:
             return f"observe_lanes(worlds, seen, {tile})"
         return f"observe_lanes({', '.join(_rows('worlds', self.states) + _rows(tile, self.observations))})"
 
-    def step(self, tile: str) -> str:
-        """Return the call that steps all lanes with the actions in a tile; it returns how many episodes ended."""
+    def step(self, tile: str, seen: str) -> str:
+        """Return the call that steps all lanes; it returns how many episodes ended.
+
+        Parameters
+        ----------
+        tile, seen : str
+            The tiles of the actions and of the observations that they follow.
+        """
         actions = _rows(tile, self.actions)
         if self.in_registers:
-            return f"step_lanes({', '.join([*_rows('worlds', self.states), *actions, _REST])})"
+            rows = [*_rows("worlds", self.states), *actions, *_rows(seen, self.observations)]
+            return f"step_lanes({', '.join([*rows, _REST])})"
         if not self.in_parts:
-            return f"step_lanes(worlds, moves, {tile}, {_REST})"
-        return f"step_lanes({', '.join(['worlds', *_rows('moving', self.moved), *actions, _REST])})"
+            return f"step_lanes(worlds, moves, {tile}, {seen}, {_REST})"
+        return f"step_lanes({', '.join(['worlds', *_rows('moving', self.moved), *actions, seen, _REST])})"
 
     def functions(self) -> list[str]:
         """Return the lines of the functions that `observe` and `step` call."""
@@ -97,14 +111,16 @@ class EnvironmentLoops:
         return [*lines, "    for k in range(s0.shape[0]):", *indent(inner, 2)]
 
     def _step_in_registers(self) -> list[str]:
-        s, a = _letters("s", self.states), _letters("a", self.actions)
-        lines = ["", "", "@njit(**LOOP)", f"def step_lanes({', '.join(s + a)}, {_REST}):"]
+        s, a, x = (
+            _letters(*each) for each in (("s", self.states), ("a", self.actions), ("x", self.observations))
+        )
+        lines = ["", "", "@njit(**LOOP)", f"def step_lanes({', '.join(s + a + x)}, {_REST}):"]
         lines += ['    """Step the environments of all active lanes; return how many episodes ended."""']
         lines += ["    ended = 0", "    for k in range(s0.shape[0]):"]
         inner = [*_fetch("state", s), *_fetch("action", a)]
         inner += ["reward, done = step_world(state, action)", "lives = live[k] != 0"]
-        inner += [f"reward = float(reward) + {_wrong(a)}"]
-        inner += ["sum_now = total[k] + reward", "age_now = age[k] + live[k]"]
+        inner += [f"seen, wrong = {_wrong(x)}, {_wrong(a)}", "reward = float(reward) + wrong"]
+        inner += [f"sum_now = np.inf if {_FAULT} else total[k] + reward", "age_now = age[k] + live[k]"]
         inner += ["broken = not (sum_now - sum_now == 0.0)"]
         inner += ["ends = (bool(done) or broken or age_now >= limit) and lives"]
         inner += ["gain[k] = reward", "total[k] = sum_now if lives else total[k]", "age[k] = age_now"]
@@ -119,7 +135,7 @@ class EnvironmentLoops:
         inner = [*_fetch("state", s), *_fetch("action", a), "move_world(state, action)"]
         inner += [f"s{k}[k] = state[{k}]" for k in range(self.moved)]
         lines += ["    for k in range(s0.shape[0]):", *indent(inner, 2)]
-        lines += ["", "", "@njit(**TILE)", f"def step_lanes(worlds, {', '.join(s + a)}, {_REST}):"]
+        lines += ["", "", "@njit(**TILE)", f"def step_lanes(worlds, {', '.join(s + a)}, x_t, {_REST}):"]
         lines += [
             '    """Take the first part of the step of all lanes, then the second of the active ones."""'
         ]
@@ -149,7 +165,7 @@ def observe_lanes(worlds, seen, x_t):
 _STEP_ROWS = f'''
 
 @njit(**TILE)
-def step_lanes(worlds, moves, y, {_REST}):
+def step_lanes(worlds, moves, y, x_t, {_REST}):
     """Step the environments of all active lanes, one after the other; return how many episodes ended."""
     ended = 0
     for k in range(worlds.shape[0]):
@@ -162,8 +178,12 @@ def step_lanes(worlds, moves, y, {_REST}):
         reward, done = step_world(at(worlds, k), moves)'''
 
 _ENDING = [
-    "gain[k] = float(reward) + wrong",
-    "total[k] += gain[k]",
+    "seen = F(0)",
+    "for i in range(x_t.shape[0]):",
+    "    seen += x_t[i, k] * F(0)",
+    "reward = float(reward) + wrong",
+    "gain[k] = reward",
+    f"total[k] = np.inf if {_FAULT} else total[k] + reward",
     "age[k] += 1",
     "if bool(done) or not (total[k] - total[k] == 0.0) or age[k] >= limit:",
     "    over[k] = 1",
@@ -186,6 +206,6 @@ def _fetch(name: str, buffers: list[str]) -> list[str]:
     return [f"{name} = local({len(buffers)})", *(f"{name}[{k}] = {b}[k]" for k, b in enumerate(buffers))]
 
 
-def _wrong(actions: list[str]) -> str:
-    """Return the expression that is zero, or NaN if an action is not finite."""
-    return f"({' + '.join(f'{action}[k] * F(0)' for action in actions)})"
+def _wrong(rows: list[str]) -> str:
+    """Return the expression that is zero, or NaN if a number in one of the rows is not finite."""
+    return f"({' + '.join(f'{row}[k] * F(0)' for row in rows)})"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.data.faults import not_finite, state_text
 from evorrn.engine.individuals import environments
 from evorrn.engine.individuals.emit import SIMULATE, IndividualsEmitter
 from evorrn.engine.individuals.environment_loops import EnvironmentLoops
@@ -71,6 +72,12 @@ class Simulator:
         """Return returns (P, E) and lengths (P, E); see `Network.simulate`."""
         individuals = self._model.individuals(genomes, numbers)
         returns, lengths, _ = self._run(individuals, environment, starts, time_limit, record=False)
+        if np.isinf(returns).any():
+            person, episode = np.argwhere(np.isinf(returns))[0]
+            start, steps = np.asarray(starts)[episode], int(lengths[person, episode])
+            raise _fault(
+                environment, start, self.trajectory(genomes[person], numbers, environment, start, steps)
+            )
         return returns, lengths
 
     def trajectory(
@@ -175,3 +182,16 @@ class Simulator:
                 self._call(module.simulate, loops, self._model.zero_individual(), start, 1, 0)
 
         return self._modules.get(loops, make, call)
+
+
+def _fault(environment: Environment, start: np.ndarray, episode: Trajectory) -> EvorrnError:
+    """Return the error for an episode that ended with a number of the environment that is not finite."""
+    name, where = environment.name, state_text(start)
+    for step, observation in enumerate(episode.observations):
+        if not np.isfinite(observation).all():
+            return not_finite(name, "observation", observation, step, where)
+    last = episode.rewards[-1:]
+    if not np.isfinite(last).all():
+        return not_finite(name, "reward", last, len(episode.rewards), where)
+    total = np.array([np.inf])  # of finite rewards
+    return not_finite(name, "sum of rewards", total, len(episode.rewards), where)

@@ -12,6 +12,7 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.units import neurons, places
 
 DEFAULT_POPULATION = 20
 
@@ -35,11 +36,17 @@ class CoSyNE(PopulationStrategy):
     -----
     Source: F. Gomez, J. Schmidhuber and R. Miikkulainen, Accelerated Neural Evolution through Cooperatively
     Coevolved Synapses, JMLR 9 (2008), algorithm 1 and section 3. Every generation evaluates all m
-    networks, unchanged ones included. Deviations: weights start as the network initialises them, unless a
-    `width` is set, and mutation noise is relative to their standard deviation; children, which have no fitness
-    yet, are not permuted before their first evaluation; with ``permutation="all"`` the best network also stays
-    unchanged; in the formula, networks that diverged have the fitness of the worst finite one, and f_min is the
-    fitness of the worst network that is not replaced.
+    networks, unchanged ones included. Children, which have no fitness yet, are not permuted before their first
+    evaluation. Deviations of the defaults: weights start as the network initialises them, unless a `width` is
+    set, and mutation noise is relative to their standard deviation; at least one weight of a child mutates;
+    in the formula, networks that diverged have the fitness of the worst finite one, and f_min is the fitness of
+    the worst network that is not replaced.
+
+    The experiments of the paper (its sections 4 and 5.3) are ``width=10, crossover="neuron-segments",
+    mutation_rate=0.3, mutation_scale=0.3, scaling="absolute", mutate_one=False, permutation="all",
+    protect_best=False``, with a population of 20 for one pole and of 30 for two. The paper does not say how many
+    children there are, nor which parents form a pair; within a neuron it has the weights in the order input,
+    output, recurrent, where here a cut follows the order of the genome.
 
     Examples
     --------
@@ -68,30 +75,43 @@ class CoSyNE(PopulationStrategy):
     offspring: float = setting(0.5, "share of the networks that are replaced by children", above=0, below=1)
     crossover: str = setting(
         "multi-point",
-        "crossover operator: each weight from either parent, or all weights after a cut from the second parent",
-        choices=("multi-point", "one-point"),
+        "crossover operator: each weight from either parent (multi-point), all weights after a cut from the "
+        "second parent (one-point), or a cut within the weights of each neuron (neuron-segments), where each pair "
+        "of parents has two children",
+        choices=("multi-point", "one-point", "neuron-segments"),
     )
-    mutation_rate: float = setting(
-        0.03, "probability that a weight of a child mutates; at least one does", minimum=0, maximum=1
-    )
+    mutation_rate: float = setting(0.03, "probability that a weight of a child mutates", minimum=0, maximum=1)
+    mutate_one: bool = setting(True, "whether at least one weight of each child mutates", absent=True)
     mutation_scale: float = setting(
         0.3,
         "scale of the Cauchy noise of a mutation, as a multiple of the standard deviation of the start genomes",
         above=0,
     )
+    scaling: str = setting(
+        "relative",
+        "whether mutation_scale is a multiple of the standard deviation of the start genomes, or absolute",
+        choices=("relative", "absolute"),
+        absent="relative",
+    )
     permutation: str = setting(
         "fitness",
-        "which values are permuted: more of networks with lower fitness, or all except the best network's",
+        "which values are permuted: more of networks with lower fitness, or all; never those of new children",
         choices=("fitness", "all"),
+    )
+    protect_best: bool = setting(
+        True, "whether the best network stays unchanged when all values are permuted", absent=True
     )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return the sub-populations, one in each column."""
         start = start if self.width is None else start.within(self.width, rng)
-        return {
+        method = {
             "values": start.population(self.population or DEFAULT_POPULATION),
-            "deviation": start.deviation,
+            "deviation": start.deviation if self.scaling == "relative" else 1.0,
         }
+        if self.crossover == "neuron-segments":
+            method["owner"] = neurons(start.layout)
+        return method
 
     def sample(self, method: State, rng: np.random.Generator) -> tuple[State, np.ndarray]:
         """Return all networks."""
@@ -104,7 +124,7 @@ class CoSyNE(PopulationStrategy):
         order = np.argsort(-fitness, kind="stable")
         ranked, count = points[order], len(points)
         replaced = min(max(round(self.offspring * count), 1), count - 1)
-        children = self._children(ranked, replaced, self.mutation_scale * method["deviation"], rng)
+        children = self._mutated(self._crossed(method, ranked, replaced, rng), method["deviation"], rng)
         staying = self.permuted(ranked[:-replaced], fitness[order][:-replaced], rng)
         return {**method, "values": np.concatenate([staying, children])}
 
@@ -123,6 +143,8 @@ class CoSyNE(PopulationStrategy):
             From the best to the worst.
         rng : Generator
         """
+        if self.permutation == "all" and not self.protect_best:
+            return rng.permuted(values, axis=0)
         if self.permutation == "all":
             return np.concatenate([values[:1], rng.permuted(values[1:], axis=0)])
         result = values.copy()
@@ -133,20 +155,33 @@ class CoSyNE(PopulationStrategy):
         result[rows, columns] = values[rows[permutation], columns]
         return result
 
-    def _children(self, values: np.ndarray, count: int, scale: float, rng: np.random.Generator) -> np.ndarray:
-        """Return children (count, n) of pairs of the best networks."""
-        size = values.shape[1]
-        pool = max(round(self.parents * len(values)), 1)
-        first, second = rng.integers(0, pool, (2, count))
+    def _crossed(self, method: State, ranked: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Return children (count, n) of pairs of the best networks, before mutation."""
+        size = ranked.shape[1]
+        pool = max(round(self.parents * len(ranked)), 1)
+        if self.crossover == "neuron-segments":
+            owner = method["owner"]
+            first, second = ranked[rng.integers(0, pool, (2, (count + 1) // 2))]
+            lengths = np.bincount(owner)
+            cuts = rng.integers(1, np.maximum(lengths, 2), (len(first), len(lengths)))
+            swapped = places(owner) >= cuts[:, owner]
+            pairs = np.where(swapped, second, first), np.where(swapped, first, second)
+            return np.concatenate(pairs)[:count]
+        one, two = rng.integers(0, pool, (2, count))
         if self.crossover == "one-point":
             swapped = np.arange(size) >= rng.integers(0, size, count)[:, None]
         else:
             swapped = rng.random((count, size)) < 0.5
-        children = np.where(swapped, values[second], values[first])
+        return np.where(swapped, ranked[two], ranked[one])
+
+    def _mutated(self, children: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+        """Return the children with Cauchy noise on some of their weights."""
+        count, size = children.shape
         mutated = rng.random((count, size)) < self.mutation_rate
-        mutated[np.arange(count), rng.integers(0, size, count)] = True
+        if self.mutate_one:
+            mutated[np.arange(count), rng.integers(0, size, count)] = True
         row, gene = np.nonzero(mutated)
-        children[row, gene] += scale * rng.standard_cauchy(row.size)
+        children[row, gene] += self.mutation_scale * deviation * rng.standard_cauchy(row.size)
         return children
 
 

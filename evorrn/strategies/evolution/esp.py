@@ -13,7 +13,7 @@ from evorrn.strategies.base import DRAW, PER_GENE, State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.shaping import centred_ranks
 from evorrn.strategies.evolution.start import Start
-from evorrn.strategies.evolution.units import neurons
+from evorrn.strategies.evolution.units import neurons, places
 
 DEFAULT_POPULATION = 20
 
@@ -41,13 +41,18 @@ class ESP(PopulationStrategy):
     at Austin (2003), chapter 4. Deviations: every neuron is part of exactly `trials` networks, by one random
     permutation of each sub-population for each trial, where the sources draw until the mean is ten; weights
     start as the network initialises them, unless a `width` is set, and noise is relative to their standard
-    deviation; the best network's neurons survive a burst; a network that diverged has the fitness of the worst
+    deviation, unless ``scaling="absolute"``; the best network's neurons survive a burst; a network that diverged has the fitness of the worst
     finite one of its generation; the number of neurons is constant, where the thesis adds and removes neurons
     after a second burst without improvement.
 
     Biases of the readout, and its weights from the inputs, belong to no hidden neuron: each output unit has
     a sub-population for them. A vector without a layout has one neuron, and so one sub-population, for each
     gene. The step size of a block scales the start values and the noise of its genes.
+
+    With ``chromosome="network"`` and ``trials=1`` this is conventional neuroevolution (CNE), which the same
+    authors compare with: one population of whole networks, bred in the same way. Source: F. Gomez,
+    J. Schmidhuber and R. Miikkulainen, Accelerated Neural Evolution through Cooperatively Coevolved Synapses,
+    JMLR 9 (2008), section 5.2.2: "CNE is like ESP except that it evolves at the network level".
 
     Examples
     --------
@@ -94,16 +99,30 @@ class ESP(PopulationStrategy):
         "what is averaged over the networks of a neuron: their fitness, or their ranks",
         choices=("raw", "ranks"),
     )
+    chromosome: str = setting(
+        "neuron",
+        "what a sub-population holds: the weights of one neuron; or, in a single population, whole networks",
+        choices=("neuron", "network"),
+        absent="neuron",
+    )
+    scaling: str = setting(
+        "relative",
+        "whether the scales of noise are multiples of the standard deviation of the start genomes, or absolute",
+        choices=("relative", "absolute"),
+        absent="relative",
+    )
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return sub-populations made of the neurons of `population` start genomes."""
         owner = neurons(start.layout)
+        if self.chromosome == "network":
+            owner = np.zeros_like(owner)
         start = self.started(start, rng)
         return {
             "neurons": start.population(self.population or DEFAULT_POPULATION),
             "owner": owner,
-            "place": _places(owner),
-            "deviation": start.deviation,
+            "place": places(owner),
+            "deviation": start.deviation if self.scaling == "relative" else 1.0,
             "draws": np.zeros((0, int(owner.max()) + 1), dtype=np.int64),
             "best": start.point,
             "best_fitness": -math.inf,
@@ -204,12 +223,3 @@ class ESP(PopulationStrategy):
 def _combined(population: np.ndarray, rows: np.ndarray, owner: np.ndarray) -> np.ndarray:
     """Return genomes (k, n) made of neurons, given each neuron's row of the population, (k, h)."""
     return np.take_along_axis(population, rows[:, owner], axis=0)
-
-
-def _places(owner: np.ndarray) -> np.ndarray:
-    """Return the index of each gene within the chromosome of its neuron, shape (n,)."""
-    order = np.argsort(owner, kind="stable")
-    counts = np.bincount(owner)
-    places = np.empty_like(owner)
-    places[order] = np.arange(owner.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    return places

@@ -47,6 +47,12 @@ class RandomSearch(Strategy):
         "weights are uniform between -width and width; by default as the network initialises them",
         above=0,
     )
+    candidate: str = setting(
+        "best",
+        "network validated, and tested for success, after each step: the best so far, or the best of the draw",
+        choices=("best", "draw"),
+        absent="best",
+    )
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first draw."""
@@ -76,13 +82,14 @@ class RandomSearch(Strategy):
         if values[first] > record:
             best, record = np.array(genomes[first]), float(values[first])
         finite = values[np.isfinite(values)]
+        of_draw = self.candidate == "draw" and bool(finite.size)
         return {
             **state,
             "rng": generator_state(rng),
             "best_genome": best,
             "best_fitness": record,
-            "candidate": best,
-            "train_loss": -record,
+            "candidate": np.array(genomes[first]) if of_draw else best,
+            "train_loss": -float(values[first]) if of_draw else -record,
             "record": {
                 "fitness_best": float(finite.max()) if finite.size else math.nan,
                 "fitness_mean": float(finite.mean()) if finite.size else math.nan,

@@ -75,6 +75,15 @@ def neurons(layout: Mapping[str, tuple[int, ...]]) -> np.ndarray:
     return np.unique(owner, return_inverse=True)[1]
 
 
+def places(owner: np.ndarray) -> np.ndarray:
+    """Return the index of each gene among the genes of its neuron, shape (n,), given the neuron of each gene."""
+    order = np.argsort(owner, kind="stable")
+    counts = np.bincount(owner)
+    indices = np.empty_like(owner)
+    indices[order] = np.arange(owner.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return indices
+
+
 def check_layout(layout: Mapping[str, tuple[int, ...]], size: int) -> None:
     """Check that the blocks of a layout have `size` genes in all.
 
