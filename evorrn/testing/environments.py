@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import build
 from evorrn.data.environment import Environment
 from evorrn.data.metrics import EPISODE_METRICS
@@ -78,9 +79,12 @@ def _check_episodes(environment: Environment, seed: int) -> None:
 
     def played() -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(seed)
-        return playing.play(
-            environment, lambda count: rng.standard_normal((count, environment.actions)), starts
-        )
+        try:
+            return playing.play(
+                environment, lambda count: rng.standard_normal((count, environment.actions)), starts
+            )
+        except EvorrnError as error:
+            raise AssertionError(f"step: expected finite rewards and observations: {error}") from None
 
     returns, lengths = played()
     _require(bool(np.isfinite(returns).all()), f"step: expected finite rewards, got returns {returns}")
