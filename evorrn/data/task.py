@@ -217,6 +217,11 @@ class Task(Settings):
         raise NotImplementedError
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the data, in sentences; for data from a file how it was read."""
+        return ()
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         """The names of the I inputs; for data from a file the names of its columns."""
         return tuple(f"input{place}" for place in range(1, self.inputs + 1))

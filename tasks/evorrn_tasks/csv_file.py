@@ -8,14 +8,17 @@ from functools import cached_property
 
 import numpy as np
 
-from evorrn.base.errors import DataError, UnknownName
+from evorrn.base.errors import DataError
 from evorrn.base.settings import setting
+from evorrn.data.tables.reader import read_table
+from evorrn.data.tables.rules import Rules
+from evorrn.data.tables.table import Table
 from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
+from evorrn_tasks.common.columns import Choice, choose, listing
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import forecasting_splits
 from evorrn_tasks.common.shares import cut, file_problems
-from evorrn_tasks.common.table import Table, read_table
 
 OTHERS = "*"
 LEAST_TRAINING = 10
@@ -26,16 +29,18 @@ class CsvFile(Task):
     """A table in a text file, one row per time step, with one or more columns to forecast.
 
     The inputs at a step are the values in one row, first of the target columns, then of the other input
-    columns; the targets are the target columns `horizon` rows later. By default the last numeric column is
-    the target, and every other numeric column is an input, except columns that increase in every row (row
-    numbers, dates as numbers). Text columns are left out; it is an error to name one as target or input, and so
-    is a missing or unreadable value in a column that is used.
+    columns; the targets are the target columns `horizon` rows later. By default the last numeric column is the
+    target, times and row numbers excepted, and every other numeric column is an input, except columns that increase
+    in every row. Columns of true and false are read as 1 and 0; text columns are left out. Which columns are taken is
+    decided by the training rows alone. It is an error to name a text column as target or input, and so is an
+    unreadable value in a column that is used, or a missing one without `fill`.
 
-    Rows are in order of time and are split in that order by `shares`. A row belongs to the split in which it is
-    forecast. Each split begins with `washout` unscored steps: the rows before it, for training its first rows.
-    The training part is divided into `windows` sequences, each with its own unscored steps before it. Values
-    are scaled to mean 0 and standard deviation 1, learned on the training rows; inputs with only the values 0
-    and 1 are not scaled. The data are fixed: a seed changes only the training.
+    Rows are in order of time (turned round when the dates say that the newest is first) and are split in that order
+    by `shares`. A row belongs to the split in which it is forecast. Each split begins with `washout` unscored steps:
+    the rows before it, for training its first rows. The training part is divided into `windows` sequences, each with
+    its own unscored steps before it. Values are scaled to mean 0 and standard deviation 1, learned on the training
+    rows; inputs with only the values 0 and 1 are not scaled. Gaps are filled from their own split and those before,
+    and filled targets are not scored. The data are fixed: a seed changes only the training.
     """
 
     name = "csv"
@@ -44,7 +49,7 @@ class CsvFile(Task):
 
     path: str = setting("", "the file: separated by comma, semicolon, tab or bar, with or without a header")
     target: str | tuple[str, ...] = setting(
-        "", "column or columns to forecast; empty for the last numeric column"
+        "", "column or columns to forecast; empty for the last numeric column that is no time"
     )
     input_columns: str | tuple[str, ...] = setting(
         OTHERS,
@@ -64,9 +69,23 @@ class CsvFile(Task):
         minimum=1,
     )
 
+    header: bool | None = setting(
+        None, "whether the first row holds the names of the columns; found out by default", absent=None
+    )
+    decimal: str = setting(
+        "", "decimal mark: . or ,; by default a point, and doubtful numbers are refused", absent=""
+    )
+    separator: str = setting("", "between columns: , ; | or tab; found out by default", absent="")
+    fill: str = setting("", "how to fill missing values: linear or previous; refused by default", absent="")
+    time: str = setting(
+        "",
+        "column by which the order of the rows is checked; by default the first of dates; none for none",
+        absent="",
+    )
+
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed."""
-        return super().problems() or file_problems(self.path, self.shares)
+        return super().problems() or [*file_problems(self.path, self.shares), *self.rules.problems()]
 
     @property
     def inputs(self) -> int:
@@ -88,42 +107,56 @@ class CsvFile(Task):
         """The target columns."""
         return tuple(self.targets)
 
+    @property
+    def rules(self) -> Rules:
+        """How the text of the file is read."""
+        return Rules(self.header, self.decimal, self.separator, self.fill, self.time)
+
     @cached_property
     def table(self) -> Table:
         """The cells of the file, as text."""
-        return read_table(self.path)
+        return read_table(self.path, self.rules)
 
     @cached_property
+    def choice(self) -> Choice:
+        """The columns that are used, and why the others are not."""
+        inputs = None if self.input_columns == OTHERS else self.input_columns
+        training = cut(len(self.table.rows), self.shares)[0]
+        return choose(self.table, self.target, inputs, rows=max(training, 1))
+
+    @property
     def targets(self) -> list[str]:
         """Names of the target columns."""
-        named = self._named(self.target)
-        if named:
-            return named
-        numeric = self.table.numeric()
-        if not numeric:
-            raise DataError(f"{self.path}: expected a numeric column, got only text in {self._listing()}")
-        return numeric[-1:]
+        return self.choice.targets
 
-    @cached_property
+    @property
     def further_inputs(self) -> list[str]:
         """Names of the input columns that are not target columns."""
-        if self.input_columns != OTHERS:
-            return [name for name in self._named(self.input_columns) if name not in self.targets]
-        others = [name for name in self.table.numeric() if name not in self.targets]
-        return [name for name in others if not _increases(self.table.columns([name]))]
+        return self.choice.inputs
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the file was read, what is forecast from what, and which columns are left out and why."""
+        ahead = "the next row" if self.horizon == 1 else f"{self.horizon} rows ahead"
+        taken = f"{self.table.path.name}: forecasts {listing(self.targets)} of {ahead} from {listing(self.input_names)}"
+        left = [f"{name} ({why})" for name, why in self.choice.left_out.items()]
+        out = [f"{self.table.path.name}: left out {listing(left)}"] if left else []
+        return (*self.table.notes(self.input_names), taken, *out)
 
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""
         check_seed(seed)
-        record = self.table.columns([*self.targets, *self.further_inputs])
-        scored = self._scored(len(record))
+        rows = len(self.table.rows)
+        scored = self._scored(rows)
+        ends = (rows - scored[1] - scored[2], rows - scored[2])
+        record = self.table.columns(self.input_names, ends if scored[0] > 0 else ())
         if scored[0] < LEAST_TRAINING:
             needed = self._least_rows(len(record) + 1)
             raise DataError(
                 f"{self.path}: expected at least {needed} rows of numbers, for {LEAST_TRAINING} scored training steps "
                 f"after {self._washout(needed)} of washout and a horizon of {self.horizon}, got {len(record)}"
             )
-        train_end = len(record) - scored[1] - scored[2]
+        train_end = ends[0]
         windows = min(max(scored[0] // 100, 1), 16) if self.windows is None else self.windows
         if windows > scored[0]:
             raise DataError(f"windows: expected at most one per training step ({scored[0]}), got {windows}")
@@ -132,9 +165,10 @@ class CsvFile(Task):
                 record,
                 targets=self.outputs,
                 horizon=self.horizon,
-                ends=(train_end, train_end + scored[1]),
+                ends=ends,
                 washout=self._washout(len(record)),
                 windows=windows,
+                mask=np.asarray(~self.table.gaps(self.targets).any(axis=1)),
             )
         except DataError as error:
             constant = bool((record[:train_end, 0] == record[0, 0]).all())
@@ -154,29 +188,12 @@ class CsvFile(Task):
             return Recommended({"cell": "gru", "hidden": 8}, {"batch_size": 4})
         return Recommended({"cell": "gru", "hidden": 4, "direct": True})
 
-    def _listing(self) -> str:
-        """Return the first column names, for messages."""
-        names = self.table.names
-        return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
     def _another_target(self) -> str:
         """Return a hint to choose another target; empty if a target was named or there is no other."""
-        others = [name for name in self.table.numeric() if name not in self.targets]
-        if self._named(self.target) or not others:
+        others = [name for name in self.further_inputs if not self.table.is_truth(name)]
+        if self.target or not others:
             return ""
         return f"; choose another numeric column (--target NAME): {', '.join(others)}"
-
-    def _named(self, value: str | tuple[str, ...]) -> list[str]:
-        """Return the column names in a setting: a list, one name, or names joined by commas."""
-        if isinstance(value, str):
-            value = (
-                (value,) if value in self.table.names else tuple(part.strip() for part in value.split(","))
-            )
-        names = list(dict.fromkeys(name for name in value if name))
-        for name in names:
-            if name not in self.table.names:
-                raise UnknownName(f"column of {self.path}", name, self.table.names)
-        return names
 
     def _washout(self, rows: int) -> int:
         """Return the unscored steps of a sequence, for a number of rows."""
@@ -191,8 +208,3 @@ class CsvFile(Task):
         """Return the numbers of scored steps in training, validation and test, for a number of rows."""
         train, valid, test = cut(rows, self.shares)
         return train - self.horizon - self._washout(rows), valid, test
-
-
-def _increases(values: np.ndarray) -> bool:
-    """Return whether every value is larger than the one before."""
-    return bool((values[1:] > values[:-1]).all())

@@ -39,9 +39,9 @@ class NpzFile(Task):
     sequence is split in order of time, and each split begins with `washout` unscored steps.
 
     Inputs and float targets are scaled to mean 0 and standard deviation 1, learned on the training split; inputs
-    with only the values 0 and 1 are not scaled. If the targets are the first inputs of the next step, these
-    inputs have the targets' scaling, the horizon is 1 and the network can run free. The data are fixed: a seed
-    changes only the training.
+    with only the values 0 and 1 are not scaled. If the targets of the training split are the first inputs of the
+    next step, these inputs have the targets' scaling, the horizon is 1 and the network can run free. The data are
+    fixed: a seed changes only the training.
     """
 
     name = "npz"
@@ -85,8 +85,11 @@ class NpzFile(Task):
 
     @property
     def outputs(self) -> int:
-        """Targets at a time step; for labels the number of classes, the largest label plus one, at least two."""
-        return max(2, self.batch.n_outputs) if self.batch.labelled else self.batch.n_outputs
+        """Targets at a time step; for labels the number of classes, the largest one of training plus one, at least two."""
+        if not self.batch.labelled:
+            return self.batch.n_outputs
+        train = self._parts[0]
+        return max(2, int(train.targets[train.scored].max(initial=0)) + 1)
 
     @property
     def loss(self) -> str:  # type: ignore[override]  # the file decides
@@ -100,8 +103,8 @@ class NpzFile(Task):
 
     @property
     def horizon(self) -> int | None:  # type: ignore[override]  # the file decides
-        """1 if the targets are the first inputs of the next step, else None."""
-        batch = self.batch
+        """1 if the targets of the training split are the first inputs of the next step, else None."""
+        batch = self._parts[0]
         if batch.labelled or batch.n_outputs > batch.n_inputs:
             return None
         assert batch.lengths is not None
@@ -113,16 +116,15 @@ class NpzFile(Task):
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""
         check_seed(seed)
-        one = self.batch.size == 1
+        parts = self._parts
+        if self.batch.labelled:
+            self._check_classes(parts)
         try:
-            parts = self._in_time() if one else [self.batch.take(index) for index in self._sequences()]
             scaling = self._scaling(parts[0])
             train, valid, test = [self._scaled(part, scaling) for part in parts]
             splits = Splits(train, valid, test, scaling=scaling)
         except DataError as error:
             raise DataError(f"{self.path}: {error}") from None
-        if self.batch.labelled:
-            self._check_classes(splits)
         return splits
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
@@ -161,6 +163,16 @@ class NpzFile(Task):
                 f"{self.path}: inputs: expected shape (B, T, I), or (T, I) for one sequence, got {arrays['inputs'].shape}"
             )
         return {name: arrays[name] for name in known if name in arrays}
+
+    @cached_property
+    def _parts(self) -> list[Batch]:
+        """Training, validation and test, in original units."""
+        try:
+            if self.batch.size == 1:
+                return self._in_time()
+            return [self.batch.take(index) for index in self._sequences()]
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}") from None
 
     def _sequences(self) -> list[np.ndarray]:
         """Return the indices of the sequences of each split."""
@@ -223,15 +235,14 @@ class NpzFile(Task):
             targets = np.where(known, scaling.scale_targets(np.where(known, targets, 0.0)), 0.0)
         return Batch(inputs, targets, mask=part.scored, lengths=part.lengths)
 
-    def _check_classes(self, splits: Splits) -> None:
+    def _check_classes(self, parts: list[Batch]) -> None:
         """Raise DataError when training has one class, or lacks a class of validation or test."""
-        known = set(splits.train.targets[splits.train.scored].tolist())
+        known = set(parts[0].targets[parts[0].scored].tolist())
         if len(known) < 2:
             raise DataError(
                 f"{self.path}: targets: expected at least two classes in training, got only {known}"
             )
-        for name, part in zip(SPLITS[1:], (splits.valid, splits.test)):
-            assert part is not None
+        for name, part in zip(SPLITS[1:], parts[1:]):
             new = sorted(set(part.targets[part.scored].tolist()) - known)
             if new:
                 raise DataError(

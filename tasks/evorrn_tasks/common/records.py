@@ -23,6 +23,7 @@ def forecasting_splits(
     ends: tuple[int, int],
     washout: int,
     windows: int = 1,
+    mask: np.ndarray | None = None,
 ) -> Splits:
     """Return the splits of a forecast of the first columns of a record.
 
@@ -43,6 +44,8 @@ def forecasting_splits(
         Unscored steps at the start of each split.
     windows : int
         Sequences that the training part is divided into.
+    mask : ndarray of bool, shape (N,), optional
+        False at rows that are not scored as targets.
     """
     train_end, valid_end = ends
     scaling = learn_scaling(record[:train_end], record[:train_end, :targets], own=targets)
@@ -53,6 +56,7 @@ def forecasting_splits(
         scored=scored,
         washout=washout,
         windows=windows,
+        mask=None if mask is None else mask[horizon:],
     )
     return Splits(*batches, scaling=scaling)
 

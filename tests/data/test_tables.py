@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evorrn.base.errors import DataError, EvorrnError, UnknownName
-from evorrn_tasks.common.table import read_table
+from evorrn.data.tables.reader import read_table
 
 
 def write(folder, content):
@@ -44,7 +44,7 @@ def test_the_same_table_in_many_forms(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "names", "rows"),
     [
-        ("1,2\n3,4\n", ("column1", "column2"), 2),
+        ("1,2.5\n3,4\n", ("column1", "column2"), 2),
         ("5\n6\n7\n", ("column1",), 3),
         ("value\n6\n7\n", ("value",), 2),
         ("2020-01-01,5\n2020-01-02,6\n", ("column1", "column2"), 2),
@@ -106,7 +106,7 @@ def test_files_that_are_no_tables(tmp_path, content, sentence):
         ("0x1f", "expected a number, got '0x1f'"),
         ("١٢", "expected a number, got '١٢'"),
         ("1e999", "expected a number that double precision can hold, got '1e999'"),
-        ("1,5", "expected a number with a decimal point, got '1,5'"),
+        ("1,5", "expected a number, got '1,5'; it has a decimal comma; state it with --decimal ,"),
         ("x" * 300, "expected a number, got 'xxxxxxxxx"),
     ],
 )

@@ -1,0 +1,161 @@
+"""From the bytes of a file to rows of cells: encoding, separator, comments, blank lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from evorrn.base.errors import DataError
+from evorrn.data.tables.cells import is_bare, is_number, is_number_like
+from evorrn.data.tables.dates import is_date
+from evorrn.data.tables.rules import KNOWN_SEPARATORS, SEPARATORS, Rules
+
+SAMPLE = 50
+"""Lines from which the separator is found."""
+NO_SEPARATOR = "\x1f"
+"""What stands for the separator of a file with one column; no text file holds it."""
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_EXCEL = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The cells of a text file without surrounding spaces, and the line in which each row ends.
+
+    `separator` is empty for a file with one column; `stated` is whether the user or the file itself names it.
+    """
+
+    cells: list[list[str]]
+    lines: list[int]
+    separator: str
+    stated: bool
+    spaced: bool
+    """Whether every separator in the first rows is followed by a space."""
+
+
+def read_rows(path: Path, rules: Rules) -> Rows:
+    """Return the rows of a text file.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, a folder, empty or binary, its columns are separated by spaces, or rows have
+        different numbers of cells.
+    """
+    text = _text(path)
+    said = _EXCEL.match(text)
+    named = SEPARATORS.get(rules.separator) or (said.group(1) if said else "")
+    table = [line for line in _LINE_END.split(text) if line.strip() and not line.startswith("#")]
+    sample = table[1 if said else 0 :][:SAMPLE]
+    try:
+        separator = named or _find_separator(sample, rules.decimal)
+        cells, lines = _cells(text, separator or NO_SEPARATOR, skip=1 if said else 0)
+    except csv.Error as error:
+        raise DataError(f"{path}: expected a table, but {error}") from None
+    if not cells:
+        raise DataError(f"{path}: expected a table, got an empty file")
+    width = len(cells[0])
+    for row, line in zip(cells, lines):
+        if len(row) != width:
+            raise DataError(
+                f"{path}, line {line}: expected {width} cells as in line {lines[0]}, got {len(row)} "
+                f"(separator {separator!r}){_decimal_comma(row, cells[0], separator)}"
+            )
+    if width == 1 and not named:
+        _refuse_spaces(path, cells, lines)
+    spaced = bool(separator) and all(line.count(separator) == line.count(f"{separator} ") for line in sample)
+    return Rows(cells, lines, separator if width > 1 or named else "", bool(named), spaced)
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file: UTF-8, UTF-16 with a byte order mark, or else Latin-1."""
+    if path.is_dir():
+        raise DataError(f"cannot read {path}: Is a directory; expected the file of a table")
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    if _CONTROL.search(text):
+        raise DataError(f"{path}: expected a text file with a table, got binary data")
+    return text
+
+
+def _cells(text: str, separator: str, skip: int) -> tuple[list[list[str]], list[int]]:
+    """Return the rows and their line numbers, without comments before the table and empty rows around it.
+
+    A blank line is skipped, except in a table of one column: there it is a missing value, unless a blank line
+    follows every row.
+    """
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    blanks: list[int] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    for cells in reader:
+        row = [cell.strip() for cell in cells]
+        if reader.line_num <= skip or (not rows and (not any(row) or row[0].startswith("#"))):
+            continue
+        if not row or (len(row) == 1 and not row[0] and len(rows[0]) > 1):
+            blanks.append(len(rows))
+            continue
+        rows.append(row)
+        lines.append(reader.line_num)
+    while rows and not any(rows[-1]):
+        del rows[-1], lines[-1]
+    inside = [place for place in blanks if place < len(rows)]
+    if rows and len(rows[0]) == 1 and inside and len(set(inside)) < len(rows) - 1:
+        for place in reversed(inside):
+            rows.insert(place, [""])
+            lines.insert(place, lines[place - 1] + 1)
+    return rows, lines
+
+
+def _find_separator(sample: list[str], decimal: str) -> str:
+    """Return the separator with which the first lines have the same number of cells, more than one.
+
+    When there is none, the one that the first line has most of; empty when the lines are single numbers.
+    """
+    widths = {
+        separator: {len(row) for row in csv.reader(sample, delimiter=separator, skipinitialspace=True)}
+        for separator in SEPARATORS.values()
+    }
+    quoted = any('"' in line for line in sample)
+    allowed = [mark for mark in widths if mark != "," or decimal != "," or quoted]
+    for separator in allowed:
+        if len(widths[separator]) == 1 and widths[separator] != {1}:
+            return separator
+    numbers = all(is_number_like(line.strip()) for line in sample[1:])
+    if not sample or (numbers and (is_number_like(sample[0].strip()) or not set(allowed) & set(sample[0]))):
+        return ""
+    best = max(allowed, key=lambda separator: sample[0].count(separator))
+    return best if best in sample[0] else ""
+
+
+def _refuse_spaces(path: Path, cells: list[list[str]], lines: list[int]) -> None:
+    """Raise DataError when the cells of a table with one column look like several columns."""
+    split = [(line, row[0].split()) for row, line in zip(cells, lines) if row[0]]
+    several = [
+        line
+        for line, words in split
+        if len(words) > 1
+        and (is_number(words[-1]) or is_number(words[-1], ","))
+        and (is_number_like(words[0]) or is_date(words[0]))
+    ]
+    if len(several) * 2 > len(split):
+        raise DataError(
+            f"{path}, line {several[0]}: expected columns separated by {KNOWN_SEPARATORS}, got spaces between or "
+            "in the numbers; replace them, for instance by commas"
+        )
+
+
+def _decimal_comma(row: list[str], first: list[str], separator: str) -> str:
+    """Return a hint when commas that are decimal marks may have been taken for separators."""
+    digits = any(is_bare(cell) for cell in (row if len(row) > 1 else first)[1:])
+    return "; for decimal commas say --decimal ," if separator == "," and digits else ""

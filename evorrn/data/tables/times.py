@@ -1,0 +1,183 @@
+"""The times of the rows of a table: their order, and the steps between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evorrn.base.text import counted
+from evorrn.data.tables.dates import DAY, Moment, moment
+
+HOUR = 3600.0
+_NAMES = frozenset(
+    (
+        *("date", "dates", "datetime", "time", "times", "timestamp", "stamp", "unix", "unixtime", "epoch"),
+        *("year", "years", "datum", "zeit", "jahr"),
+    )
+)
+_ORDINALS = frozenset(("", "index", "id", "row", "n", "nr", "no", "step", "t", "obs", "column1"))
+_UNITS = ((DAY, "day"), (HOUR, "hour"), (60.0, "minute"), (1.0, "second"))
+REPEATS = "holds times that repeat"
+RISES = "rises in every row"
+_UNIX = ((1e8, 5e9), (1e11, 5e12), (1e14, 5e15), (1e17, 5e18))
+"""Whole numbers that are likely seconds, milli-, micro- or nanoseconds since 1970: the years 1973 to 2128."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """The times of the rows of a table.
+
+    Attributes
+    ----------
+    name : str
+        The time column, or the two columns of date and time of day.
+    values : ndarray, shape (rows,)
+        Seconds, or the numbers of a time column without a known unit; NaN where there is no time.
+    months : ndarray, shape (rows,), or None
+        Counts of months, when every row lies at the same moment of its month.
+    unit : float
+        Values per second; 0 where the unit is not known.
+    """
+
+    name: str
+    values: np.ndarray
+    months: np.ndarray | None = None
+    unit: float = 1.0
+
+    def reversed(self) -> Times:
+        """Return the times of the rows in the opposite order."""
+        months = None if self.months is None else self.months[::-1]
+        return replace(self, values=self.values[::-1], months=months)
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether the times fall from row to row, apart from clocks that are put on by up to an hour."""
+        steps = np.diff(self.values[np.isfinite(self.values)])
+        falling, rising = int((steps < 0).sum()), int((steps > 0).sum())
+        return falling > 10 * rising and steps.max(initial=0.0) <= HOUR * self.unit
+
+    def backward(self, rows: int | None = None) -> int | None:
+        """Return the first of the first `rows` rows that is over an hour earlier than a row before it, if any."""
+        known = np.flatnonzero(np.isfinite(self.values[:rows]))
+        values = self.values[known]
+        late = np.flatnonzero(values < np.maximum.accumulate(values) - HOUR * self.unit)
+        return int(known[late[0]]) if late.size else None
+
+    def steps(self, lines: Sequence[int]) -> str:
+        """Return the usual step from row to row in words, and how many rows have another one."""
+        values = self.values if self.months is None else self.months
+        known = np.flatnonzero(np.isfinite(values))
+        steps = np.diff(values[known])
+        found = []
+        if len(known) < len(values):
+            first = int(np.flatnonzero(~np.isfinite(values))[0])
+            found.append(f"{len(values) - len(known)} rows without a time, first in line {lines[first]}")
+        forward = np.round(steps[steps > 0], 6)
+        if not forward.size:
+            return "; ".join(found)
+        kinds, counts = np.unique(forward, return_counts=True)
+        usual = float(kinds[np.argmax(counts)])
+        found.insert(0, f"step {self._words(usual)}")
+        for wrong, words in (
+            (steps == 0, "equal the row before"),
+            (steps < 0, "go back"),
+            ((np.abs(steps - usual) > 1e-6 * usual) & (steps > 0), "differ"),
+        ):
+            if wrong.any():
+                place = int(np.flatnonzero(wrong)[0])
+                size = f" ({self._words(float(steps[place]))})" if steps[place] > 0 else ""
+                count = f"{int(wrong.sum())} of {counted(len(steps), 'step')} {words}"
+                found.append(f"{count}, first in line {lines[known[place + 1]]}{size}")
+        return "; ".join(found)
+
+    def _words(self, step: float) -> str:
+        """Return a step in words."""
+        if self.months is not None:
+            return counted(round(step / 12), "year") if step % 12 == 0 else counted(round(step), "month")
+        if not self.unit:
+            return f"{step:g}"
+        seconds = step / self.unit
+        for size, name in _UNITS:
+            if seconds % size == 0:
+                return counted(round(seconds / size), name)
+        return f"{seconds:g} seconds"
+
+
+def times_of_dates(name: str, found: Sequence[Moment | None], clock: Sequence[float] | None = None) -> Times:
+    """Return the times of a column of dates, with the seconds of a column of times of day added where there is one."""
+    seconds = np.array([np.nan if each is None else each.seconds for each in found])
+    if clock is not None:
+        return Times(name, seconds + np.asarray(clock))
+    beyond = {each.beyond for each in found if each is not None}
+    months = np.array([np.nan if each is None else float(each.month) for each in found])
+    return Times(name, seconds, months if len(beyond) == 1 else None)
+
+
+def times_of_numbers(name: str, values: np.ndarray) -> Times:
+    """Return the times of a column of numbers: since 1970 where the numbers say so, dates like 20200131, or others."""
+    found = compact_dates(values)
+    if found is not None:
+        return times_of_dates(name, found)
+    exponent = unix_scale(values)
+    return Times(name, values, unit=0.0 if exponent is None else 1000.0**exponent)
+
+
+def unix_scale(values: np.ndarray) -> int | None:
+    """Return 0, 1, 2, 3 for whole numbers that are likely seconds, milli-, micro-, nanoseconds since 1970, else None."""
+    known = values[np.isfinite(values)]
+    if not known.size or (known != np.round(known)).any():
+        return None
+    fits = [
+        place for place, (low, high) in enumerate(_UNIX) if (known >= low).all() and (known <= high).all()
+    ]
+    return fits[0] if fits else None
+
+
+def compact_dates(values: np.ndarray) -> list[Moment | None] | None:
+    """Return the moments of numbers like 20200131, None when some number is no such date."""
+    whole = np.isfinite(values) & (values == np.round(values)) & (values >= 1e7) & (values < 1e8)
+    if not values.size or not whole.all():
+        return None
+    found = [
+        moment(f"{each // 10000:04d}-{each // 100 % 100:02d}-{each % 100:02d}") for each in values.astype(int)
+    ]
+    return None if None in found else found
+
+
+def rise(name: str, values: np.ndarray) -> str:
+    """Return in which way numbers rise from row to row as times or row numbers do; empty when they do not.
+
+    Only numbers that rise in every row by different steps may be a series to forecast.
+    """
+    known = values[np.isfinite(values)]
+    steps = np.diff(known)
+    if (steps < 0).any() or not (steps > 0).any():
+        return ""
+    if says_time(name, known):
+        return "holds time stamps" if (steps > 0).mean() > 0.5 else REPEATS
+    if (steps == 0).any():
+        return ""
+    if np.allclose(steps, steps[0], rtol=1e-6, atol=0.0):
+        return f"rises by {steps[0]:.6g} in every row"
+    return RISES
+
+
+def is_series(rising: str) -> bool:
+    """Return whether a column that rises in this way may be one to forecast."""
+    return rising in ("", RISES)
+
+
+def says_time(name: str, values: np.ndarray) -> bool:
+    """Return whether a column of numbers holds times, by its name, or since the numbers are dates or count from 1970."""
+    named = name.strip().lower() in _NAMES
+    return named or unix_scale(values) is not None or compact_dates(values[np.isfinite(values)]) is not None
+
+
+def shuffled(name: str, values: np.ndarray) -> bool:
+    """Return whether a column holds row numbers, by its name, that are in no order."""
+    if name.strip().lower() not in _ORDINALS | _NAMES or len(values) < 10 or not np.isfinite(values).all():
+        return False
+    steps = np.diff(values)
+    return bool((np.diff(np.sort(values)) == 1).all() and (steps > 0).any() and (steps < 0).any())

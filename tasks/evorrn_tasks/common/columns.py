@@ -1,0 +1,106 @@
+"""Which columns of a table are forecast, which are inputs, and why the others are neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evorrn.base.errors import DataError, UnknownName
+from evorrn.data.tables.cells import shown_cell
+from evorrn.data.tables.table import Table
+from evorrn.data.tables.times import REPEATS, is_series, rise
+
+MOST = 8
+"""Names that a message lists."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The columns of a table that are used.
+
+    Attributes
+    ----------
+    targets, inputs : list of str
+        The target columns, and the input columns that are not target columns.
+    left_out : dict of str to str
+        Why each other column is left out.
+    """
+
+    targets: list[str]
+    inputs: list[str]
+    left_out: dict[str, str]
+
+
+def choose(
+    table: Table, target: str | tuple[str, ...], inputs: str | tuple[str, ...] | None, rows: int
+) -> Choice:
+    """Return the columns that are used, decided by the first `rows` rows, those of training.
+
+    Parameters
+    ----------
+    table : Table
+    target : str or tuple of str
+        The columns to forecast; empty for the last numeric one that is neither a time nor a row number.
+    inputs : str, tuple of str or None
+        Further inputs; None for all numeric columns that do not rise in every row.
+    rows : int
+
+    Raises
+    ------
+    UnknownName
+        When a named column is not there.
+    DataError
+        When no column is named and the last column looks like numbers, but is not read as numbers, or when there is no
+        column to forecast.
+    """
+    numeric = table.numeric(rows)
+    rising = {name: rise(name, table.known(name, rows)) for name in numeric}
+    if table.rules.time in rising:
+        rising[table.rules.time] = "holds time stamps"
+    targets = named(table, target) or [_last(table, rising, rows)]
+    if inputs is not None:
+        further = [name for name in named(table, inputs) if name not in targets]
+    else:
+        further = [name for name in numeric if name not in targets and rising[name] in ("", REPEATS)]
+    left = [name for name in table.names if name not in (*targets, *further)]
+    why = {name: table.why_left_out(name, rows) or rising[name] or "not named as an input" for name in left}
+    return Choice(targets, further, why)
+
+
+def named(table: Table, value: str | tuple[str, ...]) -> list[str]:
+    """Return the column names in a setting: a list, one name, or names joined by commas."""
+    if isinstance(value, str):
+        value = (value,) if value in table.names else tuple(part.strip() for part in value.split(","))
+    names = list(dict.fromkeys(name for name in value if name))
+    for name in names:
+        if name not in table.names:
+            raise UnknownName(f"column of {table.path}", name, table.names)
+    return names
+
+
+def listing(names: list[str] | tuple[str, ...]) -> str:
+    """Return the first names for a message, and how many more there are."""
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+
+
+def _last(table: Table, rising: dict[str, str], rows: int) -> str:
+    """Return the last column that may be forecast; raise DataError when one behind it looks like numbers."""
+    series = [name for name, how in rising.items() if is_series(how)]
+    numbers = [name for name in series if not table.is_truth(name, rows)] or series
+    behind = table.names[table.names.index(numbers[-1]) + 1 if numbers else 0 :]
+    for name in reversed(behind):
+        found = table.unread(name, rows)
+        if found is not None:
+            line, cell, why = found
+            raise DataError(
+                f"{table.path}, line {line}, column {name!r}: this column looks like numbers, but {shown_cell(cell)} "
+                f"is none: {why}; or name the column to forecast with --target"
+            )
+    if numbers:
+        return numbers[-1]
+    if rising:
+        times = listing([f"{name} ({how})" for name, how in rising.items()])
+        raise DataError(
+            f"{table.path}: expected a column to forecast, got only times or row numbers: {times}; "
+            "to forecast one of them, name it with --target"
+        )
+    raise DataError(f"{table.path}: expected a numeric column, got only text in {listing(table.names)}")
