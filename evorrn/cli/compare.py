@@ -9,13 +9,31 @@ from typing import Annotated
 import typer
 
 from evorrn.cli import FAILED
-from evorrn.cli.options import Cell, Force, Hidden, Horizon, Inputs, Jobs, Json, Quiet, Runs, Set, Target
+from evorrn.cli.options import (
+    Cell,
+    Decimal,
+    Fill,
+    Force,
+    Header,
+    Hidden,
+    Horizon,
+    Inputs,
+    Jobs,
+    Json,
+    Quiet,
+    Runs,
+    Separator,
+    Set,
+    Target,
+    Time,
+    table_rules,
+)
 
 
 def compare(
     context: typer.Context,
     task: Annotated[
-        str, typer.Argument(help="A task, a .csv or .npz file, or a spec.toml without strategy.")
+        str, typer.Argument(help="A task, a .csv, .tsv, .txt or .npz file, or a spec.toml without strategy.")
     ],
     strategies: Annotated[
         str | None,
@@ -37,6 +55,11 @@ def compare(
     target: Target = None,
     inputs: Inputs = None,
     horizon: Horizon = None,
+    header: Header = None,
+    decimal: Decimal = None,
+    separator: Separator = None,
+    fill: Fill = None,
+    time: Time = None,
     set_: Set = None,
     jobs: Jobs = None,
     force: Force = False,
@@ -66,7 +89,12 @@ def compare(
         cell=cell,
         hidden=hidden,
         budget=budget,
-        task_settings={"target": target, "inputs": inputs, "horizon": horizon},
+        task_settings={
+            "target": target,
+            "inputs": inputs,
+            "horizon": horizon,
+            **table_rules(header, decimal, separator, fill, time),
+        },
         assignments=set_ or (),
     )
     with watching_runs(quiet) as hooks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,25 @@ Inputs = Annotated[
     str | None, typer.Option("--inputs", help="Further input columns of a data file, with commas.")
 ]
 Horizon = Annotated[int | None, typer.Option("--horizon", help="Steps ahead that the target lies.")]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header", help="Whether the first row of a table holds names; found out by default."
+    ),
+]
+Decimal = Annotated[str | None, typer.Option("--decimal", help="Decimal mark of a table: . or ,")]
+Separator = Annotated[
+    str | None, typer.Option("--separator", help="What separates the columns of a table: , ; | or tab.")
+]
+Fill = Annotated[
+    str | None, typer.Option("--fill", help="Fill missing values of a table: linear or previous.")
+]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        "--time", help="Column that gives the order of the rows; none: no column; found out by default."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -32,3 +51,17 @@ Jobs = Annotated[
     typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run again what is complete.")]
+
+
+def table_rules(
+    header: bool | None, decimal: str | None, separator: str | None, fill: str | None, time: str | None
+) -> dict[str, Any]:
+    """Return how a table is read as settings of a task; None for what is not given."""
+    tab = separator in ("\t", "\\t")
+    return {
+        "header": header,
+        "decimal": decimal,
+        "separator": "tab" if tab else separator,
+        "fill": fill,
+        "time": time,
+    }

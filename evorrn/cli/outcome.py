@@ -53,7 +53,8 @@ def as_dict(run: Run) -> dict[str, Any]:
     if result is not None:
         content |= {"stopped_by": result.stopped_by, "diverged": run.diverged}
         content |= {"metrics": result.metrics, "meter": result.meter.as_dict()}
-    return content | ({"error": run.error} if run.error else {})
+    notes = list(getattr(spec.task, "data_notes", ()))
+    return content | ({"notes": notes} if notes else {}) | ({"error": run.error} if run.error else {})
 
 
 def draw(run: Run, warn: Callable[[str], None]) -> None:

@@ -6,13 +6,30 @@ from typing import Annotated
 
 import typer
 
-from evorrn.cli.options import Cell, Hidden, Horizon, Inputs, Json, Quiet, Runs, Set, Target
+from evorrn.cli.options import (
+    Cell,
+    Decimal,
+    Fill,
+    Header,
+    Hidden,
+    Horizon,
+    Inputs,
+    Json,
+    Quiet,
+    Runs,
+    Separator,
+    Set,
+    Target,
+    Time,
+    table_rules,
+)
 
 
 def run(
     context: typer.Context,
     task: Annotated[
-        str | None, typer.Argument(help="A task, a .csv or .npz file, a spec.toml or a run folder.")
+        str | None,
+        typer.Argument(help="A task, a .csv, .tsv, .txt or .npz file, a spec.toml or a run folder."),
     ] = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", help="Way of training; ga by default.")
@@ -31,6 +48,11 @@ def run(
     target: Target = None,
     inputs: Inputs = None,
     horizon: Horizon = None,
+    header: Header = None,
+    decimal: Decimal = None,
+    separator: Separator = None,
+    fill: Fill = None,
+    time: Time = None,
     set_: Set = None,
     continue_: Annotated[
         str | None,
@@ -48,7 +70,7 @@ def run(
     """
     from evorrn.base.errors import EvorrnError
     from evorrn.cli.outcome import draw, report
-    from evorrn.cli.output import warn
+    from evorrn.cli.output import note, silent, warn
     from evorrn.cli.progress import watching_run
     from evorrn.lab.runs.execute import continued, execute
     from evorrn.lab.runs.spec import resolve
@@ -56,13 +78,15 @@ def run(
     from evorrn.lab.runs.typed import typed
 
     root = runs_root(runs)
+    columns = {"target": target, "inputs": inputs, "horizon": horizon}
+    columns |= table_rules(header, decimal, separator, fill, time)
     if (task is None) == (continue_ is None):
         raise EvorrnError("run: expected a task, a data file or a spec file, or --continue RUN")
     if continue_ is not None:
         if budget is None:
             raise EvorrnError("run: --continue needs a larger --budget")
         given = {"strategy": strategy, "cell": cell, "hidden": hidden, "seed": seed, "set": set_}
-        given |= {"target": target, "inputs": inputs, "horizon": horizon}
+        given |= columns
         refused = [f"--{name}" for name, value in given.items() if value not in (None, [])]
         if refused:
             raise EvorrnError(
@@ -71,7 +95,6 @@ def run(
         spec = continued(continue_, budget, root)
     else:
         assert task is not None
-        columns = {"target": target, "inputs": inputs, "horizon": horizon}
         spec = resolve(
             *typed(
                 task,
@@ -84,6 +107,8 @@ def run(
                 assignments=set_ or (),
             )
         )
+    for text in getattr(spec.task, "data_notes", ()):
+        (silent if quiet else note)(text)
     with watching_run(spec, quiet) as hooks:
         ended = execute(spec, root, force=force, hooks=hooks)
     draw(ended, warn)

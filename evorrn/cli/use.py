@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evorrn.cli.options import Json, Runs
+from evorrn.cli.options import Decimal, Fill, Header, Json, Runs, Separator, Time, table_rules
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.apply import Sheet
@@ -24,6 +24,11 @@ def predict(
     columns: Annotated[
         str | None, typer.Option("--columns", help="Columns that hold the inputs, with commas.")
     ] = None,
+    header: Header = None,
+    decimal: Decimal = None,
+    separator: Separator = None,
+    fill: Fill = None,
+    time: Time = None,
     out: Out = None,
     runs: Runs = None,
     json: Json = False,
@@ -34,7 +39,8 @@ def predict(
     from evorrn.lab.runs.typed import names
 
     folder = find_run(run, runs_root(runs))
-    sheet = apply.predict(folder, file, names(columns or ""))
+    rules = table_rules(header, decimal, separator, fill, time)
+    sheet = apply.predict(folder, file, names(columns or ""), rules)
     _hand_over(sheet, folder, "predict.png", _plot_prediction, out, json)
 
 
@@ -51,6 +57,11 @@ def forecast(
             "--inputs", help="Future inputs that are not the output itself: a file of exactly --steps rows."
         ),
     ] = None,
+    header: Header = None,
+    decimal: Decimal = None,
+    separator: Separator = None,
+    fill: Fill = None,
+    time: Time = None,
     out: Out = None,
     runs: Runs = None,
     json: Json = False,
@@ -60,7 +71,7 @@ def forecast(
     from evorrn.lab.runs.store import find_run, runs_root
 
     folder = find_run(run, runs_root(runs))
-    sheet = apply.forecast(folder, steps, warmup, inputs)
+    sheet = apply.forecast(folder, steps, warmup, inputs, table_rules(header, decimal, separator, fill, time))
     _hand_over(sheet, folder, "forecast.png", _plot_forecast, out, json)
 
 
@@ -71,6 +82,8 @@ def _hand_over(
     from evorrn.cli.output import note, print_json, warn
     from evorrn.lab.runs.apply import write_sheet
 
+    for text in sheet.notes:
+        note(text)
     if out is not None:
         write_sheet(sheet, out)
         note(f"table: {out}")

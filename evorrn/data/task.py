@@ -217,7 +217,12 @@ class Task(Settings):
         raise NotImplementedError
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def column_names(self) -> tuple[str, ...]:
+        """For data from a table the names of all its columns, in their order."""
+        return ()
+
+    @property
+    def data_notes(self) -> tuple[str, ...]:
         """What a user should know about the data, in sentences; for data from a file how it was read."""
         return ()
 

@@ -111,6 +111,8 @@ def compare(
     given = {"budget": QUICK_BUDGET if choice.quick else BUDGET, **raw}
     strategies = usual_strategies(given) if choice.strategies is None else choice.strategies
     plan = plan_runs(given, base, strategies, count)
+    for text in _notes(next(iter(plan.values()))[0].task):
+        hooks.note(text)
     # By seed, not by strategy: each worker compiles another program, and an early end leaves whole seeds.
     order = [spec for specs in zip(*plan.values()) for spec in specs]
     runs = {
@@ -225,7 +227,14 @@ def _once(problems: Sequence[str]) -> list[str]:
 def _task(task: Task | Environment) -> dict[str, Any]:
     """Return a task as plain data; for a data file with the names of its outputs."""
     content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
-    return {**content, "outputs": list(task.output_names)} if task.name in DATA_FILES.values() else content
+    if task.name not in DATA_FILES.values():
+        return content
+    return {**content, "outputs": list(task.output_names), "notes": _notes(task)}
+
+
+def _notes(task: Task | Environment) -> list[str]:
+    """Return what a user should know about the data of a task."""
+    return list(getattr(task, "data_notes", ()))
 
 
 def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str) -> Row:

@@ -15,7 +15,7 @@ from evorrn.data.tables.rules import Rules
 from evorrn.data.tables.table import Table
 from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
-from evorrn_tasks.common.columns import Choice, choose, listing
+from evorrn_tasks.common.columns import Choice, Names, choose, listing
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import forecasting_splits
 from evorrn_tasks.common.shares import cut, file_problems
@@ -48,10 +48,10 @@ class CsvFile(Task):
     seed_changes = "training"
 
     path: str = setting("", "the file: separated by comma, semicolon, tab or bar, with or without a header")
-    target: str | tuple[str, ...] = setting(
+    target: Names = setting(
         "", "column or columns to forecast; empty for the last numeric column that is no time"
     )
-    input_columns: str | tuple[str, ...] = setting(
+    input_columns: Names = setting(
         OTHERS,
         "further input columns (or: inputs), a list or joined by commas; * for every other numeric column; empty for none",
         alias="inputs",
@@ -77,11 +77,18 @@ class CsvFile(Task):
     )
     separator: str = setting("", "between columns: , ; | or tab; found out by default", absent="")
     fill: str = setting("", "how to fill missing values: linear or previous; refused by default", absent="")
-    time: str = setting(
+    time: str | int = setting(
         "",
         "column by which the order of the rows is checked; by default the first of dates; none for none",
         absent="",
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("target", "input_columns", "time"):
+            value = getattr(self, name)
+            text = tuple(map(str, value)) if isinstance(value, tuple) else str(value)
+            object.__setattr__(self, name, text)
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed."""
@@ -110,7 +117,7 @@ class CsvFile(Task):
     @property
     def rules(self) -> Rules:
         """How the text of the file is read."""
-        return Rules(self.header, self.decimal, self.separator, self.fill, self.time)
+        return Rules(self.header, self.decimal, self.separator, self.fill, str(self.time))
 
     @cached_property
     def table(self) -> Table:
@@ -135,7 +142,12 @@ class CsvFile(Task):
         return self.choice.inputs
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def column_names(self) -> tuple[str, ...]:
+        """The names of all columns of the file."""
+        return self.table.names
+
+    @property
+    def data_notes(self) -> tuple[str, ...]:
         """How the file was read, what is forecast from what, and which columns are left out and why."""
         ahead = "the next row" if self.horizon == 1 else f"{self.horizon} rows ahead"
         taken = f"{self.table.path.name}: forecasts {listing(self.targets)} of {ahead} from {listing(self.input_names)}"

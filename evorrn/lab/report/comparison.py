@@ -177,7 +177,7 @@ def page(comparison: Comparison, root: Path) -> str:
             "lpp",
             [Entry((r.strategy, settings_text(r.network), settings_text(r.settings))) for r in comparison.rows],
         ),
-        "task_settings": settings_text(comparison.task),
+        "task_settings": settings_text({k: v for k, v in comparison.task.items() if k != "notes"}),
         "references_table": _references(comparison),
         "runs_table": _runs(comparison, root),
         "baselines_table": Table(

@@ -5,7 +5,7 @@ Both give a `Sheet`, which becomes a CSV file, and what a plot of it shows. Valu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from evorrn.base.errors import DataError, EvorrnError, RunError
 from evorrn.base.files import write_atomic
 from evorrn.data.task import Task
-from evorrn.lab.runs.inputs import columns_wanted, read_inputs
+from evorrn.lab.runs.inputs import Wanted, read_inputs, wanted_by
 from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder, writing
@@ -24,6 +24,7 @@ from evorrn.lab.runs.typed import read
 from evorrn.training.result import Result, load
 
 LABEL = "label"
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Sheet:
 
     For a prediction, `known` (B, T, O) is the truth where the file holds it, NaN elsewhere; for a forecast, it is the
     last known values of the outputs; None when there are none. `diverged` is whether an output is not finite, or far
-    beyond any sensible number.
+    beyond any sensible number. `notes` say how files were read.
     """
 
     columns: tuple[str, ...]
@@ -40,17 +41,21 @@ class Sheet:
     outputs: np.ndarray
     known: np.ndarray | None
     diverged: bool
+    notes: tuple[str, ...] = ()
 
     def csv(self) -> str:
         """Return the sheet as CSV text."""
         return csv_text(self.columns, self.rows)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the sheet as plain data: its rows and whether it diverged."""
-        return {"rows": [dict(zip(self.columns, row)) for row in self.rows], "diverged": self.diverged}
+        """Return the sheet as plain data: its rows, whether it diverged, and notes."""
+        rows = [dict(zip(self.columns, row)) for row in self.rows]
+        return {"rows": rows, "diverged": self.diverged, "notes": list(self.notes)}
 
 
-def predict(run: RunFolder, path: Path, columns: Sequence[str] = ()) -> Sheet:
+def predict(
+    run: RunFolder, path: Path, columns: Sequence[str] = (), rules: Mapping[str, Any] = NOTHING
+) -> Sheet:
     """Return the outputs of a run's network for the inputs in a file.
 
     Parameters
@@ -59,8 +64,10 @@ def predict(run: RunFolder, path: Path, columns: Sequence[str] = ()) -> Sheet:
     path : Path
         A table with one row per time step, or an ``.npz`` file with ``inputs`` (B, T, I).
     columns : sequence of str
-        The columns of the table that hold the inputs; by default those that the network was trained
-        on, or all columns of numbers when their number is right.
+        The columns of the table that hold the inputs; by default those with the names that the network was
+        trained on.
+    rules : mapping
+        How the table is read where it differs from the file of the run, see `evorrn.data.tables.rules.Rules`.
 
     Raises
     ------
@@ -68,18 +75,22 @@ def predict(run: RunFolder, path: Path, columns: Sequence[str] = ()) -> Sheet:
         When the run is not complete or the file does not fit its network.
     """
     result = trained(run)
-    inputs = read_inputs(
-        path, result.network.inputs, result.input_names, columns, "; name them as --columns A,B"
-    )
+    inputs, notes = read_inputs(path, _wanted(run, result, rules), columns)
     outputs = result.predict(inputs)
     truth = None
     if result.horizon and result.network.loss_name == "mse" and outputs.shape[2] <= inputs.shape[2]:
         truth = np.full(outputs.shape, np.nan)
         truth[:, : -result.horizon] = inputs[:, result.horizon :, : outputs.shape[2]]
-    return _sheet(result, outputs, truth, ahead=result.horizon or 0)
+    return _sheet(result, outputs, truth, notes, ahead=result.horizon or 0)
 
 
-def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Path | None = None) -> Sheet:
+def forecast(
+    run: RunFolder,
+    steps: int,
+    warmup: Path | None = None,
+    inputs: Path | None = None,
+    rules: Mapping[str, Any] = NOTHING,
+) -> Sheet:
     """Return the outputs of a run's network that runs on from its own outputs.
 
     Parameters
@@ -91,6 +102,8 @@ def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Pat
         File of known inputs up to now; by default the test data of the run's task, to their end.
     inputs : Path, optional
         File of the future values of the inputs that are not the network's own outputs, one row a step.
+    rules : mapping
+        How the files are read where they differ from the file of the run, see `evorrn.data.tables.rules.Rules`.
 
     Raises
     ------
@@ -106,19 +119,20 @@ def forecast(run: RunFolder, steps: int, warmup: Path | None = None, inputs: Pat
     if steps < 1:
         raise EvorrnError(f"--steps: expected at least 1, got {steps}")
     own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
-    future = _future_inputs(result, own, steps, inputs)
+    wanted = _wanted(run, result, rules)
+    future, later = _future_inputs(result, wanted.last(network.inputs - own), steps, inputs)
     teacher = None
     if warmup is None:
-        known, teacher = _end_of_test(run, result)
+        known, teacher, notes = _end_of_test(run, result, wanted)
     else:
-        known = read_inputs(warmup, network.inputs, result.input_names)
+        known, notes = read_inputs(warmup, wanted)
     if future is not None and len(future) != len(known):
         raise DataError(
             f"{inputs}: expected one sequence for each of the {len(known)} known, got {len(future)}"
         )
     values = result.forecast(known, steps, future, teacher)
     past = known[:, :, : network.outputs] if result.horizon == 1 else None
-    return _sheet(result, values, past)
+    return _sheet(result, values, past, [*notes, *later])
 
 
 def trained(run: RunFolder) -> Result:
@@ -147,28 +161,34 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
         write_atomic(path, sheet.csv())
 
 
-def _future_inputs(result: Result, own: int, steps: int, path: Path | None) -> np.ndarray | None:
-    """Return the future inputs (B, steps, I - own) in a file, None where there is none and none is needed."""
-    width, names = result.network.inputs - own, result.input_names[own:]
+def _wanted(run: RunFolder, result: Result, rules: Mapping[str, Any]) -> Wanted:
+    return wanted_by(run, result.input_names, result.network.inputs, rules)
+
+
+def _future_inputs(
+    result: Result, wanted: Wanted, steps: int, path: Path | None
+) -> tuple[np.ndarray | None, list[str]]:
+    """Return the future inputs (B, steps, I - own) in a file and notes, None where there is none and none is needed."""
+    width = len(wanted.names)
     if path is None:
         if not width:
-            return None
-        missing = (
-            f"give --inputs FILE with {columns_wanted(width, names)} and {steps} rows, one for each step"
-        )
-        if not own and not result.network.feedback:
+            return None, []
+        missing = f"give --inputs FILE with {wanted} and {steps} rows, one for each step"
+        if width == result.network.inputs and not result.network.feedback:
             missing = f"a run with task.horizon=1 can go on from its own outputs; for this one {missing}"
         raise EvorrnError(f"forecast: {missing}")
     if not width:
         raise EvorrnError(f"--inputs: this network has no inputs but its own outputs; leave {path} out")
-    future = read_inputs(path, width, names)
+    future, notes = read_inputs(path, wanted)
     if future.shape[1] != steps:
         raise DataError(f"{path}: expected {steps} rows, one for each of --steps, got {future.shape[1]}")
-    return future
+    return future, notes
 
 
-def _end_of_test(run: RunFolder, result: Result) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the inputs up to the end of the test data, (B, T, I), in original units, and the teacher of a forecast.
+def _end_of_test(
+    run: RunFolder, result: Result, wanted: Wanted
+) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Return the inputs to the end of the test data, (B, T, I), in original units, the teacher of a forecast, and notes.
 
     The teacher is the targets (B, T, O), for a network that sees its own output and whose targets are no later inputs.
     """
@@ -184,8 +204,8 @@ def _end_of_test(run: RunFolder, result: Result) -> tuple[np.ndarray, np.ndarray
             "forecast: the test sequences differ in length; give the known inputs as --warmup FILE"
         )
     if spec.task.name == "csv":  # the last row of the file is the last target; its other columns are inputs
-        path = Path(spec.content["task"]["path"])
-        return read_inputs(path, result.network.inputs, result.input_names), None
+        inputs, notes = read_inputs(Path(spec.content["task"]["path"]), wanted)
+        return inputs, None, notes
     inputs, targets = np.asarray(batch.inputs, dtype=np.float64), batch.targets
     if result.scaling is not None:
         inputs = result.scaling.restore_inputs(inputs)
@@ -193,10 +213,12 @@ def _end_of_test(run: RunFolder, result: Result) -> tuple[np.ndarray, np.ndarray
     if result.horizon == 1 and batch.n_outputs == batch.n_inputs:
         inputs = np.concatenate([inputs, targets[:, -1:]], axis=1)
     taught = result.network.step.feeds_back and not result.horizon and result.network.loss_name == "mse"
-    return inputs, targets if taught and np.isfinite(targets).all() else None
+    return inputs, targets if taught and np.isfinite(targets).all() else None, []
 
 
-def _sheet(result: Result, outputs: np.ndarray, known: np.ndarray | None, ahead: int = 0) -> Sheet:
+def _sheet(
+    result: Result, outputs: np.ndarray, known: np.ndarray | None, notes: Sequence[str], ahead: int = 0
+) -> Sheet:
     sequences, steps, width = outputs.shape
     labels = result.network.loss_name == "cross-entropy"
     names = result.output_names or tuple(f"output{place}" for place in range(1, width + 1))
@@ -210,4 +232,4 @@ def _sheet(result: Result, outputs: np.ndarray, known: np.ndarray | None, ahead:
             place = (sequence + 1, step + 1) if sequences > 1 else (step + 1,)
             rows.append((*place, *([int(np.argmax(values))] if labels else []), *values))
     head = ("sequence", "step") if sequences > 1 else ("step",)
-    return Sheet((*head, *columns), rows, outputs, known, result.diverged(outputs))
+    return Sheet((*head, *columns), rows, outputs, known, result.diverged(outputs), tuple(notes))

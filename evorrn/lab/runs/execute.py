@@ -18,6 +18,7 @@ from typing import Any
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, RunError
 from evorrn.base.files import delayed_sync, npz_bytes, sync_files
+from evorrn.data.task import Task
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import assessment_of
 from evorrn.lab.runs.claim import Claim, ClaimLost
@@ -95,7 +96,8 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
                 record = assessment.record(result.network, result.genome)
                 _write_outcome(claim, result, record)
                 sync_files()
-                claim.set_status(COMPLETE, **recorder.progress(), diverged=record.diverged)
+                reached = {**recorder.progress(), "diverged": record.diverged}
+                claim.set_status(COMPLETE, **reached, **_data_notes(spec))
                 return _complete(planned, result)._replace(diverged=record.diverged)
             except KeyboardInterrupt:
                 with suppress(OSError, ClaimLost):
@@ -111,6 +113,13 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
                     claim.set_status(FAILED, error=failed.error, traceback=failed.traceback)
                     failed = failed._replace(recorded=True)
                 return failed
+
+
+def _data_notes(spec: Spec) -> dict[str, Any]:
+    """Return how the table of a task was read, for ``status.json``; empty for other tasks."""
+    if not isinstance(spec.task, Task) or not spec.task.data_notes:
+        return {}
+    return {"columns": list(spec.task.column_names), "notes": list(spec.task.data_notes)}
 
 
 def run_of(spec: Spec, root: Path) -> Run:

@@ -3,63 +3,164 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import DataError
+from evorrn.base.errors import ConfigError, DataError, UnknownName, nearest
+from evorrn.data.tables.reader import read_table
+from evorrn.data.tables.rules import Rules
+from evorrn.data.tables.table import Table
+from evorrn.data.tables.times import REPEATS, rise
+from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.runs.typed import read
+
+_NAME, _RENAME = "name them as --columns A,B", "rename the columns of the file"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The inputs that a run's network was trained on, and the rules by which their table was read.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Their names in the data of the run; ``input1``, ``input2``, ... where the data have no names.
+    rules : Rules
+    table : tuple of str
+        All columns of the table that the run was trained on, in their order; empty where it is not known.
+    """
+
+    names: tuple[str, ...]
+    rules: Rules
+    table: tuple[str, ...] = ()
+
+    def last(self, count: int) -> Wanted:
+        """Return the same for the last `count` inputs."""
+        return replace(self, names=self.names[len(self.names) - count :])
+
+    @property
+    def named(self) -> bool:
+        """Whether the names are those of columns."""
+        return self.names != _numbered(len(self.names))
+
+    def __str__(self) -> str:
+        """Return how many columns of inputs are wanted, and their names."""
+        count = len(self.names)
+        return f"{count} {'column' if count == 1 else 'columns'} of inputs ({', '.join(self.names)})"
+
+
+def wanted_by(run: RunFolder, names: Sequence[str], width: int, stated: Mapping[str, Any]) -> Wanted:
+    """Return the inputs that a run's network takes.
+
+    Parameters
+    ----------
+    run : RunFolder
+    names : sequence of str
+        Names of the inputs, empty where there are none.
+    width : int
+        Inputs at a time step.
+    stated : mapping
+        Rules that differ from those of the run, see `evorrn.data.tables.rules.Rules`; None for one that does not.
+
+    Raises
+    ------
+    ConfigError
+        For rules that are not allowed.
+    """
+    task = read(run.path / "spec.toml").get("task", {})
+    given = {name: value for name, value in stated.items() if value is not None}
+    rules = Rules.of({**(task if task.get("name") == "csv" else {}), **given})
+    problems = rules.problems()
+    if problems:
+        raise ConfigError(problems)
+    table = run.status().get("columns")
+    known = tuple(map(str, table)) if isinstance(table, list) else ()
+    return Wanted(tuple(names) if len(names) == width else _numbered(width), rules, known)
 
 
 def read_inputs(
-    path: Path, width: int, trained_on: Sequence[str] = (), columns: Sequence[str] = (), remedy: str = ""
-) -> np.ndarray:
-    """Return the inputs in a file, shape (B, T, width).
+    path: Path, wanted: Wanted, columns: Sequence[str] | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Return the inputs in a file, shape (B, T, I), and notes on how the file was read.
 
     Parameters
     ----------
     path : Path
         A table with one row per time step, or an ``.npz`` file.
-    width : int
-        Inputs at a time step.
-    trained_on : sequence of str
-        Names of the inputs in the data of the run, taken where the table has them. Else its columns
-        of numbers are, apart from those that only ever rise (row numbers, dates as numbers).
+    wanted : Wanted
+        Columns are taken by their names. They are taken by their places, with a note, from a file without header,
+        and where the data of the run have no names: then all columns of numbers are taken, apart from those that rise
+        in every row.
     columns : sequence of str
-        Names of the columns to take instead.
-    remedy : str
-        Ends the error about columns that do not fit.
+        Names of the columns to take instead, in the order of `wanted`; None where they cannot be named.
 
     Raises
     ------
     DataError
-        When the file cannot be read or its columns do not fit.
+        When the file cannot be read or a column is missing.
     UnknownName
         When a column of `columns` is not there.
     """
-    if path.suffix == ".npz":
-        return _npz_inputs(path, width)
-    from evorrn_tasks.common.table import read_table
-
-    table = read_table(path)
-    chosen = list(columns)
-    if not chosen and len(trained_on) == width and set(trained_on) <= set(table.names):
-        chosen = list(trained_on)
-    if not chosen:
-        chosen = table.numeric()
-    if not columns and len(chosen) != width:
-        chosen = [name for name in chosen if not (np.diff(table.columns([name]), axis=0) > 0).all()]
-    if len(chosen) != width:
-        raise DataError(
-            f"{path}: expected {columns_wanted(width, trained_on)}, got {', '.join(chosen) or 'none'}{remedy}"
-        )
-    return table.columns(chosen)[None]
+    if path.suffix.lower() == ".npz":
+        return _npz_inputs(path, len(wanted.names)), []
+    try:
+        table = read_table(path, wanted.rules)
+    except UnknownName:  # the time column of the run's own file, which this one does not need
+        table = read_table(path, replace(wanted.rules, time=""))
+    advice = _RENAME if columns is None else _NAME
+    chosen = list(columns or ()) or _chosen(table, wanted, advice)
+    if len(chosen) != len(wanted.names):
+        raise DataError(f"{path}: expected {wanted}, got {', '.join(chosen) or 'none'}; {advice}")
+    notes = table.notes(chosen)
+    if tuple(chosen) != wanted.names or not table.header:
+        pairs = ", ".join(f"{mine} as {theirs}" for mine, theirs in zip(chosen, wanted.names))
+        notes.append(f"{path.name}: columns taken {'as named' if columns else 'by position'}: {pairs}")
+    return table.columns(chosen)[None], notes
 
 
-def columns_wanted(width: int, names: Sequence[str]) -> str:
-    """Return how many columns of inputs are wanted, and which where they have names."""
-    which = f" ({', '.join(names)})" if len(names) == width else ""
-    return f"{width} {'column' if width == 1 else 'columns'} of inputs{which}"
+def _chosen(table: Table, wanted: Wanted, advice: str) -> list[str]:
+    """Return the columns that hold the inputs.
+
+    Raises
+    ------
+    DataError
+        Naming the columns that are missing, or when a file without header has other columns than that of the run.
+    """
+    names = list(wanted.names)
+    layout = wanted.table
+    if not wanted.named:
+        return [name for name in table.numeric() if rise(name, table.known(name)) in ("", REPEATS)]
+    if not table.header and layout and set(names) <= set(layout):
+        if len(layout) != len(table.names):
+            raise DataError(
+                f"{table.path}: expected {len(layout)} columns as in the file that the run was trained on "
+                f"({', '.join(layout)}), since there is no header, got {len(table.names)}; {advice}"
+            )
+        return [table.names[layout.index(name)] for name in names]
+    missing = [name for name in names if name not in table.names]
+    if not missing:
+        return names
+    numeric = [name for name in table.numeric() if rise(name, table.known(name)) in ("", REPEATS)]
+    if not table.header and len(names) == len(numeric) == 1:
+        return numeric
+    free = [name for name in table.names if name not in names]
+    hints = [
+        f"{name!r}" + (f" (did you mean {guess!r}?)" if (guess := nearest(name, free)) else "")
+        for name in missing
+    ]
+    raise DataError(
+        f"{table.path}: expected {wanted}, but there is no column {', '.join(hints)}; got {', '.join(table.names)}; "
+        f"{advice}"
+    )
+
+
+def _numbered(width: int) -> tuple[str, ...]:
+    """Return the names that inputs without names have."""
+    return tuple(f"input{place}" for place in range(1, width + 1))
 
 
 def _npz_inputs(path: Path, width: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn.base.errors import ConfigError, EvorrnError, unknown
+from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
 from evorrn.base.settings import build
 from evorrn.data.find import expand_task, find_task
 from evorrn.data.task import Recommended, Task
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET = "5G"
 DEFAULT_STRATEGY = "ga"
 KEYS = ("seed", "budget", "parent", "task", "network", "strategy", "files")
-DATA_FILES = {".csv": "csv", ".npz": "npz"}
+DATA_FILES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".npz": "npz"}
+"""The task that reads a file, by the end of its name in small letters."""
 FROM_TASK = ("inputs", "outputs", "loss")
 NETWORK_KINDS: dict[str, tuple[str, Any]] = {
     "cell": ("a name or file.py:function", str),
@@ -95,7 +96,7 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     ----------
     raw : mapping
         What a spec file or the command line says: ``seed``, ``budget``, and the tables ``task``,
-        ``network`` and ``strategy``. A task name that ends in ``.csv`` or ``.npz`` is a data file. A table of
+        ``network`` and ``strategy``. A task name that ends as in `DATA_FILES` is a data file. A table of
         a task with a ``version`` is that of a stored spec: settings that are newer than the spec have the
         value that means the behaviour of that time.
     base : Path, optional
@@ -219,12 +220,18 @@ def _budget(value: Any) -> Budget:
     return budget
 
 
+def data_task(name: Any) -> str | None:
+    """Return the task that reads a data file, None for a name that is none."""
+    return DATA_FILES.get(Path(name).suffix.lower()) if isinstance(name, str) else None
+
+
 def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Return the task's table with a data file as the task that reads it, and absolute paths."""
     result = dict(table)
     name = result.get("name")
-    if isinstance(name, str) and Path(name).suffix in DATA_FILES:
-        result["name"], result["path"] = DATA_FILES[Path(name).suffix], name
+    reader = data_task(name)
+    if reader is not None:
+        result["name"], result["path"] = reader, name
     elif isinstance(name, str):
         result["name"], implied = expand_task(name)
         result = {**implied, **result}
@@ -239,7 +246,17 @@ def _task(table: Mapping[str, Any]) -> Task | Environment:
     if not isinstance(table.get("name"), str):
         raise ConfigError(f"task.name: expected the name of a task or a data file, got {table.get('name')!r}")
     settings = {name: value for name, value in table.items() if name not in ("name", "version")}
-    kind = find_task(table["name"])
+    try:
+        kind = find_task(table["name"])
+    except UnknownName:
+        path = Path(table["name"])
+        if path.exists() or re.fullmatch(r"\.[A-Za-z]\w{1,6}", path.suffix):
+            what = "a folder" if path.is_dir() else f"a file with the end {path.suffix!r}"
+            raise ConfigError(
+                f"task.name: expected a task or a data file, got {what}: {path}; the names of tables end in .csv, .tsv "
+                "or .txt, those of arrays in .npz"
+            ) from None
+        raise
     if "version" in table:
         settings = kind.from_stored(settings)
     task = _made(kind, settings)

@@ -31,7 +31,7 @@ def typed(
     Parameters
     ----------
     target : str
-        A task, a data file (``.csv``, ``.npz``), a spec file (``.toml``) or a folder that holds
+        A task, a data file (``.csv``, ``.tsv``, ``.txt``, ``.npz``), a spec file (``.toml``) or a folder that holds
         ``spec.toml``.
     strategy, cell : str, optional
         Replace those of a spec file, together with the settings that belong to them.
@@ -73,7 +73,7 @@ def _start(target: str) -> tuple[dict[str, Any], Path]:
     path = Path(target)
     if path.is_dir() and (path / "spec.toml").is_file():
         path = path / "spec.toml"
-    if path.suffix == ".toml":
+    if path.suffix.lower() == ".toml":
         return read(path), path.resolve().parent
     return {"task": {"name": target}}, Path.cwd()
 

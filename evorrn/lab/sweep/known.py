@@ -11,7 +11,7 @@ from typing import Any
 from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import Settings, names, type_hints
 from evorrn.data.find import expand_task, find_task
-from evorrn.lab.runs.spec import DATA_FILES, DEFAULT_STRATEGY, network_names, reference
+from evorrn.lab.runs.spec import DEFAULT_STRATEGY, data_task, network_names, reference
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
 
@@ -88,5 +88,5 @@ def find_kind(table: str, name: Any, home: Path) -> type[Settings]:
     """
     if table == "strategy":
         return find_strategy(reference(name, home))
-    plain, _ = expand_task(DATA_FILES.get(Path(str(name)).suffix, str(name)))
+    plain, _ = expand_task(data_task(name) or str(name))
     return find_task(reference(plain, home))

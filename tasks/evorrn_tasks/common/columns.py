@@ -9,6 +9,8 @@ from evorrn.data.tables.cells import shown_cell
 from evorrn.data.tables.table import Table
 from evorrn.data.tables.times import REPEATS, is_series, rise
 
+Names = str | int | tuple[str | int, ...]
+"""Names of columns in a setting; a name may look like a number."""
 MOST = 8
 """Names that a message lists."""
 
@@ -30,17 +32,15 @@ class Choice:
     left_out: dict[str, str]
 
 
-def choose(
-    table: Table, target: str | tuple[str, ...], inputs: str | tuple[str, ...] | None, rows: int
-) -> Choice:
+def choose(table: Table, target: Names, inputs: Names | None, rows: int) -> Choice:
     """Return the columns that are used, decided by the first `rows` rows, those of training.
 
     Parameters
     ----------
     table : Table
-    target : str or tuple of str
+    target : str, int, or tuple of these
         The columns to forecast; empty for the last numeric one that is neither a time nor a row number.
-    inputs : str, tuple of str or None
+    inputs : str, int, tuple of these, or None
         Further inputs; None for all numeric columns that do not rise in every row.
     rows : int
 
@@ -66,11 +66,12 @@ def choose(
     return Choice(targets, further, why)
 
 
-def named(table: Table, value: str | tuple[str, ...]) -> list[str]:
+def named(table: Table, value: Names) -> list[str]:
     """Return the column names in a setting: a list, one name, or names joined by commas."""
-    if isinstance(value, str):
-        value = (value,) if value in table.names else tuple(part.strip() for part in value.split(","))
-    names = list(dict.fromkeys(name for name in value if name))
+    if not isinstance(value, tuple):
+        text = str(value)
+        value = (text,) if text in table.names else tuple(part.strip() for part in text.split(","))
+    names = [name for name in dict.fromkeys(map(str, value)) if name]
     for name in names:
         if name not in table.names:
             raise UnknownName(f"column of {table.path}", name, table.names)

@@ -70,8 +70,9 @@ def cautions(comparison: Comparison) -> list[str]:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Return notes on how to read the numbers."""
+    """Return notes on how the data were read, and on how to read the numbers."""
     seeds = len(comparison.seeds)
+    read = [f"{text}." for text in comparison.task.get("notes", ())]
     if comparison.task.get("seed_changes") == "training":
         found = [
             "The series is a fixed record, and seeds change only the training. Intervals and p-values describe how "
@@ -101,7 +102,7 @@ def notes(comparison: Comparison) -> list[str]:
             found.append(
                 f"{row.strategy} used {100 * share:.0f} % of the budget: it had nothing left to try."
             )
-    return found
+    return [*read, *found]
 
 
 def differences(comparison: Comparison) -> str:
