@@ -75,7 +75,11 @@ class CsvFile(Task):
     decimal: str = setting(
         "", "decimal mark: . or ,; by default a point, and doubtful numbers are refused", absent=""
     )
-    separator: str = setting("", "between columns: , ; | or tab; found out by default", absent="")
+    separator: str = setting(
+        "",
+        "separator of columns: a comma, a semicolon, a bar or the word tab; found out by default",
+        absent="",
+    )
     fill: str = setting("", "how to fill missing values: linear or previous; refused by default", absent="")
     time: str | int = setting(
         "",
