@@ -21,7 +21,9 @@ class Batch:
     inputs : array_like, shape (B, T, I)
         Finite floats.
     targets : array_like, shape (B, T, O) of floats, or (B, T) or (B,) of integer labels
-        Labels of shape (B,) are scored at the last step of each sequence.
+        Labels of shape (B,) are scored at the last step of each sequence. Float targets of unscored steps may be NaN,
+        which means unknown; a network that sees its own output is taught with the known ones before the first scored
+        step, see `evorrn.Network.warm_up`.
     mask : array_like of bool, shape (B, T), optional
         True where a step is scored; all steps by default. An unscored step still updates the state.
     lengths : array_like of int, shape (B,), optional

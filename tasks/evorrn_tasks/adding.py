@@ -130,7 +130,7 @@ def original(rng: np.random.Generator, count: int, length: int) -> Batch:
 def _batch(numbers: np.ndarray, markers: np.ndarray, answers: np.ndarray, lengths: np.ndarray) -> Batch:
     """Return sequences whose answers are the targets of their last steps, the only scored ones."""
     rows = np.arange(len(numbers))
-    targets = np.zeros((*numbers.shape, 1))
+    targets = np.full((*numbers.shape, 1), np.nan)  # before the last step there is no answer
     targets[rows, lengths - 1, 0] = answers
     mask = np.zeros(numbers.shape, dtype=bool)
     mask[rows, lengths - 1] = True

@@ -44,7 +44,13 @@ def test_informative_steps_must_fit():
 def test_guessing_solves_two_sequence_at_lengths_of_the_paper():
     task = evorrn.task("two-sequence")
     net = Network.for_task(
-        task, cell="indrnn", hidden=10, cell_options={"activation": "sigmoid"}, feedback=True, direct=True
+        task,
+        cell="indrnn",
+        hidden=10,
+        cell_options={"activation": "sigmoid"},
+        feedback=True,
+        direct=True,
+        fed_back="output",
     )
     result = RandomSearch(count=16, width=100).fit(
         net, task, seed=1, budget=Budget(learned=1.0, evaluations=2000)
@@ -52,3 +58,11 @@ def test_guessing_solves_two_sequence_at_lengths_of_the_paper():
     assert result.stopped_by == "learned"
     assert result.metrics["test"]["binary_accuracy"] >= 0.99
     assert np.abs(result.genome).max() <= 100 and np.abs(result.genome).max() > 50
+
+
+@pytest.mark.parametrize("name", ["parity", "two-sequence", "adding"])
+def test_steps_without_an_answer_teach_nothing(name):
+    task = evorrn.task(name, train=6, valid=2, test=2)
+    train = task.data(0).train
+    assert np.isnan(train.targets[~train.scored]).all()
+    assert Network.for_task(task, hidden=2, feedback=True).warm_up(train) is None

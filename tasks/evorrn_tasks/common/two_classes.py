@@ -65,7 +65,7 @@ class TwoClasses(Task):
         lengths = rng.integers(self.shortest, self.longest + 1, count)
         classes = np.arange(count) % 2
         inputs = np.zeros((count, int(lengths.max()), 1))
-        targets = np.zeros_like(inputs)
+        targets = np.full_like(inputs, np.nan)  # before the last step there is no answer
         mask = np.zeros(inputs.shape[:2], dtype=bool)
         for row, steps in enumerate(lengths):
             inputs[row, :steps, 0] = self.draw(rng, int(classes[row]), int(steps))
