@@ -235,7 +235,7 @@ def test_weight_decay_affects_selection_and_not_the_reported_fitness():
         population=12, elite=2, weight_decay=3.0, mutation_probability=0.2, mutation_size=0.5
     )
     search, told = strategy.search(np.zeros(3), seed=0), {}
-    for _ in range(30):
+    for _ in range(60):
         genomes = search.ask()
         values = sphere(genomes)
         told.update({genome.tobytes(): (value, genome) for genome, value in zip(genomes, values)})

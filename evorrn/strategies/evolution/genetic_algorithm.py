@@ -74,17 +74,15 @@ class GeneticAlgorithm(GeneticSettings):
     name: ClassVar[str] = "ga"
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
-        """Return the state before the first generation; the operators' compile time is recorded as such."""
-        from evorrn.strategies.evolution.individuals import individual
-        from evorrn.strategies.evolution.toolbox import make_toolbox
+        """Return the state before the first generation; the crossover's compile time is recorded as such."""
+        from evorrn.strategies.evolution.toolbox import crossover_kernel
 
         state = super().start(problem, rng)
         if self.toolbox is None:
             began = time.perf_counter()
-            box, pair = make_toolbox(self, state, np.random.default_rng(0)), np.zeros((2, problem.size))
-            sizes = state["sizes"][0]
-            box.mate(*(individual(genes, sizes=sizes) for genes in pair))
-            box.mutate(individual(pair[0], sizes=sizes))
+            kernel, parameters = crossover_kernel(self)
+            units, pair = state["crossover_units"], np.zeros((2, problem.size))
+            kernel(*pair, *parameters, units, np.zeros(int(units.max()) + 1))
             problem.meter.compile_seconds += time.perf_counter() - began
         return state
 

@@ -1,4 +1,4 @@
-"""The next generation of the genetic algorithm: selection, crossover and mutation by DEAP's ``varAnd``."""
+"""The next generation of the genetic algorithm: whole arrays at a time, or DEAP's ``varAnd`` with a user's toolbox."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from deap.algorithms import varAnd
 
+from evorrn.strategies.evolution.breeding import Children, breed
 from evorrn.strategies.evolution.individuals import Individual, individual, individuals
 from evorrn.strategies.evolution.toolbox import make_toolbox
 from evorrn.strategies.evolution.variation import seeded
@@ -34,30 +35,41 @@ def next_generation(settings: GeneticSettings, state: State, rng: np.random.Gene
         mutation sizes of each individual.
     """
     elites = min(settings.elite, len(state["elite_genomes"]))
-    population = np.empty_like(state["population"])
-    population[:elites] = state["elite_genomes"][:elites]
-    free_rows = iter(population[elites:])
+    shaped = settings.shape(state["population"], state["fitness"])
+    make = breed if settings.toolbox is None else breed_with_toolbox
+    children, parents = make(settings, state, shaped, settings.population - elites, rng)
+    known = np.where(children.changed, math.nan, state["fitness"][parents])
+    population = np.concatenate([state["elite_genomes"][:elites], children.genomes])
+    return {
+        "population": settings.folded(population),
+        "fitness": np.concatenate([state["elite_fitness"][:elites], known]),
+        "sizes": np.concatenate([state["elite_sizes"][:elites], children.sizes]),
+    }
+
+
+def breed_with_toolbox(
+    settings: GeneticSettings, state: State, shaped: np.ndarray, count: int, rng: np.random.Generator
+) -> tuple[Children, np.ndarray]:
+    """Do what `breed` does by DEAP's ``varAnd`` on one individual at a time, with the operators of a user's toolbox."""
+    genomes = np.empty((count, state["population"].shape[1]))
+    free_rows = iter(genomes)
 
     def clone(parent: Individual) -> Individual:
-        """Copy a parent to the next free row of the new population."""
+        """Copy a parent to the next free row of the new genomes."""
         genes = next(free_rows)
         genes[:] = parent
         return individual(genes, *parent.fitness.wvalues, raw=parent.raw, sizes=parent.sizes)
 
     toolbox = make_toolbox(settings, state, rng)
     toolbox.register("clone", clone)
-    genomes, fitness = state["population"], state["fitness"]
-    parents = individuals(genomes, settings.shape(genomes, fitness), fitness, state["sizes"])
-    with seeded(rng, globally=settings.toolbox is not None):
-        chosen = toolbox.select(parents, settings.population - elites)
+    crowd = individuals(state["population"], shaped, state["fitness"], state["sizes"])
+    with seeded(rng, globally=True):
+        chosen = toolbox.select(crowd, count)
         children = varAnd(chosen, toolbox, settings.crossover_probability, settings.mutation_probability)
         if all(child.fitness.valid for child in children):
             toolbox.mutate(children[-1])
             del children[-1].fitness.values
-    known = [child.raw if child.fitness.valid else math.nan for child in children]
-    sizes = [child.sizes for child in children]
-    return {
-        "population": settings.folded(population),
-        "fitness": np.concatenate([state["elite_fitness"][:elites], known]),
-        "sizes": np.concatenate([state["elite_sizes"][:elites], sizes]),
-    }
+    places = {id(parent): place for place, parent in enumerate(crowd)}
+    changed = np.array([not child.fitness.valid for child in children])
+    sizes = np.array([child.sizes for child in children]).reshape(count, state["sizes"].shape[1])
+    return Children(genomes, sizes, changed), np.array([places[id(parent)] for parent in chosen])

@@ -40,12 +40,7 @@ def make_toolbox(settings: GeneticSettings, state: State, rng: np.random.Generat
         box.register("select", variation.select_truncation, best=best)
     else:
         box.register("select", variation.select_ranked_roulette)
-    kernel, parameters = {
-        "simulated-binary": (operators.simulated_binary, (settings.crossover_eta,)),
-        "blend": (operators.blend, (settings.crossover_alpha,)),
-        "uniform": (operators.uniform, (settings.crossover_share,)),
-        "one-point": (operators.one_point, ()),
-    }[settings.crossover]
+    kernel, parameters = crossover_kernel(settings)
     units = state["crossover_units"]
     count = int(units.max()) + 1
     box.register(
@@ -66,6 +61,17 @@ def make_toolbox(settings: GeneticSettings, state: State, rng: np.random.Generat
         if function is not None:
             box.register(name, selecting(function) if name == "select" else in_place(function, name))
     return box
+
+
+def crossover_kernel(settings: GeneticSettings) -> tuple[Callable[..., Any], tuple[float, ...]]:
+    """Return the compiled crossover of the settings, and its arguments between the chromosomes and the units."""
+    kernels: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
+        "simulated-binary": (operators.simulated_binary, (settings.crossover_eta,)),
+        "blend": (operators.blend, (settings.crossover_alpha,)),
+        "uniform": (operators.uniform, (settings.crossover_share,)),
+        "one-point": (operators.one_point, ()),
+    }
+    return kernels[settings.crossover]
 
 
 def selecting(function: Callable[..., Any]) -> Callable[..., Sequence[Individual]]:
