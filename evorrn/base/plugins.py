@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from evorrn.base.errors import EvorrnError, UnknownName
+from evorrn.base.trust import check_file, check_module
 
 
 class Place(NamedTuple):
@@ -114,6 +115,7 @@ class Plugins:
         if source.endswith(".py"):
             module = load_file(Path(source))
         else:
+            check_module(source)
             try:
                 module = importlib.import_module(source)
             except ImportError as error:
@@ -147,14 +149,22 @@ def summary(value: Any) -> str:
 
 
 def load_file(path: Path) -> ModuleType:
-    """Import a user's Python file under a name made from its path and content."""
+    """Import a user's Python file under a name made from its path and content.
+
+    Raises
+    ------
+    EvorrnError
+        When the file cannot be read, fails, or may not be imported here, see `evorrn.base.trust`.
+    """
     try:
-        digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()[:16]
-    except OSError as error:
-        raise EvorrnError(f"cannot read {path}: {error.strerror or error}") from None
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise EvorrnError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()[:16]
     name = f"evorrn_user_{path.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
+    check_file(path, content)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise EvorrnError(f"expected a Python file, got {path}")

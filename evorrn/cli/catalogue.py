@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from evorrn.cli.options import Json, Runs
+from evorrn.cli.options import Json, Runs, Trust
 
 
 def list_(
@@ -41,19 +41,22 @@ def show(
         bool, typer.Option("--plot", help="Draw a run's pictures into its folder, and name the files.")
     ] = False,
     runs: Runs = None,
+    trust: Trust = False,
 ) -> None:
     """Show a cell's equations, a task's definition, a strategy's settings, or a run."""
-    from evorrn.cli.output import print_page
+    from evorrn.base.trust import trusting
+    from evorrn.cli.output import note, print_page
     from evorrn.lab import catalogue
     from evorrn.lab.report.tables import text_table
     from evorrn.lab.runs.store import find_run, runs_root
 
     root, files = runs_root(runs), []
-    if plot:
-        from evorrn.lab.report.plots import draw_run
+    with trusting(trust, note):
+        if plot:
+            from evorrn.lab.report.plots import draw_run
 
-        files = draw_run(find_run(name, root))
-    page = catalogue.page(name, root, kernel)
+            files = draw_run(find_run(name, root))
+        page = catalogue.page(name, root, kernel)
     if files:
         page.tables.append(text_table("pictures", ("",), [(str(path),) for path in files]))
     print_page(page)

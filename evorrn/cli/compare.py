@@ -26,6 +26,7 @@ from evorrn.cli.options import (
     Set,
     Target,
     Time,
+    Trust,
     table_rules,
 )
 
@@ -64,6 +65,7 @@ def compare(
     jobs: Jobs = None,
     force: Force = False,
     runs: Runs = None,
+    trust: Trust = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -73,7 +75,8 @@ def compare(
     Settings of one strategy are given as --set ga.population=512.
     """
     from evorrn.base.errors import EvorrnError
-    from evorrn.cli.output import print_json, stdout
+    from evorrn.base.trust import trusting
+    from evorrn.cli.output import note, print_json, stdout
     from evorrn.cli.progress import watching_runs
     from evorrn.kernels.threads import available
     from evorrn.lab import compare as lab
@@ -97,7 +100,7 @@ def compare(
         },
         assignments=set_ or (),
     )
-    with watching_runs(quiet) as hooks:
+    with watching_runs(quiet) as hooks, trusting(trust, note):
         comparison = lab.compare(
             raw,
             base,

@@ -51,6 +51,9 @@ Jobs = Annotated[
     typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run again what is complete.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Import code that a run folder names and has not recorded.")
+]
 
 
 def table_rules(

@@ -21,6 +21,7 @@ from evorrn.cli.options import (
     Set,
     Target,
     Time,
+    Trust,
     table_rules,
 )
 
@@ -60,6 +61,7 @@ def run(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
     runs: Runs = None,
+    trust: Trust = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -69,6 +71,7 @@ def run(
     command goes on from there. Of a complete run it prints the result again.
     """
     from evorrn.base.errors import EvorrnError
+    from evorrn.base.trust import trusting
     from evorrn.cli.outcome import draw, report
     from evorrn.cli.output import note, silent, warn
     from evorrn.cli.progress import watching_run
@@ -92,21 +95,22 @@ def run(
             raise EvorrnError(
                 f"run: --continue takes everything but the budget from its run, got {', '.join(refused)}"
             )
-        spec = continued(continue_, budget, root)
+        with trusting(trust, note):
+            spec = continued(continue_, budget, root)
     else:
         assert task is not None
-        spec = resolve(
-            *typed(
-                task,
-                strategy=strategy,
-                cell=cell,
-                hidden=hidden,
-                seed=seed,
-                budget=budget,
-                task_settings=columns,
-                assignments=set_ or (),
-            )
+        given_spec = typed(
+            task,
+            strategy=strategy,
+            cell=cell,
+            hidden=hidden,
+            seed=seed,
+            budget=budget,
+            task_settings=columns,
+            assignments=set_ or (),
         )
+        with trusting(trust, note):
+            spec = resolve(*given_spec)
     for text in getattr(spec.task, "data_notes", ()):
         (silent if quiet else note)(text)
     with watching_run(spec, quiet) as hooks:

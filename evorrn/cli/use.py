@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evorrn.cli.options import Decimal, Fill, Header, Json, Runs, Separator, Time, table_rules
+from evorrn.cli.options import Decimal, Fill, Header, Json, Runs, Separator, Time, Trust, table_rules
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.apply import Sheet
@@ -31,16 +31,20 @@ def predict(
     time: Time = None,
     out: Out = None,
     runs: Runs = None,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Print a trained network's outputs for the inputs in a file, as CSV, and draw them."""
+    from evorrn.base.trust import trusting
+    from evorrn.cli.output import note
     from evorrn.lab.runs import apply
     from evorrn.lab.runs.store import find_run, runs_root
     from evorrn.lab.runs.typed import names
 
     folder = find_run(run, runs_root(runs))
     rules = table_rules(header, decimal, separator, fill, time)
-    sheet = apply.predict(folder, file, names(columns or ""), rules)
+    with trusting(trust, note):
+        sheet = apply.predict(folder, file, names(columns or ""), rules)
     _hand_over(sheet, folder, "predict.png", _plot_prediction, out, json)
 
 
@@ -64,14 +68,19 @@ def forecast(
     time: Time = None,
     out: Out = None,
     runs: Runs = None,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Let a trained network run on from the end of the known data, as CSV and a plot."""
+    from evorrn.base.trust import trusting
+    from evorrn.cli.output import note
     from evorrn.lab.runs import apply
     from evorrn.lab.runs.store import find_run, runs_root
 
     folder = find_run(run, runs_root(runs))
-    sheet = apply.forecast(folder, steps, warmup, inputs, table_rules(header, decimal, separator, fill, time))
+    rules = table_rules(header, decimal, separator, fill, time)
+    with trusting(trust, note):
+        sheet = apply.forecast(folder, steps, warmup, inputs, rules)
     _hand_over(sheet, folder, "forecast.png", _plot_forecast, out, json)
 
 

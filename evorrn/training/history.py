@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evorrn.base.errors import RunError
 from evorrn.base.files import write_atomic
 
 
@@ -30,7 +31,13 @@ def save_history(folder: Path, history: dict[str, np.ndarray], seconds: np.ndarr
 
 
 def load_history(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the history and the seconds that `save_history` wrote; a missing file gives an empty one."""
+    """Return the history and the seconds that `save_history` wrote; a missing file gives an empty one.
+
+    Raises
+    ------
+    RunError
+        When a file is damaged, apart from a last line that is incomplete because the run was killed.
+    """
     return _columns(folder / "history.jsonl"), _columns(folder / "timing.jsonl").get("seconds", np.zeros(0))
 
 
@@ -47,14 +54,26 @@ def _lines(columns: dict[str, np.ndarray]) -> str:
 
 
 def _columns(path: Path) -> dict[str, np.ndarray]:
-    """Return the columns of a file that `save_history` wrote, up to the first incomplete line."""
-    if not path.exists():
+    """Return the columns of a file that `save_history` wrote, without an incomplete last line."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
         return {}
-    rows = []
-    for line in path.read_text().splitlines():
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}") from None
+    rows: list[dict[str, float]] = []
+    for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
-        except ValueError:  # the last line is incomplete if the run was killed while writing it
-            break
-    names = rows[0] if rows else ()
-    return {name: np.array([row[name] for row in rows]) for name in names}
+            row = json.loads(line)
+            if not isinstance(row, dict) or (rows and list(row) != list(rows[0])):
+                raise ValueError("it has other columns than the first line")
+        except (ValueError, RecursionError) as error:
+            if number == len(lines) and number > 1:
+                break
+            raise RunError(f"{path}: line {number} cannot be read ({error})") from None
+        rows.append(row)
+    columns = {name: np.array([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+    wrong = [name for name, column in columns.items() if column.dtype.kind not in "iufb"]
+    if wrong:
+        raise RunError(f"{path}: expected numbers in {', '.join(wrong)}")
+    return columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-import zipfile
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evorrn.base.errors import EvorrnError, RunError, ShapeError
-from evorrn.base.files import npz_bytes, write_atomic
+from evorrn.base.files import npz_bytes, read_arrays, write_atomic
 from evorrn.base.text import amount, counted, figure
+from evorrn.base.trust import trusting
 from evorrn.data.batch import numeric
 from evorrn.data.task import Scaling
 from evorrn.training.history import history_files, load_history
@@ -290,13 +291,20 @@ class Result:
         }
 
 
-def load(folder: str | Path) -> Result:
+def load(folder: str | Path, *, trust: bool | None = None) -> Result:
     """Return the result in a folder that `Result.save` or a run of the command line wrote.
+
+    Parameters
+    ----------
+    folder : path
+    trust : bool, optional
+        Whether the file or module of a cell that is not one of evorrn's may be imported. Without it, such a cell is
+        found only when it was imported before, or when the folder's ``spec.toml`` recorded the content of its file.
 
     Raises
     ------
     RunError
-        When a file is missing, truncated or not a result of evorrn.
+        When a file is missing, truncated or not a result of evorrn, or when its cell may not be imported.
 
     Examples
     --------
@@ -313,14 +321,15 @@ def load(folder: str | Path) -> Result:
     True
     """
     from evorrn.network.network import Network
+    from evorrn.network.stored import stored_network
 
     folder = Path(folder)
     path = folder / "result.json"
     try:
         content = json.loads(path.read_text())
-        with np.load(folder / "genome.npz", allow_pickle=False) as archive:
-            genome = archive["genome"]
-        network = Network.from_settings(content["network"])
+        genome = read_arrays(folder / "genome.npz")["genome"]
+        with nullcontext() if trust is None else trusting(trust):
+            network = stored_network(Network, folder, content["network"])
         network.check_genome(genome)
         scaling = content["scaling"]
         known = {f.name for f in dataclasses.fields(Meter)}
@@ -346,16 +355,7 @@ def load(folder: str | Path) -> Result:
         raise RunError(
             f"{folder}: expected a run folder with {Path(str(error.filename)).name} in it"
         ) from None
-    except (
-        EvorrnError,  # a cell, a shape or a setting that does not fit
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # a damaged file can fail in any way
         raise RunError(f"{folder}: expected a complete run folder, but it cannot be read ({error})") from None
 
 

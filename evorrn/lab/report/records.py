@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from evorrn.base.errors import EvorrnError, RunError
-from evorrn.base.files import read_json, readable_json
+from evorrn.base.errors import RunError
+from evorrn.base.files import read_arrays, read_json, readable_json
 from evorrn.lab.report.evolution import Evolution
 from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
 from evorrn.lab.study.comparison import Comparison, Row
@@ -98,12 +97,13 @@ def read_genome(folder: Path) -> Mapping[str, np.ndarray]:
         When a file cannot be read, or the genome does not fit its network.
     """
     from evorrn.network.architecture import Architecture  # without the programs, which take long to import
+    from evorrn.network.stored import stored_network
 
     try:
-        with np.load(folder / "genome.npz", allow_pickle=False) as arrays:
-            genome = arrays["genome"]
-        return Architecture.from_settings(read_json(folder / "result.json")["network"]).unpack(genome)
-    except (EvorrnError, OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        genome = read_arrays(folder / "genome.npz")["genome"]
+        network = stored_network(Architecture, folder, read_json(folder / "result.json")["network"])
+        return network.unpack(genome)
+    except Exception as error:  # a damaged file can fail in any way
         raise RunError(f"{folder}: the genome cannot be read ({error})") from None
 
 

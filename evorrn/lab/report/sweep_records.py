@@ -14,8 +14,7 @@ from evorrn.lab.report.page import ENVIRONMENT, settings_text
 from evorrn.lab.report.records import COSTS, learning_curves
 from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED
-from evorrn.lab.runs.spec import resolve
-from evorrn.lab.runs.typed import read
+from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.study.comparison import Baseline, badness
 from evorrn.lab.study.curves import Curve
 from evorrn.lab.study.ranking import make_baseline
@@ -109,7 +108,7 @@ def baselines(study: Study, task: str) -> list[Baseline]:
     rows = [trial.row for trial in _chosen(study, [task]) if trial.row.status == COMPLETE]
     seeds = sorted({row.seed for row in rows if row.seed is not None})
     try:
-        spec = resolve(read(study.runs.root / rows[0].folder / "spec.toml"))
+        spec = resolve_stored(study.runs.root / rows[0].folder)
         values = baseline_values(spec, seeds, study.metrics[task])
     except (EvorrnError, IndexError):
         return []

@@ -17,10 +17,9 @@ from evorrn.base.files import write_atomic
 from evorrn.data.task import Task
 from evorrn.lab.runs.inputs import Wanted, read_inputs, wanted_by
 from evorrn.lab.runs.run import COMPLETE
-from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.runs.store import RunFolder, writing
 from evorrn.lab.runs.table import csv_text
-from evorrn.lab.runs.typed import read
 from evorrn.training.result import Result, load
 
 LABEL = "label"
@@ -193,7 +192,7 @@ def _end_of_test(
     The teacher is the targets (B, T, O), for a network that sees its own output and whose targets are no later inputs.
     """
     try:
-        spec = resolve(read(run.path / "spec.toml"), run.path)
+        spec = resolve_stored(run.path, run.path)
         assert isinstance(spec.task, Task)
         batch = spec.task.data(spec.seed).test
     except EvorrnError as error:

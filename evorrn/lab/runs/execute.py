@@ -25,9 +25,8 @@ from evorrn.lab.runs.claim import Claim, ClaimLost
 from evorrn.lab.runs.hooks import SILENT, Hooks, ignore
 from evorrn.lab.runs.recorder import Interruption, Recorder
 from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, RUNNING, Run, flatten
-from evorrn.lab.runs.spec import Spec, resolve
+from evorrn.lab.runs.spec import Spec, resolve_stored
 from evorrn.lab.runs.store import RunFolder, find_run, writing
-from evorrn.lab.runs.typed import read
 from evorrn.training.assessment import Record
 from evorrn.training.budget import Budget
 from evorrn.training.loop import finish, train
@@ -148,13 +147,14 @@ def continued(reference: str | Path, budget: str | Budget, root: Path) -> Spec:
         When there is no such run, it has no checkpoint, or the budget is one that it already used.
     """
     parent = find_run(reference, root)
-    raw = read(parent.path / "spec.toml")
     _checkpoint(parent)
-    before = resolve(raw)
-    spec = resolve({**raw, "budget": budget, "parent": parent.id})
+    before = resolve_stored(parent.path)
+    spec = resolve_stored(parent.path, budget=budget, parent=parent.id)
     old, new = before.budget.values(), spec.budget.values()
     if all(name in old and new[name] <= old[name] for name in new):
-        raise EvorrnError(f"budget: expected more than the {raw['budget']} of run {parent.id}, got {budget}")
+        raise EvorrnError(
+            f"budget: expected more than the {before.content['budget']} of run {parent.id}, got {budget}"
+        )
     return spec
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from evorrn.base.errors import RunError
+from evorrn.base.files import read_arrays
 
 EXCERPT = 150
 """Scored steps of a test split that stay readable in one plot."""
@@ -123,9 +124,9 @@ def read_outputs(folder: Path) -> Outputs:
         path = folder / f"{kind.kind}.npz"
         if path.exists():
             try:
-                with np.load(path, allow_pickle=False) as arrays:
-                    return kind(**arrays)
-            except (OSError, ValueError, TypeError) as error:
+                arrays: dict[str, Any] = read_arrays(path)
+                return kind(**arrays)
+            except Exception as error:  # a damaged file can fail in any way
                 raise RunError(f"cannot read {path}: {error}") from None
     names = " or ".join(f"{kind.kind}.npz" for kind in KINDS)
     raise RunError(f"{folder}: expected {names} in it")

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
 from evorrn.base.settings import build
+from evorrn.base.trust import is_trusted, only_recorded, recorded_files
 from evorrn.data.find import expand_task, find_task
 from evorrn.data.task import Recommended, Task
-from evorrn.lab.runs.typed import table_of, unknown_entry
+from evorrn.lab.runs.typed import read, table_of, unknown_entry
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
 
@@ -47,6 +48,7 @@ NETWORK_KINDS: dict[str, tuple[str, Any]] = {
     "dtype": ("a name", str),
 }
 ENTRIES = str | int | float
+LEAVE_OUT = "leave out [files], or say --trust, to use it as it is"
 MADE_TASKS = 8
 """Tasks that a process keeps for further specs."""
 
@@ -107,6 +109,29 @@ def resolve(raw: Mapping[str, Any], base: Path | None = None) -> Spec:
     ConfigError
         With every mistake in the spec, each led by the path of its setting.
     """
+    files = raw.get("files")
+    if files is None:
+        return _resolve(raw, base)
+    with only_recorded(files.values() if isinstance(files, Mapping) else (), LEAVE_OUT):
+        return _resolve(raw, base)
+
+
+def resolve_stored(folder: Path, base: Path | None = None, **changes: Any) -> Spec:
+    """Return the spec of a run folder, some of its entries changed; for `base` see `resolve`.
+
+    Code is imported only when its file is the one that the spec recorded, or when the folder is trusted.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake in the spec, and code that may not be imported.
+    """
+    raw = read(folder / "spec.toml")
+    with only_recorded(recorded_files(raw)):
+        return _resolve({**raw, **changes}, base)
+
+
+def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     from evorrn.network.network import Network
 
     base = Path.cwd() if base is None else base
@@ -337,10 +362,8 @@ def _digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
         except OSError as error:
             found.append(f"{name}: cannot read {source}: {error.strerror or error}")
             continue
-        if wanted.get(name, digests[name]) != digests[name]:
-            found.append(
-                f"{name}: {source} is not the file the spec was made for; leave out [files] to use it as it is"
-            )
+        if wanted.get(name, digests[name]) != digests[name] and not is_trusted():
+            found.append(f"{name}: {source} is not the file the spec was made for; {LEAVE_OUT}")
     if found:
         raise ConfigError(found)
     return digests

@@ -71,8 +71,8 @@ def names(text: str) -> list[str]:
 
 def _start(target: str) -> tuple[dict[str, Any], Path]:
     path = Path(target)
-    if path.is_dir() and (path / "spec.toml").is_file():
-        path = path / "spec.toml"
+    if path.is_dir() and (path / "spec.toml").is_file():  # without [files] it may name no code
+        return {"files": {}, **read(path / "spec.toml")}, path.resolve()
     if path.suffix.lower() == ".toml":
         return read(path), path.resolve().parent
     return {"task": {"name": target}}, Path.cwd()
