@@ -137,10 +137,12 @@ def report(
     The report of a sweep can be written at any time, also while it is running.
     """
     from evorrn.base.errors import EvorrnError
-    from evorrn.cli.output import print_json, stdout, uncollected
+    from evorrn.cli.output import print_json, stdout, uncollected, warn
     from evorrn.lab.report.comparison import rebuild, summary, write_picture
+    from evorrn.lab.report.records import damaged_runs
     from evorrn.lab.report.terminal import show
     from evorrn.lab.runs.store import find_comparison, runs_root
+    from evorrn.lab.study.sentences.common import damaged
     from evorrn.lab.sweep.results import find_sweep
 
     root = runs_root(runs)
@@ -158,6 +160,8 @@ def report(
         return
     with uncollected():
         found = rebuild(find_comparison(target, root), root)
+    for sentence in damaged(damaged_runs(found, root)):
+        warn(sentence)
     if picture is not None:
         write_picture(found, root, picture)
     if json:

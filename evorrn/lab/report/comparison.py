@@ -6,7 +6,7 @@ Everything on the page is read from disk, so it can be written again at any time
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from evorrn.lab.report.outputs import draw_outputs, outputs_height
 from evorrn.lab.report.page import Figure, colour_number, environment_rows, make_figure, render, settings_text
 from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.records import (
-    learning_curves,
+    damaged_runs,
     load_comparison,
     read_evolution,
     read_genome,
+    readable_curves,
     typical,
     typical_outputs,
 )
@@ -72,7 +73,7 @@ def write_picture(comparison: Comparison, root: Path, path: Path) -> None:
     """Draw a comparison on one sheet, to an ``.svg`` or ``.png`` file."""
     shown = next((s for row, _, s in typical_outputs(comparison, root) if row is comparison.best), None)
     curves = {
-        row.strategy: [found["work"] for run in row.runs if "work" in (found := learning_curves(root / run))]
+        row.strategy: [found["work"] for run in row.runs if "work" in (found := readable_curves(root / run))]
         for row in comparison.rows
     }
     plots.comparison_plot(comparison, curves, shown, path)
@@ -154,6 +155,7 @@ def pair_cells(pair: Difference, ahead: str) -> tuple[str, ...]:
 def page(comparison: Comparison, root: Path) -> str:
     """Return the report as HTML."""
     colours = places([row.strategy for row in comparison.rows])
+    damaged = damaged_runs(comparison, root)
     return render("comparison.html", {
         "comparison": comparison,
         "subject": common.subject(comparison.task),
@@ -162,7 +164,7 @@ def page(comparison: Comparison, root: Path) -> str:
         "counts_work": comparison.budget[-1:] in "kMGT0123456789",
         "direction": common.direction(comparison.higher_is_better),
         "answer": sentences.answer(comparison),
-        "cautions": sentences.cautions(comparison),
+        "cautions": [*sentences.cautions(comparison), *common.damaged(damaged)],
         "notes": sentences.notes(comparison),
         "ranking": _ranking(comparison, colours),
         "ranking_table": ranking_table(comparison),
@@ -179,7 +181,7 @@ def page(comparison: Comparison, root: Path) -> str:
         ),
         "task_settings": settings_text({k: v for k, v in comparison.task.items() if k != "notes"}),
         "references_table": _references(comparison),
-        "runs_table": _runs(comparison, root),
+        "runs_table": _runs(comparison, root, damaged),
         "baselines_table": Table(
             ("baseline", *(f"seed {seed}" for seed in comparison.seeds)),
             "l" + "r" * len(comparison.seeds),
@@ -196,7 +198,7 @@ def _ranking(comparison: Comparison, colours: dict[str, int]) -> Figure:
 
 
 def _learning(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[Figure]:
-    read = {row.strategy: [learning_curves(root / folder) for folder in row.runs] for row in comparison.rows}
+    read = {row.strategy: [readable_curves(root / folder) for folder in row.runs] for row in comparison.rows}
     found = []
     for cost, label, caption in (
         ("work", WORK, "At equal cost."),
@@ -249,15 +251,23 @@ def _references(comparison: Comparison) -> Table:
     return Table(columns, "rlpp", [Entry(cells) for cells in known])
 
 
-def _runs(comparison: Comparison, root: Path) -> Table:
+def _runs(comparison: Comparison, root: Path, damaged: Mapping[str, str]) -> Table:
     columns = ("strategy", "seed", comparison.metric, "work", "seconds", "ended by", "folder")
     entries = []
     for row in comparison.rows:
         for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
             content, status = (readable_json(root / folder / f"{name}.json") for name in ("result", "status"))
-            costs = {**content.get("meter", {}), **content.get("times", {})}
-            work, seconds = (float(costs.get(name, math.nan)) for name in ("work", "seconds"))
+            work, seconds = (_cost(content, *place) for place in (("meter", "work"), ("times", "seconds")))
             ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
+            ended = f"damaged: {damaged[folder]}" if folder in damaged else ended
             numbers = (str(seed), figure(value), amount(work), figure(seconds))
             entries.append(Entry((row.strategy, *numbers, str(ended), folder)))
     return Table(columns, "lrrrrll", entries)
+
+
+def _cost(result: Mapping[str, Any], table: str, name: str) -> float:
+    """Return a cost of a run from its result, NaN where it has none."""
+    try:
+        return float(result[table][name])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return math.nan

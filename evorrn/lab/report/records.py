@@ -14,7 +14,7 @@ import numpy as np
 from evorrn.base.errors import RunError
 from evorrn.base.files import read_arrays, read_json, readable_json
 from evorrn.lab.report.evolution import Evolution
-from evorrn.lab.runs.outputs import Outputs, Predictions, read_outputs
+from evorrn.lab.runs.outputs import KINDS, Outputs, Predictions, read_outputs
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
 from evorrn.training.history import load_history
@@ -51,6 +51,37 @@ def learning_curves(folder: Path) -> dict[str, Curve]:
     known = {**history, "seconds": seconds}
     found = {name: np.asarray(known[name], dtype=np.float64) for name in COSTS if name in known}
     return {name: Curve(spent, loss) for name, spent in found.items() if len(spent) == len(loss)}
+
+
+def readable_curves(folder: Path) -> dict[str, Curve]:
+    """Return `learning_curves`, empty where the files are damaged."""
+    try:
+        return learning_curves(folder)
+    except RunError:
+        return {}
+
+
+def damage(folder: Path) -> str:
+    """Return what is wrong with the files of a run that has them, empty where all can be read."""
+    try:
+        read_json(folder / "status.json")
+        read_json(folder / "result.json")
+        load_history(folder)
+        if (folder / "genome.npz").exists():
+            read_arrays(folder / "genome.npz")
+        if any((folder / f"{kind.kind}.npz").exists() for kind in KINDS):
+            read_outputs(folder)
+    except RunError as error:
+        return str(error)
+    except Exception as error:  # a damaged file can fail in any way
+        return f"genome.npz cannot be read ({error})"
+    return ""
+
+
+def damaged_runs(comparison: Comparison, root: Path) -> dict[str, str]:
+    """Return the runs of a comparison whose files are damaged, with what is wrong."""
+    found = {run: damage(root / run) for row in comparison.rows for run in row.runs}
+    return {run: reason for run, reason in found.items() if reason}
 
 
 def typical(

@@ -89,6 +89,7 @@ def rebuild(folder: Path) -> Report:
 def content(study: Study) -> dict[str, Any]:
     """Return everything that the page shows."""
     colours = places(study.contenders)
+    damaged: dict[str, str] = {}
     baselines = {task: records.baselines(study, task) for task in study.tasks}
     found, across, across_pairs = findings(study, baselines), overall(study), leads_across(study)
     pairs = [pair for there in found.values() for pair in there.leads]
@@ -100,7 +101,7 @@ def content(study: Study) -> dict[str, Any]:
         "answer": sentences.answer(study, found, across, across_pairs),
         "cautions": sentences.cautions(study, found),
         "notes": sentences.notes(study),
-        "tasks": [_task(study, task, found[task], colours) for task in study.tasks],
+        "tasks": [_task(study, task, found[task], colours, damaged) for task in study.tasks],
         "across": _across(study, across, colours) if across else None,
         "leads_text": sentences.leads_text(found, across_pairs),
         "improvements": _improvements(study, bool(across)),
@@ -109,7 +110,7 @@ def content(study: Study) -> dict[str, Any]:
         "across_table": tables.leads(across_pairs) if across_pairs else None,
         "leads_table": tables.leads(pairs) if pairs else None,
         **_axes(study),
-        "failures": records.failures(study),
+        "failures": records.failures(study, damaged),
         "configurations": tables.configurations(study),
         "runs": tables.runs(study),
         "sweep_file": _sweep_file(study),
@@ -123,13 +124,15 @@ def content(study: Study) -> dict[str, Any]:
     }
 
 
-def _task(study: Study, task: str, found: Findings, colours: Mapping[str, int]) -> dict[str, Any]:
+def _task(
+    study: Study, task: str, found: Findings, colours: Mapping[str, int], damaged: dict[str, str]
+) -> dict[str, Any]:
     """Return what the page shows of one task."""
     metric = study.metrics[task]
     known = [baseline for baseline in found.baselines if math.isfinite(baseline.value)]
     entries = ranked([standing.row for standing in found.standings], known, metric)
     size = (6.4, rows_height(len(entries)))
-    curves = records.curves(study, task)
+    curves = records.curves(study, task, damaged)
     targets = records.targets(study, curves["work"])
     learning = [
         make_figure(

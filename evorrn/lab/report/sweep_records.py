@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evorrn.base.errors import EvorrnError
+from evorrn.base.errors import EvorrnError, RunError
 from evorrn.base.files import readable_json
 from evorrn.lab.report.page import ENVIRONMENT, settings_text
 from evorrn.lab.report.records import COSTS, learning_curves
@@ -58,12 +58,21 @@ class Failure:
     traceback: str
 
 
-def curves(study: Study, task: str) -> Curves:
-    """Return the best validation loss so far of every chosen run: by cost (work, steps, seconds) and contender."""
+def curves(study: Study, task: str, damaged: dict[str, str] | None = None) -> Curves:
+    """Return the best validation loss so far of every chosen run: by cost (work, steps, seconds) and contender.
+
+    Runs whose history is damaged are left out, and added to `damaged` with the reason, by their folders.
+    """
     found: Curves = {cost: {} for cost in COSTS}
     for contender in study.contenders:
         for trial in _trials(study.chosen(task, contender)):
-            for cost, curve in learning_curves(study.runs.root / trial.row.folder).items():
+            try:
+                known = learning_curves(study.runs.root / trial.row.folder)
+            except RunError as error:
+                if damaged is not None:
+                    damaged[trial.row.folder] = str(error)
+                continue
+            for cost, curve in known.items():
                 best = curve.best_so_far()
                 if len(best.loss):
                     found[cost].setdefault(contender, []).append(best)
@@ -116,9 +125,14 @@ def baselines(study: Study, task: str) -> list[Baseline]:
     return sorted(found, key=lambda baseline: badness(baseline.value, study.metrics[task]))
 
 
-def failures(study: Study) -> list[Failure]:
-    """Return the reasons for which runs failed or cannot be read, the most frequent first."""
+def failures(study: Study, damaged: Mapping[str, str] | None = None) -> list[Failure]:
+    """Return the reasons for which runs failed or cannot be read, the most frequent first.
+
+    `damaged` are further runs, by their folders, whose history cannot be read, with the reason.
+    """
     groups: dict[tuple[str, str], list[str]] = {}
+    for folder, reason in (damaged or {}).items():
+        groups.setdefault((DAMAGED, reason), []).append(folder)
     for row in study.runs.rows:
         if row.status in (FAILED, DAMAGED):
             groups.setdefault((row.status, row.error), []).append(row.folder)

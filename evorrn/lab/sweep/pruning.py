@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evorrn.base.errors import RunError
 from evorrn.lab.runs.run import FAILED
 from evorrn.lab.runs.spec import Spec
 from evorrn.lab.runs.store import RunFolder
@@ -37,11 +38,15 @@ def median_bars(curves: Sequence[np.ndarray]) -> tuple[tuple[float, float], ...]
 def curve(run: RunFolder, spec: Spec) -> np.ndarray:
     """Return the best validation loss of a run at each of `SHARES` of its budget, and at its end.
 
-    Infinite where nothing finite was reached, and from where a run was stopped on, but for its end.
+    Infinite where nothing finite was reached, and from where a run was stopped on, but for its end; and where the
+    history is damaged.
     """
-    history, seconds = load_history(run.path)
-    losses = np.asarray(history.get("valid_loss", ()), np.float64)
     reached = np.full(len(SHARES) + 1, np.inf)
+    try:
+        history, seconds = load_history(run.path)
+    except RunError:
+        return reached
+    losses = np.asarray(history.get("valid_loss", ()), np.float64)
     if not len(losses) or run.status().get("status") == FAILED:
         return reached
     best = np.minimum.accumulate(np.where(np.isfinite(losses), losses, np.inf))

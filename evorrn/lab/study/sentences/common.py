@@ -97,3 +97,14 @@ def beaten(baselines: Sequence[Baseline], medians: Mapping[str, float], metric: 
     names = listed([f"{name} ({figure(medians[name])})" for name in losers])
     article = "the" if where else "The"
     return f"{where}{article} trivial baseline {best.name} ({figure(best.value)}) is at least as good as {names}."
+
+
+def damaged(runs: Mapping[str, str]) -> list[str]:
+    """Return a warning about runs whose files are damaged, none where there are none."""
+    if not runs:
+        return []
+    folder, reason = next(iter(runs.items()))
+    return [
+        f"The files of {counted(len(runs), 'run')} are damaged and left out where they would be shown: {folder} ({reason})"
+        f"{' and others' if len(runs) > 1 else ''}. --force runs what is damaged again."
+    ]
