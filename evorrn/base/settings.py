@@ -14,6 +14,9 @@ from evorrn.base.errors import ConfigError, unknown
 
 S = TypeVar("S", bound="Settings")
 
+LARGEST_SEED = 2**128 - 1
+"""As many bits as a seed drawn by NumPy has."""
+
 ALWAYS_STORED = object()
 """The `absent` of a setting that every stored spec holds."""
 
@@ -150,11 +153,13 @@ def check_seed(seed: Any) -> int:
     Raises
     ------
     ConfigError
-        When the seed is not a whole number of at least 0.
+        When the seed is not a whole number of at least 0 and at most `LARGEST_SEED`.
     """
     value = plain(seed)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ConfigError(f"seed: expected a whole number of at least 0, got {seed!r}")
+    if value > LARGEST_SEED:
+        raise ConfigError("seed: expected a whole number below 2**128, got a larger one")
     return value
 
 

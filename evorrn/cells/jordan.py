@@ -8,6 +8,7 @@ from evorrn.kernels.activations import tanh
     state={"h": "H", "c": "O"},
     parameters={"W_x": "H I", "W_y": "H O", "b": "H"},
     recurrent="W_y",
+    ranges={"decay": (0, 1)},
 )
 def jordan(p, x, h, c, y, *, decay=0.0, activation=tanh):
     """Jordan network: the hidden layer sees the input and a decaying trace of past outputs.

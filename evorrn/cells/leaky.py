@@ -7,6 +7,7 @@ from evorrn.kernels.activations import tanh
 @cell(
     state={"h": "H"},
     parameters={"W_x": "H I", "W_h": "H H", "b": "H"},
+    ranges={"leak": (0, 1)},
 )
 def leaky(p, x, h, *, leak=0.3, activation=tanh):
     """Leaky-integrator units: each state moves towards its new activation by the share `leak`.

@@ -50,11 +50,14 @@ class Cell(Equations):
     torch : tuple of str
         For cells that PyTorch has: the parameters in ``weight_ih``, ``weight_hh``, ``bias_ih`` and
         ``bias_hh``, names separated by spaces, 0 where only PyTorch has a bias.
+    ranges : dict of str to tuple of float
+        ``{option: (lowest, highest)}`` of numeric options; those without a range take every finite number.
     """
 
     initial: dict[str, str]
     recurrent: tuple[str, ...]
     torch: tuple[str, ...]
+    ranges: dict[str, tuple[float, float]]
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Return the new states of one time step, computed by the function on NumPy arrays."""
@@ -78,7 +81,7 @@ class Cell(Equations):
         UnknownName
             For an option or an activation that does not exist.
         CellError
-            For a value that is not a finite number.
+            For a value that is not a finite number or out of its range.
         """
         numbers, functions = dict(self.options), dict(self.activations)
         for name, value in values.items():
@@ -92,6 +95,9 @@ class Cell(Equations):
                     raise CellError(f"cell option {name}: expected a number, got {value!r}")
                 if not np.isfinite(value):
                     raise CellError(f"cell option {name}: expected a finite number, got {value!r}")
+                low, high = self.ranges.get(name, (-np.inf, np.inf))
+                if not low <= value <= high:
+                    raise CellError(f"cell option {name}: expected {_range(low, high)}, got {value!r}")
                 numbers[name] = float(value)
             else:
                 raise UnknownName(f"option of cell {self.name}", name, [*functions, *numbers])
@@ -110,6 +116,7 @@ def cell(
     initial: Mapping[str, str] | None = None,
     recurrent: str | None = None,
     torch: tuple[str, ...] = (),
+    ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> Callable[[Callable[..., Any]], Cell]:
     """Return a decorator that makes a cell from a function of one time step.
 
@@ -129,6 +136,8 @@ def cell(
         Names of the recurrent parameters; all matrices H x H by default.
     torch : tuple of str, optional
         See `Cell.torch`.
+    ranges : mapping of str to tuple of float, optional
+        ``{"leak": (0, 1)}``: the lowest and the highest value of numeric options; infinite where there is no bound.
 
     Raises
     ------
@@ -153,6 +162,7 @@ def cell(
 
     def decorate(function: Callable[..., Any]) -> Cell:
         made = _declare(function, state, parameters, name, initial or {}, recurrent, torch)
+        made.ranges.update(_ranges(made, ranges or {}))
         made.graph()  # raises errors in the equations where the cell is defined
         return made
 
@@ -194,12 +204,40 @@ def _declare(
         initial=initialisations,
         recurrent=chosen if chosen is not None else tuple(n for n, s in shapes.items() if s == ("H", "H")),
         torch=torch,
+        ranges={},
         options=options,
         activations=activations,
         sees_output=len(positional) > 2 + len(state),
         source=textwrap.dedent("".join(lines)),
         first_line=first_line,
     )
+
+
+def _ranges(cell: Cell, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Return the range of each option that has one; raise an error when a range is wrong or excludes a default."""
+    ranges = {}
+    for name, bounds in given.items():
+        if name not in cell.options:
+            raise UnknownName(f"numeric option of cell {cell.name}", name, cell.options)
+        try:
+            low, high = (float(bound) for bound in bounds)
+        except (TypeError, ValueError):
+            raise CellError(
+                f"cell {cell.name}: range of {name}: expected two numbers, got {bounds!r}"
+            ) from None
+        if not low <= cell.options[name] <= high:
+            raise CellError(
+                f"cell {cell.name}: option {name}: its default {cell.options[name]:g} is not {_range(low, high)}"
+            )
+        ranges[name] = low, high
+    return ranges
+
+
+def _range(low: float, high: float) -> str:
+    """Return a range in words."""
+    if np.isinf(high):
+        return f"a number of at least {low:g}"
+    return f"a number of at most {high:g}" if np.isinf(low) else f"a number from {low:g} to {high:g}"
 
 
 def _shapes(title: str, parameters: Mapping[str, str]) -> dict[str, Shape]:

@@ -19,7 +19,7 @@ class Batch:
     Parameters
     ----------
     inputs : array_like, shape (B, T, I)
-        Finite floats.
+        Finite floats; I may be 0, for networks that generate a series by themselves.
     targets : array_like, shape (B, T, O) of floats, or (B, T) or (B,) of integer labels
         Labels of shape (B,) are scored at the last step of each sequence. Float targets of unscored steps may be NaN,
         which means unknown; a network that sees its own output is taught with the known ones before the first scored
@@ -74,8 +74,8 @@ class Batch:
         inputs = numeric("inputs", self.inputs)
         if inputs.ndim != 3:
             raise ShapeError(f"inputs: expected shape (B, T, I), got {inputs.shape}")
-        if 0 in inputs.shape:
-            raise ShapeError(f"inputs: expected at least one sequence, step and input, got {inputs.shape}")
+        if 0 in inputs.shape[:2]:
+            raise ShapeError(f"inputs: expected at least one sequence and step, got {inputs.shape}")
         sequences, steps, _ = inputs.shape
         lengths = _lengths(self.lengths, sequences, steps)
         targets = _targets(self.targets, sequences, steps)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from evorrn.base.memory import excess
 from evorrn.base.settings import Settings
 from evorrn.data.task import Recommended, Reference
 
@@ -132,6 +133,14 @@ class Environment(Settings):
     train: Any = 10
     valid: Any = 20
     test: Any = 100
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is not allowed, and one for starts that cannot fit into memory."""
+        found = super().problems()
+        counts = (self.train, self.valid, self.test)
+        known = not found and all(isinstance(count, int) for count in counts)
+        too_large = excess(sum(counts)) if known else ""
+        return [f"{self.name}: its starts take at least {too_large}"] if too_large else found
 
     @property
     def observations(self) -> int:

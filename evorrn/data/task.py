@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from evorrn.base.memory import excess
 from evorrn.base.settings import Settings
 from evorrn.data.batch import Batch
 
@@ -225,6 +226,17 @@ class Task(Settings):
     def data_notes(self) -> tuple[str, ...]:
         """What a user should know about the data, in sentences; for data from a file how it was read."""
         return ()
+
+    @property
+    def numbers_in_data(self) -> int:
+        """The numbers in its data, as far as the settings tell before they are made; else 0."""
+        return 0
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is not allowed, and one for data that cannot fit into memory."""
+        found = super().problems()
+        too_large = "" if found else excess(self.numbers_in_data)
+        return [f"{self.name}: its data take {too_large}"] if too_large else found
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -103,10 +103,13 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
 def cell_page(cell: Cell) -> Page:
     """Return a cell's equations, and what they declare."""
     parameters = [(name, " x ".join(shape), cell.initial[name]) for name, shape in cell.parameters.items()]
-    options = [(name, str(value)) for name, value in {**cell.options, **cell.activations}.items()]
+    options = [
+        (name, str(value), "{:g} to {:g}".format(*cell.ranges[name]) if name in cell.ranges else "")
+        for name, value in {**cell.options, **cell.activations}.items()
+    ]
     tables = [text_table("parameters", ("name", "shape", "initialisation"), parameters)]
     if options:
-        tables.append(text_table("options", ("name", "default"), options))
+        tables.append(text_table("options", ("name", "default", "range"), options))
     return Page(f"{cell.name} (cell)", source=cell.source.rstrip(), tables=tables)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
+from evorrn.base.memory import excess
 from evorrn.base.settings import check_seed
 from evorrn.cells.find import cell_reference, find_cell
 from evorrn.compile.cell import Cell
@@ -111,6 +113,9 @@ class Architecture(NetworkSettings):
         self.blocks: dict[str, tuple[int, ...]] = {
             block.name: tuple(self.sizes[dimension] for dimension in block.shape) for block in self.layout
         }
+        too_large = excess(self.size, self.dtype.itemsize)
+        if too_large:
+            raise ConfigError(f"network.hidden: a genome of {self.size:.3g} genes takes {too_large}")
         self._initial = choose(self.layout, checked_mapping("initial", initial))
 
     @classmethod
@@ -177,7 +182,7 @@ class Architecture(NetworkSettings):
     @cached_property
     def size(self) -> int:
         """The number of genes of a genome, n."""
-        return sum(int(np.prod(shape)) for shape in self.blocks.values())
+        return sum(math.prod(shape) for shape in self.blocks.values())
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -127,7 +127,7 @@ def _inputs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs (B, T, I) and lengths (B,), T by default; raise ShapeError when they are wrong."""
     array = numeric("x", x)
-    if array.ndim != 3 or array.shape[2] != network.inputs or 0 in array.shape:
+    if array.ndim != 3 or array.shape[2] != network.inputs or 0 in array.shape[:2]:
         raise ShapeError(f"x: expected shape (B, T, {network.inputs}), got {array.shape}")
     if lengths is None:
         return array, np.full(len(array), array.shape[1], np.int64)

@@ -22,7 +22,8 @@ class Network(CompiledNetwork):
     Parameters
     ----------
     inputs, outputs : int
-        Number of inputs and outputs at a time step; the outputs for classes are logits.
+        Number of inputs and outputs at a time step; the outputs for classes are logits. Without inputs, with
+        feedback, a network generates a series by itself.
     cell : str or Cell
         A name, a function made with ``@evorrn.cell``, or ``"file.py:function"``.
     hidden : int or sequence of int

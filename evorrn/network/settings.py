@@ -70,12 +70,13 @@ def checked_mapping(name: str, value: Any) -> Mapping[str, Any]:
 
 
 def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
-    """Return a sentence for each size that is not a whole number of at least 1."""
+    """Return a sentence for each size that is not a whole number of at least 1, or 0 for inputs."""
     problems = [
-        f"network.{name}: expected a whole number of at least 1, got {value!r}"
+        f"network.{name}: expected a whole number of at least {least}, got {value!r}"
         for name, values in given.items()
+        for least in [0 if name == "inputs" else 1]
         for value in values
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
     ]
     return problems + ([] if given["hidden"] else ["network.hidden: expected at least one layer, got none"])
 

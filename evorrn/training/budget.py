@@ -6,7 +6,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.settings import plain
@@ -37,9 +37,9 @@ class Cost(Protocol):
         """Wall time without compiling."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Limits of a run. The run stops at the first limit it reaches, and records which one it was.
+    """Limits of a run, given by name. The run stops at the first limit it reaches, and records which one it was.
 
     Parameters
     ----------
@@ -83,6 +83,15 @@ class Budget:
     loss: float | None = None
     learned: float | None = None
     tolerance: float | None = None
+
+    def __new__(cls, *unnamed: object, **limits: object) -> Self:
+        """Raise TypeError for a limit without a name: a number alone could be steps, seconds or multiply-adds."""
+        if unnamed:
+            raise TypeError(
+                "Budget: expected limits by name, for instance Budget(generations=20), or a text as in "
+                f"Budget.parse('20gen'), got {unnamed[0]!r}"
+            )
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         problems = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from evorrn.base.errors import ConfigError
+from evorrn.base.memory import excess
 from evorrn.training.budget import Budget
 from evorrn.training.meter import Meter, MeteredProblem
 from evorrn.training.progress import Progress
@@ -56,7 +57,7 @@ class Trainer:
     Raises
     ------
     ConfigError
-        When the problem does not provide what the strategy requires.
+        When the problem does not provide what the strategy requires, or its population cannot fit into memory.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Trainer:
                 f"strategy {strategy.name}: needs a problem that provides {', '.join(missing)}; this one "
                 f"provides {', '.join(sorted(problem.provides))}"
             )
+        check_population(strategy, problem.size)
         self.strategy = strategy
         self.problem = problem
         self.budget = problem.budget = budget
@@ -224,3 +226,12 @@ class _Clock:
             return
         compiling = self.meter.compile_seconds - self.compiled
         self.meter.seconds += max(0.0, time.perf_counter() - self.started - compiling)
+
+
+def check_population(strategy: object, genes: int) -> None:
+    """Raise ConfigError when the population of a strategy, or of one of its stages, cannot fit into memory."""
+    for stage in (strategy, *getattr(strategy, "stages", ())):
+        population = getattr(stage, "population", None)
+        too_large = excess(population * genes) if isinstance(population, int) else ""
+        if too_large:
+            raise ConfigError(f"population: {population} genomes of {genes} genes take {too_large}")

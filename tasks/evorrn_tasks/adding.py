@@ -62,6 +62,11 @@ class Adding(Task):
     valid: int = setting(200, "validation sequences", minimum=1)
     test: int = setting(1000, "test sequences", minimum=1)
 
+    @property
+    def numbers_in_data(self) -> int:
+        """The numbers in inputs and targets of all sequences."""
+        return 3 * self.length * (self.train + self.valid + self.test)
+
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed, the length for its definition included."""
         found = super().problems()

@@ -52,6 +52,11 @@ class CopyMemory(Task):
     test: int = setting(500, "test sequences", minimum=1)
 
     @property
+    def numbers_in_data(self) -> int:
+        """The numbers in inputs and targets of all sequences."""
+        return (self.inputs + 1) * (self.delay + 2 * self.copied) * (self.train + self.valid + self.test)
+
+    @property
     def inputs(self) -> int:
         """Number of inputs: one for each symbol, one for the blank, one for the cue."""
         return self.symbols + 2

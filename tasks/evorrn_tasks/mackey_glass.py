@@ -74,9 +74,17 @@ class MackeyGlass(Task):
     washout: int = setting(50, "unscored steps at the start of each sequence", minimum=0)
     windows: int = setting(16, "sequences that the training part is divided into", minimum=1)
 
+    @property
+    def numbers_in_data(self) -> int:
+        """The numbers in inputs and targets of all sequences."""
+        return 2 * (self.train + self.valid + self.test + self.washout * (self.windows + 2))
+
     def problems(self) -> list[str]:
-        """Return one sentence for each setting that is not allowed, the number of windows included."""
-        return super().problems() or window_problems(self.windows, self.train)
+        """Return one sentence for each setting that is not allowed, number of windows and horizon included."""
+        found = super().problems() or window_problems(self.windows, self.train)
+        if not found and self.horizon > self.train:
+            found.append(f"horizon: expected at most the training steps, {self.train}, got {self.horizon}")
+        return found
 
     def data(self, seed: int) -> Splits:
         """Return the splits of a series drawn from the seed."""

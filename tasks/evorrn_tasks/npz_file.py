@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import struct
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import DataError, EvorrnError, unknown
+from evorrn.base.memory import excess
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Scaling, Splits, Task
@@ -23,6 +25,8 @@ from evorrn_tasks.common.shares import cut, file_problems
 
 NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "split")
 SPLITS = ("train", "valid", "test")
+
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 @dataclass(frozen=True)
@@ -258,6 +262,7 @@ def _load(path: str) -> dict[str, np.ndarray]:
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise DataError(f"{path}: expected an .npz archive of named arrays, got a single array")
         with loaded as archive:
+            _check_sizes(path, archive)
             return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
@@ -273,6 +278,26 @@ def _load(path: str) -> dict[str, np.ndarray]:
         raise DataError(
             f"{path}: expected an .npz archive of plain arrays, but it cannot be read ({error})"
         ) from None
+
+
+def _check_sizes(path: str, archive: np.lib.npyio.NpzFile) -> None:
+    """Raise DataError, before memory is asked for, when a header promises more than the archive or memory holds."""
+    assert archive.zip is not None
+    for entry in archive.zip.infolist():
+        with archive.zip.open(entry) as file:
+            version = np.lib.format.read_magic(file) if entry.filename.endswith(".npy") else None
+            if version not in HEADERS:
+                continue
+            shape, _, dtype = HEADERS[version](file)
+            promised, there = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
+        name = entry.filename.removesuffix(".npy")
+        if promised > there and not dtype.hasobject:
+            raise DataError(
+                f"{path}: {name} is said to have shape {shape}, which is more than the file holds"
+            )
+        too_large = excess(promised, 1)
+        if too_large:
+            raise DataError(f"{path}: {name} of shape {shape} takes {too_large}")
 
 
 def _named_splits(split: np.ndarray, count: int) -> list[np.ndarray]:

@@ -54,6 +54,11 @@ class Sines(Task):
     valid: int = setting(300, "steps of the free run on validation", minimum=2)
     test: int = setting(300, "steps of the free run on test", minimum=2)
 
+    @property
+    def numbers_in_data(self) -> int:
+        """The numbers in inputs and targets of all sequences."""
+        return 2 * (2 * self.washout + self.train + self.valid + self.test)
+
     def data(self, seed: int) -> Splits:
         """Return the splits of a sum of sines with phases drawn from the seed."""
         phases = generator(seed).uniform(0.0, 2 * np.pi, len(FREQUENCIES))[: self.waves]

@@ -1,16 +1,19 @@
 """The language of cells: graphs of right equations, and errors for wrong ones."""
 
+import math
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from evorrn.base.errors import CellError, UnknownName
+from evorrn.base.errors import CellError, ConfigError, EvorrnError, UnknownName
 from evorrn.cells.find import cells
 from evorrn.compile.adjoint import adjoint
 from evorrn.compile.cell import cell
 from evorrn.compile.tangent import tangent
 from evorrn.kernels.activations import relu, sigmoid, tanh
+from evorrn.lab.runs.spec import resolve
 from evorrn.network.network import Network
 
 SIZES = {"I": 3, "H": 5, "O": 2}
@@ -185,3 +188,49 @@ def test_wrong_declarations_raise_errors():
     for function in (positional_option, text_option):
         with pytest.raises(CellError):
             declare(function)
+
+
+@pytest.mark.parametrize("leak", [-1, 1.5, 1 + 1e-12, -1e-300])
+def test_an_option_out_of_the_range_that_its_cell_declares_is_refused(leak):
+    """At a network, in a spec, and for a variant whose options a strategy has drawn."""
+    sentence = f"cell option leak: expected a number from 0 to 1, got {leak}"
+    with pytest.raises(EvorrnError, match=re.escape(sentence)):
+        Network(1, 1, cell="leaky", cell_options={"leak": leak})
+    with pytest.raises(EvorrnError, match=re.escape(sentence)):
+        Network(1, 1, cell="leaky").with_options({"leak": leak})
+    table = {"cell": "leaky", "cell_options": {"leak": leak}}
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        resolve({"task": {"name": "sines"}, "network": table})
+    with pytest.raises(EvorrnError, match="cell option decay: expected a number from 0 to 1"):
+        Network(1, 1, cell="jordan", cell_options={"decay": leak})
+    assert Network(1, 1, cell="leaky", cell_options={"leak": 1}).cell_options["leak"] == 1.0
+
+
+def slow(p, x, h, *, rate=0.5, gain=2.0):
+    """A cell with two options."""
+    return (1 - rate) * h + rate * tanh(gain * (p.W @ x))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "sentence"),
+    [
+        ({"speed": (0, 1)}, "unknown numeric option of cell slow 'speed'"),
+        ({"rate": (0.6, 1)}, "option rate: its default 0.5 is not a number from 0.6 to 1"),
+        ({"rate": (math.inf, 1)}, "its default 0.5 is not"),
+        ({"rate": 1}, "range of rate: expected two numbers, got 1"),
+        ({"rate": ("a", "b")}, "range of rate: expected two numbers"),
+    ],
+)
+def test_a_range_that_excludes_its_own_default_is_refused_where_the_cell_is_made(ranges, sentence):
+    with pytest.raises(EvorrnError, match=re.escape(sentence)):
+        cell(state={"h": "H"}, parameters={"W": "H I"}, ranges=ranges)(slow)
+
+
+def test_a_range_may_be_open_at_one_end():
+    made = cell(
+        state={"h": "H"}, parameters={"W": "H I"}, ranges={"gain": (0, math.inf), "rate": (-math.inf, 1)}
+    )(slow)
+    for name, value, words in (("gain", -1, "at least 0"), ("rate", 2, "at most 1")):
+        with pytest.raises(CellError, match=f"{name}: expected a number of {words}, got {value}"):
+            made.check_options({name: value})
+    assert made.check_options({"gain": 1e9, "rate": -1e9})[0] == {"gain": 1e9, "rate": -1e9}

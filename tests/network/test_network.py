@@ -243,7 +243,7 @@ def test_initialisations():
 @pytest.mark.parametrize(
     "settings,words",
     [
-        ({"inputs": 0}, ["network.inputs"]),
+        ({"inputs": -1}, ["network.inputs"]),
         (
             {"hidden": 0, "loss": "msee", "dtype": "float16"},
             ["network.hidden", "did you mean 'mse'", "network.dtype"],
@@ -379,3 +379,34 @@ def test_states_of_one_genome_of_a_population_and_of_a_part_of_the_sequences():
     genomes, x = network.init_many(np.random.default_rng(0), 1), np.ones((5, 4, 1))
     states = network.population_states(genomes, x)
     np.testing.assert_array_equal(states[0], network.states(genomes[0], x))
+
+
+@pytest.mark.parametrize(("cell", "hidden", "sequences"), [("leaky", 4, 9), ("jordan", 64, 2)])
+def test_a_network_without_inputs_generates_a_series(cell, hidden, sequences):
+    """It is driven by its own output alone; forward and gradient, with sequences and with units as vectors."""
+    rng = np.random.default_rng(5)
+    network = Network(0, 2, cell=cell, hidden=hidden, feedback=cell == "leaky", direct=True, dtype="float64")
+    genome = network.init(seed=0) + 0.1 * rng.normal(size=network.size)
+    lengths = rng.integers(1, 8, sequences)
+    batch = Batch(np.zeros((sequences, 7, 0)), rng.normal(size=(sequences, 7, 2)), lengths=lengths)
+    outputs, states = naive.run_network(network, genome, batch)
+    np.testing.assert_allclose(network.predict(genome, batch.inputs, lengths=lengths), outputs, atol=1e-12)
+    np.testing.assert_allclose(network.states(genome, batch.inputs, lengths=lengths), states, atol=1e-12)
+    along = rng.normal(size=network.size)
+    ahead, behind = (network.loss(genome + step * along, batch) for step in (1e-6, -1e-6))
+    slope = network.loss_and_gradient(genome, batch)[1] @ along
+    np.testing.assert_allclose(slope, (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(-network.fitness(genome[None], batch)[0], network.loss(genome, batch))
+
+
+def test_a_reservoir_without_inputs_goes_on_with_a_series():
+    """A generator needs no dummy input: taught on a sine, it goes on from where the teacher ended."""
+    sine = np.sin(0.3 * np.arange(600))[None, :, None]
+    network = Network(0, 1, cell="leaky", hidden=50, feedback=True, dtype="float64")
+    batch = Batch(np.zeros((1, 600, 0)), sine)
+    result = evorrn.EchoState(reservoirs=3).fit(network, batch, seed=0)
+    taught = np.concatenate([np.zeros((1, 1, 1)), sine[:, :-1]], axis=1)
+    _, state = result.network.predict(result.genome, np.zeros((1, 600, 0)), teacher=taught, return_state=True)
+    ahead = result.network.predict(result.genome, np.zeros((1, 40, 0)), state=state)
+    np.testing.assert_allclose(ahead[0, :, 0], np.sin(0.3 * np.arange(600, 640)), atol=0.05)
+    assert result.forecast(np.zeros((10, 0)), 5).shape == (5, 1)

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from threadpoolctl import threadpool_limits
 
+import evorrn
 from evorrn.base.errors import ConfigError
 from evorrn.base.files import load_tree, save_tree, tree_bytes
 from evorrn.base.settings import build
@@ -267,10 +268,73 @@ def test_settings_are_checked():
     assert build(EchoState, {"leak": [0.1, 1], "alphas": [1]}, "strategy").leak == (0.1, 1.0)
     labels = Batch(np.zeros((1, 5, 2)), np.zeros((1, 5), dtype=int))
     with pytest.raises(ConfigError, match="sees its own output"):
-        EchoState().fit(reservoir(outputs=2, loss="cross-entropy", feedback=True), labels)
+        EchoState().fit(reservoir(outputs=2, loss="cross-entropy", feedback=True, fed_back="output"), labels)
 
 
 def test_narma_of_order_ten_is_learned():
     network = reservoir(hidden=100, inputs=1, cell_options={"leak": 1.0})
     result = EchoState().fit(network, Narma(), seed=0, budget="2G")
     assert result.metrics["test"]["nrmse_std"] < 0.4  # the best linear shift register reaches 0.4
+
+
+# ------------------------------------------------------------------------- what a reservoir needs
+
+
+@pytest.mark.parametrize("strategy", [EchoState, evorrn.Evolino, evorrn.EvolvedReservoir])
+def test_a_washout_that_takes_the_rows_of_the_readout_is_refused(strategy):
+    """With all steps in the washout the readout would be zero, and nothing would say so."""
+    network, data = reservoir(hidden=30), record(steps=100)
+    for washout, left in ((700, 1), (100, 1), (90, 10), (68, 32)):
+        with pytest.raises(
+            ConfigError,
+            match=f"a washout of {washout} leaves {left} of 100 scored steps .* each output has 33 weights",
+        ):
+            strategy(washout=washout).fit(network, data, seed=0, budget="1gen")
+    EchoState(reservoirs=1, washout=67).fit(network, data, seed=0)
+
+
+def test_a_washout_is_no_matter_where_the_last_step_of_each_sequence_is_scored():
+    rng = np.random.default_rng(0)
+    data = Batch(rng.normal(size=(12, 20, 2)), rng.integers(0, 2, 12))
+    network = reservoir(outputs=2, loss="cross-entropy")
+    result = EchoState(reservoirs=1, washout=500).fit(network, data, seed=0)
+    assert np.isfinite(result.metrics["train"]["cross_entropy"])
+
+
+@pytest.mark.parametrize("density", [0.001, 0.0299, (0.01, 0.5)])
+def test_a_density_of_less_than_one_link_into_a_unit_is_refused(density):
+    """With fewer links no signal goes round; a density of 0.001 silently meant one link, ten times as many."""
+    with pytest.raises(
+        ConfigError, match=r"links into each of 30 units; expected at least one, a density of 0.0333"
+    ):
+        EchoState(density=density).fit(reservoir(hidden=30), record(), seed=0, budget="1gen")
+
+
+def test_a_density_is_that_of_every_layer():
+    """Layers of different sizes have different numbers of links; a small layer is not fully linked."""
+    network = reservoir(hidden=(100, 20))
+    genome = EchoState(reservoirs=1, density=0.1).fit(network, record(), seed=0).genome
+    for name, links in (("layer0.W_h", 10), ("layer1.W_h", 2)):
+        assert (np.count_nonzero(network.unpack(genome)[name], axis=1) == links).all()
+
+
+def test_a_spectral_radius_of_0_leaves_no_recurrent_link():
+    network = reservoir(cell_options={"leak": 1.0})
+    result = EchoState(reservoirs=1, spectral_radius=0.0, leak=1.0).fit(network, record(), seed=0)
+    assert not network.unpack(result.genome)["layer0.W_h"].any()
+    searched = evorrn.EvolvedReservoir(population=4, spectral_radius=(0.0, 1.0))
+    assert searched.fit(network, record(), seed=0, budget="6gen").history["spectral_radius"].max() <= 1.0
+
+
+@pytest.mark.parametrize("loss", ["binary-cross-entropy", "cross-entropy"])
+@pytest.mark.parametrize("strategy", [EchoState(reservoirs=2), evorrn.Evolino(population=6)])
+def test_classes_may_go_back_as_probabilities_while_the_fit_sees_the_true_ones(strategy, loss):
+    """Targets and probabilities are of one kind; targets and logits are not."""
+    bits = np.tile([0, 0, 1, 0, 1, 1], 40)[None]
+    targets = bits if loss == "cross-entropy" else bits[:, :, None] * 1.0
+    data = Batch(np.ones((1, 240, 1)), targets)
+    settings = {"outputs": 2 if loss == "cross-entropy" else 1, "inputs": 1, "feedback": True, "loss": loss}
+    result = strategy.fit(reservoir(**settings), data, seed=0, budget="2gen")
+    assert np.isfinite(result.metrics["train"]["accuracy" if loss == "cross-entropy" else "binary_accuracy"])
+    with pytest.raises(ConfigError, match='fed_back="probability" or "bit"; the targets that go back'):
+        strategy.fit(reservoir(**settings, fed_back="output"), data, seed=0, budget="2gen")

@@ -235,7 +235,7 @@ def test_what_cannot_be_solved_is_refused():
     with pytest.raises(ConfigError, match="evolino: needs a problem that provides states, targets"):
         Evolino().start(blind, np.random.default_rng(0))
     labelled = Batch(np.zeros((1, 3, 1)), np.zeros((1, 3), dtype=int))
-    logits = network(outputs=2, loss="cross-entropy", feedback=True)
+    logits = network(outputs=2, loss="cross-entropy", feedback=True, fed_back="output")
     with pytest.raises(ConfigError, match="needs the loss mse"):
         Evolino().start(Problem(logits, labelled), np.random.default_rng(0))
 

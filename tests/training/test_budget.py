@@ -1,5 +1,8 @@
 """Budgets from text and from arguments, and errors for wrong ones."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -90,3 +93,12 @@ def test_numpy_numbers_are_numbers():
     with pytest.raises(ConfigError, match=r"budget.generations: .*whole number"):
         Budget.parse("1.5gen")
     assert Budget.parse("1.1G").work == 1_100_000_000
+
+
+@pytest.mark.parametrize("given", [(20,), (20, 5), ("20gen",)])
+def test_a_limit_without_a_name_is_refused(given):
+    """Twenty of what: generations, seconds or multiply-adds?"""
+    with pytest.raises(TypeError, match=r"expected limits by name, for instance Budget\(generations=20\)"):
+        Budget(*given)
+    for budget in (Budget(generations=20), Budget()):
+        assert copy.deepcopy(budget) == pickle.loads(pickle.dumps(budget)) == budget

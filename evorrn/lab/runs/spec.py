@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
-from evorrn.base.settings import build
+from evorrn.base.settings import build, check_seed
 from evorrn.base.trust import is_trusted, only_recorded, recorded_files
 from evorrn.data.find import expand_task, find_task
 from evorrn.data.task import Recommended, Task
 from evorrn.lab.runs.typed import read, table_of, unknown_entry
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
+from evorrn.training.trainer import check_population
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
@@ -138,20 +139,21 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     found = _Problems()
     tables = {name: table_of(raw, name, found) for name in ("task", "network", "strategy", "files")}
     seed = raw.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        found.append(f"seed: expected a whole number of at least 0, got {seed!r}")
+    with found.under("seed"):
+        check_seed(seed)
     parent = raw.get("parent")
     if parent is not None and not (isinstance(parent, str) and re.fullmatch(r"[0-9a-f]{16}", parent)):
         found.append(f"parent: expected the id of a run, 16 hexadecimal digits, got {parent!r}")
     budget, task, strategy, network = None, None, None, None
     with found.under("budget"):
         budget = _budget(raw.get("budget", DEFAULT_BUDGET))
-    task_table = _task_table(tables["task"], base)
+    task_table = tables["task"]
     with found.under("task"):
+        task_table = _task_table(tables["task"], base)
         task = _task(task_table)
-    strategy_name = reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
     advice = Recommended()
     with found.under("strategy"):
+        strategy_name = reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
         kind = find_strategy(strategy_name)
         if task is not None:
             advice = task.recommended(kind.name)
@@ -174,6 +176,9 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         network = make(**_network_settings(usual, known))
         if "version" in task_table and not network.means(known):
             network = make(**_network_settings(usual, {**known, "fed_back": "output"}))
+    if strategy is not None and network is not None:
+        with found.under("strategy"):
+            check_population(strategy, network.size)
     settings = {"task": task.values() if task else (), "network": network_names()}
     settings["strategy"] = strategy.values() if strategy else ()
     found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]
@@ -263,7 +268,7 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     if "name" in result:
         result["name"] = reference(result["name"], base)
     if isinstance(result.get("path"), str):
-        result["path"] = str((base / result["path"]).resolve())
+        result["path"] = str(_absolute(base, result["path"], "task.path"))
     return result
 
 
@@ -315,7 +320,17 @@ _tasks: dict[tuple[Any, ...], Task | Environment] = {}
 def reference(value: Any, base: Path) -> Any:
     """Return ``file.py:name`` with an absolute path, and any other name as it is."""
     source, separator, member = _split_reference(value)
-    return f"{(base / source).resolve()}{separator}{member}" if source.endswith(".py") else value
+    if not source.endswith(".py"):
+        return value
+    return f"{_absolute(base, source, 'a name')}{separator}{member}"
+
+
+def _absolute(base: Path, path: str, what: str) -> Path:
+    """Return an absolute path; raise ConfigError for one that no system can have."""
+    try:
+        return (base / path).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"{what}: expected a path, got {path[:80]!r} ({error})") from None
 
 
 def _split_reference(value: Any) -> tuple[str, str, str]:

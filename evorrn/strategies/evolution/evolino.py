@@ -13,7 +13,13 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.esp import ESP
 from evorrn.strategies.evolution.start import Start
-from evorrn.strategies.reservoir.echo_state import LARGEST_STATE, fitted_steps, sees_output
+from evorrn.strategies.reservoir.echo_state import (
+    LARGEST_STATE,
+    check_fed_back,
+    check_washout,
+    fitted_steps,
+    sees_output,
+)
 from evorrn.strategies.reservoir.readout import check_bias, logit_scale, write_readout
 from evorrn.strategies.reservoir.ridge import ridge_each
 
@@ -95,19 +101,16 @@ class Evolino(ESP):
         Raises
         ------
         ConfigError
-            For a problem without states or targets, for a network without biases, and for a network that sees
-            its own output and has a loss on classes, because the fed-back targets are not logits.
+            For a problem without states or targets, for a network without biases, for a network that sees its own
+            logits, and for a washout that leaves fewer rows than the readout has weights.
         """
         missing = sorted(self.requires - problem.provides)
         if missing:
             raise ConfigError(f"strategy evolino: needs a problem that provides {', '.join(missing)}")
         network = problem.network
         check_bias(self.name, network)
-        if sees_output(network) and network.loss_function.logits:
-            raise ConfigError(
-                f"strategy evolino: a network that sees its own output needs the loss mse, got {network.loss_name}; "
-                "the targets that are fed back while states are computed are not logits"
-            )
+        check_fed_back(self.name, network)
+        check_washout(self.name, problem, self.washout)
         layout = {
             block.name: network.blocks[block.name] for block in network.layout if block.layer is not None
         }

@@ -31,6 +31,8 @@ class Scales:
     inputs, biases, feedback : float
         Weights from the inputs, biases, and weights from fed-back outputs are uniform between minus and plus
         this.
+    density : float or None
+        Share of recurrent links that are not zero, in place of `links`: so many whole links into each unit.
     """
 
     spectral_radius: float
@@ -38,6 +40,7 @@ class Scales:
     inputs: float
     biases: float
     feedback: float
+    density: float | None = None
 
 
 def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -> tuple[np.ndarray, int]:
@@ -67,7 +70,8 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
         if block.layer is None:
             continue
         if block.role == RECURRENT and block.square:
-            values[...] = sparse_matrix(len(values), scales.links, rng)
+            links = scales.links if scales.density is None else round(scales.density * len(values))
+            values[...] = sparse_matrix(len(values), links, rng)
             radius, cost = spectral_radius(values, rng)
             values *= scales.spectral_radius / radius
             work += cost

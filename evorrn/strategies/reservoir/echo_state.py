@@ -92,7 +92,7 @@ class EchoState(Strategy):
         None, "number of reservoirs; by default as many as the budget allows", minimum=1
     )
     spectral_radius: float | tuple[float, float] = setting(
-        (0.5, 1.3), "largest absolute eigenvalue of the recurrent weights", above=0
+        (0.5, 1.3), "largest absolute eigenvalue of the recurrent weights", minimum=0
     )
     leak: float | tuple[float, float] | None = setting(
         (0.1, 1.0), "leak of cells that have one; none for the network's own", above=0, maximum=1
@@ -172,16 +172,14 @@ class EchoState(Strategy):
         Raises
         ------
         ConfigError
-            For a network without biases, and for a network that sees its own output and has a loss on classes,
-            because the fed-back targets are not logits.
+            For a network without biases, for a network that sees its own logits, for a density of less than one link
+            into a unit, and for a washout that leaves fewer rows than the readout has weights.
         """
         network = problem.network
         check_bias(self.name, network)
-        if sees_output(network) and network.loss_function.logits:
-            raise ConfigError(
-                f"strategy esn: a network that sees its own output needs the loss mse, got {network.loss_name}; "
-                "the targets that are fed back while states are computed are not logits"
-            )
+        check_fed_back(self.name, network)
+        check_washout(self.name, problem, self.washout)
+        self._check_density(network)
         return {
             "rng": generator_state(rng),
             "drawn": 0,
@@ -278,14 +276,24 @@ class EchoState(Strategy):
 
     def scales(self, values: dict[str, float], network: Network) -> Scales:
         """Return the scales that a reservoir with these settings is drawn with."""
-        links = values["density"] * max(network.hidden) if "density" in values else values["links"]
         return Scales(
             spectral_radius=values["spectral_radius"],
-            links=max(round(links), 1),
+            links=round(values.get("links", 0)),
+            density=values.get("density"),
             inputs=values["input_scaling"],
             biases=values["bias_scaling"],
             feedback=values.get("feedback_scaling", 0.0),
         )
+
+    def _check_density(self, network: Network) -> None:
+        """Raise ConfigError when a density gives less than one link into each unit, with which no signal goes round."""
+        least = self.density[0] if isinstance(self.density, tuple) else self.density
+        units = min(network.hidden)
+        if least is not None and least * units < 1:
+            raise ConfigError(
+                f"strategy {self.name}: a density of {least:g} is {least * units:.3g} links into each of {units} units; "
+                f"expected at least one, a density of {1 / units:.3g}"
+            )
 
     def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
         """Solve the readout and write it into a genome (n,); return the training loss and what the history keeps."""
@@ -327,6 +335,30 @@ class EchoState(Strategy):
 def sees_output(network: Network) -> bool:
     """Return whether a network's last output is fed back, as an input or to its cell."""
     return bool(network.feedback or network.cell.sees_output)
+
+
+def check_fed_back(name: str, network: Network) -> None:
+    """Raise ConfigError for a network that sees its own logits, in whose place targets cannot go back."""
+    if sees_output(network) and network.loss_function.logits and network.fed_back == "output":
+        raise ConfigError(
+            f"strategy {name}: a network that sees its own output needs the loss mse or a network with "
+            'fed_back="probability" or "bit"; the targets that go back while states are computed are not logits'
+        )
+
+
+def check_washout(name: str, problem: Problem, washout: int | None) -> None:
+    """Raise ConfigError when a given washout takes rows that the readout needs: one for each weight, or all there are."""
+    batch, network = problem.batch("train"), problem.network
+    if washout is None:
+        return
+    weights = network.readout_width + network.inputs * network.direct + 1
+    left, scored = int(fitted_steps(batch, washout).sum()), int(batch.scored.sum())
+    emptied = not (batch.scored & (np.arange(batch.steps) >= washout)).any()
+    if left < weights <= scored or (emptied and left < scored):
+        raise ConfigError(
+            f"strategy {name}: a washout of {washout} leaves {left} of {scored} scored steps to fit the readout on; "
+            f"each output has {weights} weights, and needs at least as many"
+        )
 
 
 def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:

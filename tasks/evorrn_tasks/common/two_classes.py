@@ -30,6 +30,11 @@ class TwoClasses(Task):
     valid: int = setting(100, "validation sequences", minimum=2)
     test: int = setting(100, "test sequences", minimum=2)
 
+    @property
+    def numbers_in_data(self) -> int:
+        """The numbers in inputs and targets of all sequences."""
+        return 2 * self.longest * (self.train + self.valid + self.test)
+
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed, longest below shortest included."""
         found = super().problems()
