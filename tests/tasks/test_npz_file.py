@@ -152,7 +152,7 @@ def test_labelled_sequences_are_learned(tmp_path):
         ({"inputs": X, "targets": np.ones((20, 7, 1))}, "target 1 of 1 is constant (1)"),
         ({"inputs": X, "targets": np.zeros((20, 7), dtype=int)}, "expected at least two classes in training"),
         ({"inputs": X, "targets": np.arange(20)}, "label 14 is in valid but not in training"),
-        ({"inputs": X[:, :0], "targets": Y[:, :0]}, "expected at least one sequence, step and input"),
+        ({"inputs": X[:, :0], "targets": Y[:, :0]}, "expected at least one sequence and step"),
         ({"inputs": np.array([[1], [2, 3]], dtype=object), "targets": Y}, "cannot be read"),
     ],
 )
