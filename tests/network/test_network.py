@@ -409,4 +409,3 @@ def test_a_reservoir_without_inputs_goes_on_with_a_series():
     _, state = result.network.predict(result.genome, np.zeros((1, 600, 0)), teacher=taught, return_state=True)
     ahead = result.network.predict(result.genome, np.zeros((1, 40, 0)), state=state)
     np.testing.assert_allclose(ahead[0, :, 0], np.sin(0.3 * np.arange(600, 640)), atol=0.05)
-    assert result.forecast(np.zeros((10, 0)), 5).shape == (5, 1)
