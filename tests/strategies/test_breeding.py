@@ -49,7 +49,10 @@ def test_truncation_and_ranked_roulette_follow_their_definitions():
 def children(count, genes, sizes=0, seed=0):
     rng = np.random.default_rng(seed)
     return Children(
-        rng.standard_normal((count, genes)), rng.random((count, sizes)), np.zeros(count, dtype=bool)
+        rng.standard_normal((count, genes)),
+        rng.random((count, sizes)),
+        np.zeros(count),
+        np.zeros(count, dtype=bool),
     )
 
 

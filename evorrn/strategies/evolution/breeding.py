@@ -31,19 +31,22 @@ class Children:
     genomes : ndarray, shape (K, n)
     sizes : ndarray, shape (K, k)
         Their own mutation sizes; k is 0 when sizes do not evolve.
+    fitness : ndarray, shape (K,)
+        The fitness of their parents as evaluated.
     changed : ndarray, shape (K,), bool
         Which differ from their parent.
     """
 
     genomes: np.ndarray
     sizes: np.ndarray
+    fitness: np.ndarray
     changed: np.ndarray
 
 
 def breed(
     settings: GeneticSettings, state: State, shaped: np.ndarray, count: int, rng: np.random.Generator
-) -> tuple[Children, np.ndarray]:
-    """Return `count` children, and the index of each one's first parent.
+) -> Children:
+    """Return `count` children of selected parents.
 
     Parameters
     ----------
@@ -60,13 +63,14 @@ def breed(
     When no child would change, the last one is mutated, so that every generation evaluates at least one individual.
     """
     chosen = select(settings, shaped, count, rng)
-    children = Children(state["population"][chosen], state["sizes"][chosen], np.zeros(count, dtype=bool))
+    genomes, sizes, fitness = (state[name][chosen] for name in ("population", "sizes", "fitness"))
+    children = Children(genomes, sizes, fitness, np.zeros(count, dtype=bool))
     cross(settings, state["crossover_units"], children, rng)
     mutating = rng.random(count) < settings.mutation_probability
     if not (mutating.any() or children.changed.any()):
         mutating[-1] = True
     mutate(settings, state, children, np.flatnonzero(mutating), rng)
-    return children, chosen
+    return children
 
 
 def select(

@@ -43,8 +43,9 @@ class GeneticAlgorithm(GeneticSettings):
 
     A `toolbox` (``deap.base.Toolbox``, available in Python only) can replace ``select(individuals, k)``,
     ``mate(first, second)`` and ``mutate(individual)``, or some of them. Individuals are NumPy arrays (n,) with
-    a DEAP ``fitness`` that is maximised. The functions may change individuals in place or return new ones;
-    they must not swap slices of two arrays, because these are views of the same memory. Python's ``random``
+    a DEAP ``fitness`` that is maximised; a slice of one is a copy, as of a list. The functions may change individuals
+    in place or return new ones. DEAP's own operators for real vectors and one objective work;
+    `evorrn.strategies.evolution.deap_operators.REFUSED` says why others do not. Python's ``random``
     and NumPy's global generator are seeded by the run while they are called, so that a resumed run draws the
     same numbers; other state that a function keeps is not saved.
 

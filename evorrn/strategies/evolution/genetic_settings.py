@@ -90,11 +90,10 @@ class GeneticSettings(VectorStrategy):
         if not found and self.adaptation != "none" and self.mutation_decay != 1:
             found.append("mutation_decay: expected 1 when mutation sizes evolve (adaptation is not none)")
         if self.toolbox is not None:
-            from deap.base import Toolbox
+            from evorrn.strategies.evolution.deap_operators import toolbox_problems
 
-            if not isinstance(self.toolbox, Toolbox):
-                found.append(f"toolbox: expected a deap.base.Toolbox made in Python, got {self.toolbox!r}")
-            elif self.adaptation != "none" and hasattr(self.toolbox, "mutate"):
+            found += (wrong := toolbox_problems(self.toolbox))
+            if not wrong and self.adaptation != "none" and hasattr(self.toolbox, "mutate"):
                 found.append("adaptation: expected none with a toolbox that has its own mutate")
         return found
 

@@ -23,7 +23,9 @@ class Fitness(base.Fitness):
 
 
 class Individual(np.ndarray):
-    """A chromosome (n,): an array with a fitness.
+    """A chromosome (n,): an array with a fitness. A slice of it is a copy, as of a list.
+
+    So DEAP's operators, which swap slices of two lists, work on it.
 
     Attributes
     ----------
@@ -38,6 +40,13 @@ class Individual(np.ndarray):
     fitness: Fitness
     raw: float
     sizes: np.ndarray
+
+    def __getitem__(self, key: Any) -> Any:
+        taken = np.asarray(self)[key]
+        return taken.copy() if isinstance(taken, np.ndarray) else taken
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        np.asarray(self)[key] = value  # NumPy's own would write to what __getitem__ returns
 
     def __deepcopy__(self, memo: dict[int, Any] | None) -> Individual:
         return individual(np.array(self), *self.fitness.wvalues, raw=self.raw, sizes=np.array(self.sizes))

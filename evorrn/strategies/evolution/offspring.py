@@ -37,8 +37,8 @@ def next_generation(settings: GeneticSettings, state: State, rng: np.random.Gene
     elites = min(settings.elite, len(state["elite_genomes"]))
     shaped = settings.shape(state["population"], state["fitness"])
     make = breed if settings.toolbox is None else breed_with_toolbox
-    children, parents = make(settings, state, shaped, settings.population - elites, rng)
-    known = np.where(children.changed, math.nan, state["fitness"][parents])
+    children = make(settings, state, shaped, settings.population - elites, rng)
+    known = np.where(children.changed, math.nan, children.fitness)
     population = np.concatenate([state["elite_genomes"][:elites], children.genomes])
     return {
         "population": settings.folded(population),
@@ -49,7 +49,7 @@ def next_generation(settings: GeneticSettings, state: State, rng: np.random.Gene
 
 def breed_with_toolbox(
     settings: GeneticSettings, state: State, shaped: np.ndarray, count: int, rng: np.random.Generator
-) -> tuple[Children, np.ndarray]:
+) -> Children:
     """Do what `breed` does by DEAP's ``varAnd`` on one individual at a time, with the operators of a user's toolbox."""
     genomes = np.empty((count, state["population"].shape[1]))
     free_rows = iter(genomes)
@@ -69,7 +69,6 @@ def breed_with_toolbox(
         if all(child.fitness.valid for child in children):
             toolbox.mutate(children[-1])
             del children[-1].fitness.values
-    places = {id(parent): place for place, parent in enumerate(crowd)}
     changed = np.array([not child.fitness.valid for child in children])
     sizes = np.array([child.sizes for child in children]).reshape(count, state["sizes"].shape[1])
-    return Children(genomes, sizes, changed), np.array([places[id(parent)] for parent in chosen])
+    return Children(genomes, sizes, np.array([child.raw for child in children]), changed)

@@ -11,14 +11,12 @@ from deap import base, tools
 
 from evorrn.base.errors import ShapeError
 from evorrn.strategies.evolution import operators, variation
+from evorrn.strategies.evolution.deap_operators import OPERATORS, call, check_positive
 from evorrn.strategies.evolution.individuals import Individual
 
 if TYPE_CHECKING:
     from evorrn.strategies.base import State
     from evorrn.strategies.evolution.genetic_settings import GeneticSettings
-
-OPERATORS = ("select", "mate", "mutate")
-"""The functions of a user's toolbox that are used; others in it are ignored."""
 
 
 def make_toolbox(settings: GeneticSettings, state: State, rng: np.random.Generator) -> base.Toolbox:
@@ -78,7 +76,8 @@ def selecting(function: Callable[..., Any]) -> Callable[..., Sequence[Individual
     """Return a user's selection with a check that it returns `k` of the individuals given."""
 
     def select(individuals: Sequence[Individual], k: int) -> Sequence[Individual]:
-        chosen = list(function(individuals, k))
+        check_positive(function, individuals)
+        chosen = list(call("select", function, individuals, k))
         if len(chosen) != k or not all(isinstance(each, Individual) for each in chosen):
             raise ShapeError(
                 f"toolbox.select: expected {k} of the individuals given, got {len(chosen)} objects"
@@ -92,7 +91,7 @@ def in_place(function: Callable[..., Any], name: str) -> Callable[..., tuple[Ind
     """Return a user's crossover or mutation, with its result copied into the individuals given."""
 
     def vary(*given: Individual) -> tuple[Individual, ...]:
-        made = function(*given)
+        made = call(name, function, *given)
         shapes = (
             [np.shape(genes) for genes in made] if isinstance(made, tuple | list) else type(made).__name__
         )
@@ -100,7 +99,12 @@ def in_place(function: Callable[..., Any], name: str) -> Callable[..., tuple[Ind
             raise ShapeError(
                 f"toolbox.{name}: expected a tuple of {len(given)} with shape {given[0].shape}, got {shapes}"
             )
-        for genes, result in zip(given, [np.array(result, dtype=np.float64) for result in made]):
+        results = [np.array(result, dtype=np.float64) for result in made]
+        for result in results:
+            if not np.isfinite(result).all():
+                gene = int(np.argmin(np.isfinite(result)))
+                raise ShapeError(f"toolbox.{name}: expected finite genes, got {result[gene]} as gene {gene}")
+        for genes, result in zip(given, results):
             genes[:] = result
         return given
 
