@@ -27,9 +27,9 @@ class Gym(VectorisedEnvironment):
     one-hot; nothing is scaled. Discrete actions have one output each, and the action with the largest output,
     the first if several are equal, is taken. A box of actions has one output for each number, mapped to its
     bounds by ``squash``: with ``"tanh"`` to low + (tanh(output) + 1) / 2 (high - low), with ``"clip"`` by
-    clipping. Whole numbers are the equal parts of the same range, so that each has the same share of it. With one
-    bound or none, the number is the output, rounded for whole numbers and clipped at the bound; a bound as large as
-    the largest number of its type is none, except for integers of 8 and 16 bits. Other action spaces, and
+    clipping. A box of whole numbers divides the same range into equal parts, one for each number. With one bound or
+    none, the number is the output, rounded for whole numbers and clipped at the bound; a bound as large as the largest
+    number of its type is none, except for integers of 8 and 16 bits. Other action spaces, and
     observations that cannot be flattened, are errors.
 
     A start is the seed that the environment is reset with, so the same starts give the same episodes. Episodes

@@ -88,10 +88,19 @@ def test_bounds_as_large_as_the_type_are_none(dtype, squash):
         assert np.isfinite(far).all()
 
 
-def test_a_box_of_float64_with_the_bounds_of_float32_has_none():
-    largest = float(np.finfo(np.float32).max)
-    box = Box.of(spaces.Box(-largest, largest, (1,), np.float64), "tanh")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("largest", [float(np.finfo(np.float32).max), 3.4e38])
+@pytest.mark.filterwarnings("ignore:.*precision lowered")
+def test_the_largest_float32_is_no_bound_of_float64_either_however_it_is_written(dtype, largest):
+    box = Box.of(spaces.Box(-largest, largest, (1,), dtype), "tanh")
     assert box(np.array([[-7.5]])).item() == -7.5
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+def test_whole_numbers_without_sign_have_0_as_their_bound(dtype):
+    largest = np.iinfo(dtype).max
+    actions = Box.of(spaces.Box(0, largest, (1,), dtype), "tanh")(np.array([[-3.0], [2.6], [1e30]]))
+    assert actions.ravel().tolist() == [0, 3, largest]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

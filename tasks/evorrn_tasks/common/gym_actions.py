@@ -10,7 +10,7 @@ import numpy as np
 from evorrn.base.errors import EvorrnError
 
 LARGEST = float(np.finfo(np.float32).max)
-"""A bound of real numbers that is as large as this is none, whatever the type of the box."""
+"""The largest float32, which is often written as a bound of float64 that is none."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,11 @@ def actions_of(id: str, space: Any, squash: str) -> Discrete | Box:
 def _limits(dtype: np.dtype) -> tuple[float, float]:
     """Return the lower and the upper bound from which on a box of a type counts as unbounded.
 
-    Integers of 8 and 16 bits are counted out in full, and 0 is a bound of those without sign.
+    For real numbers that is half of the largest one, since bounds such as 3.4e38 stand for it. Integers of 8 and 16
+    bits are counted out in full, and 0 is a bound of those without sign.
     """
     if not np.issubdtype(dtype, np.integer):
-        limit = min(float(np.finfo(dtype).max), LARGEST)
+        limit = 0.5 * min(float(np.finfo(dtype).max), LARGEST)
         return -limit, limit
     limits = np.iinfo(dtype)
     if limits.bits < 32:
