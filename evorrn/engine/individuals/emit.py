@@ -142,7 +142,7 @@ class IndividualsEmitter(ProgramEmitter):
             "        sum_now = total[k]",
             "        p, e = pair[k] // n_E, pair[k] % n_E",
             "        wrong = np.nan if sum_now != sum_now else np.inf",
-            "        returns[p, e] = sum_now if sum_now - sum_now == 0.0 else wrong",
+            "        returns[p, e] = sum_now if abs(sum_now) < np.inf else wrong",
             "        lengths[p, e] = age[k]",
             "    pair[k] = take_number(queue)",
             "    over[k], age[k], total[k] = 0, 0, 0.0",

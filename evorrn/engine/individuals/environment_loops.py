@@ -21,7 +21,7 @@ IN_REGISTERS = 24
 
 _REST = "live, age, over, total, gain, limit"
 
-_FAULT = "seen != F(0) or (wrong == F(0) and not (reward - reward == 0.0))"
+_FAULT = "seen != F(0) or (wrong == F(0) and not abs(reward) < np.inf)"
 """Whether a number of the environment is not finite: `seen` and `wrong` are 0, or NaN for a wrong observation or action."""
 
 
@@ -119,9 +119,9 @@ class EnvironmentLoops:
         lines += ["    ended = 0", "    for k in range(s0.shape[0]):"]
         inner = [*_fetch("state", s), *_fetch("action", a)]
         inner += ["reward, done = step_world(state, action)", "lives = live[k] != 0"]
-        inner += [f"seen, wrong = {_wrong(x)}, {_wrong(a)}", "reward = float(reward) + wrong"]
+        inner += [f"seen, wrong = {_wrong(x)}, {_wrong(a)}", "reward = float(reward) + float(wrong)"]
         inner += [f"sum_now = np.inf if {_FAULT} else total[k] + reward", "age_now = age[k] + live[k]"]
-        inner += ["broken = not (sum_now - sum_now == 0.0)"]
+        inner += ["broken = not abs(sum_now) < np.inf"]
         inner += ["ends = (bool(done) or broken or age_now >= limit) and lives"]
         inner += ["gain[k] = reward", "total[k] = sum_now if lives else total[k]", "age[k] = age_now"]
         inner += ["over[k] = 1 if ends else 0", "ended += 1 if ends else 0"]
@@ -181,11 +181,11 @@ _ENDING = [
     "seen = F(0)",
     "for i in range(x_t.shape[0]):",
     "    seen += x_t[i, k] * F(0)",
-    "reward = float(reward) + wrong",
+    "reward = float(reward) + float(wrong)",
     "gain[k] = reward",
     f"total[k] = np.inf if {_FAULT} else total[k] + reward",
     "age[k] += 1",
-    "if bool(done) or not (total[k] - total[k] == 0.0) or age[k] >= limit:",
+    "if bool(done) or not abs(total[k]) < np.inf or age[k] >= limit:",
     "    over[k] = 1",
     "    ended += 1",
 ]
