@@ -21,7 +21,7 @@ Metric = Callable[[np.ndarray, np.ndarray], float]
 EpisodeMetric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "within_004", "return", "success"})
-NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range"})
+NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range", "nrmse84"})
 """Errors that are divided by how much the truth varies."""
 
 
@@ -65,6 +65,22 @@ def nmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
 def nrmse_std(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the root mean squared error divided by the standard deviation of the truth."""
     return float(np.sqrt(nmse_std(predicted, truth)))
+
+
+def nrmse84(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
+    """Return the root mean squared error at the ends of free runs, divided by the standard deviation of all the truth.
+
+    `ends` (K,) are the rows of the last scored step of each sequence, 84 steps after the last known value in a task
+    with this metric; all rows by default.
+
+    Source: Jaeger 2001 (GMD report 148), "NRMSE84".
+    """
+    values, true = np.asarray(predicted), np.asarray(truth)
+    if not np.isfinite(values).all():
+        return math.nan
+    rows = slice(None) if ends is None else ends
+    deviation = np.where(np.ptp(true, axis=0) > 0, true.std(axis=0), np.nan)
+    return float(np.sqrt(np.mean(np.square((values[rows] - true[rows]) / deviation))))
 
 
 @nan_unless_finite
@@ -118,6 +134,7 @@ METRICS: dict[str, Metric] = {
         nmse_std,
         nrmse_std,
         nrmse_range,
+        nrmse84,
         accuracy,
         within_004,
         cross_entropy,
@@ -186,7 +203,9 @@ def evaluate_episodes(
     return result
 
 
-def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def evaluate(
+    names: Iterable[str], predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None
+) -> dict[str, float]:
     """Return every named metric of scored predictions.
 
     Parameters
@@ -197,6 +216,8 @@ def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> 
         Outputs at the scored steps, in original units; logits for classes.
     truth : ndarray, shape (N, O), or (N,) of labels
         Targets at the same steps.
+    ends : ndarray of int, shape (K,), optional
+        The rows of the last scored step of each sequence, for `nrmse84`.
 
     Raises
     ------
@@ -208,5 +229,6 @@ def evaluate(names: Iterable[str], predicted: np.ndarray, truth: np.ndarray) -> 
         for name in names:
             if name not in METRICS:
                 raise UnknownName("metric", name, METRICS)
-            result[name] = METRICS[name](np.asarray(predicted, dtype=np.float64), truth)
+            values = np.asarray(predicted, dtype=np.float64)
+            result[name] = nrmse84(values, truth, ends) if name == "nrmse84" else METRICS[name](values, truth)
     return result

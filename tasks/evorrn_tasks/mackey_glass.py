@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
-from evorrn_tasks.common.records import forecasting_splits, window_problems
+from evorrn_tasks.common.records import forecasting_splits, learn_scaling, training_windows, window_problems
 
 SUBSTEPS = 10
 TRANSIENT = 1000
+AHEAD = 84
+"""Steps from the last known value to the end of a continuation."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,13 @@ class MackeyGlass(Task):
     each with its own unscored steps before it. Values are scaled to mean 0 and standard deviation 1, learned on
     the training part.
 
+    With `continuations`, validation and test are free runs over other solutions, as in Jaeger 2001: training is
+    the first `washout` steps, unscored, and `train` steps of one solution; each sequence of test has `washout` known
+    values of a solution of its own, then the network runs on its own outputs until 84 steps after the last known
+    value. The metric ``nrmse84`` is the error there over all sequences, divided by the standard deviation of the series.
+    Validation has so many sequences of this kind that about `valid` steps are scored. With `squash` all of this is in
+    units of tanh(x - 1), in which the figure is within a few per cent of that in units of x.
+
     Source: Mackey and Glass 1977, "Oscillation and chaos in physiological control systems", with the
     constants usual in forecasting.
     """
@@ -40,23 +50,22 @@ class MackeyGlass(Task):
     outputs = 1
     input_names = ("x",)
     output_names = ("x",)
-    metrics = ("nrmse_std", "rmse", "nrmse_range")
     references = (
         Reference(
             1.9e-3,
-            "nrmse_std",
-            "tau 17, free run, error 84 steps ahead (here: teacher-forced forecast at `horizon`)",
+            "nrmse84",
+            "tau 17, free run, error 84 steps ahead (without `continuations`: teacher-forced forecast at `horizon`)",
             "Schmidhuber, Wierstra, Gagliolo and Gomez 2007, Evolino with LSTM cells",
         ),
         Reference(
             2.8e-4,
-            "nrmse_std",
+            "nrmse84",
             "tau 17, free run, error 84 steps ahead, N = 400, series squashed by tanh(y - 1), 3,000 training steps",
             "Jaeger 2001, GMD report 148, echo state network with output feedback",
         ),
         Reference(
             0.11,
-            "nrmse_std",
+            "nrmse84",
             "tau 30, otherwise as the row for tau 17",
             "Jaeger 2001, GMD report 148, echo state network with output feedback",
         ),
@@ -73,26 +82,51 @@ class MackeyGlass(Task):
     test: int = setting(1000, "scored test steps", minimum=2)
     washout: int = setting(50, "unscored steps at the start of each sequence", minimum=0)
     windows: int = setting(16, "sequences that the training part is divided into", minimum=1)
+    squash: bool = setting(False, "whether the values are tanh(x - 1)", absent=False)
+    continuations: int = setting(
+        0,
+        "solutions that test continues freely, 84 steps each; 0 for a test on the rest of the series",
+        minimum=0,
+        absent=0,
+    )
 
     @property
     def numbers_in_data(self) -> int:
         """The numbers in inputs and targets of all sequences."""
-        return 2 * (self.train + self.valid + self.test + self.washout * (self.windows + 2))
+        test = self.continuations * AHEAD or self.test
+        sequences = self.windows + 2 + self.continuations + self.valid // AHEAD * (self.continuations > 0)
+        return 2 * (self.train + self.valid + test + self.washout * sequences)
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed, number of windows and horizon included."""
         found = super().problems() or window_problems(self.windows, self.train)
         if not found and self.horizon > self.train:
             found.append(f"horizon: expected at most the training steps, {self.train}, got {self.horizon}")
+        if self.continuations and self.horizon != 1:
+            found.append(f"horizon: expected 1 with continuations, which run freely, got {self.horizon}")
+        if self.continuations and self.washout < 1:
+            found.append("washout: expected at least one known step before a continuation, got 0")
         return found
+
+    @property
+    def free_run(self) -> bool:  # type: ignore[override]  # a setting decides
+        """Whether validation and test are continuations."""
+        return self.continuations > 0
+
+    @property
+    def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The metrics; runs of continuations are ranked by ``nrmse84``."""
+        return ("nrmse84", "nrmse_std", "rmse") if self.free_run else ("nrmse_std", "rmse", "nrmse_range")
 
     def data(self, seed: int) -> Splits:
         """Return the splits of a series drawn from the seed."""
-        start = generator(seed).uniform(0.5, 1.5)
+        rng = generator(seed)
+        start = rng.uniform(0.5, 1.5)
+        if self.continuations:
+            return self._continued(start, rng)
         train_end = self.washout + self.horizon + self.train
         valid_end = train_end + self.valid
-        transient = max(TRANSIENT, math.ceil(10 * self.tau))
-        series = integrate(transient + valid_end + self.test, tau=self.tau, start=start)[transient:]
+        series = self._series(valid_end + self.test, start)
         return forecasting_splits(
             series[:, None],
             targets=1,
@@ -102,9 +136,32 @@ class MackeyGlass(Task):
             windows=self.windows,
         )
 
+    def _series(self, count: int, start: float) -> np.ndarray:
+        """Return `count` values of the solution from a constant past, after the discarded ones."""
+        transient = max(TRANSIENT, math.ceil(10 * self.tau))
+        values = integrate(transient + count, tau=self.tau, start=start)[transient:]
+        return np.tanh(values - 1) if self.squash else values
+
+    def _continued(self, start: float, rng: np.random.Generator) -> Splits:
+        """Return one solution for training, and continuations of others, from starts drawn from `rng`."""
+        known = self._series(self.washout + self.train + 1, start)[:, None]
+        scaling = learn_scaling(known, known, own=1)
+        scaled = scaling.scale_inputs(known)
+        train = training_windows(scaled[:-1], scaled[1:], washout=self.washout, windows=self.windows)
+
+        def continued(count: int) -> Batch:
+            starts = rng.uniform(0.5, 1.5, count)
+            # The output at the last known value is the first of AHEAD, and is not scored.
+            series = np.stack([self._series(self.washout + AHEAD, each)[:, None] for each in starts])
+            values = scaling.scale_inputs(series)
+            mask = np.arange(values.shape[1] - 1) >= self.washout
+            return Batch(values[:, :-1], values[:, 1:], mask=np.tile(mask, (count, 1)))
+
+        return Splits(train, continued(math.ceil(self.valid / AHEAD)), continued(self.continuations), scaling)
+
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, persistence and linear autoregression."""
-        return baselines.forecasts(splits)
+        return baselines.forecasts(splits, free_run=self.free_run)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 200 leaky units, an LSTM for gradients, else a few leaky units."""

@@ -23,6 +23,10 @@ SMALL = [
     ("narma", {"order": 30, "train": 100, "valid": 30, "test": 40, "windows": 1}),
     ("sines", {"waves": 2, "washout": 1, "train": 20, "valid": 10, "test": 40}),
     ("sines", {"waves": 5}),
+    (
+        "mackey-glass",
+        {"horizon": 1, "continuations": 3, "squash": True, "washout": 20, "train": 90, "valid": 100},
+    ),
     ("adding", {"length": 2, "train": 5, "valid": 3, "test": 4}),
     ("adding", {"length": 20, "definition": "1997", "train": 50, "valid": 20, "test": 30}),
     ("copy", {"delay": 1, "copied": 1, "symbols": 2, "train": 10, "valid": 9, "test": 11}),

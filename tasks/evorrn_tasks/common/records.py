@@ -90,10 +90,7 @@ def split_record(
     """
     train, valid, test = scored
     usable = np.ones(len(inputs), dtype=bool) if mask is None else mask
-    bounds = np.concatenate(
-        [[0], np.cumsum([len(part) for part in np.array_split(np.arange(train), windows)])]
-    )
-    spans = [(int(start), washout + int(end)) for start, end in itertools.pairwise(bounds)]
+    spans = _spans(train, washout, windows)
     valid_span = (train, washout + train + valid)
     test_span = (train + valid, washout + train + valid + test)
     return (
@@ -101,6 +98,12 @@ def split_record(
         _batch(inputs, targets, usable, [valid_span], washout),
         _batch(inputs, targets, usable, [test_span], washout),
     )
+
+
+def training_windows(inputs: np.ndarray, targets: np.ndarray, *, washout: int, windows: int) -> Batch:
+    """Return a record (N, I) with targets (N, O) as the sequences of a training batch, see `split_record`."""
+    usable = np.ones(len(inputs), dtype=bool)
+    return _batch(inputs, targets, usable, _spans(len(inputs) - washout, washout, windows), washout)
 
 
 def window_problems(windows: int, train: int) -> list[str]:
@@ -160,6 +163,13 @@ def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(over="ignore", invalid="ignore"):  # the caller reports an overflow
         values = np.asarray(rows, dtype=np.float64)
         return values.mean(axis=0), values.std(axis=0)
+
+
+def _spans(train: int, washout: int, windows: int) -> list[tuple[int, int]]:
+    """Return the first row of each window of `train` scored steps, and the row after its last."""
+    parts = np.array_split(np.arange(train), windows)
+    bounds = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+    return [(int(start), washout + int(end)) for start, end in itertools.pairwise(bounds)]
 
 
 def _batch(
