@@ -16,7 +16,7 @@ _NUMBERS = {
     ",": re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?", re.ASCII),
 }
 _NUMBER_LIKE = re.compile(
-    r"\(?[+\-−–]?\s*[$€£¥]?\s*[.,]?\d(?:[\d.,'’\s]*\d)?[.,]?(?:[eE][+-]?\d+)?\s*(?:[^\d\s.,:;/\-][^\d\s:;]{0,4})?\)?[-]?",
+    r"\(?[+\-−–]?\s*[$€£¥]?\s*[.,]?\d(?:[\d.,'’ \xa0\u2009\u202f]*\d)?[.,]?(?:[eE][+-]?\d+)?\s*(?:[^\d\s.,:;/\-][^\d\s:;]{0,4})?\)?[-]?",
 )
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _BARE = re.compile(r"\d+", re.ASCII)
@@ -25,7 +25,7 @@ _THOUSANDS = {
     ",": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII),
     ".": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII),
 }
-_GROUPED = re.compile(r"[+-]?\d{1,3}([\s'’]\d{3})+([.,]\d+)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}([ \xa0\u2009\u202f'’]\d{3})+([.,]\d+)?")
 MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 """Numbers with a point that may separate thousands."""
 

@@ -49,7 +49,7 @@ def _vote(cell: str, below: list[str]) -> str:
     if is_missing(cell):
         return "missing"
     if is_bare(cell):
-        return "digits"
+        return "name" if below and (is_date(below[0]) or is_truth(below[0])) else "digits"
     if is_number_like(cell) or is_date(cell) or is_truth(cell):
         return "value"
     if not below:
@@ -81,6 +81,12 @@ def _of_digits(path: Path, rows: Rows, columns: list[list[str]]) -> bool:
         raise _either(path, rows, "whole numbers from 0 on")
     if all(pointed) and all(len(below) > 2 for below in columns) and len(set(numbers)) == len(numbers):
         raise _either(path, rows, "whole numbers above numbers that are not")
+    below = {cell for place in places for cell in columns[place]}
+    years = all(number in YEARS for number in numbers) and not any(
+        is_bare(c) and int(c) in YEARS for c in below
+    )
+    if years or (len(numbers) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))):
+        raise _either(path, rows, "years or counted numbers")
     return False
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from evorrn.base.errors import DataError
-from evorrn.data.tables.cells import is_bare, is_number, is_number_like
-from evorrn.data.tables.dates import is_date
+from evorrn.data.tables.cells import is_bare, is_missing, is_number_like, is_truth
+from evorrn.data.tables.dates import is_date, time_of_day
 from evorrn.data.tables.rules import KNOWN_SEPARATORS, SEPARATORS, Rules
 
 SAMPLE = 50
@@ -52,10 +53,14 @@ def read_rows(path: Path, rules: Rules) -> Rows:
     table = [line for line in _LINE_END.split(text) if line.strip() and not line.startswith("#")]
     sample = table[1 if said else 0 :][:SAMPLE]
     try:
+        if not named:
+            _refuse_spaces(sample)
         separator = named or _find_separator(sample, rules.decimal)
         cells, lines = _cells(text, separator or NO_SEPARATOR, skip=1 if said else 0)
     except csv.Error as error:
         raise DataError(f"{path}: expected a table, but {error}") from None
+    except DataError as error:
+        raise DataError(f"{path}, {error}") from None
     if not cells:
         raise DataError(f"{path}: expected a table, got an empty file")
     width = len(cells[0])
@@ -65,8 +70,6 @@ def read_rows(path: Path, rules: Rules) -> Rows:
                 f"{path}, line {line}: expected {width} cells as in line {lines[0]}, got {len(row)} "
                 f"(separator {separator!r}){_decimal_comma(row, cells[0], separator)}"
             )
-    if width == 1 and not named:
-        _refuse_spaces(path, cells, lines)
     spaced = bool(separator) and all(line.count(separator) == line.count(f"{separator} ") for line in sample)
     return Rows(cells, lines, separator if width > 1 or named else "", bool(named), spaced)
 
@@ -110,27 +113,40 @@ def _cells(text: str, separator: str, skip: int) -> tuple[list[list[str]], list[
     while rows and not any(rows[-1]):
         del rows[-1], lines[-1]
     inside = [place for place in blanks if place < len(rows)]
-    if rows and len(rows[0]) == 1 and inside and len(set(inside)) < len(rows) - 1:
+    if not rows or len(rows[0]) > 1 or not inside:
+        return rows, lines
+    runs = Counter(inside)
+    if len(runs) < len(rows) - 1:
         for place in reversed(inside):
             rows.insert(place, [""])
             lines.insert(place, lines[place - 1] + 1)
+    elif len(set(runs.values())) > 1:
+        least = min(runs.values())
+        line = next(lines[place - 1] + 1 for place, count in sorted(runs.items()) if count > least)
+        raise DataError(
+            f"line {line}, column 1: these blank lines may be missing values; take blank lines out"
+        )
     return rows, lines
 
 
 def _find_separator(sample: list[str], decimal: str) -> str:
     """Return the separator with which the first lines have the same number of cells, more than one.
 
-    When there is none, the one that the first line has most of; empty when the lines are single numbers.
+    Where several do so, the first one with which half of the cells are values. When there is none, the one that the
+    first line has most of; empty when the lines are single numbers.
     """
-    widths = {
-        separator: {len(row) for row in csv.reader(sample, delimiter=separator, skipinitialspace=True)}
-        for separator in SEPARATORS.values()
-    }
     quoted = any('"' in line for line in sample)
-    allowed = [mark for mark in widths if mark != "," or decimal != "," or quoted]
-    for separator in allowed:
-        if len(widths[separator]) == 1 and widths[separator] != {1}:
-            return separator
+    allowed = [mark for mark in SEPARATORS.values() if mark != "," or decimal != "," or quoted]
+    even = {}
+    for mark in allowed:
+        rows = list(csv.reader(sample, delimiter=mark, skipinitialspace=True))
+        if {len(row) for row in rows} not in ({1}, set()) and len({len(row) for row in rows}) == 1:
+            even[mark] = [cell.strip() for row in rows[1:] for cell in row]
+    for mark, cells in even.items():
+        if sum(map(_is_value, cells)) * 2 >= len(cells):
+            return mark
+    if even:
+        return next(iter(even))
     numbers = all(is_number_like(line.strip()) for line in sample[1:])
     if not sample or (numbers and (is_number_like(sample[0].strip()) or not set(allowed) & set(sample[0]))):
         return ""
@@ -138,20 +154,26 @@ def _find_separator(sample: list[str], decimal: str) -> str:
     return best if best in sample[0] else ""
 
 
-def _refuse_spaces(path: Path, cells: list[list[str]], lines: list[int]) -> None:
-    """Raise DataError when the cells of a table with one column look like several columns."""
-    split = [(line, row[0].split()) for row, line in zip(cells, lines) if row[0]]
-    several = [
-        line
-        for line, words in split
-        if len(words) > 1
-        and (is_number(words[-1]) or is_number(words[-1], ","))
-        and (is_number_like(words[0]) or is_date(words[0]))
-    ]
-    if len(several) * 2 > len(split):
+def _is_value(cell: str) -> bool:
+    """Return whether a cell looks like a value of a table: a number, a date, a time, a truth value or none."""
+    number = is_number_like(cell) or is_truth(cell) or is_missing(cell)
+    return number or is_date(cell) or time_of_day(cell) is not None
+
+
+def _refuse_spaces(sample: list[str]) -> None:
+    """Raise DataError when spaces separate the same number of values, more than one, in every line below the header."""
+    lines = csv.reader((line.strip() for line in sample), delimiter=" ", skipinitialspace=True)
+    header, *rest = [[word for word in words if word] for words in lines] or [[]]
+    below = rest or [header]
+    if len({len(words) for words in below}) > 1 or len(below[0]) < 2 or any("\t" in line for line in sample):
+        return
+    values = all(_is_value(word) for words in below for word in words)
+    named = "," in "".join(header) and not all(map(_is_value, header))
+    dates = all(is_date(line.strip()) for line in sample[1:] or sample)
+    if values and not named and not dates:
         raise DataError(
-            f"{path}, line {several[0]}: expected columns separated by {KNOWN_SEPARATORS}, got spaces between or "
-            "in the numbers; replace them, for instance by commas"
+            f"line 2: expected columns separated by {KNOWN_SEPARATORS}, got spaces between or in the "
+            "numbers; replace them, for instance by semicolons"
         )
 
 

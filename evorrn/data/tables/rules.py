@@ -8,7 +8,7 @@ from typing import Any
 
 from evorrn.base.errors import nearest
 
-SEPARATORS = {"tab": "\t", ";": ";", ",": ",", "|": "|"}
+SEPARATORS = {"tab": "\t", ";": ";", "|": "|", ",": ","}
 """Separators by the name that a setting has, in order of preference."""
 SEPARATOR_WORDS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}
 KNOWN_SEPARATORS = "comma, semicolon, tab and bar"

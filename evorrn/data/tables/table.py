@@ -27,6 +27,7 @@ from evorrn.data.tables.rules import SEPARATOR_WORDS, Rules
 from evorrn.data.tables.times import Times
 
 OK, GAP, WRONG = range(3)
+_FILLED = {"": "", "linear": ", filled by straight lines", "previous": ", filled with the value before"}
 
 
 @dataclass(frozen=True)
@@ -179,10 +180,14 @@ class Table:
             turned = "newest row first in the file, turned round" if self.turned else ""
             what = "; ".join(filter(None, (turned, self.times.steps(self.lines))))
             found.append(f"{name}: time column {self.times.name}: {what}")
+        points = [] if self.rules.decimal else [each for each in used if self._thousands(self.cells(each))]
+        if points:
+            found.append(
+                f"{name}: points in {', '.join(points)} are read as decimal marks (--decimal . says so)"
+            )
         gaps = self.gap_counts(used)
         if gaps:
-            words = {"linear": "by straight lines", "previous": "with the value before"}[self.rules.fill]
-            found.append(f"{name}: missing values, filled {words}: {gaps}")
+            found.append(f"{name}: missing values{_FILLED[self.rules.fill]}: {gaps}")
         return found
 
     def _test(self, cells: Sequence[str]) -> Callable[[str], bool]:
@@ -218,8 +223,8 @@ class Table:
             elif is_number_like(cell):
                 why = f"; {why_no_number(cell, self.rules.decimal, self.separator)}"
             raise DataError(f"{self._place(row, name)}: expected {wanted}, got {shown_cell(cell)}{why}")
-        doubtful = None if self.rules.decimal else self._thousands(cells)
-        if doubtful is not None:
+        doubtful, strict = (None if self.rules.decimal else self._thousands(cells)) or (0, False)
+        if strict:
             raise DataError(
                 f"{self._place(doubtful, name)}: the point in {cells[doubtful]!r} may be a decimal mark (then say --decimal .) or "
                 "separate thousands (then write the numbers without it)"
@@ -237,28 +242,26 @@ class Table:
     def _place(self, row: int, name: str) -> str:
         return f"{self.path}, line {self.lines[row]}, column {name!r}"
 
-    def _thousands(self, cells: Sequence[str]) -> int | None:
-        """Return the first row of a column whose points may separate thousands, None when they do not.
+    def _thousands(self, cells: Sequence[str]) -> tuple[int, bool] | None:
+        """Return the first row of a column whose points may separate thousands, and whether that is to be refused.
 
-        They may when every point has one to three digits before and three behind, there are numbers below a thousand
-        without one (or, unless commas separate the columns, no others), and no number of the file has another form.
+        They may when every point has one to three digits before and three behind, no number without a point is above a
+        thousand, and no number of the file has another form. Where commas separate the columns and every number of the
+        column has a point, it is taken for a decimal mark, unless there are decimal commas in quotes.
         """
         pointed = [row for row, cell in enumerate(cells) if "." in cell and not is_missing(cell)]
         if not pointed or not all(MAYBE_THOUSANDS.fullmatch(cells[row]) for row in pointed):
             return None
         bare = [cell.lstrip("+-") for cell in cells if is_bare(cell.lstrip("+-"))]
-        if any(len(cell) > 3 for cell in bare) or (not bare and self.separator == ","):
+        if any(len(cell) > 3 for cell in bare):
             return None
-        return None if self._decimal_point else pointed[0]
-
-    @property
-    def _decimal_point(self) -> bool:
-        """Whether some cell of the table can only be a number with a decimal point."""
-        return any(
-            "." in cell and is_number(cell) and not MAYBE_THOUSANDS.fullmatch(cell)
-            for row in self.rows
-            for cell in row
-        )
+        cells_of_all = {cell for row in self.rows for cell in row}
+        if any(
+            "." in cell and is_number(cell) and not MAYBE_THOUSANDS.fullmatch(cell) for cell in cells_of_all
+        ):
+            return None
+        commas = any("," in cell and is_number(cell, ",") for cell in cells_of_all)
+        return pointed[0], bool(bare) or self.separator != "," or commas
 
 
 def _truth(cells: Sequence[str]) -> bool:
