@@ -22,6 +22,7 @@ HOUSE = (
     "training",
     "strategies",
     "testing",
+    "sklearn",
     "lab.runs",
     "lab.sweep",
     "lab.study",

@@ -17,6 +17,6 @@ def test_the_list_of_folders_is_the_order_of_imports():
     from test_imports import HOUSE
 
     text = (ROOT / "README.md").read_text()
-    listed = re.findall(r"^evorrn/(\w+)/ ", text, re.MULTILINE)
+    listed = re.findall(r"^evorrn/(\w+)(?:/|\.py) ", text, re.MULTILINE)
     order = [folder for folder in HOUSE if "." not in folder and folder != "__main__"]
     assert listed == order

@@ -174,6 +174,10 @@ class Architecture(NetworkSettings):
             **({} if self.fed_back == earlier else {"fed_back": self.fed_back}),
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make the network again in another process, for `pickle` and `copy`."""
+        return type(self).from_settings, (self.settings(),)
+
     @property
     def cell_options(self) -> dict[str, Any]:
         """The options of the cell: numbers, and names of activations."""
