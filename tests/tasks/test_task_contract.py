@@ -18,7 +18,7 @@ SMALL = [
     ("sunspots", {"train_until": 1900, "valid_until": 1950}),
     ("mackey-glass", {"train": 50, "valid": 20, "test": 30, "windows": 3, "washout": 7, "horizon": 1}),
     ("mackey-glass", {"tau": 30.05, "train": 60, "valid": 10, "test": 10, "windows": 1, "washout": 0}),
-    ("mackey-glass", {"train": 10, "valid": 5, "test": 5, "windows": 10, "horizon": 84}),
+    ("mackey-glass", {"train": 84, "valid": 5, "test": 5, "windows": 10, "horizon": 84}),
     ("narma", {"order": 20, "train": 100, "valid": 30, "test": 40, "windows": 7, "washout": 3}),
     ("narma", {"order": 30, "train": 100, "valid": 30, "test": 40, "windows": 1}),
     ("sines", {"waves": 2, "washout": 1, "train": 20, "valid": 10, "test": 40}),
