@@ -32,6 +32,18 @@ def test_sequences_sorted_by_class_are_learned_as_well_as_shuffled_ones():
     assert EchoState(reservoirs=1).fit(network, shuffled, seed=0).metrics["train"]["accuracy"] == 1.0
 
 
+def test_sequences_sorted_by_two_classes_are_learned_with_binary_cross_entropy():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0.0, 1.0], [40, 8])  # the last share of the sequences has one class alone
+    inputs = (2 * truth - 1)[:, None, None] + rng.normal(size=(48, 6, 1))
+    mask = np.tile(np.arange(6) == 5, (48, 1))
+    batch = Batch(inputs, np.repeat(truth[:, None, None], 6, axis=1), mask=mask)
+    network = Network(1, 1, cell="leaky", hidden=20, loss="binary-cross-entropy", dtype="float64")
+    result = EchoState(reservoirs=1).fit(network, batch, seed=0)
+    assert result.metrics["train"]["binary_accuracy"] > 0.95
+    assert result.metrics["train"]["binary_cross_entropy"] < 0.4
+
+
 def test_one_hot_targets_sorted_by_class_are_learned_too():
     network, batch, labels = nine_classes(one_hot=True)
     result = EchoState(reservoirs=1).fit(network, batch, seed=0)

@@ -81,7 +81,7 @@ def ridge(
     blocks : int
         Number of blocks.
     sequences : ndarray of int, shape (R,), optional
-        The sequence of each row; all rows are one record by default. When all targets are 0 or 1, each block has
+        The sequence of each row; all rows are one record by default. When targets have only two values, each block has
         about the same share of every class, which is the target of a sequence at its last row.
     solver : str
         ``"svd"`` works on the rows (QR, then bidiagonal form), which keeps directions of X down to 1e-16 of the largest.
@@ -160,9 +160,9 @@ def ridge_each(features: np.ndarray, targets: np.ndarray, alpha: float) -> tuple
 
 
 def _classes(sequences: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the class of each sequence, (B,): its last target if all targets are 0 or 1, else the same for all."""
+    """Return the class of each sequence, (B,): its last target if targets have two values, else the same for all."""
     classes = np.zeros(int(sequences.max()) + 1, np.int64)
-    if np.isin(targets, (0, 1)).all():
+    if np.isin(targets, (targets.min(), targets.max())).all():
         last = np.zeros(len(classes), np.int64)
         last[sequences] = np.arange(len(sequences))  # of equal indices the last one stays
         classes = np.unique(targets[last], axis=0, return_inverse=True)[1].reshape(-1)
