@@ -13,6 +13,7 @@ from evorrn.base.settings import setting
 from evorrn.data.tables.reader import read_table
 from evorrn.data.tables.rules import Rules
 from evorrn.data.tables.table import Table
+from evorrn.data.tables.times import falls
 from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.columns import Choice, Names, choose, listing
@@ -154,10 +155,15 @@ class CsvFile(Task):
     def data_notes(self) -> tuple[str, ...]:
         """How the file was read, what is forecast from what, and which columns are left out and why."""
         ahead = "the next row" if self.horizon == 1 else f"{self.horizon} rows ahead"
-        taken = f"{self.table.path.name}: forecasts {listing(self.targets)} of {ahead} from {listing(self.input_names)}"
+        found = [f"forecasts {listing(self.targets)} of {ahead} from {listing(self.input_names)}"]
         left = [f"{name} ({why})" for name, why in self.choice.left_out.items()]
-        out = [f"{self.table.path.name}: left out {listing(left)}"] if left else []
-        return (*self.table.notes(self.input_names), taken, *out)
+        found += [f"left out {', '.join(left)}"] if left else []
+        for name in self.input_names:
+            how = falls(self.table.known(name))
+            found += (
+                [f"{name} {how}; if it counts back from the newest row, say --time {name}"] if how else []
+            )
+        return (*self.table.notes(self.input_names), *(f"{self.table.path.name}: {text}" for text in found))
 
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""

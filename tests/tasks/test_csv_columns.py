@@ -50,7 +50,7 @@ def test_a_last_column_that_looks_like_numbers_is_refused_with_its_reason(make, 
         make(columns, ";").data(0)
     said = str(error.value)
     assert (
-        "line 2, column 'load': this column looks like numbers" in said
+        "line 2, column 'load': the last column looks like numbers" in said
         and reason in said
         and "--target" in said
     )
@@ -199,3 +199,22 @@ def test_other_files_and_folders_are_refused_with_the_ends_that_are_known(tmp_pa
         ConfigError, match=r"names of tables end in .csv, .tsv or .txt, those of arrays in .npz"
     ):
         resolve({"task": {"name": str(tmp_path / name)}})
+
+
+def test_an_index_that_falls_to_zero_says_that_the_last_row_was_written_first(make):
+    task = make({"": range(ROWS - 1, -1, -1), "load": wave()[::-1]})
+    assert (
+        task.input_names == ("load",) and "newest row first in the file, turned round" in task.data_notes[1]
+    )
+    assert np.array_equal(task.data(0).train.inputs, make({"load": wave()}).data(0).train.inputs)
+
+
+def test_a_column_that_counts_down_is_an_input_with_a_note(make):
+    columns = {"left": range(ROWS, 0, -1), "load": wave()}
+    task = make(columns)
+    assert task.input_names == ("load", "left")
+    assert task.data_notes[-1].endswith(
+        "left falls by 1 in every row; if it counts back from the newest row, say --time left"
+    )
+    turned = make(columns, time="left")
+    assert turned.input_names == ("load",) and turned.table.turned

@@ -17,7 +17,7 @@ from evorrn.data.tables.header import has_header
 from evorrn.data.tables.rows import Rows, read_rows
 from evorrn.data.tables.rules import NO_TIME, Rules
 from evorrn.data.tables.table import Table
-from evorrn.data.tables.times import Times, says_time, shuffled, times_of_dates, times_of_numbers
+from evorrn.data.tables.times import Times, is_index, says_time, shuffled, times_of_dates, times_of_numbers
 
 AS_FOUND = Rules()
 """Nothing is stated: all is found out from the text."""
@@ -102,12 +102,19 @@ def _times(table: Table) -> Times | None:
             times = times_of_numbers(name, values)
             if times.unit or times.newest_first or times.backward() is None:
                 return times
-        if shuffled(name, values) and not times_of_numbers(name, values).newest_first:
+        if table.header and is_index(_heading(table, name), values):
+            return Times(name, values, unit=0.0)
+        if shuffled(_heading(table, name), values):
             raise DataError(
                 f"{table.path}, line {table.lines[0]}, column {name!r}: these row numbers are not in order; sort the rows, "
                 "or say --time none"
             )
     return None
+
+
+def _heading(table: Table, name: str) -> str:
+    """Return the name that the header gives a column, empty where it gives none."""
+    return "" if name == f"column{table.names.index(name) + 1}" else name
 
 
 def _named(table: Table, name: str) -> Times:

@@ -21,7 +21,7 @@ from evorrn.data.tables.cells import (
     shown_cell,
     why_no_number,
 )
-from evorrn.data.tables.dates import is_date
+from evorrn.data.tables.dates import is_date, time_of_day
 from evorrn.data.tables.fill import fill
 from evorrn.data.tables.rules import SEPARATOR_WORDS, Rules
 from evorrn.data.tables.times import Times
@@ -91,6 +91,8 @@ class Table:
             return ""
         if sum(map(is_date, wrong)) * 2 > len(wrong):
             return "dates"
+        if sum(time_of_day(cell) is not None for cell in wrong) * 2 > len(wrong):
+            return "times of day"
         unread = self.unread(name, rows)
         return "text" if unread is None else f"{shown_cell(unread[1])} in line {unread[0]}: {unread[2]}"
 

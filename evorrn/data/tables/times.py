@@ -17,7 +17,8 @@ _NAMES = frozenset(
         *("year", "years", "datum", "zeit", "jahr"),
     )
 )
-_ORDINALS = frozenset(("", "index", "id", "row", "n", "nr", "no", "step", "t", "obs", "column1"))
+_INDEX = frozenset(("", "index", "row"))
+_ORDINALS = frozenset(("", "index", "id", "row", "n", "nr", "no", "step", "t", "obs"))
 _UNITS = ((DAY, "day"), (HOUR, "hour"), (60.0, "minute"), (1.0, "second"))
 REPEATS = "holds times that repeat"
 RISES = "rises in every row"
@@ -173,6 +174,23 @@ def says_time(name: str, values: np.ndarray) -> bool:
     """Return whether a column of numbers holds times, by its name, or since the numbers are dates or count from 1970."""
     named = name.strip().lower() in _NAMES
     return named or unix_scale(values) is not None or compact_dates(values[np.isfinite(values)]) is not None
+
+
+def is_index(name: str, values: np.ndarray) -> bool:
+    """Return whether a column is the index of a data frame whose last row was written first."""
+    return (
+        name.strip().lower() in _INDEX
+        and values.size > 2
+        and bool((np.diff(values) == -1).all() and values[-1] in (0, 1))
+    )
+
+
+def falls(values: np.ndarray) -> str:
+    """Return that numbers fall by the same step in every row, as times do where the newest row is first; else empty."""
+    steps = np.diff(values[np.isfinite(values)])
+    if steps.size < 2 or steps[0] >= 0 or not np.allclose(steps, steps[0], rtol=1e-6, atol=0.0):
+        return ""
+    return f"falls by {-steps[0]:.6g} in every row"
 
 
 def shuffled(name: str, values: np.ndarray) -> bool:

@@ -93,8 +93,8 @@ def _last(table: Table, rising: dict[str, str], rows: int) -> str:
         if found is not None:
             line, cell, why = found
             raise DataError(
-                f"{table.path}, line {line}, column {name!r}: this column looks like numbers, but {shown_cell(cell)} "
-                f"is none: {why}; or name the column to forecast with --target"
+                f"{table.path}, line {line}, column {name!r}: the last column looks like numbers, but {shown_cell(cell)} "
+                f"is none: {why} (or name another column with --target)"
             )
     if numbers:
         return numbers[-1]
