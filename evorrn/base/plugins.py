@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import json
 import pkgutil
 import sys
@@ -97,6 +98,17 @@ class Plugins:
         if not self.wanted(found):
             raise EvorrnError(f"{self.kind}: expected {self.expected}, got {found!r}")
         return found
+
+    def reference(self, found: Any) -> str:
+        """Return a name from which `find` gives a plug-in again: its own, ``"file.py:name"`` or ``"module:name"``."""
+        if self.get(found.name) is found:
+            return str(found.name)
+        defined = getattr(found, "function", found)  # of a cell the function that it was made from
+        module, name = defined.__module__, defined.__name__
+        path = inspect.getsourcefile(defined)
+        if path and (module == "__main__" or module.startswith("evorrn_user_")):
+            return f"{Path(path).resolve()}:{name}"
+        return f"{module}:{name}"
 
     def find_with_settings(self, reference: Any) -> Any:
         """Return a plug-in class whose settings can be read; raises EvorrnError where it is no dataclass."""
@@ -204,12 +216,18 @@ def _places(package: str, wanted: Callable[[Any], bool]) -> dict[str, Place]:
     index = cache_folder() / f"plugins-{package}-{place}.json"  # one for each copy of the package
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         content = json.loads(index.read_bytes())
-        if content["files"] == key:
+        if (content["files"], content["checksum"]) == (key, _checksum(content["found"])):
             return {str(name): Place(*map(str, place)) for name, place in content["found"].items()}
     scanned = _scan(package, wanted)
+    content = {"files": key, "checksum": _checksum(scanned), "found": scanned}
     with suppress(OSError):
-        write_atomic(index, json.dumps({"files": key, "found": scanned}, indent=1) + "\n")
+        write_atomic(index, json.dumps(content, indent=1) + "\n")
     return scanned
+
+
+def _checksum(found: Any) -> str:
+    """Return a checksum of what a scan found, so that a damaged index is not believed."""
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
 
 def _scan(package: str, wanted: Callable[[Any], bool]) -> dict[str, Place]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from evorrn.base.plugins import Plugins
@@ -45,10 +43,4 @@ def find_cell(reference: Any) -> Cell:
 
 def cell_reference(cell: Cell) -> str:
     """Return a name from which a cell can be found again."""
-    if CELLS.get(cell.name) is cell:
-        return cell.name
-    module, name = cell.function.__module__, cell.function.__name__
-    path = inspect.getsourcefile(cell.function)
-    if path and (module == "__main__" or module.startswith("evorrn_user_")):
-        return f"{Path(path).resolve()}:{name}"
-    return f"{module}:{name}"
+    return CELLS.reference(cell)

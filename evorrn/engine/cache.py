@@ -1,6 +1,6 @@
 """The kernel cache: emitted source is written to a file and imported as a module.
 
-numba stores machine code beside the file, and tracebacks show its lines. The name of the file is a hash of the
+numba stores machine code beside the file, with a checksum, and tracebacks show its lines. The name of the file is a hash of the
 source and of everything that the source imports, since numba's cache does not notice changes there.
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from evorrn.base.errors import EvorrnError
 from evorrn.base.files import cache_folder, write_atomic
+from evorrn.kernels.store import checked
 
 
 def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> ModuleType:
@@ -48,7 +49,15 @@ def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> Mod
     module = importlib.util.module_from_spec(spec)
     vars(module).update(given or {})
     sys.modules[name] = module  # numba finds the module by its name when it loads cached code
-    spec.loader.exec_module(module)
+    try:
+        # Not by the loader, which may find a damaged .pyc file.
+        exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    for function in vars(module).values():
+        if getattr(getattr(function, "py_func", None), "__module__", "") == name:
+            checked(function)
     return module
 
 
@@ -57,7 +66,7 @@ def _write(name: str, source: str) -> Path:
     for folder in (cache_folder(), Path(tempfile.gettempdir()) / f"evorrn-{os.getuid()}"):
         path = folder / name
         try:
-            if not path.exists() or path.read_text() != source:
+            if not _holds(path, source):
                 write_atomic(path, source)
             return path
         except OSError as error:
@@ -65,6 +74,14 @@ def _write(name: str, source: str) -> Path:
     raise EvorrnError(
         f"cannot write kernels to {cache_folder()} ({failure}); set EVORRN_CACHE to a writable folder"
     )
+
+
+def _holds(path: Path, source: str) -> bool:
+    """Return whether a file can be read and holds a source."""
+    try:
+        return path.read_bytes() == source.encode()
+    except OSError:
+        return False
 
 
 @functools.cache

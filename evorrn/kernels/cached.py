@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
 from evorrn.base.files import cache_folder
+from evorrn.kernels.store import checked
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,7 +38,7 @@ def cached(function: F) -> F:
     given = options.CACHE_DIR
     options.CACHE_DIR = given or str(cache_folder())
     try:
-        return compiler(function, cache=True, error_model="numpy")
+        return cast("F", checked(compiler(function, cache=True, error_model="numpy")))
     except RuntimeError:  # numba found no folder that can be written
         return compiler(function, error_model="numpy")
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
     if kernel and not hasattr(found, "function"):
         raise EvorrnError(f"--kernel: expected a cell, got {name!r} (known: {', '.join(CELLS.names())})")
     if found is None:
-        if Path(name).is_dir() or any(run.id.startswith(name) for run in all_runs(root)):
+        if os.path.isdir(name) or any(run.id.startswith(name) for run in all_runs(root)):
             return run_page(find_run(name, root))
         raise UnknownName("name", name, [name for plugins in KINDS.values() for name in plugins.names()])
     if hasattr(found, "function"):

@@ -1,9 +1,12 @@
 """Then: when the second strategy begins, from what, and that a run stops and resumes."""
 
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from stand_in import problem
-from tiny import WAVE
+from tiny import WALK, WAVE
 
 from evorrn import (
     BPTT,
@@ -212,3 +215,25 @@ def test_every_mistake_is_named_with_its_place():
     assert "strategy.step: unknown setting 'step'; did you mean 'steps'" in text
     with pytest.raises(ConfigError, match="first: expected"):
         Then(3, BPTT())
+
+
+def test_a_strategy_of_a_file_inside_then_is_stored_so_that_it_is_found_again(tmp_path):
+    """As a table and as an object; its file is part of the spec's hash, as one outside of `then` is."""
+    given = {"name": "then", "first": {"name": WALK, "size": 0.1}, "second": {"name": "ga", "population": 8}}
+    spec = resolve({"budget": "4gen", "task": {"name": WAVE}, "strategy": given})
+    assert (
+        spec.content["strategy"]["first"]["name"] == WALK and "strategy.first.name" in spec.content["files"]
+    )
+    again = resolve(tomllib.loads(spec.toml()))
+    assert again.id == spec.id and again.strategy == spec.strategy
+    assert type(spec.strategy.first).name == "walk" and spec.strategy.first.size == 0.1
+    copy = tmp_path / "moved.py"
+    copy.write_text(Path(WALK.rpartition(":")[0]).read_text())
+    given["first"] = {
+        **given["first"],
+        "name": "moved.py:Walk",
+    }  # the same content at another, relative place
+    moved = resolve({"budget": "4gen", "task": {"name": WAVE}, "strategy": given}, tmp_path)
+    assert moved.id == spec.id and moved.content["strategy"]["first"]["name"] == f"{copy}:Walk"
+    copy.write_text(copy.read_text() + "\n# another\n")
+    assert resolve({"budget": "4gen", "task": {"name": WAVE}, "strategy": given}, tmp_path).id != spec.id

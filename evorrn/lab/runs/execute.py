@@ -26,7 +26,7 @@ from evorrn.lab.runs.hooks import SILENT, Hooks, ignore
 from evorrn.lab.runs.recorder import Interruption, Recorder
 from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, RUNNING, Run, flatten
 from evorrn.lab.runs.spec import Spec, resolve_stored
-from evorrn.lab.runs.store import RunFolder, find_run, writing
+from evorrn.lab.runs.store import RunFolder, find_run, spec_digest, writing
 from evorrn.training.assessment import Record
 from evorrn.training.budget import Budget
 from evorrn.training.loop import finish, train
@@ -96,7 +96,8 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
                 _write_outcome(claim, result, record)
                 sync_files()
                 reached = {**recorder.progress(), "diverged": record.diverged}
-                claim.set_status(COMPLETE, **reached, **_data_notes(spec))
+                known = {**_data_notes(spec), "spec_sha256": spec_digest(spec.toml())}
+                claim.set_status(COMPLETE, **reached, **known)
                 return _complete(planned, result)._replace(diverged=record.diverged)
             except KeyboardInterrupt:
                 with suppress(OSError, ClaimLost):
@@ -227,6 +228,7 @@ def check_version(folder: RunFolder, hooks: Hooks) -> None:
 def _reused(run: Run, folder: RunFolder, hooks: Hooks) -> Run:
     """Return a run that was complete before."""
     folder.remove_old_claim()
+    _restore_spec(run.spec, folder, hooks)
     check_version(folder, hooks)
     try:
         result = load(folder.path)
@@ -234,6 +236,24 @@ def _reused(run: Run, folder: RunFolder, hooks: Hooks) -> Run:
         raise RunError(f"{error}; --force runs it again") from None
     diverged = bool(folder.status().get("diverged"))
     return _complete(run, result)._replace(diverged=diverged, reused=True)
+
+
+def _restore_spec(spec: Spec | None, folder: RunFolder, hooks: Hooks) -> None:
+    """Write the spec of a complete run again where it was changed or removed since, with a warning."""
+    recorded = folder.status().get("spec_sha256")
+    if spec is None or recorded is None:
+        return
+    try:
+        text = (folder.path / "spec.toml").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        text = ""
+    if spec_digest(text) != recorded:
+        hooks.warn(
+            f"{folder.path / 'spec.toml'} was changed after the run; it is written again as the run had it"
+        )
+        with suppress(EvorrnError, OSError), folder.claimed() as claim:
+            claim.write("spec.toml", spec.toml())
+            claim.set_status(**{**folder.status(), "spec_sha256": spec_digest(spec.toml())})
 
 
 def _complete(run: Run, result: Result) -> Run:

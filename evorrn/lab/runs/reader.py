@@ -27,7 +27,7 @@ from evorrn.lab.runs.run import (
     Run,
     flatten,
 )
-from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.runs.store import RunFolder, spec_digest
 
 NEEDED = {"task.name", "strategy.name", "network.cell"}
 """Settings that every resolved spec has."""
@@ -49,7 +49,11 @@ class Reader:
             return Run(folder, DAMAGED, error="it is no folder") if there else Run(folder, MISSING)
         try:
             status = read_json(path / "status.json")
-            seed, settings = self._spec(path / "spec.toml")
+            text = _text(path / "spec.toml")
+            seed, settings = self._parsed(text)
+            recorded = status.get("spec_sha256")
+            if recorded is not None and text is not None and recorded != spec_digest(text):
+                raise RunError("spec.toml was changed after the run; the same run command writes it again")
             if seed is None and not status:
                 return Run(folder, EMPTY)
             run = _read(Run(folder, str(status.get("status", EMPTY)), seed, settings), path, status)
@@ -60,19 +64,15 @@ class Reader:
     def spec(self, folder: str) -> dict[str, Any] | None:
         """Return the seed and the other settings of a run, None where its spec cannot be read."""
         try:
-            seed, settings = self._spec(self.root / folder / "spec.toml")
+            seed, settings = self._parsed(_text(self.root / folder / "spec.toml"))
         except RunError:
             return None
         return None if seed is None else {"seed": seed, **settings}
 
-    def _spec(self, path: Path) -> tuple[int | None, Mapping[str, Any]]:
-        """Return the seed and the other settings of a spec file; None and nothing where there is no file."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+    def _parsed(self, text: str | None) -> tuple[int | None, Mapping[str, Any]]:
+        """Return the seed and the other settings of the text of a spec file; None and nothing where there is no file."""
+        if text is None:
             return None, {}
-        except (OSError, ValueError) as error:
-            raise RunError(f"spec.toml cannot be read ({error})") from None
         # The seeds of one setting differ in their first line alone, and parsing TOML is slow.
         first = re.match(r"seed = (\d+)\n", text)
         seed, rest = (int(first[1]), text[first.end() :]) if first else (None, text)
@@ -88,6 +88,16 @@ class Reader:
         if not isinstance(seed, int) or not set(settings) >= NEEDED:
             raise RunError("spec.toml is no resolved spec")
         return seed, settings
+
+
+def _text(path: Path) -> str | None:
+    """Return the text of a spec file, None where there is no file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(f"spec.toml cannot be read ({error})") from None
 
 
 def _read(run: Run, path: Path, status: Mapping[str, Any]) -> Run:

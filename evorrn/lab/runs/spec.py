@@ -13,6 +13,7 @@ import functools
 import hashlib
 import inspect
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
 from evorrn.base.settings import build, check_seed
-from evorrn.base.trust import is_trusted, only_recorded, recorded_files
+from evorrn.base.trust import only_recorded, recorded_files
 from evorrn.data.find import expand_task, find_task
 from evorrn.data.task import Recommended, Task
+from evorrn.lab.runs.spec_files import LEAVE_OUT, absolute, digests, identity, reference, with_absolute_names
 from evorrn.lab.runs.typed import read, table_of, unknown_entry
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
@@ -49,7 +51,6 @@ NETWORK_KINDS: dict[str, tuple[str, Any]] = {
     "dtype": ("a name", str),
 }
 ENTRIES = str | int | float
-LEAVE_OUT = "leave out [files], or say --trust, to use it as it is"
 MADE_TASKS = 8
 """Tasks that a process keeps for further specs."""
 
@@ -73,7 +74,7 @@ class Spec:
     @functools.cached_property
     def id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of the spec."""
-        return hashlib.sha256(canonical(self.content).encode()).hexdigest()[:16]
+        return identity(self.content)
 
     @property
     def folder(self) -> Path:
@@ -157,7 +158,8 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         kind = find_strategy(strategy_name)
         if task is not None:
             advice = task.recommended(kind.name)
-        given = {name: value for name, value in tables["strategy"].items() if name not in ("name", "version")}
+        given = with_absolute_names(tables["strategy"], base)
+        given = {name: value for name, value in given.items() if name not in ("name", "version")}
         if "version" in task_table:
             given = kind.from_stored(given)
         strategy = build(kind, {**advice.strategy, **given}, "strategy")
@@ -192,19 +194,9 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         "network": _network_content(network, network_table, usual),
         "strategy": {**strategy.stored_table(), "name": strategy_name},
     }
-    files = _digests(content, tables["files"])
+    files = digests(content, tables["files"])
     content |= {"files": files} if files else {}
     return Spec(content, task, network, strategy, budget, seed, parent)
-
-
-def canonical(content: Mapping[str, Any]) -> str:
-    """Return the JSON text that is hashed: sorted keys, files by their content in place of their path."""
-    plain = json.loads(json.dumps(content))
-    for name, digest in plain.pop("files", {}).items():
-        section, key = name.split(".")
-        _, separator, member = _split_reference(plain[section][key])
-        plain[section][key] = f"sha256:{digest}{separator}{member}"
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class _Problems(list[str]):
@@ -268,7 +260,7 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     if "name" in result:
         result["name"] = reference(result["name"], base)
     if isinstance(result.get("path"), str):
-        result["path"] = str(_absolute(base, result["path"], "task.path"))
+        result["path"] = str(absolute(base, result["path"], "task.path"))
     return result
 
 
@@ -280,8 +272,8 @@ def _task(table: Mapping[str, Any]) -> Task | Environment:
         kind = find_task(table["name"])
     except UnknownName:
         path = Path(table["name"])
-        if path.exists() or re.fullmatch(r"\.[A-Za-z]\w{1,6}", path.suffix):
-            what = "a folder" if path.is_dir() else f"a file with the end {path.suffix!r}"
+        if os.path.exists(path) or re.fullmatch(r"\.[A-Za-z]\w{1,6}", path.suffix):
+            what = "a folder" if os.path.isdir(path) else f"a file with the end {path.suffix!r}"
             raise ConfigError(
                 f"task.name: expected a task or a data file, got {what}: {path}; the names of tables end in .csv, .tsv "
                 "or .txt, those of arrays in .npz"
@@ -317,27 +309,6 @@ def _made(kind: type[Task] | type[Environment], settings: Mapping[str, Any]) -> 
 _tasks: dict[tuple[Any, ...], Task | Environment] = {}
 
 
-def reference(value: Any, base: Path) -> Any:
-    """Return ``file.py:name`` with an absolute path, and any other name as it is."""
-    source, separator, member = _split_reference(value)
-    if not source.endswith(".py"):
-        return value
-    return f"{_absolute(base, source, 'a name')}{separator}{member}"
-
-
-def _absolute(base: Path, path: str, what: str) -> Path:
-    """Return an absolute path; raise ConfigError for one that no system can have."""
-    try:
-        return (base / path).resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{what}: expected a path, got {path[:80]!r} ({error})") from None
-
-
-def _split_reference(value: Any) -> tuple[str, str, str]:
-    source, separator, member = str(value).rpartition(":")
-    return (source, separator, member) if source.endswith(".py") else (str(value), "", "")
-
-
 def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the advised settings, replaced by the user's; cell options are kept only for the same cell."""
     merged = {**usual, **given}
@@ -362,26 +333,6 @@ def _network_content(network: Network, table: Mapping[str, Any], usual: Mapping[
     if "biases" in usual:
         content["biases"] = network.biases
     return {name: value for name, value in content.items() if value != {}}
-
-
-def _digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 of every file that the spec names, by dotted setting."""
-    digests, found = {}, []
-    for section, key in (("task", "path"), ("task", "name"), ("network", "cell"), ("strategy", "name")):
-        source, _, _ = _split_reference(content[section].get(key, ""))
-        if not source or (key != "path" and not source.endswith(".py")):
-            continue
-        name = f"{section}.{key}"
-        try:
-            digests[name] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-        except OSError as error:
-            found.append(f"{name}: cannot read {source}: {error.strerror or error}")
-            continue
-        if wanted.get(name, digests[name]) != digests[name] and not is_trusted():
-            found.append(f"{name}: {source} is not the file the spec was made for; {LEAVE_OUT}")
-    if found:
-        raise ConfigError(found)
-    return digests
 
 
 def _without_none(value: Any) -> Any:

@@ -6,6 +6,7 @@ of processes on any number of hosts may share them: whoever works on a run holds
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -110,6 +111,11 @@ class RunFolder:
                 pass
 
 
+def spec_digest(text: str) -> str:
+    """Return what ``status.json`` of a complete run keeps of the text of its ``spec.toml``."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def all_runs(root: Path) -> list[RunFolder]:
     """Return every run below a runs folder, in order of their paths."""
     return [RunFolder(path.parent) for path in sorted(root.glob("*/*/*/spec.toml"))]
@@ -135,7 +141,7 @@ def find_comparison(reference: str | Path, root: Path) -> Path:
 
 def _find(kind: str, reference: str | Path, mark: str, known: dict[str, Path], root: Path) -> Path:
     path = Path(reference)
-    if str(reference) and path.is_dir():
+    if str(reference) and os.path.isdir(path):  # false also for a name that no file can have
         if not (path / mark).is_file():
             raise RunError(f"{path}: expected the folder of a {kind}, but it has no {mark}")
         return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -71,7 +72,7 @@ def names(text: str) -> list[str]:
 
 def _start(target: str) -> tuple[dict[str, Any], Path]:
     path = Path(target)
-    if path.is_dir() and (path / "spec.toml").is_file():  # without [files] it may name no code
+    if os.path.isdir(path) and (path / "spec.toml").is_file():  # without [files] it may name no code
         return {"files": {}, **read(path / "spec.toml")}, path.resolve()
     if path.suffix.lower() == ".toml":
         return read(path), path.resolve().parent
@@ -87,7 +88,7 @@ def read(path: Path) -> dict[str, Any]:
         When the file cannot be read or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
     except RecursionError:

@@ -244,7 +244,8 @@ def _unknown_names(
     for table, label in labels:
         for name in (part.strip() for part in label.split(",")):
             free = name.startswith(("network.cell_options.", "network.initial."))
-            if free or name in known or f"{name.split('.')[0]}.*" in known:
+            table_of_one = ".".join(name.split(".")[:2])  # strategy.first of strategy.first.population
+            if free or {name, table_of_one, f"{name.split('.')[0]}.*"} & known:
                 continue
             if name in ("seed", "seeds"):
                 found.append(

@@ -7,6 +7,7 @@ also those that are missing. Any other folder stands for the runs below it.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -83,7 +84,7 @@ def read_results(
         ]
         return Runs(shown, above, sweep.name, _axes(sweep, listed))
     path = Path(target)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise RunError(f"{path}: expected a folder of runs, or the file of a sweep, but there is none")
     if (path / "spec.toml").is_file():
         path = path.resolve()
@@ -100,17 +101,17 @@ def find_sweep(target: str | Path, root: Path | None = None) -> Path | None:
         For the file of a sweep that has no runs yet, or that has changed since it ran.
     """
     path = Path(target)
-    if path.is_dir():
+    if os.path.isdir(path):
         return path.resolve() if (path / RUN_LIST).is_file() else None
     if path.suffix != ".toml":
         named = runs_root(root) / SWEEPS / path.name
-        return named if str(target) == path.name and (named / RUN_LIST).is_file() else None
-    if (path.parent / RUN_LIST).is_file():  # the copy in the sweep's own folder
+        return named if str(target) == path.name and os.path.isfile(named / RUN_LIST) else None
+    if os.path.isfile(path.parent / RUN_LIST):  # the copy in the sweep's own folder
         return path.parent.resolve()
     content = read(path)
     name = str(content.get("name") or path.stem)
     folder = runs_root(root) / SWEEPS / name
-    if not (folder / RUN_LIST).is_file():
+    if not os.path.isfile(folder / RUN_LIST):
         raise RunError(f"{path}: there are no runs of the sweep {name!r} in {runs_root(root)}")
     with suppress(ConfigError):  # a copy that cannot be read says nothing of the runs
         changed = differing(read(folder / "sweep.toml"), content)

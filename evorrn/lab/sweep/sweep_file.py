@@ -99,7 +99,7 @@ def read_sweep(path: Path, many: bool = False) -> Sweep:
         With every mistake, each led by its path in the file.
     """
     sweep = check_sweep(read(path), path.stem, path.resolve().parent, many)
-    return dataclasses.replace(sweep, text=path.read_text(encoding="utf-8"))
+    return dataclasses.replace(sweep, text=path.read_text(encoding="utf-8-sig"))
 
 
 def check_sweep(content: Mapping[str, Any], name: str, home: Path, many: bool = False) -> Sweep:

@@ -93,12 +93,14 @@ class Then(Strategy):
 
     def values(self) -> dict[str, Any]:
         """Return the settings as plain data, each strategy as a table."""
-        tables = {label: {"name": one.name, **one.values()} for label, one in zip(DEFAULTS, self.stages)}
+        tables = {label: {"name": _name(one), **one.values()} for label, one in zip(DEFAULTS, self.stages)}
         return {**tables, "share": self.share, "steps": self.steps}
 
     def stored_values(self) -> dict[str, Any]:
         """Return what a stored spec holds, each strategy as a table."""
-        tables = {label: one.stored_table() for label, one in zip(DEFAULTS, self.stages)}
+        tables = {
+            label: {**one.stored_table(), "name": _name(one)} for label, one in zip(DEFAULTS, self.stages)
+        }
         return {**self.values(), **tables}
 
     @classmethod
@@ -202,6 +204,13 @@ class Then(Strategy):
         if not valid < state["best_valid"]:
             return state
         return {**state, "best_genome": np.array(candidate), "best_options": options, "best_valid": valid}
+
+
+def _name(strategy: Strategy) -> str:
+    """Return a name from which the class of a strategy is found again."""
+    from evorrn.strategies.find import STRATEGIES
+
+    return STRATEGIES.reference(type(strategy))
 
 
 def _made(label: str, given: Any, default: str) -> Any:

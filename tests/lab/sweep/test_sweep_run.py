@@ -6,10 +6,12 @@ import concurrent.futures
 import json
 import threading
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sweeping import deterministic, sweep
+import tomli_w
+from sweeping import content, deterministic, sweep
 from tiny import WALK, WAVE
 
 from evorrn.base.errors import ConfigError, Unfinished
@@ -22,7 +24,9 @@ from evorrn.lab.sweep.check import check
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.many import run_all
 from evorrn.lab.sweep.plan import make_plan
+from evorrn.lab.sweep.results import read_results
 from evorrn.lab.sweep.run import run_sweep, work_on
+from evorrn.lab.sweep.sweep_file import check_sweep
 from evorrn.lab.sweep.tally import Tally
 from evorrn.lab.sweep.workers import LocalExecutor, WorkerDied
 
@@ -323,3 +327,21 @@ def test_the_memory_of_a_sweep_does_not_grow_with_its_runs(tmp_path):
     # 700 runs more; what is told of one to a worker takes two kilobytes.
     assert more_seeds - few < 400_000
     assert more_cells - few < 700_000  # an axis holds its values, a plan the marks of its cells
+
+
+def test_a_table_inside_a_strategy_is_an_axis_as_it_is_in_the_base(tmp_path):
+    """Then with another first strategy in each cell: its settings are columns of the results."""
+    table = content(seeds=1, budget="2gen")
+    del table["base"]["strategy"], table["axes"]["strategy.size"]
+    firsts = [{"name": "ga", "population": 4}, {"name": WALK, "size": 0.5}]
+    table["axes"] = {
+        "strategy": [
+            {"name": "then", "first": first, "second": {"name": WALK}, "steps": 1} for first in firsts
+        ]
+    }
+    swept = check_sweep(table, "sweep", Path())
+    tally = work_on(type(swept)(**{**vars(swept), "text": tomli_w.dumps(table)}), tmp_path)
+    assert tally.done == 2
+    rows = read_results(tmp_path / "sweeps" / "walks").rows
+    assert {row.get("strategy.first.name") for row in rows} == {"ga", WALK}
+    assert {row.get("strategy.first.population") for row in rows} == {4, None}

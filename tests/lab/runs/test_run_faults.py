@@ -18,6 +18,7 @@ from evorrn.lab.runs import recorder
 from evorrn.lab.runs.claim import LEASE
 from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.hooks import Hooks
+from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.sweep.many import run_all
 
@@ -112,3 +113,21 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(undisturbed, 
     assert "the checkpoint is damaged" in warnings[0]
     assert any("starts from its beginning" in warning for warning in warnings) == both
     assert lasting(folder) == lasting(undisturbed.path)
+
+
+@pytest.mark.parametrize("change", [("seed = 0", "seed = 7"), ("size = 0.25", "size = 0.5"), None])
+def test_a_spec_edited_by_hand_in_a_complete_run_is_noticed_and_mended(change, tmp_path):
+    """A seed or a setting changed, or the file removed: the listing says so, the run's own command writes it again."""
+    spec, warnings = resolve(raw("3gen")), []
+    path = execute(spec, tmp_path).path / "spec.toml"
+    before = path.read_text()
+    if change is None:
+        path.unlink()
+    else:
+        assert before.count(change[0]) == 1
+        path.write_text(before.replace(*change))
+    row = Reader(tmp_path).run(spec.folder.as_posix())
+    assert row.status == "damaged" and "spec.toml" in row.error
+    assert execute(spec, tmp_path, hooks=Hooks(warn=warnings.append)).reused
+    assert "was changed after the run" in warnings[0] and path.read_text() == before
+    assert Reader(tmp_path).run(spec.folder.as_posix()).status == "complete"
