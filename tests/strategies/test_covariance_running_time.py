@@ -3,6 +3,7 @@
 ``pytest -m outside -s`` measures both sides anew on the whole grid and prints it (about ten minutes).
 """
 
+import numpy as np
 import pytest
 
 pytest.importorskip("ioh")
@@ -72,6 +73,21 @@ def test_xnes_does_not_feel_a_rotation():
 def test_lm_ma_es_solves_the_sphere():
     mean, reached = ours(LMMAES(), "sphere", 10)
     assert reached == 10 and mean < 1.5 * PYCMA["full", "sphere", 10]
+
+
+@pytest.mark.thorough
+def test_lm_ma_es_takes_a_cigar_slowly_but_to_the_end():
+    """Its step size is about 1e-6 for most of the run, which looks like a stall."""
+    from test_covariance_negative_weights import function
+
+    minimised, spent = function("cigar", 16), []
+    for seed in range(2):
+        search = LMMAES().search(np.random.default_rng(seed).uniform(-5, 5, 16), seed=seed, spread=3.0)
+        while search.best.fitness < -1e-8 and search.evaluations < 120_000:
+            points = search.ask()
+            search.tell(points, -minimised(points))
+        spent.append(search.evaluations)
+    assert 60_000 < min(spent) and max(spent) < 110_000
 
 
 def line(name, size, label, measured, seeds):
