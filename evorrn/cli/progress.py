@@ -43,8 +43,9 @@ def describe(spec: Spec, progress: Progress) -> str:
     """Return a progress record as one line."""
     used = spec.budget.used(progress)
     what, sign = ("return", -1) if spec.task.loss == "reward" else ("loss", 1)
+    restart = f" (restart {progress.restart})" if progress.restart else ""
     parts = [
-        f"{spec.strategy.step_name} {progress.step}",
+        f"{spec.strategy.step_name} {progress.step}{restart}",
         f"{what} {sign * progress.train_loss:.4g}",
         f"best validation {what} {sign * progress.best_loss:.4g}",
         f"work {amount(progress.work)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -32,3 +33,9 @@ class Progress:
     valid_loss: float
     best_loss: float
     extra: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def restart(self) -> int | None:
+        """The number of restarts before this step, None for a strategy that does not record them."""
+        number = self.extra.get("start", self.extra.get("restarts", math.nan))
+        return int(number) if math.isfinite(number) else None

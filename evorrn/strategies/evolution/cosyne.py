@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from evorrn.base.huge import scale_of
 from evorrn.base.settings import setting
 from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.evolution.population import PopulationStrategy
@@ -194,6 +195,7 @@ def marking_probabilities(fitness: np.ndarray, size: int) -> np.ndarray:
         From the best to the worst, ``-inf`` where a network diverged; the best is finite.
     size : int
     """
+    fitness = fitness / scale_of(fitness[np.isfinite(fitness)])
     worst = fitness[np.isfinite(fitness)].min()
     width = fitness[0] - worst
     relative = (np.maximum(fitness, worst) - worst) / (width if width > 0 else 1.0)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from evorrn.base.huge import scale_of
 from evorrn.base.settings import setting
 from evorrn.strategies.base import DRAW, PER_GENE, State
 from evorrn.strategies.evolution.population import PopulationStrategy
@@ -178,9 +179,11 @@ class ESP(PopulationStrategy):
             values = centred_ranks(fitness)
         else:
             values = np.where(np.isfinite(fitness), fitness, fitness[np.isfinite(fitness)].min())
+        scale = scale_of(values)
         count = draws.shape[1]
         flat = (draws * count + np.arange(count)).ravel()
-        return (np.bincount(flat, weights=np.repeat(values, count)) / self.trials).reshape(-1, count)
+        sums = np.bincount(flat, weights=np.repeat(values / scale, count))
+        return scale * (sums / self.trials).reshape(-1, count)
 
     def own_work(self, state: State, genomes: np.ndarray) -> float:
         """Return the work of the networks, which are put together without random numbers, and of the neurons."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.base.huge import deviations, quantiles, root_mean_square
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.genetic_settings import GeneticSettings
 from evorrn.strategies.evolution.units import check_layout, units
@@ -138,7 +139,7 @@ class GeneticAlgorithm(GeneticSettings):
     def _fresh(self, drawn: np.ndarray, size_blocks: np.ndarray) -> State:
         """Return the part of the state that a start population (P, n) determines."""
         population = self.folded(drawn)
-        spread = float(np.sqrt(population.var(axis=0).mean())) or 1.0
+        spread = root_mean_square(deviations(population)) or 1.0
         count = 0 if self.adaptation == "none" else int(size_blocks.max()) + 1
         return {
             "population": population,
@@ -215,7 +216,7 @@ class GeneticAlgorithm(GeneticSettings):
             record["restarts"] = state["restarts"]
         for number, column in enumerate(state["sizes"].T):
             record[f"mutation_size.{number}" if self.adaptation == "block" else "mutation_size"] = float(
-                np.median(column)
+                quantiles(column, 0.5)
             )
         return record
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from deap import base, tools
 
+from evorrn.base.huge import deviation, mean, quantiles
+
 
 class Fitness(base.Fitness):
     """One number, higher is better; faster than DEAP's own class, which checks more."""
@@ -87,10 +89,10 @@ def statistics() -> tools.Statistics:
     """Return the statistics of a generation over its finite fitness values; NaN when there are none."""
     made = tools.Statistics(key=float)
     made.register("fitness_best", _of_finite, np.max)
-    made.register("fitness_mean", _of_finite, np.mean)
-    made.register("fitness_std", _of_finite, np.std)
+    made.register("fitness_mean", _of_finite, mean)
+    made.register("fitness_std", _of_finite, deviation)
     for name, share in (("fitness_median", 0.5), ("fitness_low", 0.25), ("fitness_high", 0.75)):
-        made.register(name, _of_finite, partial(np.quantile, q=share))
+        made.register(name, _of_finite, partial(quantiles, shares=share))
     made.register("diverged", lambda values: int(np.count_nonzero(~np.isfinite(values))))
     return made
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.blas import one_thread
+from evorrn.base.huge import quantiles, root_mean_square, scale_of
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.evolution.units import check_layout
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 MOMENT_DRAWS = 64
 """Start genomes from which the mean and deviation of each block are estimated, for starts after a restart."""
+LENGTHS = ("sigma", "width", "rate", "max_speed")
+"""Settings of methods that are lengths in the coordinates they work in."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +141,17 @@ class PopulationStrategy(VectorStrategy):
             mean, deviation = draw.centre, np.full(size, draw.spread)
         else:
             mean, deviation = moments(draw(rng, MOMENT_DRAWS), blocks)
+        unit = self._unit(deviation)
+        scale = scale * unit
         point = draw.centre if isinstance(draw, Around) else np.array(draw(rng, 1)[0], dtype=np.float64)
         start = Start(
             point / scale,
-            float(np.sqrt(np.mean(np.square(deviation)))) or 1.0,
+            root_mean_square(deviation) / unit or 1.0,
             lambda count: np.asarray(draw(rng, count), dtype=np.float64) / scale,
             0,
             blocks,
             scale,
+            unit=unit,
         )
         method = self.begin(start, rng)
         return {
@@ -232,14 +238,16 @@ class PopulationStrategy(VectorStrategy):
         def draw(count: int) -> np.ndarray:
             return (mean + deviation * rng.standard_normal((count, mean.size))) / scale
 
+        unit = self._unit(deviation)
         start = Start(
             draw(1)[0],
-            float(np.sqrt(np.mean(np.square(deviation)))) or 1.0,
+            root_mean_square(deviation) / unit or 1.0,
             draw,
             state["restarts"] + 1,
             {name: tuple(shape) for name, shape in state["layout"].items()},
             scale,
             state["method"],
+            unit,
         )
         method = self.begin(start, rng)
         return {
@@ -250,12 +258,20 @@ class PopulationStrategy(VectorStrategy):
             "best_since_start": -math.inf,
         }
 
+    def _unit(self, deviation: np.ndarray) -> float:
+        """Return the genes of one unit of the coordinates: 1, or about the deviation if its square may overflow.
+
+        It is 1 when a setting is a length itself, such as `sigma`.
+        """
+        given = any(getattr(self, name, None) is not None for name in LENGTHS)
+        return 1.0 if given else scale_of(deviation)
+
     def _record(
         self, state: State, method: State, genomes: np.ndarray, values: np.ndarray
     ) -> dict[str, float]:
         """Return the history's numbers for a generation."""
         finite = values[np.isfinite(values)]
-        low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75]) if finite.size else [math.nan] * 3
+        low, middle, high = quantiles(finite, [0.25, 0.5, 0.75]) if finite.size else [math.nan] * 3
         deviation = self.spread(method)
         steps = None if deviation is None else deviation * state["scale"]
         record = {

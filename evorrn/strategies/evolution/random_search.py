@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.base.huge import mean
 from evorrn.base.settings import setting
 from evorrn.strategies.base import DRAW, State, Strategy, generator, generator_state
 
@@ -92,7 +93,7 @@ class RandomSearch(Strategy):
             "train_loss": -float(values[first]) if of_draw else -record,
             "record": {
                 "fitness_best": float(finite.max()) if finite.size else math.nan,
-                "fitness_mean": float(finite.mean()) if finite.size else math.nan,
+                "fitness_mean": mean(finite) if finite.size else math.nan,
                 "diverged": len(values) - len(finite),
             },
         }

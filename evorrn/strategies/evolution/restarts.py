@@ -21,7 +21,9 @@ def with_generation(memory: np.ndarray, fitness: np.ndarray) -> np.ndarray:
     """
     ordered = np.sort(fitness)[::-1]
     rank = math.ceil(0.1 + len(fitness) / 4)
-    row = [ordered[0], np.median(fitness), float(ordered[0] == ordered[min(rank, len(fitness) - 1)])]
+    with np.errstate(invalid="ignore"):  # the median may be -inf
+        middle = 2 * np.median(fitness / 2)
+    row = [ordered[0], middle, float(ordered[0] == ordered[min(rank, len(fitness) - 1)])]
     return np.concatenate([memory[-LONGEST:], [row]])
 
 
@@ -40,7 +42,7 @@ def ended(method: State) -> str:
     With Increasing Population Size, CEC 2005), EqualFunVals, TolX, TolUpSigma, Stagnation, ConditionCov,
     NoEffectAxis and NoEffectCoor, with the constants there. Limit is the limit on evaluations of a small run of BIPOP.
     """
-    with np.errstate(invalid="ignore"):  # the median of a generation may be -inf
+    with np.errstate(invalid="ignore", over="ignore"):  # the median of a generation may be -inf
         for name, holds in CRITERIA.items():
             if holds(method):
                 return name
@@ -82,7 +84,7 @@ def _stagnation(method: State) -> bool:
     """The medians of the best and of the median fitness have not improved within a window of generations."""
     size, population = method["centroid"].size, method["lambda_"]
     window = min(int(120 + 30 * size / population + 0.2 * method["update_count"]), LONGEST)
-    memory = method["memory"][-window:, :2]
+    memory = method["memory"][-window:, :2] / 2  # a median is the half of a sum
     part = max(1, int(0.3 * window))
     if len(memory) < window:
         return False

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from evorrn.base.huge import scale_of
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.differential_evolution import another, binomial
@@ -102,7 +103,8 @@ class SHADE(SurvivorStrategy):
         if len(archive) > len(kept):
             archive = archive[np.sort(rng.choice(len(archive), len(kept), replace=False))]
         placed = fitness >= known
-        method = self._with_memory(method, improved, fitness[improved] - known[improved])
+        scale = scale_of(np.concatenate([fitness[improved], known[improved]]))
+        method = self._with_memory(method, improved, fitness[improved] / scale - known[improved] / scale)
         return {
             **method,
             "kept": np.where(placed[:, None], trials, kept),

@@ -29,9 +29,11 @@ class Start:
     layout : dict of str to tuple of int
         ``{block name: shape}`` of the genome, in order.
     scale : ndarray, shape (n,)
-        Genes divided by coordinates: the factor on the step size of each gene's block.
+        Genes divided by coordinates: the unit times the factor on the step size of each gene's block.
     previous : dict, optional
         The method's state at the restart that led to this start; None at the first start.
+    unit : float
+        Genes in one unit of the coordinates, before the factor of a block; 1 but for huge deviations.
     """
 
     point: np.ndarray
@@ -41,6 +43,7 @@ class Start:
     layout: dict[str, tuple[int, ...]]
     scale: np.ndarray
     previous: State | None = None
+    unit: float = 1.0
 
     def within(self, width: float, rng: np.random.Generator) -> Start:
         """Return a start whose genes are uniform between -width and width."""
@@ -59,4 +62,4 @@ class Start:
         if count == 1:
             return self.point[None]
         distances = self.draw(count - 1) - self.point
-        return np.concatenate([self.point[None], self.point + distances * self.scale])
+        return np.concatenate([self.point[None], self.point + distances * (self.scale / self.unit)])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.errors import ConfigError, unknown
+from evorrn.base.huge import deviations, root_mean_square
 from evorrn.base.settings import setting
 from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state
 
@@ -132,7 +133,9 @@ class VectorStrategy(EvolutionStrategy):
         """Return the fitness (P,) used for selection: raw fitness minus the weight decay."""
         if self.weight_decay == 0:
             return values
-        return values - 0.5 * self.weight_decay * np.einsum("pn,pn->p", genomes, genomes)
+        with np.errstate(over="ignore"):
+            shaped = values - 0.5 * self.weight_decay * np.einsum("pn,pn->p", genomes, genomes)
+        return np.where(np.isfinite(values), np.maximum(shaped, np.finfo(np.float64).min), values)
 
     def factors(self, blocks: dict[str, tuple[int, ...]]) -> np.ndarray:
         """Return the factor on each gene's step size, shape (n,)."""
@@ -197,12 +200,12 @@ def spread_record(
         Standard deviation of each gene in the method's search distribution; in the population by default.
         The step size of a block is the root mean square of its genes' deviations.
     """
-    variance = np.var(genomes, axis=0)
-    squares = np.square(np.sqrt(variance) if steps is None else steps)
-    record = {"diversity": float(np.sqrt(variance.mean()))}
+    spread = deviations(genomes)
+    steps = spread if steps is None else steps
+    record = {"diversity": root_mean_square(spread)}
     place = 0
     for name, shape in blocks.items():
         count = math.prod(shape)
-        record[STEP_SIZE + name] = float(np.sqrt(squares[place : place + count].mean()))
+        record[STEP_SIZE + name] = root_mean_square(steps[place : place + count])
         place += count
     return record

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.base.huge import mean, scale_of
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 from evorrn.strategies.gradient.optimisers import OPTIMISERS, USUAL_DECAY, Coefficients, clip_by_norm
@@ -31,7 +32,8 @@ class BPTT(Strategy):
     -----
     The genome and the optimiser's moments are float64; loss and gradient have the network's precision. When
     the loss or the gradient is not finite, the update is skipped: training goes back to the last genome with
-    a finite loss and gradient, with half the rate and empty moments, and the record counts it.
+    a finite loss and gradient, with half the rate and empty moments, and the record counts it. A loss belongs to
+    the restart that the history's column ``start`` and the progress line name, counted from 0.
 
     Source: Werbos 1990; clipping: Pascanu, Mikolov & Bengio 2013.
 
@@ -160,6 +162,7 @@ class BPTT(Strategy):
             losses.append(loss)
             weights.append(_scored(problem, sequences))
             norms.append(norm)
+        scale = scale_of(np.array(losses))
         problem.charge_own(PER_UPDATE * genome.size * len(losses), problem.meter.work - paid)
         return {
             "genome": genome,
@@ -167,9 +170,11 @@ class BPTT(Strategy):
             "moments": moments,
             "damping": damping,
             "epoch": state["epoch"] + 1,
-            "train_loss": float(np.average(losses, weights=weights)) if losses else np.inf,
+            "train_loss": scale * float(np.average(np.array(losses) / scale, weights=weights))
+            if losses
+            else np.inf,
             "record": {
-                "gradient_norm": float(np.mean(norms)) if norms else np.inf,
+                "gradient_norm": mean(np.array(norms)) if norms else np.inf,
                 "rate": rate,
                 "skipped": skipped,
                 "start": state["starts"],

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.base.huge import scale_of
+
 Moments = dict[str, Any]
 
 
@@ -92,7 +94,10 @@ def clip_by_norm(gradient: np.ndarray, limit: float) -> tuple[np.ndarray, float]
 
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
     """
-    norm = math.sqrt(np.square(gradient).sum())  # not BLAS, whose result depends on its threads
+    scale = scale_of(gradient)
+    norm = scale * math.sqrt(
+        np.square(gradient / scale).sum()
+    )  # not BLAS, whose result depends on its threads
     if limit and norm > limit:
         return gradient * (limit / norm), norm
     return gradient, norm

@@ -177,11 +177,15 @@ class Then(Strategy):
         )
 
     def _population_record(self, problem: Problem, record: Mapping[str, float]) -> dict[str, float]:
-        """Return the numbers of a population in a record, under the names that all populations share."""
+        """Return the numbers of a population in a record, under the names that all populations share.
+
+        The restarts of a gradient method are under the same name as those of a population.
+        """
         if not any(isinstance(strategy, EvolutionStrategy) for strategy in self.stages):
             return {}
         names = [*POPULATION_RECORD, *(f"{STEP_SIZE}{block}" for block in problem.network.blocks)]
-        return {name: float(record.get(name, math.nan)) for name in names}
+        numbers = {"restarts": record.get("start", math.nan), **record}
+        return {name: float(numbers.get(name, math.nan)) for name in names}
 
     def _second_started(self, problem: Problem, state: State) -> State:
         """Return the state before the first step of the second strategy."""
