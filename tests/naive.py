@@ -3,6 +3,8 @@
 Nothing here comes from the compiler or the kernels.
 """
 
+import collections
+
 import numpy as np
 
 
@@ -105,10 +107,14 @@ def run(
     outputs=1,
     reads="last",
     fed=lambda y: y,
+    begin=None,
+    ends=None,
 ):
     """Return outputs (B, T, O) and last-layer states (B, T, H), zero beyond the lengths; `fed` is what goes back.
 
-    Sequences are the columns of every matrix, so that the equations stand as they are.
+    Sequences are the columns of every matrix, so that the equations stand as they are. `begin` holds the states
+    (B, S) before the first step, and `ends` (B, S) is filled with those after the last: of each layer, and what goes
+    back. Biases that are not among the blocks are zero.
     """
     sequences, steps, _ = x.shape
     lengths = np.asarray(lengths)
@@ -116,12 +122,20 @@ def run(
     layers = []
     for layer in range(len(hidden)):
         prefix = f"layer{layer}."
-        layers.append({k[len(prefix) :]: v for k, v in columns.items() if k.startswith(prefix)})
+        own = {k[len(prefix) :]: v for k, v in columns.items() if k.startswith(prefix)}
+        layers.append(collections.defaultdict(float, own))
     dims = STATES.get(cell, {"h": "H"})
     state = [
         {k: np.zeros((size if d == "H" else outputs, sequences)) for k, d in dims.items()} for size in hidden
     ]
     y = np.zeros((outputs, sequences))
+    if begin is not None:
+        first = 0
+        for values in state:
+            for name, value in values.items():
+                values[name] = begin[:, first : first + len(value)].T
+                first += len(value)
+        y = begin[:, first:].T if begin.shape[1] > first else y
     ys = np.zeros((sequences, steps, outputs))
     hs = np.zeros((sequences, steps, hidden[-1]))
     for t in range(int(lengths.max())):
@@ -138,11 +152,14 @@ def run(
             state[layer] = {k: np.where(moving, new[k], state[layer][k]) for k in new}
             signal = state[layer]["h"]
         read = signal if reads == "last" else np.concatenate([layer_state["h"] for layer_state in state])
-        output = columns["readout.W"] @ read + columns["readout.b"]
+        output = columns["readout.W"] @ read + columns.get("readout.b", 0.0)
         if direct:
             output = output + columns["readout.W_x"] @ u
         y = np.where(moving, fed(output), y)
         ys[moving, t], hs[moving, t] = output.T[moving], signal.T[moving]
+    if ends is not None:
+        every = np.concatenate([*(value for values in state for value in values.values()), y])
+        ends[...] = every[: ends.shape[1]].T
     return ys, hs
 
 
