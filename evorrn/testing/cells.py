@@ -11,6 +11,7 @@ from evorrn.cells.find import find_cell
 from evorrn.compile.cell import Cell
 from evorrn.compile.ops import ACTIVATIONS
 from evorrn.network.network import Network
+from evorrn.testing.checking import Checking
 
 
 def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | None = None) -> None:
@@ -28,7 +29,9 @@ def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | Non
     Raises
     ------
     AssertionError
-        Naming the first form that disagrees, and the difference.
+        Naming every form that disagrees, and the differences.
+    EvorrnError
+        When there is no such cell.
 
     Examples
     --------
@@ -36,27 +39,28 @@ def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | Non
     >>> check_cell("elman")
     """
     found = find_cell(cell)
+    checking = Checking(f"check_cell {found.name}")
     rng = np.random.default_rng(seed)
     network = Network(3, 2, cell=cell, hidden=5, cell_options=options, dtype="float64")
     genome = network.init(rng=rng) + 0.1 * rng.standard_normal(network.size)
-    x = rng.standard_normal((2, 9, 3))
-    _agree("compiled outputs", network.predict(genome, x), _by_hand(found, network, genome, x), 1e-10)
-    many = rng.standard_normal((40, 9, 3))
+    x, many = rng.standard_normal((2, 9, 3)), rng.standard_normal((40, 9, 3))
     many[:2] = x
-    _agree("outputs of a large batch", network.predict(genome, many)[:2], network.predict(genome, x), 1e-10)
     cotangent, direction = rng.standard_normal((2, 9, 2)), rng.standard_normal(network.size)
-    change = (
-        network.predict(genome + 1e-6 * direction, x) - network.predict(genome - 1e-6 * direction, x)
-    ) / 2e-6
-    numeric = float((cotangent * change).sum())
-    _agree(
-        "gradient",
-        np.array(network.vjp(genome, x, cotangent) @ direction),
-        np.array(numeric),
-        1e-5 * (1 + abs(numeric)),
-    )
-    single = Network(3, 2, cell=cell, hidden=5, cell_options=options)
-    _agree("float32 outputs", single.predict(genome, x), network.predict(genome, x), 1e-3)
+    with checking.part("compiling, and comparing outputs with those of the function"):
+        wanted = _by_hand(found, network, genome, x)
+        _agree(checking, "compiled outputs", network.predict(genome, x), wanted, 1e-10)
+    with checking.part("outputs of a large batch, which is computed in another way"):
+        given = network.predict(genome, many)[:2]
+        _agree(checking, "outputs of a large batch", given, network.predict(genome, x), 1e-10)
+    with checking.part("compiling the gradient, and comparing it with finite differences"):
+        ahead, behind = (network.predict(genome + step * direction, x) for step in (1e-6, -1e-6))
+        numeric = float((cotangent * (ahead - behind) / 2e-6).sum())
+        slope = np.array(network.vjp(genome, x, cotangent) @ direction)
+        _agree(checking, "gradient", slope, np.array(numeric), 1e-5 * (1 + abs(numeric)))
+    with checking.part("compiling for float32, and comparing with float64"):
+        single = Network(3, 2, cell=cell, hidden=5, cell_options=options).predict(genome, x)
+        _agree(checking, "float32 outputs", single, network.predict(genome, x), 1e-3)
+    checking.finish()
 
 
 def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -80,9 +84,10 @@ def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) ->
     return outputs
 
 
-def _agree(what: str, got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
-    """Raise AssertionError when two arrays differ by more than a tolerance."""
+def _agree(checking: Checking, what: str, got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
+    """Note that two arrays differ by more than a tolerance."""
     difference = float(np.abs(got - wanted).max())
-    assert difference <= tolerance, (
-        f"{what}: expected a difference of at most {tolerance:.1e}, got {difference:.1e}"
+    checking.require(
+        difference <= tolerance,
+        f"{what}: expected a difference of at most {tolerance:.1e}, got {difference:.1e}",
     )

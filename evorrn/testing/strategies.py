@@ -14,13 +14,19 @@ from evorrn.base.files import load_tree, save_tree, tree_bytes
 from evorrn.base.settings import build
 from evorrn.data.batch import Batch
 from evorrn.strategies.base import EvolutionStrategy, State, Strategy
+from evorrn.strategies.find import STRATEGIES
+from evorrn.testing.checking import Checking, made
 from evorrn.training.budget import Budget
 from evorrn.training.problem import Problem
 from evorrn.training.trainer import Trainer
 
 
 def check_strategy(
-    strategy: Strategy, problem: Callable[[], Problem] | None = None, *, steps: int = 4, seed: int = 0
+    strategy: Strategy | type[Strategy] | str,
+    problem: Callable[[], Problem] | None = None,
+    *,
+    steps: int = 4,
+    seed: int = 0,
 ) -> None:
     """Check that a strategy keeps its contract, by running it.
 
@@ -31,7 +37,8 @@ def check_strategy(
 
     Parameters
     ----------
-    strategy : Strategy
+    strategy : Strategy, type or str
+        A class, a name or ``"file.py:name"`` stands for the strategy with the default settings.
     problem : callable, optional
         Returns a new problem at each call; by default the forecast of a sine by a network of four units.
     steps : int
@@ -41,7 +48,9 @@ def check_strategy(
     Raises
     ------
     AssertionError
-        Naming the first rule that the strategy breaks.
+        Naming every rule that the strategy breaks.
+    EvorrnError
+        When there is no such strategy, or it cannot be made.
 
     Examples
     --------
@@ -49,40 +58,54 @@ def check_strategy(
     >>> from evorrn.testing import check_strategy
     >>> check_strategy(evorrn.GeneticAlgorithm(population=8), steps=2)
     """
-    make = problem or (lambda: _sine(strategy))
-    label = type(strategy).__name__
-    assert isinstance(type(strategy).name, str) and strategy.name, f"{label}: expected a name"
-    again = build(type(strategy), strategy.values(), label)
-    assert again == strategy, f"{label}: expected the same settings from values()"
-    _check_steps(strategy, make(), steps, seed, label)
-    _check_resuming(strategy, make, steps, seed, label)
-    if isinstance(strategy, EvolutionStrategy):
-        _check_search(strategy, steps, seed, label)
+    checked = made(strategy, STRATEGIES.find_with_settings, Strategy, "a strategy")
+    make = problem or (lambda: _sine(checked))
+    label = type(checked).__name__
+    checking = Checking(f"check_strategy {label}")
+    with checking.part("settings"):
+        named = isinstance(type(checked).name, str) and bool(checked.name)
+        checking.require(named, f"{label}: expected a name")
+        again = build(type(checked), checked.values(), label)
+        checking.require(again == checked, f"{label}: expected the same settings from values()")
+    with checking.part(f"{steps} steps, one by one"):
+        _check_steps(checking, checked, make(), steps, seed, label)
+    with checking.part("a run resumed from files after every step"):
+        _check_resuming(checked, make, steps, seed, label)
+    if isinstance(checked, EvolutionStrategy):
+        with checking.part("ask and tell on a function"):
+            _check_search(checked, steps, seed, label)
+    checking.finish()
 
 
-def _check_steps(strategy: Strategy, problem: Problem, steps: int, seed: int, label: str) -> None:
+def _check_steps(
+    checking: Checking, strategy: Strategy, problem: Problem, steps: int, seed: int, label: str
+) -> None:
     """Check each state, and that a step changes neither the given state nor a global generator."""
     random.seed(seed)
     global_generators = _global_generators()
     state = strategy.start(problem, np.random.default_rng(seed))
-    _check_state(state, problem, f"{label}, start")
+    _check_state(checking, state, problem, f"{label}, start")
     records = []
     for number in range(1, steps + 1):
+        known = len(checking.problems)
         before, work = tree_bytes(state), problem.meter.work
         after = strategy.step(problem, state)
         where = f"{label}, step {number}"
-        assert tree_bytes(state) == before, f"{where}: changed the state it was given"
-        assert problem.meter.work > work, f"{where}: expected work to be charged to the meter"
-        _check_state(after, problem, where)
+        checking.require(tree_bytes(state) == before, f"{where}: changed the state it was given")
+        charged = problem.meter.work > work
+        checking.require(charged, f"{where}: expected work to be charged to the meter")
+        _check_state(checking, after, problem, where)
         records.append(list(after["record"]))
-        assert records[-1] == records[0], f"{where}: expected the record {records[0]}, got {records[-1]}"
+        same = records[-1] == records[0]
+        checking.require(same, f"{where}: expected the record {records[0]}, got {records[-1]}")
         state = after
-        if state["finished"]:
+        if state["finished"] or len(checking.problems) > known:  # later steps would break the same rules
             break
-    assert _global_generators() == global_generators, f"{label}: changed a global random generator"
+    unchanged = _global_generators() == global_generators
+    checking.require(unchanged, f"{label}: changed a global random generator")
 
 
-def _check_state(state: State, problem: Problem, where: str) -> None:
+def _check_state(checking: Checking, state: State, problem: Problem, where: str) -> None:
     """Check the keys and types of a state."""
     missing = {"rng", "candidate", "train_loss", "finished", "record"} - set(state)
     assert not missing, f"{where}: the state lacks {', '.join(sorted(missing))}"
@@ -90,13 +113,13 @@ def _check_state(state: State, problem: Problem, where: str) -> None:
         tree_bytes(state)
     except TypeError as error:
         raise AssertionError(f"{where}: expected a state of plain data: {error}") from None
-    assert isinstance(state["finished"], str), f"{where}: expected finished to be text"
-    assert all(isinstance(value, int | float) for value in state["record"].values()), (
-        f"{where}: expected numbers in the record, got {state['record']}"
-    )
+    checking.require(isinstance(state["finished"], str), f"{where}: expected finished to be text")
+    numbers = all(isinstance(value, int | float) for value in state["record"].values())
+    checking.require(numbers, f"{where}: expected numbers in the record, got {state['record']}")
     candidate = state["candidate"]
-    assert candidate is None or np.shape(candidate) == (problem.size,), (
-        f"{where}: expected a candidate of shape ({problem.size},), got {np.shape(candidate)}"
+    checking.require(
+        candidate is None or np.shape(candidate) == (problem.size,),
+        f"{where}: expected a candidate of shape ({problem.size},), got {np.shape(candidate)}",
     )
 
 
