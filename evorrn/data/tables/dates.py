@@ -30,6 +30,7 @@ _FORMS = tuple(
         r"(?P<y>\d{4})[ -]?[Qq](?P<quarter>[1-4])",
     )
 )
+_EITHER = re.compile(r"\d{1,2}[-/]\d{1,2}[-/]", re.ASCII)
 _TIME_OF_DAY = re.compile(_CLOCK, re.ASCII)
 
 
@@ -90,7 +91,8 @@ def moments(cells: Sequence[str]) -> list[Moment | None] | None:
     sample = [cell for cell in cells if cell][:: max(1, len(cells) // 50)]
     if len(sample) < 2 or sum(map(is_date, sample)) * 10 < 9 * len(sample):
         return None
-    readings = [[moment(cell, first) for cell in cells] for first in (True, False)]
+    orders = (True, False) if any(map(_EITHER.match, sample)) else (None,)
+    readings = [[moment(cell, first) for cell in cells] for first in orders]
     best = min(readings, key=_disorder)
     return best if sum(found is not None for found in best) * 10 >= 9 * sum(map(bool, cells)) else None
 

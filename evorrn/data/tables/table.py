@@ -26,6 +26,8 @@ from evorrn.data.tables.fill import fill
 from evorrn.data.tables.rules import SEPARATOR_WORDS, Rules
 from evorrn.data.tables.times import Times
 
+MOST = 1000
+"""Cells that decide what a column holds that is not one of numbers."""
 OK, GAP, WRONG = range(3)
 _FILLED = {"": "", "linear": ", filled by straight lines", "previous": ", filled with the value before"}
 
@@ -89,6 +91,7 @@ class Table:
         wrong = [cell for cell in known if not good(cell)]
         if len(wrong) * 2 < len(known):
             return ""
+        wrong = wrong[:MOST]
         if sum(map(is_date, wrong)) * 2 > len(wrong):
             return "dates"
         if sum(time_of_day(cell) is not None for cell in wrong) * 2 > len(wrong):
@@ -105,8 +108,11 @@ class Table:
         good = self._test(cells)
         wrong = [row for row, cell in enumerate(cells) if not is_missing(cell) and not good(cell)]
         known = sum(not is_missing(cell) for cell in cells)
+        if len(wrong) * 2 < known:
+            return None
+        wrong = wrong[:MOST]
         like = [row for row in wrong if is_number_like(cells[row]) and not is_date(cells[row])]
-        if len(wrong) * 2 < known or len(like) * 2 <= len(wrong):
+        if len(like) * 2 <= len(wrong):
             return None
         cell = cells[like[0]]
         return self.lines[like[0]], cell, why_no_number(cell, self.rules.decimal, self.separator)
