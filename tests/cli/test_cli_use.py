@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,3 +207,24 @@ def test_a_run_that_is_not_complete_or_torn_is_refused(console, run):
     (run / "status.json").write_text('{"status": "failed"}')
     said = console.type("forecast", run)
     assert said.code == 2 and "expected a complete run, this one is failed" in said.err
+
+
+def test_a_network_that_sees_its_output_is_taught_to_the_end_of_the_test_data(console, tmp_path):
+    """It goes on from the true outputs; the plot of a series without known inputs of its own is drawn too."""
+    settings = ("network.feedback=true", "task.train=60", "task.valid=40", "task.test=50", "task.windows=1")
+    words = ("run", "narma", "--strategy", "random", "--hidden", 3, "--budget", "1gen", "--json")
+    folder = Path(
+        json.loads(console.type(*words, *(part for each in settings for part in ("--set", each))).out)[
+            "folder"
+        ]
+    )
+    future = np.random.default_rng(0).uniform(0, 0.5, (4, 1))
+    (tmp_path / "u.csv").write_text("u\n" + "\n".join(map(repr, future[:, 0].tolist())))
+    said = console.type("forecast", folder, "--steps", 4, "--inputs", "u.csv")
+    assert said.code == 0 and (folder / "plots" / "forecast.png").exists()
+    result = evorrn.load(folder)
+    test = evorrn.task("narma", train=60, valid=40, test=50, windows=1).data(0).test
+    known = result.scaling.restore_inputs(test.inputs[0])
+    true = result.scaling.restore_targets(test.targets[0])
+    wanted = result.forecast(known, 4, future, teacher=true)[:, 0]
+    np.testing.assert_allclose([float(row["y"]) for row in rows(said.out)], wanted, rtol=1e-5)

@@ -144,4 +144,4 @@ def comparison_plot(
 
 def _first_output(series: np.ndarray) -> np.ndarray:
     array = np.asarray(series, dtype=np.float64)
-    return array.reshape(len(array), -1)[:, 0]
+    return array[:, 0] if array.ndim > 1 else array

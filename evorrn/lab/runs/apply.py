@@ -130,7 +130,7 @@ def forecast(
             f"{inputs}: expected one sequence for each of the {len(known)} known, got {len(future)}"
         )
     values = result.forecast(known, steps, future, teacher)
-    past = known[:, :, : network.outputs] if result.horizon == 1 else None
+    past = known[:, :, : network.outputs] if result.horizon == 1 else teacher
     return _sheet(result, values, past, [*notes, *later])
 
 
