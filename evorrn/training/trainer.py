@@ -234,4 +234,4 @@ def check_population(strategy: object, genes: int) -> None:
         population = getattr(stage, "population", None)
         too_large = excess(population * genes) if isinstance(population, int) else ""
         if too_large:
-            raise ConfigError(f"population: {population} genomes of {genes} genes take {too_large}")
+            raise ConfigError(f"strategy.population: {population} genomes of {genes} genes take {too_large}")
