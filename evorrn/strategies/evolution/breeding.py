@@ -44,9 +44,9 @@ class Children:
 
 
 def breed(
-    settings: GeneticSettings, state: State, shaped: np.ndarray, count: int, rng: np.random.Generator
+    settings: GeneticSettings, state: State, shaped: np.ndarray, genomes: np.ndarray, rng: np.random.Generator
 ) -> Children:
-    """Return `count` children of selected parents.
+    """Return children of selected parents, one in each row of an array.
 
     Parameters
     ----------
@@ -55,16 +55,20 @@ def breed(
         State of the algorithm, with the fitness of every individual.
     shaped : ndarray, shape (P,)
         The fitness used for selection.
-    count : int
+    genomes : ndarray, shape (K, n)
+        The children's genomes are written here.
     rng : Generator
 
     Notes
     -----
     When no child would change, the last one is mutated, so that every generation evaluates at least one individual.
     """
+    count = len(genomes)
     chosen = select(settings, shaped, count, rng)
-    genomes, sizes, fitness = (state[name][chosen] for name in ("population", "sizes", "fitness"))
-    children = Children(genomes, sizes, fitness, np.zeros(count, dtype=bool))
+    np.take(state["population"], chosen, axis=0, out=genomes, mode="clip")  # other modes need a copy
+    children = Children(
+        genomes, state["sizes"][chosen], state["fitness"][chosen], np.zeros(count, dtype=bool)
+    )
     cross(settings, state["crossover_units"], children, rng)
     mutating = rng.random(count) < settings.mutation_probability
     if not (mutating.any() or children.changed.any()):

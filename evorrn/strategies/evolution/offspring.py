@@ -37,9 +37,10 @@ def next_generation(settings: GeneticSettings, state: State, rng: np.random.Gene
     elites = min(settings.elite, len(state["elite_genomes"]))
     shaped = settings.shape(state["population"], state["fitness"])
     make = breed if settings.toolbox is None else breed_with_toolbox
-    children = make(settings, state, shaped, settings.population - elites, rng)
+    population = np.empty_like(state["population"])
+    population[:elites] = state["elite_genomes"][:elites]
+    children = make(settings, state, shaped, population[elites:], rng)
     known = np.where(children.changed, math.nan, children.fitness)
-    population = np.concatenate([state["elite_genomes"][:elites], children.genomes])
     return {
         "population": settings.folded(population),
         "fitness": np.concatenate([state["elite_fitness"][:elites], known]),
@@ -48,11 +49,10 @@ def next_generation(settings: GeneticSettings, state: State, rng: np.random.Gene
 
 
 def breed_with_toolbox(
-    settings: GeneticSettings, state: State, shaped: np.ndarray, count: int, rng: np.random.Generator
+    settings: GeneticSettings, state: State, shaped: np.ndarray, genomes: np.ndarray, rng: np.random.Generator
 ) -> Children:
     """Do what `breed` does by DEAP's ``varAnd`` on one individual at a time, with the operators of a user's toolbox."""
-    genomes = np.empty((count, state["population"].shape[1]))
-    free_rows = iter(genomes)
+    count, free_rows = len(genomes), iter(genomes)
 
     def clone(parent: Individual) -> Individual:
         """Copy a parent to the next free row of the new genomes."""
