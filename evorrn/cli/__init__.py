@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from evorrn.base.errors import EvorrnError, Unfinished
+from evorrn.base.patience import leave
 
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -37,7 +38,11 @@ def main(arguments: list[str] | None = None) -> None:
 
             registers()
         app(args=words, prog_name="evorrn", obj=invocation)
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else 0)
+        raise
     except KeyboardInterrupt:
+        leave(INTERRUPTED)
         sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(_complain(error, invocation.debug))

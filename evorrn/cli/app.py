@@ -20,7 +20,7 @@ app = typer.Typer(
     name="evorrn",
     help="A laboratory for training recurrent networks in more than one way, and comparing the ways fairly.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )

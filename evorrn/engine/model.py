@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evorrn.base.patience import patiently
 from evorrn.compile.blocks import RECURRENT
 from evorrn.compile.step import Step
 from evorrn.engine.arguments import RESULTS
@@ -187,8 +188,11 @@ class Modules:
         """
         if key not in self._ready:
             started = time.perf_counter()
-            module = make()
-            call(module)
-            self._ready[key] = module
+            self._ready[key] = patiently(lambda: _called(make(), call))
             self.compile_seconds += time.perf_counter() - started
         return self._ready[key]
+
+
+def _called(module: ModuleType, call: Callable[[ModuleType], object]) -> ModuleType:
+    call(module)
+    return module

@@ -61,6 +61,8 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
 
     Raises
     ------
+    KeyboardInterrupt
+        After a signal while a new run's programs are compiled, before it has a folder.
     EvorrnError
         When nothing was executed: data or settings cannot be used, the folder cannot be written, or another
         process works on the run.
@@ -72,10 +74,10 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
     problem = assessment.problem(spec.network)
     inherited = None if spec.parent is None else _checkpoint(find_run(spec.parent, root))
     start = functools.partial(Trainer, spec.strategy, problem, seed=spec.seed, budget=spec.budget)
-    with one_thread(), delayed_sync():
+    with one_thread(), delayed_sync(), Interruption(hooks.note) as interruption:
         # A new run starts before it has a folder, so that a spec its strategy refuses leaves nothing behind.
         trainer = None if folder.path.exists() else start(state=inherited)
-        with folder.claimed(force) as claim, Interruption(hooks.note) as interruption:
+        with folder.claimed(force) as claim:
             if not force and folder.state() == COMPLETE:  # another process was faster
                 return _reused(planned, folder, hooks)
             state = _prepare(spec, folder, claim, force, hooks)

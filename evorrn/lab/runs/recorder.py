@@ -14,6 +14,7 @@ import numpy as np
 
 from evorrn.base.errors import StopTraining
 from evorrn.base.files import sync_files
+from evorrn.base.patience import is_waiting
 from evorrn.lab.runs.claim import Claim
 from evorrn.lab.runs.environment import RESULTS_VERSION
 from evorrn.lab.runs.hooks import Hooks
@@ -90,7 +91,7 @@ class Recorder:
 
 
 class Interruption:
-    """Handles SIGINT and SIGTERM: the first sets `asked`, the second raises KeyboardInterrupt.
+    """Handles SIGINT and SIGTERM: the first sets `asked`, the second raises KeyboardInterrupt; so does one in compiling.
 
     `note` is called with a sentence at the first signal.
     """
@@ -112,7 +113,8 @@ class Interruption:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: object) -> None:
-        if self.asked:
+        if self.asked or is_waiting():
+            self.asked = True
             raise KeyboardInterrupt
         self.asked = True
         with suppress(RuntimeError):  # the signal may have come in the middle of a write to the same stream

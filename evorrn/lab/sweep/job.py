@@ -18,6 +18,7 @@ from typing import Any
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError
+from evorrn.base.patience import given_up_when
 from evorrn.lab.runs.assessments import assessment_of
 from evorrn.lab.runs.claim import RunBusy
 from evorrn.lab.runs.execute import execute, failed_run
@@ -98,7 +99,10 @@ def perform(job: Job) -> Run:
         try:
             spec = _spec(job)
             hooks = Hooks(_watcher(job), warnings.append, tell, _stopper(job, spec))
-            run = execute(spec, root, force=job.force, hooks=hooks)
+            with given_up_when(lambda: not Path(job.session).exists()):
+                run = execute(spec, root, force=job.force, hooks=hooks)
+        except KeyboardInterrupt:
+            run = run._replace(status=INTERRUPTED)
         except RunBusy as error:
             run = run._replace(status=BUSY if job.record_refusal else REFUSED, error=str(error))
         except EvorrnError as error:
@@ -116,7 +120,8 @@ def warm(job: Job) -> None:
     Many cold processes would each compile the same. An error is ignored, since it comes again in the run,
     which has a folder to record it.
     """
-    with _alone, suppress(Exception), one_thread():
+    unwanted = given_up_when(lambda: not Path(job.session).exists())
+    with _alone, suppress(Exception, KeyboardInterrupt), one_thread(), unwanted:
         if Path(job.session).exists():
             spec = _spec(job)
             problem = assessment_of(spec).problem(spec.network)

@@ -71,15 +71,15 @@ class LocalExecutor(Executor):
         """End the workers after their calls; see `concurrent.futures.Executor.shutdown`."""
         self._calls.shutdown(wait=wait, cancel_futures=cancel_futures)
         if wait:
-            for worker in self._workers:
+            for worker in list(self._workers):  # the thread of a worker that dies removes it
                 worker.close()
-            for worker in self._workers:
+            for worker in list(self._workers):
                 worker.process.wait()
 
     def kill(self) -> None:
         """End the workers now, in the middle of what they do."""
         self._calls.shutdown(wait=False, cancel_futures=True)
-        for worker in self._workers:
+        for worker in list(self._workers):
             worker.process.kill()
         self.shutdown()
 
