@@ -159,6 +159,24 @@ def test_prediction_and_forecast_read_as_training_did(console, write):
     )
 
 
+def test_a_time_column_that_is_stated_has_to_be_there(console, write, run):
+    said = console.type("predict", run, "my.csv", "--time", "temp")
+    assert said.code == 2 and "unknown column of my.csv 'temp'; did you mean 'temp [C]'" in said.err
+
+
+def test_future_inputs_are_one_column_with_or_without_header(console, write, run):
+    write("named.csv", {"temp [C]": ["10.5", "11"]})
+    write("bare.csv", {"temp [C]": ["10.5", "11"]}, header=False)
+    write("other.csv", {"Temp [C]": ["10.5", "11"]})
+    named, bare, other = (
+        console.type("forecast", run, "--steps", 2, "--inputs", f"{name}.csv")
+        for name in ("named", "bare", "other")
+    )
+    assert named.code == 0 and named.out == bare.out
+    assert "bare.csv: columns taken by position: column1 as temp [C]\n" in bare.err
+    assert other.code == 2 and "no column 'temp [C]' (did you mean 'Temp [C]'?)" in other.err
+
+
 def test_settings_that_look_like_numbers_name_columns(console, write):
     write("my.csv", {"date": DAYS, "2019": TEMP, "2020": LOAD, "2021": TEMP[::-1]})
     folders = {

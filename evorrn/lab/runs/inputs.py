@@ -32,11 +32,14 @@ class Wanted:
     rules : Rules
     table : tuple of str
         All columns of the table that the run was trained on, in their order; empty where it is not known.
+    needs_time : bool
+        Whether a table has to have the time column of the rules.
     """
 
     names: tuple[str, ...]
     rules: Rules
     table: tuple[str, ...] = ()
+    needs_time: bool = False
 
     def last(self, count: int) -> Wanted:
         """Return the same for the last `count` inputs."""
@@ -79,7 +82,8 @@ def wanted_by(run: RunFolder, names: Sequence[str], width: int, stated: Mapping[
         raise ConfigError(problems)
     table = run.status().get("columns")
     known = tuple(map(str, table)) if isinstance(table, list) else ()
-    return Wanted(tuple(names) if len(names) == width else _numbered(width), rules, known)
+    own = tuple(names) if len(names) == width else _numbered(width)
+    return Wanted(own, rules, known, needs_time="time" in given)
 
 
 def read_inputs(
@@ -109,7 +113,9 @@ def read_inputs(
         return _npz_inputs(path, len(wanted.names)), []
     try:
         table = read_table(path, wanted.rules)
-    except UnknownName:  # the time column of the run's own file, which this one does not need
+    except UnknownName:
+        if wanted.needs_time:
+            raise
         table = read_table(path, replace(wanted.rules, time=""))
     advice = _RENAME if columns is None else _NAME
     chosen = list(columns or ()) or _chosen(table, wanted, advice)
@@ -134,6 +140,8 @@ def _chosen(table: Table, wanted: Wanted, advice: str) -> list[str]:
     layout = wanted.table
     if not wanted.named:
         return [name for name in table.numeric() if rise(name, table.known(name)) in ("", REPEATS)]
+    if not table.header and len(table.names) == len(names) == 1:
+        return list(table.names)
     if not table.header and layout and set(names) <= set(layout):
         if len(layout) != len(table.names):
             raise DataError(
@@ -144,9 +152,6 @@ def _chosen(table: Table, wanted: Wanted, advice: str) -> list[str]:
     missing = [name for name in names if name not in table.names]
     if not missing:
         return names
-    numeric = [name for name in table.numeric() if rise(name, table.known(name)) in ("", REPEATS)]
-    if not table.header and len(names) == len(numeric) == 1:
-        return numeric
     free = [name for name in table.names if name not in names]
     hints = [
         f"{name!r}" + (f" (did you mean {guess!r}?)" if (guess := nearest(name, free)) else "")
