@@ -19,7 +19,9 @@ from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import Run
 from evorrn.lab.sweep import job
 from evorrn.lab.sweep.many import RunsProgress
+from evorrn.training.budget import Budget
 from evorrn.training.meter import Meter
+from evorrn.training.progress import Progress
 
 QUALITY = {"ga": 0.4, "esn": 0.3, "bptt": 0.35, "random": 0.9}
 ADVICE = {"esn": ("leaky", 60)}
@@ -75,6 +77,7 @@ class Specs:
             task=self.task,
             strategy=SimpleNamespace(name=name, step_name="generation"),
             network=SimpleNamespace(size=network["hidden"] ** 2),
+            budget=Budget.parse(raw["budget"]),
             seed=raw["seed"],
             id=identity,
             folder=module.Path("made-up") / name / identity,
@@ -91,7 +94,7 @@ class Runs:
     def __call__(self, spec, root, *, force, hooks):
         self.done.append((spec.strategy.name, spec.seed))
         status = self.ending(spec)
-        hooks.watch(SimpleNamespace(step=1))
+        hooks.watch(Progress(1, 1_000_000_000, 100, 1, 1.0, 0.5, 0.5, 0.5))
         run = Run(str(spec.folder), status, spec.seed, {"task.name": "made-up"})
         if status != "complete":
             return run._replace(error="it broke" if status == "failed" else "")

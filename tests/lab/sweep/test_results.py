@@ -106,7 +106,8 @@ def test_results_is_a_frame_where_pandas_is_there_and_a_list_elsewhere(tmp_path,
         (lambda run: (run / "result.json").write_text((run / "result.json").read_text().replace("5000000000", "9" * 400)),
          "damaged", "lacks a part (OverflowError"),
         (lambda run: (run / "claim").mkdir() or (run / "status.json").write_text(
-            '{"status": "running", "host": "gone", "heartbeat": "soon", "work": "much"}'), "interrupted", ""),
+            '{"status": "running", "host": "gone", "heartbeat": "soon", "work": "much"}')
+         and os.utime(run / "status.json", (0, 0)), "interrupted", ""),
         (lambda run: (run / "status.json").write_text('{"status": "running", "host": "gone", "heartbeat": 0}'),
          "interrupted", ""),
         (lambda run: (run / "status.json").write_text('{"status": "interrupted", "stopped": "pruned"}'),
@@ -164,7 +165,8 @@ def test_the_index_notices_what_changed_came_and_went(tmp_path, settled, reads, 
     shutil.rmtree(gone)
     with open(broken / "result.json", "r+") as stream:  # in place, without a trace in the folder itself
         stream.truncate(10)
-    RunFolder(undone).clear()  # as a forced run begins
+    with RunFolder(undone).claimed(force=True) as claim:
+        claim.clear()  # as a forced run begins
     write_run(tmp_path, POINT, 7, 0.5)
     reads.clear()
     found = {row.folder.rpartition("/")[2]: row for row in read_results(tmp_path).rows}
