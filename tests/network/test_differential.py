@@ -168,6 +168,6 @@ def test_a_random_network_agrees_with_plain_numpy(seed, monkeypatch):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("seed", range(3, 150))
+@pytest.mark.parametrize("seed", range(3, 18))
 def test_many_random_networks_agree_with_plain_numpy(seed, monkeypatch):
     check_seed(seed, monkeypatch)
