@@ -36,7 +36,9 @@ def list_(
 
 def show(
     name: Annotated[str, typer.Argument(help="A cell, task or strategy, or a run: its folder or id.")],
-    kernel: Annotated[bool, typer.Option("--kernel", help="Show a cell's emitted source.")] = False,
+    kernel: Annotated[
+        bool, typer.Option("--kernel", help="Show a cell's listing and emitted source.")
+    ] = False,
     plot: Annotated[
         bool, typer.Option("--plot", help="Draw a run's pictures into its folder, and name the files.")
     ] = False,

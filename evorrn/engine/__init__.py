@@ -1,1 +1,1 @@
-"""The engine: emits numba programs for a network, compiles and runs them. One folder for each layout of vectors."""
+"""The engine runs networks, by listings of kernels or by emitted programs. One folder for each layout of vectors."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from evorrn.compile.step import Step
 from evorrn.engine.arguments import RESULTS
 from evorrn.engine.inputs import Conditions
 from evorrn.losses.base import Loss
+
+T = TypeVar("T")
 
 
 class Individuals(NamedTuple):
@@ -172,6 +174,13 @@ class Modules:
         self.compile_seconds = 0.0
         self._ready: dict[Hashable, ModuleType] = {}
 
+    def timed(self, work: Callable[[], T]) -> T:
+        """Return what a function returns, and add the time that it takes to `compile_seconds`; see `patiently`."""
+        started = time.perf_counter()
+        done = patiently(work)
+        self.compile_seconds += time.perf_counter() - started
+        return done
+
     def get(
         self, key: Hashable, make: Callable[[], ModuleType], call: Callable[[ModuleType], object]
     ) -> ModuleType:
@@ -187,9 +196,7 @@ class Modules:
             so that later calls do not.
         """
         if key not in self._ready:
-            started = time.perf_counter()
-            self._ready[key] = patiently(lambda: _called(make(), call))
-            self.compile_seconds += time.perf_counter() - started
+            self._ready[key] = self.timed(lambda: _called(make(), call))
         return self._ready[key]
 
 

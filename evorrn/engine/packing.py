@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.engine.arguments import SEQUENCES
+from evorrn.engine.listing.walk import Base, base
 from evorrn.kernels import machine
 
 
@@ -74,9 +76,11 @@ class Packed:
     lengths: np.ndarray
     span: np.ndarray
 
-    def arguments(self) -> dict[str, np.ndarray]:
-        """Return ``{name of the argument of a program: array}``."""
-        return sequence_arguments(self)
+    @cached_property
+    def bases(self) -> dict[str, Base]:
+        """Where the arrays are, for a listing."""
+        names = ("x", "targets", "weights", "lengths")
+        return {name: base(getattr(self, name), "q") for name in names}
 
 
 def pack(
@@ -165,13 +169,7 @@ class PackedRows:
 
     def arguments(self) -> dict[str, np.ndarray]:
         """Return ``{name of the argument of a program: array}``."""
-        return sequence_arguments(self)
-
-
-def sequence_arguments(packed: Packed | PackedRows) -> dict[str, np.ndarray]:
-    """Return ``{name of the argument of a program: array}`` of packed sequences."""
-    values = (packed.x, packed.targets, packed.weights, packed.lengths)
-    return dict(zip(SEQUENCES, values))
+        return dict(zip(SEQUENCES, (self.x, self.targets, self.weights, self.lengths)))
 
 
 def pack_rows(

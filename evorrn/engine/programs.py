@@ -1,4 +1,4 @@
-"""The compiled programs of a network: the forward pass in two layouts, of which the sizes choose one, and the gradient.
+"""The listings and programs of a network: the forward pass in two layouts, of which the sizes choose one, and the gradient.
 
 The vector axis of `Lanes` and `Gradient` holds the sequences of a batch, that of `Rows` the units of a layer.
 """
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.lanes.emit_gradient import GradientEmitter
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
 from evorrn.engine.model import Form, Model, Modules
@@ -35,10 +34,9 @@ class Programs:
 
     def __init__(self, form: Form, modules: Modules) -> None:
         self._model = Model(form)
-        emitter = GradientEmitter(form)
-        self.lanes = Lanes(self._model, modules, emitter)
+        self.lanes = Lanes(self._model, modules)
         self.rows = Rows(self._model, modules)
-        self.gradients = Gradient(self._model, modules, emitter)
+        self.gradients = Gradient(self._model, modules)
 
     def run(
         self, genome: np.ndarray, numbers: Mapping[str, float], shown: Sequences, want: str
@@ -130,5 +128,5 @@ class Programs:
         return self.rows.saved_work(genome)
 
     def source(self) -> str:
-        """Return the emitted source of all programs, one after the other."""
+        """Return the listings and the emitted source, one after the other."""
         return "\n\n".join((self.lanes.source(), self.gradients.source(), self.rows.source()))

@@ -1,4 +1,4 @@
-"""Writes the stages of a schedule as readable numba source; all layouts use it.
+"""Writes the stages of a schedule as readable numba source, for the layouts that run emitted programs.
 
 Expressions are built as syntax trees and then written as text, so that the precedence of operators is right. The
 equation that a loop computes is written above it as a comment.
@@ -80,15 +80,11 @@ class LoopWriter:
     graph : Graph
     options : tuple of str
         Numeric options in the order of the ``options`` array.
-    rowwise : bool
-        Whether a vector parameter has one entry for each row of the buffers, as when lanes are sequences. Otherwise
-        it has one for each entry of a buffer.
     """
 
-    def __init__(self, graph: Graph, options: tuple[str, ...], rowwise: bool) -> None:
+    def __init__(self, graph: Graph, options: tuple[str, ...]) -> None:
         self.graph = graph
         self.options = options
-        self.rowwise = rowwise
 
     def write(self, name: str, stage: Loop, stored: frozenset[int], names: Names) -> tuple[list[str], str]:
         """Return the lines of the function and the line that calls it."""
@@ -123,23 +119,15 @@ class LoopWriter:
             if index in fused.values():
                 continue
             if index in fused:
-                tree = self._rounded_once(index, fused[index], local, self.rowwise)
+                tree = self._rounded_once(index, fused[index], local)
             else:
-                tree = self._expression(index, local, rows=self.rowwise)
+                tree = self._expression(index, local)
             body.append(f"v{index} = {ast.unparse(ast.fix_missing_locations(tree))}")
             if index in stored:
                 body.append(f"out{index}[k] = v{index}")
-        if parameters and self.rowwise:
-            width = f"{arrays[0]}.shape[1]"
-            lines.append(f"    for r in range({arrays[0]}.shape[0]):")
-            lines += [f"        q{index} = p{index}[r]" for index in parameters]
-            lines.append(f"        for k in range({width}):")
-            lines += ["            " + line.replace("[k]", "[r, k]") for line in body]
-        else:
-            flat = [*arrays, *rows]
-            lines += [f"    {array} = flat({array})" for array in flat]
-            lines.append(f"    for k in range({arrays[0]}.size):")
-            lines += ["        " + line for line in body]
+        lines += [f"    {array} = flat({array})" for array in (*arrays, *rows)]
+        lines.append(f"    for k in range({arrays[0]}.size):")
+        lines += ["        " + line for line in body]
         values = [
             *(["options"] if uses_options else []),
             *(names[index] for index in (*parameters, *reads, *writes)),
@@ -173,31 +161,31 @@ class LoopWriter:
             if products.issuperset(nodes[index].operands)
         }
 
-    def _expression(self, index: int, local: Names, rows: bool) -> ast.expr:
+    def _expression(self, index: int, local: Names) -> ast.expr:
         """Return the expression of an elementwise node."""
         node = self.graph.nodes[index]
-        operands = [self._operand(operand, local, rows) for operand in node.operands]
+        operands = [self._operand(operand, local) for operand in node.operands]
         emit = OPS[node.op].emit
         assert emit is not None
         return emit(*operands)
 
-    def _rounded_once(self, index: int, product: int | None, local: Names, rows: bool) -> ast.expr:
+    def _rounded_once(self, index: int, product: int | None, local: Names) -> ast.expr:
         """Return a sum or difference as one multiply-add, with the factors of `product`, or with the factor 1 for None."""
         node = self.graph.nodes[index]
-        left, right = (self._operand(operand, local, rows) for operand in node.operands)
+        left, right = (self._operand(operand, local) for operand in node.operands)
 
         def signed(tree: ast.expr) -> ast.expr:
             return ast.UnaryOp(ast.USub(), tree) if node.op == "subtract" else tree
 
         factors: list[ast.expr] = [ast.Call(ast.Name("F"), [ast.Constant(1.0)], []), left]
         if product is not None:
-            factors = [self._operand(operand, local, rows) for operand in self.graph.nodes[product].operands]
+            factors = [self._operand(operand, local) for operand in self.graph.nodes[product].operands]
         factor, other = factors
         second = product == node.operands[1]
         arguments = [signed(factor), other, left] if second else [factor, other, signed(right)]
         return ast.Call(ast.Name("multiply_add"), arguments, [])
 
-    def _operand(self, index: int, local: Names, rows: bool) -> ast.expr:
+    def _operand(self, index: int, local: Names) -> ast.expr:
         """Return the expression of an operand: a number, an option, a parameter or a variable."""
         node = self.graph.nodes[index]
         if node.op == "constant":
@@ -205,10 +193,8 @@ class LoopWriter:
         if node.op == "option":
             return ast.Subscript(ast.Name("options"), ast.Constant(self.options.index(node.name)))
         if node.shape == ():
-            return self._expression(index, local, rows)
+            return self._expression(index, local)
         if node.op == "parameter":
-            if rows:
-                return ast.Name(f"q{index}")
             return ast.Subscript(ast.Name(f"p{index}"), ast.Name("k"))
         return ast.Name(local[index])
 
@@ -223,16 +209,14 @@ class StageWriter:
     names : Names
     prefix : str
         First part of the names of the functions.
-    rowwise : bool
-        See `LoopWriter`.
     """
 
-    def __init__(self, graph: Graph, step: Step, names: Names, prefix: str, rowwise: bool) -> None:
+    def __init__(self, graph: Graph, step: Step, names: Names, prefix: str) -> None:
         self.graph = graph
         self.step = step
         self.names = names
         self.prefix = prefix
-        self.loops = LoopWriter(graph, tuple(step.options), rowwise)
+        self.loops = LoopWriter(graph, tuple(step.options))
 
     def write(self, schedule: Schedule) -> tuple[list[str], list[str]]:
         """Return the lines of the functions and the lines of the time step."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Self
@@ -27,7 +26,7 @@ class CompiledNetwork(Architecture):
         return self._modules.compile_seconds
 
     def kernel_source(self, environment: Environment | None = None) -> str:
-        """Return the numba source of the programs, or of the one that runs the network in an environment."""
+        """Return the listings and the numba source that run the network, or what runs it in an environment."""
         return self._programs.source() if environment is None else self._simulator.source(environment)
 
     def with_options(self, options: Mapping[str, float]) -> Self:
@@ -44,7 +43,8 @@ class CompiledNetwork(Architecture):
         if functions != self._activations:
             raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
         self._programs, self._simulator  # noqa: B018  (created before the copy, so that both share them)
-        other = copy.copy(self)
+        other = object.__new__(type(self))  # `copy` makes a network anew, which would compile its own programs
+        vars(other).update(vars(self))
         other._numbers = numbers
         return other
 

@@ -3,25 +3,37 @@
 import numpy as np
 import pytest
 from numba import njit
+from rows import run_row
 
-from evorrn.engine.lanes.tiles import affine, outer
+from evorrn.engine.lanes.backward import OUTER
+from evorrn.engine.listing.listing import Place, Table
+from evorrn.engine.listing.writer import AFFINE
 from evorrn.engine.rows.kernels import affine_columns, affine_dots
 from evorrn.kernels import machine
 
 
-@njit
-def two_terms(out, bias, w, x, u, h):
-    affine(out, bias, (w, x, u, h))
+def affine(out, bias, *terms):
+    """Set `out` to a bias plus the sum of matrices times tiles; a matrix may be the transpose of a contiguous one."""
+    arrays, table = {"out": out}, []
+    for k in range(0, len(terms), 2):
+        matrix, tile = terms[k : k + 2]
+        arrays |= {f"matrix{k}": matrix, f"tile{k}": tile}
+        strides = [stride // matrix.itemsize for stride in matrix.strides]
+        table += [Place(f"matrix{k}"), *strides, Place(f"tile{k}"), out.shape[1], matrix.shape[1]]
+    if bias is not None:
+        arrays["bias"] = bias
+    start = None if bias is None else Place("bias")
+    operands = (Place("out"), *out.shape, start, Table(tuple(table)), len(terms) // 2)
+    run_row(AFFINE, operands, arrays, out.dtype)
 
 
-@njit
-def transposed(out, w, x):
-    affine(out, None, (w.T, x))
-
-
-@njit
-def product(target, left, right):
-    outer(target, left, right)
+def outer(target, left, right):
+    """Add the products of two series of tiles to a matrix."""
+    sides = []
+    for name, series in (("left", left), ("right", right)):
+        sides += [Place(name), series.shape[1] * series.shape[2], series.shape[1]]
+    arrays = {"target": target, "left": left, "right": right}
+    run_row(OUTER, (Place("target"), *sides, left.shape[2]), arrays, target.dtype, many=len(left))
 
 
 @njit
@@ -51,16 +63,16 @@ def test_kernels_of_tiles_equal_numpy(units, inputs, vectors, dtype, tolerance):
         draw(units),
     )
     out = np.full((units, lanes), np.nan, dtype)
-    two_terms(out, b, w, x, u, h)
+    affine(out, b, w, x, u, h)
     exact = w.astype(float) @ x + u.astype(float) @ h + b[:, None]
     np.testing.assert_allclose(out, exact, atol=tolerance * (units + inputs))
     back = np.full((inputs, lanes), np.nan, dtype)
     expected = w.T.astype(float) @ h
-    transposed(back, w, h)
+    affine(back, None, w.T, h)
     np.testing.assert_allclose(back, expected, atol=tolerance * units)
     target, left, right = draw(units, inputs), draw(3, units, lanes), draw(3, inputs, lanes)
     expected = target + np.einsum("tml,tnl->mn", left.astype(float), right.astype(float))
-    product(target, left, right)
+    outer(target, left, right)
     np.testing.assert_allclose(target, expected, atol=tolerance * lanes)
 
 

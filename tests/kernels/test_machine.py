@@ -10,17 +10,15 @@ import pytest
 from evorrn.kernels import machine
 
 PROGRAM = """
-import json, re
+import json, re, sys
 import numba
 import evorrn
 import numpy as np
 from evorrn.engine.cache import load
 from evorrn.kernels import machine
-from evorrn.engine.lanes.tiles import affine
-
-@numba.njit
-def product(out, w, x):
-    affine(out, None, (w, x))
+from evorrn.engine.listing.listing import Listing, Place, Table
+from evorrn.engine.listing.walk import Walk, base
+from evorrn.engine.listing.writer import AFFINE
 
 @numba.njit(fastmath={"contract"})
 def loop(x, y):
@@ -31,10 +29,17 @@ rng = np.random.default_rng(0)
 w = rng.standard_normal((20, 9))
 x = rng.standard_normal((9, 7 * machine.lanes(np.float64)))
 out = np.empty((20, x.shape[1]))
-product(out, w, x)
+listing = Listing(1, ("out", "w", "x"))
+terms = Table((Place("w"), 9, 1, Place("x"), x.shape[1], 9))
+listing.row(AFFINE, Place("out"), *out.shape, None, terms, 1)
+listing.section("only")
+walk = Walk(listing, out.dtype)
+bases = {"out": base(out), "w": base(w), "x": base(x)}
+walk.run(1, bases, walk.expanded(np.array([[0, 0, 0, 1]])), np.array([[0, 1]]))
 error = np.abs(out - w @ x).max()
 loop(w[0], w[1])
-text = "".join(text for function in (product, loop) for text in function.inspect_asm().values())
+product, = (m.compiled for n, m in sys.modules.items() if n.startswith("evorrn_kernel_affine_float64"))
+text = product.library.get_asm_str() + "".join(loop.inspect_asm().values())
 used = [(kind, int(number)) for kind, number in re.findall(r"%([xyz])mm(\\d+)", text)]
 print(json.dumps({
     "registers": machine.registers(),

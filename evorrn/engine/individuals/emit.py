@@ -84,7 +84,7 @@ class IndividualsEmitter(ProgramEmitter):
 
     def simulate(self) -> str:
         """Return the source of the program."""
-        writer = _Writer(self.graph, self.step, self.names, "loop", rowwise=False)
+        writer = _Writer(self.graph, self.step, self.names, "loop")
         functions, calls = writer.write(self.plan)
         step = [f"{variable(name)} = at({variable(name)}_slots, now)" for name in self.step.states]
         step += [f"{variable(name)}_new = at({variable(name)}_slots, 1 - now)" for name in self.step.states]

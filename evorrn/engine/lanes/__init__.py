@@ -1,1 +1,1 @@
-"""The layout whose vector axis holds the sequences of a batch."""
+"""The layout whose vector axis holds the sequences of a batch; it runs by listings."""

@@ -1,20 +1,16 @@
-"""Runs the program of loss and gradient whose lanes are the sequences of a batch."""
+"""Runs the listings of loss and gradient, whose lanes are the sequences of a batch."""
 
 from __future__ import annotations
-
-from types import ModuleType
 
 import numpy as np
 
 from evorrn.data.batch import Batch
-from evorrn.engine.cache import load
 from evorrn.engine.inputs import Conditions, Sequences
-from evorrn.engine.lanes.emit import BLOCK
-from evorrn.engine.lanes.emit_gradient import GRADIENT, GradientEmitter
-from evorrn.engine.lanes.memory import condition_arguments, with_scratch
+from evorrn.engine.lanes.backward import BLOCK, STARTS, TAPE, GradientRows, WantedGradient
+from evorrn.engine.lanes.listings import Listings, Task
+from evorrn.engine.listing.walk import Base, base
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed, Tiling, pack, packed_batch
-from evorrn.kernels import threads
 
 TAPE_BYTES = 256 * 2**20
 """The largest memory of the tape of one tile; longer sequences are divided into segments."""
@@ -27,13 +23,11 @@ class Gradient:
     ----------
     model : Model
     modules : Modules
-    emitter : GradientEmitter
     """
 
-    def __init__(self, model: Model, modules: Modules, emitter: GradientEmitter) -> None:
+    def __init__(self, model: Model, modules: Modules) -> None:
         self._model = model
-        self._modules = modules
-        self._emitter = emitter
+        self._listings = Listings(model, modules, GradientRows)
 
     def of_loss(
         self, individual: Individuals, batch: Batch, conditions: Conditions, scale: float
@@ -41,9 +35,10 @@ class Gradient:
         """Return the sum of the loss of one genome over a batch, and the gradient (n,) of `scale` times this sum."""
         tiling = self._tiling(batch.size)
         packed = packed_batch(batch, tiling, self._model.dtype)
-        losses, gradient = self._call(
-            self._module(), individual, packed, conditions, self._from_loss(tiling), scale
-        )
+        losses = np.zeros((tiling.tiles, tiling.lanes))
+        scales = np.array([scale], self._model.dtype)
+        bases = {"losses": base(losses, "q"), "scale": base(scales)}
+        gradient = self._call(individual, packed, conditions, packed.targets.shape[2], bases)
         return float(losses.reshape(-1)[: batch.size].sum()), gradient
 
     def of_outputs(
@@ -54,71 +49,38 @@ class Gradient:
         packed = pack(tiling, shown.x, shown.lengths, self._model.dtype)
         inside = np.arange(shown.x.shape[1])[None, :] < shown.lengths[:, None]
         given = tiling.pack(np.where(inside[:, :, None], output_gradient, 0), self._model.dtype)
-        return self._call(self._module(), individual, packed, shown.conditions, given, 1.0)[1]
+        return self._call(individual, packed, shown.conditions, 0, {"given": base(given, "q")})
 
     def source(self) -> str:
-        """Return the emitted source."""
-        return self._emitter.gradient()
+        """Return the listing for readers."""
+        target_rows = 1 if self._model.form.loss.labels else self._model.outputs
+        return GradientRows(self._model, WantedGradient(1, target_rows)).listing.text()
 
     def _call(
         self,
-        module: ModuleType,
         individual: Individuals,
         packed: Packed,
         conditions: Conditions,
-        output_gradient: np.ndarray,
-        scale: float,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return losses (Q, L) and the gradient (n,), the sum of those of all tiles added in float64."""
+        target_rows: int,
+        bases: dict[str, Base],
+    ) -> np.ndarray:
+        """Return the gradient (n,), the sum of those of all tiles added in float64."""
         model, tiling, steps = self._model, packed.tiling, packed.x.shape[1]
-        segment = self._segment(tiling.lanes, steps)
-        counts = {"2": 2, "BLOCK": BLOCK, "segment": segment, "segment + 1": segment + 1}
-        counts["count"] = -(-steps // segment)
+        wanted = WantedGradient(tiling.lanes, target_rows, conditions.teacher is not None)
+        segment = self._segment(wanted, steps)
         gradients = np.zeros((tiling.tiles, individual.genomes.size), model.dtype)
-        losses = np.zeros((tiling.tiles, tiling.lanes))
-        buffers = self._emitter.gradient_buffers
-        threads.share(
-            tiling.tiles,
-            with_scratch(module.gradient, model, buffers, tiling.lanes, counts),
-            *GRADIENT.ordered(
-                **individual._asdict(),
-                **packed.arguments(),
-                **condition_arguments(model, tiling, conditions),
-                spans=packed.span,
-                output_gradient_all=output_gradient,
-                ones=np.ones((BLOCK, 1, tiling.lanes), model.dtype),
-                scale=model.dtype.type(scale),
-                segment=segment,
-                gradients=gradients,
-                last_state_all=np.zeros((tiling.tiles, 0, tiling.lanes), model.dtype),
-                losses_all=losses,
-            ),
-        )
-        return losses, gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
+        bases["gradient"] = base(gradients, "q")
+        spans = packed.span.copy()
+        spans[:, 2] = segment
+        memory = {TAPE: segment + 1, STARTS: -(-steps // segment)}
+        self._listings.run(wanted, Task(individual, packed, conditions, spans), bases, memory)
+        return gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
 
-    def _segment(self, lanes: int, steps: int) -> int:
+    def _segment(self, wanted: WantedGradient, steps: int) -> int:
         """Return the number of time steps of a segment."""
-        buffers = [b for b in self._emitter.gradient_buffers if b.steps.startswith("segment")]
-        bytes_a_step = (
-            sum(self._model.sizes[b.dimension] for b in buffers) * lanes * self._model.dtype.itemsize
-        )
+        bytes_a_step = self._listings.size(wanted, TAPE) * self._model.dtype.itemsize
         most = max(BLOCK, TAPE_BYTES // bytes_a_step // BLOCK * BLOCK)
         return max(1, min(most, steps))
-
-    def _from_loss(self, tiling: Tiling) -> np.ndarray:
-        """Return an output gradient without time steps, which tells the program to compute that of the loss."""
-        return np.zeros((tiling.tiles, 0, self._model.outputs, tiling.lanes), self._model.dtype)
-
-    def _module(self) -> ModuleType:
-        label = f"{self._model.label}_gradient"
-        return self._modules.get("gradient", lambda: load(self.source(), label), self._warm_up)
-
-    def _warm_up(self, module: ModuleType) -> None:
-        model, tiling = self._model, self._tiling(1)
-        individual = model.zero_individual()
-        packed = pack(tiling, *model.one_step(), model.dtype)
-        one = individual._replace(genomes=individual.genomes[0])
-        self._call(module, one, packed, model.zero_conditions(), self._from_loss(tiling), 1.0)
 
     def _tiling(self, sequences: int) -> Tiling:
         return Tiling.of(sequences, self._model.dtype, widest=2, at_least=2)

@@ -1,4 +1,4 @@
-"""What a tile of sequences needs beside arithmetic: lanes that have ended, and lanes that run free.
+"""What tiles need beside arithmetic: views and copies of them, and lanes that have ended.
 
 These are small LLVM functions of their own, like the tile kernels: written as plain loops they would
 be inlined and vectorised at every call, and compiling them would take longer than all the rest.
@@ -143,17 +143,6 @@ def _matrix(typingctx: Any, vector: Any, offsets: Any, k: Any, rows: Any, column
     return signature, generate
 
 
-@intrinsic
-def _series(typingctx: Any, vector: Any, offsets: Any, k: Any, steps: Any, rows: Any, columns: Any) -> Any:
-    kind = types.Array(vector.dtype, 3, "C")
-    signature = kind(vector, offsets, types.int64, types.int64, types.int64, types.int64)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _shaped(context, builder, signature, arguments)
-
-    return signature, generate
-
-
 def _shaped(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Return what begins at ``offsets[k]`` of a vector as a contiguous array without a reference."""
     given = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -243,66 +232,13 @@ def plain_matrix(vector, offsets, k, rows, columns):
     return vector[offsets[k] : offsets[k] + rows * columns].reshape((rows, columns))
 
 
-def plain_series(vector, offsets, k, steps, rows, columns):
-    """Return matrices that follow each other from ``offsets[k]`` on, as (steps, rows, columns)."""
-    return vector[offsets[k] : offsets[k] + steps * rows * columns].reshape((steps, rows, columns))
-
-
 entries: Any = _entries if machine.compiling() else plain_entries
 matrix: Any = _matrix if machine.compiling() else plain_matrix
-series: Any = _series if machine.compiling() else plain_series
 at: Any = _at if machine.compiling() else plain_at
 block: Any = _block if machine.compiling() else plain_block
 select_lanes: Any = _select if machine.compiling() else plain_select
 copy: Any = _memory_copy if machine.compiling() else plain_copy
 flat: Any = _flat if machine.compiling() else plain_flat
-
-
-@register_jitable
-def clear(target):
-    """Set a tile to zero."""
-    vector = flat(target)
-    for k in range(vector.shape[0]):
-        vector[k] = 0
-
-
-@register_jitable
-def close_loop(closed, inputs, y, free_from, t):
-    """Return inputs (I, lanes) with the last output as the first O inputs where a lane runs free."""
-    copy(closed, inputs)
-    select_lanes(closed[: y.shape[0]], y, free_from, t)
-    return closed
-
-
-@register_jitable
-def teach(y, teacher, spare, lengths, t):
-    """Replace the previous output (O, lanes) with the teacher's where a sequence has not ended; `spare` is overwritten."""
-    copy(spare, teacher)
-    select_lanes(spare, y, lengths, t)
-    override(y, spare)
-
-
-@register_jitable
-def override(target, given):
-    """Replace the values of a tile with those given, where these are not NaN."""
-    values, others = flat(target), flat(given)
-    for k in range(values.shape[0]):
-        values[k] = others[k] if others[k] == others[k] else values[k]
-
-
-@register_jitable
-def clear_overridden(gradient, given):
-    """Set the gradient of a tile to zero where `override` replaced its values."""
-    values, others = flat(gradient), flat(given)
-    for k in range(values.shape[0]):
-        values[k] = 0 if others[k] == others[k] else values[k]
-
-
-@register_jitable
-def set_aside(gradient, kept, lengths, t):
-    """Keep a copy of a state's gradient, and clear it in lanes that do not move at time step t."""
-    copy(kept, gradient)
-    select_lanes(gradient, None, lengths, t)
 
 
 @register_jitable

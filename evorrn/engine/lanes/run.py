@@ -1,19 +1,18 @@
-"""Runs the forward program whose lanes are the sequences of a batch."""
+"""Runs forward listings, whose lanes are the sequences of a batch."""
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Mapping
 
 import numpy as np
 
 from evorrn.data.batch import Batch
-from evorrn.engine.cache import load
 from evorrn.engine.inputs import Conditions, Sequences
-from evorrn.engine.lanes.emit import FORWARD, LanesEmitter
-from evorrn.engine.lanes.memory import condition_arguments, with_scratch
-from evorrn.engine.model import Individuals, Model, Modules, Results
+from evorrn.engine.lanes.forward import ForwardRows, Wanted
+from evorrn.engine.lanes.listings import Listings, Task
+from evorrn.engine.listing.walk import Base, base
+from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed, Tiling, free_steps, pack, packed_batch
-from evorrn.kernels import threads
 
 
 class Lanes:
@@ -23,28 +22,30 @@ class Lanes:
     ----------
     model : Model
     modules : Modules
-    emitter : LanesEmitter
     """
 
-    def __init__(self, model: Model, modules: Modules, emitter: LanesEmitter) -> None:
+    def __init__(self, model: Model, modules: Modules) -> None:
         self._model = model
-        self._modules = modules
-        self._emitter = emitter
+        self._listings = Listings(model, modules, ForwardRows)
 
     def run(self, individual: Individuals, shown: Sequences, want: str) -> tuple[np.ndarray, np.ndarray]:
         """Return ``"outputs"`` or ``"hidden"`` of one genome, shape (B, T, K), and its last state (B, S)."""
-        tiling = self._tiling(len(shown.x))
-        packed = pack(tiling, shown.x, shown.lengths, self._model.dtype)
-        results = self._room(tiling, want, shown.x.shape[1])
-        self._call(self._module(), individual, packed, shown.conditions, results)
-        series = tiling.unpack(getattr(results, want))
-        return series, tiling.unpack(results.last_state[:, None])[:, 0]
+        model, tiling = self._model, self._tiling(len(shown.x))
+        packed = pack(tiling, shown.x, shown.lengths, model.dtype)
+        tiles = tiling.tiles, shown.x.shape[1], model.width(want), tiling.lanes
+        series = np.zeros(tiles, model.dtype)
+        last = np.zeros((tiling.tiles, model.state_size, tiling.lanes), model.dtype)
+        results = {want: base(series, "q"), "last_state": base(last, "q")}
+        self._call(individual, packed, shown.conditions, 0, results, want)
+        return tiling.unpack(series), tiling.unpack(last[:, None])[:, 0]
 
     def losses(self, individuals: Individuals, batch: Batch, conditions: Conditions) -> np.ndarray:
         """Return the sum of the loss of each genome over each sequence, shape (P, B), float64."""
         tiling = self._tiling(batch.size)
         packed = packed_batch(batch, tiling, self._model.dtype)
-        losses = self._call(self._module(), individuals, packed, conditions, self._room(tiling))
+        losses = np.zeros((len(individuals.genomes), tiling.tiles, tiling.lanes))
+        results = {"losses": base(losses, "pq")}
+        self._call(individuals, packed, conditions, packed.targets.shape[2], results)
         return losses.reshape(len(losses), -1)[:, : batch.size]
 
     def jobs(self, genome: np.ndarray, sequences: int) -> int:
@@ -52,59 +53,26 @@ class Lanes:
         return self._tiling(sequences).tiles
 
     def source(self) -> str:
-        """Return the emitted source."""
-        return self._emitter.forward()
+        """Return the listing of the fitness for readers."""
+        target_rows = 1 if self._model.form.loss.labels else self._model.outputs
+        return ForwardRows(self._model, Wanted(1, target_rows)).listing.text()
 
     def _call(
         self,
-        module: ModuleType,
         individuals: Individuals,
         packed: Packed,
         conditions: Conditions,
-        results: Results,
-    ) -> np.ndarray:
-        """Run the program: fill `results`, and return losses (P, Q, L)."""
-        tiling = packed.tiling
-        free, span = free_steps(tiling, packed, conditions.free_from)
-        losses = np.zeros((len(individuals.genomes), tiling.tiles, tiling.lanes))
-        buffers = self._emitter.forward_buffers
-        threads.share(
-            len(individuals.genomes) * tiling.tiles,
-            with_scratch(module.forward, self._model, buffers, tiling.lanes, {"2": 2}),
-            *FORWARD.ordered(
-                **individuals._asdict(),
-                **packed.arguments(),
-                **condition_arguments(self._model, tiling, conditions),
-                spans=span,
-                free_from_all=free,
-                **results.arguments(),
-                losses_all=losses,
-            ),
-        )
-        return losses
-
-    def _room(self, tiling: Tiling, want: str = "", steps: int = 0) -> Results:
-        """Return arrays for the series `want` and the last state; without `want` arrays of length 0."""
-        model = self._model
-        outputs, hidden = (
-            np.zeros(
-                (tiling.tiles, steps if want == name else 0, model.width(name), tiling.lanes), model.dtype
-            )
-            for name in ("outputs", "hidden")
-        )
-        rows = model.state_size if want else 0
-        return Results(outputs, hidden, np.zeros((tiling.tiles, rows, tiling.lanes), model.dtype))
-
-    def _module(self) -> ModuleType:
-        label = f"{self._model.label}_forward"
-        return self._modules.get("forward", lambda: load(self.source(), label), self._warm_up)
-
-    def _warm_up(self, module: ModuleType) -> None:
-        tiling = self._tiling(1)
-        packed = pack(tiling, *self._model.one_step(), self._model.dtype)
-        self._call(
-            module, self._model.zero_individual(), packed, self._model.zero_conditions(), self._room(tiling)
-        )
+        target_rows: int,
+        results: Mapping[str, Base],
+        series: str = "",
+    ) -> None:
+        """Run the listing, which fills `results`."""
+        tiling, free_from = packed.tiling, conditions.free_from
+        closed, spans = free_steps(tiling, packed, free_from)
+        teacher = conditions.teacher is not None
+        wanted = Wanted(tiling.lanes, target_rows, series, teacher, free_from is not None)
+        task = Task(individuals, packed, conditions, spans)
+        self._listings.run(wanted, task, {**results, "free_from": base(closed, "q")})
 
     def _tiling(self, sequences: int) -> Tiling:
         return Tiling.of(sequences, self._model.dtype, widest=4, at_least=1)

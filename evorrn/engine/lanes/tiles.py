@@ -1,8 +1,8 @@
 """Micro-kernels on a tile of lanes: a matrix times a tile, and the product of two tiles.
 
-`affine` keeps a block of rows x vectors of the result in registers while it runs through all terms,
+`affine_at` keeps a block of rows x vectors of the result in registers while it runs through all terms,
 reading each matrix through its row and column strides, so a transposed matrix costs nothing.
-`outer` reduces over lanes and time for the gradients of matrices. Both are LLVM functions of their
+`outer_at` reduces over lanes and time for the gradients of matrices. Both are LLVM functions of their
 own (not inlined: one copy a program, so compiling stays cheap) built with llvmlite; the plain loops
 beside them are the oracle and the fallback for ``EVORRN_SIMD=0``.
 
@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
+from evorrn.engine.listing.addresses import tile, vector
 from evorrn.kernels import machine
-from evorrn.kernels.terms import sum_of_terms
 from evorrn.kernels.vector import (
     I64,
     Loop,
@@ -29,7 +28,6 @@ from evorrn.kernels.vector import (
     new_function,
     opaque,
     scalar_type,
-    unpacked,
     width_of,
 )
 
@@ -194,111 +192,94 @@ def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[
 
 
 @intrinsic
-def _affine_simd(typingctx: Any, out: Any, bias: Any, terms: Any) -> Any:
-    signature = types.void(out, bias, terms)
-    kinds = list(terms)
+def _affine_at(typingctx: Any, number: Any, row: Any, at: Any, bias: Any) -> Any:
+    signature = types.void(number, row, at, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        scalar = scalar_type(out)
-        blocks = BLOCKS[machine.registers().number]
-        function = affine_function(builder.module, scalar, width_of(out), blocks)
-        table = cgutils.alloca_once(builder, ir.ArrayType(_TERM, len(kinds) // 2))
-        for position in range(0, len(kinds), 2):
-            matrix, tile = (builder.extract_value(arguments[2], position + k) for k in range(2))
-            w_data, w_shape, w_strides = unpacked(context, builder, kinds[position], matrix)
-            x_data, _, x_strides = unpacked(context, builder, kinds[position + 1], tile)
-            fields = [
-                builder.ptrtoint(w_data, I64),
-                *w_strides,
-                builder.ptrtoint(x_data, I64),
-                x_strides[0],
-                w_shape[1],
-            ]
-            for k, value in enumerate(fields):
-                builder.store(value, builder.gep(table, [integer(0), integer(position // 2), integer(k)]))
-        data, shape, _ = unpacked(context, builder, out, arguments[0])
-        if isinstance(bias, types.Array):
-            start, _, stride = unpacked(context, builder, bias, arguments[1])
-        else:
-            start, stride = ir.Constant(scalar.as_pointer(), None), [integer(0)]
-        first = builder.gep(table, [integer(0), integer(0)])
-        count = integer(len(kinds) // 2)
-        builder.call(function, [data, shape[0], shape[1], start, stride[0], first, count])
+        scalar = scalar_type(number)
+        function = affine_function(
+            builder.module, scalar, width_of(number), BLOCKS[machine.registers().number]
+        )
+        _, row, at, bias = arguments
+        out, rows, lanes, first, count = (_entry(builder, row, k) for k in (2, 3, 4, 6, 7))
+        places = _entry(builder, at, out), bias
+        to, start = (builder.inttoptr(place, scalar.as_pointer()) for place in places)
+        table = builder.bitcast(builder.gep(at, [first]), _TERM.as_pointer())
+        builder.call(function, [to, rows, lanes, start, integer(1), table, count])
         return context.get_dummy_value()
 
     return signature, generate
 
 
 @intrinsic
-def _outer_simd(typingctx: Any, target: Any, left: Any, right: Any) -> Any:
-    signature = types.void(target, left, right)
+def _outer_at(typingctx: Any, number: Any, row: Any, at: Any, steps: Any) -> Any:
+    signature = types.void(number, row, at, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        scalar = scalar_type(number)
         block = OUTER_BLOCKS[machine.registers().number]
-        function = outer_function(builder.module, scalar_type(target), width_of(target), block)
-        data, _, strides = unpacked(context, builder, target, arguments[0])
-        left_data, left_shape, left_strides = unpacked(context, builder, left, arguments[1])
-        right_data, right_shape, right_strides = unpacked(context, builder, right, arguments[2])
-        builder.call(
-            function,
-            [
-                data,
-                strides[0],
-                left_data,
-                left_strides[0],
-                left_shape[1],
-                right_data,
-                right_strides[0],
-                right_shape[1],
-                left_shape[0],
-                left_shape[2],
-            ],
+        function = outer_function(builder.module, scalar, width_of(number), block)
+        _, row, at, steps = arguments
+        target, left, right = (
+            builder.inttoptr(_entry(builder, at, _entry(builder, row, k)), scalar.as_pointer())
+            for k in (2, 3, 6)
         )
+        left_stride, rows, right_stride, columns, lanes = (_entry(builder, row, k) for k in (4, 5, 7, 8, 9))
+        sides = [left, left_stride, rows, right, right_stride, columns]
+        builder.call(function, [target, columns, *sides, steps, lanes])
         return context.get_dummy_value()
 
     return signature, generate
 
 
-@register_jitable
-def _start(out, bias):
-    for r in range(out.shape[0]):
-        for k in range(out.shape[1]):
-            out[r, k] = 0.0 if bias is None else bias[r]
+def _entry(builder: ir.IRBuilder, numbers: ir.Value, index: ir.Value | int) -> ir.Value:
+    """Return the number at an index behind a pointer."""
+    return builder.load(builder.gep(numbers, [integer(index) if isinstance(index, int) else index]))
 
 
 @register_jitable
-def _accumulate(out, matrix, tile):
-    for r in range(out.shape[0]):
-        for j in range(matrix.shape[1]):
-            weight = matrix[r, j]
-            for k in range(out.shape[1]):
-                out[r, k] += weight * tile[j, k]
+def plain_affine_at(F, row, at, bias):
+    """Set a tile to a bias plus products of matrices and tiles, for a row of `evorrn.engine.listing.kernels.affine`.
 
-
-plain_affine = sum_of_terms(_start, _accumulate)
-"""Set a tile (M, lanes) to a bias (M,) plus a sum of matrices (M, K), of any strides, times tiles (K, lanes)."""
+    The terms begin at ``at[row[6]]``, six numbers each: address, row stride and column stride of the matrix, address
+    and lanes of the tile, columns of the matrix. A bias at address 0 is zero.
+    """
+    rows, lanes = row[3], row[4]
+    result = tile(F, at[row[2]], rows, lanes)
+    for r in range(rows):
+        start = F(0) if bias == 0 else vector(F, bias, rows)[r]
+        for k in range(lanes):
+            result[r, k] = start
+    for term in range(row[7]):
+        k = row[6] + 6 * term
+        row_stride, column_stride, columns = at[k + 1], at[k + 2], at[k + 5]
+        size = (rows - 1) * row_stride + (columns - 1) * column_stride + 1
+        matrix, inputs = vector(F, at[k], size), tile(F, at[k + 3], columns, lanes)
+        for r in range(rows):
+            for j in range(columns):
+                weight = matrix[r * row_stride + j * column_stride]
+                for n in range(lanes):
+                    result[r, n] += weight * inputs[j, n]
 
 
 @register_jitable
-def plain_outer(target, left, right):
+def plain_outer_at(F, row, at, steps):
     """Add the product of two series of tiles, summed over time and lanes, to a matrix.
 
-    Parameters
-    ----------
-    target : ndarray, shape (M, N)
-        Rows contiguous.
-    left : ndarray, shape (T, M, lanes)
-    right : ndarray, shape (T, N, lanes)
+    The row is one of `evorrn.engine.listing.kernels.outer`.
     """
-    for r in range(target.shape[0]):
-        for c in range(target.shape[1]):
-            for t in range(left.shape[0]):
-                for k in range(left.shape[2]):
-                    target[r, c] += left[t, r, k] * right[t, c, k]
+    rows, columns, lanes = row[5], row[8], row[9]
+    result = tile(F, at[row[2]], rows, columns)
+    a, b = tile(F, at[row[3]], steps, row[4]), tile(F, at[row[6]], steps, row[7])
+    for r in range(rows):
+        for c in range(columns):
+            for t in range(steps):
+                for k in range(lanes):
+                    result[r, c] += a[t, r * lanes + k] * b[t, c * lanes + k]
 
 
-affine: Any = _affine_simd if machine.simd() and machine.compiling() else plain_affine
-"""What emitted programs call, see `plain_affine`."""
+affine_at: Any = _affine_at if machine.simd() and machine.compiling() else plain_affine_at
+"""See `plain_affine_at`."""
 
-outer: Any = _outer_simd if machine.simd() and machine.compiling() else plain_outer
-"""What emitted programs call, see `plain_outer`."""
+outer_at: Any = _outer_at if machine.simd() and machine.compiling() else plain_outer_at
+"""See `plain_outer_at`."""

@@ -75,7 +75,7 @@ class RowsEmitter(ProgramEmitter):
 
     def forward(self) -> str:
         """Return the source of the program."""
-        writer = _RowsWriter(self.graph, self.step, self.names, "loop", rowwise=False)
+        writer = _RowsWriter(self.graph, self.step, self.names, "loop")
         writer.sparse = self.sparse
         functions, calls = writer.write(self.plan)
         states = self.step.states

@@ -1,0 +1,237 @@
+"""Writes the stages of a schedule as rows of a listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from evorrn.compile.graph import Graph, Node
+from evorrn.compile.schedule import Affine, Loop, Move, Schedule, Stage
+from evorrn.engine.listing.elementwise import NUMBER, PARAMETER, VECTOR, Operation, elementwise, operations
+from evorrn.engine.listing.kernel import fixed
+from evorrn.engine.listing.listing import NUMBERS, SCRATCH, Listing, Place, Table
+from evorrn.engine.stages import Names, equation, variable
+
+AFFINE, COPY, CLEAR = fixed("affine"), fixed("copy"), fixed("clear")
+
+
+ROW = 64
+"""Numbers that are written in the time that it takes to call a kernel."""
+
+
+class Sizes(NamedTuple):
+    """The sizes of symbolic dimensions, and the first gene of each block of the genome."""
+
+    dimensions: Mapping[str, int]
+    offsets: Mapping[str, int]
+
+    def of(self, dimension: str) -> int:
+        """Return the size of a dimension, or of a sum of dimensions."""
+        return sum(self.dimensions[part] for part in dimension.split("+"))
+
+
+class Numbers:
+    """The constants and numeric options that the rows of a listing read, each at its place.
+
+    Parameters
+    ----------
+    options : sequence of str
+        The names of all options, in the order of their values.
+    ones : int
+        How many numbers 1 come first.
+    """
+
+    def __init__(self, options: Iterable[str], ones: int = 1) -> None:
+        self.ones = Place(NUMBERS, name="ones")
+        self._ones = [1.0] * ones
+        self._options = {name: k for k, name in enumerate(options)}
+        self._leaves: dict[Node, int] = {}
+
+    def place(self, leaf: Node) -> Place:
+        """Return the place of a constant or an option."""
+        return Place(NUMBERS, self._leaves.setdefault(leaf, len(self._ones) + len(self._leaves)))
+
+    def values(self, options: np.ndarray) -> np.ndarray:
+        """Return all numbers, shape (K,), for values of the options."""
+        found = [
+            options[self._options[leaf.name]] if leaf.op == "option" else leaf.value for leaf in self._leaves
+        ]
+        return np.array([*self._ones, *found], options.dtype)
+
+
+class StageRows:
+    """Writes stages as rows.
+
+    Parameters
+    ----------
+    graph : Graph
+    names : Names
+        The variables of nodes, for readers.
+    listing : Listing
+    sizes : Sizes
+    numbers : Numbers
+        The constants and options of the listing.
+    where : mapping of int to Place
+        The places of nodes that are given: leaves, results, and values that are stored for every time step.
+    whole : bool
+        Whether a `Loop` stage is one kernel.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        names: Names,
+        listing: Listing,
+        sizes: Sizes,
+        numbers: Numbers,
+        where: Mapping[int, Place],
+        whole: bool,
+    ) -> None:
+        self.graph = graph
+        self.names = names
+        self.listing = listing
+        self.sizes = sizes
+        self.numbers = numbers
+        self.where = dict(where)
+        self.whole = whole
+        self._scalars: dict[int, Place] = {}
+        self._own: set[int] = set()
+        self._free: dict[int, list[Place]] = {}
+
+    def rows_of(self, index: int) -> int:
+        """Return the rows of the tile of a node."""
+        return self.sizes.of(self.graph.nodes[index].shape[0])
+
+    def count(self, index: int) -> int:
+        """Return the numbers in the tile of a node."""
+        return self.rows_of(index) * self.listing.lanes
+
+    def write(self, plan: Schedule) -> None:
+        """Write the rows of a schedule; memory of values that nothing reads any more is used again.
+
+        The nodes that a schedule is to compute must have a given place.
+        """
+        steps = [step for stage in plan.stages for step in self._steps(stage, plan.stored)]
+        last = {index: k for k, (reads, _) in enumerate(steps) for index in reads}
+        for k, (_, write) in enumerate(steps):
+            write()
+            for index in [i for i in self._own if last.get(i, k) <= k]:
+                self._own.remove(index)
+                self._free.setdefault(self.count(index), []).append(self.where.pop(index))
+
+    def prologue(self) -> None:
+        """Write the rows that compute numbers from constants and options."""
+        for index, place in self._scalars.items():
+            node = self.graph.nodes[index]
+            made = elementwise([Operation(index, node.op, node.operands)], [index], lambda _: VECTOR)
+            reads = [self._scalar(operand) for operand in made.reads]
+            self.listing.row(made.kernel, 1, 1, place, *reads, equation=self._equation(index, ()))
+
+    def spare(self, plan: Schedule) -> int:
+        """Return how many numbers a schedule writes that it would not if each `Loop` stage were one kernel.
+
+        A row counts `ROW` numbers more. It is 0 if each stage is one kernel.
+        """
+        spare = 0
+        for stage in plan.stages if not self.whole else ():
+            if isinstance(stage, Loop):
+                rows = len(operations(self.graph, stage, plan.stored))
+                spare += (rows - 1) * (self.sizes.of(stage.dimension) * self.listing.lanes + ROW)
+        return spare
+
+    def out(self, index: int) -> Place:
+        """Return the place of a node, a tile of its own if it has none yet."""
+        if index not in self.where:
+            free = self._free.get(self.count(index))
+            name = self.names[index]
+            place = free.pop() if free else self.listing.tile(self.rows_of(index), name)
+            self.where[index] = place._replace(name=name)
+            self._own.add(index)
+        return self.where[index]
+
+    # --- One stage ----------------------------------------------------------------------------------
+
+    def _steps(self, stage: Stage, stored: frozenset[int]) -> list[tuple[Iterable[int], Callable[[], None]]]:
+        """Return a function for each row or group of rows of a stage, after the nodes that it reads."""
+        if isinstance(stage, Affine):
+            return [([vector for _, _, vector in stage.terms], lambda: self._affine(stage, stored))]
+        if isinstance(stage, Move):
+            return [(self.graph.nodes[stage.node].operands, lambda: self._move(stage))]
+        computed = operations(self.graph, stage, stored)
+        groups = [computed] if self.whole else [[operation] for operation in computed]
+        return [self._loop(stage, group, stored) for group in groups]
+
+    def _affine(self, stage: Affine, stored: frozenset[int]) -> None:
+        rows, lanes = self.rows_of(stage.node), self.listing.lanes
+        terms: list[Place | int] = []
+        for matrix, transposed, vector in stage.terms:
+            columns = self.sizes.of(self.graph.nodes[matrix].shape[1])
+            strides = (1, columns) if transposed else (columns, 1)
+            terms += [self._parameter(matrix), *strides, self.where[vector], lanes, self.rows_of(vector)]
+        bias = None if stage.bias is None else self._parameter(stage.bias)
+        out, table = self.out(stage.node), Table(tuple(terms))
+        text = self._equation(stage.node, stored)
+        self.listing.row(AFFINE, out, rows, lanes, bias, table, len(stage.terms), equation=text)
+
+    def _move(self, stage: Move) -> None:
+        node = self.graph.nodes[stage.node]
+        first, second = node.operands
+        out, source, text = self.out(stage.node), self.where[first], self._equation(stage.node, node.operands)
+        if node.op == "concatenate":
+            self.listing.row(COPY, out, source, self.count(first), equation=text)
+            self.listing.row(COPY, out.from_row(self.count(first)), self.where[second], self.count(second))
+            return
+        count = self.count(stage.node)
+        start = 0 if node.op == "head" else self.count(first) - count
+        self.listing.row(COPY, out, source.from_row(start), count, equation=text)
+
+    def _loop(
+        self, stage: Loop, group: list[Operation], stored: frozenset[int]
+    ) -> tuple[Iterable[int], Callable[[], None]]:
+        wanted = [operation.node for operation in group if not self.whole or operation.node in stored]
+        made = elementwise(group, wanted, self._kind)
+        stop = {*made.reads, *made.writes, *stored}
+
+        def write() -> None:
+            rows, lanes = self.sizes.of(stage.dimension), self.listing.lanes
+            reads = [self._operand(index) for index in made.reads]
+            writes = [self.out(index) for index in made.writes]
+            text = "; ".join(self._equation(index, stop) for index in made.writes)
+            self.listing.row(made.kernel, rows, lanes, *writes, *reads, equation=text)
+
+        return made.reads, write
+
+    def _equation(self, index: int, stop: Iterable[int]) -> str:
+        return f"{self.names[index]} = {equation(self.graph, index, stop, self.names)}"
+
+    # --- Operands -----------------------------------------------------------------------------------
+
+    def _operand(self, index: int) -> Place:
+        node = self.graph.nodes[index]
+        if node.shape == ():
+            return self._scalar(index)
+        if node.op == "parameter":
+            return self._parameter(index)
+        return self.where[index]
+
+    def _kind(self, index: int) -> str:
+        node = self.graph.nodes[index]
+        if node.shape == ():
+            return NUMBER
+        return PARAMETER if node.op == "parameter" else VECTOR
+
+    def _parameter(self, index: int) -> Place:
+        offset = self.sizes.offsets[self.graph.nodes[index].name]
+        return Place("genome", offset, name=self.names[index])
+
+    def _scalar(self, index: int) -> Place:
+        node = self.graph.nodes[index]
+        if node.op in ("constant", "option"):
+            return self.numbers.place(node)._replace(name=variable(node.name) or repr(node.value))
+        if index not in self._scalars:
+            for operand in node.operands:
+                self._scalar(operand)
+            self._scalars[index] = Place(SCRATCH, self.listing.room(1), name=self.names[index])
+        return self._scalars[index]
