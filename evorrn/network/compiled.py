@@ -43,7 +43,9 @@ class CompiledNetwork(Architecture):
         if functions != self._activations:
             raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
         self._programs, self._simulator  # noqa: B018  (created before the copy, so that both share them)
-        other = object.__new__(type(self))  # `copy` makes a network anew, which would compile its own programs
+        other = object.__new__(
+            type(self)
+        )  # `copy` makes a network anew, which would compile its own programs
         vars(other).update(vars(self))
         other._numbers = numbers
         return other
