@@ -105,9 +105,9 @@ def test_results_is_a_frame_where_pandas_is_there_and_a_list_elsewhere(tmp_path,
         (lambda run: (run / "status.json").write_text("[" * 100_000), "damaged", "status.json cannot be read"),
         (lambda run: (run / "result.json").write_text((run / "result.json").read_text().replace("5000000000", "9" * 400)),
          "damaged", "lacks a part (OverflowError"),
-        (lambda run: (run / "claim").mkdir() or (run / "status.json").write_text(
+        (lambda run: (run / "claim").mkdir() or ((run / "status.json").write_text(
             '{"status": "running", "host": "gone", "heartbeat": "soon", "work": "much"}')
-         and os.utime(run / "status.json", (0, 0)), "interrupted", ""),
+         and os.utime(run / "status.json", (0, 0))), "interrupted", ""),
         (lambda run: (run / "status.json").write_text('{"status": "running", "host": "gone", "heartbeat": 0}'),
          "interrupted", ""),
         (lambda run: (run / "status.json").write_text('{"status": "interrupted", "stopped": "pruned"}'),
