@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from evorrn.base.errors import DataError, EvorrnError, UnknownName
 from evorrn.data.tables.reader import read_table
+from evorrn.data.tables.rules import Rules
 
 
 def write(folder, content):
@@ -152,3 +153,23 @@ def test_junk_gives_a_table_or_an_evorrn_error(tmp_path, content):
     except EvorrnError:
         return
     assert np.isfinite(values).all() and len(values) == len(table.rows)
+
+
+@pytest.mark.parametrize(
+    "times", [[f"2024-03-{day:02d}" for day in range(1, 31)], [str(1700 + n) for n in range(30)]]
+)
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("totals", [1, 2])
+def test_totals_below_rows_with_times_are_refused(tmp_path, times, newest_first, totals):
+    """A last line without a date is a total, and was the last value of the series."""
+    lines = [f"{time},{n % 7}.5" for n, time in enumerate(times)][:: -1 if newest_first else 1]
+    path = write(tmp_path, "\n".join(["year,load", *lines, *[",99999.5"] * totals]))
+    with pytest.raises(DataError, match=r"line 32: .*have none; if they are totals, delete them"):
+        read_table(path)
+    assert len(read_table(path, Rules(time="none")).rows) == 30 + totals
+
+
+def test_a_row_without_a_time_between_others_is_counted(tmp_path):
+    lines = [f"2024-03-{day:02d},{day % 7}.5" for day in range(1, 31)]
+    table = read_table(write(tmp_path, "\n".join(["date,load", *lines[:9], ",3.5", *lines[10:]])))
+    assert any("1 row without a time, first in line 11" in note for note in table.notes())

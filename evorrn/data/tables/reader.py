@@ -43,7 +43,7 @@ def read_table(path: str | Path, rules: Rules = AS_FOUND) -> Table:
     DataError
         When the file is missing, a folder, empty or binary; when rows have different numbers of cells or two
         columns have one name; when there are no rows below the header; when separator, decimal mark or header can be
-        read in two ways; when rows are not in order of time.
+        read in two ways; when rows are not in order of time; when only the last rows have no time.
     """
     path = Path(path)
     read = read_rows(path, rules)
@@ -64,6 +64,7 @@ def read_table(path: str | Path, rules: Rules = AS_FOUND) -> Table:
     times = _times(table)
     if times is None:
         return table
+    _refuse_totals(table, times)
     if times.newest_first:
         return replace(table, rows=cells[::-1], lines=lines[::-1], times=times.reversed(), turned=True)
     _check_order(table, times)
@@ -157,6 +158,18 @@ def _of_dates(table: Table, name: str, found: list[Moment | None]) -> Times:
 def _filled(table: Table, name: str) -> list[str]:
     """Return the cells of a column with empty text where a value is missing."""
     return ["" if is_missing(cell) else cell for cell in table.cells(name)]
+
+
+def _refuse_totals(table: Table, times: Times) -> None:
+    """Raise DataError when only the last rows of the file have no time, as a line of totals."""
+    known = np.isfinite(times.values)
+    last = int(known.sum())
+    if not 0 < last < len(known) or not known[:last].all():
+        return
+    raise DataError(
+        f"{table.path}, line {table.lines[last]}: the rows up to here have a time ({times.name}), this row and those below "
+        "have none; if they are totals, delete them, if they are steps, say --time none"
+    )
 
 
 def _check_order(table: Table, times: Times) -> None:

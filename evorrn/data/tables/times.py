@@ -74,7 +74,9 @@ class Times:
         found = []
         if len(known) < len(values):
             first = int(np.flatnonzero(~np.isfinite(values))[0])
-            found.append(f"{len(values) - len(known)} rows without a time, first in line {lines[first]}")
+            found.append(
+                f"{counted(len(values) - len(known), 'row')} without a time, first in line {lines[first]}"
+            )
         forward = np.round(steps[steps > 0], 6)
         if not forward.size:
             return "; ".join(found)
