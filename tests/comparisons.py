@@ -10,7 +10,7 @@ from evorrn.base.files import npz_bytes, write_atomic
 from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.study.comparison import Comparison
 from evorrn.lab.study.curves import Curve
-from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
+from evorrn.lab.study.ranking import make_baselines, make_differences, make_row, rank
 from evorrn.training.history import save_history
 
 CENTRES = {"ga": 0.42, "esn": 0.33, "bptt": 0.36, "random": 0.92}
@@ -42,10 +42,15 @@ def made_up(seeds=10, *, metric="nrmse_std", failed=1, centres=None, seed=0):
         metric=metric,
         seeds=tuple(range(seeds)),
         rows=tuple(rows),
-        baselines=(
-            make_baseline("persistence", metric, [0.61] * seeds),
-            make_baseline("mean", metric, [1.02] * seeds),
-            make_baseline("linear autoregression", metric, [0.38] * seeds),
+        baselines=tuple(
+            make_baselines(
+                {
+                    "persistence": [0.61] * seeds,
+                    "mean": [1.02] * seeds,
+                    "linear autoregression": [0.38] * seeds,
+                },
+                metric,
+            )
         ),
         differences=tuple(make_differences(rows, metric)),
         references=({"value": 0.35, "metric": "nrmse_std", "conditions": "AR(9)", "source": "Someone 1990"},),

@@ -38,11 +38,13 @@ def reproduce(
     if name is None:
         known = [read_experiment(path) for path in experiments().values()]
         if json:
-            print_json([{"name": one.name, "title": one.title, "source": one.source} for one in known])
+            print_json(
+                [{"name": one.name, "title": one.table.title, "source": one.table.source} for one in known]
+            )
         else:
             width = max((len(one.name) for one in known), default=0)
             for one in known:
-                say(f"{one.name.ljust(width)}  {one.title} ({one.source})")
+                say(f"{one.name.ljust(width)}  {one.table.title} ({one.table.source})")
         return
     experiment = find_experiment(name)
     with watching_runs(quiet) as hooks:

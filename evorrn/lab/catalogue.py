@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import EvorrnError, UnknownName
@@ -131,10 +129,10 @@ def task_page(kind: type[Task]) -> Page:
             "the data and the training" if kind.seed_changes == "data" else "the training alone",
         ),
     ]
-    return Page(f"{kind.name} (task)", _prose(kind), tables=[text_table("", ("", ""), facts), *_advice(kind)])
+    return Page(f"{kind.name} (task)", kind.doc, tables=[text_table("", ("", ""), facts), *_advice(kind)])
 
 
-def environment_page(kind: type[Environment], settings: Mapping[str, Any] = MappingProxyType({})) -> Page:
+def environment_page(kind: type[Environment], settings: Mapping[str, Any]) -> Page:
     """Return what a network sees and does in an environment, its settings, references and recommended networks."""
     facts = [("metrics", _declared(kind.metrics)), ("the seed changes", "the starts and the training")]
     try:
@@ -143,7 +141,7 @@ def environment_page(kind: type[Environment], settings: Mapping[str, Any] = Mapp
     except EvorrnError:  # it has settings without a usable default
         pass
     return Page(
-        f"{kind.name} (environment)", _prose(kind), tables=[text_table("", ("", ""), facts), *_advice(kind)]
+        f"{kind.name} (environment)", kind.doc, tables=[text_table("", ("", ""), facts), *_advice(kind)]
     )
 
 
@@ -171,7 +169,7 @@ def strategy_page(kind: type[Strategy]) -> Page:
         facts.append(("usual network", _pairs(kind.network_defaults)))
     return Page(
         f"{kind.name} (strategy)",
-        _prose(kind),
+        kind.doc,
         tables=[text_table("", ("", ""), facts), _settings_table(kind)],
     )
 
@@ -181,29 +179,19 @@ def run_page(run: RunFolder) -> Page:
     status = run.status()
     facts = [("folder", str(run.path)), ("state", run.state())]
     facts += [(name, str(status[name])) for name in ("step", "error") if name in status]
-    tables = [text_table("", ("", ""), facts)]
+    outcome = []
     if run.state() == COMPLETE:
         from evorrn.training.result import load
 
         result = load(run.path)
         facts.append(("stopped by", result.stopped_by))
         scores = [(split, ", ".join(_numbers(values))) for split, values in result.metrics.items()]
-        tables.append(text_table("scores", ("split", "metrics"), scores))
-        tables.append(
-            text_table(
-                "cost",
-                ("", ""),
-                [tuple(_numbers({k: v})[0].split(" ")) for k, v in result.meter.as_dict().items()],
-            )
-        )
-    spec = read(run.path / "spec.toml")
-    tables.append(
-        text_table(
-            "spec", ("setting", "value"), [(name, _value(value)) for name, value in flatten(spec).items()]
-        )
-    )
-    files = sorted(path.name for path in run.path.iterdir() if not path.name.startswith("."))
-    return Page(f"{run.id} (run)", tables=[*tables, text_table("files", ("",), [(name,) for name in files])])
+        costs = [tuple(text.split(" ")) for text in _numbers(result.meter.as_dict())]
+        outcome = [text_table("scores", ("split", "metrics"), scores), text_table("cost", ("", ""), costs)]
+    spec = [(name, _value(value)) for name, value in flatten(read(run.path / "spec.toml")).items()]
+    files = [(path.name,) for path in sorted(run.path.iterdir()) if not path.name.startswith(".")]
+    tables = [text_table("", ("", ""), facts), *outcome, text_table("spec", ("setting", "value"), spec)]
+    return Page(f"{run.id} (run)", tables=[*tables, text_table("files", ("",), files)])
 
 
 def _find(name: str) -> Any:
@@ -221,11 +209,6 @@ def _find(name: str) -> Any:
     if refused is not None:
         raise refused
     return None
-
-
-def _prose(value: Any) -> str:
-    """Return the docstring of a class, or of a cell's equations."""
-    return str(value.doc) if hasattr(value, "doc") else inspect.cleandoc(value.__doc__ or "")
 
 
 def _settings_table(kind: type[Settings]) -> Table:

@@ -25,8 +25,8 @@ from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
 from evorrn.lab.runs.spec import DATA_FILES, Spec, resolve
-from evorrn.lab.study.comparison import Baseline, Comparison, Row
-from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank
+from evorrn.lab.study.comparison import Comparison, Row
+from evorrn.lab.study.ranking import make_baselines, make_differences, make_row, rank
 from evorrn.lab.sweep.many import run_all
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
@@ -40,8 +40,6 @@ FLOOR = "random"
 """The best of as many random networks: the line that every claim has to beat, so it is never left out."""
 SEEDS, BUDGET = 10, "5G"
 QUICK_SEEDS, QUICK_BUDGET = 3, "200M"
-SHARED_COSTS = ("work", "steps", "seconds")
-"""Limits that mean the same for every way of training; a generation of one is no epoch of another."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def compare(
         metric=metric,
         seeds=tuple(range(count)),
         rows=tuple(rows),
-        baselines=tuple(score_baselines(order[0], range(count), metric)),
+        baselines=tuple(make_baselines(baseline_values(order[0], range(count), metric), metric)),
         differences=tuple(make_differences(rows, metric)),
         references=tuple(dataclasses.asdict(reference) for reference in task.references),
         command=command or _command(given, strategies, count),
@@ -208,12 +206,6 @@ def plan_runs(
     return plan
 
 
-def score_baselines(spec: Spec, seeds: Sequence[int], metric: str) -> list[Baseline]:
-    """Return the baselines of a task, scored on the test data or starts of each seed."""
-    values = baseline_values(spec, seeds, metric)
-    return [make_baseline(name, metric, found) for name, found in values.items()]
-
-
 def _once(problems: Sequence[str]) -> list[str]:
     """Return the mistakes of all strategies, each once; an unknown entry with the first suggestion for it."""
     told: dict[str, str] = {}
@@ -269,7 +261,7 @@ def _unfair(raw: Mapping[str, Any]) -> list[str]:
         limits = Budget.parse(raw["budget"]).values()
     except ConfigError:
         return found  # told in full when the specs are resolved
-    if not set(limits) & set(SHARED_COSTS):
+    if not set(limits) & set(COSTS):  # a generation of one is no epoch of another
         found.append(
             "budget: a comparison needs a limit that means the same for every way of training, for instance "
             f"5G (multiply-adds), got {raw['budget']!r}"

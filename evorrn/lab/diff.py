@@ -69,9 +69,7 @@ def page(found: Difference) -> Page:
 
 
 def _outcome(row: Run) -> dict[str, Any]:
-    return (
-        {name: getattr(row, name) for name in OUTCOME} | row.metrics() | {n: getattr(row, n) for n in COSTS}
-    )
+    return {name: row.get(name) for name in OUTCOME} | row.metrics() | {name: row.get(name) for name in COSTS}
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:

@@ -227,7 +227,7 @@ def _order(value: Any) -> tuple[int, float, str]:
 
 
 def _is_number(name: str) -> bool:
-    return name.split(".")[0] in ("test", "valid", "train") or name in ("work", "steps", "seconds")
+    return name.split(".")[0] in SPLITS or name in COSTS
 
 
 def _real(value: Any) -> bool:

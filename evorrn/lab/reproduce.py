@@ -46,14 +46,15 @@ def reproduce(
     ConfigError
         With every mistake in the experiment's specs, before anything runs.
     """
-    count = seeds if seeds is not None else experiment.quick_seeds if quick else experiment.seeds
+    table = experiment.table
+    count = seeds if seeds is not None else table.quick_seeds if quick else table.seeds
     cases = [case for case in experiment.cases if case.row.quick or not quick]
     plan: list[list[Spec]] = []
     found = [] if cases else [f"{experiment.name}: no row is quick, so there is nothing to run with --quick"]
     for case in cases:
         try:
             plan.append(case.specs(count))
-            problems = _unmeasured(plan[-1][0], experiment)
+            problems = _unmeasured(plan[-1][0], table.measure)
         except ConfigError as error:
             problems = error.problems
         found += [f"{case}: {problem}" for problem in problems]
@@ -74,10 +75,10 @@ def reproduce(
     folder = root / "reproductions" / (experiment.name + ("-quick" if quick else ""))
     made = Reproduction(
         experiment=experiment.name,
-        title=experiment.title,
-        source=experiment.source,
-        measure=experiment.measure,
-        notes=experiment.notes,
+        title=table.title,
+        source=table.source,
+        measure=table.measure,
+        notes=table.notes,
         quick=quick,
         findings=tuple(findings),
         environment=environment.summary(),
@@ -88,11 +89,11 @@ def reproduce(
     return made
 
 
-def _unmeasured(spec: Spec, experiment: Experiment) -> list[str]:
+def _unmeasured(spec: Spec, measure: str) -> list[str]:
     """Return why the measure of an experiment does not apply to a row's runs."""
-    if experiment.measure == EVALUATIONS:
+    if measure == EVALUATIONS:
         if spec.budget.learned is None:
             return ["budget.learned: expected a share, since evaluations are counted until it is learned"]
-    elif experiment.measure not in spec.task.metrics:
-        return [f"measure: {unknown('metric', experiment.measure, spec.task.metrics)}"]
+    elif measure not in spec.task.metrics:
+        return [f"measure: {unknown('metric', measure, spec.task.metrics)}"]
     return []

@@ -12,11 +12,13 @@ from evorrn.base.errors import ConfigError, RunError
 from evorrn.data.batch import Batch
 from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.lab import compare as module
-from evorrn.lab.compare import Choice, compare, plan_runs, score_baselines
+from evorrn.lab.compare import Choice, compare, plan_runs
 from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import assessments
+from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import Run
+from evorrn.lab.study.ranking import make_baselines
 from evorrn.lab.sweep import job
 from evorrn.lab.sweep.many import RunsProgress
 from evorrn.training.budget import Budget
@@ -269,7 +271,8 @@ def spec_of(task):
 
 
 def test_baselines_are_scored_in_every_seed_in_original_units(made_up):
-    found = {baseline.name: baseline for baseline in score_baselines(spec_of(MadeUp()), range(3), "rmse")}
+    values = baseline_values(spec_of(MadeUp()), range(3), "rmse")
+    found = {baseline.name: baseline for baseline in make_baselines(values, "rmse")}
     for seed in range(3):
         truth = np.random.default_rng(seed).normal(size=(1, 20, 1))[0, 5:, 0]
         assert found["zero"].values[seed] == pytest.approx(2.0 * np.sqrt(np.mean(truth**2)))
@@ -279,7 +282,7 @@ def test_baselines_are_scored_in_every_seed_in_original_units(made_up):
 
 def test_baselines_of_a_fixed_record_are_scored_once(made_up):
     task = MadeUp("training")
-    found = score_baselines(spec_of(task), range(5), "nrmse_std")
+    found = make_baselines(baseline_values(spec_of(task), range(5), "nrmse_std"), "nrmse_std")
     assert task.asked == [0]
     assert all(len(set(baseline.values)) == 1 and len(baseline.values) == 5 for baseline in found)
 

@@ -16,6 +16,7 @@ from evorrn.lab.study.reproduction import judge, verdict
 from evorrn.lab.sweep.experiment import (
     Case,
     Experiment,
+    ExperimentTable,
     ProblemTable,
     RowTable,
     experiments,
@@ -65,7 +66,7 @@ def test_every_experiment_that_is_shipped_resolves():
     assert set(known) >= {"pole-balancing", "parity", "two-sequence", "sines"}
     for name in known:
         experiment = find_experiment(name)
-        assert experiment.title and experiment.source
+        assert experiment.table.title and experiment.table.source
         assert any(case.row.quick for case in experiment.cases)
         for case in experiment.cases:
             (spec,) = case.specs(1)
@@ -95,7 +96,7 @@ def test_verdicts_compare_the_interval_with_the_figure(low, high, published, hig
 
 def test_runs_that_never_solve_it_count_with_what_they_spent():
     case = Case(ProblemTable(name="p"), RowTable(method="m", published=100.0, of="x"), {})
-    experiment = Experiment("e", "t", "s", "evaluations", 4, 1, (), (case,))
+    experiment = Experiment("e", ExperimentTable(title="t", source="s"), (case,))
     runs = [
         Run("f", "complete", evaluations=cost, stopped_by=how)
         for cost, how in ((40, "learned"), (60, "learned"), (500, "evaluations"), (80, "learned"))
@@ -112,7 +113,7 @@ def test_runs_that_never_solve_it_count_with_what_they_spent():
 
 def test_a_crashed_run_is_no_success():
     case = Case(ProblemTable(name="p"), RowTable(method="m", published=100.0, of="x"), {})
-    experiment = Experiment("e", "t", "s", "evaluations", 2, 1, (), (case,))
+    experiment = Experiment("e", ExperimentTable(title="t", source="s"), (case,))
     runs = [Run("f", "failed", error="why"), Run("g", "complete", evaluations=10, stopped_by="learned")]
     found = judge(case, runs, experiment, strategy={"name": "x"}, network={})
     assert found.solved == 1 and found.mean == 20 and found.values == (math.inf, 10)

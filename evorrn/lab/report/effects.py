@@ -17,6 +17,7 @@ from evorrn.lab.report.style import (
     MUTED,
     SERIES,
     Axes,
+    far_apart,
     log_labels,
     scale_axis,
     short,
@@ -26,6 +27,8 @@ from evorrn.lab.study.effects import FEW, Effect, Slice
 from evorrn.lab.study.study import is_number, short_label
 
 MOST_DOTS = 300
+FAR_APART = 20
+"""Ratio of the values of an axis above which they are drawn on a logarithmic scale."""
 SMALLEST = 1e-3
 """Relative errors below this one have its colour."""
 
@@ -139,22 +142,14 @@ def _thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x[::step], y[::step]
 
 
-def _far_apart(values: np.ndarray) -> bool:
-    return bool(values.min() > 0 and values.max() > 20 * values.min())
-
-
 def _scale(axes: Axes, letter: str, labels: Sequence[str]) -> None:
     """Scale an axis for numbers, logarithmic where they are far apart; names get one position each."""
     axis = getattr(axes, f"{letter}axis")
     if not all(map(is_number, labels)):
         axis.set_ticks(range(len(labels)), [short_label(label) for label in labels])
         return
-    values = np.array([float(label) for label in labels])
-    if _far_apart(values):
-        axes.set(**{f"{letter}scale": "log"})
-        log_labels(axis, values)
-    else:
-        axis.set_major_formatter(short)
+    axis.set_major_formatter(short)
+    scale_axis(axes, letter, np.array([float(label) for label in labels]), FAR_APART)
 
 
 def _positions(values: Sequence[str], labels: Sequence[str]) -> list[float]:
@@ -168,7 +163,7 @@ def _heights(labels: Sequence[str]) -> dict[str, float]:
     if len(labels) <= FEW or not all(map(is_number, labels)):
         return {label: (place + 0.5) / len(labels) for place, label in enumerate(labels)}
     values = np.array([float(label) for label in labels])
-    if _far_apart(values):
+    if far_apart(values, FAR_APART):
         values = np.log(values)
     spread = (values - values.min()) / max(np.ptp(values), 1e-300)
     return dict(zip(labels, spread.tolist()))

@@ -128,18 +128,15 @@ def comparison_plot(
     """
     best, colours = comparison.best.strategy, places([row.strategy for row in comparison.rows])
     entries = ranked(comparison.rows, comparison.baselines, comparison.metric)
-    if shown is None:
-        with sheet(path, 11.5, max(3.4, rows_height(len(entries))), columns=2) as (ranking, learning):
-            draw_ranking(ranking, entries, comparison.metric, colours)
-            draw_learning(learning, curves, colours, WORK, comparison.of_episodes)
-        return
-    height = max(6.4, 1.7 * outputs_height(shown))
-    with sheet(path, 11.5, height, rows=2, columns=2) as (ranking, learning, below, spare):
+    height = max(3.4, rows_height(len(entries))) if shown is None else max(6.4, 1.7 * outputs_height(shown))
+    with sheet(path, 11.5, height, rows=1 if shown is None else 2, columns=2) as (ranking, learning, *second):
         draw_ranking(ranking, entries, comparison.metric, colours)
         draw_learning(learning, curves, colours, WORK, comparison.of_episodes)
-        spare.remove()
-        below.set_subplotspec(below.get_subplotspec().get_gridspec()[1, :])
-        draw_outputs(below, shown, best, colours[best])
+        if shown is not None:
+            below, spare = second
+            spare.remove()
+            below.set_subplotspec(below.get_subplotspec().get_gridspec()[1, :])
+            draw_outputs(below, shown, best, colours[best])
 
 
 def _first_output(series: np.ndarray) -> np.ndarray:

@@ -15,11 +15,11 @@ from evorrn.base.errors import RunError
 from evorrn.base.files import read_arrays, read_json, readable_json
 from evorrn.lab.report.evolution import Evolution
 from evorrn.lab.runs.outputs import KINDS, Outputs, Predictions, read_outputs
+from evorrn.lab.runs.run import COSTS
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
 from evorrn.training.history import load_history
 
-COSTS = ("work", "steps", "seconds")
 Found = TypeVar("Found")
 
 

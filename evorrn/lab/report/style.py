@@ -75,9 +75,14 @@ def short(value: float, _: object = None) -> str:
 def scale_axis(axes: Axes, letter: str, values: np.ndarray, ratio: float = 10) -> None:
     """Make an axis logarithmic when its values are positive and the largest exceeds `ratio` times the smallest."""
     finite = values[np.isfinite(values)]
-    if len(finite) and finite.min() > 0 and finite.max() > ratio * finite.min():
+    if far_apart(finite, ratio):
         axes.set(**{f"{letter}scale": "log"})
         log_labels(getattr(axes, f"{letter}axis"), finite)
+
+
+def far_apart(values: np.ndarray, ratio: float) -> bool:
+    """Return whether there are values, all positive, and the largest exceeds `ratio` times the smallest."""
+    return bool(len(values) and values.min() > 0 and values.max() > ratio * values.min())
 
 
 def log_labels(axis: Any, values: np.ndarray) -> None:

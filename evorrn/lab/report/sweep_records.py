@@ -11,15 +11,15 @@ import numpy as np
 from evorrn.base.errors import EvorrnError, RunError
 from evorrn.base.files import readable_json
 from evorrn.lab.report.page import ENVIRONMENT, settings_text
-from evorrn.lab.report.records import COSTS, learning_curves
+from evorrn.lab.report.records import learning_curves
 from evorrn.lab.runs.assessments import baseline_values
-from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED
+from evorrn.lab.runs.run import COMPLETE, COSTS, DAMAGED, FAILED
 from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.study.comparison import Baseline, badness
 from evorrn.lab.study.curves import Curve
-from evorrn.lab.study.ranking import make_baseline
+from evorrn.lab.study.ranking import make_baselines
 from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost, until
-from evorrn.lab.study.study import Configuration, Study, Trial
+from evorrn.lab.study.study import Study
 
 SHARES = (0.75, 0.5, 0.25)
 """Without a target in the budget, the targets are the losses that these shares of the runs reach."""
@@ -65,7 +65,7 @@ def curves(study: Study, task: str, damaged: dict[str, str] | None = None) -> Cu
     """
     found: Curves = {cost: {} for cost in COSTS}
     for contender in study.contenders:
-        for trial in _trials(study.chosen(task, contender)):
+        for trial in study.trials(task, contender):
             try:
                 known = learning_curves(study.runs.root / trial.row.folder)
             except RunError as error:
@@ -91,7 +91,7 @@ def targets(study: Study, by_work: Mapping[str, Sequence[Curve]]) -> list[float]
 
 def spent_until(study: Study, task: str, contender: str, runs: Sequence[Curve], target: float) -> Spent:
     """Return the costs of a contender's chosen runs until a target; runs without a curve never reach it."""
-    return until(runs, target, failed=len(_trials(study.chosen(task, contender))) - len(runs))
+    return until(runs, target, failed=len(study.trials(task, contender)) - len(runs))
 
 
 def reached(study: Study, task: str, found: Curves, target: float) -> list[Reached]:
@@ -114,14 +114,14 @@ def baselines(study: Study, task: str) -> list[Baseline]:
 
     Empty where the task cannot be made again, for instance because its data file is gone.
     """
-    rows = [trial.row for trial in _chosen(study, [task]) if trial.row.status == COMPLETE]
+    rows = [trial.row for trial in study.trials(task) if trial.row.status == COMPLETE]
     seeds = sorted({row.seed for row in rows if row.seed is not None})
     try:
         spec = resolve_stored(study.runs.root / rows[0].folder)
         values = baseline_values(spec, seeds, study.metrics[task])
     except (EvorrnError, IndexError):
         return []
-    found = [make_baseline(name, study.metrics[task], scores) for name, scores in values.items()]
+    found = make_baselines(values, study.metrics[task])
     return sorted(found, key=lambda baseline: badness(baseline.value, study.metrics[task]))
 
 
@@ -146,7 +146,7 @@ def failures(study: Study, damaged: Mapping[str, str] | None = None) -> list[Fai
 
 def environments(study: Study) -> list[tuple[str, list[tuple[str, int]]]]:
     """Return the values of each entry of the chosen runs' environments, with the number of runs of each."""
-    folders = [trial.row.folder for trial in _chosen(study, study.tasks)]
+    folders = [trial.row.folder for task in study.tasks for trial in study.trials(task)]
     step = -(-len(folders) // MOST_ENVIRONMENTS) or 1
     known = [readable_json(study.runs.root / folder / "env.json") for folder in folders[::step]]
     found = []
@@ -155,13 +155,3 @@ def environments(study: Study) -> list[tuple[str, list[tuple[str, int]]]]:
         if values:
             found.append((name, values.most_common()))
     return found
-
-
-def _chosen(study: Study, tasks: Sequence[str]) -> list[Trial]:
-    return [
-        trial for task in tasks for name in study.contenders for trial in _trials(study.chosen(task, name))
-    ]
-
-
-def _trials(chosen: Configuration | None) -> list[Trial]:
-    return [] if chosen is None else chosen.trials

@@ -15,7 +15,7 @@ from evorrn.lab.report.sweep_records import Reached
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.runs.table import ranking_metrics
 from evorrn.lab.study.aggregates import interquartile_estimate
-from evorrn.lab.study.comparison import Baseline, Row
+from evorrn.lab.study.comparison import Baseline
 from evorrn.lab.study.ranking import ranked
 from evorrn.lab.study.standings import Findings, Lead, Overall, estimate_in
 from evorrn.lab.study.statistics import Estimate, median_interval
@@ -45,7 +45,8 @@ def standings(study: Study, task: str, found: Findings, colours: Mapping[str, in
             *_estimate(standing.middle),
             str(len(row.values)),
             str(row.failed),
-            *_costs(row),
+            amount(row.work),
+            figure(row.seconds),
             str(standing.tried),
             chosen_text(study, standing.configuration) or "–",
         )
@@ -123,10 +124,6 @@ def runs(study: Study) -> Data:
 
 def _estimate(found: Estimate) -> tuple[str, str]:
     return figure(found.value), interval(found.low, found.high)
-
-
-def _costs(row: Row) -> tuple[str, str]:
-    return amount(row.work), figure(row.seconds)
 
 
 def _data(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Data:

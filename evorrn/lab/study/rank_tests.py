@@ -29,8 +29,6 @@ class RankComparison:
         Friedman's chi-squared, corrected for ties, and its p-value.
     critical : float
         The smallest significant difference of two average ranks, by Nemenyi's test.
-    pairwise : ndarray, shape (k, k)
-        Nemenyi's p-value of each pair.
     groups : tuple of tuple of int
         Indices into `names`: the largest groups without a significant difference.
     """
@@ -40,7 +38,6 @@ class RankComparison:
     statistic: float
     p: float
     critical: float
-    pairwise: np.ndarray
     groups: tuple[tuple[int, ...], ...]
     tasks: int
 
@@ -65,7 +62,6 @@ def compare_ranks(names: Sequence[str], errors: np.ndarray) -> RankComparison:
         statistic=float(statistic),
         p=float(p),
         critical=critical_difference(k, tasks),
-        pairwise=nemenyi(ranks, tasks),
         groups=tuple(_groups(ranks, critical_difference(k, tasks))),
         tasks=tasks,
     )
@@ -81,20 +77,8 @@ def critical_difference(k: int, tasks: int, level: float = LEVEL) -> float:
     """
     from scipy.stats import studentized_range
 
-    return float(studentized_range.ppf(1 - level, k, np.inf)) / math.sqrt(2) * _scale(k, tasks)
-
-
-def nemenyi(ranks: np.ndarray, tasks: int) -> np.ndarray:
-    """Return Nemenyi's p-value (k, k) of each pair of average ranks (k,)."""
-    from scipy.stats import studentized_range
-
-    k = len(ranks)
-    distance = np.abs(ranks[:, None] - ranks) / _scale(k, tasks) * math.sqrt(2)
-    return np.clip(studentized_range.sf(distance, k, np.inf), 0.0, 1.0)
-
-
-def _scale(k: int, tasks: int) -> float:
-    return math.sqrt(k * (k + 1) / (6 * tasks))
+    scale = math.sqrt(k * (k + 1) / (6 * tasks))
+    return float(studentized_range.ppf(1 - level, k, np.inf)) / math.sqrt(2) * scale
 
 
 def _groups(ranks: np.ndarray, critical: float) -> list[tuple[int, ...]]:

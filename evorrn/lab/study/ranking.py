@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.lab.runs.run import COSTS
 from evorrn.lab.study.comparison import Baseline, Row, badness, worst_value
 from evorrn.lab.study.pairs import Difference, tested
 from evorrn.lab.study.statistics import median_interval
@@ -31,7 +32,7 @@ def make_row(
     """
     kept = finite_or_worst(values, metric)
     interval = median_interval(kept)
-    known = {name: [c[name] for c in costs if c[name] is not None] for name in ("work", "steps", "seconds")}
+    known = {name: [c[name] for c in costs if c[name] is not None] for name in COSTS}
     cost = {name: float(np.median(np.array(found))) if found else math.nan for name, found in known.items()}
     return Row(
         strategy=strategy,
@@ -48,10 +49,10 @@ def make_row(
     )
 
 
-def make_baseline(name: str, metric: str, values: Sequence[float]) -> Baseline:
-    """Return a baseline from its value in every seed."""
-    kept = finite_or_worst(values, metric)
-    return Baseline(name, float(np.median(kept)), kept)
+def make_baselines(found: Mapping[str, Sequence[float]], metric: str) -> list[Baseline]:
+    """Return baselines from their values by name, one in every seed."""
+    kept = {name: finite_or_worst(values, metric) for name, values in found.items()}
+    return [Baseline(name, float(np.median(values)), values) for name, values in kept.items()]
 
 
 def finite_or_worst(values: Sequence[float | None], metric: str) -> tuple[float, ...]:

@@ -102,7 +102,7 @@ def judge(
     network: dict[str, Any],
 ) -> Finding:
     """Return the finding of a row from its runs."""
-    counted = experiment.measure == EVALUATIONS
+    counted = experiment.table.measure == EVALUATIONS
     if counted:
         known = [run.evaluations for run in runs if run.evaluations is not None]
         longest = max(known, default=math.inf)  # the cost of a run that failed
@@ -115,7 +115,7 @@ def judge(
         median, solved = median_cost(spent), int(spent.reached.sum())
     else:
         worst = -math.inf if experiment.higher_is_better else math.inf
-        found = [run.test.get(experiment.measure, math.nan) for run in runs]
+        found = [run.test.get(experiment.table.measure, math.nan) for run in runs]
         values = np.array([value if math.isfinite(value) else worst for value in found])
         mean, low, high = _mean(values)
         median, solved = float(np.median(values)), None

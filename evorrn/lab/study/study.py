@@ -39,10 +39,9 @@ Point = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Trial:
-    """One run that counts, complete or failed: its values on the axes, and its errors by the metric that ranks."""
+    """One run that counts, complete or failed, and its errors by the metric that ranks."""
 
     row: Run
-    values: Mapping[str, str]
     error: float
     valid: float
 
@@ -114,6 +113,12 @@ class Study:
         """
         return self._chosen.get((task, contender))
 
+    def trials(self, task: str, contender: str | None = None) -> list[Trial]:
+        """Return the runs of the configuration chosen for a contender on a task, or for all contenders."""
+        names = self.contenders if contender is None else [contender]
+        chosen = [self._chosen[task, name] for name in names if (task, name) in self._chosen]
+        return [trial for cell in chosen for trial in cell.trials]
+
     def everywhere(self) -> list[str]:
         """Return the contenders with runs on every task, which can be compared across tasks."""
         return [c for c in self.contenders if all(self.of(task, c) for task in self.tasks)]
@@ -161,14 +166,14 @@ def make_study(runs: Runs) -> Study:
     task_axes = tuple(name for name in axes if name.startswith("task."))
     compared = _compared([name for name in axes if name not in task_axes], axes)
     tuned = tuple(name for name in axes if name not in (*task_axes, *compared) and len(axes[name]) > 1)
+    tasks = [_task(row, value, task_axes) for row, value in zip(counted, values)]
     by_task: dict[str, list[Run]] = {}
-    for row, value in zip(counted, values):
-        by_task.setdefault(_task(row, value, task_axes), []).append(row)
+    for task, row in zip(tasks, counted):
+        by_task.setdefault(task, []).append(row)
     rankings = {task: _ranking(rows) for task, rows in by_task.items()}
-    metrics = {task: found.test for task, found in rankings.items() if found.test}
+    metrics = {task: ranking.test for task, ranking in rankings.items() if ranking.test}
     cells: dict[Point, Configuration] = {}
-    for row, value in sorted(zip(counted, values), key=lambda pair: pair[0].seed or 0):
-        task = _task(row, value, task_axes)
+    for task, row, value in sorted(zip(tasks, counted, values), key=lambda run: run[1].seed or 0):
         if task not in metrics:  # nothing but failures there
             continue
         error = _error(row, "test", metrics[task])
@@ -178,14 +183,11 @@ def make_study(runs: Runs) -> Study:
         )
         point = (task, *value.values())
         cell = cells.setdefault(point, Configuration(task, contender, value, []))
-        cell.trials.append(Trial(row, value, error, valid))
-    order = list(axes)
-    configurations = sorted(
-        cells.values(), key=lambda c: [axes[name].index(c.values[name]) for name in order]
-    )
-    tasks = {c.task: metrics[c.task] for c in configurations}
-    undefined = {task: rankings[task].undefined for task in tasks if rankings[task].undefined}
-    return Study(runs.sweep, runs, axes, compared, tuned, task_axes, tasks, configurations, undefined)
+        cell.trials.append(Trial(row, error, valid))
+    found = sorted(cells.values(), key=lambda c: [axes[name].index(c.values[name]) for name in axes])
+    metrics = {cell.task: metrics[cell.task] for cell in found}
+    undefined = {task: rankings[task].undefined for task in metrics if rankings[task].undefined}
+    return Study(runs.sweep, runs, axes, compared, tuned, task_axes, metrics, found, undefined)
 
 
 class _Ranking(NamedTuple):
@@ -212,8 +214,8 @@ def multiples(errors: np.ndarray, reference: float) -> np.ndarray:
     return np.maximum(1.0 + (errors - reference) / abs(reference), 0.0)
 
 
-def values_of(errors: np.ndarray, metric: str) -> np.ndarray:
-    """Return the values of a metric that belong to errors."""
+def values_of(errors: Any, metric: str) -> Any:
+    """Return the values of a metric that belong to errors, or the errors that belong to values."""
     if metric in SHARES:
         return 1.0 - errors
     return -errors if metric in HIGHER_IS_BETTER else errors
@@ -283,8 +285,4 @@ def _label(axis: str, value: Any) -> str:
 
 def _error(row: Run, split: str, metric: str) -> float:
     value = row.get(f"{split}.{metric}")
-    if value is None or not math.isfinite(value):
-        return math.inf
-    if metric in SHARES:
-        return 1.0 - float(value)
-    return -float(value) if metric in HIGHER_IS_BETTER else float(value)
+    return math.inf if value is None or not math.isfinite(value) else float(values_of(float(value), metric))

@@ -34,7 +34,7 @@ from evorrn.lab.sweep.job import PRUNED, Job
 from evorrn.lab.sweep.optuna_study import distribution, make_study, state
 from evorrn.lab.sweep.plan import Refusals, program_of, runs_of
 from evorrn.lab.sweep.pruning import curve, median_bars
-from evorrn.lab.sweep.sampling import PATIENCE, Cell, excluded, spec_of, whole_where_wanted
+from evorrn.lab.sweep.sampling import PATIENCE, Cell, cell_of, excluded, spec_of
 from evorrn.lab.sweep.sweep_file import Sweep
 from evorrn.lab.sweep.tally import Tally
 
@@ -75,7 +75,6 @@ class SearchFeed(SweepFeed):
         self._distributions = {axis.label: distribution(axis) for axis in self.sweep.axes}
         self._trials: list[Trial] = []
         self._by_cell: dict[str, Trial] = {}
-        self._told = 0
         self._waiting: deque[Run] = deque()
         self._owners: dict[str, Trial] = {}
         self._warm_programs: dict[tuple[Any, ...], bool] = {}  # False while a program is being compiled
@@ -182,7 +181,7 @@ class SearchFeed(SweepFeed):
         trial = self._trials[place]
         if len(trial.ended) < len(trial.runs):
             return False
-        if place < self._told:
+        if trial.curves is not None:
             return True
         root = self.folder.root
         trial.curves = np.array([curve(RunFolder(root / run.folder), trial.spec) for run in trial.runs])
@@ -197,15 +196,12 @@ class SearchFeed(SweepFeed):
             self.study.tell(trial.asked, float(reached[-1]))
         else:
             self.study.tell(trial.asked, state=state("FAIL"))
-        self._told = place + 1
         return True
 
     def _cell(self, params: Mapping[str, Any]) -> Cell:
-        cell: Cell = {}
-        for axis in self.sweep.axes:
-            value = params[axis.label]
-            cell.update(axis.points[value] if axis.finite else {axis.names[0]: value})
-        return whole_where_wanted(self.sweep, cell)
+        chosen = [(axis, params[axis.label]) for axis in self.sweep.axes]
+        parts = [axis.points[value] if axis.finite else {axis.names[0]: value} for axis, value in chosen]
+        return cell_of(self.sweep, parts)
 
     def _resolve(self, cell: Cell) -> Spec | None:
         try:
@@ -223,21 +219,11 @@ def check_values(sweep: Sweep) -> None:
     ConfigError
         With every mistake.
     """
-    refused, checked = Refusals(), 0
-    first = {axis.label: (axis.points[0] if axis.finite else axis.draw(0.0)) for axis in sweep.axes}
+    refused = Refusals()
+    first = {axis.label: axis.draw(0.0) for axis in sweep.axes}
     for axis in sweep.axes:
-        points = axis.points or (axis.draw(0.0), axis.draw(1.0))
-        for point in points:
-            cell: Cell = {}
-            for part in ({**first, axis.label: point}).values():
-                cell.update(part)
-            cell = whole_where_wanted(sweep, cell)
-            if excluded(sweep, cell):
-                continue
-            checked += 1
-            try:
-                resolve({**spec_of(sweep, cell), "seed": 0}, sweep.home)
-            except ConfigError as error:
-                refused.add(cell, error.problems)
-    if refused:
-        raise ConfigError(refused.sentences(checked))
+        for point in axis.points or (axis.draw(0.0), axis.draw(1.0)):
+            cell = cell_of(sweep, {**first, axis.label: point}.values())
+            if not excluded(sweep, cell):
+                refused.check(sweep, cell)
+    refused.tell()

@@ -73,7 +73,7 @@ class Axis:
             kind = "loguniform" if self.logarithmic else "uniform"
             return f"{kind} from {self.low:g} to {self.high:g}"
         several = len(self.names) > 1
-        shown = [spell(point) if several else _plain(point) for point in self.points[:6]]
+        shown = [spell(point) if several else text_of(*point.values()) for point in self.points[:6]]
         comma = "; " if several else ", "
         return comma.join(shown) + (f"{comma}... ({len(self.points)} values)" if len(self.points) > 6 else "")
 
@@ -112,17 +112,12 @@ def parse_axes(table: Mapping[str, Any], base: Mapping[str, Any], home: Path, fo
 
 def spell(cell: Mapping[str, Any]) -> str:
     """Return the settings of a cell as text."""
-    return ", ".join(f"{name}={_text(value)}" for name, value in cell.items())
+    return ", ".join(f"{name}={text_of(value)}" for name, value in cell.items())
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value)
-
-
-def _plain(point: Mapping[str, Any]) -> str:
-    return _text(next(iter(point.values())))
+def text_of(value: Any) -> str:
+    """Return a value of a setting as text."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def entries(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -163,7 +158,7 @@ def _axis(names: tuple[str, ...], value: Any, found: list[str]) -> Axis | None:
             points.append({names[0]: item})
     for place, point in enumerate(points):
         if point in points[:place]:
-            found.append(f"{_text(value[place])} is there twice")
+            found.append(f"{text_of(value[place])} is there twice")
     if found:
         return None
     every = tuple(dict.fromkeys(itertools.chain.from_iterable(points)))

@@ -84,21 +84,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A published table, see `ExperimentTable`, with its rows as cases."""
+    """A published table: the top of its file, and its rows as cases."""
 
     name: str
-    title: str
-    source: str
-    measure: str
-    seeds: int
-    quick_seeds: int
-    notes: tuple[str, ...]
+    table: ExperimentTable
     cases: tuple[Case, ...]
 
     @property
     def higher_is_better(self) -> bool:
         """Whether a larger figure is a better one."""
-        return self.measure != EVALUATIONS and self.measure in metrics.HIGHER_IS_BETTER
+        return self.table.measure in metrics.HIGHER_IS_BETTER
 
 
 def experiments() -> dict[str, Path]:
@@ -129,22 +124,13 @@ def read_experiment(path: Path) -> Experiment:
     """Read an experiment, and check all of it but its specs, which are resolved when it runs."""
     raw = read(path)
     found: list[str] = []
-    table = build_what_is_right(ExperimentTable, raw, "", found)
+    table = build_what_is_right(ExperimentTable, {"title": path.stem, **raw}, "", found)
     cases = list(_cases(raw, found))
     if not cases and not found:
         found.append("problems: expected at least one with a row")
     if found:
         raise ConfigError([f"{path.name}: {problem}" for problem in found])
-    return Experiment(
-        name=path.stem,
-        title=table.title or path.stem,
-        source=table.source,
-        measure=table.measure,
-        seeds=table.seeds,
-        quick_seeds=table.quick_seeds,
-        notes=table.notes,
-        cases=tuple(cases),
-    )
+    return Experiment(path.stem, table, tuple(cases))
 
 
 def _cases(raw: Mapping[str, Any], found: list[str]) -> Iterator[Case]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,9 @@ def known_settings(
     known |= {f"budget.{field.name}" for field in dataclasses.fields(Budget)}
     known |= {f"network.{name}" for name in network_names()}
     for table in ("task", "strategy"):
-        for name in _chosen(base, values, table):
+        common = base_name(base, table)
+        chosen = values.get(f"{table}.name") or ([] if common is None else [common])
+        for name in dict.fromkeys(map(str, chosen)):
             try:
                 known |= {f"{table}.{setting}" for setting in names(find_kind(table, name, home))}
             except EvorrnError as error:
@@ -63,13 +65,6 @@ def takes_whole_numbers(name: str, kinds: Mapping[str, type]) -> bool:
     hint = type_hints(kinds[table]).get(setting)
     options: tuple[object, ...] = typing.get_args(hint) or (hint,)
     return int in options and float not in options
-
-
-def _chosen(base: Mapping[str, Any], values: Mapping[str, Sequence[Any]], table: str) -> Iterable[Any]:
-    """Return the names that a sweep gives its task or strategy."""
-    name = base_name(base, table)
-    chosen = values.get(f"{table}.name") or ([] if name is None else [name])
-    return list(dict.fromkeys(map(str, chosen)))
 
 
 def base_name(base: Mapping[str, Any], table: str) -> Any:

@@ -91,7 +91,6 @@ def run_all(
     before, left = len(ended), len(feed.waiting)
     if left:
         show = _Shown(specs, ended, hooks)
-
         try:
             with _workers(min(jobs, left), show) as (workers, relay), _session() as session:
                 watching = dataclasses.replace(hooks, watch=relay)

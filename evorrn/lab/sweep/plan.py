@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 from evorrn.base.errors import ConfigError
 from evorrn.lab.runs.hooks import ignore
 from evorrn.lab.runs.run import Run
 from evorrn.lab.runs.spec import Spec, resolve
-from evorrn.lab.sweep.axes import spell
+from evorrn.lab.sweep.axes import spell, text_of
 from evorrn.lab.sweep.sampling import Cell, cells, spec_of
 from evorrn.lab.sweep.sweep_file import Sweep
 
@@ -80,10 +81,8 @@ def make_plan(sweep: Sweep, checked: Callable[[int], None] = ignore) -> Plan:
     plan, refused, seen = Plan(sweep), Refusals(), set()
     for done, cell in enumerate(cells(sweep), start=1):
         checked(done)
-        try:
-            spec = resolve({**spec_of(sweep, cell), "seed": 0}, sweep.home)
-        except ConfigError as error:
-            refused.add(cell, error.problems)
+        spec = refused.check(sweep, cell)
+        if spec is None:
             continue
         mark = int(spec.id, 16)
         if mark in seen:
@@ -92,8 +91,7 @@ def make_plan(sweep: Sweep, checked: Callable[[int], None] = ignore) -> Plan:
         seen.add(mark)
         if not refused:
             plan.add(cell, spec)
-    if refused:
-        raise ConfigError(refused.sentences(done))
+    refused.tell()
     if not plan.cells:
         raise ConfigError("exclude: expected some cells to be left, got none")
     return plan
@@ -131,18 +129,26 @@ class Refusals:
 
     def __init__(self) -> None:
         self._cells: dict[str, list[Cell]] = {}
+        self._checked = 0
 
     def __bool__(self) -> bool:
         return bool(self._cells)
 
-    def add(self, cell: Cell, problems: Sequence[str]) -> None:
-        """Add the mistakes of a cell."""
-        for problem in problems:
-            self._cells.setdefault(problem, []).append(cell)
+    def check(self, sweep: Sweep, cell: Cell) -> Spec | None:
+        """Return the spec of a cell; None where it is refused, and its mistakes are kept."""
+        self._checked += 1
+        try:
+            return resolve({**spec_of(sweep, cell), "seed": 0}, sweep.home)
+        except ConfigError as error:
+            for problem in error.problems:
+                self._cells.setdefault(problem, []).append(cell)
+            return None
 
-    def sentences(self, checked: int) -> list[str]:
-        """Return one sentence for each problem, with every cell that has it."""
-        return [f"{problem} [{_where(cells, checked)}]" for problem, cells in self._cells.items()]
+    def tell(self) -> None:
+        """Raise ConfigError where cells were refused: one sentence for each problem, with every cell that has it."""
+        if self:
+            where = {problem: _where(cells, self._checked) for problem, cells in self._cells.items()}
+            raise ConfigError([f"{problem} [{cells}]" for problem, cells in where.items()])
 
 
 def _where(refused: Sequence[Cell], checked: int) -> str:
@@ -153,14 +159,9 @@ def _where(refused: Sequence[Cell], checked: int) -> str:
     for cell in refused:
         for name, value in cell.items():
             values.setdefault(name, {})[json.dumps(value)] = value
-    product = 1
-    for options in values.values():
-        product *= len(options)
+    product = math.prod(map(len, values.values()))
     count = f"{len(refused)} of {checked} cells"
     if product == len(refused) and all(set(cell) == set(values) for cell in refused):
-        return f"{count}: " + ", ".join(f"{name}={_either(options)}" for name, options in values.items())
+        either = {name: " or ".join(map(text_of, options.values())) for name, options in values.items()}
+        return f"{count}: {spell(either)}"
     return f"{count}: " + "; ".join(map(spell, refused))
-
-
-def _either(options: Mapping[str, Any]) -> str:
-    return " or ".join(spell({"": value})[1:] for value in options.values())

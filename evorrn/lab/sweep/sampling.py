@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.lab.sweep.axes import Axis
 from evorrn.lab.sweep.known import base_name, find_kind, takes_whole_numbers
 from evorrn.lab.sweep.sweep_file import Sweep
 
@@ -37,13 +37,15 @@ def cells(sweep: Sweep) -> Iterator[Cell]:
         When exclusions and repetitions leave fewer cells than were asked for.
     """
     if sweep.search.sampler == "grid":
-        yield from (cell for cell in _grid(sweep.axes) if not excluded(sweep, cell))
+        grid = itertools.product(*(axis.points for axis in sweep.axes))
+        yield from (cell for parts in grid if not excluded(sweep, cell := cell_of(sweep, parts)))
         return
     shares = {"random": _random, "sobol": _sobol}[sweep.search.sampler](sweep)
     seen: set[int] = set()
     in_vain = 0
     while len(seen) < sweep.cells_wanted:
-        cell = at(sweep, next(shares))
+        parts = [axis.draw(float(share)) for axis, share in zip(sweep.axes, next(shares))]
+        cell = cell_of(sweep, parts)
         mark = _mark(cell)
         if mark in seen or excluded(sweep, cell):
             in_vain += 1
@@ -58,16 +60,9 @@ def cells(sweep: Sweep) -> Iterator[Cell]:
         yield cell
 
 
-def at(sweep: Sweep, shares: np.ndarray) -> Cell:
-    """Return the cell at given shares of the axes, each from 0 to below 1."""
-    cell: Cell = {}
-    for axis, share in zip(sweep.axes, shares):
-        cell.update(axis.draw(float(share)))
-    return whole_where_wanted(sweep, cell)
-
-
-def whole_where_wanted(sweep: Sweep, cell: Cell) -> Cell:
-    """Return a cell whose drawn numbers are whole where the setting takes whole numbers only."""
+def cell_of(sweep: Sweep, parts: Iterable[Cell]) -> Cell:
+    """Return what the axes assign, one value each; drawn numbers are whole where the setting takes nothing else."""
+    cell = {name: value for part in parts for name, value in part.items()}
     drawn = [axis.names[0] for axis in sweep.axes if not axis.finite]
     if not drawn:
         return cell
@@ -98,21 +93,11 @@ def spec_of(sweep: Sweep, cell: Mapping[str, Any]) -> dict[str, Any]:
     return raw
 
 
-def _grid(axes: tuple[Axis, ...], start: Cell | None = None) -> Iterator[Cell]:
-    if not axes:
-        yield dict(start or {})
-        return
-    for point in axes[0].points:
-        yield from _grid(axes[1:], {**(start or {}), **point})
-
-
 def _random(sweep: Sweep) -> Iterator[np.ndarray]:
     """Yield points, each from a stream of its own, so that a longer sweep begins with the same ones."""
-    place = 0
-    while True:
+    for place in itertools.count():
         stream = np.random.SeedSequence(sweep.search.seed, spawn_key=(place,))
         yield np.random.default_rng(stream).random(len(sweep.axes))
-        place += 1
 
 
 def _sobol(sweep: Sweep) -> Iterator[np.ndarray]:

@@ -16,6 +16,15 @@ from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.sweep_file import Sweep
 
 SCRIPT = "submit.sh"
+TEMPLATE = """\
+#!/bin/bash
+{header}
+
+# A worker claims runs until none is left. Slurm's signal reaches it as SIGTERM: it keeps a checkpoint,
+# and the same script, submitted again, goes on from there.
+export NUMBA_NUM_THREADS={threads} OMP_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}
+srun {command}
+"""
 GRACE_SECONDS = 120
 """Time that runs have to write checkpoints before Slurm ends the job."""
 
@@ -73,18 +82,7 @@ def slurm_script(
         str(root.resolve()),
     ]
     command = shlex.join([*work, *(["--threads", str(threads)] if threads > 1 else [])])
-    return "\n".join(
-        [
-            "#!/bin/bash",
-            *header,
-            "",
-            "# A worker claims runs until none is left. Slurm's signal reaches it as SIGTERM: it keeps a checkpoint,",
-            "# and the same script, submitted again, goes on from there.",
-            f"export NUMBA_NUM_THREADS={threads} OMP_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}",
-            f"srun {command}",
-            "",
-        ]
-    )
+    return TEMPLATE.format(header="\n".join(header), threads=threads, command=command)
 
 
 def write_script(sweep: Sweep, root: Path, script: str) -> Path:

@@ -7,6 +7,7 @@ What the file says is checked in three steps: its shape here; its axes in
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,10 +78,7 @@ class Sweep:
     def cells_wanted(self) -> int:
         """How many cells a sampler is to draw; of a grid, all there are before exclusions."""
         if self.search.sampler == "grid":
-            count = 1
-            for axis in self.axes:
-                count *= len(axis)
-            return count
+            return math.prod(map(len, self.axes))
         assert self.search.runs is not None  # checked when the file was read
         return self.search.runs // self.seeds
 

@@ -16,7 +16,7 @@ from evorrn.base.text import figure
 from evorrn.lab.report.comparison import summary
 from evorrn.lab.report.terminal import lines, show
 from evorrn.lab.study.comparison import Comparison
-from evorrn.lab.study.ranking import make_baseline, make_differences, make_row, rank, ranked
+from evorrn.lab.study.ranking import make_baselines, make_differences, make_row, rank, ranked
 from evorrn.lab.study.sentences import common
 from evorrn.lab.study.sentences import comparison as sentences
 
@@ -43,7 +43,7 @@ def comparison(rows, metric="nrmse_std", baselines=(), **more):
         metric=metric,
         seeds=seeds,
         rows=tuple(rows),
-        baselines=tuple(make_baseline(name, metric, [value] * len(seeds)) for name, value in baselines),
+        baselines=tuple(make_baselines({name: [value] * len(seeds) for name, value in baselines}, metric)),
         differences=tuple(make_differences(rows, metric)),
         **more,
     )

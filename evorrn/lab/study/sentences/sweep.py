@@ -27,14 +27,10 @@ def title(study: Study) -> str:
     """Return what was swept, in a line."""
     axes = [f"{len(labels)} values of {name}" for name, labels in study.axes.items() if len(labels) > 1]
     runs = counted(len(study.runs.rows), "run")
-    return ", ".join([f"{runs}: {listed(axes)}" if axes else runs, seeds_text(study)])
-
-
-def seeds_text(study: Study) -> str:
-    """Return the number of seeds of the configurations."""
     counts = [len(cell.trials) for cell in study.configurations]
     low, high = min(counts), max(counts)
-    return counted(high, "seed") if low == high else f"{low} to {high} seeds"
+    seeds = counted(high, "seed") if low == high else f"{low} to {high} seeds"
+    return f"{runs}: {listed(axes)}, {seeds}" if axes else f"{runs}, {seeds}"
 
 
 def state(study: Study) -> str:
