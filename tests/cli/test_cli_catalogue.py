@@ -91,6 +91,7 @@ def test_a_run_is_shown_by_its_id(console):
     assert (
         said.code == 0 and folder["id"] in said.out and "complete" in said.out and "strategy.size" in said.out
     )
+    assert "stopped by  generations" in said.out
     assert console.type("show", folder["folder"]).out == said.out
 
 

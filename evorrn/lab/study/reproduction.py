@@ -13,6 +13,7 @@ from evorrn.base.files import jsonable
 from evorrn.lab.runs.run import Run
 from evorrn.lab.study.aggregates import draws, interval
 from evorrn.lab.study.reaching import Spent, expected_running_time, median_cost
+from evorrn.lab.study.statistics import Estimate
 from evorrn.lab.sweep.experiment import EVALUATIONS, Case, Experiment
 
 BETTER, REPRODUCED, NOT_REPRODUCED, UNPUBLISHED = "better", "reproduced", "not reproduced", "no figure"
@@ -111,13 +112,13 @@ def judge(
             np.array([run.stopped_by == LEARNED for run in runs]),
         )
         values = np.where(spent.reached, spent.cost, math.inf)
-        mean, low, high = _running_time(spent)
+        mean = _running_time(spent)
         median, solved = median_cost(spent), int(spent.reached.sum())
     else:
         worst = -math.inf if experiment.higher_is_better else math.inf
         found = [run.test.get(experiment.table.measure, math.nan) for run in runs]
         values = np.array([value if math.isfinite(value) else worst for value in found])
-        mean, low, high = _mean(values)
+        mean = _mean(values)
         median, solved = float(np.median(values)), None
     finite = values[np.isfinite(values)]
     return Finding(
@@ -130,14 +131,14 @@ def judge(
         network=network,
         seeds=len(runs),
         solved=solved,
-        mean=mean,
-        low=low,
-        high=high,
+        mean=mean.value,
+        low=mean.low,
+        high=mean.high,
         median=median,
         spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
         values=tuple(values.tolist()),
         published=case.row.published,
-        verdict=verdict(mean, low, high, case.row.published, experiment.higher_is_better),
+        verdict=verdict(mean.value, mean.low, mean.high, case.row.published, experiment.higher_is_better),
         errors=sum(bool(run.error) for run in runs),
     )
 
@@ -148,29 +149,26 @@ def verdict(
     """Return the verdict on a figure, see `Finding`; without an interval the figure itself is compared."""
     if published is None:
         return UNPUBLISHED
-    low, high = (mean if math.isnan(end) else end for end in (low, high))
-    best, worst = (high, low) if higher_is_better else (low, high)
-    if (worst > published) if higher_is_better else (worst < published):
+    sign = -1 if higher_is_better else 1
+    best, worst = sorted(sign * (mean if math.isnan(end) else end) for end in (low, high))
+    if worst < sign * published:
         return BETTER
-    return (
-        REPRODUCED if ((best >= published) if higher_is_better else (best <= published)) else NOT_REPRODUCED
-    )
+    return REPRODUCED if best <= sign * published else NOT_REPRODUCED
 
 
-def _running_time(spent: Spent) -> tuple[float, float, float]:
+def _running_time(spent: Spent) -> Estimate:
     value = expected_running_time(spent)
     if len(spent.cost) < 2 or not spent.reached.any():
-        return value, math.nan, math.nan
+        return Estimate(value, math.nan, math.nan)
     again = draws(len(spent.cost))
-    reached = spent.reached[again].sum(axis=1)
     with np.errstate(divide="ignore"):
-        times = spent.cost[again].sum(axis=1) / reached
-    low, high = interval(times)
-    return value, float(low), float(high)
+        low, high = interval(spent.cost[again].sum(axis=1) / spent.reached[again].sum(axis=1))
+    return Estimate(value, float(low), float(high))
 
 
-def _mean(values: np.ndarray) -> tuple[float, float, float]:
+def _mean(values: np.ndarray) -> Estimate:
+    value = float(values.mean())
     if len(values) < 2:
-        return float(values.mean()), math.nan, math.nan
+        return Estimate(value, math.nan, math.nan)
     low, high = interval(values[draws(len(values))].mean(axis=1))
-    return float(values.mean()), float(low), float(high)
+    return Estimate(value, float(low), float(high))

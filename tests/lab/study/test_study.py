@@ -13,6 +13,7 @@ from scipy import stats
 from tiny import WAVE, Wave
 
 from evorrn.base.errors import RunError
+from evorrn.base.trust import trusting
 from evorrn.lab.report import sweep_records as records
 from evorrn.lab.runs import index
 from evorrn.lab.study import effects
@@ -390,7 +391,8 @@ def test_trivial_baselines_stand_beside_the_contenders_on_the_same_data(tmp_path
             lines.append(json.dumps(line))
     study = make_study(read_results(write_list(tmp_path, lines, axes)))
     (task,) = study.tasks
-    (persistence,) = records.baselines(study, task)
+    with trusting(True, print):  # the specs written above record no file of code
+        (persistence,) = records.baselines(study, task)
     by_hand = []
     for seed in range(2):
         test = Wave().data(seed).test
