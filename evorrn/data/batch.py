@@ -151,6 +151,16 @@ class Batch:
         scored = self.targets[self.scored]
         return float(scored.min()), float(scored.max())
 
+    @cached_property
+    def largest(self) -> float:
+        """The largest absolute value of an input that a sequence reads and of a scored target that is no label."""
+        assert self.lengths is not None
+        read = self.inputs[np.arange(self.steps) < self.lengths[:, None]]
+        found = [np.abs(read).max(initial=0.0)]
+        if not self.labelled:
+            found += map(abs, self.target_range)
+        return float(max(found))
+
     def take(self, sequences: Sequence[int] | np.ndarray) -> Batch:
         """Return a batch of the sequences with the given indices, in their order."""
         index = np.asarray(sequences)

@@ -114,6 +114,12 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         )
     elif batch.n_outputs != network.outputs:
         raise ShapeError(f"batch: expected {network.outputs} targets, got {batch.n_outputs}")
+    most_of_dtype = float(np.finfo(network.dtype).max)
+    if batch.largest > most_of_dtype:
+        raise DataError(
+            f"batch: expected numbers up to {most_of_dtype:.3g}, the largest of {network.dtype.name}, got "
+            f"{batch.largest:.3g}; scale them, or make the network with dtype='float64'"
+        )
     low, high = network.loss_function.target_range
     if not batch.labelled and not low <= batch.target_range[0] <= batch.target_range[1] <= high:
         least, most = batch.target_range

@@ -409,3 +409,19 @@ def test_a_reservoir_without_inputs_goes_on_with_a_series():
     _, state = result.network.predict(result.genome, np.zeros((1, 600, 0)), teacher=taught, return_state=True)
     ahead = result.network.predict(result.genome, np.zeros((1, 40, 0)), state=state)
     np.testing.assert_allclose(ahead[0, :, 0], np.sin(0.3 * np.arange(600, 640)), atol=0.05)
+
+
+@pytest.mark.parametrize("place", ["inputs", "targets"])
+def test_numbers_beyond_float32_are_refused_by_a_network_of_float32_alone(place):
+    arrays = {"inputs": np.ones((2, 4, 1)), "targets": np.ones((2, 4, 1))}
+    arrays[place][1, 2] = -1e300
+    for dtype in ("float32", "float64"):
+        network = Network(1, 1, hidden=2, dtype=dtype)
+        if dtype == "float32":
+            with pytest.raises(DataError, match=r"expected numbers up to 3\.4e\+38.*got 1e\+300"):
+                network.loss(network.init(seed=0), Batch(**arrays))
+        else:
+            network.loss(network.init(seed=0), Batch(**arrays))
+    arrays[place][1, 2] = np.nan  # beyond the sequence it is never read
+    short = Batch(**arrays, lengths=[4, 2])
+    assert np.isfinite(network.loss(network.init(seed=0), short))
