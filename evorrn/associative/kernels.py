@@ -72,21 +72,15 @@ def euler_maruyama(
     lags : ndarray, shape (K,), int
         Delay of each mode in steps; before the start the states are those of the start.
     step : float
-        Seconds of a step.
+        Time of a step.
     """
     a, b, w, w_late, v, v_late, i, j = drift
+    f_x, f_y = np.empty_like(x), np.empty_like(y)
     for t in range(modes.shape[0]):
         k = modes[t]
         late = max(t - lags[k], 0)
-        for row in range(x.shape[1]):
-            total = i[row] - a[k, row] * x[t, row]
-            for column in range(y.shape[1]):
-                total += w[k, row, column] * np.tanh(y[t, column])
-                total += w_late[k, row, column] * np.tanh(y[late, column])
-            x[t + 1, row] = x[t, row] + step * total + noise[0][t, row]
-        for row in range(y.shape[1]):
-            total = j[row] - b[k, row] * y[t, row]
-            for column in range(x.shape[1]):
-                total += v[k, row, column] * np.tanh(x[t, column])
-                total += v_late[k, row, column] * np.tanh(x[late, column])
-            y[t + 1, row] = y[t, row] + step * total + noise[1][t, row]
+        f_x[t], f_y[t] = np.tanh(x[t]), np.tanh(y[t])
+        dx = i - a[k] * x[t] + w[k] @ f_y[t] + w_late[k] @ f_y[late]
+        dy = j - b[k] * y[t] + v[k] @ f_x[t] + v_late[k] @ f_x[late]
+        x[t + 1] = x[t] + step * dx + noise[0][t]
+        y[t + 1] = y[t] + step * dy + noise[1][t]

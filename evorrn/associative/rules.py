@@ -69,8 +69,11 @@ RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "gradient": gradient,
 }
 CAPACITY = {"hebb": 0.138, "storkey": 0.25, "pseudo-inverse": 0.5}
-"""Patterns for each unit up to which random patterns are recalled with few errors: Amit, Gutfreund and Sompolinsky
-1985; the others as measured and published for finite networks."""
+"""Patterns for each unit up to which random patterns are recalled with few errors.
+
+Source: Amit, Gutfreund and Sompolinsky 1985 for Hebb's rule; the others are loads at which 400 units recall every
+pattern from cues with 20 wrong units.
+"""
 
 
 def stored(patterns: np.ndarray, rule: str) -> np.ndarray:
