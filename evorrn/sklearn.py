@@ -59,14 +59,6 @@ class _RNNEstimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.three_d_array = True
         return tags
 
-    def _sequences(self, X: Any, reset: bool) -> np.ndarray:
-        """Return inputs as float64 (N, T, I): of a table (N, T) every row is a sequence of one input."""
-        array = np.asarray(validate_data(self, X, reset=reset, allow_nd=True, dtype=np.float64))
-        array = array[:, :, None] if array.ndim == 2 else array
-        if array.ndim != 3:
-            raise ValueError(f"X: expected shape (N, T) or (N, T, I), got {array.shape}")
-        return array
-
     def _train(self, inputs: np.ndarray, targets: np.ndarray, loss: str, outputs: int) -> None:
         """Train a network on inputs (N, T, I) and targets (N, O) or labels (N,), and keep the result."""
         if not 0 <= self.validation < 1:
@@ -98,7 +90,8 @@ class _RNNEstimator(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> np.ndarray:
         """Return the outputs of the network at the last time step, (N, O)."""
         check_is_fitted(self)
-        inputs = (self._sequences(X, reset=False) - self.input_mean_) / self.input_scale_
+        valid = validate_data(self, X, reset=False, allow_nd=True, dtype=np.float64)
+        inputs = (_sequences(valid) - self.input_mean_) / self.input_scale_
         return np.asarray(self.result_.predict(inputs)[:, -1])
 
     def _scaled(self, inputs: np.ndarray) -> np.ndarray:
@@ -159,7 +152,7 @@ class RNNRegressor(RegressorMixin, _RNNEstimator):  # type: ignore[misc]
             y_numeric=True,
             ensure_min_samples=2,
         )
-        inputs, targets = self._scaled(self._sequences(X, reset=True)), np.asarray(y, dtype=np.float64)
+        inputs, targets = self._scaled(_sequences(X)), np.asarray(y, dtype=np.float64)
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = column_or_1d(targets, warn=True)
         self.single_output_ = targets.ndim == 1
@@ -201,7 +194,7 @@ class RNNClassifier(ClassifierMixin, _RNNEstimator):  # type: ignore[misc]
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
             raise ValueError(f"y: expected at least two classes, got 1 class, {self.classes_[0]!r}")
-        inputs = self._scaled(self._sequences(X, reset=True))
+        inputs = self._scaled(_sequences(X))
         self._train(inputs, encoder.transform(y), "cross-entropy", len(self.classes_))
         return self
 
@@ -215,6 +208,14 @@ class RNNClassifier(ClassifierMixin, _RNNEstimator):  # type: ignore[misc]
         outputs = self._outputs(X)
         powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _sequences(array: np.ndarray) -> np.ndarray:
+    """Return inputs as (N, T, I): of a table (N, T) every row is a sequence of one input."""
+    array = array[:, :, None] if array.ndim == 2 else array
+    if array.ndim != 3:
+        raise ValueError(f"X: expected shape (N, T) or (N, T, I), got {array.shape}")
+    return array
 
 
 def _at_the_end(inputs: np.ndarray, targets: np.ndarray) -> Batch:
