@@ -213,3 +213,12 @@ def test_what_a_file_leaves_open_is_refused_with_the_option_that_states_it(
         said = console.type(command, name, *words)
         assert said.code == 2 and wanted in said.err and said.out == "", said.err
     assert [*tmp_path.iterdir()] == [tmp_path / name]
+
+
+@pytest.mark.parametrize("command", [("compare",), ("run", "--strategy", "random")])
+def test_numbers_that_cannot_be_read_are_refused_before_anything_runs(console, tmp_path, command):
+    rows = "".join(f"2024-01-01 {t // 60:02d}:{t % 60:02d};{t * 7 % 11},5\n" for t in range(200))
+    (tmp_path / "load.csv").write_text("time;load\n" + rows)
+    said = console.type(command[0], "load.csv", "--target", "load", *command[1:], "--budget", "100k")
+    assert said.code == 2 and "decimal comma; state it with --decimal ," in said.err
+    assert "runs done" not in said.err and not (tmp_path / "runs").exists()

@@ -300,6 +300,8 @@ def _made(kind: type[Task] | type[Environment], settings: Mapping[str, Any]) -> 
     if key not in _tasks:
         task = build(kind, settings, "task")
         task.inputs, task.outputs  # noqa: B018  (a task that reads a file finds its mistakes here)
+        if "path" in settings and isinstance(task, Task):
+            task.data(0)  # and those in its numbers, before anything runs
         if len(_tasks) >= MADE_TASKS:
             del _tasks[next(iter(_tasks))]
         _tasks[key] = task
