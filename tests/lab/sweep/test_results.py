@@ -1,4 +1,4 @@
-"""Tables of runs: rows, the index behind them, what is asked of them, and what is written for other programs."""
+"""Tables of runs: rows, the index behind them, what is asked of them, what other programs get."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tiny import raw
 
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, RunError
-from evorrn.lab import diff, export
+from evorrn.lab import export
 from evorrn.lab.query import Selection, select
 from evorrn.lab.runs import index
 from evorrn.lab.runs.execute import execute
@@ -378,24 +378,3 @@ def test_parquet_says_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(EvorrnError, match=r"evorrn\[parquet\]"):
         export.write_parquet(tmp_path / "x", Selection(["id"], []))
-
-
-def test_diff_tells_spec_environment_and_outcome_apart(tmp_path):
-    write_run(tmp_path, POINT, 0, 0.5)
-    write_run(tmp_path, {**POINT, "network.hidden": 16}, 1, 0.25)
-    a = RunFolder(folder_of(tmp_path))
-    b = RunFolder(folder_of(tmp_path, 1, {**POINT, "network.hidden": 16}))
-    found = diff.difference(a, b)
-    assert found.spec == {"seed": (0, 1), "network.hidden": (8, 16)}
-    assert found.environment == {"host": ("node0", "node1")}
-    assert found.outcome["test.nrmse_std"] == (0.5, 0.25) and "work" not in found.outcome
-    same = diff.difference(a, a)
-    assert same.spec == same.environment == same.outcome == {}
-    assert diff.page(same).text == "no difference in spec, environment and outcome"
-    (b.path / "result.json").unlink()
-    damaged = diff.difference(a, b)
-    assert damaged.outcome["status"] == ("complete", "damaged")
-    assert damaged.spec == found.spec  # it is not the spec that is damaged
-    (b.path / "spec.toml").write_text("torn = [")
-    assert diff.difference(a, b).spec is None
-    assert diff.page(diff.difference(a, b)).text == "the specs cannot be compared"
