@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,6 +33,18 @@ class NetworkSettings:
     biases: bool = True
     reads: str = "last"
     fed_back: InitVar[str | None] = None
+
+    def __new__(cls, *given: Any, **named: Any) -> Self:
+        """Raise ConfigError for unknown names, with the nearest valid one, and where inputs or outputs are missing."""
+        known = list(cls.__dataclass_fields__)
+        problems = [
+            f"network.{name}: {unknown('setting', name, known)}" for name in named if name not in known
+        ]
+        missing = [name for name in known[len(given) : 2] if name not in named]
+        problems += [f"network.{name}: expected a whole number, got none" for name in missing]
+        if problems:
+            raise ConfigError(problems)
+        return super().__new__(cls)
 
     def __post_init__(self, *loosely_typed: Any) -> None:
         raise NotImplementedError

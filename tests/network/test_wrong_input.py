@@ -24,6 +24,8 @@ from evorrn.network.network import Network
         ({"cell": "leaky", "cell_options": {"leak": float("nan")}}, ["finite"]),
         ({"initial": {"b": "orthogonal", "q": "zeros"}}, ["needs a matrix", "unknown block"]),
         ({"direct": 3}, ["network.direct"]),
+        ({"hiden": 3}, ["network.hiden: unknown setting 'hiden'; did you mean 'hidden'?"]),
+        ({"celll": "gru", "los": "mse"}, ["did you mean 'cell'", "did you mean 'loss'"]),
     ],
 )
 def test_one_error_names_all_wrong_settings(settings, words):
@@ -31,6 +33,16 @@ def test_one_error_names_all_wrong_settings(settings, words):
         Network(**{"inputs": 1, "outputs": 1, **settings})
     for word in words:
         assert word in str(caught.value)
+
+
+def test_missing_sizes_and_unknown_names_are_in_one_error():
+    for given, missing in (((), ["inputs", "outputs"]), ((1,), ["outputs"])):
+        with pytest.raises(ConfigError) as caught:
+            Network(*given, hiden=3)
+        assert [problem.split(":")[0] for problem in caught.value.problems] == [
+            "network.hiden",
+            *(f"network.{name}" for name in missing),
+        ]
 
 
 def test_wrong_arrays_raise_errors():

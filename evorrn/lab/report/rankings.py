@@ -46,8 +46,10 @@ def draw_ranking(
             if entry.failed:
                 note_beside(axes, height, f"✕ {entry.failed} failed")
         elif np.isfinite(entry.value):
-            axes.axvline(entry.value, color=MUTED, linewidth=1, linestyle=DOTTED)
             axes.plot(entry.value, height, marker="|", markersize=15, markeredgewidth=2.2, color=MUTED)
+    lines = [entry.value for entry in entries if isinstance(entry, Baseline) and np.isfinite(entry.value)]
+    for value in lines:  # after the rows: matplotlib warns of a line across logarithmic axes without limits
+        axes.axvline(value, color=MUTED, linewidth=1, linestyle=DOTTED)
     names = [entry.strategy if isinstance(entry, Row) else entry.name for entry in entries]
     names_down(axes, names, [isinstance(entry, Baseline) for entry in entries])
     axes.set_xlabel(f"{metric} on test ({direction(metric in HIGHER_IS_BETTER)})")

@@ -4,8 +4,10 @@ import io
 
 import numpy as np
 import pytest
+from comparisons import made_up
 
 from evorrn.lab.query import Selection
+from evorrn.lab.report.comparison import IN_TERMINAL, ranking_table
 from evorrn.lab.report.fitting import GAP, NARROWEST, fit
 from evorrn.lab.report.tables import Entry, Table, text_table
 from evorrn.lab.report.terminal import show
@@ -90,3 +92,15 @@ def test_a_terminal_shows_every_number_whole_and_names_the_columns_it_leaves_out
     shown = [name for name in columns if name in printed.splitlines()[1]]
     missing = " ".join(printed.partition("not shown at this width: ")[2].split()).split(", ")
     assert {*shown, *missing} >= set(columns)
+
+
+@pytest.mark.parametrize("width", [50, 60, 65, 70, 84, 100])
+def test_a_terminal_of_any_width_says_which_rows_are_baselines(width):
+    from rich.console import Console
+
+    comparison = made_up()
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    show([ranking_table(comparison).only(IN_TERMINAL)], console)
+    lines = console.file.getvalue().splitlines()
+    for each in comparison.baselines:
+        assert [line.rstrip().endswith("baseline") for line in lines if line.startswith(each.name)] == [True]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.style import legend_above, places
 from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.study.curves import Curve, quantile_curves
-from evorrn.lab.study.ranking import ranked
+from evorrn.lab.study.ranking import make_baselines, ranked
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -163,6 +164,17 @@ def ranking(comparison):
     entries = ranked(comparison.rows, comparison.baselines, comparison.metric)
     given = (entries, comparison.metric, colours(comparison))
     return inline_svg(lambda axes: draw_ranking(axes, *given), 6, 4, "ranking")
+
+
+@pytest.mark.parametrize("value", [1e-320, 1e-9, 0.3, 0.9, 1e5])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_ranking_that_a_baseline_leads_or_closes_is_drawn_without_a_warning(value, seeds):
+    comparison = made_up(seeds, failed=0)
+    baselines = make_baselines({"first": [value] * seeds, "second": [0.5] * seeds}, comparison.metric)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ranking(replace(comparison, baselines=tuple(baselines)))
+        ranking(replace(comparison, rows=(), baselines=tuple(baselines)))
 
 
 def inline_all(comparison, curves):
