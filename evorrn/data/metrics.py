@@ -4,7 +4,8 @@ A metric of sequences is a function of two arrays: the predictions and the targe
 entries, in the original units of the task. A metric of episodes is a function of their returns, lengths and
 successes. The name of a normalised error says what the error is divided by: ``nrmse_std`` by the standard
 deviation of the truth in the scored split, ``nrmse_range`` by its range. It is undefined, NaN, where the truth of an
-output is constant. Every metric of sequences is NaN where a prediction is not finite.
+output is constant. Every metric of sequences is NaN where a prediction is not finite. Those of `PER_SEQUENCE` also take
+the rows at which sequences end; without them every row is a sequence of its own.
 """
 
 from __future__ import annotations
@@ -17,10 +18,21 @@ import numpy as np
 
 from evorrn.base.errors import UnknownName
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
+Metric = Callable[..., float]
 EpisodeMetric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "within_004", "return", "success"})
+HIGHER_IS_BETTER = frozenset(
+    {
+        "accuracy",
+        "binary_accuracy",
+        "exact_match",
+        "memory_capacity",
+        "token_accuracy",
+        "within_004",
+        "return",
+        "success",
+    }
+)
 NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range", "nrmse84"})
 """Errors that are divided by how much the truth varies."""
 
@@ -29,9 +41,9 @@ def nan_unless_finite(metric: Metric) -> Metric:
     """Return a metric that is NaN where a prediction is not finite, whatever the metric makes of it."""
 
     @functools.wraps(metric)
-    def measured(predicted: np.ndarray, truth: np.ndarray) -> float:
+    def measured(predicted: np.ndarray, truth: np.ndarray, *ends: np.ndarray | None) -> float:
         values = np.asarray(predicted)
-        return metric(values, np.asarray(truth)) if np.isfinite(values).all() else math.nan
+        return metric(values, np.asarray(truth), *ends) if np.isfinite(values).all() else math.nan
 
     return measured
 
@@ -125,6 +137,64 @@ def binary_cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.logaddexp(0, predicted) - truth * predicted))
 
 
+def right_steps(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return True (N,) where the label has the largest logit, or every logit has the sign of its bit."""
+    if truth.ndim == 1:
+        return np.asarray(predicted.argmax(axis=1) == truth)
+    return np.asarray(((predicted > 0) == (truth > 0.5)).all(axis=1))
+
+
+def _per_sequence(values: np.ndarray, ends: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of values (N,) over each sequence (K,), and the number of its rows (K,)."""
+    last = np.arange(len(values)) if ends is None else np.asarray(ends)
+    sums = np.diff(np.cumsum(values)[last], prepend=0)
+    return sums, np.diff(last, prepend=-1)
+
+
+@nan_unless_finite
+def token_accuracy(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
+    """Return the mean over sequences of the share of their scored steps that are right, see `right_steps`.
+
+    Source: Delétang et al. 2023, "Neural networks and the Chomsky hierarchy".
+    """
+    right, steps = _per_sequence(right_steps(predicted, truth), ends)
+    return float(np.mean(right / steps))
+
+
+@nan_unless_finite
+def exact_match(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
+    """Return the share of sequences of which every scored step is right, see `right_steps`."""
+    right, steps = _per_sequence(right_steps(predicted, truth), ends)
+    return float(np.mean(right == steps))
+
+
+@nan_unless_finite
+def bit_errors(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
+    """Return the mean over sequences of the number of scored bits whose logit has the wrong sign.
+
+    Source: Graves, Wayne and Danihelka 2014, "Neural Turing machines", who plot it for every task.
+    """
+    wrong, _ = _per_sequence(((predicted > 0) != (truth > 0.5)).sum(axis=1), ends)
+    return float(np.mean(wrong))
+
+
+@nan_unless_finite
+def memory_capacity(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the sum over outputs of the squared correlation of prediction and truth; 0 for a constant prediction.
+
+    Source: Jaeger 2001 (GMD report 152), "Short term memory in echo state networks", definition 1.
+    """
+    left, right = predicted - predicted.mean(axis=0), truth - truth.mean(axis=0)
+    spread = np.where(np.ptp(truth, axis=0) > 0, np.square(right).sum(axis=0), np.nan)
+    varies = np.ptp(predicted, axis=0) > 0
+    norm = np.where(varies, np.square(left).sum(axis=0), 1.0)
+    shared = np.where(varies, np.square((left * right).sum(axis=0)), 0.0)
+    return float(np.sum(shared / norm / spread))
+
+
+PER_SEQUENCE = frozenset({"nrmse84", "token_accuracy", "exact_match", "bit_errors"})
+"""Metrics that take the rows at which sequences end."""
+
 METRICS: dict[str, Metric] = {
     function.__name__: function
     for function in (
@@ -140,6 +210,10 @@ METRICS: dict[str, Metric] = {
         cross_entropy,
         binary_accuracy,
         binary_cross_entropy,
+        token_accuracy,
+        exact_match,
+        bit_errors,
+        memory_capacity,
     )
 }
 
@@ -217,7 +291,7 @@ def evaluate(
     truth : ndarray, shape (N, O), or (N,) of labels
         Targets at the same steps.
     ends : ndarray of int, shape (K,), optional
-        The rows of the last scored step of each sequence, for `nrmse84`.
+        The rows of the last scored step of each sequence, for metrics of `PER_SEQUENCE`.
 
     Raises
     ------
@@ -230,5 +304,6 @@ def evaluate(
             if name not in METRICS:
                 raise UnknownName("metric", name, METRICS)
             values = np.asarray(predicted, dtype=np.float64)
-            result[name] = nrmse84(values, truth, ends) if name == "nrmse84" else METRICS[name](values, truth)
+            further = (ends,) if name in PER_SEQUENCE else ()
+            result[name] = METRICS[name](values, truth, *further)
     return result

@@ -88,7 +88,7 @@ def test_binary_metrics_take_logits():
 @pytest.mark.parametrize("name", metrics.METRICS)
 def test_every_metric_is_nan_when_one_output_is_not_finite(name, bad):
     """The argmax of a diverged classifier is class 0, which would count as right wherever class 0 is true."""
-    labelled = name in ("accuracy", "cross_entropy")
+    labelled = name in ("accuracy", "cross_entropy", "token_accuracy", "exact_match")
     truth = np.zeros(6, int) if labelled else np.arange(12.0).reshape(6, 2) % 5 / 4
     predicted = RNG.normal(size=(6, 2))
     assert np.isfinite(metrics.METRICS[name](predicted, truth))
@@ -114,3 +114,65 @@ def test_a_normalised_error_is_undefined_only_when_another_metric_is_finite():
     ]
     assert metrics.undefined({"nrmse_std": np.nan, "rmse": np.nan}) == []
     assert metrics.undefined({"nrmse_std": 0.5, "rmse": 1.0}) == []
+
+
+def sequences(rng, labels):
+    """Return predictions, truth and the lengths of some sequences of labels of three classes, or of two bits."""
+    lengths = rng.integers(1, 6, rng.integers(1, 9))
+    rows = int(lengths.sum())
+    if labels:
+        truth = rng.integers(0, 3, rows)
+        predicted = rng.normal(size=(rows, 3)) + 1.5 * np.eye(3)[truth]
+    else:
+        truth = rng.integers(0, 2, (rows, 2)).astype(float)
+        predicted = rng.normal(size=(rows, 2)) + 2 * truth - 1
+    return predicted, truth, lengths.tolist()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("labels", [True, False])
+def test_scores_of_sequences_are_those_of_loops_over_sequences(labels, seed):
+    predicted, truth, lengths = sequences(np.random.default_rng(seed), labels)
+    shares, whole, wrong_bits, place = [], [], [], 0
+    for length in lengths:
+        right = 0
+        wrong_bits.append(0)
+        for row in range(place, place + length):
+            if labels:
+                right += int(max(range(3), key=lambda label: predicted[row, label])) == truth[row]
+            else:
+                wrong = [(predicted[row, o] > 0) != (truth[row, o] == 1) for o in range(2)]
+                right += not any(wrong)
+                wrong_bits[-1] += sum(wrong)
+        shares.append(right / length)
+        whole.append(right == length)
+        place += length
+    names = ["token_accuracy", "exact_match"] + ([] if labels else ["bit_errors"])
+    found = metrics.evaluate(names, predicted, truth, np.cumsum(lengths) - 1)
+    assert np.isclose(found["token_accuracy"], sum(shares) / len(shares))
+    assert np.isclose(found["exact_match"], sum(whole) / len(whole))
+    if not labels:
+        assert np.isclose(found["bit_errors"], sum(wrong_bits) / len(wrong_bits))
+
+
+def test_without_ends_every_row_is_a_sequence():
+    predicted, truth, _ = sequences(np.random.default_rng(7), True)
+    assert metrics.token_accuracy(predicted, truth) == metrics.accuracy(predicted, truth)
+    assert metrics.exact_match(predicted, truth) == metrics.accuracy(predicted, truth)
+
+
+def test_token_accuracy_counts_every_sequence_alike_and_accuracy_every_step():
+    predicted = np.eye(2)[[0, 1, 1, 1]]
+    truth, ends = np.array([0, 0, 0, 0]), np.array([0, 3])
+    assert metrics.evaluate(("token_accuracy", "accuracy"), predicted, truth, ends) == {
+        "token_accuracy": 0.5,
+        "accuracy": 0.25,
+    }
+
+
+def test_memory_capacity_is_the_sum_of_squared_correlations():
+    by_hand = sum(np.corrcoef(P[:, o], T[:, o])[0, 1] ** 2 for o in range(2))
+    assert np.isclose(metrics.memory_capacity(P, T), by_hand)
+    assert np.isclose(metrics.memory_capacity(3 * T - 1, T), 2)
+    assert metrics.memory_capacity(np.full((5, 1), 0.1), np.arange(5.0)[:, None]) == 0
+    assert np.isnan(metrics.memory_capacity(np.arange(5.0)[:, None], np.full((5, 1), 0.1)))

@@ -30,6 +30,8 @@ SMALL = [
     ("adding", {"length": 2, "train": 5, "valid": 3, "test": 4}),
     ("adding", {"length": 20, "definition": "1997", "train": 50, "valid": 20, "test": 30}),
     ("copy", {"delay": 1, "copied": 1, "symbols": 2, "train": 10, "valid": 9, "test": 11}),
+    ("counting", {"language": "anb2n", "longest": 2, "valid_longest": 2, "test_longest": 2, "train": 3}),
+    ("counting", {"language": "anbmcnm", "longest": 6, "valid_longest": 8, "test_longest": 9}),
 ]
 
 

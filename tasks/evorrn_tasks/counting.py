@@ -1,0 +1,130 @@
+"""Counting: the next symbol of strings such as a^n b^n, for more symbols than in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
+from evorrn.data.task import Recommended, Splits, Task
+from evorrn_tasks.common.advice import gated
+from evorrn_tasks.common.draws import generator
+from evorrn_tasks.common.examples import Example, label_frequencies, padded
+
+FACTORS = {"anbn": (1, 1), "anbncn": (1, 1, 1), "anbncndn": (1, 1, 1, 1), "anb2n": (1, 2)}
+"""How often n each letter is repeated, in the languages of one number."""
+SUM = "anbmcnm"
+"""The language a^n b^m c^(n+m)."""
+
+
+@dataclass(frozen=True)
+class Counting(Task):
+    """Strings of a language that needs counters, whose symbols that are certain must be predicted.
+
+    ``language="anbn"`` is a^n b^n, ``"anbncn"`` a^n b^n c^n, ``"anbncndn"`` a^n b^n c^n d^n, ``"anb2n"`` a^n b^(2n),
+    and ``"anbmcnm"`` a^n b^m c^(n+m), with n and m of at least 1. One symbol, #, begins and ends every string: the
+    inputs are # and the string, and the target of each step is the symbol after it, the last one being #. Inputs are
+    one-hot and targets labels over the letters and #. Scored are the symbols that the string up to there determines:
+    those after the first b, or after the first c in ``"anbmcnm"``.
+
+    Training strings have n (in ``"anbmcnm"`` n + m, divided at random) uniform from its smallest value to `longest`.
+    Validation has one string of each size up to `valid_longest`, which prefers networks that go beyond training, and
+    test one of each size up to `test_longest`, as published: ``exact_match`` on test is the share of sizes for which
+    every scored symbol is right. Training, validation and test have separate random streams.
+
+    A network that repeats the present symbol is right at every scored step but those where the letter changes, and
+    never for a whole string.
+
+    Source: Joulin and Mikolov 2015, "Inferring algorithmic patterns with stack-augmented recurrent nets", who train on
+    n < 20 and test on n up to 60; the symbol at both ends is that of Gers and Schmidhuber 2001, "LSTM recurrent
+    networks learn simple context-free and context-sensitive languages". Deviations: the strings of a batch are
+    separate, not joined to one long series, and symbols that are not certain are not trained on.
+    """
+
+    name = "counting"
+    loss = "cross-entropy"
+    metrics = ("exact_match", "token_accuracy", "cross_entropy")
+    languages: ClassVar[tuple[str, ...]] = (*FACTORS, SUM)
+
+    language: str = setting("anbn", "language of the strings", choices=(*FACTORS, SUM))
+    longest: int = setting(19, "largest n, or n + m, in training", minimum=2)
+    valid_longest: int = setting(30, "largest n, or n + m, in validation", minimum=2)
+    test_longest: int = setting(60, "largest n, or n + m, in test", minimum=2)
+    train: int = setting(100, "training strings", minimum=1)
+
+    @property
+    def letters(self) -> int:
+        """Number of different letters."""
+        return 3 if self.language == SUM else len(FACTORS[self.language])
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs: the letters and the symbol at both ends."""
+        return self.letters + 1
+
+    @property
+    def outputs(self) -> int:
+        """Number of classes: the letters and the symbol at both ends."""
+        return self.letters + 1
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The symbols."""
+        return (*"abcd"[: self.letters], "#")
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The symbols."""
+        return self.input_names
+
+    @property
+    def numbers_in_data(self) -> int:
+        """The numbers in inputs and targets of all strings."""
+        sizes = self.longest * self.train + self.valid_longest**2 + self.test_longest**2
+        return (self.inputs + 1) * self.letters * sizes
+
+    def data(self, seed: int) -> Splits:
+        """Return strings drawn from the seed."""
+        rng = generator(seed, 0)
+        sizes = rng.integers(self._smallest, self.longest + 1, self.train)
+        return Splits(
+            train=self._strings(rng, sizes),
+            valid=self._strings(generator(seed, 1), np.arange(self._smallest, self.valid_longest + 1)),
+            test=self._strings(generator(seed, 2), np.arange(self._smallest, self.test_longest + 1)),
+        )
+
+    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+        """Return the present symbol again, and the frequencies after the present symbol in training."""
+        assert splits.test is not None
+        return {
+            "same symbol again": np.array(splits.test.inputs, dtype=np.float64),
+            "frequencies after a symbol": label_frequencies(splits, self.outputs),
+        }
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return gated networks, which can count."""
+        return gated(strategy, trained=8, evolved=3)
+
+    @property
+    def _smallest(self) -> int:
+        """The smallest n, or n + m."""
+        return 2 if self.language == SUM else 1
+
+    def _strings(self, rng: np.random.Generator, sizes: np.ndarray) -> Batch:
+        """Return one string for each size."""
+        return padded([self._example(rng, int(size)) for size in sizes])
+
+    def _example(self, rng: np.random.Generator, size: int) -> Example:
+        """Return the string of a size, scored from the first letter on that makes the rest certain."""
+        if self.language == SUM:
+            n = int(rng.integers(1, size))
+            counts = [n, size - n, size]
+        else:
+            counts = [size * factor for factor in FACTORS[self.language]]
+        string = np.repeat(np.arange(self.letters), counts)
+        end = self.letters
+        shown, wanted = np.r_[end, string], np.r_[string, end]
+        return Example(np.eye(self.inputs)[shown], wanted, np.arange(len(shown)) > size)
