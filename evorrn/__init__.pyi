@@ -53,6 +53,8 @@ from .strategies.reservoir.echo_state import EchoState as EchoState
 from .strategies.saved import load_search as load_search
 from .training.budget import Budget as Budget
 from .training.meter import Meter as Meter
+from .training.model import Model as Model
+from .training.model import load_model as load_model
 from .training.problem import Problem as Problem
 from .training.result import Result as Result
 from .training.result import load as load
