@@ -5,6 +5,7 @@ Nothing here comes from the compiler or the kernels.
 
 import collections
 
+import naive_classical
 import numpy as np
 
 
@@ -88,8 +89,11 @@ CELLS = {
     "gru-reset-before": gru_reset_before,
     "indrnn": indrnn,
     "diagonal-jordan": diagonal_jordan,
+    **naive_classical.CELLS,
 }
-STATES = {"lstm": {"h": "H", "c": "H"}, "jordan": {"h": "H", "c": "O"}}
+STATES = {"lstm": {"h": "H", "c": "H"}, "jordan": {"h": "H", "c": "O"}, **naive_classical.STATES}
+ACTIVATED = ("elman", "jordan", "indrnn", "diagonal-jordan", "fully-recurrent", "rmlp")
+"""Cells with the option `activation`."""
 
 
 def run(
@@ -150,8 +154,8 @@ def run(
         for layer, weights in enumerate(layers):
             new = CELLS[cell](weights, signal, state[layer], last, options)
             state[layer] = {k: np.where(moving, new[k], state[layer][k]) for k in new}
-            signal = state[layer]["h"]
-        read = signal if reads == "last" else np.concatenate([layer_state["h"] for layer_state in state])
+            signal = first_state(state[layer])
+        read = signal if reads == "last" else np.concatenate([first_state(values) for values in state])
         output = columns["readout.W"] @ read + columns.get("readout.b", 0.0)
         if direct:
             output = output + columns["readout.W_x"] @ u
@@ -161,6 +165,11 @@ def run(
         every = np.concatenate([*(value for values in state for value in values.values()), y])
         ends[...] = every[: ends.shape[1]].T
     return ys, hs
+
+
+def first_state(values):
+    """Return the first state of a layer, which is its output."""
+    return next(iter(values.values()))
 
 
 def softmax(y):

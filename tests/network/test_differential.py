@@ -6,6 +6,7 @@ loop, threads and the memory of the tape. So each seed tries shapes that nobody 
 """
 
 import naive
+import naive_classical
 import numpy as np
 import pytest
 
@@ -20,18 +21,16 @@ def pick(rng, *choices):
     return choices[rng.integers(len(choices))]
 
 
-def draw_network(rng):
-    """Return a random network, and a genome whose states neither die out nor explode."""
-    cell = pick(rng, *sorted(naive.CELLS))
+def draw_network(rng, cell=None):
+    """Return a random network, of any cell or of the one that is named, and a genome whose states neither die out nor explode."""
+    cell = cell or pick(rng, *sorted(naive.CELLS))
     loss = pick(rng, "mse", "cross-entropy", "binary-cross-entropy")
     layers, outputs = int(pick(rng, 1, 1, 2, 3)), int(rng.integers(1, 5))
     largest = pick(rng, 3, 9, 20, 70) if layers == 1 else 12
     feedback = bool(rng.integers(2))
     dtype = pick(rng, "float64", "float64", "float32")
     choices = ("output",) if loss == "mse" else ("probability", "output")
-    options = (
-        {"activation": pick(rng, *SMOOTH)} if cell in ("elman", "jordan", "indrnn", "diagonal-jordan") else {}
-    )
+    options = {"activation": pick(rng, *SMOOTH)} if cell in naive.ACTIVATED else {}
     options |= {"leak": float(rng.random())} if cell == "leaky" else {}
     options |= {"decay": float(rng.random() * 0.9)} if cell == "jordan" else {}
     network = Network(
@@ -147,14 +146,14 @@ def check_gradient(rng, network, genome, batch, tolerance, monkeypatch):
     assert min(errors) <= (1e-6 if network.dtype == "float64" else 2e-3) * scale + 1e-8 + tolerance["atol"]
 
 
-def check_seed(seed, monkeypatch):
+def check_seed(seed, monkeypatch, cell=None, batches=BATCHES):
     rng = np.random.default_rng([2026, seed])
-    network, genome = draw_network(rng)
+    network, genome = draw_network(rng, cell)
     double = network.dtype == "float64"
     tolerance = {"rtol": 1e-8, "atol": 1e-9} if double else {"rtol": 2e-3, "atol": 2e-4}
     threads = evorrn.kernels.threads.get_threads()
     try:
-        for _ in range(BATCHES):
+        for _ in range(batches):
             batch = draw_batch(rng, network)
             check_forward(rng, network, genome, batch, tolerance)
             check_gradient(rng, network, genome, batch, tolerance, monkeypatch)
@@ -165,6 +164,18 @@ def check_seed(seed, monkeypatch):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_random_network_agrees_with_plain_numpy(seed, monkeypatch):
     check_seed(seed, monkeypatch)
+
+
+@pytest.mark.parametrize(("seed", "name"), enumerate(naive_classical.CELLS, start=100))
+def test_a_network_of_each_classical_cell_agrees_with_plain_numpy(seed, name, monkeypatch):
+    check_seed(seed, monkeypatch, name, batches=1)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(200, 205))
+@pytest.mark.parametrize("name", naive_classical.CELLS)
+def test_many_networks_of_each_classical_cell_agree_with_plain_numpy(name, seed, monkeypatch):
+    check_seed(seed, monkeypatch, name)
 
 
 @pytest.mark.thorough
