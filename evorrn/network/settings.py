@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass
+from functools import partial
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
@@ -48,6 +50,10 @@ class NetworkSettings:
 
     def __post_init__(self, *loosely_typed: Any) -> None:
         raise NotImplementedError
+
+
+# The signature of a class with __new__ is that of __new__, which takes anything.
+setattr(NetworkSettings, "__signature__", signature(partial(NetworkSettings.__init__, None)))  # noqa: B010
 
 
 MOST_LAYERS = 32
