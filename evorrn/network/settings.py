@@ -52,8 +52,8 @@ class NetworkSettings:
         raise NotImplementedError
 
 
-# The signature of a class with __new__ is that of __new__, which takes anything.
-setattr(NetworkSettings, "__signature__", signature(partial(NetworkSettings.__init__, None)))  # noqa: B010
+# Without this line the signature would be that of __new__, which takes anything.
+NetworkSettings.__signature__ = signature(partial(NetworkSettings.__init__, None))  # type: ignore[attr-defined, arg-type]
 
 
 MOST_LAYERS = 32

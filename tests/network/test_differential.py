@@ -166,7 +166,7 @@ def test_a_random_network_agrees_with_plain_numpy(seed, monkeypatch):
     check_seed(seed, monkeypatch)
 
 
-@pytest.mark.parametrize(("seed", "name"), enumerate(naive_classical.CELLS, start=100))
+@pytest.mark.parametrize(("seed", "name"), list(enumerate(naive_classical.CELLS, start=100)))
 def test_a_network_of_each_classical_cell_agrees_with_plain_numpy(seed, name, monkeypatch):
     check_seed(seed, monkeypatch, name, batches=1)
 
