@@ -32,6 +32,13 @@ SMALL = [
     ("copy", {"delay": 1, "copied": 1, "symbols": 2, "train": 10, "valid": 9, "test": 11}),
     ("counting", {"language": "anb2n", "longest": 2, "valid_longest": 2, "test_longest": 2, "train": 3}),
     ("counting", {"language": "anbmcnm", "longest": 6, "valid_longest": 8, "test_longest": 9}),
+    ("cycle-navigation", {"places": 2, "longest": 3, "test_longest": 5, "train": 20, "valid": 9, "test": 8}),
+    (
+        "modular-arithmetic",
+        {"modulus": 10, "longest": 9, "test_longest": 10, "train": 100, "valid": 9, "test": 8},
+    ),
+    ("bracketed-arithmetic", {"products": True, "test_longest": 200, "train": 60, "valid": 9, "test": 8}),
+    ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
 
 
