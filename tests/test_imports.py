@@ -21,6 +21,7 @@ HOUSE = (
     "associative",
     "training",
     "strategies",
+    "diagnostics",
     "sklearn",
     "testing",
     "lab.runs",

@@ -105,6 +105,7 @@ class _Reader:
             self.names["y"] = self.builder.leaf("input", "y", ("O",))
         for name in cell.options:
             self.names[name] = self.builder.leaf("option", name, ())
+        self.assigned: dict[str, int] = {}
 
     def read(self) -> Graph:
         tree = ast.parse(self.cell.source)
@@ -123,7 +124,8 @@ class _Reader:
                 and isinstance(statement.targets[0], ast.Name)
             ):
                 self._refuse(statement, "only assignments to a name and a final return")
-            self.names[statement.targets[0].id] = self._value(statement.value)
+            name = statement.targets[0].id
+            self.names[name] = self.assigned[name] = self._value(statement.value)
         raise CellError(f"cell {self.cell.name}: expected a final return of {', '.join(self.cell.state)}")
 
     def _finish(self, statement: ast.Return) -> Graph:
@@ -140,7 +142,7 @@ class _Reader:
                 got = " x ".join(self.builder.shape(index)) or "a number"
                 self._refuse(statement, f"new state {name}: expected a vector of {dimension}, got {got}")
             outputs[name] = index
-        return self.builder.graph(outputs)
+        return self.builder.graph(outputs, self.assigned)
 
     def _value(self, expression: ast.expr | None) -> int:
         if isinstance(expression, ast.Constant) and type(expression.value) in (int, float):

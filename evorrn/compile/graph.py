@@ -7,7 +7,7 @@ scalar, ``("H",)`` for a vector, ``("H", "I")`` for a matrix. A program receives
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -47,10 +47,13 @@ class Graph:
     nodes : tuple of Node
     outputs : mapping of str to int
         ``{name of a result: index of its node}``.
+    named : mapping of str to int
+        ``{name that an equation assigns to: index of its node}``; nothing is computed for these.
     """
 
     nodes: tuple[Node, ...]
     outputs: Mapping[str, int]
+    named: Mapping[str, int] = field(default_factory=dict)
 
     def leaves(self, kind: str) -> dict[str, int]:
         """Return ``{name: index}`` of all leaves of one kind."""
@@ -138,9 +141,9 @@ class Builder:
         """Return the shape of a node."""
         return self.nodes[index].shape
 
-    def graph(self, outputs: Mapping[str, int]) -> Graph:
-        """Return the graph of all nodes so far, with the given results."""
-        return Graph(tuple(self.nodes), dict(outputs))
+    def graph(self, outputs: Mapping[str, int], named: Mapping[str, int] | None = None) -> Graph:
+        """Return the graph of all nodes so far, with the given results and names."""
+        return Graph(tuple(self.nodes), dict(outputs), dict(named or {}))
 
     def _add(self, node: Node) -> int:
         if node not in self._index:

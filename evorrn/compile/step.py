@@ -38,6 +38,8 @@ class Step:
     hidden : str
         Name of the result that the readout sees: the first state of the last layer, or ``"hidden"`` for those of all
         layers one after the other.
+    named : dict of str to int
+        ``{"layer0.f": node}``: the nodes of the names that the equations of the cells assign to.
     dimensions : tuple of str
         Symbolic dimensions whose sizes a program receives; the other dimensions are sums of these.
     """
@@ -47,6 +49,7 @@ class Step:
     blocks: tuple[Block, ...]
     options: dict[str, str]
     hidden: str
+    named: dict[str, int]
     dimensions: tuple[str, ...]
 
     @cached_property
@@ -139,6 +142,7 @@ def compose(
     blocks: list[Block] = []
     options: dict[str, str] = {}
     results: dict[str, int] = {}
+    named: dict[str, int] = {}
     signals: list[int] = []
     for layer, (cell, functions) in enumerate(zip(cells, activations)):
         prefix = f"layer{layer}."
@@ -154,8 +158,9 @@ def compose(
                 blocks.append(Block(layer, name, renamed, role, cell.initial[name]))
         states.update({prefix + name: rename[dimension] for name, dimension in cell.state.items()})
         options.update({prefix + name: name for name in cell.options})
-        new = _inline(builder, graph, absent, prefix, rename, signal)
+        new, assigned = _inline(builder, graph, absent, prefix, rename, signal)
         results.update(new)
+        named.update(assigned)
         signal = new[prefix + next(iter(cell.state))]
         signals.append(signal)
     hidden = f"layer{len(cells) - 1}.{next(iter(cells[-1].state))}"
@@ -179,7 +184,10 @@ def compose(
     for name in results:
         outputs[name] = _result_node(builder, new_index[results[name]], set(outputs.values()))
     dimensions = ("I", "O", *(f"H{layer}" for layer in range(len(cells))))
-    return Step(verify(builder.graph(outputs)), states, (*blocks, *readout), options, hidden, dimensions)
+    names = {name: new_index[index] for name, index in named.items()}
+    return Step(
+        verify(builder.graph(outputs)), states, (*blocks, *readout), options, hidden, names, dimensions
+    )
 
 
 def _leaf(builder: Builder, block: Block) -> int:
@@ -226,7 +234,7 @@ def _bias_nodes(graph: Graph) -> set[int]:
 
 def _inline(
     builder: Builder, graph: Graph, absent: set[int], prefix: str, rename: Mapping[str, str], signal: int
-) -> dict[str, int]:
+) -> tuple[dict[str, int], dict[str, int]]:
     """Add the graph of a cell, without the nodes in `absent`, to that of the network.
 
     Parameters
@@ -246,8 +254,8 @@ def _inline(
 
     Returns
     -------
-    dict of str to int
-        The nodes of the new states, by name with prefix.
+    outputs, named : dict of str to int
+        The nodes of the new states, and of the names that equations assign to, by name with prefix.
     """
     new: list[int] = []
     for index, node in enumerate(graph.nodes):
@@ -265,4 +273,5 @@ def _inline(
             new.append(builder.leaf(node.op, name, tuple(rename[d] for d in node.shape)))
         else:
             new.append(builder.apply(node.op, *left))
-    return {prefix + name: new[index] for name, index in graph.outputs.items()}
+    named = {prefix + name: new[index] for name, index in graph.named.items() if index not in absent}
+    return {prefix + name: new[index] for name, index in graph.outputs.items()}, named

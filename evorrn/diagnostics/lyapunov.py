@@ -1,0 +1,94 @@
+"""Lyapunov exponents of a network along input sequences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evorrn.base.errors import ConfigError
+from evorrn.diagnostics.dynamics import Dynamics
+from evorrn.network.network import Network
+
+
+def lyapunov_spectrum(
+    network: Network,
+    genome: np.ndarray,
+    x: np.ndarray,
+    count: int | None = None,
+    *,
+    state: np.ndarray | None = None,
+    washout: int | None = None,
+    closed: bool = False,
+) -> np.ndarray:
+    """Return the largest Lyapunov exponents of the state of a network along input sequences.
+
+    Parameters
+    ----------
+    network : Network
+    genome : ndarray, shape (n,)
+    x : ndarray, shape (B, T, I)
+        Input sequences; zeros for a network that runs by itself.
+    count : int, optional
+        Number of exponents; by default all S, one for each entry of the state.
+    state : ndarray, shape (B, S), optional
+        The state before the first time step; zero by default.
+    washout : int, optional
+        First time steps that are run and not averaged; by default a tenth of T, at most 100.
+    closed : bool
+        Whether the first O inputs are the network's own previous output, as in a forecast.
+
+    Returns
+    -------
+    ndarray, shape (count,), float64
+        In units of 1 per time step, the largest first: means over time steps and sequences. ``-inf`` for a direction
+        that the step maps to zero, NaN where the states are not finite.
+
+    Raises
+    ------
+    ShapeError
+        When an array has a wrong shape.
+    ConfigError
+        When `count` or `washout` is out of range.
+
+    Notes
+    -----
+    Source: Benettin, Galgani, Giorgilli and Strelcyn 1980, "Lyapunov characteristic exponents for smooth dynamical
+    systems", part 2: directions are carried along by the derivative of the step and made orthogonal after each step by
+    a QR decomposition. The first directions are random, so that they lie in no invariant subspace.
+
+    Examples
+    --------
+    The exponents of a linear network are the logarithms of the absolute eigenvalues of its matrix:
+
+    >>> import numpy as np
+    >>> import evorrn
+    >>> from evorrn.diagnostics import lyapunov_spectrum
+    >>> network = evorrn.Network(1, 1, hidden=2, cell_options={"activation": evorrn.identity}, dtype="float64")
+    >>> blocks = network.unpack(np.zeros(network.size))
+    >>> blocks["layer0.W_h"][:] = [[0.5, 1.0], [0.0, 0.25]]
+    >>> spectrum = lyapunov_spectrum(network, network.pack(blocks), np.zeros((1, 500, 1)))
+    >>> (np.exp(spectrum)).round(6).tolist()
+    [0.5, 0.25]
+    """
+    dynamics = Dynamics(network, genome, closed)
+    inputs = dynamics.inputs(x)
+    sequences, steps, _ = inputs.shape
+    wanted = dynamics.size if count is None else count
+    if not 1 <= wanted <= dynamics.size:
+        raise ConfigError(
+            f"count: expected a number from 1 to {dynamics.size}, the size of the state, got {count}"
+        )
+    first = min(steps // 10, 100) if washout is None else washout
+    if not 0 <= first < steps:
+        raise ConfigError(f"washout: expected a number from 0 to {steps - 1}, got {washout}")
+    at = dynamics.start(state, sequences)
+    start = np.random.default_rng(0).normal(size=(dynamics.size, wanted))
+    directions = np.broadcast_to(np.linalg.qr(start)[0].T, (sequences, wanted, dynamics.size))
+    sums = np.zeros((sequences, wanted))
+    for time in range(steps):
+        at, moved = dynamics.push(at, inputs[:, time], directions)
+        orthogonal, triangular = np.linalg.qr(moved.swapaxes(1, 2))
+        directions = orthogonal.swapaxes(1, 2)
+        if time >= first:
+            with np.errstate(divide="ignore"):
+                sums += np.log(np.abs(np.diagonal(triangular, axis1=1, axis2=2)))
+    return np.sort((sums / (steps - first)).mean(axis=0))[::-1]
