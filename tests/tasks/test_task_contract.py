@@ -38,6 +38,9 @@ SMALL = [
         {"modulus": 10, "longest": 9, "test_longest": 10, "train": 100, "valid": 9, "test": 8},
     ),
     ("bracketed-arithmetic", {"products": True, "test_longest": 200, "train": 60, "valid": 9, "test": 8}),
+    ("dyck", {"kinds": 1, "longest": 2, "test_longest": 3, "train": 9, "valid": 4, "test": 5}),
+    ("dyck", {"kinds": 4, "test_shortest": 1, "test_longest": 60, "train": 9, "valid": 4, "test": 5}),
+    ("palindromes", {"letters": 20, "centre": False, "shortest": 2}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
 

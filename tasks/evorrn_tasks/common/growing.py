@@ -153,7 +153,12 @@ class BitSequences(Growing):
     """
 
     loss = "binary-cross-entropy"
-    metrics = ("bit_errors", "exact_match", "binary_accuracy", "binary_cross_entropy")
+    metrics: ClassVar[tuple[str, ...]] = (
+        "bit_errors",
+        "exact_match",
+        "binary_accuracy",
+        "binary_cross_entropy",
+    )
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the value of each bit that is more frequent in training."""
