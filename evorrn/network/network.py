@@ -11,10 +11,10 @@ from evorrn.data.batch import Batch, numeric
 from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Trajectory
 from evorrn.network import arguments
-from evorrn.network.states import ShownNetwork
+from evorrn.network.exchanged import ExchangedNetwork
 
 
-class Network(ShownNetwork):
+class Network(ExchangedNetwork):
     """A recurrent network whose weights are stored in one vector, the genome.
 
     A network object holds no weights: every method takes a genome (n,), or the genomes (P, n) of a population.

@@ -206,6 +206,14 @@ class Model:
             return np.asarray(outputs, dtype=np.float64)
         return self.scaling.restore_targets(outputs)
 
+    def to_onnx(self, path: str | Path) -> None:
+        """Write the model as an ONNX model whose inputs and outputs are in original units, see `Network.to_onnx`.
+
+        The properties of the ONNX model hold the settings of the network and the names of its inputs and outputs.
+        """
+        names = {"input_names": list(self.input_names), "output_names": list(self.output_names)}
+        self.network.to_onnx(self.genome, path, self.scaling, names)
+
     def save_model(self, path: str | Path) -> None:
         """Write the model to one file, which `evorrn.load_model` reads; it holds no training data and no history.
 

@@ -1,0 +1,69 @@
+"""Networks and genomes in the formats of other libraries: ONNX models and safetensors files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evorrn.base.errors import EvorrnError
+from evorrn.base.files import write_atomic
+from evorrn.data.task import Scaling
+from evorrn.exchange.onnx.model import onnx_bytes
+from evorrn.network.states import ShownNetwork
+
+
+class ExchangedNetwork(ShownNetwork):
+    """A network that other libraries can read."""
+
+    def to_onnx(
+        self,
+        genome: np.ndarray,
+        path: str | Path,
+        scaling: Scaling | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the network with a genome as an ONNX model, which computes what `predict` returns.
+
+        Layers of `elman` (with tanh, sigmoid, relu, leaky_relu or elu), `lstm`, `gru` and `gru-reset-before` become nodes RNN, LSTM and
+        GRU. Every other cell, every network that sees its own output and every network of float64 becomes a Scan over
+        its time step, in the network's dtype.
+
+        The model has the input ``x`` (B, T, I) and the outputs ``y`` (B, T, O), zero beyond the length of a sequence, and
+        ``last_state`` (B, S). These inputs may be left out: ``lengths`` (B,), int64, T by default; ``state`` (B, S), zero
+        by default; and for a network that sees its own output ``teacher`` (B, T, O), NaN by default. They are those of
+        `predict`.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        path : path
+        scaling : Scaling, optional
+            With it, ``x`` and ``y`` are in the original units of a task, in float64.
+        notes : mapping, optional
+            Plain data that the properties of the model hold by name as JSON text, beside ``network``, the settings.
+
+        Raises
+        ------
+        ShapeError
+            When the genome has a wrong shape.
+        ConfigError
+            When the time step has an operation without an ONNX form; the error names it.
+        EvorrnError
+            When onnx is not installed, or the file cannot be written.
+        """
+        values = {**self.unpack(self.check_genome(genome)), **self._option_values}
+        layers = [(self.cell, self._activations)] * len(self.hidden)
+        properties = {"network": self.settings(), **(notes or {})}
+        content = onnx_bytes(self._form, layers, values, properties, scaling)
+        try:
+            write_atomic(Path(path), content)
+        except OSError as error:
+            raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
+
+    @property
+    def _option_values(self) -> dict[str, np.ndarray]:
+        """The numeric options of the cells by their names in the time step."""
+        return {name: np.asarray(self._numbers[option]) for name, option in self.step.options.items()}
