@@ -97,7 +97,8 @@ def write_layers(
         The states (B, H) after the last step of each sequence.
     """
     first = signal = w.apply("Transpose", x, perm=[1, 0, 2])
-    seen, last = [], {}
+    seen: list[str] = []
+    last: dict[str, str] = {}
     for layer, (cell, activations) in enumerate(layers):
         prefix = f"layer{layer}."
         own = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
