@@ -41,6 +41,10 @@ SMALL = [
     ("dyck", {"kinds": 1, "longest": 2, "test_longest": 3, "train": 9, "valid": 4, "test": 5}),
     ("dyck", {"kinds": 4, "test_shortest": 1, "test_longest": 60, "train": 9, "valid": 4, "test": 5}),
     ("palindromes", {"letters": 20, "centre": False, "shortest": 2}),
+    ("bit-copy", {"bits": 1, "longest": 2, "test_longest": 4, "train": 9, "valid": 4, "test": 5}),
+    ("repeat-copy", {"bits": 1, "repeats": 2, "test_repeats": 5, "train": 9, "valid": 4, "test": 5}),
+    ("associative-recall", {"bits": 2, "vectors": 1, "longest": 3, "test_longest": 4, "train": 9}),
+    ("graph-walk", {"bits": 1, "labels": 1, "nodes": 1, "test_nodes": 2, "train": 9, "valid": 4, "test": 5}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
 

@@ -154,6 +154,20 @@ def test_the_last_symbol_is_a_baseline(name):
     assert np.isclose(found, np.mean(shares)) and found > 1 / task.symbols
 
 
+@pytest.mark.parametrize("name", ["reverse-string", "odds-first", "bucket-sort"])
+def test_the_most_frequent_symbol_of_the_string_is_a_baseline(name):
+    """Without any order of the symbols about 8 % more than half are right of 25 bits: the longer, the less."""
+    task = evorrn.task(name, **SMALL)
+    splits = task.data(0)
+    outputs = task.baselines(splits)["most frequent of the string"]
+    shares = []
+    for string, answer in pairs(splits.test, task.symbols):
+        best = max(range(task.symbols), key=lambda symbol: (string.count(symbol), -symbol))
+        shares.append(answer.count(best) / len(answer))
+    found = score(outputs, splits.test, ["token_accuracy"], None)["token_accuracy"]
+    assert np.isclose(found, np.mean(shares)) and found > 1 / task.symbols + 0.05
+
+
 def test_the_last_number_is_a_baseline_of_expressions():
     task = evorrn.task("bracketed-arithmetic", **SMALL)
     splits = task.data(0)

@@ -41,6 +41,10 @@ class Growing(Task):
         """Return a random sequence of a length, which a subclass counts in symbols, items or pairs."""
         raise NotImplementedError
 
+    def draw_test(self, rng: np.random.Generator, length: int) -> Example:
+        """Return a random test sequence of a length; like `draw` unless test differs in more than lengths."""
+        return self.draw(rng, length)
+
     def steps(self, length: int) -> int:
         """Return the largest number of time steps of a sequence of a length."""
         raise NotImplementedError
@@ -70,11 +74,12 @@ class Growing(Task):
 
     def data(self, seed: int) -> Splits:
         """Return sequences drawn from the seed, with a random stream for each split."""
-        trained, tested = (self.shortest, self.longest), (self.first_test_length, self.test_longest)
+        first, rng = self.first_test_length, generator(seed, 2)
+        tested = rng.integers(first, self.test_longest + 1, self.test)
         return Splits(
-            train=self._batch(generator(seed, 0), self.train, *trained),
-            valid=self._batch(generator(seed, 1), self.valid, *trained),
-            test=self._batch(generator(seed, 2), self.test, *tested),
+            train=self._trained(generator(seed, 0), self.train),
+            valid=self._trained(generator(seed, 1), self.valid),
+            test=padded([self.draw_test(rng, int(length)) for length in tested]),
         )
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
@@ -85,9 +90,9 @@ class Growing(Task):
         """Return gated networks, or a reservoir."""
         return gated(strategy)
 
-    def _batch(self, rng: np.random.Generator, count: int, shortest: int, longest: int) -> Batch:
-        """Return `count` sequences of lengths that are uniform on the whole numbers of a range."""
-        lengths = rng.integers(shortest, longest + 1, count)
+    def _trained(self, rng: np.random.Generator, count: int) -> Batch:
+        """Return `count` sequences of lengths that are uniform on the whole numbers of training and validation."""
+        lengths = rng.integers(self.shortest, self.longest + 1, count)
         return padded([self.draw(rng, int(length)) for length in lengths])
 
 
@@ -136,13 +141,19 @@ class Rewriting(Transduction):
     """Strings whose answer has the symbols of the string, in another order or number."""
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the most frequent symbol, and the last symbol of the string at every step of the answer."""
+        """Return the most frequent symbol of training, that of the string, and the last symbol of the string."""
         assert splits.test is not None
-        last = np.array(splits.test.inputs[:, :, : self.symbols], dtype=np.float64)
+        shown = np.array(splits.test.inputs[:, :, : self.symbols], dtype=np.float64)
+        last = shown.copy()
         for step in range(1, last.shape[1]):
             empty = splits.test.inputs[:, step, self.symbols] == 1
             last[empty, step] = last[empty, step - 1]
-        return {**super().baselines(splits), "last symbol": last}
+        counts = shown.cumsum(axis=1)
+        return {
+            **super().baselines(splits),
+            "most frequent of the string": counts,
+            "last symbol": last,
+        }
 
 
 @dataclass(frozen=True)
