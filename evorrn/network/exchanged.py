@@ -12,6 +12,7 @@ from evorrn.base.errors import EvorrnError
 from evorrn.base.files import write_atomic
 from evorrn.data.task import Scaling
 from evorrn.exchange.onnx.model import onnx_bytes
+from evorrn.exchange.safetensors import read_safetensors, safetensors_bytes
 from evorrn.network.states import ShownNetwork
 
 
@@ -58,12 +59,50 @@ class ExchangedNetwork(ShownNetwork):
         layers = [(self.cell, self._activations)] * len(self.hidden)
         properties = {"network": self.settings(), **(notes or {})}
         content = onnx_bytes(self._form, layers, values, properties, scaling)
-        try:
-            write_atomic(Path(path), content)
-        except OSError as error:
-            raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
+        _write(Path(path), content)
+
+    def to_safetensors(self, genome: np.ndarray, path: str | Path) -> None:
+        """Write a genome (n,) as a safetensors file, a tensor for each block, with the settings of the network.
+
+        Raises
+        ------
+        ShapeError
+            When the genome has a wrong shape.
+        EvorrnError
+            When safetensors is not installed, or the file cannot be written.
+        """
+        blocks = self.unpack(self.check_genome(genome))
+        _write(Path(path), safetensors_bytes(blocks, self.settings()))
+
+    def from_safetensors(self, path: str | Path) -> np.ndarray:
+        """Return the genome (n,) in a safetensors file, in the network's dtype.
+
+        The file has a tensor for each block of the network, of any floating type. Where it holds the settings of its
+        network, as `to_safetensors` writes them, they are those of this network, apart from dtype, loss and initialisation.
+
+        Raises
+        ------
+        DataError
+            When the file cannot be read.
+        ConfigError
+            When it is the genome of another network; the error lists every setting that differs.
+        ShapeError
+            When blocks are missing, unknown or of a wrong shape; the error lists all of them.
+        EvorrnError
+            When safetensors is not installed.
+        """
+        blocks = read_safetensors(Path(path), self.blocks, self.settings())
+        return self.check_genome(self.pack(blocks))
 
     @property
     def _option_values(self) -> dict[str, np.ndarray]:
         """The numeric options of the cells by their names in the time step."""
         return {name: np.asarray(self._numbers[option]) for name, option in self.step.options.items()}
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file; raise EvorrnError when it cannot be written."""
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise EvorrnError(f"cannot write {path}: {error.strerror or error}") from None
