@@ -10,6 +10,7 @@ import typer
 
 from evorrn.cli import FAILED
 from evorrn.cli.options import (
+    Calendar,
     Cell,
     Decimal,
     Fill,
@@ -61,6 +62,7 @@ def compare(
     separator: Separator = None,
     fill: Fill = None,
     time: Time = None,
+    calendar: Calendar = None,
     set_: Set = None,
     jobs: Jobs = None,
     force: Force = False,
@@ -96,6 +98,7 @@ def compare(
             "target": target,
             "inputs": inputs,
             "horizon": horizon,
+            "calendar": calendar,
             **table_rules(header, decimal, separator, fill, time),
         },
         assignments=set_ or (),

@@ -40,6 +40,12 @@ Time = Annotated[
         "--time", help="Column that gives the order of the rows; none: no column; found out by default."
     ),
 ]
+Calendar = Annotated[
+    str | None,
+    typer.Option(
+        "--calendar", help="Inputs made of the dates of a table, with commas: hour, weekday, month, yearday."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

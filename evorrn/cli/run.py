@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from evorrn.cli.options import (
+    Calendar,
     Cell,
     Decimal,
     Fill,
@@ -54,6 +55,7 @@ def run(
     separator: Separator = None,
     fill: Fill = None,
     time: Time = None,
+    calendar: Calendar = None,
     set_: Set = None,
     continue_: Annotated[
         str | None,
@@ -81,7 +83,7 @@ def run(
     from evorrn.lab.runs.typed import typed
 
     root = runs_root(runs)
-    columns = {"target": target, "inputs": inputs, "horizon": horizon}
+    columns = {"target": target, "inputs": inputs, "horizon": horizon, "calendar": calendar}
     columns |= table_rules(header, decimal, separator, fill, time)
     if (task is None) == (continue_ is None):
         raise EvorrnError("run: expected a task, a data file or a spec file, or --continue RUN")

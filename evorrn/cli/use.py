@@ -50,7 +50,10 @@ def predict(
 
 def forecast(
     run: Run,
-    steps: Annotated[int, typer.Option("--steps", help="Values to forecast.")] = 20,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", help="Values to forecast; 20, or as many as a larger horizon, by default."),
+    ] = None,
     warmup: Annotated[
         Path | None,
         typer.Option("--warmup", help="File of known inputs; the end of the test data by default."),
@@ -119,7 +122,7 @@ def _plot_prediction(sheet: Sheet, path: Path) -> None:
     outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
     truth = None if sheet.known is None else sheet.known[0, :, 0]
     name = LABEL if labels else f"{sheet.columns[-sheet.outputs.shape[2]]}, original units"
-    plots.outputs_plot(outputs, truth, name, path)
+    plots.outputs_plot(outputs, truth, name, path, sheet.dates)
 
 
 def _plot_forecast(sheet: Sheet, path: Path) -> None:
@@ -129,4 +132,5 @@ def _plot_forecast(sheet: Sheet, path: Path) -> None:
     from evorrn.lab.report import plots
 
     known = np.zeros((0, sheet.outputs.shape[2])) if sheet.known is None else sheet.known[0]
-    plots.forecast_plot(known, sheet.outputs[0], path)
+    name = sheet.columns[-sheet.outputs.shape[2]]
+    plots.forecast_plot(known, sheet.outputs[0], path, name=name, dates=sheet.dates)

@@ -73,6 +73,8 @@ class Splits:
         steps, unscored, as context.
     scaling : Scaling, optional
         Converts between scaled and original units; None when the data are in original units.
+    dates : ndarray, shape (B, T), optional
+        When the targets of the test split are: datetime64, or numbers such as years.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class Splits:
     valid: Batch | None = None
     test: Batch | None = None
     scaling: Scaling | None = None
+    dates: np.ndarray | None = None
 
     def __iter__(self) -> Iterator[Batch | None]:
         return iter((self.train, self.valid, self.test))

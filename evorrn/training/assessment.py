@@ -20,6 +20,7 @@ from evorrn.training.problem import Problem, first_scored
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
+    from evorrn.training.result import Result
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,12 @@ class Assessment:
         """Return ``{split: {metric: value}}`` of a genome, for all splits that exist."""
         raise NotImplementedError
 
-    def record(self, network: Network, genome: np.ndarray) -> Record:
-        """Return the outputs of a genome on test data."""
+    def predictions(self, network: Network, genome: np.ndarray) -> dict[str, np.ndarray] | None:
+        """Return what `evorrn.Result.predictions` holds; None without test data, and in an environment."""
+        return None
+
+    def record(self, result: Result) -> Record:
+        """Return the outputs on test data of the network of a result."""
         raise NotImplementedError
 
     def baselines(self, metric: str) -> dict[str, float]:
@@ -112,16 +117,23 @@ class SequenceAssessment(Assessment):
                 measured[split] = score(outputs, batch, shown, self.scaling)
         return measured
 
-    def record(self, network: Network, genome: np.ndarray) -> Record:
-        """Return the targets and predictions (B, T, O) of test data in original units, and the scored steps (B, T)."""
+    def predictions(self, network: Network, genome: np.ndarray) -> dict[str, np.ndarray] | None:
+        """Return targets and predictions of test data in original units, and the dates of targets that have them."""
         batch = self.splits.test
-        assert batch is not None  # the splits of a task always have test data
+        if batch is None:
+            return None
         predicted, truth = predictions(network, genome, batch, self.free_run), batch.targets
         if self.scaling is not None and not batch.labelled:
             predicted, truth = self.scaling.restore_targets(predicted), self.scaling.restore_targets(truth)
-        diverged = not bool(np.isfinite(predicted[batch.scored]).all())
+        arrays = {"truth": truth, "predicted": predicted, "scored": batch.scored}
+        return arrays if self.splits.dates is None else {**arrays, "dates": self.splits.dates}
+
+    def record(self, result: Result) -> Record:
+        """Return the predictions of a result, which the splits of a task always have."""
+        arrays = result.predictions
+        assert arrays is not None
         return Record(
-            "predictions", {"truth": truth, "predicted": predicted, "scored": batch.scored}, diverged
+            "predictions", arrays, not bool(np.isfinite(arrays["predicted"][arrays["scored"]]).all())
         )
 
     def baselines(self, metric: str) -> dict[str, float]:

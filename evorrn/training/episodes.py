@@ -13,6 +13,7 @@ from evorrn.network.network import Network
 from evorrn.training import playing
 from evorrn.training.assessment import Assessment, Record
 from evorrn.training.meter import Meter, MeteredProblem
+from evorrn.training.result import Result
 
 RANDOM_STREAM = 2
 """Role of the random actions of a baseline among the streams of a seed."""
@@ -166,12 +167,13 @@ class EpisodeAssessment(Assessment):
             found[split] = self._measured(self.environment.metrics, returns[0], lengths[0])
         return found
 
-    def record(self, network: Network, genome: np.ndarray) -> Record:
+    def record(self, result: Result) -> Record:
         """Return the returns and lengths (E,) of the test episodes, and the trajectory of the one with the median return.
 
         The arrays of the trajectory are observations (T, I), actions (T, O), rewards (T,), states (T, S), the names
         of actions and states, and `start`, the index of the test start. It has at most `RECORDED_STEPS` time steps.
         """
+        network, genome = result.network, result.genome
         returns, lengths = playing.episodes(self.environment, network, genome[None], self.starts.test)
         start = int(np.argsort(returns[0], kind="stable")[(len(returns[0]) - 1) // 2])
         limit = min(self.environment.time_limit, RECORDED_STEPS)

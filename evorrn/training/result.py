@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +43,9 @@ class Result(Model):
     meter : Meter
     seconds : ndarray, shape (N,)
         Wall time at each step of the history.
+    predictions : dict of str to ndarray, or None
+        On test data, where there are any, in original units: ``truth`` and ``predicted``, (B, T, O), the ``scored`` steps
+        (B, T), and their ``dates`` (B, T) where the data have them.
 
     Examples
     --------
@@ -62,6 +67,7 @@ class Result(Model):
     metrics: dict[str, dict[str, float]]
     meter: Meter
     seconds: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    predictions: dict[str, np.ndarray] | None = None
 
     def __repr__(self) -> str:
         """Return network, cost and scores in a few lines."""
@@ -91,10 +97,28 @@ class Result(Model):
             "may be better (strategy.alphas)",
         )
 
+    def plot(self, output: int | str = 0, axes: Any = None) -> Any:
+        """Draw the predictions on test data over the truth, and return the matplotlib axes.
+
+        Parameters
+        ----------
+        output : int or str
+            The place or the name of the output that is drawn.
+        axes : matplotlib.axes.Axes, optional
+            Those of a new figure by default.
+
+        Raises
+        ------
+        EvorrnError
+            When the result has no predictions on test data, or no such output.
+        """
+        drawing = importlib.import_module("evorrn.lab.report.result")  # the only folder that draws lies below
+        return drawing.draw_result(self, output, axes)
+
     def save(self, folder: str | Path) -> None:
         """Write the result to the files ``result.json``, ``genome.npz``, ``history.jsonl``, ``timing.jsonl`` of a folder.
 
-        `evorrn.load` reads them. `save_model` writes one file of what predictions need.
+        With predictions on test data there is ``predictions.npz`` as well. `evorrn.load` reads them. `save_model` writes one file of what predictions need.
         """
         for name, content in self.files().items():
             write_atomic(Path(folder) / name, content)
@@ -116,8 +140,10 @@ class Result(Model):
             "meter": {name: value for name, value in meter.items() if name not in TIMES},
             "times": {name: meter[name] for name in TIMES},
         }
+        shown = {} if self.predictions is None else {"predictions.npz": npz_bytes(self.predictions)}
         return {
             "genome.npz": npz_bytes({"genome": self.genome}),
+            **shown,
             **history_files(self.history, self.seconds),
             "result.json": json.dumps(content, indent=1) + "\n",
         }
@@ -182,6 +208,7 @@ def load(folder: str | Path, *, trust: bool | None = None) -> Result:
             horizon=content["horizon"],
             input_names=tuple(content["input_names"]),
             output_names=tuple(content["output_names"]),
+            predictions=read_arrays(stored) if (stored := folder / "predictions.npz").exists() else None,
         )
     except FileNotFoundError as error:
         raise RunError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from evorrn.base.errors import DataError
 from evorrn.base.settings import setting
+from evorrn.data.tables.calendar import calendar_inputs, calendar_names, calendar_parts, calendar_problems
 from evorrn.data.tables.reader import read_table
 from evorrn.data.tables.rules import Rules
 from evorrn.data.tables.table import Table
@@ -40,7 +41,8 @@ class CsvFile(Task):
     by `shares`. A row belongs to the split in which it is forecast. Each split begins with `washout` unscored steps:
     the rows before it, for training its first rows. The training part is divided into `windows` sequences, each with
     its own unscored steps before it. Values are scaled to mean 0 and standard deviation 1, learned on the training
-    rows; inputs with only the values 0 and 1 are not scaled. Gaps are filled from their own split and those before,
+    rows; inputs with only the values 0 and 1 are not scaled. With `calendar`, sine and cosine of the date of each row are
+    further inputs. Gaps are filled from their own split and those before,
     and filled targets are not scored. The data are fixed: a seed changes only the training.
     """
 
@@ -87,6 +89,11 @@ class CsvFile(Task):
         "column by which the order of the rows is checked; by default the first of dates; none for none",
         absent="",
     )
+    calendar: str | tuple[str, ...] = setting(
+        "",
+        "inputs made of the dates of rows, as sine and cosine: hour, weekday, month, yearday; a list or with commas",
+        absent="",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,15 +101,22 @@ class CsvFile(Task):
             value = getattr(self, name)
             text = tuple(map(str, value)) if isinstance(value, tuple) else str(value)
             object.__setattr__(self, name, text)
+        object.__setattr__(self, "calendar", ",".join(self.cycles))
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed."""
-        return super().problems() or [*file_problems(self.path, self.shares), *self.rules.problems()]
+        found = [*file_problems(self.path, self.shares), *self.rules.problems()]
+        return super().problems() or [*found, *calendar_problems(self.cycles)]
+
+    @property
+    def cycles(self) -> tuple[str, ...]:
+        """The parts of a date that are inputs."""
+        return calendar_parts(self.calendar)
 
     @property
     def inputs(self) -> int:
-        """Number of target columns and further input columns."""
-        return len(self.targets) + len(self.further_inputs)
+        """Number of target columns, further input columns and inputs made of dates."""
+        return len(self.input_names)
 
     @property
     def outputs(self) -> int:
@@ -111,7 +125,12 @@ class CsvFile(Task):
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The input columns, the target columns first."""
+        """The input columns, the target columns first, and the inputs made of dates last."""
+        return (*self.columns_used, *calendar_names(self.cycles))
+
+    @property
+    def columns_used(self) -> tuple[str, ...]:
+        """The columns that are read: the target columns, and the further input columns."""
         return (*self.targets, *self.further_inputs)
 
     @property
@@ -158,12 +177,12 @@ class CsvFile(Task):
         found = [f"forecasts {listing(self.targets)} of {ahead} from {listing(self.input_names)}"]
         left = [f"{name} ({why})" for name, why in self.choice.left_out.items()]
         found += [f"left out {', '.join(left)}"] if left else []
-        for name in self.input_names:
+        for name in self.columns_used:
             how = falls(self.table.known(name))
             found += (
                 [f"{name} {how}; if it counts back from the newest row, say --time {name}"] if how else []
             )
-        return (*self.table.notes(self.input_names), *(f"{self.table.path.name}: {text}" for text in found))
+        return (*self.table.notes(self.columns_used), *(f"{self.table.path.name}: {text}" for text in found))
 
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""
@@ -171,7 +190,8 @@ class CsvFile(Task):
         rows = len(self.table.rows)
         scored = self._scored(rows)
         ends = (rows - scored[1] - scored[2], rows - scored[2])
-        record = self.table.columns(self.input_names, ends if scored[0] > 0 else ())
+        record = self.table.columns(self.columns_used, ends if scored[0] > 0 else ())
+        record = np.hstack([record, calendar_inputs(self.table, self.cycles)])
         if scored[0] < LEAST_TRAINING:
             needed = self._least_rows(len(record) + 1)
             raise DataError(
@@ -183,7 +203,7 @@ class CsvFile(Task):
         if windows > scored[0]:
             raise DataError(f"windows: expected at most one per training step ({scored[0]}), got {windows}")
         try:
-            return forecasting_splits(
+            splits = forecasting_splits(
                 record,
                 targets=self.outputs,
                 horizon=self.horizon,
@@ -196,6 +216,11 @@ class CsvFile(Task):
             constant = bool((record[:train_end, 0] == record[0, 0]).all())
             advice = self._another_target() if constant else ""
             raise DataError(f"{self.path}, target {', '.join(self.targets)}: {error}{advice}") from None
+        times = self.table.times
+        if times is None:
+            return splits
+        assert splits.test is not None
+        return replace(splits, dates=times.last(splits.test.steps).dates[None])
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, persistence and a linear model of the present and past rows."""

@@ -31,7 +31,9 @@ def test_a_prediction_is_that_of_the_loaded_result(console, tmp_path, run):
     said = console.type("predict", run.name, "x.csv")
     assert said.code == 0, said.err
     found = rows(said.out)
-    assert list(found[0]) == ["step", "output1+1"] and [row["step"] for row in found[:2]] == ["1", "2"]
+    assert list(found[0]) == ["step", "year+1", "output1+1"]
+    assert [(row["step"], row["year+1"]) for row in found[:2]] == [("1", "1901"), ("2", "1902")]
+    assert found[-1]["year+1"] == "1930"  # the year after the last of the file
     values = [float(row["output1+1"]) for row in found]
     assert np.array_equal(values, evorrn.load(run).predict(x[:, None])[:, 0])
     assert (run / "plots" / "predict.png").read_bytes().startswith(b"\x89PNG") and "predict.png" in said.err
@@ -137,9 +139,15 @@ def test_a_forecast_that_diverges_is_flagged(console, tmp_path):
 def test_what_cannot_be_forecast_says_what_is_missing(console, tmp_path):
     words = ("run", WAVE, "--strategy", WALK, "--budget", "2gen", "--set", "task.horizon=2", "--json")
     folder = json.loads(console.type(*words).out)["folder"]
-    said = console.type("forecast", folder)
+    said = console.type("forecast", folder, "--steps", 3)
+    assert said.code == 2 and said.out == ""
+    assert "forecasts 2 rows ahead, so expected at most 2 steps, got 3; a run with task.horizon=1" in said.err
+    words = ("run", "adding", "--strategy", "random", "--budget", "1gen", "--hidden", 2, "--json")
+    folder = json.loads(console.type(*words).out)["folder"]
+    np.savez(tmp_path / "x.npz", inputs=np.zeros((1, 30, 2)))
+    said = console.type("forecast", folder, "--warmup", "x.npz")
     assert said.code == 2 and "task.horizon=1" in said.err and said.out == ""
-    assert "give --inputs FILE with 1 column of inputs (input1) and 20 rows" in said.err
+    assert "give --inputs FILE with 2 columns of inputs (number, marker) and 20 rows" in said.err
 
 
 def test_future_inputs_that_are_not_needed_or_not_of_as_many_sequences_are_refused(console, tmp_path, run):

@@ -1,6 +1,7 @@
 """The problem and the assessment of environments: fitness, cost, training and scores of episodes."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_baselines_run_from_the_test_starts():
 
 def test_the_record_is_the_episode_of_median_return(network):
     genome, assessment = network.init(seed=3), assess(BANDIT, 2)
-    record = assessment.record(network, genome)
+    record = assessment.record(SimpleNamespace(network=network, genome=genome))
     shown = record.arrays
     assert record.name == "trajectory" and not record.diverged
     returns = [by_hand(network, BANDIT, genome, start)[0] for start in starts_of(BANDIT, 2).test]

@@ -6,9 +6,12 @@ import datetime
 import itertools
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-DAY = 86400.0
+import numpy as np
+
+HOUR, DAY = 3600.0, 86400.0
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
 MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
@@ -35,11 +38,13 @@ _TIME_OF_DAY = re.compile(_CLOCK, re.ASCII)
 
 
 class Moment(NamedTuple):
-    """A date with or without a time of day: seconds since the year 1, and the same as months and seconds beyond."""
+    """A date with or without a time of day: seconds since 1970 in UTC, and seconds that its zone is ahead of UTC.
+
+    The offset is None where no zone is named; the seconds are then those of the clock.
+    """
 
     seconds: float
-    month: int
-    beyond: float
+    offset: float | None = None
 
 
 def moment(cell: str, day_first: bool | None = None) -> Moment | None:
@@ -63,11 +68,12 @@ def moment(cell: str, day_first: bool | None = None) -> Moment | None:
     time = _seconds(part)
     for month, day in pairs:
         try:
-            days = datetime.date(year, month, day).toordinal()
+            days = datetime.date(year, month, day).toordinal() - _EPOCH
         except ValueError:
             continue
         if time is not None:
-            return Moment(days * DAY + time, year * 12 + month - 1, (day - 1) * DAY + time)
+            offset = _offset(part)
+            return Moment(days * DAY + time - (offset or 0.0), offset)
     return None
 
 
@@ -115,7 +121,7 @@ def _month(part: dict[str, str]) -> int:
 
 
 def _seconds(part: dict[str, str]) -> float | None:
-    """Return the seconds since midnight, in UTC where a zone is given; None where the time is impossible."""
+    """Return the seconds since midnight; None where the time is impossible."""
     if not part.get("hour"):
         return 0.0
     hour, minute = int(part["hour"]), int(part["minute"])
@@ -126,6 +132,46 @@ def _seconds(part: dict[str, str]) -> float | None:
         hour = hour % 12 + (12 if part["half"].lower() == "pm" else 0)
     if hour > 24 or minute > 59 or second >= 61 or (hour == 24 and (minute or second)):
         return None
-    zone = (part["zone"] or "").replace(":", "")
-    offset = int(zone[1:3]) * 3600 + int(zone[3:]) * 60 if zone[1:].isdigit() else 0
-    return hour * 3600.0 + minute * 60.0 + second + (offset if zone.startswith("-") else -offset)
+    return hour * HOUR + minute * 60.0 + second
+
+
+def _offset(part: dict[str, str]) -> float | None:
+    """Return the seconds that the zone of a time is ahead of UTC; None where no zone is named."""
+    zone = (part.get("zone") or "").replace(":", "")
+    if not zone:
+        return None
+    size = int(zone[1:3]) * HOUR + int(zone[3:]) * 60 if zone[1:].isdigit() else 0.0
+    return -size if zone.startswith("-") else size
+
+
+def as_dates(seconds: np.ndarray) -> np.ndarray:
+    """Return seconds since 1970 as datetime64 in milliseconds, NaT for NaN."""
+    known = np.isfinite(seconds)
+    found = np.full(np.shape(seconds), np.datetime64("NaT", "ms"))
+    found[known] = np.round(seconds[known] * 1000.0).astype("int64").astype("datetime64[ms]")
+    return found
+
+
+def date_texts(local: np.ndarray, offsets: np.ndarray | None = None) -> list[str]:
+    """Return seconds since 1970 on a clock as text, empty for NaN.
+
+    The time of day is written unless it is midnight in every row, with as many digits as it needs; the offset of the
+    zone, where there are `offsets`, after it.
+    """
+    dates, known = as_dates(local), np.isfinite(local)
+    whole = local[known]
+    sizes: tuple[tuple[Any, float], ...] = (("D", DAY), ("m", 60.0), ("s", 1.0))
+    unit: Any = next((name for name, size in sizes if not (whole % size).any()), "ms")
+    plain = unit == "D" and (offsets is None or not offsets[known].any())
+    unit = "m" if unit == "D" and not plain else unit
+    texts = np.datetime_as_string(dates, unit=unit, casting="unsafe").tolist()
+    zones = [zone_text(each) for each in offsets] if offsets is not None and not plain else [""] * len(texts)
+    return [text.replace("T", " ") + zone if good else "" for text, zone, good in zip(texts, zones, known)]
+
+
+def zone_text(offset: float) -> str:
+    """Return the seconds that a zone is ahead of UTC as text, ``Z`` for none, else for instance ``+01:00``."""
+    if not offset or offset != offset:
+        return "Z"
+    minutes = round(abs(offset) / 60)
+    return f"{'-' if offset < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"

@@ -101,10 +101,10 @@ def _times(table: Table) -> Times | None:
         values = table.known(name)
         if says_time(name, values):
             times = times_of_numbers(name, values)
-            if times.unit or times.newest_first or times.backward() is None:
+            if times.dated or times.newest_first or times.backward() is None:
                 return times
         if table.header and is_index(_heading(table, name), values):
-            return Times(name, values, unit=0.0)
+            return Times(name, values, values, dated=False)
         if shuffled(_heading(table, name), values):
             raise DataError(
                 f"{table.path}, line {table.lines[0]}, column {name!r}: these row numbers are not in order; sort the rows, "

@@ -188,6 +188,8 @@ class Table:
             turned = "newest row first in the file, turned round" if self.turned else ""
             what = "; ".join(filter(None, (turned, self.times.steps(self.lines))))
             found.append(f"{name}: time column {self.times.name}: {what}")
+            clock = self.times.clock()
+            found += [f"{name}: {clock}"] if clock else []
         points = [] if self.rules.decimal else [each for each in used if self._thousands(self.cells(each))]
         if points:
             found.append(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from evorrn.base.text import counted
-from evorrn.data.tables.dates import DAY, Moment, moment
+from evorrn.data.tables.dates import HOUR, Moment, as_dates, date_texts, moment, zone_text
+from evorrn.data.tables.step import Step, daylight_saving, find_step
 
-HOUR = 3600.0
 _NAMES = frozenset(
     (
         *("date", "dates", "datetime", "time", "times", "timestamp", "stamp", "unix", "unixtime", "epoch"),
@@ -19,7 +20,6 @@ _NAMES = frozenset(
 )
 _INDEX = frozenset(("", "index", "row"))
 _ORDINALS = frozenset(("", "index", "id", "row", "n", "nr", "no", "step", "t", "obs"))
-_UNITS = ((DAY, "day"), (HOUR, "hour"), (60.0, "minute"), (1.0, "second"))
 REPEATS = "holds times that repeat"
 RISES = "rises in every row"
 _UNIX = ((1e8, 5e9), (1e11, 5e12), (1e14, 5e15), (1e17, 5e18))
@@ -35,87 +35,126 @@ class Times:
     name : str
         The time column, or the two columns of date and time of day.
     values : ndarray, shape (rows,)
-        Seconds, or the numbers of a time column without a known unit; NaN where there is no time.
-    months : ndarray, shape (rows,), or None
-        Counts of months, when every row lies at the same moment of its month.
-    unit : float
-        Values per second; 0 where the unit is not known.
+        Seconds since 1970 in UTC, or the numbers of a time column without a known unit; NaN where there is no time.
+    local : ndarray, shape (rows,)
+        The same as a clock shows it in the zone that the row names.
+    dated : bool
+        Whether the values are seconds.
+    zoned : bool
+        Whether the rows name their zones.
     """
 
     name: str
     values: np.ndarray
-    months: np.ndarray | None = None
-    unit: float = 1.0
+    local: np.ndarray
+    dated: bool = True
+    zoned: bool = False
 
     def reversed(self) -> Times:
         """Return the times of the rows in the opposite order."""
-        months = None if self.months is None else self.months[::-1]
-        return replace(self, values=self.values[::-1], months=months)
+        return replace(self, values=self.values[::-1], local=self.local[::-1])
 
     @property
     def newest_first(self) -> bool:
         """Whether the times fall from row to row, apart from clocks that are put on by up to an hour."""
         steps = np.diff(self.values[np.isfinite(self.values)])
         falling, rising = int((steps < 0).sum()), int((steps > 0).sum())
-        return falling > 10 * rising and steps.max(initial=0.0) <= HOUR * self.unit
+        return falling > 10 * rising and steps.max(initial=0.0) <= self._slack
 
     def backward(self, rows: int | None = None) -> int | None:
         """Return the first of the first `rows` rows that is over an hour earlier than a row before it, if any."""
         known = np.flatnonzero(np.isfinite(self.values[:rows]))
         values = self.values[known]
-        late = np.flatnonzero(values < np.maximum.accumulate(values) - HOUR * self.unit)
+        late = np.flatnonzero(values < np.maximum.accumulate(values) - self._slack)
         return int(known[late[0]]) if late.size else None
+
+    @property
+    def _slack(self) -> float:
+        """How far a time may lie before the one of an earlier row: an hour, for clocks that are put back."""
+        return HOUR if self.dated else 0.0
+
+    @cached_property
+    def step(self) -> Step | None:
+        """The usual step from row to row; None with fewer than two rows that have a time."""
+        return find_step(self.values, self.local, self.dated)
+
+    @property
+    def dates(self) -> np.ndarray:
+        """The times as a clock shows them: datetime64 in milliseconds, NaT where there is none, or plain numbers."""
+        return as_dates(self.local) if self.dated else self.local
+
+    def texts(self) -> list[str]:
+        """Return the times as text: dates, with the time of day where it is not midnight in every row; or numbers."""
+        if not self.dated:
+            return ["" if np.isnan(value) else f"{value:.12g}" for value in self.local]
+        return date_texts(self.local, self.local - self.values if self.zoned else None)
+
+    def continued(self, count: int) -> Times:
+        """Return these times and those of `count` rows after the last, by the usual step; NaN where it is not known."""
+        known = np.flatnonzero(np.isfinite(self.values))
+        rows = len(self.values) + count
+        values, local = np.full(rows, np.nan), np.full(rows, np.nan)
+        values[: len(self.values)], local[: len(self.local)] = self.values, self.local
+        if self.step is not None and self.step.regular and known.size:
+            last = int(known[-1])
+            offset = self.local[last] - self.values[last]
+            for row in range(len(self.values), rows):
+                local[row] = self.step.after(self.local[last], row - last)
+                values[row] = local[row] - offset
+        return replace(self, values=values, local=local)
+
+    def last(self, count: int) -> Times:
+        """Return the times of the last `count` rows."""
+        start = len(self.values) - count
+        return replace(self, values=self.values[start:], local=self.local[start:])
 
     def steps(self, lines: Sequence[int]) -> str:
         """Return the usual step from row to row in words, and how many rows have another one."""
-        values = self.values if self.months is None else self.months
-        known = np.flatnonzero(np.isfinite(values))
-        steps = np.diff(values[known])
+        known = np.flatnonzero(np.isfinite(self.values))
         found = []
-        if len(known) < len(values):
-            first = int(np.flatnonzero(~np.isfinite(values))[0])
+        if len(known) < len(self.values):
+            first = int(np.flatnonzero(~np.isfinite(self.values))[0])
             found.append(
-                f"{counted(len(values) - len(known), 'row')} without a time, first in line {lines[first]}"
+                f"{counted(len(self.values) - len(known), 'row')} without a time, first in line {lines[first]}"
             )
-        forward = np.round(steps[steps > 0], 6)
-        if not forward.size:
+        step = self.step
+        if step is None:
             return "; ".join(found)
-        kinds, counts = np.unique(forward, return_counts=True)
-        usual = float(kinds[np.argmax(counts)])
-        found.insert(0, f"step {self._words(usual)}")
+        found.insert(0, f"step {step.words()}")
+        steps = step.steps
         for wrong, words in (
             (steps == 0, "equal the row before"),
             (steps < 0, "go back"),
-            ((np.abs(steps - usual) > 1e-6 * usual) & (steps > 0), "differ"),
+            (~step.usual & (steps > 0), "differ"),
         ):
             if wrong.any():
                 place = int(np.flatnonzero(wrong)[0])
-                size = f" ({self._words(float(steps[place]))})" if steps[place] > 0 else ""
+                size = f" ({step.words(float(steps[place]))})" if steps[place] > 0 else ""
                 count = f"{int(wrong.sum())} of {counted(len(steps), 'step')} {words}"
                 found.append(f"{count}, first in line {lines[known[place + 1]]}{size}")
         return "; ".join(found)
 
-    def _words(self, step: float) -> str:
-        """Return a step in words."""
-        if self.months is not None:
-            return counted(round(step / 12), "year") if step % 12 == 0 else counted(round(step), "month")
-        if not self.unit:
-            return f"{step:g}"
-        seconds = step / self.unit
-        for size, name in _UNITS:
-            if seconds % size == 0:
-                return counted(round(seconds / size), name)
-        return f"{seconds:g} seconds"
+    def clock(self) -> str:
+        """Return what the zones of the rows, or clocks put forward and back, mean for a series; empty for neither."""
+        if not self.dated:
+            return ""
+        known = np.isfinite(self.values)
+        if self.zoned:
+            offsets = np.unique((self.local - self.values)[known])
+            if len(offsets) == 1:
+                return ""
+            zones = " and ".join(map(zone_text, (offsets[0], offsets[-1])))
+            return f"zones from {zones}: rows are ordered by UTC; hours and weekdays are those of the local clock"
+        return daylight_saving(self.local[known])
 
 
 def times_of_dates(name: str, found: Sequence[Moment | None], clock: Sequence[float] | None = None) -> Times:
     """Return the times of a column of dates, with the seconds of a column of times of day added where there is one."""
-    seconds = np.array([np.nan if each is None else each.seconds for each in found])
-    if clock is not None:
-        return Times(name, seconds + np.asarray(clock))
-    beyond = {each.beyond for each in found if each is not None}
-    months = np.array([np.nan if each is None else float(each.month) for each in found])
-    return Times(name, seconds, months if len(beyond) == 1 else None)
+    values = np.array([np.nan if each is None else each.seconds for each in found])
+    offsets = np.array([0.0 if each is None else each.offset or 0.0 for each in found])
+    values = values if clock is None else values + np.asarray(clock)
+    zoned = any(each is not None and each.offset is not None for each in found)
+    return Times(name, values, values + offsets, zoned=zoned)
 
 
 def times_of_numbers(name: str, values: np.ndarray) -> Times:
@@ -124,7 +163,10 @@ def times_of_numbers(name: str, values: np.ndarray) -> Times:
     if found is not None:
         return times_of_dates(name, found)
     exponent = unix_scale(values)
-    return Times(name, values, unit=0.0 if exponent is None else 1000.0**exponent)
+    if exponent is None:
+        return Times(name, values, values, dated=False)
+    seconds = values / 1000.0**exponent
+    return Times(name, seconds, seconds, zoned=True)
 
 
 def unix_scale(values: np.ndarray) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.lab.report.style import GRID, INK, LINES, SERIES, Axes, legend_above
+from evorrn.lab.report.style import GRID, INK, LINES, SERIES, Axes, legend_above, time_axis
 from evorrn.lab.runs.outputs import Outputs, Predictions, Trajectory
 
 LONGEST = 1000
@@ -37,7 +37,7 @@ def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) 
         axes.set_ylim(*_limits(truth, predicted))
         return
     truth, predicted = shown.excerpt()
-    steps = np.arange(len(truth))
+    steps = time_axis(axes, shown.excerpt_dates(), "scored time steps of test", np.arange(len(truth)))
     if shown.labelled:
         right = truth == predicted
         wrong = ~right & np.isfinite(truth)
@@ -50,7 +50,6 @@ def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) 
         axes.plot(steps, predicted, color=colour, label=name, **DASHES)
         axes.set_ylim(*_limits(truth, predicted))
         axes.set(ylabel=f"{shown.name}, original units")
-    axes.set_xlabel("scored time steps of test")
     legend_above(axes)
 
 
@@ -77,24 +76,37 @@ def draw_trajectory(axes: Axes, shown: Trajectory, name: str, place: int = 0) ->
     stack[0].set_title(f"{name}: return {shown.returns[shown.start]:.4g}", loc="left", fontsize=10)
 
 
-def draw_forecast(axes: Axes, known: np.ndarray, forecast: np.ndarray) -> None:
-    """Draw the last known values (T,) of a series and the forecast (steps,) that follows them."""
+def draw_forecast(
+    axes: Axes,
+    known: np.ndarray,
+    forecast: np.ndarray,
+    name: str = "value",
+    dates: np.ndarray | None = None,
+) -> None:
+    """Draw the last known values (T,) of a series and the forecast (steps,) that follows them, at dates (T + steps,)."""
     past = known[-max(4 * len(forecast), 50) :]
-    axes.axvspan(0, len(forecast), color=GRID, alpha=0.5, linewidth=0)
-    axes.plot(np.arange(1 - len(past), 1), past, **{**TRUTH, "label": "known"})
+    steps = np.arange(1 - len(past), len(forecast) + 1)
+    x = time_axis(axes, dates, "time steps after the last known value", steps)
+    axes.axvspan(x[max(len(past) - 1, 0)], x[-1], color=GRID, alpha=0.5, linewidth=0)
+    axes.plot(x[: len(past)], past, **{**TRUTH, "label": "known"})
     joined = np.concatenate([past[-1:], np.where(np.isfinite(forecast), forecast, np.nan)])
-    axes.plot(joined, color=SERIES[1], marker="o", markersize=3, linewidth=1.6, label="forecast")
-    axes.set(xlabel="time steps after the last known value", ylabel="value, original units")
+    look = {"color": SERIES[1], "marker": "o", "markersize": 3, "linewidth": 1.6, "label": "forecast"}
+    axes.plot(x[len(x) - len(joined) :], joined, **look)
+    axes.set_ylabel(f"{name}, original units")
     legend_above(axes)
 
 
-def draw_given(axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name: str) -> None:
-    """Draw outputs (T,) for given inputs, and the truth (T,) where it is known, NaN elsewhere."""
+def draw_given(
+    axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name: str, dates: np.ndarray | None = None
+) -> None:
+    """Draw outputs (T,) for given inputs at their dates (T,), and the truth (T,) where it is known, NaN elsewhere."""
+    x = time_axis(axes, dates, "time steps", np.arange(len(outputs)))
     if truth is not None and np.isfinite(truth).any():
-        axes.plot(truth, **TRUTH)
+        axes.plot(x, truth, **TRUTH)
         axes.set_ylim(*_limits(truth, outputs))
-    axes.plot(np.where(np.isfinite(outputs), outputs, np.nan), color=SERIES[0], label="prediction", **DASHES)
-    axes.set(xlabel="time steps", ylabel=name)
+    shown = np.where(np.isfinite(outputs), outputs, np.nan)
+    axes.plot(x, shown, color=SERIES[0], label="prediction", **DASHES)
+    axes.set_ylabel(name)
     legend_above(axes)
 
 

@@ -101,19 +101,31 @@ def genome_plot(blocks: Mapping[str, np.ndarray], path: Path) -> None:
         draw_genome(axes, blocks)
 
 
-def forecast_plot(known: np.ndarray, forecast: np.ndarray, path: Path) -> None:
+def forecast_plot(
+    known: np.ndarray,
+    forecast: np.ndarray,
+    path: Path,
+    *,
+    name: str = "value",
+    dates: np.ndarray | None = None,
+) -> None:
     """Draw the last known values of a series, (T,) or (T, O), and the forecast, (steps,) or (steps, O), after them.
 
-    Of several outputs the first is drawn.
+    Of several outputs the first is drawn, called `name`. The dates (T + steps,) are those of both.
     """
     with sheet(path, 7.2, 3.2) as (axes,):
-        draw_forecast(axes, _first_output(known), _first_output(forecast))
+        draw_forecast(axes, _first_output(known), _first_output(forecast), name, dates)
 
 
-def outputs_plot(outputs: np.ndarray, truth: np.ndarray | None, name: str, path: Path) -> None:
-    """Draw the outputs (T,) of a network for given inputs, over the truth (T,), NaN where it is not known."""
+def outputs_plot(
+    outputs: np.ndarray, truth: np.ndarray | None, name: str, path: Path, dates: np.ndarray | None = None
+) -> None:
+    """Draw the outputs (T,) of a network for given inputs, over the truth (T,), NaN where it is not known.
+
+    The dates (T,) are those of the outputs.
+    """
     with sheet(path, 7.2, 3.2) as (axes,):
-        draw_given(axes, outputs, truth, name)
+        draw_given(axes, outputs, truth, name, dates)
 
 
 def comparison_plot(

@@ -98,6 +98,31 @@ def log_labels(axis: Any, values: np.ndarray) -> None:
     axis.grid(visible=len(marked) > 2, which="minor")
 
 
+def time_axis(axes: Axes, dates: np.ndarray | None, label: str, steps: np.ndarray) -> np.ndarray:
+    """Label a horizontal axis of time, and return where its points (n,) lie.
+
+    The points are the last n of `dates`, datetime64 or plain numbers such as years, or else `steps` (n,), which are
+    called `label`.
+    """
+    known = None if dates is None else np.asarray(dates)[len(dates) - len(steps) :]
+    if known is None or len(known) < len(steps) or _unknown(known).all():
+        axes.set_xlabel(label)
+        return steps
+    if known.dtype.kind == "M":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(minticks=3, maxticks=8)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.set_xlabel("date" if known.dtype.kind == "M" else "time")
+    return known
+
+
+def _unknown(dates: np.ndarray) -> np.ndarray:
+    """Return which dates are not known."""
+    return np.isnat(dates) if dates.dtype.kind == "M" else np.isnan(dates)
+
+
 def legend_columns(names: Iterable[str], inches: float, size: float = LEGEND_SIZE) -> int:
     """Return the number of columns, at most four, in which the names of a legend have room."""
     entry = size * (LEGEND_LINE + LEGEND_LETTER * max(map(len, names), default=0))

@@ -14,8 +14,10 @@ import numpy as np
 
 from evorrn.base.errors import DataError, EvorrnError, RunError
 from evorrn.base.files import write_atomic
+from evorrn.data.tables.times import Times
 from evorrn.data.task import Task
-from evorrn.lab.runs.inputs import Wanted, read_inputs, wanted_by
+from evorrn.lab.runs.horizon import future_inputs, times_ahead
+from evorrn.lab.runs.inputs import Given, Wanted, read_inputs, wanted_by
 from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.runs.store import RunFolder, writing
@@ -23,6 +25,8 @@ from evorrn.lab.runs.table import csv_text
 from evorrn.training.result import Result, load
 
 LABEL = "label"
+STEPS = 20
+"""Values that a forecast has by default, where the horizon does not say how many."""
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -32,7 +36,8 @@ class Sheet:
 
     For a prediction, `known` (B, T, O) is the truth where the file holds it, NaN elsewhere; for a forecast, it is the
     last known values of the outputs; None when there are none. `diverged` is whether an output is not finite, or far
-    beyond any sensible number. `notes` say how files were read.
+    beyond any sensible number. `notes` say how files were read. `dates` are those of the outputs, of a forecast after
+    those of the known values: datetime64, or plain numbers; None where there are none.
     """
 
     columns: tuple[str, ...]
@@ -41,6 +46,7 @@ class Sheet:
     known: np.ndarray | None
     diverged: bool
     notes: tuple[str, ...] = ()
+    dates: np.ndarray | None = None
 
     def csv(self) -> str:
         """Return the sheet as CSV text."""
@@ -74,29 +80,35 @@ def predict(
         When the run is not complete or the file does not fit its network.
     """
     result = trained(run)
-    inputs, notes = read_inputs(path, _wanted(run, result, rules), columns)
+    given = read_inputs(path, _wanted(run, result, rules), columns)
+    inputs, ahead = given.values, result.horizon or 0
     outputs = result.predict(inputs)
     truth = None
     if result.horizon and result.network.loss_name == "mse" and outputs.shape[2] <= inputs.shape[2]:
         truth = np.full(outputs.shape, np.nan)
         truth[:, : -result.horizon] = inputs[:, result.horizon :, : outputs.shape[2]]
-    return _sheet(result, outputs, truth, notes, ahead=result.horizon or 0)
+    times = None if given.times is None else given.times.continued(ahead).last(outputs.shape[1])
+    dates = None if times is None else times.dates
+    return _sheet(result, outputs, truth, given.notes, ahead=ahead, times=times, dates=dates)
 
 
 def forecast(
     run: RunFolder,
-    steps: int,
+    steps: int | None,
     warmup: Path | None = None,
     inputs: Path | None = None,
     rules: Mapping[str, Any] = NOTHING,
 ) -> Sheet:
-    """Return the outputs of a run's network that runs on from its own outputs.
+    """Return the outputs of a run's network for the rows after the known ones.
+
+    With a horizon of 1 it runs on from its own outputs. With a larger one, and without future inputs, its outputs at
+    the last known rows are the forecasts of the next ones, at most as many as the horizon.
 
     Parameters
     ----------
     run : RunFolder
-    steps : int
-        Values to forecast.
+    steps : int or None
+        Values to forecast; by default as many as the horizon, where it is larger than 1, and else 20.
     warmup : Path, optional
         File of known inputs up to now; by default the test data of the run's task, to their end.
     inputs : Path, optional
@@ -115,23 +127,49 @@ def forecast(
         raise EvorrnError(
             "forecast: expected a run on sequences; this one acts in an environment, see its trajectory.npz"
         )
+    direct = inputs is None and (result.horizon or 1) > 1 and not network.feedback
+    if steps is None:
+        steps = int(result.horizon or STEPS) if direct else STEPS
     if steps < 1:
         raise EvorrnError(f"--steps: expected at least 1, got {steps}")
-    own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
     wanted = _wanted(run, result, rules)
-    future, later = _future_inputs(result, wanted.last(network.inputs - own), steps, inputs)
     teacher = None
     if warmup is None:
-        known, teacher, notes = _end_of_test(run, result, wanted)
+        known, teacher = _end_of_test(run, result, wanted)
     else:
-        known, notes = read_inputs(warmup, wanted)
-    if future is not None and len(future) != len(known):
-        raise DataError(
-            f"{inputs}: expected one sequence for each of the {len(known)} known, got {len(future)}"
+        known = read_inputs(warmup, wanted)
+    past = known.values[:, :, : network.outputs] if result.horizon and network.loss_name == "mse" else teacher
+    if direct:
+        values, after = _direct(result, known, steps), times_ahead(known.times, None, steps, 0)
+        return _sheet(result, values, past, known.notes, times=after, dates=_dates(known.times, after))
+    own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
+    future = future_inputs(result, known, wanted.last(network.inputs - own), steps, inputs)
+    values = result.forecast(known.values, steps, None if future is None else future.values, teacher)
+    ahead = 0 if own or not result.horizon else result.horizon
+    after = times_ahead(known.times, None if future is None else future.times, steps, ahead)
+    notes = [*known.notes, *([] if future is None else future.notes)]
+    return _sheet(result, values, past, notes, times=after, dates=_dates(known.times, after))
+
+
+def _direct(result: Result, known: Given, steps: int) -> np.ndarray:
+    """Return the outputs (B, steps, O) at the last known rows, which speak of the rows after them."""
+    horizon = int(result.horizon or 0)
+    if steps > horizon:
+        raise EvorrnError(
+            f"--steps: this run forecasts {horizon} rows ahead, so expected at most {horizon} steps, got {steps}; a run with "
+            "task.horizon=1 goes on from its own outputs as long as you like"
         )
-    values = result.forecast(known, steps, future, teacher)
-    past = known[:, :, : network.outputs] if result.horizon == 1 else teacher
-    return _sheet(result, values, past, [*notes, *later])
+    length = known.values.shape[1]
+    if length < horizon:
+        raise DataError(
+            f"forecast: expected at least {horizon} known rows, as many as the horizon, got {length}"
+        )
+    return result.predict(known.values)[:, length - horizon : length - horizon + steps]
+
+
+def _dates(known: Times | None, after: Times | None) -> np.ndarray | None:
+    """Return the dates of known rows and of those after them."""
+    return None if known is None or after is None else np.concatenate([known.dates, after.dates])
 
 
 def trained(run: RunFolder) -> Result:
@@ -164,30 +202,8 @@ def _wanted(run: RunFolder, result: Result, rules: Mapping[str, Any]) -> Wanted:
     return wanted_by(run, result.input_names, result.network.inputs, rules)
 
 
-def _future_inputs(
-    result: Result, wanted: Wanted, steps: int, path: Path | None
-) -> tuple[np.ndarray | None, list[str]]:
-    """Return the future inputs (B, steps, I - own) in a file and notes, None where there is none and none is needed."""
-    width = len(wanted.names)
-    if path is None:
-        if not width:
-            return None, []
-        missing = f"give --inputs FILE with {wanted} and {steps} rows, one for each step"
-        if width == result.network.inputs and not result.network.feedback:
-            missing = f"a run with task.horizon=1 can go on from its own outputs; for this one {missing}"
-        raise EvorrnError(f"forecast: {missing}")
-    if not width:
-        raise EvorrnError(f"--inputs: this network has no inputs but its own outputs; leave {path} out")
-    future, notes = read_inputs(path, wanted)
-    if future.shape[1] != steps:
-        raise DataError(f"{path}: expected {steps} rows, one for each of --steps, got {future.shape[1]}")
-    return future, notes
-
-
-def _end_of_test(
-    run: RunFolder, result: Result, wanted: Wanted
-) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
-    """Return the inputs to the end of the test data, (B, T, I), in original units, the teacher of a forecast, and notes.
+def _end_of_test(run: RunFolder, result: Result, wanted: Wanted) -> tuple[Given, np.ndarray | None]:
+    """Return the inputs to the end of the test data, in original units, and the teacher of a forecast.
 
     The teacher is the targets (B, T, O), for a network that sees its own output and whose targets are no later inputs.
     """
@@ -203,8 +219,7 @@ def _end_of_test(
             "forecast: the test sequences differ in length; give the known inputs as --warmup FILE"
         )
     if spec.task.name == "csv":  # the last row of the file is the last target; its other columns are inputs
-        inputs, notes = read_inputs(Path(spec.content["task"]["path"]), wanted)
-        return inputs, None, notes
+        return read_inputs(Path(spec.content["task"]["path"]), wanted), None
     inputs, targets = np.asarray(batch.inputs, dtype=np.float64), batch.targets
     if result.scaling is not None:
         inputs = result.scaling.restore_inputs(inputs)
@@ -212,23 +227,36 @@ def _end_of_test(
     if result.horizon == 1 and batch.n_outputs == batch.n_inputs:
         inputs = np.concatenate([inputs, targets[:, -1:]], axis=1)
     taught = result.network.step.feeds_back and not result.horizon and result.network.loss_name == "mse"
-    return inputs, targets if taught and np.isfinite(targets).all() else None, []
+    return Given(inputs, []), targets if taught and np.isfinite(targets).all() else None
 
 
 def _sheet(
-    result: Result, outputs: np.ndarray, known: np.ndarray | None, notes: Sequence[str], ahead: int = 0
+    result: Result,
+    outputs: np.ndarray,
+    known: np.ndarray | None,
+    notes: Sequence[str],
+    *,
+    ahead: int = 0,
+    times: Times | None = None,
+    dates: np.ndarray | None = None,
 ) -> Sheet:
+    """Return a sheet with a row for each output; `times` are those that the outputs speak of."""
     sequences, steps, width = outputs.shape
     labels = result.network.loss_name == "cross-entropy"
     names = result.output_names or tuple(f"output{place}" for place in range(1, width + 1))
-    columns = [f"{name}+{ahead}" if ahead else name for name in names]
+    behind = f"+{ahead}" if ahead else ""
+    columns = [f"{name}{behind}" for name in names]
     if labels:
         columns = [LABEL, *(f"logit{place}" for place in range(width))]
+    shown = None if times is None else times.texts()
     rows: list[tuple[Any, ...]] = []
     for sequence in range(sequences):
         for step in range(steps):
             values = outputs[sequence, step].tolist()
-            place = (sequence + 1, step + 1) if sequences > 1 else (step + 1,)
+            place: tuple[Any, ...] = (sequence + 1, step + 1) if sequences > 1 else (step + 1,)
+            place += () if shown is None else (shown[step],)
             rows.append((*place, *([int(np.argmax(values))] if labels else []), *values))
-    head = ("sequence", "step") if sequences > 1 else ("step",)
-    return Sheet((*head, *columns), rows, outputs, known, result.diverged(outputs), tuple(notes))
+    head: tuple[str, ...] = ("sequence", "step") if sequences > 1 else ("step",)
+    head += () if times is None else (f"{times.name}{behind}",)
+    diverged = result.diverged(outputs)
+    return Sheet((*head, *columns), rows, outputs, known, diverged, tuple(notes), dates)

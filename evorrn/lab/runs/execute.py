@@ -94,7 +94,7 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
                     return planned._replace(status=INTERRUPTED, stopped_by=recorder.stopped)
                 result = finish(trainer, assessment)
                 recorder.try_checkpoint(last=True)
-                record = assessment.record(result.network, result.genome)
+                record = assessment.record(result)
                 _write_outcome(claim, result, record)
                 sync_files()
                 reached = {**recorder.progress(), "diverged": record.diverged}
@@ -265,9 +265,11 @@ def _complete(run: Run, result: Result) -> Run:
 
 def _write_outcome(claim: Claim, result: Result, record: Record) -> None:
     """Write the files of the outcome."""
-    for name, content in result.files().items():
+    files = result.files()
+    for name, content in files.items():
         claim.write(name, content)
-    claim.write(f"{record.name}.npz", npz_bytes(record.arrays))
+    if f"{record.name}.npz" not in files:
+        claim.write(f"{record.name}.npz", npz_bytes(record.arrays))
 
 
 def disk_full(error: BaseException | None) -> bool:

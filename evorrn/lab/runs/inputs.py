@@ -6,15 +6,16 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, DataError, UnknownName, nearest
+from evorrn.data.tables.calendar import calendar_inputs, calendar_names, calendar_parts
 from evorrn.data.tables.reader import read_table
 from evorrn.data.tables.rules import Rules
 from evorrn.data.tables.table import Table
-from evorrn.data.tables.times import REPEATS, rise
+from evorrn.data.tables.times import REPEATS, Times, rise
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.runs.typed import read
 
@@ -28,22 +29,30 @@ class Wanted:
     Attributes
     ----------
     names : tuple of str
-        Their names in the data of the run; ``input1``, ``input2``, ... where the data have no names.
+        The names of their columns in the data of the run; ``input1``, ``input2``, ... where the data have no names.
     rules : Rules
     table : tuple of str
         All columns of the table that the run was trained on, in their order; empty where it is not known.
     needs_time : bool
         Whether a table has to have the time column of the rules.
+    calendar : tuple of str
+        The parts of a date from which further inputs are made, after those of columns.
     """
 
     names: tuple[str, ...]
     rules: Rules
     table: tuple[str, ...] = ()
     needs_time: bool = False
+    calendar: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """The number of inputs at a time step."""
+        return len(self.names) + len(calendar_names(self.calendar))
 
     def last(self, count: int) -> Wanted:
-        """Return the same for the last `count` inputs."""
-        return replace(self, names=self.names[len(self.names) - count :])
+        """Return the same for the last `count` inputs, those made of dates included."""
+        return replace(self, names=self.names[self.width - count :])
 
     @property
     def named(self) -> bool:
@@ -54,6 +63,14 @@ class Wanted:
         """Return how many columns of inputs are wanted, and their names."""
         count = len(self.names)
         return f"{count} {'column' if count == 1 else 'columns'} of inputs ({', '.join(self.names)})"
+
+
+class Given(NamedTuple):
+    """Inputs from a file: values (B, T, I) in original units, notes on how the file was read, and its times."""
+
+    values: np.ndarray
+    notes: list[str]
+    times: Times | None = None
 
 
 def wanted_by(run: RunFolder, names: Sequence[str], width: int, stated: Mapping[str, Any]) -> Wanted:
@@ -82,14 +99,14 @@ def wanted_by(run: RunFolder, names: Sequence[str], width: int, stated: Mapping[
         raise ConfigError(problems)
     table = run.status().get("columns")
     known = tuple(map(str, table)) if isinstance(table, list) else ()
-    own = tuple(names) if len(names) == width else _numbered(width)
-    return Wanted(own, rules, known, needs_time="time" in given)
+    calendar = calendar_parts(task.get("calendar", "")) if task.get("name") == "csv" else ()
+    columns = width - len(calendar_names(calendar))
+    own = tuple(names[:columns]) if len(names) == width else _numbered(columns)
+    return Wanted(own, rules, known, needs_time="time" in given, calendar=calendar)
 
 
-def read_inputs(
-    path: Path, wanted: Wanted, columns: Sequence[str] | None = None
-) -> tuple[np.ndarray, list[str]]:
-    """Return the inputs in a file, shape (B, T, I), and notes on how the file was read.
+def read_inputs(path: Path, wanted: Wanted, columns: Sequence[str] | None = None) -> Given:
+    """Return the inputs in a file.
 
     Parameters
     ----------
@@ -110,7 +127,7 @@ def read_inputs(
         When a column of `columns` is not there.
     """
     if path.suffix.lower() == ".npz":
-        return _npz_inputs(path, len(wanted.names)), []
+        return Given(_npz_inputs(path, wanted.width), [])
     try:
         table = read_table(path, wanted.rules)
     except UnknownName:
@@ -125,7 +142,8 @@ def read_inputs(
     if tuple(chosen) != wanted.names or not table.header:
         pairs = ", ".join(f"{mine} as {theirs}" for mine, theirs in zip(chosen, wanted.names))
         notes.append(f"{path.name}: columns taken {'as named' if columns else 'by position'}: {pairs}")
-    return table.columns(chosen)[None], notes
+    values = np.hstack([table.columns(chosen), calendar_inputs(table, wanted.calendar)])
+    return Given(values[None], notes, table.times)
 
 
 def _chosen(table: Table, wanted: Wanted, advice: str) -> list[str]:

@@ -20,7 +20,7 @@ class Predictions:
     """Outputs of a network beside the truth, in original units.
 
     The truth is (B, T, O), or (B, T) of labels; `predicted` is (B, T, O), logits for labels; `scored` is (B, T).
-    `name` is that of the first output.
+    `name` is that of the first output. `dates` (B, T) are those of the truth: datetime64, or plain numbers such as years.
     """
 
     kind: ClassVar[str] = "predictions"
@@ -29,6 +29,7 @@ class Predictions:
     predicted: np.ndarray
     scored: np.ndarray
     name: str = "value"
+    dates: np.ndarray | None = None
 
     @property
     def labelled(self) -> bool:
@@ -52,16 +53,26 @@ class Predictions:
         """
         truth = self.truth if self.labelled else self.truth[:, :, 0]
         predicted = self.predicted.argmax(axis=2) if self.labelled else self.predicted[:, :, 0]
-        pairs: list[np.ndarray] = []
+        shown = self._first(predicted, longest)
+        return self._first(truth, longest), np.where(np.isfinite(shown), shown, np.nan)
+
+    def excerpt_dates(self, longest: int = EXCERPT) -> np.ndarray | None:
+        """Return the dates (n,) of the same steps, unknown between two sequences; None where there are none."""
+        return None if self.dates is None else self._first(self.dates, longest)
+
+    def _first(self, values: np.ndarray, longest: int) -> np.ndarray:
+        """Return values (B, T) at the first `longest` scored steps (n,), with NaN or NaT between two sequences."""
+        dated = values.dtype.kind == "M"
+        gap = np.array([np.datetime64("NaT") if dated else np.nan])
+        parts: list[np.ndarray] = []
         left = longest
-        for values, outputs, scored in zip(truth, predicted, self.scored):
+        for row, scored in zip(values, self.scored):
             if left <= 0:
                 break
-            pair = np.stack([values[scored], outputs[scored]]).astype(np.float64)[:, :left]
-            pairs += [pair, np.full((2, 1), np.nan)]
-            left -= pair.shape[1]
-        joined = np.concatenate(pairs[:-1], axis=1)
-        return joined[0], np.where(np.isfinite(joined[1]), joined[1], np.nan)
+            part = row[scored][:left] if dated else row[scored][:left].astype(np.float64)
+            parts += [part, gap]
+            left -= len(part)
+        return np.concatenate(parts[:-1])
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return truth and prediction (N,) of the first output at every scored step."""

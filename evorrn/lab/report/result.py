@@ -1,0 +1,61 @@
+"""The picture of a result: its predictions on test data over the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evorrn.base.errors import EvorrnError, UnknownName
+from evorrn.training.result import Result
+
+LONGEST = 1000
+"""Scored steps that are drawn."""
+
+
+def draw_result(result: Result, output: int | str, axes: Any) -> Any:
+    """Draw one output of a result on test data and return the axes, see `evorrn.Result.plot`."""
+    shown = result.predictions
+    if shown is None:
+        raise EvorrnError(
+            "plot: expected a result with test data, for instance fit(network, (train, valid, test))"
+        )
+    place = _place(result, output)
+    labels = shown["truth"].ndim == 2
+    truth = shown["truth"] if labels else shown["truth"][:, :, place]
+    predicted = shown["predicted"].argmax(axis=2) if labels else shown["predicted"][:, :, place]
+    x, label = _times(shown)
+    if axes is None:
+        from matplotlib import pyplot
+
+        axes = pyplot.figure(figsize=(8.0, 3.5), layout="constrained").subplots()
+    scored = shown["scored"]
+    for values, name, style in ((truth, "truth", "-"), (predicted, "prediction", "--")):
+        axes.plot(x[scored][:LONGEST], values[scored][:LONGEST], style, label=name)
+    axes.set(
+        xlabel=label,
+        ylabel="label" if labels else result.output_names[place] if result.output_names else "output",
+    )
+    axes.legend()
+    return axes
+
+
+def _place(result: Result, output: int | str) -> int:
+    """Return the place of an output that is named or counted."""
+    if isinstance(output, str):
+        if output not in result.output_names:
+            raise UnknownName("output", output, result.output_names)
+        return result.output_names.index(output)
+    count = result.network.outputs
+    if not 0 <= output < count:
+        raise EvorrnError(f"plot: expected an output from 0 to {count - 1}, got {output}")
+    return output
+
+
+def _times(shown: dict[str, np.ndarray]) -> tuple[np.ndarray, str]:
+    """Return where each step (B, T) lies on the axis of time, and the name of the axis."""
+    if "dates" in shown:
+        dates = shown["dates"]
+        return dates, "date" if dates.dtype.kind == "M" else "time"
+    scored = shown["scored"]
+    return (np.cumsum(scored.ravel()) - 1).reshape(scored.shape), "scored time steps of test"
