@@ -10,6 +10,7 @@ import evorrn
 from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
+from evorrn.cli.export import export
 from evorrn.cli.reproduce import reproduce
 from evorrn.cli.results import diff, results
 from evorrn.cli.run import run
@@ -47,6 +48,7 @@ app.command()(compare)
 app.command()(reproduce)
 app.command()(predict)
 app.command()(forecast)
+app.command()(export)
 app.command("list")(list_)
 app.command()(show)
 app.add_typer(sweep, name="sweep")
