@@ -45,6 +45,13 @@ SMALL = [
     ("repeat-copy", {"bits": 1, "repeats": 2, "test_repeats": 5, "train": 9, "valid": 4, "test": 5}),
     ("associative-recall", {"bits": 2, "vectors": 1, "longest": 3, "test_longest": 4, "train": 9}),
     ("graph-walk", {"bits": 1, "labels": 1, "nodes": 1, "test_nodes": 2, "train": 9, "valid": 4, "test": 5}),
+    ("waveform", {"waves": 4, "continued": 100}),
+    ("waveform", {"waves": 1, "steps": 10, "shortest": 2, "longest": 2}),
+    ("spike-intervals", {"base": 1, "choices": 3, "longest": 2, "test_longest": 3, "train": 9}),
+    ("spike-generation", {"base": 1, "choices": 1, "shortest": 1, "longest": 1, "test_longest": 3}),
+    ("latching", {"shortest": 3, "longest": 70, "informative": 3, "train": 9, "valid": 5, "test": 7}),
+    ("flip-flop", {"channels": 1, "rate": 1.0, "shortest": 1, "longest": 1, "test_longest": 4}),
+    ("delayed-recall", {"delays": 1, "steps": 3, "train": 1, "valid": 1, "test": 2}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
 
