@@ -11,10 +11,10 @@ from evorrn.data.batch import Batch, numeric
 from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Trajectory
 from evorrn.network import arguments
-from evorrn.network.exchanged import ExchangedNetwork
+from evorrn.network.described import DescribedNetwork
 
 
-class Network(ExchangedNetwork):
+class Network(DescribedNetwork):
     """A recurrent network whose weights are stored in one vector, the genome.
 
     A network object holds no weights: every method takes a genome (n,), or the genomes (P, n) of a population.

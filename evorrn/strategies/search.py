@@ -10,6 +10,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.base.files import save_tree
+from evorrn.base.summary import Summary
 from evorrn.base.text import counted
 from evorrn.data.batch import numeric
 from evorrn.training.budget import Budget
@@ -79,6 +80,22 @@ class Search:
         """Return the strategy, how far it is, and its best fitness."""
         spent = f"{counted(self.generations, 'generation')}, {counted(self.evaluations, 'evaluation')}"
         return f"Search({self.strategy.name}: {spent}, best fitness {self.best.fitness:.6g})"
+
+    def summary(self) -> Summary:
+        """Return the strategy with its settings, and how far the search is; `print` shows it, and a notebook too."""
+        best = self.best
+        facts = [
+            ("generations", str(self.generations)),
+            ("evaluations", str(self.evaluations)),
+            ("best fitness", f"{best.fitness:.6g}"),
+            *([] if best.genome is None else [("genes", str(len(best.genome)))]),
+        ]
+        given = {name: value for name, value in self.strategy.values().items() if value is not None}
+        rows = [(name, str(value)) for name, value in given.items()]
+        return Summary(f"Search by {self.strategy.name}", facts, ("setting", "value"), "ll", rows)
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
     def ask(self) -> np.ndarray:
         """Return the genomes (P, n) to evaluate; the same until `tell` is called."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evorrn.base.errors import EvorrnError, ShapeError
+from evorrn.base.summary import Summary
+from evorrn.base.text import counted
 from evorrn.data.batch import numeric
 from evorrn.data.task import Scaling
 from evorrn.training import model_file
@@ -55,6 +57,20 @@ class Model:
         """Return the network and the names of its inputs and outputs in a line."""
         names = " -> ".join(", ".join(names) for names in (self.input_names, self.output_names) if names)
         return f"{type(self).__name__} of {self.network}" + (f": {names}" if names else "")
+
+    def summary(self) -> Summary:
+        """Return what the model takes and gives; `print` shows it, and a notebook too."""
+        units = "scaled by its training data" if self.scaling else "as they are"
+        facts = [
+            ("inputs", ", ".join(self.input_names) or str(self.network.inputs)),
+            ("outputs", ", ".join(self.output_names) or str(self.network.outputs)),
+            ("numbers", units),
+            ("horizon", "" if self.horizon is None else counted(self.horizon, "time step")),
+        ]
+        return Summary(f"Model of {self.network}", [(name, text) for name, text in facts if text])
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for inputs in the original units of the task.

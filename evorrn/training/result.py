@@ -14,6 +14,7 @@ import numpy as np
 
 from evorrn.base.errors import RunError
 from evorrn.base.files import npz_bytes, read_arrays, write_atomic
+from evorrn.base.summary import Summary
 from evorrn.base.text import amount, counted, figure
 from evorrn.base.trust import trusting
 from evorrn.data.task import Scaling
@@ -82,6 +83,24 @@ class Result(Model):
         ]
         return "\n".join([*lines, *scores, *(f"  note: {text}" for text in self.notes)])
 
+    def summary(self) -> Summary:
+        """Return cost and scores of the run; `print` shows them, and a notebook too."""
+        facts = [
+            *super().summary().facts,
+            ("steps", str(len(self.seconds))),
+            ("stopped by", self.stopped_by),
+            ("work", f"{amount(self.meter.work)} multiply-adds"),
+            ("seconds", figure(self.meter.seconds)),
+        ]
+        names = list(dict.fromkeys(name for scores in self.metrics.values() for name in scores))
+        rows = [
+            (split, *(figure(scores[name]) if name in scores else "" for name in names))
+            for split, scores in self.metrics.items()
+        ]
+        notes = [f"note: {text}" for text in self.notes]
+        align = "l" + "r" * len(names)
+        return Summary(f"Result of {self.network}", facts, ("split", *names), align, rows, notes)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of the result should know, for instance that a penalty lies at the edge of its grid."""
@@ -118,7 +137,8 @@ class Result(Model):
     def save(self, folder: str | Path) -> None:
         """Write the result to the files ``result.json``, ``genome.npz``, ``history.jsonl``, ``timing.jsonl`` of a folder.
 
-        With predictions on test data there is ``predictions.npz`` as well. `evorrn.load` reads them. `save_model` writes one file of what predictions need.
+        With predictions on test data there is ``predictions.npz`` as well. `evorrn.load` reads them. `save_model` writes
+        one file of what predictions need.
         """
         for name, content in self.files().items():
             write_atomic(Path(folder) / name, content)

@@ -13,6 +13,8 @@ from typing import Any
 
 from evorrn.base.errors import RunError
 from evorrn.base.files import jsonable
+from evorrn.base.summary import Summary
+from evorrn.base.text import amount, counted, figure, interval
 from evorrn.data.metrics import EPISODE_METRICS, HIGHER_IS_BETTER
 from evorrn.lab.study.pairs import Difference
 
@@ -105,6 +107,29 @@ class Comparison:
     environment: dict[str, Any] = field(default_factory=dict)
     report: str = ""
     undefined: str = ""
+
+    def summary(self) -> Summary:
+        """Return the ranking; `print` shows it, and a notebook too."""
+        entries: list[tuple[float, tuple[str, ...]]] = [
+            (row.median, (row.strategy, figure(row.median), interval(row.low, row.high), amount(row.work)))
+            for row in self.rows
+        ]
+        entries += [(each.value, (each.name, figure(each.value), "baseline", "")) for each in self.baselines]
+        entries.sort(key=lambda entry: badness(entry[0], self.metric))
+        seeds, better = counted(len(self.seeds), "seed"), "higher" if self.higher_is_better else "lower"
+        return Summary(
+            f"Comparison on {self.task['name']}: {self.budget} each, {seeds}; {self.metric} on test, {better} is better",
+            [("report", self.report)] if self.report else [],
+            ("strategy", "median", "95 % interval", "work"),
+            "lrrr",
+            [cells for _, cells in entries],
+        )
+
+    def __repr__(self) -> str:
+        return repr(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
     @property
     def higher_is_better(self) -> bool:
