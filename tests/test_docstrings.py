@@ -8,7 +8,7 @@ import re
 import pytest
 
 import evorrn
-from evorrn import associative, diagnostics, testing
+from evorrn import associative, automata, diagnostics, testing
 from evorrn.base.settings import describe
 from evorrn.data.find import task_kinds
 from evorrn.sklearn import RNNClassifier, RNNRegressor
@@ -43,8 +43,8 @@ def documented():
     values.update(
         {f"Network.{name}": getattr(evorrn.Network, name) for name in ("for_task", "init", "unpack", "pack")}
     )
-    values.update({name: getattr(associative, name) for name in associative.__all__})
-    values.update({name: getattr(diagnostics, name) for name in diagnostics.__all__})
+    for package in (associative, automata, diagnostics):
+        values.update({name: getattr(package, name) for name in package.__all__})
     values.update(RNNRegressor=RNNRegressor, RNNClassifier=RNNClassifier)
     values.update({name: getattr(testing, name) for name in dir(testing) if name.startswith("check_")})
     return {name: value for name, value in values.items() if callable(value)}

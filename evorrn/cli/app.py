@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import evorrn
+from evorrn.cli.automaton import automaton
 from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
@@ -49,6 +50,7 @@ app.command()(reproduce)
 app.command()(predict)
 app.command()(forecast)
 app.command()(export)
+app.command()(automaton)
 app.command("list")(list_)
 app.command()(show)
 app.add_typer(sweep, name="sweep")

@@ -1,0 +1,1 @@
+"""Automata from trained networks: by clusters of their states, and by queries."""

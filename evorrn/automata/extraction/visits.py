@@ -1,0 +1,82 @@
+"""The states that a network visits while it reads strings, and what every symbol makes of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evorrn.automata.extraction.reader import Reader
+from evorrn.automata.strings import Strings
+from evorrn.base.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """The states after M different strings, the empty one first.
+
+    Attributes
+    ----------
+    strings : Strings
+        The strings that lead to the states: every prefix of the strings that were read.
+    states : ndarray, shape (M, S)
+    accepted : ndarray of bool, shape (M,)
+        Whether the network accepts there. At the start it is False when the network gives no answer.
+    next_states : ndarray, shape (A, M, S)
+        The states one symbol later.
+    next_accepted : ndarray of bool, shape (A, M)
+    answered : ndarray of bool, shape (M,)
+        Where the network gives an answer: everywhere, or everywhere but at the start.
+    """
+
+    strings: Strings
+    states: np.ndarray
+    accepted: np.ndarray
+    next_states: np.ndarray
+    next_accepted: np.ndarray
+    answered: np.ndarray
+
+
+def visit(reader: Reader, strings: Strings) -> Visits:
+    """Return the states that a network visits while it reads strings.
+
+    Raises
+    ------
+    DataError
+        When a state is not finite.
+    """
+    first = reader.begin()
+    states, accepted = [first], [reader.ended(first) if reader.answers_empty else np.zeros(1, dtype=bool)]
+    prefixes = [Strings(np.zeros((1, strings.codes.shape[1]), dtype=np.int64), np.zeros(1, dtype=np.int64))]
+    before = np.zeros(len(strings), dtype=np.int64)  # the state of each string, among those of its length
+    for step in range(strings.codes.shape[1]):
+        going = strings.lengths > step
+        if not going.any():
+            break
+        rows, places = np.unique(strings.codes[going, : step + 1], axis=0, return_inverse=True)
+        _, example = np.unique(places, return_index=True)
+        after, accepts = reader.step(states[-1][before[going][example]], rows[:, -1])
+        before[going] = places.reshape(-1)
+        padded = np.zeros((len(rows), strings.codes.shape[1]), dtype=np.int64)
+        padded[:, : step + 1] = rows
+        prefixes.append(Strings(padded, np.full(len(rows), step + 1)))
+        states.append(after)
+        accepted.append(accepts)
+    reached = np.concatenate(states)
+    following = [
+        reader.step(reached, np.full(len(reached), code)) for code in range(len(reader.alphabet.names))
+    ]
+    next_states = np.stack([each for each, _ in following])
+    if not (np.isfinite(reached).all() and np.isfinite(next_states).all()):
+        raise DataError("the network diverged: a state that it visits is not finite")
+    return Visits(
+        strings=Strings(
+            np.concatenate([each.codes for each in prefixes]),
+            np.concatenate([each.lengths for each in prefixes]),
+        ),
+        states=reached,
+        accepted=np.concatenate(accepted),
+        next_states=next_states,
+        next_accepted=np.stack([each for _, each in following]),
+        answered=np.arange(len(reached)) >= (not reader.answers_empty),
+    )

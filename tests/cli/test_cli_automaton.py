@@ -1,0 +1,90 @@
+"""``evorrn automaton``: the automaton of a run, printed, written and drawn."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import WALK, WAVE
+
+from evorrn.automata import DFA, tomita_dfa
+
+GUESSING = ("--strategy", "random", "--set", "strategy.count=64", "--set", "strategy.width=10.0")
+SIZES = ("hidden=1", "cell=elman"), ("strings=every", "longest=6", "valid=20", "test=20")
+
+
+def guessed(console, language, budget):
+    """Return the folder of a run whose network of one unit was guessed."""
+    settings = [f"network.{each}" for each in SIZES[0]] + [
+        f"task.{each}" for each in (*SIZES[1], f"language={language}")
+    ]
+    words = [part for each in settings for part in ("--set", each)]
+    said = console.type("run", "tomita", *GUESSING, *words, "--budget", budget, "--json")
+    assert said.code == 0, said.err
+    return Path(json.loads(said.out)["folder"])
+
+
+@pytest.fixture
+def run(console):
+    """A network that accepts ones alone."""
+    return guessed(console, 1, "20gen")
+
+
+def test_the_automaton_is_printed_written_and_drawn(console, run):
+    said = console.type("automaton", run.name[:8])
+    assert said.code == 0, said.err
+    assert (
+        "2 states" in said.out and "It is equivalent to the automaton of the task, of 2 states." in said.out
+    )
+    assert (run / "plots" / "automaton.png").read_bytes().startswith(b"\x89PNG")
+    written = json.loads((run / "automaton.json").read_text())
+    assert written["equivalent"] is True and written["counterexample"] is None and written["fidelity"] == 1.0
+    assert DFA(**written["automaton"]).equivalent(tomita_dfa(1), empty=False)
+    assert written["accuracy"]["test"] == {"network": 1.0, "automaton": 1.0}
+    again = console.type("automaton", run, "--json", "--longest", 5)
+    assert json.loads(again.out)["states"] == 2
+    assert json.loads(again.out)["strings"] != written["strings"]
+
+
+def test_an_automaton_of_another_language_comes_with_the_shortest_counterexample(console):
+    folder = guessed(console, 4, "1gen")
+    said = console.type("automaton", folder, "--json")
+    found = json.loads(said.out)
+    assert said.code == 0 and found["equivalent"] is False
+    other = DFA(**found["automaton"])
+    string = found["counterexample"]
+    assert other.accepts([string])[0] != ("000" not in string)
+    said = console.type("automaton", folder)
+    assert (
+        f"It is not equivalent to the automaton of the task, of 4 states: they differ on {string}."
+        in said.out
+    )
+
+
+def test_a_task_without_an_automaton_of_its_own_is_read_by_its_inputs(console):
+    words = ("run", "parity", "--strategy", "random", "--budget", "2gen", "--json")
+    sizes = ("shortest=5", "longest=9", "train=20", "valid=10", "test=10")
+    said = console.type(*words, *(part for size in sizes for part in ("--set", f"task.{size}")))
+    found = json.loads(console.type("automaton", json.loads(said.out)["folder"], "--json").out)
+    assert found["automaton"]["symbols"] == ["0", "1"] and found["equivalent"] is None
+    assert 0 <= found["accuracy"]["test"]["network"] <= 1
+
+
+def test_wrong_words(console, tmp_path, run):
+    said = console.type("run", WAVE, "--strategy", WALK, "--budget", "2gen", "--json")
+    wave = json.loads(said.out)["folder"]
+    said = console.type("run", "cart-pole", "--strategy", "random", "--budget", "1gen", "--json")
+    cart = json.loads(said.out)["folder"]
+    for words, wanted in (
+        (("automaton", "ffff"), "no run 'ffff'"),
+        (("automaton", tmp_path), "no spec.toml"),
+        (("automaton", wave), "expected sequences of symbols, at most 16 different inputs"),
+        (("automaton", cart), "expected a run on sequences of symbols"),
+        (("automaton", run, "--method", "kmeans"), "unknown method 'kmeans'"),
+        (("automaton", run, "--longest", 40), "longest: expected at most 1,000,000 strings"),
+    ):
+        said = console.type(*words)
+        assert said.code == 2 and wanted in said.err and "Traceback" not in said.err, (words, said.err)
+        assert said.out == ""
+    (run / "status.json").write_text('{"status": "failed"}')
+    said = console.type("automaton", run)
+    assert said.code == 2 and "expected a complete run, this one is failed" in said.err
