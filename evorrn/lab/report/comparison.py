@@ -28,6 +28,8 @@ from evorrn.lab.report.records import (
     typical,
     typical_outputs,
 )
+from evorrn.lab.report.residuals import HEIGHT, has_residuals
+from evorrn.lab.report.residuals import panels as residual_panels
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.report.terminal import GAP, Line, Parts, notes
@@ -172,6 +174,7 @@ def page(comparison: Comparison, root: Path) -> str:
         "differences_table": differences_table(comparison.differences, len(comparison.seeds)),
         "learning": _learning(comparison, root, colours),
         "predictions": _predictions(comparison, root, colours),
+        "residuals": _residuals(comparison, root, colours),
         "evolution": _evolution(comparison, root, colours),
         "genomes": _genomes(comparison, root),
         "settings_table": Table(
@@ -220,6 +223,20 @@ def _predictions(comparison: Comparison, root: Path, colours: dict[str, int]) ->
         name, size = f"{shown.kind} {row.strategy}", (5.6, outputs_height(shown))
         given = (shown, row.strategy, colours[row.strategy])
         found.append(make_figure(name, size, draw_outputs, *given, caption=caption))
+    return found
+
+
+def _residuals(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[dict[str, Any]]:
+    """Return the plots of the residuals of each strategy."""
+    found = []
+    for row, seed, shown in typical_outputs(comparison, root):
+        if not isinstance(shown, Predictions) or not has_residuals(shown):
+            continue
+        place, made = colours[row.strategy], []
+        for panel, draw in residual_panels(shown).items():
+            made.append(make_figure(f"{panel} {row.strategy}", (PANEL_WIDTH, HEIGHT), draw, shown, place))
+        heading = {"name": row.strategy, "seed": seed, "colour": colour_number(place)}
+        found.append({**heading, "figures": made})
     return found
 
 

@@ -14,8 +14,9 @@ from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning, draw_losses
 from evorrn.lab.report.outputs import draw_forecast, draw_given, draw_outputs, outputs_height
 from evorrn.lab.report.rankings import draw_ranking
+from evorrn.lab.report.residuals import HEIGHT, has_residuals, panels
 from evorrn.lab.report.style import places, rows_height
-from evorrn.lab.runs.outputs import KINDS, Outputs, Trajectory, read_outputs
+from evorrn.lab.runs.outputs import KINDS, Outputs, Predictions, Trajectory, read_outputs
 from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.study.comparison import Comparison
@@ -30,7 +31,8 @@ def draw_run(run: RunFolder) -> list[Path]:
 
     ``learning.png``: losses or returns against work and time. ``evolution.png``: fitness, diversity and step
     sizes of a population. ``genome.png``: the genome by named block. ``predictions.png`` or
-    ``trajectory.png``: outputs on test. A run that is not complete has the first two.
+    ``trajectory.png``: outputs on test. ``residuals.png``: truth minus prediction. A run that is not complete has the
+    first two.
 
     Raises
     ------
@@ -55,6 +57,8 @@ def draw_run(run: RunFolder) -> list[Path]:
         drawn["genome"] = lambda path: genome_plot(result.network.unpack(result.genome), path)
     if shown is not None:
         drawn[shown.kind] = lambda path: run_outputs_plot(shown, path)
+        if isinstance(shown, Predictions) and has_residuals(shown):
+            drawn["residuals"] = lambda path: residuals_plot(shown, path)
     if not drawn:
         raise RunError(f"{run.path}: expected a history or a result to draw, but it has none yet")
     files = {run.path / "plots" / f"{name}.png": draw for name, draw in drawn.items()}
@@ -85,6 +89,14 @@ def run_outputs_plot(shown: Outputs, path: Path) -> None:
     """Draw predictions on test over the truth, or an episode, to an ``.svg`` or ``.png`` file."""
     with sheet(path, 7.2, outputs_height(shown) + 0.3) as (axes,):
         draw_outputs(axes, shown, shown.kind.removesuffix("s"))
+
+
+def residuals_plot(shown: Predictions, path: Path) -> None:
+    """Draw residuals on test over time, their histogram and their autocorrelation, to an ``.svg`` or ``.png`` file."""
+    draws = panels(shown)
+    with sheet(path, 4.0 * len(draws), HEIGHT + 0.3, columns=len(draws)) as found:
+        for axes, draw in zip(found, draws.values()):
+            draw(axes, shown)
 
 
 def evolution_plot(evolution: Evolution, path: Path) -> None:
