@@ -46,6 +46,10 @@ Calendar = Annotated[
         "--calendar", help="Inputs made of the dates of a table, with commas: hour, weekday, month, yearday."
     ),
 ]
+Level = Annotated[
+    float | None,
+    typer.Option("--level", help="Share of values that a prediction interval is to cover; 0.9 by default."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(

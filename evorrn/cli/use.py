@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evorrn.cli.options import Decimal, Fill, Header, Json, Runs, Separator, Time, Trust, table_rules
+from evorrn.cli.options import Decimal, Fill, Header, Json, Level, Runs, Separator, Time, Trust, table_rules
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.apply import Sheet
@@ -29,6 +29,7 @@ def predict(
     separator: Separator = None,
     fill: Fill = None,
     time: Time = None,
+    level: Level = None,
     out: Out = None,
     runs: Runs = None,
     trust: Trust = False,
@@ -37,6 +38,7 @@ def predict(
     """Print a trained network's outputs for the inputs in a file, as CSV, and draw them."""
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note
+    from evorrn.data.intervals import LEVEL
     from evorrn.lab.runs import apply
     from evorrn.lab.runs.store import find_run, runs_root
     from evorrn.lab.runs.typed import names
@@ -44,7 +46,7 @@ def predict(
     folder = find_run(run, runs_root(runs))
     rules = table_rules(header, decimal, separator, fill, time)
     with trusting(trust, note):
-        sheet = apply.predict(folder, file, names(columns or ""), rules)
+        sheet = apply.predict(folder, file, names(columns or ""), rules, LEVEL if level is None else level)
     _hand_over(sheet, folder, "predict.png", _plot_prediction, out, json)
 
 
@@ -69,6 +71,7 @@ def forecast(
     separator: Separator = None,
     fill: Fill = None,
     time: Time = None,
+    level: Level = None,
     out: Out = None,
     runs: Runs = None,
     trust: Trust = False,
@@ -77,13 +80,14 @@ def forecast(
     """Let a trained network run on from the end of the known data, as CSV and a plot."""
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note
+    from evorrn.data.intervals import LEVEL
     from evorrn.lab.runs import apply
     from evorrn.lab.runs.store import find_run, runs_root
 
     folder = find_run(run, runs_root(runs))
     rules = table_rules(header, decimal, separator, fill, time)
     with trusting(trust, note):
-        sheet = apply.forecast(folder, steps, warmup, inputs, rules)
+        sheet = apply.forecast(folder, steps, warmup, inputs, rules, LEVEL if level is None else level)
     _hand_over(sheet, folder, "forecast.png", _plot_forecast, out, json)
 
 
@@ -121,8 +125,8 @@ def _plot_prediction(sheet: Sheet, path: Path) -> None:
     labels = sheet.columns[-sheet.outputs.shape[2] - 1] == LABEL
     outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
     truth = None if sheet.known is None else sheet.known[0, :, 0]
-    name = LABEL if labels else f"{sheet.columns[-sheet.outputs.shape[2]]}, original units"
-    plots.outputs_plot(outputs, truth, name, path, sheet.dates)
+    name = LABEL if labels else f"{sheet.name}, original units"
+    plots.outputs_plot(outputs, truth, name, path, dates=sheet.dates, width=sheet.width)
 
 
 def _plot_forecast(sheet: Sheet, path: Path) -> None:
@@ -132,5 +136,4 @@ def _plot_forecast(sheet: Sheet, path: Path) -> None:
     from evorrn.lab.report import plots
 
     known = np.zeros((0, sheet.outputs.shape[2])) if sheet.known is None else sheet.known[0]
-    name = sheet.columns[-sheet.outputs.shape[2]]
-    plots.forecast_plot(known, sheet.outputs[0], path, name=name, dates=sheet.dates)
+    plots.forecast_plot(known, sheet.outputs[0], path, name=sheet.name, dates=sheet.dates, width=sheet.width)

@@ -12,20 +12,25 @@ import json
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn.base.errors import ConfigError, EvorrnError, Unfinished
+from evorrn.base.errors import ConfigError, EvorrnError, RunError, Unfinished
 from evorrn.base.files import write_atomic
 from evorrn.data.find import expand_task, find_task
+from evorrn.data.intervals import LEVEL, level_problems
 from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.outputs import Predictions, read_outputs
 from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
 from evorrn.lab.runs.spec import DATA_FILES, Spec, resolve
+from evorrn.lab.runs.typed import table_of, unknown_entry
 from evorrn.lab.study.comparison import Comparison, Row
+from evorrn.lab.study.intervals import Intervals, measured
 from evorrn.lab.study.ranking import make_baselines, make_differences, make_row, rank
 from evorrn.lab.sweep.many import run_all
 from evorrn.strategies.find import find_strategy
@@ -47,12 +52,15 @@ class Choice:
     """What a comparison runs on its task.
 
     Strategies are names, or ``file.py:name``; by default those of `STRATEGIES` that the task can answer. Each runs
-    with the seeds 0, 1, 2, ...: by default 10, or 3 with `quick`, which also makes the default budget small.
+    with the seeds 0, 1, 2, ...: by default 10, or 3 with `quick`, which also makes the default budget small. The level is the
+    share of values that prediction intervals of forecasts are to cover; by default that of the table ``comparison`` of
+    what is run, or 0.9.
     """
 
     strategies: Sequence[str] | None = None
     seeds: int | None = None
     quick: bool = False
+    level: float | None = None
 
 
 def compare(
@@ -105,6 +113,7 @@ def compare(
     KeyboardInterrupt
         After SIGINT or SIGTERM; interrupted runs have written checkpoints, and the same call goes on from there.
     """
+    raw, level = _level(raw, choice)
     count = choice.seeds if choice.seeds is not None else QUICK_SEEDS if choice.quick else SEEDS
     given = {"budget": QUICK_BUDGET if choice.quick else BUDGET, **raw}
     strategies = usual_strategies(given) if choice.strategies is None else choice.strategies
@@ -123,8 +132,11 @@ def compare(
     task = order[0].task
     first = task.metrics[0]
     metric = (ranking_metric(list(runs.values()), "test") or first).removeprefix("test.")
-    rows = rank([_row(specs, [runs[spec.id] for spec in specs], metric) for specs in plan.values()], metric)
-    folder = root / "comparisons" / _identity(plan)
+    rows = rank(
+        [_row(specs, [runs[spec.id] for spec in specs], metric, root, level) for specs in plan.values()],
+        metric,
+    )
+    folder = root / "comparisons" / _identity(plan, level)
     comparison = Comparison(
         task=_task(task),
         budget=str(given["budget"]),
@@ -134,10 +146,11 @@ def compare(
         baselines=tuple(make_baselines(baseline_values(order[0], range(count), metric), metric)),
         differences=tuple(make_differences(rows, metric)),
         references=tuple(dataclasses.asdict(reference) for reference in task.references),
-        command=command or _command(given, strategies, count),
+        command=command or _command(given, strategies, count, level),
         environment=environment.summary(),
         report=str(folder / "report.html"),
         undefined=first if metric != first else "",
+        level=level,
     )
     _write(comparison, root, folder)
     return comparison
@@ -153,6 +166,21 @@ def _write(comparison: Comparison, root: Path, folder: Path) -> None:
         write_atomic(path, content)  # last, since it says that the report is of these numbers
     except OSError as error:
         raise Unfinished(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
+
+
+def _level(raw: Mapping[str, Any], choice: Choice) -> tuple[dict[str, Any], float]:
+    """Return what is to run without its table ``comparison``, and the level of prediction intervals."""
+    found: list[str] = []
+    table = table_of(raw, "comparison", found)
+    found += [unknown_entry(name, ("level",), {}) for name in table if name != "level"]
+    level = table.get("level", LEVEL) if choice.level is None else choice.level
+    if isinstance(level, bool) or not isinstance(level, int | float):
+        found.append(f"comparison.level: expected a number, got {level!r}")
+    else:
+        found += level_problems(level)
+    if found:
+        raise ConfigError(found)
+    return {name: value for name, value in raw.items() if name != "comparison"}, float(level)
 
 
 def usual_strategies(raw: Mapping[str, Any]) -> tuple[str, ...]:
@@ -229,12 +257,12 @@ def _notes(task: Task | Environment) -> list[str]:
     return list(getattr(task, "data_notes", ()))
 
 
-def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str) -> Row:
+def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str, root: Path, level: float) -> Row:
     """Return the row of a strategy from the runs of its seeds."""
     first = specs[0]
     network = {name: first.content["network"][name] for name in ("cell", "hidden")}
     others = {name: value for name, value in first.content["network"].items() if value is not None}
-    return make_row(
+    row = make_row(
         first.strategy.name,
         metric,
         [run.test.get(metric, math.nan) for run in runs],
@@ -244,6 +272,22 @@ def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str) -> Row:
         runs=[run.folder for run in runs],
         errors=sum(bool(run.error) for run in runs),
     )
+    return dataclasses.replace(row, intervals=_intervals(first.task, runs, root, level))
+
+
+def _intervals(
+    task: Task | Environment, runs: Sequence[Run], root: Path, level: float
+) -> tuple[Intervals, ...]:
+    """Return the prediction intervals of complete runs on test, none where the task is no forecast."""
+    horizon = getattr(task, "horizon", None)
+    complete = [run for run in runs if run.status == COMPLETE and not run.diverged]
+    if not horizon or not complete:
+        return ()
+    found = []
+    for run in complete:
+        with suppress(RunError):  # damaged files are told of in the report
+            found.append(read_outputs(root / run.folder))
+    return measured([shown for shown in found if isinstance(shown, Predictions)], level, horizon)
 
 
 def _unfair(raw: Mapping[str, Any]) -> list[str]:
@@ -269,17 +313,19 @@ def _unfair(raw: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _identity(plan: Mapping[str, Sequence[Spec]]) -> str:
-    """Return the hash of a comparison's runs, which names it."""
+def _identity(plan: Mapping[str, Sequence[Spec]], level: float) -> str:
+    """Return the hash of a comparison's runs, and of a level that is not the usual one, which names it."""
     names = sorted(spec.id for specs in plan.values() for spec in specs)
+    names += [] if level == LEVEL else [f"level {level!r}"]
     return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
 
 
-def _command(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int) -> str:
+def _command(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int, level: float) -> str:
     """Return a command line that runs a comparison."""
     task = dict(raw.get("task") or {})
     words = ["evorrn", "compare", str(task.pop("name", ""))]
     words += ["--strategies", ",".join(strategies), "--seeds", str(seeds), "--budget", str(raw["budget"])]
+    words += [] if level == LEVEL else ["--level", f"{level:g}"]
     tables = {"task": task, **{name: raw[name] for name in raw if name not in ("task", "budget", "files")}}
     for section, table in tables.items():
         for name, value in dict(table or {}).items():

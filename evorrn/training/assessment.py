@@ -118,7 +118,10 @@ class SequenceAssessment(Assessment):
         return measured
 
     def predictions(self, network: Network, genome: np.ndarray) -> dict[str, np.ndarray] | None:
-        """Return targets and predictions of test data in original units, and the dates of targets that have them."""
+        """Return targets and predictions of test data in original units.
+
+        With them are the dates of targets that have some and, of a forecast, the residuals on validation.
+        """
         batch = self.splits.test
         if batch is None:
             return None
@@ -126,7 +129,18 @@ class SequenceAssessment(Assessment):
         if self.scaling is not None and not batch.labelled:
             predicted, truth = self.scaling.restore_targets(predicted), self.scaling.restore_targets(truth)
         arrays = {"truth": truth, "predicted": predicted, "scored": batch.scored}
-        return arrays if self.splits.dates is None else {**arrays, "dates": self.splits.dates}
+        arrays |= {} if self.splits.dates is None else {"dates": self.splits.dates}
+        residuals = self._residuals(network, genome)
+        return arrays if residuals is None else {**arrays, "residuals": residuals}
+
+    def _residuals(self, network: Network, genome: np.ndarray) -> np.ndarray | None:
+        """Return truth minus prediction (n, O) at the scored steps of validation, in original units; of forecasts alone."""
+        batch = self.splits.valid
+        if batch is None or batch.labelled or not self.horizon or self.free_run or network.loss_name != "mse":
+            return None
+        outputs = predictions(network, genome, batch, False)
+        difference = (batch.targets - outputs)[batch.scored]
+        return difference if self.scaling is None else difference * self.scaling.target_deviation
 
     def record(self, result: Result) -> Record:
         """Return the predictions of a result, which the splits of a task always have."""

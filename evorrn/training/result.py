@@ -46,7 +46,8 @@ class Result(Model):
         Wall time at each step of the history.
     predictions : dict of str to ndarray, or None
         On test data, where there are any, in original units: ``truth`` and ``predicted``, (B, T, O), the ``scored`` steps
-        (B, T), and their ``dates`` (B, T) where the data have them.
+        (B, T), and their ``dates`` (B, T) where the data have them. Of forecasts there are the ``residuals`` (n, O) at the
+        scored steps of validation: truth minus prediction.
 
     Examples
     --------
@@ -117,7 +118,7 @@ class Result(Model):
         )
 
     def plot(self, output: int | str = 0, axes: Any = None) -> Any:
-        """Draw the predictions on test data over the truth, and return the matplotlib axes.
+        """Draw the predictions on test data over the truth, forecasts with their 90 % interval, and return the matplotlib axes.
 
         Parameters
         ----------

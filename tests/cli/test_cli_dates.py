@@ -139,4 +139,6 @@ def test_a_run_of_before_there_were_dates_is_drawn_over_steps(console, hourly):
     assert (
         "dates" not in evorrn.load(folder).predictions and read_outputs(Path(folder)).excerpt_dates() is None
     )
-    assert [*rows(console.type("predict", folder, "my.csv").out)[0]] == ["step", "load+1"]
+    assert [*rows(console.type("predict", folder, "my.csv").out)[0]] == [
+        "step", "load+1", "lower", "upper"
+    ]  # fmt: skip

@@ -15,6 +15,7 @@ from evorrn.base.text import amount, counted, figure, interval
 from evorrn.lab.report import plots
 from evorrn.lab.report.evolution import PANEL_WIDTH, PANELS, panel_height
 from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
+from evorrn.lab.report.intervals import intervals_table, row_bands
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning
 from evorrn.lab.report.outputs import draw_outputs, outputs_height
 from evorrn.lab.report.page import Figure, colour_number, environment_rows, make_figure, render, settings_text
@@ -94,6 +95,8 @@ def summary(comparison: Comparison) -> Parts:
     """Return the ranking, the answer, the differences and the warnings, for a terminal."""
     few = common.too_few(len(comparison.seeds), len(comparison.differences))
     found: Parts = [Line(title(comparison), "title"), GAP, ranking_table(comparison).only(IN_TERMINAL), GAP]
+    intervals = intervals_table(comparison)
+    found += [intervals, GAP] if intervals.entries else []
     found += [Line(sentences.answer(comparison), "answer"), GAP]
     found += [] if few else [Line(text) for text in difference_lines(comparison)]
     found += notes(sentences.cautions(comparison))
@@ -173,6 +176,7 @@ def page(comparison: Comparison, root: Path) -> str:
         "differences_text": sentences.differences(comparison),
         "differences_table": differences_table(comparison.differences, len(comparison.seeds)),
         "learning": _learning(comparison, root, colours),
+        "intervals_table": intervals_table(comparison),
         "predictions": _predictions(comparison, root, colours),
         "residuals": _residuals(comparison, root, colours),
         "evolution": _evolution(comparison, root, colours),
@@ -221,7 +225,8 @@ def _predictions(comparison: Comparison, root: Path, colours: dict[str, int]) ->
         if isinstance(shown, Predictions) and shown.outputs > 1:
             caption += f"; drawn is {shown.name}, the first of {shown.outputs} outputs"
         name, size = f"{shown.kind} {row.strategy}", (5.6, outputs_height(shown))
-        given = (shown, row.strategy, colours[row.strategy])
+        around = row_bands(comparison, row, shown, root) if isinstance(shown, Predictions) else []
+        given = (shown, row.strategy, colours[row.strategy], around)
         found.append(make_figure(name, size, draw_outputs, *given, caption=caption))
     return found
 

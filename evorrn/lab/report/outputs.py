@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from evorrn.lab.report.intervals import Band
 from evorrn.lab.report.style import GRID, INK, LINES, SERIES, Axes, legend_above, time_axis
 from evorrn.lab.runs.outputs import Outputs, Predictions, Trajectory
 
@@ -13,12 +16,12 @@ TRUTH = {"color": INK, "linewidth": 1.2, "label": "truth"}
 DASHES = {"linewidth": 1.8, "linestyle": (0, (4, 1.2))}
 
 
-def draw_outputs(axes: Axes, shown: Outputs, name: str, place: int = 0) -> None:
-    """Draw the outputs of a network on test: its predictions, or an episode."""
+def draw_outputs(axes: Axes, shown: Outputs, name: str, place: int = 0, bands: Sequence[Band] = ()) -> None:
+    """Draw the outputs of a network on test: its predictions with bands around them, or an episode."""
     if isinstance(shown, Trajectory):
         draw_trajectory(axes, shown, name, place)
     else:
-        draw_predictions(axes, shown, name, place)
+        draw_predictions(axes, shown, name, place, bands)
 
 
 def outputs_height(shown: Outputs) -> float:
@@ -26,7 +29,9 @@ def outputs_height(shown: Outputs) -> float:
     return 0.9 + 0.75 * len(shown.panels()) if isinstance(shown, Trajectory) else 2.9
 
 
-def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) -> None:
+def draw_predictions(
+    axes: Axes, shown: Predictions, name: str, place: int = 0, bands: Sequence[Band] = ()
+) -> None:
     """Draw predictions over the truth; where each sequence is scored once, predictions against the truth."""
     colour = SERIES[place % len(SERIES)]
     if shown.single_steps:
@@ -46,6 +51,8 @@ def draw_predictions(axes: Axes, shown: Predictions, name: str, place: int = 0) 
         axes.plot(steps[wrong], predicted[wrong], "x", color=INK, markersize=6, label=f"{name}, wrong")
         axes.set(ylabel="label")
     else:
+        for band in bands:
+            draw_band(axes, steps, band.lower, band.upper, colour, band.name, band.alpha)
         axes.plot(steps, truth, **TRUTH)
         axes.plot(steps, predicted, color=colour, label=name, **DASHES)
         axes.set_ylim(*_limits(truth, predicted))
@@ -82,8 +89,12 @@ def draw_forecast(
     forecast: np.ndarray,
     name: str = "value",
     dates: np.ndarray | None = None,
+    width: np.ndarray | None = None,
 ) -> None:
-    """Draw the last known values (T,) of a series and the forecast (steps,) that follows them, at dates (T + steps,)."""
+    """Draw the last known values (T,) of a series and the forecast (steps,) that follows them, at dates (T + steps,).
+
+    The half width (steps,) of intervals is that around the forecast.
+    """
     past = known[-max(4 * len(forecast), 50) :]
     steps = np.arange(1 - len(past), len(forecast) + 1)
     x = time_axis(axes, dates, "time steps after the last known value", steps)
@@ -92,20 +103,47 @@ def draw_forecast(
     joined = np.concatenate([past[-1:], np.where(np.isfinite(forecast), forecast, np.nan)])
     look = {"color": SERIES[1], "marker": "o", "markersize": 3, "linewidth": 1.6, "label": "forecast"}
     axes.plot(x[len(x) - len(joined) :], joined, **look)
+    if width is not None:
+        draw_band(axes, x[len(past) :], forecast - width, forecast + width, SERIES[1])
     axes.set_ylabel(f"{name}, original units")
     legend_above(axes)
 
 
-def draw_given(
-    axes: Axes, outputs: np.ndarray, truth: np.ndarray | None, name: str, dates: np.ndarray | None = None
+def draw_band(
+    axes: Axes,
+    x: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    colour: str,
+    name: str = "interval",
+    alpha: float = 0.18,
 ) -> None:
-    """Draw outputs (T,) for given inputs at their dates (T,), and the truth (T,) where it is known, NaN elsewhere."""
+    """Draw a band between lower and upper ends (T,), left out where one is not finite."""
+    good = np.isfinite(lower) & np.isfinite(upper)
+    ends = (np.where(good, end, np.nan) for end in (lower, upper))
+    axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0, label=name)
+
+
+def draw_given(
+    axes: Axes,
+    outputs: np.ndarray,
+    truth: np.ndarray | None,
+    name: str,
+    dates: np.ndarray | None = None,
+    width: np.ndarray | None = None,
+) -> None:
+    """Draw outputs (T,) for given inputs at their dates (T,), and the truth (T,) where it is known, NaN elsewhere.
+
+    The half width (T,) of intervals is that around the outputs.
+    """
     x = time_axis(axes, dates, "time steps", np.arange(len(outputs)))
     if truth is not None and np.isfinite(truth).any():
         axes.plot(x, truth, **TRUTH)
         axes.set_ylim(*_limits(truth, outputs))
     shown = np.where(np.isfinite(outputs), outputs, np.nan)
     axes.plot(x, shown, color=SERIES[0], label="prediction", **DASHES)
+    if width is not None:
+        draw_band(axes, x, outputs - width, outputs + width, SERIES[0])
     axes.set_ylabel(name)
     legend_above(axes)
 

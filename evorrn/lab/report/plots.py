@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from evorrn.base.errors import RunError
+from evorrn.data.intervals import LEVEL
 from evorrn.lab.report.evolution import PANELS, Evolution, panel_height
 from evorrn.lab.report.figures import sheet
 from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
+from evorrn.lab.report.intervals import bands
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning, draw_losses
 from evorrn.lab.report.outputs import draw_forecast, draw_given, draw_outputs, outputs_height
 from evorrn.lab.report.rankings import draw_ranking
@@ -88,7 +90,8 @@ def learning_curve(
 def run_outputs_plot(shown: Outputs, path: Path) -> None:
     """Draw predictions on test over the truth, or an episode, to an ``.svg`` or ``.png`` file."""
     with sheet(path, 7.2, outputs_height(shown) + 0.3) as (axes,):
-        draw_outputs(axes, shown, shown.kind.removesuffix("s"))
+        around = bands(shown, LEVEL) if isinstance(shown, Predictions) else []
+        draw_outputs(axes, shown, shown.kind.removesuffix("s"), 0, around)
 
 
 def residuals_plot(shown: Predictions, path: Path) -> None:
@@ -120,24 +123,32 @@ def forecast_plot(
     *,
     name: str = "value",
     dates: np.ndarray | None = None,
+    width: np.ndarray | None = None,
 ) -> None:
     """Draw the last known values of a series, (T,) or (T, O), and the forecast, (steps,) or (steps, O), after them.
 
-    Of several outputs the first is drawn, called `name`. The dates (T + steps,) are those of both.
+    Of several outputs the first is drawn, called `name`. The dates (T + steps,) are those of both; `width` (steps,) is the
+    half width of the intervals.
     """
     with sheet(path, 7.2, 3.2) as (axes,):
-        draw_forecast(axes, _first_output(known), _first_output(forecast), name, dates)
+        draw_forecast(axes, _first_output(known), _first_output(forecast), name, dates, width)
 
 
 def outputs_plot(
-    outputs: np.ndarray, truth: np.ndarray | None, name: str, path: Path, dates: np.ndarray | None = None
+    outputs: np.ndarray,
+    truth: np.ndarray | None,
+    name: str,
+    path: Path,
+    *,
+    dates: np.ndarray | None = None,
+    width: np.ndarray | None = None,
 ) -> None:
     """Draw the outputs (T,) of a network for given inputs, over the truth (T,), NaN where it is not known.
 
-    The dates (T,) are those of the outputs.
+    The dates (T,) are those of the outputs; `width` (T,) is the half width of the intervals.
     """
     with sheet(path, 7.2, 3.2) as (axes,):
-        draw_given(axes, outputs, truth, name, dates)
+        draw_given(axes, outputs, truth, name, dates, width)
 
 
 def comparison_plot(

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import EvorrnError, UnknownName
+from evorrn.data.intervals import LEVEL
+from evorrn.lab.runs.calibration import half_widths
 from evorrn.training.result import Result
 
 LONGEST = 1000
@@ -30,6 +32,13 @@ def draw_result(result: Result, output: int | str, axes: Any) -> Any:
 
         axes = pyplot.figure(figsize=(8.0, 3.5), layout="constrained").subplots()
     scored = shown["scored"]
+    if "residuals" in shown:
+        half = half_widths(shown["residuals"], LEVEL)[place]
+        low, high = predicted - half, predicted + half
+        drawn = scored & np.isfinite(half)
+        axes.fill_between(
+            x[drawn][:LONGEST], low[drawn][:LONGEST], high[drawn][:LONGEST], alpha=0.2, label="90 % interval"
+        )
     for values, name, style in ((truth, "truth", "-"), (predicted, "prediction", "--")):
         axes.plot(x[scored][:LONGEST], values[scored][:LONGEST], style, label=name)
     axes.set(

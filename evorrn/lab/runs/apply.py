@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import DataError, EvorrnError, RunError
+from evorrn.base.errors import ConfigError, DataError, EvorrnError, RunError
 from evorrn.base.files import write_atomic
+from evorrn.data.intervals import LEVEL, level_problems
 from evorrn.data.tables.times import Times
 from evorrn.data.task import Task
+from evorrn.lab.runs.calibration import forecast_widths, half_widths
 from evorrn.lab.runs.horizon import future_inputs, times_ahead
 from evorrn.lab.runs.inputs import Given, Wanted, read_inputs, wanted_by
 from evorrn.lab.runs.run import COMPLETE
@@ -37,7 +39,8 @@ class Sheet:
     For a prediction, `known` (B, T, O) is the truth where the file holds it, NaN elsewhere; for a forecast, it is the
     last known values of the outputs; None when there are none. `diverged` is whether an output is not finite, or far
     beyond any sensible number. `notes` say how files were read. `dates` are those of the outputs, of a forecast after
-    those of the known values: datetime64, or plain numbers; None where there are none.
+    those of the known values: datetime64, or plain numbers; None where there are none. `widths`, (O,) or (T, O), are half
+    widths of the intervals around the outputs, None where there are no intervals, and NaN where one is not known.
     """
 
     columns: tuple[str, ...]
@@ -47,6 +50,19 @@ class Sheet:
     diverged: bool
     notes: tuple[str, ...] = ()
     dates: np.ndarray | None = None
+    widths: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the column of the first output, or of the labels."""
+        return self.columns[-self.outputs.shape[2] * (1 if self.widths is None else 3)]
+
+    @property
+    def width(self) -> np.ndarray | None:
+        """The half width of the intervals around the first output, (T,); None where there are none."""
+        if self.widths is None:
+            return None
+        return np.broadcast_to(self.widths, self.outputs.shape[1:])[:, 0]
 
     def csv(self) -> str:
         """Return the sheet as CSV text."""
@@ -59,9 +75,13 @@ class Sheet:
 
 
 def predict(
-    run: RunFolder, path: Path, columns: Sequence[str] = (), rules: Mapping[str, Any] = NOTHING
+    run: RunFolder,
+    path: Path,
+    columns: Sequence[str] = (),
+    rules: Mapping[str, Any] = NOTHING,
+    level: float = LEVEL,
 ) -> Sheet:
-    """Return the outputs of a run's network for the inputs in a file.
+    """Return the outputs of a run's network for the inputs in a file, a forecast with its intervals.
 
     Parameters
     ----------
@@ -73,12 +93,15 @@ def predict(
         trained on.
     rules : mapping
         How the table is read where it differs from the file of the run, see `evorrn.data.tables.rules.Rules`.
+    level : float
+        The share of values that an interval is to cover.
 
     Raises
     ------
     EvorrnError
         When the run is not complete or the file does not fit its network.
     """
+    _check_level(level)
     result = trained(run)
     given = read_inputs(path, _wanted(run, result, rules), columns)
     inputs, ahead = given.values, result.horizon or 0
@@ -89,7 +112,8 @@ def predict(
         truth[:, : -result.horizon] = inputs[:, result.horizon :, : outputs.shape[2]]
     times = None if given.times is None else given.times.continued(ahead).last(outputs.shape[1])
     dates = None if times is None else times.dates
-    return _sheet(result, outputs, truth, given.notes, ahead=ahead, times=times, dates=dates)
+    widths = _residual_widths(result, level)
+    return _sheet(result, outputs, truth, given.notes, ahead=ahead, times=times, dates=dates, widths=widths)
 
 
 def forecast(
@@ -98,10 +122,11 @@ def forecast(
     warmup: Path | None = None,
     inputs: Path | None = None,
     rules: Mapping[str, Any] = NOTHING,
+    level: float = LEVEL,
 ) -> Sheet:
-    """Return the outputs of a run's network for the rows after the known ones.
+    """Return the outputs of a run's network for the rows after the known ones, with intervals.
 
-    With a horizon of 1 it runs on from its own outputs. With a larger one, and without future inputs, its outputs at
+    With a horizon of 1 it runs on from its own outputs, and intervals widen with the errors of such runs on validation. With a larger one, and without future inputs, its outputs at
     the last known rows are the forecasts of the next ones, at most as many as the horizon.
 
     Parameters
@@ -115,12 +140,15 @@ def forecast(
         File of the future values of the inputs that are not the network's own outputs, one row a step.
     rules : mapping
         How the files are read where they differ from the file of the run, see `evorrn.data.tables.rules.Rules`.
+    level : float
+        The share of values that an interval is to cover.
 
     Raises
     ------
     EvorrnError
         When the run is not complete, its network cannot run on its own outputs, or a file does not fit.
     """
+    _check_level(level)
     result = trained(run)
     network = result.network
     if network.loss_name == "reward":
@@ -141,14 +169,48 @@ def forecast(
     past = known.values[:, :, : network.outputs] if result.horizon and network.loss_name == "mse" else teacher
     if direct:
         values, after = _direct(result, known, steps), times_ahead(known.times, None, steps, 0)
-        return _sheet(result, values, past, known.notes, times=after, dates=_dates(known.times, after))
+        return _sheet(
+            result,
+            values,
+            past,
+            known.notes,
+            times=after,
+            dates=_dates(known.times, after),
+            widths=_residual_widths(result, level),
+        )
     own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
     future = future_inputs(result, known, wanted.last(network.inputs - own), steps, inputs)
     values = result.forecast(known.values, steps, None if future is None else future.values, teacher)
     ahead = 0 if own or not result.horizon else result.horizon
     after = times_ahead(known.times, None if future is None else future.times, steps, ahead)
     notes = [*known.notes, *([] if future is None else future.notes)]
-    return _sheet(result, values, past, notes, times=after, dates=_dates(known.times, after))
+    widths = _forecast_widths(run, result, steps, level) if own else _residual_widths(result, level)
+    return _sheet(result, values, past, notes, times=after, dates=_dates(known.times, after), widths=widths)
+
+
+def _check_level(level: float) -> None:
+    """Raise ConfigError unless a level lies between 0 and 1."""
+    if problems := level_problems(level):
+        raise ConfigError(problems)
+
+
+def _residual_widths(result: Result, level: float) -> np.ndarray | None:
+    """Return the half widths (O,) of intervals, from the residuals that the run has kept; None where it has none."""
+    residuals = (result.predictions or {}).get("residuals")
+    return None if residuals is None else half_widths(residuals, level)
+
+
+def _forecast_widths(run: RunFolder, result: Result, steps: int, level: float) -> np.ndarray | None:
+    """Return the half widths (steps, O) of a forecast; None without residuals, or without the data of the run."""
+    if _residual_widths(result, level) is None or result.network.step.feeds_back:
+        return None
+    try:
+        spec = resolve_stored(run.path, run.path)
+        assert isinstance(spec.task, Task)
+        valid = spec.task.data(spec.seed).valid
+    except EvorrnError:
+        return None
+    return None if valid is None or valid.size > 1 else forecast_widths(result, valid, steps, level)
 
 
 def _direct(result: Result, known: Given, steps: int) -> np.ndarray:
@@ -239,6 +301,7 @@ def _sheet(
     ahead: int = 0,
     times: Times | None = None,
     dates: np.ndarray | None = None,
+    widths: np.ndarray | None = None,
 ) -> Sheet:
     """Return a sheet with a row for each output; `times` are those that the outputs speak of."""
     sequences, steps, width = outputs.shape
@@ -248,15 +311,25 @@ def _sheet(
     columns = [f"{name}{behind}" for name in names]
     if labels:
         columns = [LABEL, *(f"logit{place}" for place in range(width))]
+    ends = () if widths is None else ("lower", "upper")
+    columns += [end if width == 1 else f"{name} {end}" for name in columns for end in ends]
+    around = outputs[:, :, :0] if widths is None else _ends(outputs, widths)
     shown = None if times is None else times.texts()
     rows: list[tuple[Any, ...]] = []
     for sequence in range(sequences):
         for step in range(steps):
             values = outputs[sequence, step].tolist()
+            values += [number if np.isfinite(number) else None for number in around[sequence, step].tolist()]
             place: tuple[Any, ...] = (sequence + 1, step + 1) if sequences > 1 else (step + 1,)
             place += () if shown is None else (shown[step],)
-            rows.append((*place, *([int(np.argmax(values))] if labels else []), *values))
+            rows.append((*place, *([int(outputs[sequence, step].argmax())] if labels else []), *values))
     head: tuple[str, ...] = ("sequence", "step") if sequences > 1 else ("step",)
     head += () if times is None else (f"{times.name}{behind}",)
     diverged = result.diverged(outputs)
-    return Sheet((*head, *columns), rows, outputs, known, diverged, tuple(notes), dates)
+    return Sheet((*head, *columns), rows, outputs, known, diverged, tuple(notes), dates, widths)
+
+
+def _ends(outputs: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Return lower and upper end of each output in turn, shape (B, T, 2 O)."""
+    pairs = np.stack([outputs - widths, outputs + widths], axis=3)
+    return pairs.reshape(*outputs.shape[:2], -1)

@@ -21,6 +21,7 @@ class Predictions:
 
     The truth is (B, T, O), or (B, T) of labels; `predicted` is (B, T, O), logits for labels; `scored` is (B, T).
     `name` is that of the first output. `dates` (B, T) are those of the truth: datetime64, or plain numbers such as years.
+    `residuals` (n, O) are truth minus prediction at the scored steps of validation, for forecasts.
     """
 
     kind: ClassVar[str] = "predictions"
@@ -30,6 +31,7 @@ class Predictions:
     scored: np.ndarray
     name: str = "value"
     dates: np.ndarray | None = None
+    residuals: np.ndarray | None = None
 
     @property
     def labelled(self) -> bool:
@@ -53,14 +55,14 @@ class Predictions:
         """
         truth = self.truth if self.labelled else self.truth[:, :, 0]
         predicted = self.predicted.argmax(axis=2) if self.labelled else self.predicted[:, :, 0]
-        shown = self._first(predicted, longest)
-        return self._first(truth, longest), np.where(np.isfinite(shown), shown, np.nan)
+        shown = self.first(predicted, longest)
+        return self.first(truth, longest), np.where(np.isfinite(shown), shown, np.nan)
 
     def excerpt_dates(self, longest: int = EXCERPT) -> np.ndarray | None:
         """Return the dates (n,) of the same steps, unknown between two sequences; None where there are none."""
-        return None if self.dates is None else self._first(self.dates, longest)
+        return None if self.dates is None else self.first(self.dates, longest)
 
-    def _first(self, values: np.ndarray, longest: int) -> np.ndarray:
+    def first(self, values: np.ndarray, longest: int = EXCERPT) -> np.ndarray:
         """Return values (B, T) at the first `longest` scored steps (n,), with NaN or NaT between two sequences."""
         dated = values.dtype.kind == "M"
         gap = np.array([np.datetime64("NaT") if dated else np.nan])

@@ -15,7 +15,9 @@ from evorrn.base.errors import RunError
 from evorrn.base.files import jsonable
 from evorrn.base.summary import Summary
 from evorrn.base.text import amount, counted, figure, interval
+from evorrn.data.intervals import LEVEL
 from evorrn.data.metrics import EPISODE_METRICS, HIGHER_IS_BETTER
+from evorrn.lab.study.intervals import Intervals
 from evorrn.lab.study.pairs import Difference
 
 
@@ -42,6 +44,8 @@ class Row:
         The run folders, one a seed, relative to the folder of runs.
     errors : int
         How many of the failed runs ended in an error.
+    intervals : tuple of Intervals
+        Prediction intervals on test, for a forecast.
     """
 
     strategy: str
@@ -57,6 +61,7 @@ class Row:
     settings: dict[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     errors: int = 0
+    intervals: tuple[Intervals, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,8 @@ class Comparison:
         Path of the report.
     undefined : str
         The first metric of the task if it is undefined on the test data, so that another one ranks; else empty.
+    level : float
+        The share of values that prediction intervals are to cover.
     """
 
     task: dict[str, Any]
@@ -107,6 +114,7 @@ class Comparison:
     environment: dict[str, Any] = field(default_factory=dict)
     report: str = ""
     undefined: str = ""
+    level: float = LEVEL
 
     def summary(self) -> Summary:
         """Return the ranking; `print` shows it, and a notebook too."""
@@ -202,6 +210,7 @@ def _row(content: Mapping[str, Any], worst: float) -> Row:
     for name in ("work", "steps", "seconds"):
         values[name] = _number(values[name], math.nan)
     values["runs"] = tuple(values["runs"])
+    values["intervals"] = tuple(map(Intervals.from_dict, values.get("intervals", ())))
     return Row(**values)
 
 

@@ -45,7 +45,9 @@ def make_row(
         settings=dict(settings),
         runs=tuple(runs),
         errors=errors,
-        **cost,
+        work=cost["work"],
+        steps=cost["steps"],
+        seconds=cost["seconds"],
     )
 
 

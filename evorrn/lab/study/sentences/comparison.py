@@ -11,7 +11,7 @@ from evorrn.base.errors import EvorrnError
 from evorrn.base.text import counted, figure, interval, listed
 from evorrn.data.metrics import EPISODE_METRICS, METRICS
 from evorrn.lab.study.comparison import Baseline, Comparison, Row, badness
-from evorrn.lab.study.sentences import common
+from evorrn.lab.study.sentences import common, intervals
 from evorrn.lab.study.statistics import LEVEL, smallest_p
 from evorrn.training.budget import Budget
 
@@ -66,6 +66,7 @@ def cautions(comparison: Comparison) -> list[str]:
     if unproven:
         names = listed([pair.b if pair.a == "random" else pair.a for pair in unproven])
         found.append(f"Not shown to be better than the best of as many random networks: {names}.")
+    found += intervals.short(comparison)
     return [text for text in found if text]
 
 
@@ -102,7 +103,7 @@ def notes(comparison: Comparison) -> list[str]:
             found.append(
                 f"{row.strategy} used {100 * share:.0f} % of the budget: it had nothing left to try."
             )
-    return [*read, *found]
+    return [*read, *found, *intervals.reading(comparison)]
 
 
 def differences(comparison: Comparison) -> str:

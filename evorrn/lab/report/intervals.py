@@ -1,0 +1,76 @@
+"""Prediction intervals in a report: their table, and bands around predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from evorrn.base.errors import RunError
+from evorrn.base.text import figure
+from evorrn.lab.report.tables import Entry, Table
+from evorrn.lab.runs.outputs import Predictions, read_outputs
+from evorrn.lab.study.comparison import Comparison, Row
+from evorrn.lab.study.intervals import conformal_ends, seed_ends
+from evorrn.lab.study.sentences.intervals import share, title
+
+COLUMNS = ("covers", "width", "adaptive covers", "adaptive width", "seeds cover", "seeds width")
+
+
+class Band(NamedTuple):
+    """A band around the first output at the steps of an excerpt: its name, lower and upper ends (n,), and its weight."""
+
+    name: str
+    lower: np.ndarray
+    upper: np.ndarray
+    alpha: float
+
+
+def intervals_table(comparison: Comparison) -> Table:
+    """Return coverage and width of the intervals on test, for each way of training and target; empty without any."""
+    names = comparison.task.get("outputs") or ()
+    several = any(len(each.coverage) > 1 for row in comparison.rows for each in row.intervals)
+    entries = []
+    for row in comparison.rows:
+        kinds = {each.kind: each for each in row.intervals}
+        count = max((len(each.coverage) for each in row.intervals), default=0)
+        for output in range(count):
+            cells: list[str] = [row.strategy]
+            cells += [str(names[output]) if output < len(names) else f"output{output + 1}"] if several else []
+            for kind in ("conformal", "adaptive", "seeds"):
+                each = kinds.get(kind)
+                cells += (
+                    ["–", "–"] if each is None else [share(each.coverage[output]), figure(each.width[output])]
+                )
+            entries.append(Entry(tuple(cells)))
+    head = ("strategy", "target") if several else ("strategy",)
+    heading = f"{title(comparison.level)} on test, medians over seeds"
+    return Table((*head, *COLUMNS), "l" * len(head) + "r" * len(COLUMNS), entries, heading, COLUMNS[::-1][:4])
+
+
+def bands(shown: Predictions, level: float, runs: Sequence[Predictions] = ()) -> list[Band]:
+    """Return the band of conformal intervals of a run, and that of the predictions of all seeds; none without residuals."""
+    if shown.residuals is None or shown.labelled:
+        return []
+    found = [("interval", *conformal_ends(shown, level), 0.16)]
+    spread = seed_ends(runs, level)
+    found += [] if spread is None else [("range of seeds", *spread, 0.4)]
+    return [
+        Band(name, shown.first(low[:, :, 0]), shown.first(high[:, :, 0]), alpha)
+        for name, low, high, alpha in found
+    ]
+
+
+def row_bands(comparison: Comparison, row: Row, shown: Predictions, root: Path) -> list[Band]:
+    """Return the bands around the predictions of a row's typical run, from the folders of its runs below `root`."""
+    runs = []
+    for folder in row.runs if row.intervals else ():
+        try:
+            found = read_outputs(root / folder)
+        except RunError:
+            continue
+        if isinstance(found, Predictions):
+            runs.append(found)
+    return bands(shown, comparison.level, runs)
