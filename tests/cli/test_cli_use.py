@@ -31,7 +31,7 @@ def test_a_prediction_is_that_of_the_loaded_result(console, tmp_path, run):
     said = console.type("predict", run.name, "x.csv")
     assert said.code == 0, said.err
     found = rows(said.out)
-    assert list(found[0]) == ["step", "year+1", "output1+1"]
+    assert list(found[0]) == ["step", "year+1", "output1+1", "lower", "upper"]
     assert [(row["step"], row["year+1"]) for row in found[:2]] == [("1", "1901"), ("2", "1902")]
     assert found[-1]["year+1"] == "1930"  # the year after the last of the file
     values = [float(row["output1+1"]) for row in found]
@@ -44,7 +44,7 @@ def test_out_takes_the_table_and_the_plot_beside_it(console, tmp_path, run):
     said = console.type("predict", run.name[:6], "x.npz", "--out", "made/y.csv")
     assert said.code == 0 and said.out == ""
     found = rows((tmp_path / "made" / "y.csv").read_text())
-    assert len(found) == 18 and list(found[0]) == ["sequence", "step", "output1+1"]
+    assert len(found) == 18 and list(found[0]) == ["sequence", "step", "output1+1", "lower", "upper"]
     assert (tmp_path / "made" / "y.png").exists()
 
 
@@ -101,7 +101,7 @@ def test_a_forecast_with_further_inputs_goes_on_from_the_last_row_of_the_file(co
         and "expected 1 column of inputs (temp), but there is no column 'temp'; got a, b" in said.err
     )
     assert "exactly --steps" in console.type("forecast", "--help").out
-    assert [*rows(console.type("predict", folder, "my.csv").out)[0]] == ["step", "load+1"]
+    assert [*rows(console.type("predict", folder, "my.csv").out)[0]][:2] == ["step", "load+1"]
 
 
 def test_classes_are_predicted_with_their_label(console, tmp_path):
