@@ -11,6 +11,7 @@ from evorrn.cli.automaton import automaton
 from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
+from evorrn.cli.diagnose import diagnose
 from evorrn.cli.export import export
 from evorrn.cli.reproduce import reproduce
 from evorrn.cli.results import diff, results
@@ -51,6 +52,7 @@ app.command()(predict)
 app.command()(forecast)
 app.command()(export)
 app.command()(automaton)
+app.command()(diagnose)
 app.command("list")(list_)
 app.command()(show)
 app.add_typer(sweep, name="sweep")

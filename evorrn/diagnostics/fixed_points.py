@@ -12,6 +12,9 @@ from evorrn.base.settings import check_seed
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.network.network import Network
 
+HELD = 100
+"""Time steps under the constant input whose states are among the starts."""
+
 
 class FixedPoints(NamedTuple):
     """Points of the state space where the step moves little, the most stable first.
@@ -60,8 +63,8 @@ def fixed_points(
     held : ndarray, shape (I,), optional
         The constant input; by default the mean of `x`.
     starts : int
-        States from which the search starts: half of them are visited along `x`, half are uniform in a cube around zero
-        twice as large as the largest visited value, at least 2.
+        States from which the search starts: half of them are visited along `x` and the constant input after it, half
+        are uniform in a cube around zero whose sides reach twice as far as the largest visited value, at least to 2.
     speed : float
         Points that the step moves further are left out. A larger value also returns slow points, local minima of
         the speed.
@@ -69,8 +72,9 @@ def fixed_points(
     Returns
     -------
     FixedPoints
-        Distinct points with their speeds and the eigenvalues of the step there. The search is not exhaustive, and of a
-        line of fixed points only some are returned.
+        Distinct points in the cube with their speeds and the eigenvalues of the step there. The search is not
+        exhaustive, and of a line of fixed points only some are returned. Points outside of the cube are left out: a
+        gate that saturates makes every state far away nearly a fixed point.
 
     Raises
     ------
@@ -103,8 +107,9 @@ def fixed_points(
     if constant.shape != (network.inputs,):
         raise ShapeError(f"held: expected shape ({network.inputs},), got {constant.shape}")
     with one_thread(), np.errstate(all="ignore"):
-        points = _starts(dynamics, inputs, np.random.default_rng(check_seed(seed)), starts)
+        points, reach = _starts(dynamics, inputs, constant, np.random.default_rng(check_seed(seed)), starts)
         points = _minimise(dynamics, points, constant)
+        points = points[np.abs(points).max(axis=1, initial=0.0) <= reach]
         speeds = np.linalg.norm(_moved(dynamics, points, constant), axis=1)
         points = _distinct(points[np.argsort(speeds)[: np.count_nonzero(speeds <= speed)]])
         following, jacobians = dynamics.jacobian(points, _repeated(constant, points))
@@ -114,19 +119,22 @@ def fixed_points(
     return FixedPoints(points[order], np.linalg.norm(following - points, axis=1)[order], eigenvalues[order])
 
 
-def _starts(dynamics: Dynamics, inputs: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Return the states (count, S) from which the search starts."""
+def _starts(
+    dynamics: Dynamics, inputs: np.ndarray, constant: np.ndarray, rng: np.random.Generator, count: int
+) -> tuple[np.ndarray, float]:
+    """Return the states (count, S) from which the search starts, and how far the cube reaches."""
     at, visited = dynamics.start(None, len(inputs)), []
-    for time in range(inputs.shape[1]):
-        at = dynamics.step(at, inputs[:, time])
+    held = np.broadcast_to(constant, (len(inputs), HELD, len(constant)))
+    for x in np.concatenate([inputs, held], axis=1).swapaxes(0, 1):
+        at = dynamics.step(at, x)
         visited.append(at)
     states = np.concatenate(visited)
     states = states[np.isfinite(states).all(axis=1)]
-    side = 2 * max(1.0, float(np.abs(states).max(initial=0.0)))
-    drawn = rng.uniform(-side, side, (count, dynamics.size))
+    reach = 2 * max(1.0, float(np.abs(states).max(initial=0.0)))
+    drawn = rng.uniform(-reach, reach, (count, dynamics.size))
     if len(states):
         drawn[: count // 2] = states[rng.integers(len(states), size=count // 2)]
-    return drawn
+    return drawn, reach
 
 
 def _minimise(dynamics: Dynamics, points: np.ndarray, constant: np.ndarray, rounds: int = 200) -> np.ndarray:

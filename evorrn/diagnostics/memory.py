@@ -211,9 +211,10 @@ class _Fitted:
                 targets -= targets.mean(axis=0)
                 targets -= before @ (before.T @ targets)
                 values, vectors = np.linalg.eigh(targets.T @ targets)
-                targets = targets @ (vectors / np.sqrt(values) @ vectors.T)
-                found.append(np.square(self.basis.T @ targets).sum(axis=0))
-                before = np.concatenate([before, targets], axis=1)
+                whitening = vectors / np.sqrt(values) @ vectors.T
+                found.append(np.square(self.basis.T @ targets @ whitening).sum(axis=0))
+                if len(found) < len(groups):
+                    before = np.concatenate([before, targets @ whitening], axis=1)
         by_chance = count / steps
         explained = (sum(each.sum() for each in found) - rank * by_chance) / (1 - by_chance)
         return [each - (rank - explained) / steps for each in found]

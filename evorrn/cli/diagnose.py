@@ -1,0 +1,49 @@
+"""``evorrn diagnose``: what the network of a run does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evorrn.cli.options import Json, Runs, Trust
+
+
+def diagnose(
+    run: Annotated[str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of random inputs and first states.")] = 0,
+    steps: Annotated[
+        int, typer.Option("--steps", min=100, help="Time steps of random inputs for memory capacities.")
+    ] = 20_000,
+    runs: Runs = None,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Tell what a trained network does: its gradients by lag, Lyapunov exponents, memory, fixed points and activity.
+
+    Figures and pictures are written to the folder diagnostics of the run.
+    """
+    from evorrn.base.trust import trusting
+    from evorrn.cli.output import note, print_json, print_table, warn
+    from evorrn.lab.report.diagnosis import diagnosis_table, draw_diagnosis
+    from evorrn.lab.runs.apply import trained
+    from evorrn.lab.runs.store import find_run, runs_root
+    from evorrn.lab.study.diagnosis import diagnose as again
+    from evorrn.lab.study.diagnosis import write_diagnosis
+
+    folder = find_run(run, runs_root(runs))
+    with trusting(trust, note):
+        made = again(folder, trained(folder), seed, steps)
+    if json:
+        print_json(made.as_dict())
+    else:
+        print_table(diagnosis_table(made))
+    for text in made.notes:
+        note(text)
+    place = folder.path / "diagnostics"
+    try:
+        note(f"figures: {write_diagnosis(made, place)}")
+        for path in draw_diagnosis(made, place):
+            note(f"picture: {path}")
+    except OSError as error:
+        warn(f"cannot write to {place}: {error.strerror or error}")
