@@ -11,7 +11,7 @@ from evorrn.lab.report.reproduction import page
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.spec import Spec
-from evorrn.lab.study.reproduction import Reproduction, judge
+from evorrn.lab.study.reproduction import Reproduction, judge, judge_quantity
 from evorrn.lab.sweep.experiment import EVALUATIONS, Experiment
 from evorrn.lab.sweep.many import run_all
 
@@ -52,6 +52,9 @@ def reproduce(
     plan: list[list[Spec]] = []
     found = [] if cases else [f"{experiment.name}: no row is quick, so there is nothing to run with --quick"]
     for case in cases:
+        if case.quantity is not None:
+            plan.append([])
+            continue
         try:
             plan.append(case.specs(count))
             problems = _unmeasured(plan[-1][0], table.measure)
@@ -64,6 +67,10 @@ def reproduce(
     ended = iter(run_all(everything, root, jobs=jobs, force=force, hooks=hooks))
     findings = []
     for case, specs in zip(cases, plan):
+        if case.quantity is not None:
+            values = [case.quantity.compute(seed) for seed in range(count)]
+            findings.append(judge_quantity(case, values, experiment))
+            continue
         runs = [next(ended) for _ in specs]
         for spec, run in zip(specs, runs):
             if run.error:

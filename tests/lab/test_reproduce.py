@@ -69,9 +69,10 @@ def test_every_experiment_that_is_shipped_resolves():
         assert experiment.table.title and experiment.table.source
         assert any(case.row.quick for case in experiment.cases)
         for case in experiment.cases:
-            (spec,) = case.specs(1)
             assert case.row.published is None or case.row.of, f"{name}, {case}: a figure without a source"
-            assert not spec.budget.empty
+            if case.quantity is None:
+                (spec,) = case.specs(1)
+                assert not spec.budget.empty
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,50 @@ def test_an_experiment_runs_goes_on_and_is_judged(small, tmp_path, capsys):
     assert again.findings == first.findings
     text = "\n".join(lines(summary(first)))
     assert "never" in text and "3 of 3" in text
+
+
+QUANTITY = """
+measure = "memory-capacity"
+seeds = 2
+
+[[problems]]
+[[problems.rows]]
+method = "in range"
+published = 3.2
+published_to = 3.5
+quantity = { units = 4, radius = 0.8, delays = 30, steps = 2000 }
+
+[[problems.rows]]
+method = "beside it"
+published = 2.5
+published_to = 3.0
+quantity = { units = 4, radius = 0.8, delays = 30, steps = 2000 }
+"""
+
+
+def test_a_quantity_is_computed_without_training_and_compared_with_a_published_range(tmp_path):
+    """A cycle of 4 linear units of radius 0.8 has the capacity 3 + 0.8 ** 8 = 3.168."""
+    path = tmp_path / "cycle.toml"
+    path.write_text(QUANTITY.replace("3.2", "3.16"))
+    made = reproduce(read_experiment(path), root=tmp_path / "runs")
+    assert [finding.verdict for finding in made.findings] == ["reproduced", "not reproduced"]
+    assert made.findings[0].mean == pytest.approx(3 + 0.8**8, abs=0.05) and made.findings[0].seeds == 2
+    text = "\n".join(lines(summary(made)))
+    assert "3.16 to 3.5" in text and "linear memory capacity" in text
+    assert "not reproduced" in (tmp_path / "runs/reproductions/cycle/report.html").read_text()
+
+
+def test_mistakes_in_rows_of_a_quantity_are_told_at_once(tmp_path):
+    path = tmp_path / "cycle.toml"
+    path.write_text(QUANTITY.replace("delays = 30", "delays = 0, leak = 1").replace("3.5", "3.1"))
+    with pytest.raises(EvorrnError) as caught:
+        read_experiment(path)
+    text = str(caught.value)
+    assert "problems.0.rows.0.quantity.leak" in text and "problems.0.rows.1.quantity.delays" in text
+    assert "problems.0.rows.0.published_to: expected at least published, 3.2, got 3.1" in text
+    path.write_text(QUANTITY.replace('measure = "memory-capacity"', ""))
+    with pytest.raises(EvorrnError, match="quantity: expected a measure that is a quantity"):
+        read_experiment(path)
 
 
 def test_quick_runs_the_quick_rows_in_few_seeds(small, tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from evorrn.base.text import amount, counted, figure
+from evorrn.diagnostics.quantities import QUANTITIES
 from evorrn.lab.report.page import environment_rows, make_figure, render, settings_text
 from evorrn.lab.report.style import (
     MUTED,
@@ -28,7 +29,8 @@ from evorrn.lab.sweep.experiment import EVALUATIONS
 COLUMNS = ("way of training", "published", "mean", "95 % interval", "median", "spread", "solved", "verdict")
 NOTES = (
     "A verdict compares our 95 % interval with the published figure: the interval is entirely better (better), contains "
-    "the figure (reproduced), or is entirely worse (not reproduced).",
+    "the figure (reproduced), or is entirely worse (not reproduced). A published range is reproduced where our interval "
+    "overlaps it.",
     "Where evaluations are counted and some runs fail, the mean is the total of all runs divided by the number of runs "
     "that succeeded. The spread is the standard deviation over the runs that succeeded.",
     "Evaluations are counted to the end of the generation in which a network succeeded.",
@@ -61,19 +63,22 @@ def outcome(made: Reproduction) -> str:
 
 def measure_text(measure: str) -> str:
     """Return what the figures are."""
+    if measure in QUANTITIES:
+        return QUANTITIES[measure].title
     return "evaluations until solved, fewer is better" if measure == EVALUATIONS else f"{measure} on test"
 
 
 def findings_table(findings: Sequence[Finding], measure: str, heading: str = "") -> Table:
     """Return our figures beside the published ones."""
-    return Table(COLUMNS, "lrrrrrrl", [Entry(_cells(finding, measure)) for finding in findings], heading)
+    columns = ("network", *COLUMNS[1:]) if measure in QUANTITIES else COLUMNS
+    return Table(columns, "lrrrrrrl", [Entry(_cells(finding, measure)) for finding in findings], heading)
 
 
 def _cells(finding: Finding, measure: str) -> tuple[str, ...]:
-    write = evaluations_text if measure == EVALUATIONS else figure
+    write = evaluations_text if measure == EVALUATIONS else _digits if measure in QUANTITIES else figure
     return (
         _method(finding),
-        "–" if finding.published is None else write(finding.published),
+        _published(finding, write),
         write(finding.mean),
         "–" if math.isnan(finding.low) else f"[{write(finding.low)}, {write(finding.high)}]",
         write(finding.median),
@@ -81,6 +86,18 @@ def _cells(finding: Finding, measure: str) -> tuple[str, ...]:
         "" if finding.solved is None else f"{finding.solved} of {finding.seeds}",
         finding.verdict,
     )
+
+
+def _published(finding: Finding, write: Callable[[float], str]) -> str:
+    if finding.published is None:
+        return "–"
+    first = write(finding.published)
+    return first if finding.published_to is None else f"{first} to {write(finding.published_to)}"
+
+
+def _digits(value: float) -> str:
+    """Return a quantity with five digits, since some are known exactly."""
+    return f"{value:.5g}"
 
 
 def _method(finding: Finding) -> str:
@@ -130,7 +147,8 @@ def _problem(name: str, findings: Sequence[Finding], measure: str) -> dict[str, 
 
 def draw_findings(axes: Axes, findings: Sequence[Finding], measure: str) -> None:
     """Draw one row for each finding: a dot for every run, a bar for our mean, a diamond for the published figure."""
-    known = [finding.published for finding in findings if finding.published is not None]
+    figures = [figure for finding in findings for figure in (finding.published, finding.published_to)]
+    known = [figure for figure in figures if figure is not None]
     every = [value for finding in findings for value in finding.values if np.isfinite(value)]
     scale_axis(axes, "x", np.array([*every, *known] or [1.0]), ratio=3)
     for height, finding in enumerate(findings):
@@ -139,6 +157,8 @@ def draw_findings(axes: Axes, findings: Sequence[Finding], measure: str) -> None
         if finding.published is not None:
             hollow = {"color": "none", "markeredgecolor": MUTED, "markeredgewidth": 1.8}
             axes.plot(finding.published, height, marker="D", markersize=8, **hollow)
+        if finding.published_to is not None:
+            axes.plot(finding.published_to, height, marker="D", markersize=8, **hollow)
         unsolved = sum(not math.isfinite(value) for value in finding.values)
         if unsolved:
             note_beside(axes, height, f"✕ {unsolved} unsolved")

@@ -42,7 +42,10 @@ class Finding:
         One a run, ``inf`` for a run that failed.
     verdict : str
         ``"better"`` where the whole interval is better than the published figure, ``"reproduced"`` where it
-        contains the figure, else ``"not reproduced"``; ``"no figure"`` where none was published.
+        contains the figure, else ``"not reproduced"``; ``"no figure"`` where none was published. For a published range:
+        ``"reproduced"`` where the interval overlaps it.
+    published_to : float or None
+        The largest figure of a published range.
     errors : int
         Runs that ended with an error.
     """
@@ -64,6 +67,7 @@ class Finding:
     values: tuple[float, ...]
     published: float | None
     verdict: str
+    published_to: float | None = None
     errors: int = 0
 
 
@@ -138,9 +142,47 @@ def judge(
         spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
         values=tuple(values.tolist()),
         published=case.row.published,
-        verdict=verdict(mean.value, mean.low, mean.high, case.row.published, experiment.higher_is_better),
+        published_to=case.row.published_to,
+        verdict=_verdict(case, mean, experiment),
         errors=sum(bool(run.error) for run in runs),
     )
+
+
+def judge_quantity(case: Case, values: Sequence[float], experiment: Experiment) -> Finding:
+    """Return the finding of a row whose values, one a seed, are a quantity."""
+    found = np.array(values, dtype=np.float64)
+    mean = _mean(found)
+    return Finding(
+        problem=case.problem.name,
+        method=case.row.method,
+        of=case.row.of,
+        conditions=case.problem.conditions,
+        deviation=case.row.deviation,
+        strategy={"name": case.row.method},
+        network=case.quantity.settings() if case.quantity is not None else {},
+        seeds=len(found),
+        solved=None,
+        mean=mean.value,
+        low=mean.low,
+        high=mean.high,
+        median=float(np.median(found)),
+        spread=float(found.std(ddof=1)) if len(found) > 1 else math.nan,
+        values=tuple(found.tolist()),
+        published=case.row.published,
+        published_to=case.row.published_to,
+        verdict=_verdict(case, mean, experiment),
+    )
+
+
+def _verdict(case: Case, mean: Estimate, experiment: Experiment) -> str:
+    """Return the verdict on the mean of a row."""
+    first, last = case.row.published, case.row.published_to
+    if case.quantity is not None and first is not None:
+        last = first if last is None else last
+    if last is None or first is None:
+        return verdict(mean.value, mean.low, mean.high, first, experiment.higher_is_better)
+    low, high = (mean.value if math.isnan(end) else end for end in (mean.low, mean.high))
+    return REPRODUCED if low <= last and first <= high else NOT_REPRODUCED
 
 
 def verdict(

@@ -1,7 +1,8 @@
 """Experiment: a published table as data, read from a TOML file beside the tasks.
 
 An experiment has problems, a problem has rows: a way of training, what was published for it, and in what
-the conditions differ. Every row becomes as many ordinary specs as there are seeds.
+the conditions differ. Every row becomes as many ordinary specs as there are seeds. Where the measure is a quantity of
+`evorrn.diagnostics.quantities`, nothing is trained, and a row has the settings of the quantity.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from evorrn.base.errors import ConfigError, UnknownName
 from evorrn.base.settings import Settings, setting
 from evorrn.data import metrics
+from evorrn.diagnostics.quantities import QUANTITIES, Quantity
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.runs.typed import build_what_is_right, read, table_of
 
@@ -23,7 +25,7 @@ EVALUATIONS = "evaluations"
 
 PACKAGE, FOLDER = "evorrn_tasks", "experiments"
 
-MEASURES = (EVALUATIONS, *metrics.METRICS, *metrics.EPISODE_METRICS)
+MEASURES = (EVALUATIONS, *metrics.METRICS, *metrics.EPISODE_METRICS, *QUANTITIES)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class ExperimentTable(Settings):
 
     title: str = setting("", "Title; the name of the file by default.")
     source: str = setting("", "Where the table was published.")
-    measure: str = setting(EVALUATIONS, "Evaluations, or a metric on test.", choices=MEASURES)
+    measure: str = setting(EVALUATIONS, "Evaluations, a metric on test, or a quantity.", choices=MEASURES)
     seeds: int = setting(10, "Runs of each row.", minimum=1)
     quick_seeds: int = setting(3, "Runs of each row with --quick.", minimum=1)
     notes: tuple[str, ...] = setting((), "What a reader should know.")
@@ -56,22 +58,25 @@ class RowTable(Settings):
     """A row of an experiment."""
 
     method: str = setting("", "The way of training.")
-    published: int | float | None = setting(None, "The published figure.", above=0)
+    published: int | float | None = setting(None, "The published figure, or the least of a range.")
+    published_to: int | float | None = setting(None, "The largest figure of a published range.")
     of: str = setting("", "Who published it.")
     deviation: str = setting("", "In what this way of training differs from theirs.")
     quick: bool = setting(False, "Whether --quick runs it.")
     network: Any = setting(None, "Settings of the network that differ.")
     strategy: Any = setting(None, "The strategy and its settings.")
+    quantity: Any = setting(None, "Settings of the quantity that is the measure; nothing is trained.")
     budget: Any = setting(None, "Budget, where it differs.")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of a published table with its problem, and the spec of its runs without a seed."""
+    """One row of a published table with its problem, and the spec of its runs without a seed, or a quantity."""
 
     problem: ProblemTable
     row: RowTable
     raw: dict[str, Any] = field(repr=False)
+    quantity: Quantity | None = None
 
     def __str__(self) -> str:
         return f"{self.problem.name}, {self.row.method}"
@@ -125,7 +130,7 @@ def read_experiment(path: Path) -> Experiment:
     raw = read(path)
     found: list[str] = []
     table = build_what_is_right(ExperimentTable, {"title": path.stem, **raw}, "", found)
-    cases = list(_cases(raw, found))
+    cases = list(_cases(raw, QUANTITIES.get(table.measure), found))
     if not cases and not found:
         found.append("problems: expected at least one with a row")
     if found:
@@ -133,7 +138,7 @@ def read_experiment(path: Path) -> Experiment:
     return Experiment(path.stem, table, tuple(cases))
 
 
-def _cases(raw: Mapping[str, Any], found: list[str]) -> Iterator[Case]:
+def _cases(raw: Mapping[str, Any], quantity: type[Quantity] | None, found: list[str]) -> Iterator[Case]:
     for where, problem in _tables("problems", raw, found):
         shared = build_what_is_right(ProblemTable, {"name": where, **problem}, where, found)
         network = table_of(problem, "network", found, where)
@@ -145,7 +150,25 @@ def _cases(raw: Mapping[str, Any], found: list[str]) -> Iterator[Case]:
                 "network": {**network, **table_of(row, "network", found, at)},
                 "strategy": row.get("strategy", {}),
             }
-            yield Case(shared, own, spec)
+            found += _problems_of_figures(own, at, quantity)
+            chosen = table_of(row, "quantity", found, at)
+            made = (
+                None if quantity is None else build_what_is_right(quantity, chosen, f"{at}.quantity", found)
+            )
+            yield Case(shared, own, spec, made)
+
+
+def _problems_of_figures(row: RowTable, at: str, quantity: type[Quantity] | None) -> list[str]:
+    """Return what is wrong with the published figures of a row, and with settings of a quantity that is not measured."""
+    problems = []
+    first, last = row.published, row.published_to
+    if quantity is None and first is not None and first <= 0:
+        problems.append(f"{at}.published: expected more than 0, got {first}")
+    if last is not None and (first is None or last < first):
+        problems.append(f"{at}.published_to: expected at least published, {first}, got {last}")
+    if quantity is None and row.quantity is not None:
+        problems.append(f"{at}.quantity: expected a measure that is a quantity ({', '.join(QUANTITIES)})")
+    return problems
 
 
 def _tables(
