@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
-from evorrn.data.task import Recommended, Splits, Task
+from evorrn.data.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common.advice import gated
 from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.examples import Example, label_frequencies, padded
@@ -47,7 +46,14 @@ class Counting(Task):
     name = "counting"
     loss = "cross-entropy"
     metrics = ("exact_match", "token_accuracy", "cross_entropy")
-    languages: ClassVar[tuple[str, ...]] = (*FACTORS, SUM)
+    references = (
+        Reference(
+            1.0,
+            "exact_match",
+            "anbncn, n up to 10 in training and to 1,000 in test: LSTM trained by a decoupled extended Kalman filter",
+            "Gers, Pérez-Ortiz, Eck and Schmidhuber 2002",
+        ),
+    )
 
     language: str = setting("anbn", "language of the strings", choices=(*FACTORS, SUM))
     longest: int = setting(19, "largest n, or n + m, in training", minimum=2)
@@ -105,8 +111,14 @@ class Counting(Task):
         }
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return gated networks, which can count."""
-        return gated(strategy, trained=8, evolved=3)
+        """Return an LSTM, whose cells can count, or for evolution by mutation few units without gates.
+
+        On validation the genetic algorithm found better networks of four Elman units than of two or three LSTM units, and
+        CMA-ES better ones of two LSTM units.
+        """
+        if strategy in ("ga", "truncation-ga", "random"):
+            return Recommended({"cell": "elman", "hidden": 4})
+        return gated(strategy, trained=4, evolved=2, cell="lstm")
 
     @property
     def _smallest(self) -> int:

@@ -83,9 +83,9 @@ class Waveform(Task):
         return {"mean": baselines.mean(splits), "one sinusoid": found[None, :, None]}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return networks with about the same number of weights; slow units for a reservoir, which decays."""
+        """Return gated networks, or a reservoir that sees its own output: without it a reservoir soon stands still."""
         if strategy in ("esn", "evolved-esn"):
-            network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
+            network = {"cell": "leaky", "hidden": 100, "direct": True, "feedback": True, "dtype": "float64"}
             return Recommended(network, {"spectral_radius": (0.9, 1.5), "washout": 0})
         return Recommended({"cell": "gru", "hidden": 16 if strategy == "bptt" else 4})
 

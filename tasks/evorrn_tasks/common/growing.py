@@ -106,6 +106,8 @@ class Transduction(Growing):
 
     symbols = 2
 
+    train: int = setting(2000, "training strings", minimum=1)
+
     def translate(self, rng: np.random.Generator, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a random string (T,) and its answer (U,), both of whole numbers."""
         raise NotImplementedError
