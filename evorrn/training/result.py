@@ -125,12 +125,17 @@ class Result(Model):
         output : int or str
             The place or the name of the output that is drawn.
         axes : matplotlib.axes.Axes, optional
-            Those of a new figure by default.
+            For the predictions alone; by default a new figure has them and the losses.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those of the predictions, or of the losses where there are no predictions.
 
         Raises
         ------
         EvorrnError
-            When the result has no predictions on test data, or no such output.
+            When there is nothing to draw, or no such output.
         """
         drawing = importlib.import_module("evorrn.lab.report.result")  # the only folder that draws lies below
         return drawing.draw_result(self, output, axes)

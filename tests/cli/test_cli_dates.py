@@ -121,15 +121,20 @@ def test_a_run_keeps_the_dates_of_its_test_split_and_draws_them(console, tmp_pat
         assert np.array_equal(array, shown[name])
 
 
-def test_a_result_without_test_data_cannot_be_drawn():
+def test_a_result_has_its_training_curve_beside_its_predictions_and_alone_without_test_data():
     batch = evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1)))
     network = evorrn.Network(inputs=1, outputs=1, hidden=2)
     result = evorrn.RandomSearch().fit(network, batch, budget="2gen")
     assert result.predictions is None
+    losses = result.plot()
+    assert len(losses.figure.axes) == 1 and losses.get_ylabel() == "loss"
+    assert np.array_equal(losses.get_lines()[0].get_ydata(), result.history["train_loss"])
     with pytest.raises(EvorrnError, match="expected a result with test data"):
-        result.plot()
+        result.plot(axes=losses)
     split = evorrn.RandomSearch().fit(network, (batch, batch, batch), budget="2gen")
-    assert len(split.plot().get_lines()) == 2
+    both = split.plot()
+    assert len(both.get_lines()) == 2
+    assert [axes.get_ylabel() for axes in both.figure.axes] == ["output", "loss"]
 
 
 def test_a_run_of_before_there_were_dates_is_drawn_over_steps(console, hourly):

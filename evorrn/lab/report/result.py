@@ -1,4 +1,4 @@
-"""The picture of a result: its predictions on test data over the truth."""
+"""The picture of a result: its predictions on test data over the truth, and its training curve."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from evorrn.base.errors import EvorrnError, UnknownName
 from evorrn.data.intervals import LEVEL
+from evorrn.lab.report.learning import WORK, draw_losses
 from evorrn.lab.runs.calibration import half_widths
 from evorrn.training.result import Result
 
@@ -16,21 +17,40 @@ LONGEST = 1000
 
 
 def draw_result(result: Result, output: int | str, axes: Any) -> Any:
-    """Draw one output of a result on test data and return the axes, see `evorrn.Result.plot`."""
-    shown = result.predictions
-    if shown is None:
-        raise EvorrnError(
-            "plot: expected a result with test data, for instance fit(network, (train, valid, test))"
-        )
+    """Draw a result and return the axes of its predictions, else those of its training curve, see `evorrn.Result.plot`."""
+    if result.predictions is not None:
+        _place(result, output)
+    if axes is not None:
+        if result.predictions is None:
+            raise EvorrnError(
+                "plot: expected a result with test data, for instance fit(network, (train, valid, test))"
+            )
+        return _draw_predictions(result, result.predictions, output, axes)
+    from matplotlib import pyplot
+
+    panels = [] if result.predictions is None else ["predictions"]
+    panels += ["training"] if {"work", "train_loss", "valid_loss"} <= set(result.history) else []
+    if not panels:
+        raise EvorrnError("plot: expected a result with a history or with test data")
+    widths = {"predictions": 8.0, "training": 4.5}
+    figure = pyplot.figure(figsize=(sum(widths[name] for name in panels), 3.5), layout="constrained")
+    ratios = [widths[name] for name in panels]
+    drawn = dict(zip(panels, figure.subplots(1, len(panels), squeeze=False, width_ratios=ratios)[0]))
+    if "training" in drawn:
+        returns = result.network.loss_name == "reward"
+        draw_losses(drawn["training"], result.history["work"], result.history, WORK, returns)
+    if result.predictions is None:
+        return drawn["training"]
+    return _draw_predictions(result, result.predictions, output, drawn["predictions"])
+
+
+def _draw_predictions(result: Result, shown: dict[str, np.ndarray], output: int | str, axes: Any) -> Any:
+    """Draw one output on test data over the truth, and return the axes."""
     place = _place(result, output)
     labels = shown["truth"].ndim == 2
     truth = shown["truth"] if labels else shown["truth"][:, :, place]
     predicted = shown["predicted"].argmax(axis=2) if labels else shown["predicted"][:, :, place]
     x, label = _times(shown)
-    if axes is None:
-        from matplotlib import pyplot
-
-        axes = pyplot.figure(figsize=(8.0, 3.5), layout="constrained").subplots()
     scored = shown["scored"]
     if "residuals" in shown:
         half = half_widths(shown["residuals"], LEVEL)[place]
