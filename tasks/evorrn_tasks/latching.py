@@ -63,7 +63,7 @@ class Latching(TwoClasses):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a small network of gated or slow units, whose state can be constant for a long time."""
-        return gated(strategy, trained=4, evolved=2)
+        return gated(strategy, trained=4, evolved=2, cell="lstm")
 
 
 @dataclass(frozen=True)
