@@ -9,7 +9,7 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Reference, Splits, Task
-from evorrn_tasks.common.advice import gated
+from evorrn_tasks.common.advice import by_strategy
 from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.examples import Example, label_frequencies, padded
 
@@ -117,8 +117,8 @@ class Counting(Task):
         CMA-ES better ones of two LSTM units.
         """
         if strategy in ("ga", "truncation-ga", "random"):
-            return Recommended({"cell": "elman", "hidden": 4})
-        return gated(strategy, trained=4, evolved=2, cell="lstm")
+            return by_strategy(strategy)
+        return by_strategy(strategy, trained=4, evolved=2, cell="lstm")
 
     @property
     def _smallest(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.data.task import Recommended, Splits
-from evorrn_tasks.common.advice import gated
+from evorrn_tasks.common.advice import by_strategy
 from evorrn_tasks.common.examples import Example
 from evorrn_tasks.common.growing import BitSequences
 from evorrn_tasks.common.two_classes import TwoClasses
@@ -63,7 +63,7 @@ class Latching(TwoClasses):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a small network of gated or slow units, whose state can be constant for a long time."""
-        return gated(strategy, trained=4, evolved=2, cell="lstm")
+        return by_strategy(strategy, trained=4, evolved=2, cell="lstm")
 
 
 @dataclass(frozen=True)

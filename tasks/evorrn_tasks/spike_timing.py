@@ -8,7 +8,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.data.task import Recommended
-from evorrn_tasks.common.advice import gated
+from evorrn_tasks.common.advice import by_strategy
 from evorrn_tasks.common.examples import Example
 from evorrn_tasks.common.growing import BitSequences, Growing
 
@@ -50,8 +50,8 @@ class SpikeIntervals(Growing):
         return 1 + length * (self.base + self.choices - 1)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return small networks: an LSTM for gradients, Elman units for evolution, better on validation than gated ones."""
-        return gated(strategy, trained=8, evolved=4, cell="elman")
+        """Return small networks, or a reservoir."""
+        return by_strategy(strategy, trained=8)
 
     def draw(self, rng: np.random.Generator, length: int) -> Example:
         """Return `length` random intervals."""
@@ -104,8 +104,8 @@ class SpikeGeneration(BitSequences):
         return self.base + 1 + length * (self.base + self.choices - 1)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return small networks: an LSTM for gradients, Elman units for evolution, better on validation than gated ones."""
-        return gated(strategy, trained=8, evolved=4, cell="elman")
+        """Return small networks, or a reservoir."""
+        return by_strategy(strategy, trained=8)
 
     def draw(self, rng: np.random.Generator, length: int) -> Example:
         """Return a request of `length` spikes."""

@@ -11,7 +11,7 @@ from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
-from evorrn_tasks.common.advice import gated
+from evorrn_tasks.common.advice import by_strategy
 from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.examples import Example, bit_frequencies, padded
 
@@ -87,8 +87,8 @@ class Growing(Task):
         return {"most frequent": baselines.class_frequencies(splits, self.outputs)}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return gated networks, or a reservoir."""
-        return gated(strategy)
+        """Return small networks, or a reservoir."""
+        return by_strategy(strategy)
 
     def _trained(self, rng: np.random.Generator, count: int) -> Batch:
         """Return `count` sequences of lengths that are uniform on the whole numbers of training and validation."""
