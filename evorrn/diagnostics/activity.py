@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from evorrn.base.blas import one_thread
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.network.network import Network
 
 
+@one_thread()
 def activity(
     network: Network,
     genome: np.ndarray,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import check_seed
 from evorrn.diagnostics.dynamics import Dynamics
@@ -13,6 +14,7 @@ WINDOW = 10
 """Last time steps over which responses are compared."""
 
 
+@one_thread()
 def echo_state_index(
     network: Network,
     genome: np.ndarray,

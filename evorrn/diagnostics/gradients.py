@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
 from evorrn.compile.step import OUTPUT
 from evorrn.data.batch import Batch
@@ -40,6 +41,7 @@ class GradientByLag(np.ndarray):
         return made
 
 
+@one_thread()
 def gradient_by_lag(
     network: Network, genome: np.ndarray, batch: Batch, state: str | None = None
 ) -> GradientByLag:

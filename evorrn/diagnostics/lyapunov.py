@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.network.network import Network
 
 
+@one_thread()
 def lyapunov_spectrum(
     network: Network,
     genome: np.ndarray,

@@ -142,7 +142,7 @@ def processing_capacity(
     >>> options = {"activation": evorrn.identity}
     >>> network = evorrn.Network(1, 1, hidden=3, cell_options=options, dtype="float64")
     >>> found = processing_capacity(network, 0.5 * network.init(seed=0), {1: 40, 2: 5})
-    >>> {degree: round(capacity, 1) for degree, capacity in found.items()}
+    >>> {degree: round(abs(capacity), 1) for degree, capacity in found.items()}
     {1: 3.0, 2: 0.0}
     """
     chosen = {1: 100, 2: 30, 3: 10} if delays is None else dict(delays)

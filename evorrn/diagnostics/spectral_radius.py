@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from evorrn.base.blas import one_thread
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.network.network import Network
 
 
+@one_thread()
 def effective_spectral_radius(
     network: Network, genome: np.ndarray, x: np.ndarray | None = None, *, state: np.ndarray | None = None
 ) -> np.ndarray:

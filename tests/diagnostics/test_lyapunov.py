@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import evorrn
 from evorrn.diagnostics import lyapunov_spectrum
@@ -129,6 +130,16 @@ def test_the_exponents_of_a_driven_network_add_up_to_its_mean_logarithm_of_deter
         state = after(state, step)
     found = lyapunov_spectrum(network, genome, x, washout=0)
     assert found.sum() == pytest.approx(total, abs=1e-6)
+
+
+def test_results_do_not_depend_on_the_threads_of_blas():
+    rng = np.random.default_rng(0)
+    network, genome = recurrent(1.5 * rng.normal(size=(150, 150)) / np.sqrt(150))
+    x, state, found = np.zeros((1, 20, 1)), rng.normal(size=(1, 150)), []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(lyapunov_spectrum(network, genome, x, state=state))
+    np.testing.assert_array_equal(*found)
 
 
 def test_a_direction_that_vanishes_has_minus_infinity():
