@@ -73,33 +73,40 @@ class Alphabet:
     def found_in(cls, batches: Sequence[Batch]) -> Alphabet:
         """Return the alphabet of the different inputs that batches hold, in ascending order.
 
-        Names are ``"0", "1", ...`` for inputs that are one-hot and for one input of two values, else the inputs.
+        An input that is the last one of every sequence, and stands nowhere else, is the end. Names are
+        ``"0", "1", ...`` for inputs that are one-hot and for one input of two values, else the inputs.
 
         Raises
         ------
         DataError
             When there are more than 16 different inputs, so that they are no symbols.
         """
-        rows = []
+        read, last = [], []
         for batch in batches:
             assert batch.lengths is not None
-            read = np.arange(batch.steps) < batch.lengths[:, None]
-            rows.append(np.unique(np.asarray(batch.inputs, dtype=np.float64)[read], axis=0))
-        different = np.unique(np.concatenate(rows), axis=0)
+            inputs = np.asarray(batch.inputs, dtype=np.float64)
+            read.append(inputs[np.arange(batch.steps) < batch.lengths[:, None]])
+            last.append(inputs[np.arange(batch.size), batch.lengths - 1])
+        different, counts = np.unique(np.concatenate(read), axis=0, return_counts=True)
         count, width = different.shape
         if count > MOST_SYMBOLS or not width:
             raise DataError(
                 f"expected sequences of symbols, at most {MOST_SYMBOLS} different inputs, got "
                 f"{count if width else 'no inputs'}"
             )
-        if width > 1 and np.isin(different, (0, 1)).all() and (different.sum(axis=1) == 1).all():
+        ends = np.concatenate(last)
+        is_end = (different == ends[0]).all(axis=1) & (counts == len(ends)) & (ends == ends[0]).all()
+        end = different[is_end][0] if is_end.any() and count > 1 else None
+        different = different if end is None else different[~is_end]
+        one_hot = np.isin(different, (0, 1)).all() and (different.sum(axis=1) == 1).all()
+        if width > 1 and one_hot:
             different = different[np.argsort(different.argmax(axis=1))]
             names = [str(place) for place in different.argmax(axis=1)]
         elif width == 1 and count == 2:
-            names = ["0", "1"]
+            names = ["0", "1"][: len(different)]
         else:
             names = ["/".join(f"{value:.6g}" for value in row) for row in different]
-        return cls(names, different)
+        return cls(names, different, end)
 
     @property
     def width(self) -> int:

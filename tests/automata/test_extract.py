@@ -48,6 +48,9 @@ def test_the_alphabet_of_data_is_that_of_its_inputs():
     inputs, lengths = found.encoded(strings)
     np.testing.assert_array_equal(inputs, parity.data(0).train.inputs)
     np.testing.assert_array_equal(lengths, parity.data(0).train.lengths)
+    task = evorrn.task("tomita", language=4, end=True)
+    ended = Alphabet.found_in([task.data(0).train])
+    assert ended.names == ("0", "1") and ended.end.tolist() == [0, 0, 1]
     with pytest.raises(DataError, match="at most 16 different inputs"):
         Alphabet.found_in([evorrn.task("narma").data(0).train])
 

@@ -1,4 +1,4 @@
-"""Clusters of a network's states: first accepting and rejecting ones, then divided where their transitions disagree."""
+"""Clusters of a network's states: first by the network's answer, then divided where their transitions disagree."""
 
 from __future__ import annotations
 
@@ -12,19 +12,41 @@ from evorrn.automata.extraction.visits import Visits
 START, REJECTING, ACCEPTING = 0, 1, 2
 """The first clusters: that of the state before the first symbol alone, and those of all others by their answer."""
 
+SHRINKAGE = 1e-3
+"""What is added to the covariance of a discriminant, as a share of its mean variance."""
+
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """One cluster made two: members nearer to the second centre (S,) than to the first become a new cluster."""
+class Cut:
+    """A hyperplane: states (N, S) with ``states @ normal > bound`` are on its far side."""
 
-    cluster: int
-    new: int
-    centres: tuple[np.ndarray, np.ndarray]
+    normal: np.ndarray
+    bound: float
 
-    def moves(self, states: np.ndarray) -> np.ndarray:
-        """Return which of states (N, S) become members of the new cluster."""
-        first, second = self.centres
-        return (states @ (second - first)) > (second @ second - first @ first) / 2
+    def beyond(self, states: np.ndarray) -> np.ndarray:
+        """Return which of states (N, S) are on the far side, bool."""
+        return states.astype(np.float64) @ self.normal > self.bound
+
+
+def discriminant(near: np.ndarray, far: np.ndarray) -> Cut:
+    """Return a hyperplane between two groups of states, (N, S) and (M, S).
+
+    Its normal is Fisher's linear discriminant; its bound makes the sum of the two groups' shares on the wrong side
+    smallest.
+
+    Source: Fisher 1936, "The use of multiple measurements in taxonomic problems".
+    """
+    centres = near.mean(axis=0), far.mean(axis=0)
+    deviations = np.concatenate([near - centres[0], far - centres[1]])
+    covariance = deviations.T @ deviations / len(deviations)
+    covariance += (SHRINKAGE * np.trace(covariance) / len(covariance) + 1e-12) * np.eye(len(covariance))
+    normal = np.linalg.solve(covariance, centres[1] - centres[0])
+    along = np.concatenate([near, far]) @ normal
+    order = np.argsort(along, kind="stable")
+    is_far = order >= len(near)
+    wrong_near, wrong_far = 1 - np.cumsum(~is_far) / len(near), np.cumsum(is_far) / len(far)
+    last = int(np.argmin((wrong_near + wrong_far)[:-1]))  # the last state on the near side
+    return Cut(normal, float(along[order[last : last + 2]].mean()))
 
 
 class Clusters:
@@ -33,8 +55,9 @@ class Clusters:
     Attributes
     ----------
     of : ndarray of int, shape (M,)
+        The cluster of each state.
     after : ndarray of int, shape (A, M)
-        The clusters one symbol later.
+        The cluster of the state one symbol later.
     count : int
     """
 
@@ -44,60 +67,78 @@ class Clusters:
         self.of[0] = START
         self.after = np.where(visits.next_accepted, ACCEPTING, REJECTING)
         self.count = 3
-        self.hopeless: set[tuple[int, int]] = set()
 
-    def votes(self) -> np.ndarray:
-        """Return how many members of each cluster go to each cluster at each symbol, shape (A, count, count)."""
-        found = np.zeros((len(self.after), self.count, self.count), dtype=np.int64)
+    def majority(self) -> np.ndarray:
+        """Return the cluster to which most members of each cluster go at each symbol, shape (A, count)."""
+        votes = np.zeros((len(self.after), self.count, self.count), dtype=np.int64)
         for symbol, after in enumerate(self.after):
-            np.add.at(found[symbol], (self.of, after), 1)
-        return found
+            np.add.at(votes[symbol], (self.of, after), 1)
+        return votes.argmax(axis=2)
 
     def consistency(self) -> float:
         """Return the share of transitions that agree with the majority of their cluster."""
-        return float(self.votes().max(axis=2).sum() / self.after.size)
-
-    def divide(self) -> bool:
-        """Split the cluster whose transitions disagree most; return False when none can be split.
-
-        The members whose successors are in the most frequent cluster and the others are two groups. Their means are
-        the first centres of k-means with two clusters, which makes the new clusters.
-        """
-        votes = self.votes()
-        against = votes.sum(axis=2) - votes.max(axis=2)
-        for symbol, cluster in zip(
-            *np.unravel_index(np.argsort(-against, axis=None, kind="stable"), against.shape)
-        ):
-            if against[symbol, cluster] == 0:
-                return False
-            if (int(symbol), int(cluster)) not in self.hopeless:
-                if self._split(int(symbol), int(cluster), int(votes[symbol, cluster].argmax())):
-                    return True
-                self.hopeless.add((int(symbol), int(cluster)))
-        return False
-
-    def _split(self, symbol: int, cluster: int, majority: int) -> bool:
-        members = np.flatnonzero(self.of == cluster)
-        states = self.visits.states[members].astype(np.float64)
-        agree = self.after[symbol, members] == majority
-        means = np.stack([states[agree].mean(axis=0), states[~agree].mean(axis=0)])
-        split = Split(cluster, self.count, (means[0], means[1]))
-        moved = split.moves(states)
-        if moved.all() or not moved.any():
-            return False
-        self.of[members[moved]] = self.count
-        for symbol_after, after in enumerate(self.after):
-            places = np.flatnonzero(after == cluster)
-            moved = split.moves(self.visits.next_states[symbol_after, places].astype(np.float64))
-            self.after[symbol_after, places[moved]] = self.count
-        self.count += 1
-        self.hopeless.clear()
-        return True
+        majority = self.majority()
+        agree = [(after == row[self.of]).mean() for after, row in zip(self.after, majority)]
+        return float(np.mean(agree))
 
     def automaton(self, symbols: tuple[str, ...], start_accepts: bool) -> DFA:
         """Return the minimal automaton of the clusters, whose transitions are those of the majority."""
-        votes = self.votes()
+        return DFA(self.majority().T, self._accepting(start_accepts), START, symbols).minimised()
+
+    def wrong(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return on which of the M strings the automaton errs, bool, and where each left the clusters of the network.
+
+        The second array (M,) has the shortest prefix of each string, as its place among the strings, whose cluster by
+        the automaton is not that of the network's state; -1 where there is none.
+        """
+        majority, visits = self.majority(), self.visits
+        reached, left = np.zeros(len(self.of), dtype=np.int64), np.full(len(self.of), -1)
+        for length in range(1, int(visits.strings.lengths.max()) + 1):
+            here = np.flatnonzero(visits.strings.lengths == length)
+            before = visits.before[here]
+            reached[here] = majority[visits.last[here], reached[before]]
+            first = np.where(reached[here] != self.of[here], here, -1)
+            left[here] = np.where(left[before] >= 0, left[before], first)
+        errs = self._accepting(bool(visits.accepted[0]))[reached] != visits.accepted
+        return errs & visits.answered, left
+
+    def divide(self) -> bool:
+        """Split one cluster; return False when no string is wrong, or no cluster that is to blame can be split.
+
+        A string on which the automaton errs left the network's clusters at one transition: the member goes elsewhere
+        than the majority of its cluster. The transition at which most of these strings left is mended: its cluster is
+        cut between the members that go with the majority and the others.
+        """
+        errs, left = self.wrong()
+        majority, visits = self.majority(), self.visits
+        blamed = left[errs]
+        transitions = visits.last[blamed] * self.count + self.of[visits.before[blamed]]
+        different, counts = np.unique(transitions, return_counts=True)
+        for transition in different[np.argsort(-counts, kind="stable")].tolist():
+            symbol, cluster = divmod(transition, self.count)
+            if self._split(symbol, cluster, int(majority[symbol, cluster])):
+                return True
+        return False
+
+    def _accepting(self, start_accepts: bool) -> np.ndarray:
+        """Return whether each cluster accepts, shape (count,)."""
         accepting = np.zeros(self.count, dtype=bool)
         accepting[self.of[self.visits.accepted]] = True
         accepting[START] = start_accepts
-        return DFA(votes.argmax(axis=2).T, accepting, START, symbols).minimised()
+        return accepting
+
+    def _split(self, symbol: int, cluster: int, majority: int) -> bool:
+        """Cut a cluster by where its members go at a symbol; return False when the cut divides no member."""
+        members = np.flatnonzero(self.of == cluster)
+        states = self.visits.states[members].astype(np.float64)
+        agree = self.after[symbol, members] == majority
+        cut = discriminant(states[agree], states[~agree])
+        moved = cut.beyond(states)
+        if moved.all() or not moved.any():
+            return False
+        self.of[members[moved]] = self.count
+        for after, next_states in zip(self.after, self.visits.next_states):
+            places = np.flatnonzero(after == cluster)
+            after[places[cut.beyond(next_states[places])]] = self.count
+        self.count += 1
+        return True

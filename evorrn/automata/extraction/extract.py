@@ -10,7 +10,7 @@ from evorrn.automata.alphabet import Alphabet
 from evorrn.automata.dfa import DFA
 from evorrn.automata.extraction.clusters import Clusters
 from evorrn.automata.extraction.reader import Reader
-from evorrn.automata.extraction.visits import Visits, visit
+from evorrn.automata.extraction.visits import visit
 from evorrn.automata.strings import Strings
 from evorrn.base.errors import EvorrnError
 from evorrn.network.network import Network
@@ -37,9 +37,9 @@ class Extraction:
     strings : int
         The number of these strings.
     clusters : int
-        Clusters of the network's states, before the automaton was minimised.
+        Clusters of the network's states, before the automaton was minimised; by queries, states of the proposal.
     consistency : float
-        The share of the transitions between visited states that are those of the automaton's clusters.
+        The share of the transitions between visited states that are those of the automaton's clusters; 1 by queries.
     answers_empty : bool
         Whether the network answers for the empty string. If not, the automaton treats it as makes it smaller,
         and rejects it where that makes no difference.
@@ -78,10 +78,10 @@ def extract_dfa(
     """Return the automaton that a trained network computes, from clusters of its states.
 
     The network reads strings, and all states that it visits make three clusters: the start, the accepting and the
-    rejecting ones. While the members of a cluster go to different clusters at a symbol, the cluster that disagrees
-    most is split, until the automaton of the clusters agrees with the network on all strings read, no cluster
-    disagrees, or there are `most_clusters`. Of the automata on the way the one that agrees most is returned, of equally
-    good ones the smallest.
+    rejecting ones. An automaton of the clusters goes at each symbol where most members of a cluster go. While it errs on a
+    string that was read, the cluster at which most of these strings leave the way of their majority is cut in two by a
+    linear discriminant, until the automaton agrees with the network on all strings or there are `most_clusters`. Of the
+    automata on the way the one that agrees most is returned, of equally good ones the smallest.
 
     Parameters
     ----------
@@ -107,7 +107,8 @@ def extract_dfa(
 
     Source: Giles et al. 1992, "Learning and extracting finite state automata with second-order recurrent neural
     networks" (states of a network in groups, transitions, minimisation). They divide the space of states into a grid;
-    here clusters are split where their transitions disagree.
+    here clusters are cut where the automaton errs, as Weiss et al. 2018, "Extracting automata from recurrent neural
+    networks using queries and counterexamples", refine their partition of states.
 
     Examples
     --------
@@ -128,20 +129,16 @@ def extract_dfa(
     """
     reader = Reader(network, genome, alphabet or Alphabet.one_hot([str(at) for at in range(network.inputs)]))
     names = tuple(reader.alphabet.names)
-    visits = visit(reader, read_strings(strings, names, seed))
-    clusters, found = Clusters(visits), []
+    clusters, found = Clusters(visit(reader, read_strings(strings, names, seed))), []
+    best = 0.0
     while True:
-        found += [
-            _judged(clusters, names, accepts, reader)
-            for accepts in ([bool(visits.accepted[0])] if reader.answers_empty else [False, True])
-        ]
-        if (
-            max(each.fidelity for each in found) == 1.0
-            or clusters.count >= most_clusters
-            or not clusters.divide()
-        ):
-            break
-    return max(found, key=lambda each: (each.fidelity, -each.dfa.states))
+        errs, _ = clusters.wrong()
+        fidelity = 1.0 - float(errs.sum() / max(clusters.visits.answered.sum(), 1))
+        if fidelity >= best:
+            best = fidelity
+            found.append(_judged(clusters, names, reader.answers_empty, errs))
+        if not errs.any() or clusters.count >= most_clusters or not clusters.divide():
+            return max(found, key=lambda each: (each.fidelity, -each.dfa.states))
 
 
 def read_strings(strings: Strings | list[str] | None, names: tuple[str, ...], seed: int) -> Strings:
@@ -171,18 +168,19 @@ def default_strings(symbols: int, seed: int = 0, longest: int | None = None) -> 
     return Strings.up_to(symbols, longest).and_also(Strings.drawn(rng, symbols, LONG_STRINGS, LONGEST, 1))
 
 
-def _judged(clusters: Clusters, names: tuple[str, ...], start_accepts: bool, reader: Reader) -> Extraction:
-    """Return the automaton of clusters with its agreement with the network."""
-    visits: Visits = clusters.visits
-    dfa = clusters.automaton(names, start_accepts)
-    wrong = (dfa.accepts(visits.strings) != visits.accepted) & visits.answered
-    first = np.flatnonzero(wrong)[:1]
+def _judged(clusters: Clusters, names: tuple[str, ...], answers_empty: bool, errs: np.ndarray) -> Extraction:
+    """Return the automaton of clusters; `errs` (M,) are the strings on which it does not agree with the network."""
+    visits = clusters.visits
+    labels = [bool(visits.accepted[0])] if answers_empty else [False, True]
+    automata = [clusters.automaton(names, start_accepts) for start_accepts in labels]
+    first = visits.strings.take(np.flatnonzero(errs)[:1]).texts(names)
+    count = int(visits.answered.sum())
     return Extraction(
-        dfa=dfa,
-        fidelity=1.0 - float(wrong.sum() / visits.answered.sum()),
-        disagreement=visits.strings.take(first).texts(names)[0] if len(first) else None,
-        strings=int(visits.answered.sum()),
+        dfa=min(automata, key=lambda each: each.states),
+        fidelity=1.0 - float(errs.sum() / max(count, 1)),
+        disagreement=first[0] if first else None,
+        strings=count,
         clusters=clusters.count,
         consistency=clusters.consistency(),
-        answers_empty=reader.answers_empty,
+        answers_empty=answers_empty,
     )

@@ -28,7 +28,8 @@ def learn_dfa(
 
     The algorithm L* asks the network whether it accepts strings of its choice, and proposes automata. A proposal
     is compared with the network on all of `strings` and their prefixes, and the shortest on which they differ leads
-    to the next proposal. The last one agrees with the network on all of them, or has more than `most_states` states.
+    to the next proposal, until one agrees with the network on all of them or has more than `most_states` states. The
+    proposal that agrees most is returned, of equally good ones the smallest.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def learn_dfa(
         See `extract_dfa`. The strings take the place of an oracle of equivalence, so the answer is as sure as they are
         many.
     most_states : int
-        The number of states above which no further proposal is made.
+        The largest number of states of a proposal that is compared and kept, except the first.
 
     Raises
     ------
@@ -67,55 +68,61 @@ def learn_dfa(
 
     reader = Reader(network, genome, alphabet or Alphabet.one_hot([str(at) for at in range(network.inputs)]))
     names = tuple(reader.alphabet.names)
+    letters = list(range(len(names)))
     asked = _prefixes(read_strings(strings, names, seed))
     answers, answered = reader.accepts(asked), (asked.lengths > 0) | reader.answers_empty
 
     class Teacher(SUL):  # type: ignore[misc]
         """Answers queries about strings; the empty one by `empty` where the network gives no answer."""
 
-        empty = bool(answers[asked.lengths == 0].any())
+        def __init__(self, empty: bool) -> None:
+            super().__init__()
+            self.empty = empty
+
+        def query(self, word: tuple[int, ...]) -> list[bool]:
+            """Return whether each prefix of a string is accepted, from one symbol on; of the empty string itself."""
+            self.num_queries += 1
+            if not word and not reader.answers_empty:
+                return [self.empty]
+            lengths = np.arange(1, len(word) + 1) if word else np.zeros(1, dtype=np.int64)
+            codes = np.tile(np.array(word, dtype=np.int64), (len(lengths), 1))
+            return [bool(answer) for answer in reader.accepts(Strings(codes, lengths))]
 
         def pre(self) -> None:
-            self.read: list[int] = []
+            raise NotImplementedError("strings are asked as a whole")
 
-        def post(self) -> None:
-            pass
-
-        def step(self, letter: Any) -> bool:
-            self.read += [] if letter is None else [letter]
-            if not self.read and not reader.answers_empty:
-                return self.empty
-            return bool(reader.accepts(Strings(np.array([self.read], dtype=np.int64)))[0])
+        post = step = pre
 
     class Comparison(Oracle):  # type: ignore[misc]
-        """Finds the shortest of the strings on which a proposal and the network differ."""
+        """Finds the shortest of the strings on which a proposal and the network differ, and keeps the best proposal."""
+
+        best: Extraction | None = None
 
         def find_cex(self, hypothesis: Any) -> tuple[int, ...] | None:
-            if len(hypothesis.states) > most_states:
-                return None
-            wrong = (_dfa(hypothesis, names).accepts(asked) != answers) & answered
-            return next(iter(asked.take(np.flatnonzero(wrong)[:1])), None)
+            proposal = _dfa(hypothesis, names)
+            wrong = np.flatnonzero((proposal.accepts(asked) != answers) & answered)
+            fidelity = 1.0 - len(wrong) / max(int(answered.sum()), 1)
+            small = proposal.states <= most_states
+            if self.best is None or (small and fidelity > self.best.fidelity):
+                self.best = Extraction(
+                    dfa=proposal.minimised(),
+                    fidelity=fidelity,
+                    disagreement=asked.take(wrong[:1]).texts(names)[0] if len(wrong) else None,
+                    strings=int(answered.sum()),
+                    clusters=proposal.states,
+                    consistency=1.0,
+                    answers_empty=reader.answers_empty,
+                )
+            return next(iter(asked.take(wrong[:1])), None) if small else None
 
-    def learned(empty: bool) -> Extraction:
-        teacher = Teacher()
-        teacher.empty = empty
-        letters = list(range(len(names)))
-        found = run_Lstar(letters, teacher, Comparison(letters, teacher), "dfa", print_level=0)
-        dfa = _dfa(found, names).minimised()
-        wrong = (dfa.accepts(asked) != answers) & answered
-        first = asked.take(np.flatnonzero(wrong)[:1]).texts(names)
-        return Extraction(
-            dfa=dfa,
-            fidelity=1.0 - float(wrong.sum() / answered.sum()),
-            disagreement=first[0] if first else None,
-            strings=int(answered.sum()),
-            clusters=len(found.states),
-            consistency=1.0,
-            answers_empty=reader.answers_empty,
-        )
-
-    tried = [learned(empty) for empty in ([True] if reader.answers_empty else [False, True])]
-    return max(tried, key=lambda each: (each.fidelity, -each.dfa.states))
+    found = []
+    for empty in [True] if reader.answers_empty else [False, True]:
+        teacher = Teacher(empty)
+        comparison = Comparison(letters, teacher)
+        run_Lstar(letters, teacher, comparison, "dfa", print_level=0)
+        assert comparison.best is not None
+        found.append(comparison.best)
+    return max(found, key=lambda each: (each.fidelity, -each.dfa.states))
 
 
 def _prefixes(strings: Strings) -> Strings:

@@ -19,6 +19,10 @@ class Visits:
     ----------
     strings : Strings
         The strings that lead to the states: every prefix of the strings that were read.
+    before : ndarray of int, shape (M,)
+        The place of each string without its last symbol; 0 for the empty string.
+    last : ndarray of int, shape (M,)
+        The last symbol of each string; 0 for the empty string.
     states : ndarray, shape (M, S)
     accepted : ndarray of bool, shape (M,)
         Whether the network accepts there. At the start it is False when the network gives no answer.
@@ -30,6 +34,8 @@ class Visits:
     """
 
     strings: Strings
+    before: np.ndarray
+    last: np.ndarray
     states: np.ndarray
     accepted: np.ndarray
     next_states: np.ndarray
@@ -47,21 +53,25 @@ def visit(reader: Reader, strings: Strings) -> Visits:
     """
     first = reader.begin()
     states, accepted = [first], [reader.ended(first) if reader.answers_empty else np.zeros(1, dtype=bool)]
-    prefixes = [Strings(np.zeros((1, strings.codes.shape[1]), dtype=np.int64), np.zeros(1, dtype=np.int64))]
-    before = np.zeros(len(strings), dtype=np.int64)  # the state of each string, among those of its length
-    for step in range(strings.codes.shape[1]):
+    steps = strings.codes.shape[1]
+    codes, lengths, before = [np.zeros((1, steps), dtype=np.int64)], [0], [0]
+    so_far = np.zeros(
+        len(strings), dtype=np.int64
+    )  # the place of each string's prefix among those of its length
+    for step in range(int(strings.lengths.max(initial=0))):
         going = strings.lengths > step
-        if not going.any():
-            break
         rows, places = np.unique(strings.codes[going, : step + 1], axis=0, return_inverse=True)
         _, example = np.unique(places, return_index=True)
-        after, accepts = reader.step(states[-1][before[going][example]], rows[:, -1])
-        before[going] = places.reshape(-1)
-        padded = np.zeros((len(rows), strings.codes.shape[1]), dtype=np.int64)
-        padded[:, : step + 1] = rows
-        prefixes.append(Strings(padded, np.full(len(rows), step + 1)))
+        parents = so_far[going][example]
+        before += (parents + len(lengths) - len(states[-1])).tolist()
+        after, accepts = reader.step(states[-1][parents], rows[:, -1])
+        so_far[going] = places.reshape(-1)
+        codes.append(np.pad(rows, ((0, 0), (0, steps - step - 1))))
+        lengths += [step + 1] * len(rows)
         states.append(after)
         accepted.append(accepts)
+    visited = Strings(np.concatenate(codes), np.array(lengths))
+    ends = np.maximum(visited.lengths - 1, 0)
     reached = np.concatenate(states)
     following = [
         reader.step(reached, np.full(len(reached), code)) for code in range(len(reader.alphabet.names))
@@ -70,10 +80,9 @@ def visit(reader: Reader, strings: Strings) -> Visits:
     if not (np.isfinite(reached).all() and np.isfinite(next_states).all()):
         raise DataError("the network diverged: a state that it visits is not finite")
     return Visits(
-        strings=Strings(
-            np.concatenate([each.codes for each in prefixes]),
-            np.concatenate([each.lengths for each in prefixes]),
-        ),
+        strings=visited,
+        before=np.array(before),
+        last=visited.codes[np.arange(len(visited)), ends] if steps else np.zeros(1, dtype=np.int64),
         states=reached,
         accepted=np.concatenate(accepted),
         next_states=next_states,

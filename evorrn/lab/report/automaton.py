@@ -18,8 +18,9 @@ RADIUS, BEND, LOOP = 0.3, 0.22, 3.1
 
 def automaton_plot(dfa: DFA, path: Path, title: str = "") -> None:
     """Draw an automaton to an ``.svg`` or ``.png`` file."""
-    size = min(14.0, 2.6 + 0.55 * dfa.states)
-    with sheet(path, size + 0.8, size) as (axes,):
+    low, high = _limits(_places(dfa)[0])
+    width, height = np.minimum(1.1 * (high - low), 14.0)
+    with sheet(path, max(width, 4.0), height + 0.4) as (axes,):
         draw_automaton(axes, dfa)
         axes.set_title(title, loc="left", fontsize=10)
 
@@ -54,8 +55,8 @@ def draw_automaton(axes: Any, dfa: DFA) -> None:
         entry,
         arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0},
     )
-    span = np.abs(places).max() + RADIUS * (1 + LOOP)
-    axes.set(xlim=(-span, span), ylim=(-span, span), aspect="equal")
+    low, high = _limits(places)
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.axis("off")
 
 
@@ -63,8 +64,14 @@ def _places(dfa: DFA) -> tuple[np.ndarray, np.ndarray]:
     """Return the centres of the states (S, 2) and the directions away from the middle (S,), in radians."""
     order = (np.arange(dfa.states) - dfa.start) % dfa.states
     angles = np.pi - 2 * np.pi * order / dfa.states
-    radius = 0.0 if dfa.states == 1 else max(0.85, 0.62 / np.sin(np.pi / max(dfa.states, 2)))
+    radius = 0.0 if dfa.states == 1 else max(0.85, 0.85 / np.sin(np.pi / max(dfa.states, 2)))
     return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), angles
+
+
+def _limits(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and upper limits (2,) of a picture in which states and their arrows have room."""
+    room = RADIUS * (1 + 0.82 * LOOP)
+    return places.min(axis=0) - room, places.max(axis=0) + room
 
 
 def _arrow(axes: Any, start: np.ndarray, end: np.ndarray, label: str) -> None:
