@@ -26,7 +26,7 @@ def diagnose(
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note, print_json, print_table, warn
     from evorrn.lab.report.diagnosis import diagnosis_table, draw_diagnosis
-    from evorrn.lab.runs.apply import trained
+    from evorrn.lab.runs.source import trained
     from evorrn.lab.runs.store import find_run, runs_root
     from evorrn.lab.study.diagnosis import diagnose as again
     from evorrn.lab.study.diagnosis import write_diagnosis

@@ -12,9 +12,14 @@ from evorrn.cli.options import Decimal, Fill, Header, Json, Level, Runs, Separat
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.apply import Sheet
-    from evorrn.lab.runs.store import RunFolder
+    from evorrn.lab.runs.source import Source
 
-Run = Annotated[str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        help="A complete run: its folder, its id or the beginning of it; or a file that evorrn export --to model wrote."
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the CSV here; the plot goes beside it.")]
 
 
@@ -40,14 +45,15 @@ def predict(
     from evorrn.cli.output import note
     from evorrn.data.intervals import LEVEL
     from evorrn.lab.runs import apply
-    from evorrn.lab.runs.store import find_run, runs_root
+    from evorrn.lab.runs.source import find_source
+    from evorrn.lab.runs.store import runs_root
     from evorrn.lab.runs.typed import names
 
-    folder = find_run(run, runs_root(runs))
     rules = table_rules(header, decimal, separator, fill, time)
     with trusting(trust, note):
-        sheet = apply.predict(folder, file, names(columns or ""), rules, LEVEL if level is None else level)
-    _hand_over(sheet, folder, "predict.png", _plot_prediction, out, json)
+        source = find_source(run, runs_root(runs))
+        sheet = apply.predict(source, file, names(columns or ""), rules, LEVEL if level is None else level)
+    _hand_over(sheet, source, "predict.png", _plot_prediction, out, json)
 
 
 def forecast(
@@ -82,19 +88,20 @@ def forecast(
     from evorrn.cli.output import note
     from evorrn.data.intervals import LEVEL
     from evorrn.lab.runs import apply
-    from evorrn.lab.runs.store import find_run, runs_root
+    from evorrn.lab.runs.source import find_source
+    from evorrn.lab.runs.store import runs_root
 
-    folder = find_run(run, runs_root(runs))
     rules = table_rules(header, decimal, separator, fill, time)
     with trusting(trust, note):
-        sheet = apply.forecast(folder, steps, warmup, inputs, rules, LEVEL if level is None else level)
-    _hand_over(sheet, folder, "forecast.png", _plot_forecast, out, json)
+        source = find_source(run, runs_root(runs))
+        sheet = apply.forecast(source, steps, warmup, inputs, rules, LEVEL if level is None else level)
+    _hand_over(sheet, source, "forecast.png", _plot_forecast, out, json)
 
 
 def _hand_over(
-    sheet: Sheet, run: RunFolder, name: str, plot: Callable[[Sheet, Path], None], out: Path | None, json: bool
+    sheet: Sheet, source: Source, name: str, plot: Callable[[Sheet, Path], None], out: Path | None, json: bool
 ) -> None:
-    """Print or write a sheet, and draw it beside the file or into the run folder."""
+    """Print or write a sheet, and draw it beside the file, into the run folder or the working folder."""
     from evorrn.cli.output import note, print_json, warn
     from evorrn.lab.runs.apply import write_sheet
 
@@ -107,7 +114,7 @@ def _hand_over(
         print_json(sheet.as_dict())
     elif out is None:
         print(sheet.csv(), end="")
-    picture = run.path / "plots" / name if out is None else out.with_suffix(".png")
+    picture = source.pictures / name if out is None else out.with_suffix(".png")
     try:
         plot(sheet, picture)
         note(f"plot: {picture}")

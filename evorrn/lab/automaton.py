@@ -23,7 +23,7 @@ from evorrn.data.task import Splits, Task
 from evorrn.lab.catalogue import Page
 from evorrn.lab.report.automaton import automaton_plot
 from evorrn.lab.report.tables import text_table
-from evorrn.lab.runs.apply import trained
+from evorrn.lab.runs.source import trained
 from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.runs.store import RunFolder, writing
 

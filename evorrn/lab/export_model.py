@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from evorrn.base.errors import ConfigError, UnknownName
-from evorrn.lab.runs.apply import trained
+from evorrn.lab.runs.source import model_of, source_of
 from evorrn.lab.runs.store import RunFolder
 
 FORMATS = {
-    "model": "a file that evorrn.load_model reads, for predictions and forecasts in original units",
+    "model": "a file for evorrn.load_model, evorrn predict and evorrn forecast: predictions and forecasts in original units",
     "onnx": "an ONNX model with inputs x (B, T, I) and outputs y (B, T, O) in original units",
     "safetensors": "the weights by block, with the settings of the network; values are scaled as in training",
 }
@@ -41,11 +41,11 @@ def export_model(run: RunFolder, form: str | None, path: Path | None) -> tuple[P
     if suffix in FORMATS and suffix != form:
         raise ConfigError(f"--out: expected a name that ends in .{form}, got {path}")
     target = path or Path(f"{run.id}.{form}")
-    result = trained(run)
+    model = model_of(source_of(run))
     if form == "onnx":
-        result.to_onnx(target)
+        model.to_onnx(target)
     elif form == "safetensors":
-        result.network.to_safetensors(result.genome, target)
+        model.network.to_safetensors(model.genome, target)
     else:
-        result.save_model(target)
+        model.save_model(target)
     return target, FORMATS[form]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,10 @@ class Model:
         1 when the targets are the first inputs of the next step.
     input_names, output_names : tuple of str
         Names of the inputs and outputs of the task; empty when there is no task.
+    table : mapping
+        How the table of the training data was read, for ``evorrn predict``: plain data, empty where there was none.
+    residuals : ndarray, shape (n, O), or None
+        Truth minus prediction at the scored steps of validation, from which intervals around predictions follow.
 
     Examples
     --------
@@ -52,6 +57,8 @@ class Model:
     horizon: int | None = None
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    table: Mapping[str, Any] = field(default_factory=dict)
+    residuals: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Return the network and the names of its inputs and outputs in a line."""

@@ -45,6 +45,8 @@ def write(path: Path, settings: Mapping[str, Any], values: Mapping[str, Any]) ->
         "horizon": values["horizon"],
         "input_names": tuple(values["input_names"]),
         "output_names": tuple(values["output_names"]),
+        "table": dict(values["table"]),
+        "residuals": values["residuals"],
     }
     try:
         save_tree(path, content)
@@ -72,7 +74,12 @@ def read(path: Path, trust: bool | None) -> dict[str, Any]:
         genome = network.check_genome(tree["genome"])
         scaling = None if tree["scaling"] is None else _scaling(tree["scaling"], network)
         names = {name: tuple(map(str, tree[name])) for name in ("input_names", "output_names")}
-        return {"genome": genome, "network": network, "scaling": scaling, "horizon": tree["horizon"], **names}
+        rest = {
+            "horizon": tree["horizon"],
+            "table": dict(tree["table"]),
+            "residuals": _residuals(tree, network),
+        }
+        return {"genome": genome, "network": network, "scaling": scaling, **names, **rest}
     except Exception as error:  # a file that was changed by hand can fail in any way
         raise RunError(f"{path}: expected a model, but it cannot be read ({error})") from None
 
@@ -87,6 +94,16 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
+
+
+def _residuals(tree: Mapping[str, Any], network: Network) -> np.ndarray | None:
+    """Return the residuals (n, O); raise ValueError when they do not fit the outputs of the network."""
+    if tree["residuals"] is None:
+        return None
+    array = np.asarray(tree["residuals"], np.float64)
+    if array.ndim != 2 or array.shape[1] != network.outputs:
+        raise ValueError(f"residuals: expected shape (n, {network.outputs}), got {array.shape}")
+    return array
 
 
 def _scaling(values: Mapping[str, Any], network: Network) -> Scaling:

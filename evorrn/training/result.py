@@ -71,6 +71,10 @@ class Result(Model):
     seconds: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predictions: dict[str, np.ndarray] | None = None
 
+    def __post_init__(self) -> None:
+        if self.residuals is None and self.predictions is not None:
+            self.residuals = self.predictions.get("residuals")
+
     def __repr__(self) -> str:
         """Return network, cost and scores in a few lines."""
         steps = counted(len(self.seconds), "step")

@@ -80,6 +80,8 @@ def written(tmp_path, **changes):
         ({"kind": None}, "another file of evorrn"),
         ({"scaling": {"input_mean": np.zeros(1)}}, "input_deviation"),
         ({"input_names": 3}, "cannot be read"),
+        ({"residuals": np.zeros(4)}, "residuals: expected shape (n, 1), got (4,)"),
+        ({"table": 3}, "cannot be read"),
     ],
 )
 def test_wrong_content_of_a_model_file_is_refused_in_words(changes, words, tmp_path):

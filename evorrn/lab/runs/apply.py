@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, DataError, EvorrnError, RunError
+from evorrn.base.errors import ConfigError, DataError, EvorrnError
 from evorrn.base.files import write_atomic
 from evorrn.data.intervals import LEVEL, level_problems
 from evorrn.data.tables.times import Times
@@ -20,11 +20,11 @@ from evorrn.data.task import Task
 from evorrn.lab.runs.calibration import forecast_widths, half_widths
 from evorrn.lab.runs.horizon import future_inputs, times_ahead
 from evorrn.lab.runs.inputs import Given, Wanted, read_inputs, wanted_by
-from evorrn.lab.runs.run import COMPLETE
+from evorrn.lab.runs.source import Source
 from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.runs.store import RunFolder, writing
 from evorrn.lab.runs.table import csv_text
-from evorrn.training.result import Result, load
+from evorrn.training.model import Model
 
 LABEL = "label"
 STEPS = 20
@@ -75,35 +75,35 @@ class Sheet:
 
 
 def predict(
-    run: RunFolder,
+    source: Source,
     path: Path,
     columns: Sequence[str] = (),
     rules: Mapping[str, Any] = NOTHING,
     level: float = LEVEL,
 ) -> Sheet:
-    """Return the outputs of a run's network for the inputs in a file, a forecast with its intervals.
+    """Return the outputs of a trained network for the inputs in a file, a forecast with its intervals.
 
     Parameters
     ----------
-    run : RunFolder
+    source : Source
     path : Path
         A table with one row per time step, or an ``.npz`` file with ``inputs`` (B, T, I).
     columns : sequence of str
         The columns of the table that hold the inputs; by default those with the names that the network was
         trained on.
     rules : mapping
-        How the table is read where it differs from the file of the run, see `evorrn.data.tables.rules.Rules`.
+        How the table is read where it differs from the training data, see `evorrn.data.tables.rules.Rules`.
     level : float
         The share of values that an interval is to cover.
 
     Raises
     ------
     EvorrnError
-        When the run is not complete or the file does not fit its network.
+        When the file does not fit the network.
     """
     _check_level(level)
-    result = trained(run)
-    given = read_inputs(path, _wanted(run, result, rules), columns)
+    result = source.model
+    given = read_inputs(path, _wanted(source, rules), columns)
     inputs, ahead = given.values, result.horizon or 0
     outputs = result.predict(inputs)
     truth = None
@@ -112,44 +112,46 @@ def predict(
         truth[:, : -result.horizon] = inputs[:, result.horizon :, : outputs.shape[2]]
     times = None if given.times is None else given.times.continued(ahead).last(outputs.shape[1])
     dates = None if times is None else times.dates
-    widths = _residual_widths(result, level)
+    widths = _residual_widths(source, level)
     return _sheet(result, outputs, truth, given.notes, ahead=ahead, times=times, dates=dates, widths=widths)
 
 
 def forecast(
-    run: RunFolder,
+    source: Source,
     steps: int | None,
     warmup: Path | None = None,
     inputs: Path | None = None,
     rules: Mapping[str, Any] = NOTHING,
     level: float = LEVEL,
 ) -> Sheet:
-    """Return the outputs of a run's network for the rows after the known ones, with intervals.
+    """Return the outputs of a trained network for the rows after the known ones, with intervals.
 
-    With a horizon of 1 it runs on from its own outputs, and intervals widen with the errors of such runs on validation. With a larger one, and without future inputs, its outputs at
-    the last known rows are the forecasts of the next ones, at most as many as the horizon.
+    With a horizon of 1 it runs on from its own outputs, and intervals widen with the errors of such runs on validation;
+    the file of a model has no validation data, and so no intervals. With a larger horizon, and without future inputs,
+    its outputs at the last known rows are the forecasts of the next ones, at most as many as the horizon.
 
     Parameters
     ----------
-    run : RunFolder
+    source : Source
     steps : int or None
         Values to forecast; by default as many as the horizon, where it is larger than 1, and else 20.
     warmup : Path, optional
-        File of known inputs up to now; by default the test data of the run's task, to their end.
+        File of known inputs up to now; by default the test data of the run's task, to their end. The file of a model
+        has no data, so that it is needed.
     inputs : Path, optional
         File of the future values of the inputs that are not the network's own outputs, one row a step.
     rules : mapping
-        How the files are read where they differ from the file of the run, see `evorrn.data.tables.rules.Rules`.
+        How the files are read where they differ from the training data, see `evorrn.data.tables.rules.Rules`.
     level : float
         The share of values that an interval is to cover.
 
     Raises
     ------
     EvorrnError
-        When the run is not complete, its network cannot run on its own outputs, or a file does not fit.
+        When the network cannot run on its own outputs, the known inputs are missing, or a file does not fit.
     """
     _check_level(level)
-    result = trained(run)
+    result = source.model
     network = result.network
     if network.loss_name == "reward":
         raise EvorrnError(
@@ -160,10 +162,14 @@ def forecast(
         steps = int(result.horizon or STEPS) if direct else STEPS
     if steps < 1:
         raise EvorrnError(f"--steps: expected at least 1, got {steps}")
-    wanted = _wanted(run, result, rules)
+    wanted = _wanted(source, rules)
     teacher = None
     if warmup is None:
-        known, teacher = _end_of_test(run, result, wanted)
+        if source.run is None:
+            raise EvorrnError(
+                "forecast: the file of a model has no data; give the known inputs as --warmup FILE"
+            )
+        known, teacher = _end_of_test(source.run, result, wanted)
     else:
         known = read_inputs(warmup, wanted)
     past = known.values[:, :, : network.outputs] if result.horizon and network.loss_name == "mse" else teacher
@@ -176,7 +182,7 @@ def forecast(
             known.notes,
             times=after,
             dates=_dates(known.times, after),
-            widths=_residual_widths(result, level),
+            widths=_residual_widths(source, level),
         )
     own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
     future = future_inputs(result, known, wanted.last(network.inputs - own), steps, inputs)
@@ -184,7 +190,7 @@ def forecast(
     ahead = 0 if own or not result.horizon else result.horizon
     after = times_ahead(known.times, None if future is None else future.times, steps, ahead)
     notes = [*known.notes, *([] if future is None else future.notes)]
-    widths = _forecast_widths(run, result, steps, level) if own else _residual_widths(result, level)
+    widths = _forecast_widths(source, steps, level) if own else _residual_widths(source, level)
     return _sheet(result, values, past, notes, times=after, dates=_dates(known.times, after), widths=widths)
 
 
@@ -194,15 +200,15 @@ def _check_level(level: float) -> None:
         raise ConfigError(problems)
 
 
-def _residual_widths(result: Result, level: float) -> np.ndarray | None:
-    """Return the half widths (O,) of intervals, from the residuals that the run has kept; None where it has none."""
-    residuals = (result.predictions or {}).get("residuals")
-    return None if residuals is None else half_widths(residuals, level)
+def _residual_widths(source: Source, level: float) -> np.ndarray | None:
+    """Return the half widths (O,) of intervals, from the residuals that were kept; None where there are none."""
+    return None if source.model.residuals is None else half_widths(source.model.residuals, level)
 
 
-def _forecast_widths(run: RunFolder, result: Result, steps: int, level: float) -> np.ndarray | None:
+def _forecast_widths(source: Source, steps: int, level: float) -> np.ndarray | None:
     """Return the half widths (steps, O) of a forecast; None without residuals, or without the data of the run."""
-    if _residual_widths(result, level) is None or result.network.step.feeds_back:
+    run, model = source.run, source.model
+    if source.model.residuals is None or run is None or model.network.step.feeds_back:
         return None
     try:
         spec = resolve_stored(run.path, run.path)
@@ -210,10 +216,10 @@ def _forecast_widths(run: RunFolder, result: Result, steps: int, level: float) -
         valid = spec.task.data(spec.seed).valid
     except EvorrnError:
         return None
-    return None if valid is None or valid.size > 1 else forecast_widths(result, valid, steps, level)
+    return None if valid is None or valid.size > 1 else forecast_widths(model, valid, steps, level)
 
 
-def _direct(result: Result, known: Given, steps: int) -> np.ndarray:
+def _direct(result: Model, known: Given, steps: int) -> np.ndarray:
     """Return the outputs (B, steps, O) at the last known rows, which speak of the rows after them."""
     horizon = int(result.horizon or 0)
     if steps > horizon:
@@ -234,20 +240,6 @@ def _dates(known: Times | None, after: Times | None) -> np.ndarray | None:
     return None if known is None or after is None else np.concatenate([known.dates, after.dates])
 
 
-def trained(run: RunFolder) -> Result:
-    """Return the result of a complete run.
-
-    Raises
-    ------
-    RunError
-        When the run is not complete or its files cannot be read.
-    """
-    state = run.state()
-    if state != COMPLETE:
-        raise RunError(f"{run.path}: expected a complete run, this one is {state}")
-    return load(run.path)
-
-
 def write_sheet(sheet: Sheet, path: Path) -> None:
     """Write a sheet as a CSV file.
 
@@ -260,11 +252,11 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
         write_atomic(path, sheet.csv())
 
 
-def _wanted(run: RunFolder, result: Result, rules: Mapping[str, Any]) -> Wanted:
-    return wanted_by(run, result.input_names, result.network.inputs, rules)
+def _wanted(source: Source, rules: Mapping[str, Any]) -> Wanted:
+    return wanted_by(source.table, source.model.input_names, source.model.network.inputs, rules)
 
 
-def _end_of_test(run: RunFolder, result: Result, wanted: Wanted) -> tuple[Given, np.ndarray | None]:
+def _end_of_test(run: RunFolder, result: Model, wanted: Wanted) -> tuple[Given, np.ndarray | None]:
     """Return the inputs to the end of the test data, in original units, and the teacher of a forecast.
 
     The teacher is the targets (B, T, O), for a network that sees its own output and whose targets are no later inputs.
@@ -293,7 +285,7 @@ def _end_of_test(run: RunFolder, result: Result, wanted: Wanted) -> tuple[Given,
 
 
 def _sheet(
-    result: Result,
+    result: Model,
     outputs: np.ndarray,
     known: np.ndarray | None,
     notes: Sequence[str],

@@ -6,7 +6,7 @@ import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.data.intervals import split_width
-from evorrn.training.result import Result
+from evorrn.training.model import Model
 
 MOST_ORIGINS = 200
 """Places in the validation part from which a forecast is tried."""
@@ -21,7 +21,7 @@ def half_widths(residuals: np.ndarray, level: float) -> np.ndarray:
     return np.where(np.isfinite(widths), widths, np.nan)
 
 
-def forecast_widths(result: Result, valid: Batch, steps: int, level: float) -> np.ndarray:
+def forecast_widths(result: Model, valid: Batch, steps: int, level: float) -> np.ndarray:
     """Return the half width (steps, O) of each step of a forecast that runs on from its own outputs.
 
     The network forecasts from many places in the validation part, with the true values of its other inputs. Each step
@@ -31,7 +31,7 @@ def forecast_widths(result: Result, valid: Batch, steps: int, level: float) -> n
     return np.stack([half_widths(each[~np.isnan(each).any(axis=1)], level) for each in errors.swapaxes(0, 1)])
 
 
-def recursive_errors(result: Result, valid: Batch, steps: int) -> np.ndarray:
+def recursive_errors(result: Model, valid: Batch, steps: int) -> np.ndarray:
     """Return the absolute errors (origins, steps, O) of forecasts from places in validation, in original units.
 
     They are NaN after the end of validation, and at steps that are not scored.

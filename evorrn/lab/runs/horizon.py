@@ -11,12 +11,10 @@ from evorrn.base.text import counted
 from evorrn.data.tables.calendar import cycles
 from evorrn.data.tables.times import Times
 from evorrn.lab.runs.inputs import Given, Wanted, read_inputs
-from evorrn.training.result import Result
+from evorrn.training.model import Model
 
 
-def future_inputs(
-    result: Result, known: Given, wanted: Wanted, steps: int, path: Path | None
-) -> Given | None:
+def future_inputs(result: Model, known: Given, wanted: Wanted, steps: int, path: Path | None) -> Given | None:
     """Return the inputs after the known ones that are no outputs of the network; None where it has no such inputs.
 
     Inputs made of dates follow from the known times.
@@ -58,7 +56,7 @@ def times_ahead(known: Times | None, future: Times | None, steps: int, ahead: in
     return None if known is None else known.continued(steps + ahead).last(steps)
 
 
-def _missing(result: Result, wanted: Wanted, steps: int) -> str:
+def _missing(result: Model, wanted: Wanted, steps: int) -> str:
     """Return which file is missing."""
     missing = f"give --inputs FILE with {wanted} and {steps} rows, one for each step"
     if wanted.width == result.network.inputs and not result.network.feedback:

@@ -16,8 +16,6 @@ from evorrn.data.tables.reader import read_table
 from evorrn.data.tables.rules import Rules
 from evorrn.data.tables.table import Table
 from evorrn.data.tables.times import REPEATS, Times, rise
-from evorrn.lab.runs.store import RunFolder
-from evorrn.lab.runs.typed import read
 
 _NAME, _RENAME = "name them as --columns A,B", "rename the columns of the file"
 
@@ -73,33 +71,34 @@ class Given(NamedTuple):
     times: Times | None = None
 
 
-def wanted_by(run: RunFolder, names: Sequence[str], width: int, stated: Mapping[str, Any]) -> Wanted:
-    """Return the inputs that a run's network takes.
+def wanted_by(
+    table: Mapping[str, Any], names: Sequence[str], width: int, stated: Mapping[str, Any]
+) -> Wanted:
+    """Return the inputs that a trained network takes.
 
     Parameters
     ----------
-    run : RunFolder
+    table : mapping
+        How the table of the training data was read, see `evorrn.lab.runs.source.Source`.
     names : sequence of str
         Names of the inputs, empty where there are none.
     width : int
         Inputs at a time step.
     stated : mapping
-        Rules that differ from those of the run, see `evorrn.data.tables.rules.Rules`; None for one that does not.
+        Rules that differ from those of the training data, see `evorrn.data.tables.rules.Rules`; None for one that does not.
 
     Raises
     ------
     ConfigError
         For rules that are not allowed.
     """
-    task = read(run.path / "spec.toml").get("task", {})
     given = {name: value for name, value in stated.items() if value is not None}
-    rules = Rules.of({**(task if task.get("name") == "csv" else {}), **given})
+    rules = Rules.of({**table, **given})
     problems = rules.problems()
     if problems:
         raise ConfigError(problems)
-    table = run.status().get("columns")
-    known = tuple(map(str, table)) if isinstance(table, list) else ()
-    calendar = calendar_parts(task.get("calendar", "")) if task.get("name") == "csv" else ()
+    known = tuple(table.get("columns", ()))
+    calendar = calendar_parts(table.get("calendar", ""))
     columns = width - len(calendar_names(calendar))
     own = tuple(names[:columns]) if len(names) == width else _numbered(columns)
     return Wanted(own, rules, known, needs_time="time" in given, calendar=calendar)

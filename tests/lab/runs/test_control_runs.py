@@ -19,6 +19,7 @@ from evorrn.lab.runs.apply import forecast
 from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.outputs import Trajectory, read_outputs
+from evorrn.lab.runs.source import source_of
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
 
@@ -82,7 +83,7 @@ def test_a_run_keeps_a_trajectory_and_draws_it(tmp_path):
 def test_what_is_for_sequences_alone_is_told(tmp_path):
     run = RunFolder(execute(resolve(raw(MAZE)), tmp_path).path)
     with pytest.raises(EvorrnError, match="this one acts in an environment"):
-        forecast(run, 5)
+        forecast(source_of(run), 5)
 
 
 @pytest.mark.parametrize("steps", [1, 40, 1500])
