@@ -182,7 +182,7 @@ def bit_errors(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None
 def memory_capacity(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the sum over outputs of the squared correlation of prediction and truth; 0 for a constant prediction.
 
-    Source: Jaeger 2001 (GMD report 152), "Short term memory in echo state networks", definition 1.
+    Source: Jaeger 2001 (GMD report 152), "Short term memory in echo state networks".
     """
     left, right = predicted - predicted.mean(axis=0), truth - truth.mean(axis=0)
     spread = np.where(np.ptp(truth, axis=0) > 0, np.square(right).sum(axis=0), np.nan)

@@ -23,9 +23,8 @@ class SpikeIntervals(Growing):
     `shortest` to `longest` in training and validation, and beyond in test. Training, validation and test have separate
     random streams. Long intervals alone are shown, so a network cannot begin with short ones and extend them.
 
-    Source: Gers, Schraudolph and Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks", section 5.2,
-    "Measuring spike delays": intervals up to 50 against 49 steps. Deviation: classes, where they have a target from
-    0 to 1.
+    Source: Gers, Schraudolph and Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks", measuring of
+    spike delays, where peepholes tell 50 steps from 49. Deviation: the form of inputs and targets is ours.
     """
 
     name = "spike-intervals"
@@ -75,9 +74,8 @@ class SpikeGeneration(BitSequences):
     separate random streams. ``exact_match`` is the share of sequences in which no spike is missing, early or late. A
     network that never gives a spike is right at all steps but one in `base` or a few more.
 
-    Source: Gers, Schraudolph and Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks", section 5.3,
-    "Generating timed spikes". Deviations: the interval stays the same through a sequence, and nothing but the network's
-    own state says when the last spike was.
+    Source: Gers, Schraudolph and Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks", generation of
+    timed spikes without resets or teaching by the true spikes. Deviation: the form of inputs and targets is ours.
     """
 
     name = "spike-generation"

@@ -26,8 +26,8 @@ class Waveform(Task):
     and only these are scored. A seed draws another waveform. A sum of as many sinusoids, with least squares, is exact; the
     baseline is a single sinusoid.
 
-    Source: Koutník, Greff, Gomez and Schmidhuber 2014, "A clockwork RNN", section 4.1: 320 samples, from no input, with the
-    normalised mean squared error. Deviation: their waveforms are pieces of music; these are made of sinusoids.
+    Source: Koutník, Greff, Gomez and Schmidhuber 2014, "A clockwork RNN": 320 samples, from no input, with the normalised mean
+    squared error. Deviations: their waveforms are recorded sound, these are made of sinusoids; a constant input.
     """
 
     name = "waveform"
@@ -73,8 +73,9 @@ class Waveform(Task):
         values = splits.train.targets[0, :, 0]
         times = np.arange(splits.test.steps)
         found, least = np.zeros(len(times)), np.inf
-        for cycles in np.arange(0.5, self.steps / 2, 0.125):  # in the training sequence
-            angle = 2 * np.pi * times * (cycles / self.steps)
+        spectrum = np.abs(np.fft.rfft(values - values.mean(), 8 * self.steps))
+        for cycles in np.argsort(spectrum[1:])[-32:] + 1:  # in eight times the training sequence
+            angle = 2 * np.pi * times * (cycles / (8 * self.steps))
             waves = np.stack([np.sin(angle), np.cos(angle), np.ones(len(times))], axis=1)
             weights, *_ = np.linalg.lstsq(waves[: self.steps], values)
             error = float(np.square(waves[: self.steps] @ weights - values).sum())
