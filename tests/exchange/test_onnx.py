@@ -253,6 +253,20 @@ def test_a_cell_of_the_users_own_with_what_depends_on_weights_alone(dtype, tmp_p
     close(after, last, network.dtype)
 
 
+@pytest.mark.parametrize("cell", sorted(cells()))
+def test_models_are_valid_and_another_runtime_computes_the_same(cell, tmp_path):
+    from onnx.reference import ReferenceEvaluator
+
+    network = Network(2, 3, cell=cell, hidden=(3, 2), direct=True)
+    genome, path = network.init(seed=0), tmp_path / "model.onnx"
+    network.to_onnx(genome, path)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    x, _, _ = draw_batch(np.random.default_rng(3), network, lengths=False)
+    ours, wanted = run(path, x=x), ReferenceEvaluator(str(path)).run(["y", "last_state"], {"x": x})
+    for mine, theirs in zip(ours, wanted):
+        close(mine, theirs.reshape(mine.shape), network.dtype)
+
+
 def test_equal_networks_give_equal_bytes(tmp_path):
     network = Network(2, 1, cell="leaky", hidden=3)
     for name in ("a", "b"):

@@ -65,17 +65,16 @@ def write_scan(
         [*zip(old.values(), state_widths), *((now[name], widths[name]) for name in series)],
         [*zip(kept, state_widths), (shown, form.sizes["O"])],
     )
+    by_time = [w.apply("Transpose", name, perm=[1, 0, 2]) for name in series.values()]
     *last, outputs = w.apply_many(
         "Scan",
         *states.values(),
-        *series.values(),
+        *by_time,
         names=(*(w.fresh(f"{name}.last") for name in states), w.fresh("outputs")),
         body=graph,
         num_scan_inputs=len(series),
-        scan_input_axes=[1] * len(series),
-        scan_output_axes=[1],
     )
-    return outputs, dict(zip(states, last))
+    return w.apply("Transpose", outputs, perm=[1, 0, 2]), dict(zip(states, last))
 
 
 def _body(body: Writer, inputs: list[tuple[str, int]], outputs: list[tuple[str, int]]) -> Any:
