@@ -14,10 +14,11 @@ from evorrn.cli.options import (
     Cell,
     Decimal,
     Fill,
+    Folds,
     Force,
     Header,
     Hidden,
-    Horizon,
+    Horizons,
     Inputs,
     Jobs,
     Json,
@@ -30,6 +31,7 @@ from evorrn.cli.options import (
     Time,
     Trust,
     table_rules,
+    whole_numbers,
 )
 
 
@@ -57,7 +59,8 @@ def compare(
     ] = False,
     target: Target = None,
     inputs: Inputs = None,
-    horizon: Horizon = None,
+    horizon: Horizons = None,
+    folds: Folds = None,
     header: Header = None,
     decimal: Decimal = None,
     separator: Separator = None,
@@ -91,6 +94,7 @@ def compare(
 
     if strategies is not None and not names(strategies):
         raise EvorrnError("strategies: expected at least one name, for instance ga,esn, got none")
+    ahead = whole_numbers("--horizon", horizon)
     raw, base = typed(
         task,
         cell=cell,
@@ -99,7 +103,7 @@ def compare(
         task_settings={
             "target": target,
             "inputs": inputs,
-            "horizon": horizon,
+            "horizon": ahead[0] if len(ahead) == 1 else None,
             "calendar": calendar,
             **table_rules(header, decimal, separator, fill, time),
         },
@@ -110,7 +114,14 @@ def compare(
             raw,
             base,
             root=runs_root(runs),
-            choice=lab.Choice(None if strategies is None else names(strategies), seeds, quick, level),
+            choice=lab.Choice(
+                None if strategies is None else names(strategies),
+                seeds,
+                quick,
+                level,
+                ahead if len(ahead) > 1 else None,
+                folds,
+            ),
             jobs=jobs or available(),
             force=force,
             command=shlex.join(["evorrn", *context.obj.arguments]),

@@ -21,6 +21,16 @@ Inputs = Annotated[
     str | None, typer.Option("--inputs", help="Further input columns of a data file, with commas.")
 ]
 Horizon = Annotated[int | None, typer.Option("--horizon", help="Steps ahead that the target lies.")]
+Horizons = Annotated[
+    str | None,
+    typer.Option(
+        "--horizon", help="Steps ahead that the target lies; several with commas, each trained for."
+    ),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option("--folds", help="Folds of a backtest of a table: the origin rolls forward; 1 by default."),
+]
 Header = Annotated[
     bool | None,
     typer.Option(
@@ -78,3 +88,14 @@ def table_rules(
         "fill": fill,
         "time": time,
     }
+
+
+def whole_numbers(option: str, text: str | None) -> list[int]:
+    """Return the whole numbers of an option that are separated by commas; raise EvorrnError for anything else."""
+    from evorrn.base.errors import EvorrnError
+
+    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
+    wrong = next((part for part in parts if not part.isdecimal()), "")
+    if wrong or (text is not None and not parts):
+        raise EvorrnError(f"{option}: expected whole numbers, with commas, for instance 1,6,24, got {text!r}")
+    return [int(part) for part in parts]

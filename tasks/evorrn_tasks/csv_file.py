@@ -20,7 +20,7 @@ from evorrn_tasks.common import baselines
 from evorrn_tasks.common.columns import Choice, Names, choose, listing
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import forecasting_splits
-from evorrn_tasks.common.shares import cut, file_problems
+from evorrn_tasks.common.shares import cut_fold, file_problems, fold_problems
 
 OTHERS = "*"
 LEAST_TRAINING = 10
@@ -44,6 +44,10 @@ class CsvFile(Task):
     rows; inputs with only the values 0 and 1 are not scaled. With `calendar`, sine and cosine of the date of each row are
     further inputs. Gaps are filled from their own split and those before,
     and filled targets are not scored. The data are fixed: a seed changes only the training.
+
+    With `folds` the newest rows are divided into as many test blocks. Each has the share of test rows, or all together
+    half of the rows where that is less. A fold is trained on all rows before its validation rows, which lie before its
+    test block, and nothing of the rows after the block is read as a number: columns, scaling and filling are its own.
     """
 
     name = "csv"
@@ -95,6 +99,13 @@ class CsvFile(Task):
         absent="",
     )
 
+    folds: int = setting(
+        1, "folds of a backtest with a rolling origin, each with its own test rows", absent=1, minimum=1
+    )
+    fold: int = setting(
+        1, "which fold, the last one with the newest rows; later rows are not read", absent=1, minimum=1
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("target", "input_columns", "time"):
@@ -106,6 +117,9 @@ class CsvFile(Task):
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed."""
         found = [*file_problems(self.path, self.shares), *self.rules.problems()]
+        found += fold_problems(self.shares, self.folds)
+        if self.fold > self.folds:
+            found.append(f"fold: expected at most {self.folds}, the number of folds, got {self.fold}")
         return super().problems() or [*found, *calendar_problems(self.cycles)]
 
     @property
@@ -149,11 +163,16 @@ class CsvFile(Task):
         return read_table(self.path, self.rules)
 
     @cached_property
+    def known(self) -> Table:
+        """The rows of the table up to the end of the fold."""
+        return self.table.first(max(sum(self._cut(len(self.table.rows))), 1))
+
+    @cached_property
     def choice(self) -> Choice:
         """The columns that are used, and why the others are not."""
         inputs = None if self.input_columns == OTHERS else self.input_columns
-        training = cut(len(self.table.rows), self.shares)[0]
-        return choose(self.table, self.target, inputs, rows=max(training, 1))
+        training = self._cut(len(self.table.rows))[0]
+        return choose(self.known, self.target, inputs, rows=max(training, 1))
 
     @property
     def targets(self) -> list[str]:
@@ -187,18 +206,19 @@ class CsvFile(Task):
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""
         check_seed(seed)
-        rows = len(self.table.rows)
+        table, rows = self.known, len(self.table.rows)
         scored = self._scored(rows)
-        ends = (rows - scored[1] - scored[2], rows - scored[2])
-        record = self.table.columns(self.columns_used, ends if scored[0] > 0 else ())
-        record = np.hstack([record, calendar_inputs(self.table, self.cycles)])
+        train_end = sum(self._cut(rows)[:1])
+        ends = (train_end, train_end + scored[1])
+        record = table.columns(self.columns_used, ends if scored[0] > 0 else ())
+        record = np.hstack([record, calendar_inputs(table, self.cycles)])
         if scored[0] < LEAST_TRAINING:
-            needed = self._least_rows(len(record) + 1)
+            needed = self._least_rows(rows + 1)
+            of_fold = f" in fold {self.fold} of {self.folds}" if self.folds > 1 else ""
             raise DataError(
                 f"{self.path}: expected at least {needed} rows of numbers, for {LEAST_TRAINING} scored training steps "
-                f"after {self._washout(needed)} of washout and a horizon of {self.horizon}, got {len(record)}"
+                f"after {self._washout(needed)} of washout and a horizon of {self.horizon}{of_fold}, got {rows}"
             )
-        train_end = ends[0]
         windows = min(max(scored[0] // 100, 1), 16) if self.windows is None else self.windows
         if windows > scored[0]:
             raise DataError(f"windows: expected at most one per training step ({scored[0]}), got {windows}")
@@ -208,15 +228,15 @@ class CsvFile(Task):
                 targets=self.outputs,
                 horizon=self.horizon,
                 ends=ends,
-                washout=self._washout(len(record)),
+                washout=self._washout(rows),
                 windows=windows,
-                mask=np.asarray(~self.table.gaps(self.targets).any(axis=1)),
+                mask=np.asarray(~table.gaps(self.targets).any(axis=1)),
             )
         except DataError as error:
             constant = bool((record[:train_end, 0] == record[0, 0]).all())
             advice = self._another_target() if constant else ""
             raise DataError(f"{self.path}, target {', '.join(self.targets)}: {error}{advice}") from None
-        times = self.table.times
+        times = table.times
         if times is None:
             return splits
         assert splits.test is not None
@@ -244,7 +264,8 @@ class CsvFile(Task):
 
     def _washout(self, rows: int) -> int:
         """Return the unscored steps of a sequence, for a number of rows."""
-        return min(50, int(self.shares[0] * rows) // 10) if self.washout is None else self.washout
+        training = int(self.shares[0] * rows) if self.folds == 1 else max(self._cut(rows)[0], 0)
+        return min(50, training // 10) if self.washout is None else self.washout
 
     def _least_rows(self, start: int) -> int:
         """Return the smallest number of rows, at least `start`, that leaves enough scored training steps."""
@@ -253,5 +274,9 @@ class CsvFile(Task):
 
     def _scored(self, rows: int) -> tuple[int, int, int]:
         """Return the numbers of scored steps in training, validation and test, for a number of rows."""
-        train, valid, test = cut(rows, self.shares)
+        train, valid, test = self._cut(rows)
         return train - self.horizon - self._washout(rows), valid, test
+
+    def _cut(self, rows: int) -> tuple[int, int, int]:
+        """Return the numbers of training, validation and test rows of the fold, for a number of rows."""
+        return cut_fold(rows, self.shares, self.folds, self.fold)

@@ -12,7 +12,9 @@ from evorrn.base.errors import ConfigError, RunError
 from evorrn.data.batch import Batch
 from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.lab import compare as module
-from evorrn.lab.compare import Choice, compare, plan_runs
+from evorrn.lab import planning
+from evorrn.lab.compare import Choice, compare
+from evorrn.lab.planning import plan_runs
 from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import assessments
 from evorrn.lab.runs.assessments import baseline_values
@@ -109,7 +111,7 @@ class Runs:
 def made_up(monkeypatch):
     task = MadeUp()
     specs, runs = Specs(task), Runs()
-    monkeypatch.setattr(module, "resolve", specs)
+    monkeypatch.setattr(planning, "resolve", specs)
     monkeypatch.setattr(job, "execute", runs)
     monkeypatch.setattr(assessments, "_kept", {})
     monkeypatch.setattr(
@@ -134,7 +136,7 @@ def test_every_strategy_runs_in_every_seed_at_the_same_budget(made_up, tmp_path)
 
 
 def plan_of(strategy):
-    return plan_runs({**RAW, "budget": module.BUDGET}, None, module.STRATEGIES, 4)[strategy]
+    return plan_runs({**RAW, "budget": module.BUDGET}, None, planning.STRATEGIES, 4)[strategy]
 
 
 def test_random_search_always_takes_part(made_up, tmp_path):

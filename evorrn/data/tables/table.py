@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,13 @@ class Table:
     header: int
     times: Times | None = None
     turned: bool = False
+
+    def first(self, rows: int) -> Table:
+        """Return the table of the first rows."""
+        if rows == len(self.rows):
+            return self
+        times = None if self.times is None else self.times.first(rows)
+        return replace(self, rows=self.rows[:rows], lines=self.lines[:rows], times=times)
 
     def cells(self, name: str) -> list[str]:
         """Return the cells of a column; raise UnknownName when there is none of this name."""

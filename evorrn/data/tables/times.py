@@ -103,6 +103,10 @@ class Times:
                 values[row] = local[row] - offset
         return replace(self, values=values, local=local)
 
+    def first(self, count: int) -> Times:
+        """Return the times of the first `count` rows."""
+        return replace(self, values=self.values[:count], local=self.local[:count])
+
     def last(self, count: int) -> Times:
         """Return the times of the last `count` rows."""
         start = len(self.values) - count

@@ -13,6 +13,7 @@ from typing import Any
 from evorrn.base.files import readable_json, write_atomic
 from evorrn.base.text import amount, counted, figure, interval
 from evorrn.lab.report import plots
+from evorrn.lab.report.backtest import folds_table, horizons_table
 from evorrn.lab.report.evolution import PANEL_WIDTH, PANELS, panel_height
 from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
 from evorrn.lab.report.intervals import intervals_table, row_bands
@@ -35,6 +36,7 @@ from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.report.terminal import GAP, Line, Parts, notes
 from evorrn.lab.runs.outputs import Predictions
+from evorrn.lab.study.backtest import every_row, newest
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.ranking import ranked
@@ -86,7 +88,7 @@ def title(comparison: Comparison) -> str:
     """Return what is compared, in a line."""
     return (
         f"{common.subject(comparison.task)}: {common.ways(len(comparison.rows))}, {comparison.budget} each, "
-        f"{counted(len(comparison.seeds), 'seed')}; {comparison.metric} on test, "
+        f"{counted(len(comparison.seeds), 'seed')}{sentences.spread(comparison)}; {comparison.metric} on test, "
         f"{common.direction(comparison.higher_is_better)}"
     )
 
@@ -95,6 +97,8 @@ def summary(comparison: Comparison) -> Parts:
     """Return the ranking, the answer, the differences and the warnings, for a terminal."""
     few = common.too_few(len(comparison.seeds), len(comparison.differences))
     found: Parts = [Line(title(comparison), "title"), GAP, ranking_table(comparison).only(IN_TERMINAL), GAP]
+    for table in (horizons_table(comparison), folds_table(comparison)):
+        found += [table, GAP] if table.entries else []
     intervals = intervals_table(comparison)
     found += [intervals, GAP] if intervals.entries else []
     found += [Line(sentences.answer(comparison), "answer"), GAP]
@@ -176,6 +180,8 @@ def page(comparison: Comparison, root: Path) -> str:
         "differences_text": sentences.differences(comparison),
         "differences_table": differences_table(comparison.differences, len(comparison.seeds)),
         "learning": _learning(comparison, root, colours),
+        "horizons_table": horizons_table(comparison),
+        "folds_table": folds_table(comparison),
         "intervals_table": intervals_table(comparison),
         "predictions": _predictions(comparison, root, colours),
         "residuals": _residuals(comparison, root, colours),
@@ -219,13 +225,17 @@ def _learning(comparison: Comparison, root: Path, colours: dict[str, int]) -> li
 
 def _predictions(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[Figure]:
     found = []
-    for row, seed, shown in typical_outputs(comparison, root):
+    everything = [(part, *each) for part in newest(comparison) for each in typical_outputs(part, root)]
+    several = len({part.task.get("horizon") for part, *_ in everything}) > 1 and bool(comparison.parts)
+    for part, row, seed, shown in everything:
         value = figure(row.values[comparison.seeds.index(seed)])
         caption = f"{row.strategy}, seed {seed}: {comparison.metric} {value}"
         if isinstance(shown, Predictions) and shown.outputs > 1:
             caption += f"; drawn is {shown.name}, the first of {shown.outputs} outputs"
-        name, size = f"{shown.kind} {row.strategy}", (5.6, outputs_height(shown))
-        around = row_bands(comparison, row, shown, root) if isinstance(shown, Predictions) else []
+        ahead = f" {part.task['horizon']} ahead" if several else ""
+        caption = f"{ahead.strip()}, {caption}" if ahead else caption
+        name, size = f"{shown.kind} {row.strategy}{ahead}", (5.6, outputs_height(shown))
+        around = row_bands(part, row, shown, root) if isinstance(shown, Predictions) else []
         given = (shown, row.strategy, colours[row.strategy], around)
         found.append(make_figure(name, size, draw_outputs, *given, caption=caption))
     return found
@@ -274,17 +284,19 @@ def _references(comparison: Comparison) -> Table:
 
 
 def _runs(comparison: Comparison, root: Path, damaged: Mapping[str, str]) -> Table:
-    columns = ("strategy", "seed", comparison.metric, "work", "seconds", "ended by", "folder")
+    where = ("horizon", "fold") if comparison.parts else ()
+    columns = ("strategy", *where, "seed", comparison.metric, "work", "seconds", "ended by", "folder")
     entries = []
-    for row in comparison.rows:
+    for part, row in every_row(comparison):
+        place = () if part is None else (str(part.horizon), str(part.fold))
         for seed, value, folder in zip(comparison.seeds, row.values, row.runs):
             content, status = (readable_json(root / folder / f"{name}.json") for name in ("result", "status"))
             work, seconds = (_cost(content, *place) for place in (("meter", "work"), ("times", "seconds")))
             ended = content.get("stopped_by") or status.get("error") or status.get("status") or "no files"
             ended = f"damaged: {damaged[folder]}" if folder in damaged else ended
             numbers = (str(seed), figure(value), amount(work), figure(seconds))
-            entries.append(Entry((row.strategy, *numbers, str(ended), folder)))
-    return Table(columns, "lrrrrll", entries)
+            entries.append(Entry((row.strategy, *place, *numbers, str(ended), folder)))
+    return Table(columns, "l" + "r" * len(where) + "rrrrll", entries)
 
 
 def _cost(result: Mapping[str, Any], table: str, name: str) -> float:

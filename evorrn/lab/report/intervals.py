@@ -12,6 +12,7 @@ from evorrn.base.errors import RunError
 from evorrn.base.text import figure
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.runs.outputs import Predictions, read_outputs
+from evorrn.lab.study.backtest import horizons
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.intervals import conformal_ends, seed_ends
 from evorrn.lab.study.sentences.intervals import share, title
@@ -31,13 +32,16 @@ class Band(NamedTuple):
 def intervals_table(comparison: Comparison) -> Table:
     """Return coverage and width of the intervals on test, for each way of training and target; empty without any."""
     names = comparison.task.get("outputs") or ()
-    several = any(len(each.coverage) > 1 for row in comparison.rows for each in row.intervals)
+    parts = horizons(comparison)
+    rows = [(part.task["horizon"], row) for part in parts for row in part.rows]
+    rows = rows or [(None, row) for row in comparison.rows]
+    several = any(len(each.coverage) > 1 for _, row in rows for each in row.intervals)
     entries = []
-    for row in comparison.rows:
+    for horizon, row in rows:
         kinds = {each.kind: each for each in row.intervals}
         count = max((len(each.coverage) for each in row.intervals), default=0)
         for output in range(count):
-            cells: list[str] = [row.strategy]
+            cells: list[str] = [row.strategy, *([str(horizon)] if parts else [])]
             cells += [str(names[output]) if output < len(names) else f"output{output + 1}"] if several else []
             for kind in ("conformal", "adaptive", "seeds"):
                 each = kinds.get(kind)
@@ -45,7 +49,7 @@ def intervals_table(comparison: Comparison) -> Table:
                     ["–", "–"] if each is None else [share(each.coverage[output]), figure(each.width[output])]
                 )
             entries.append(Entry(tuple(cells)))
-    head = ("strategy", "target") if several else ("strategy",)
+    head = ("strategy", *(["ahead"] if parts else []), *(["target"] if several else []))
     heading = f"{title(comparison.level)} on test, medians over seeds"
     return Table((*head, *COLUMNS), "l" * len(head) + "r" * len(COLUMNS), entries, heading, COLUMNS[::-1][:4])
 

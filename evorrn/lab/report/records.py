@@ -16,6 +16,7 @@ from evorrn.base.files import read_arrays, read_json, readable_json
 from evorrn.lab.report.evolution import Evolution
 from evorrn.lab.runs.outputs import KINDS, Outputs, Predictions, read_outputs
 from evorrn.lab.runs.run import COSTS
+from evorrn.lab.study.backtest import every_row
 from evorrn.lab.study.comparison import Comparison, Row
 from evorrn.lab.study.curves import Curve
 from evorrn.training.history import load_history
@@ -80,7 +81,7 @@ def damage(folder: Path) -> str:
 
 def damaged_runs(comparison: Comparison, root: Path) -> dict[str, str]:
     """Return the runs of a comparison whose files are damaged, with what is wrong."""
-    found = {run: damage(root / run) for row in comparison.rows for run in row.runs}
+    found = {run: damage(root / run) for _, row in every_row(comparison) for run in row.runs}
     return {run: reason for run, reason in found.items() if reason}
 
 

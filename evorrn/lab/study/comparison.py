@@ -79,6 +79,36 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a comparison: all ways of training at one horizon, in one fold of a backtest.
+
+    Attributes
+    ----------
+    horizon : int or None
+        Rows ahead; None for a task that is no forecast.
+    fold : int
+        Counted from 1, the newest last.
+    period : str
+        The first and the last date of the test split, empty where they are not known.
+    rows : tuple of Row
+        Best first.
+    baselines : tuple of Baseline
+    """
+
+    horizon: int | None
+    fold: int
+    period: str
+    rows: tuple[Row, ...]
+    baselines: tuple[Baseline, ...]
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], worst: float) -> Part:
+        """Return the part that JSON holds, null for a failed run."""
+        rows, baselines = _rows(content["rows"], worst), _baselines(content["baselines"], worst)
+        return cls(content["horizon"], content["fold"], content["period"], rows, baselines)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The outcome of a comparison, rows best first.
 
@@ -100,6 +130,8 @@ class Comparison:
         The first metric of the task if it is undefined on the test data, so that another one ranks; else empty.
     level : float
         The share of values that prediction intervals are to cover.
+    parts : tuple of Part
+        Horizons and folds, where there are several; rows and baselines are then over all of them.
     """
 
     task: dict[str, Any]
@@ -115,6 +147,7 @@ class Comparison:
     report: str = ""
     undefined: str = ""
     level: float = LEVEL
+    parts: tuple[Part, ...] = ()
 
     def summary(self) -> Summary:
         """Return the ranking; `print` shows it, and a notebook too."""
@@ -176,11 +209,9 @@ class Comparison:
             values = dict(content)
             worst = worst_value(values["metric"])
             values["seeds"] = tuple(values["seeds"])
-            values["rows"] = tuple(_row(row, worst) for row in values["rows"])
-            values["baselines"] = tuple(
-                Baseline(b["name"], _number(b["value"], worst), _numbers(b["values"], worst))
-                for b in values["baselines"]
-            )
+            values["rows"] = _rows(values["rows"], worst)
+            values["baselines"] = _baselines(values["baselines"], worst)
+            values["parts"] = tuple(Part.from_dict(part, worst) for part in values.get("parts", ()))
             values["differences"] = tuple(Difference(**d) for d in values["differences"])
             values["references"] = tuple(values["references"])
             return cls(**values)
@@ -198,6 +229,16 @@ def worst_value(metric: str) -> float:
 def badness(value: float, metric: str) -> float:
     """Return the value with the sign for which lower is better."""
     return -value if metric in HIGHER_IS_BETTER else value
+
+
+def _rows(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Row, ...]:
+    return tuple(_row(row, worst) for row in content)
+
+
+def _baselines(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Baseline, ...]:
+    return tuple(
+        Baseline(b["name"], _number(b["value"], worst), _numbers(b["values"], worst)) for b in content
+    )
 
 
 def _row(content: Mapping[str, Any], worst: float) -> Row:

@@ -58,6 +58,35 @@ def median_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) 
     return Estimate(median, float(low), float(high))
 
 
+def two_level_interval(values: np.ndarray, level: float = LEVEL, resamples: int = 2000) -> Estimate:
+    """Return the median over seeds of the mean over folds, and its bootstrap interval over both.
+
+    Each resample draws folds with replacement, and of the same seeds in all of them seeds with replacement.
+
+    Parameters
+    ----------
+    values : ndarray, shape (folds, seeds)
+        Infinities of one sign are allowed.
+    level : float
+        Probability outside the interval, split evenly.
+    resamples : int
+        They are drawn from a fixed seed, so that equal values give an equal interval.
+
+    Notes
+    -----
+    Source: Davison and Hinkley (1997), "Bootstrap methods and their application", section 3.8, for data with two
+    levels. Deviation: folds and seeds are crossed, so both are drawn once for a resample.
+    """
+    folds, seeds = values.shape
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(folds, size=(resamples, folds))
+    means = values[drawn].mean(axis=1)  # (resamples, seeds)
+    places = rng.integers(seeds, size=(resamples, seeds))
+    medians = np.median(np.take_along_axis(means, places, axis=1), axis=1)
+    ends = np.quantile(medians, [level / 2, 1 - level / 2], method="inverted_cdf")
+    return Estimate(float(np.median(values.mean(axis=0))), float(ends[0]), float(ends[1]))
+
+
 def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return every possible median of a resample, ascending, and its probability."""
     from scipy.special import betainc, gammaln

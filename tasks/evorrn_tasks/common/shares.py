@@ -18,6 +18,30 @@ def file_problems(path: str, shares: tuple[float, float, float]) -> list[str]:
     return share_problems(shares) if path else ["path: expected the path of a file, got none"]
 
 
+def cut_fold(count: int, shares: tuple[float, float, float], folds: int, fold: int) -> tuple[int, int, int]:
+    """Return the numbers of training, validation and test items of a fold with a rolling origin.
+
+    The test blocks of all folds lie one after the other at the end of the items. The items of a fold end with its test
+    block, and those before it are for training and, as many as without folds, for validation.
+    """
+    train, valid, test = cut(count, shares)
+    if folds > 1:
+        test = max(2, min(test, count // (2 * folds)))
+        train = count - test * (folds - fold + 1) - valid
+    return train, valid, test
+
+
+def fold_problems(shares: tuple[float, float, float], folds: int) -> list[str]:
+    """Return a sentence if the folds leave no items for training."""
+    tested = min(shares[2] * folds, 0.5)
+    if folds > 1 and shares[1] + tested > 0.95:
+        return [
+            f"folds: expected a share of training in the first fold, but validation ({shares[1]:g}) and {folds} test blocks "
+            f"({tested:g} together) leave none; make the share of validation smaller"
+        ]
+    return []
+
+
 def cut(count: int, shares: tuple[float, float, float], least: int = 2) -> tuple[int, int, int]:
     """Return the numbers of training, validation and test items, for `count` items.
 

@@ -13,7 +13,8 @@ import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.cli.outcome import draw
 from evorrn.lab import catalogue
-from evorrn.lab.compare import STRATEGIES, Choice, compare, usual_strategies
+from evorrn.lab.compare import Choice, compare
+from evorrn.lab.planning import STRATEGIES, usual_strategies
 from evorrn.lab.report import plots
 from evorrn.lab.runs.apply import forecast
 from evorrn.lab.runs.execute import execute

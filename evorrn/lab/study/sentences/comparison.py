@@ -11,7 +11,7 @@ from evorrn.base.errors import EvorrnError
 from evorrn.base.text import counted, figure, interval, listed
 from evorrn.data.metrics import EPISODE_METRICS, METRICS
 from evorrn.lab.study.comparison import Baseline, Comparison, Row, badness
-from evorrn.lab.study.sentences import common, intervals
+from evorrn.lab.study.sentences import backtest, common, intervals
 from evorrn.lab.study.statistics import LEVEL, smallest_p
 from evorrn.training.budget import Budget
 
@@ -28,6 +28,7 @@ def answer(comparison: Comparison) -> str:
         return "No way of training gave a usable network: most runs of every strategy failed."
     span = f" {interval(best.low, best.high)}" if seeds > 1 else ""
     runs = f"the median of {seeds} seeds" if seeds > 1 else "with a single seed"
+    runs += f"; a seed's value is its mean{spread(comparison)}" if comparison.parts else ""
     parts = [f"Best: {best.strategy}, {comparison.metric} {figure(best.median)}{span} on test, {runs}"]
     baseline = comparison.best_baseline
     if baseline is not None:
@@ -39,6 +40,11 @@ def answer(comparison: Comparison) -> str:
     return f"{text} {clauses[0][0].upper()}{', '.join(clauses)[1:]}." if clauses else text
 
 
+def spread(comparison: Comparison) -> str:
+    """Return over which horizons and folds a comparison goes, with a blank before; empty for one of each."""
+    return backtest.spread(comparison)
+
+
 def cautions(comparison: Comparison) -> list[str]:
     """Return warnings about the ranking, one each."""
     seeds, pairs = len(comparison.seeds), len(comparison.differences)
@@ -46,7 +52,7 @@ def cautions(comparison: Comparison) -> list[str]:
     for row in comparison.rows:
         if row.failed:
             found.append(
-                f"{row.strategy}: {row.failed} of {counted(seeds, 'run')} failed ({_reason(row)}); "
+                f"{row.strategy}: {row.failed} of {counted(seeds * max(len(comparison.parts), 1), 'run')} failed ({_reason(row)}); "
                 "they rank worst."
             )
     medians = {row.strategy: row.median for row in comparison.rows if math.isfinite(row.median)}
@@ -83,6 +89,7 @@ def notes(comparison: Comparison) -> list[str]:
         drawn = "starts" if comparison.of_episodes else "data"
         found = [f"Every seed draws new {drawn}; within a seed all strategies and baselines get the same."]
     where = "from the test starts" if comparison.of_episodes else "on the test split, in original units"
+    found += backtest.reading(comparison)
     found.append(f"{comparison.metric}: {_meaning(comparison.metric)}, {where}.")
     found += filter(None, [common.pooled(comparison.task.get("outputs", ()))])
     if seeds > 1:
@@ -143,6 +150,7 @@ def _against_baseline(comparison: Comparison, best: Row, baseline: Baseline) -> 
     ahead = sum(badness(v, metric) < badness(b, metric) for v, b in zip(best.values, baseline.values))
     seeds = len(comparison.seeds)
     where = f" in {ahead} of {counted(seeds, 'seed')}" if seeds > 1 else ""
+    where += backtest.in_folds(comparison, best.strategy, baseline.name)
     if badness(best.median, metric) >= badness(baseline.value, metric):
         return f"it does not beat the trivial baseline {baseline.name} ({figure(baseline.value)})"
     gain = abs(baseline.value - best.median)

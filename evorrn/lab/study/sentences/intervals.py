@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from evorrn.base.text import figure, listed
+from evorrn.lab.study.backtest import horizons
 from evorrn.lab.study.comparison import Comparison
 
 SHORT = 0.05
@@ -24,11 +25,13 @@ def title(level: float) -> str:
 def short(comparison: Comparison) -> list[str]:
     """Return a warning about conformal intervals that cover much less on test than they are to, none otherwise."""
     found = []
-    for row in comparison.rows:
-        for intervals in row.intervals:
-            worst = min(intervals.coverage)
-            if intervals.kind == "conformal" and worst < comparison.level - SHORT:
-                found.append(f"{row.strategy} ({share(worst)})")
+    for part in horizons(comparison) or [comparison]:
+        ahead = f"{part.task['horizon']} ahead, " if part is not comparison else ""
+        for row in part.rows:
+            for intervals in row.intervals:
+                worst = min(intervals.coverage)
+                if intervals.kind == "conformal" and worst < comparison.level - SHORT:
+                    found.append(f"{row.strategy} ({ahead}{share(worst)})")
     if not found:
         return []
     return [
@@ -39,7 +42,7 @@ def short(comparison: Comparison) -> list[str]:
 
 def reading(comparison: Comparison) -> list[str]:
     """Return how the intervals are made, none where there are none."""
-    if not any(row.intervals for row in comparison.rows):
+    if not any(row.intervals for part in horizons(comparison) or [comparison] for row in part.rows):
         return []
     return [
         f"Prediction intervals are to cover {figure(100 * comparison.level)} % of the values. Conformal ones have the width that "

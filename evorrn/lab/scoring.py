@@ -1,0 +1,98 @@
+"""The rows and baselines of a comparison from its runs, part by part."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evorrn.base.errors import RunError
+from evorrn.data.tables.dates import date_texts
+from evorrn.lab.runs.assessments import baseline_values
+from evorrn.lab.runs.outputs import Predictions, read_outputs
+from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
+from evorrn.lab.runs.spec import Spec
+from evorrn.lab.study.comparison import Part, Row
+from evorrn.lab.study.intervals import Intervals, measured
+from evorrn.lab.study.ranking import make_baselines, make_row, rank
+
+if TYPE_CHECKING:
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
+
+Plan = Mapping[str, Sequence[Spec]]
+
+
+def common_metric(plans: Sequence[Plan], runs: Mapping[str, Run], usual: str) -> str:
+    """Return the metric that ranks: the first one of the task that is finite in a run of every part."""
+    found = [
+        (ranking_metric([runs[spec.id] for specs in plan.values() for spec in specs], "test") or usual)
+        for plan in plans
+    ]
+    names = [name.removeprefix("test.") for name in found]
+    order = [name for run in runs.values() for name in run.test]
+    return max(names, key=lambda name: order.index(name) if name in order else -1)
+
+
+def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, level: float) -> Part:
+    """Return a part of a comparison: its rows, best first, and its baselines."""
+    rows = [_row(specs, [runs[spec.id] for spec in specs], metric, root, level) for specs in plan.values()]
+    first = next(iter(plan.values()))[0]
+    seeds = range(len(next(iter(plan.values()))))
+    baselines = make_baselines(baseline_values(first, seeds, metric), metric)
+    return Part(
+        getattr(first.task, "horizon", None),
+        getattr(first.task, "fold", 1),
+        _period([root / row.runs[0] for row in rows]),
+        tuple(rank(rows, metric)),
+        tuple(baselines),
+    )
+
+
+def _period(folders: Sequence[Path]) -> str:
+    """Return the first and the last date of the test split, from the first run that has them; else empty."""
+    for folder in folders:
+        with suppress(RunError):
+            shown = read_outputs(folder)
+            if isinstance(shown, Predictions) and shown.dates is not None:
+                known = shown.dates[shown.scored]
+                if known.dtype.kind != "M":
+                    return f"{known[0]:g} to {known[-1]:g}"
+                return " to ".join(date_texts(known[[0, -1]].astype("int64") / 1000.0))
+    return ""
+
+
+def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str, root: Path, level: float) -> Row:
+    """Return the row of a strategy from the runs of its seeds."""
+    first = specs[0]
+    network = {name: first.content["network"][name] for name in ("cell", "hidden")}
+    others = {name: value for name, value in first.content["network"].items() if value is not None}
+    row = make_row(
+        first.strategy.name,
+        metric,
+        [run.test.get(metric, math.nan) for run in runs],
+        network={**network, "genes": first.network.size, **others},
+        costs=[{name: run.get(name) for name in COSTS} for run in runs if run.status == COMPLETE],
+        settings={name: value for name, value in first.content["strategy"].items() if name != "name"},
+        runs=[run.folder for run in runs],
+        errors=sum(bool(run.error) for run in runs),
+    )
+    return dataclasses.replace(row, intervals=_intervals(first.task, runs, root, level))
+
+
+def _intervals(
+    task: Task | Environment, runs: Sequence[Run], root: Path, level: float
+) -> tuple[Intervals, ...]:
+    """Return the prediction intervals of complete runs on test, none where the task is no forecast."""
+    horizon = getattr(task, "horizon", None)
+    complete = [run for run in runs if run.status == COMPLETE and not run.diverged]
+    if not horizon or not complete:
+        return ()
+    found = []
+    for run in complete:
+        with suppress(RunError):  # damaged files are told of in the report
+            found.append(read_outputs(root / run.folder))
+    return measured([shown for shown in found if isinstance(shown, Predictions)], level, horizon)

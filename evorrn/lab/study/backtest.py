@@ -1,0 +1,155 @@
+"""A comparison of several parts: horizons, and folds of a backtest, put together.
+
+The value of a seed is its mean over the parts. Its metric is an error without units, or one in the units of one series,
+so that a mean over horizons and folds has a meaning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from evorrn.lab.study.comparison import Baseline, Comparison, Part, Row, badness
+from evorrn.lab.study.intervals import Intervals
+from evorrn.lab.study.ranking import make_baselines, make_differences, rank
+from evorrn.lab.study.statistics import median_interval, two_level_interval
+
+
+def combined(parts: Sequence[Part], metric: str) -> tuple[list[Row], list[Baseline]]:
+    """Return rows, best first, and baselines over all parts; those of the part where there is one.
+
+    The runs of a row are those of the first horizon and the last fold.
+    """
+    if len(parts) == 1:
+        return list(parts[0].rows), list(parts[0].baselines)
+    rows = [_row([_named(part, row.strategy) for part in parts], parts) for row in parts[0].rows]
+    names = [each.name for each in parts[0].baselines]
+    values = {
+        name: np.mean(
+            [next(b.values for b in part.baselines if b.name == name) for part in parts], axis=0
+        ).tolist()
+        for name in names
+    }
+    return rank(rows, metric), make_baselines(values, metric)
+
+
+def every_row(comparison: Comparison) -> Iterator[tuple[Part | None, Row]]:
+    """Yield every row of every part, each with its part; without parts every row of the comparison."""
+    for part in comparison.parts:
+        for row in part.rows:
+            yield part, row
+    if not comparison.parts:
+        for row in comparison.rows:
+            yield None, row
+
+
+def horizons(comparison: Comparison) -> list[Comparison]:
+    """Return a comparison for each horizon, over all folds; none where there is one horizon."""
+    known = list(dict.fromkeys(part.horizon for part in comparison.parts))
+    if len(known) < 2:
+        return []
+    return [_of(comparison, [p for p in comparison.parts if p.horizon == each]) for each in known]
+
+
+def folds(comparison: Comparison) -> list[Comparison]:
+    """Return a comparison for each fold, over all horizons; none where there is one fold."""
+    known = sorted({part.fold for part in comparison.parts})
+    if len(known) < 2:
+        return []
+    return [_of(comparison, [p for p in comparison.parts if p.fold == each]) for each in known]
+
+
+def newest(comparison: Comparison) -> list[Comparison]:
+    """Return a comparison for each horizon in the last fold; the comparison itself where it has no parts."""
+    if not comparison.parts:
+        return [comparison]
+    last = max(part.fold for part in comparison.parts)
+    return [_of(comparison, [part]) for part in comparison.parts if part.fold == last]
+
+
+def periods(comparison: Comparison) -> list[str]:
+    """Return the dates of the test block of each fold, empty where they are not known."""
+    return [
+        next((part.period for part in comparison.parts if part.fold == fold), "")
+        for fold in sorted({part.fold for part in comparison.parts})
+    ]
+
+
+def ahead(comparison: Comparison, a: str, b: str) -> int:
+    """Return in how many folds the median of `a`, over seeds, is better than that of `b`; rows or baselines."""
+    count = 0
+    for fold in folds(comparison):
+        medians = {row.strategy: row.median for row in fold.rows}
+        medians |= {baseline.name: baseline.value for baseline in fold.baselines}
+        count += badness(medians[a], comparison.metric) < badness(medians[b], comparison.metric)
+    return count
+
+
+def _of(comparison: Comparison, parts: Sequence[Part]) -> Comparison:
+    """Return a comparison of some of its parts."""
+    rows, baselines = combined(parts, comparison.metric)
+    horizon = {part.horizon for part in parts}
+    task = {**comparison.task, **({"horizon": parts[0].horizon} if len(horizon) == 1 else {})}
+    differences = tuple(make_differences(rows, comparison.metric))
+    return dataclasses.replace(
+        comparison,
+        task=task,
+        rows=tuple(rows),
+        baselines=tuple(baselines),
+        differences=differences,
+        parts=tuple(parts),
+    )
+
+
+def _named(part: Part, strategy: str) -> Row:
+    return next(row for row in part.rows if row.strategy == strategy)
+
+
+def _row(rows: Sequence[Row], parts: Sequence[Part]) -> Row:
+    """Return the row of a strategy from its rows in all parts."""
+    values = np.array([row.values for row in rows])
+    known = sorted({part.fold for part in parts})
+    by_fold = np.array(
+        [np.mean([row for row, part in zip(values, parts) if part.fold == fold], axis=0) for fold in known]
+    )
+    means = values.mean(axis=0)
+    interval = median_interval(means) if len(known) == 1 else two_level_interval(by_fold)
+    last = [row for row, part in zip(rows, parts) if part.horizon == parts[0].horizon][-1]
+    cost = {name: _middle([getattr(row, name) for row in rows]) for name in ("work", "steps", "seconds")}
+    same = len({part.horizon for part in parts}) == 1
+    return dataclasses.replace(
+        last,
+        values=tuple(means.tolist()),
+        median=interval.value,
+        low=interval.low,
+        high=interval.high,
+        failed=sum(row.failed for row in rows),
+        errors=sum(row.errors for row in rows),
+        intervals=_intervals(rows) if same else (),
+        work=cost["work"],
+        steps=cost["steps"],
+        seconds=cost["seconds"],
+    )
+
+
+def _intervals(rows: Sequence[Row]) -> tuple[Intervals, ...]:
+    """Return the means over folds of each kind of intervals that all of them have."""
+    found = []
+    for first in rows[0].intervals:
+        same = [each for row in rows for each in row.intervals if each.kind == first.kind]
+        if len(same) == len(rows):
+            coverage, width = (
+                tuple(np.mean([getattr(each, name) for each in same], axis=0).tolist())
+                for name in ("coverage", "width")
+            )
+            found.append(Intervals(first.kind, coverage, width))
+    return tuple(found)
+
+
+def _middle(values: Sequence[float]) -> float:
+    """Return the median of the numbers that are known."""
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.median(known)) if known else math.nan
