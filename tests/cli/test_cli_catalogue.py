@@ -102,7 +102,7 @@ def test_a_runs_pictures_are_drawn_on_demand_and_named(console):
     said = console.type("show", folder.name[:7], "--plot")
     names = [Path(line.strip()) for line in said.out.splitlines() if line.endswith(".png")]
     assert said.code == 0 and [path.stem for path in names] == [
-        "learning", "evolution", "genome", "predictions"
+        "learning", "evolution", "genome", "predictions", "residuals"
     ]  # fmt: skip
     assert all(path.parent == folder / "plots" and path.stat().st_size > 5000 for path in names)
     assert console.type("show", "ga", "--plot").code == 2
