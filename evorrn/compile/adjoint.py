@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.op import NUMBER
 from evorrn.compile.ops import LEAVES, OPS
 from evorrn.compile.verify import verify
 
@@ -70,8 +71,11 @@ def adjoint(graph: Graph, seeds: Mapping[str, str], wanted: Iterable[str]) -> Ad
             raise ValueError(f"{node.op} has no adjoint")
         for operand, share in zip(node.operands, rule(builder, index, *node.operands, gradient[index])):
             source = graph.nodes[operand]
-            if share is None or source.shape == ():
+            if share is None or source.shape == () or source.op == "fixed":
                 continue
+            shape = builder.shape(share)
+            if source.shape == NUMBER and shape != NUMBER:  # the number stands for every entry of the result
+                share = builder.apply("reduce", share, form="ijk"[: len(shape)] + "->")
             if source.op == "parameter":
                 terms.append((source.name, share))
             elif operand in gradient:

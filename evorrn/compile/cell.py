@@ -9,37 +9,56 @@ A cell is written in the notation of the literature and also runs as it stands o
     def elman(p, x, h, *, activation=tanh):
         return activation(p.W_x @ x + p.W_h @ h + p.b)
 
-Positional arguments are the parameters ``p``, the input ``x`` (I), the states in the declared order and, if the
-cell needs it, ``y`` (O), the previous output of the network. Keyword-only arguments are options: one whose default
-is a function chooses an activation, one whose default is a number is a setting that is not trained. The function
-returns the new states; the first one is the output of the cell.
+Positional arguments are the parameters ``p``, the input ``x`` (I), the states in the declared order, ``y`` (O), the
+previous output of the network, if the cell needs it, and delayed values. Keyword-only arguments are options: one whose
+default is a function chooses a function, one whose default is a number is a setting that is not trained. The function
+returns the new states.
 """
 
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
 from evorrn.base.errors import CellError, UnknownName
-from evorrn.compile.grammar import Equations, read_equations
+from evorrn.compile.declare import Declared, declare, range_in_words
+from evorrn.compile.equations import Equations, Fixed
+from evorrn.compile.fixed import checked, made
+from evorrn.compile.grammar import read_equations
 from evorrn.compile.graph import Graph
-from evorrn.compile.initial import INITIALISERS
-from evorrn.compile.ops import ACTIVATIONS, Shape
+from evorrn.compile.ops import ACTIVATIONS
 from evorrn.compile.verify import verify
 
-DIMENSIONS = ("I", "H", "O")
+
+class Options(NamedTuple):
+    """The values of all options of a cell.
+
+    Attributes
+    ----------
+    numbers : dict of str to float
+    functions : dict of str to str
+        Names of functions.
+    sizes : dict of str to int
+        Sizes of the further dimensions.
+    arrays : dict of str to object
+        Settings of the arrays that are not trained, as they were given.
+    """
+
+    numbers: dict[str, float]
+    functions: dict[str, str]
+    sizes: dict[str, int]
+    arrays: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Cell(Equations):
     """A cell: its equations and their declarations. Calling the cell calls its function.
 
-    The further attributes are those of `Equations`; the first state is the output of the cell.
+    The further attributes are those of `Equations`.
 
     Attributes
     ----------
@@ -52,12 +71,18 @@ class Cell(Equations):
         ``bias_hh``, names separated by spaces, 0 where only PyTorch has a bias.
     ranges : dict of str to tuple of float
         ``{option: (lowest, highest)}`` of numeric options; those without a range take every finite number.
+    start : dict of str to float
+        The value of states before the first time step, where it is not 0.
+    output : tuple of str
+        The states that make the output of the cell, one after the other.
     """
 
     initial: dict[str, str]
     recurrent: tuple[str, ...]
     torch: tuple[str, ...]
     ranges: dict[str, tuple[float, float]]
+    start: dict[str, float]
+    output: tuple[str, ...]
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Return the new states of one time step, computed by the function on NumPy arrays."""
@@ -73,39 +98,89 @@ class Cell(Equations):
         """The parameters that multiply the input."""
         return tuple(name for name, shape in self.parameters.items() if shape[-1:] == ("I",))
 
-    def check_options(self, values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
-        """Return the numeric options and the names of the activations, with defaults for those not in `values`.
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults of all options."""
+        arrays = {name: array.default for name, array in self.fixed.items() if array.rule is None}
+        return {**self.options, **self.activations, **self.sizes, **arrays}
+
+    def check_options(self, values: Mapping[str, Any]) -> Options:
+        """Return all options, with defaults for those not in `values`.
 
         Raises
         ------
         UnknownName
-            For an option or an activation that does not exist.
+            For an option or a function that does not exist.
         CellError
             For a value that is not a finite number or out of its range.
         """
-        numbers, functions = dict(self.options), dict(self.activations)
+        settings = {name: array.default for name, array in self.fixed.items() if array.rule is None}
+        found = Options(dict(self.options), dict(self.activations), dict(self.sizes), settings)
         for name, value in values.items():
-            if name in functions:
+            if name in found.functions:
                 text = getattr(value, "__name__", value)
-                if text not in ACTIVATIONS:
-                    raise UnknownName("activation", text, ACTIVATIONS)
-                functions[name] = str(text)
-            elif name in numbers:
+                known = self.choices.get(name, ACTIVATIONS)
+                if text not in known:
+                    raise UnknownName("function" if name in self.choices else "activation", text, known)
+                found.functions[name] = str(text)
+            elif name in found.numbers:
                 if isinstance(value, bool) or not isinstance(value, int | float | np.number):
                     raise CellError(f"cell option {name}: expected a number, got {value!r}")
                 if not np.isfinite(value):
                     raise CellError(f"cell option {name}: expected a finite number, got {value!r}")
                 low, high = self.ranges.get(name, (-np.inf, np.inf))
                 if not low <= value <= high:
-                    raise CellError(f"cell option {name}: expected {_range(low, high)}, got {value!r}")
-                numbers[name] = float(value)
+                    raise CellError(
+                        f"cell option {name}: expected {range_in_words(low, high)}, got {value!r}"
+                    )
+                found.numbers[name] = float(value)
+            elif name in found.sizes:
+                if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                    raise CellError(
+                        f"cell option {name}: expected a whole number of at least 1, got {value!r}"
+                    )
+                found.sizes[name] = int(value)
+            elif name in found.arrays:
+                found.arrays[name] = checked(name, value, self.ranges.get(name, (-np.inf, np.inf)))
             else:
-                raise UnknownName(f"option of cell {self.name}", name, [*functions, *numbers])
-        return numbers, functions
+                raise UnknownName(f"option of cell {self.name}", name, self.defaults)
+        return found
+
+    def fixed_arrays(self, sizes: Mapping[str, int], options: Options) -> dict[str, np.ndarray]:
+        """Return the arrays that are not trained.
+
+        Parameters
+        ----------
+        sizes : mapping of str to int
+            The size of each dimension by its letter.
+        options : Options
+
+        Raises
+        ------
+        CellError
+            When a setting does not fit the sizes, or a rule fails or makes a wrong array.
+        """
+        values = {**options.numbers, **options.functions, **options.sizes, **options.arrays}
+        return {name: made(self.name, name, array, sizes, values) for name, array in self.fixed.items()}
 
     def graph(self, activations: Mapping[str, str] | None = None) -> Graph:
         """Return the graph of one time step, see `evorrn.compile.grammar.read_equations`."""
         return verify(read_equations(self, {**self.activations, **(activations or {})}))
+
+
+class Declarations(TypedDict, total=False):
+    """What `cell` may be given besides states, parameters and a name; it describes them."""
+
+    initial: Mapping[str, str] | None
+    recurrent: str | None
+    torch: tuple[str, ...]
+    ranges: Mapping[str, tuple[float, float]] | None
+    sizes: Mapping[str, int] | None
+    fixed: Mapping[str, Fixed] | None
+    choices: Mapping[str, Sequence[Callable[..., Any]]] | None
+    delays: Mapping[str, int] | None
+    start: Mapping[str, float] | None
+    output: str | None
 
 
 def cell(
@@ -113,20 +188,18 @@ def cell(
     state: Mapping[str, str],
     parameters: Mapping[str, str],
     name: str | None = None,
-    initial: Mapping[str, str] | None = None,
-    recurrent: str | None = None,
-    torch: tuple[str, ...] = (),
-    ranges: Mapping[str, tuple[float, float]] | None = None,
+    **more: Unpack[Declarations],
 ) -> Callable[[Callable[..., Any]], Cell]:
     """Return a decorator that makes a cell from a function of one time step.
 
     Parameters
     ----------
     state : mapping of str to str
-        ``{name: dimension}`` of each state vector. The dimension is H, or O for a state as long as the output.
-        The first state is the output of the cell and has dimension H.
+        ``{name: dimensions}`` of each state: one to three of I, H, O, names of `sizes`, and whole numbers, for instance
+        ``"H"`` or ``"N M"``. The first state is the output of the cell, unless `output` says otherwise, and has one
+        dimension.
     parameters : mapping of str to str
-        ``{"W_r W_z": "H I"}``: names separated by spaces, and their dimensions among I, H and O.
+        ``{"W_r W_z": "H I"}``: names separated by spaces, and their dimensions.
     name : str, optional
         The function's name with dashes by default.
     initial : mapping of str to str, optional
@@ -138,6 +211,19 @@ def cell(
         See `Cell.torch`.
     ranges : mapping of str to tuple of float, optional
         ``{"leak": (0, 1)}``: the lowest and the highest value of numeric options; infinite where there is no bound.
+    sizes : mapping of str to int, optional
+        ``{"N": 32}``: further dimensions with the defaults of their sizes, which are options of the cell.
+    fixed : mapping of str to Fixed, optional
+        Arrays that are not trained, read as ``p.NAME``.
+    choices : mapping of str to sequence of callable, optional
+        ``{"method": (euler, rk4)}``: the functions that an option may be, where these are no activations.
+    delays : mapping of str to int, optional
+        ``{"x": 2, "h": 3, "y": 1}``: past values that the function takes as its last arguments ``x_1, x_2, h_2, h_3,
+        y_1``; the last value of a state is the state itself.
+    start : mapping of str to float, optional
+        The value of states before the first time step, where it is not 0.
+    output : str, optional
+        Names of the states that make the output of the cell, one after the other.
 
     Raises
     ------
@@ -159,146 +245,26 @@ def cell(
     >>> evorrn.Network(inputs=2, outputs=1, cell=leaky_tanh, hidden=4, cell_options={"leak": 0.3})
     Network(2 -> leaky-tanh 4 -> 1, 33 genes)
     """
+    for each in more:
+        if each not in Declarations.__annotations__:
+            raise UnknownName("declaration of a cell", each, Declarations.__annotations__)
+    declared = Declared(
+        state=dict(state),
+        parameters=dict(parameters),
+        initial=dict(more.get("initial") or {}),
+        recurrent=more.get("recurrent"),
+        ranges=dict(more.get("ranges") or {}),
+        sizes=dict(more.get("sizes") or {}),
+        fixed=dict(more.get("fixed") or {}),
+        choices={option: tuple(functions) for option, functions in (more.get("choices") or {}).items()},
+        delays=dict(more.get("delays") or {}),
+        start=dict(more.get("start") or {}),
+        output=more.get("output"),
+    )
 
     def decorate(function: Callable[..., Any]) -> Cell:
-        made = _declare(function, state, parameters, name, initial or {}, recurrent, torch)
-        made.ranges.update(_ranges(made, ranges or {}))
+        made = Cell(**declare(function, name, declared), torch=more.get("torch", ()))
         made.graph()  # raises errors in the equations where the cell is defined
         return made
 
     return decorate
-
-
-def _declare(
-    function: Callable[..., Any],
-    state: Mapping[str, str],
-    parameters: Mapping[str, str],
-    name: str | None,
-    initial: Mapping[str, str],
-    recurrent: str | None,
-    torch: tuple[str, ...],
-) -> Cell:
-    """Return the cell of a function; raises CellError or UnknownName when a declaration is wrong."""
-    title = name or function.__name__.replace("_", "-")
-    try:
-        lines, first_line = inspect.getsourcelines(function)
-    except (OSError, TypeError):
-        raise CellError(f"cell {title}: its source cannot be read; write it in a file") from None
-    shapes = _shapes(title, parameters)
-    if not state or next(iter(state.values())) != "H" or not set(state.values()) <= {"H", "O"}:
-        raise CellError(
-            f"cell {title}: expected states of dimension H or O, the first of dimension H, got {dict(state)}"
-        )
-    initialisations = _initialisations(title, shapes, initial)
-    positional = _positional(title, function, state)
-    options, activations = _options(title, function, positional)
-    chosen = tuple(recurrent.split()) if recurrent is not None else None
-    for each in chosen or ():
-        if each not in shapes:
-            raise UnknownName(f"parameter of cell {title}", each, shapes)
-    return Cell(
-        name=title,
-        function=function,
-        state=dict(state),
-        parameters=shapes,
-        initial=initialisations,
-        recurrent=chosen if chosen is not None else tuple(n for n, s in shapes.items() if s == ("H", "H")),
-        torch=torch,
-        ranges={},
-        options=options,
-        activations=activations,
-        sees_output=len(positional) > 2 + len(state),
-        source=textwrap.dedent("".join(lines)),
-        first_line=first_line,
-    )
-
-
-def _ranges(cell: Cell, given: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-    """Return the range of each option that has one; raise an error when a range is wrong or excludes a default."""
-    ranges = {}
-    for name, bounds in given.items():
-        if name not in cell.options:
-            raise UnknownName(f"numeric option of cell {cell.name}", name, cell.options)
-        try:
-            low, high = (float(bound) for bound in bounds)
-        except (TypeError, ValueError):
-            raise CellError(
-                f"cell {cell.name}: range of {name}: expected two numbers, got {bounds!r}"
-            ) from None
-        if not low <= cell.options[name] <= high:
-            raise CellError(
-                f"cell {cell.name}: option {name}: its default {cell.options[name]:g} is not {_range(low, high)}"
-            )
-        ranges[name] = low, high
-    return ranges
-
-
-def _range(low: float, high: float) -> str:
-    """Return a range in words."""
-    if np.isinf(high):
-        return f"a number of at least {low:g}"
-    return f"a number of at most {high:g}" if np.isinf(low) else f"a number from {low:g} to {high:g}"
-
-
-def _shapes(title: str, parameters: Mapping[str, str]) -> dict[str, Shape]:
-    """Return the dimensions of each parameter."""
-    shapes: dict[str, Shape] = {}
-    for names, dimensions in parameters.items():
-        shape = tuple(dimensions.split())
-        if not 1 <= len(shape) <= 2 or not set(shape) <= set(DIMENSIONS):
-            raise CellError(
-                f"cell {title}: parameter {names}: expected one or two dimensions among I, H, O, got {dimensions!r}"
-            )
-        for each in names.split():
-            if each in shapes:
-                raise CellError(f"cell {title}: parameter {each} is declared twice")
-            shapes[each] = shape
-    return shapes
-
-
-def _initialisations(title: str, shapes: Mapping[str, Shape], initial: Mapping[str, str]) -> dict[str, str]:
-    """Return the name of the initialisation of each parameter."""
-    ways = {each: "zeros" if len(shape) == 1 else "glorot" for each, shape in shapes.items()}
-    ways.update({each: "orthogonal" for each, shape in shapes.items() if shape == ("H", "H")})
-    for names, way in initial.items():
-        for each in names.split():
-            if each not in shapes:
-                raise UnknownName(f"parameter of cell {title}", each, shapes)
-            if way not in INITIALISERS:
-                raise UnknownName("initialisation", way, INITIALISERS)
-            ways[each] = way
-    return ways
-
-
-def _positional(title: str, function: Callable[..., Any], state: Mapping[str, str]) -> list[str]:
-    """Return the names of the positional arguments: p, x, the states and, where the function has it, y."""
-    arguments = inspect.signature(function).parameters.values()
-    positional = [p.name for p in arguments if p.kind is p.POSITIONAL_OR_KEYWORD]
-    expected = ["p", "x", *state]
-    sees_output = "y" not in state and positional == [*expected, "y"]
-    if positional != expected and not sees_output:
-        raise CellError(
-            f"cell {title}: expected the arguments ({', '.join(expected)}[, y]), got ({', '.join(positional)})"
-        )
-    return positional
-
-
-def _options(
-    title: str, function: Callable[..., Any], positional: Sequence[str]
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the numeric options and the activation options with their defaults."""
-    options: dict[str, float] = {}
-    activations: dict[str, str] = {}
-    for argument in inspect.signature(function).parameters.values():
-        if argument.name in positional:
-            continue
-        if argument.kind is argument.KEYWORD_ONLY and isinstance(argument.default, int | float):
-            options[argument.name] = float(argument.default)
-        elif argument.kind is argument.KEYWORD_ONLY and argument.default in ACTIVATIONS.values():
-            activations[argument.name] = argument.default.__name__
-        else:
-            raise CellError(
-                f"cell {title}: option {argument.name}: expected a keyword-only argument with a number or an activation "
-                f"({', '.join(ACTIVATIONS)}) as its default"
-            )
-    return options, activations

@@ -1,13 +1,15 @@
 """The language of cell equations: reads a Python function of one time step and returns its graph.
 
-The function may use assignments to a name, one final return, arithmetic, products of a parameter matrix and a
-vector, numbers, and the functions in `evorrn.compile.ops.FUNCTIONS`; anything else raises CellError.
+The function may use assignments, functions of its own, one final return, arithmetic, ``@``, slices, numbers, the
+functions in `evorrn.compile.ops.FUNCTIONS` and `evorrn.compile.calls.HANDLERS`, and functions written in the language;
+anything else raises CellError.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -15,12 +17,15 @@ from typing import Any, NoReturn
 import numpy as np
 
 from evorrn.base.errors import CellError, UnknownName
+from evorrn.compile.calls import HANDLERS, NAMES, Call, Literal, contraction, sliced
+from evorrn.compile.equations import Equations
 from evorrn.compile.graph import Builder, Graph
-from evorrn.compile.ops import FUNCTIONS, Shape
+from evorrn.compile.ops import ACTIVATIONS, FUNCTIONS
 
 ALLOWED = (
-    "allowed are: assignments to a name, a final return, + - * / and @ (matrix times vector), unary minus, numbers, "
-    "p.NAME, p.NAME.T, the cell's arguments and options, and the functions " + ", ".join(FUNCTIONS)
+    "allowed are: assignments, functions defined in the cell, a final return, + - * / @ and unary minus, numbers, "
+    "p.NAME, .T, v[k], v[first:end], the cell's arguments and options, functions written in this language, and the "
+    "functions " + ", ".join([*FUNCTIONS, *NAMES])
 )
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -28,43 +33,23 @@ _BINARY: dict[type[ast.operator], str] = {
     ast.Mult: "multiply",
     ast.Div: "divide",
 }
+_NUMPY: dict[Any, str] = {
+    np.tanh: "tanh",
+    np.exp: "exp",
+    np.log: "log",
+    np.sqrt: "sqrt",
+    np.maximum: "maximum",
+    np.minimum: "minimum",
+    np.power: "power",
+}
+DEEPEST = 20
+"""Functions that may call each other in turn."""
 
+Value = Any
+"""The index of a node, a tuple of values, a `_Function`, or `_PARAMETERS`."""
 
-@dataclass(frozen=True, eq=False)
-class Equations:
-    """A function of one time step, and the declarations needed to read it.
-
-    Attributes
-    ----------
-    name : str
-        Name of the cell, for error messages.
-    function : callable
-        ``function(p, x, *states)``, ``function(p, x, *states, y)`` if `sees_output`, and keyword-only options.
-    state : dict of str to str
-        ``{name: dimension}`` of each state vector, in the order of the arguments.
-    parameters : dict of str to tuple of str
-        ``{name: dimensions}`` in the order of the genome.
-    options : dict of str to float
-        Numeric options with their defaults.
-    activations : dict of str to str
-        Activation options with the names of their defaults.
-    sees_output : bool
-        Whether the last positional argument is ``y``, the previous output of the network.
-    source : str
-        Source text of the function.
-    first_line : int
-        Line number of the source in its file.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    state: dict[str, str]
-    parameters: dict[str, Shape]
-    options: dict[str, float]
-    activations: dict[str, str]
-    sees_output: bool
-    source: str = field(repr=False)
-    first_line: int = field(repr=False)
+_PARAMETERS = object()
+"""The value of the argument ``p``."""
 
 
 def read_equations(equations: Equations, activations: Mapping[str, str]) -> Graph:
@@ -74,7 +59,7 @@ def read_equations(equations: Equations, activations: Mapping[str, str]) -> Grap
     ----------
     equations : Equations
     activations : mapping of str to str
-        ``{option: name of an activation}``.
+        ``{option: name of a function}``.
 
     Returns
     -------
@@ -91,20 +76,48 @@ def read_equations(equations: Equations, activations: Mapping[str, str]) -> Grap
     return _Reader(equations, activations).read()
 
 
+@dataclass(frozen=True, eq=False)
+class _Text:
+    """The source of a function that is read: its text, the line of its first line, its file, and what it can see."""
+
+    source: str
+    first_line: int
+    path: str
+    scope: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class _Function:
+    """A function written in the language: its syntax, its text, and the variables that it sees besides its own."""
+
+    definition: ast.FunctionDef
+    text: _Text
+    outside: Mapping[str, Value] = field(default_factory=dict)
+
+
 class _Reader:
     """Builds the graph of a cell from its syntax tree."""
 
     def __init__(self, cell: Equations, activations: Mapping[str, str]) -> None:
         self.cell = cell
-        self.activations = activations
-        self.builder = Builder()
-        self.names: dict[str, int] = {"x": self.builder.leaf("input", "x", ("I",))}
-        for name, dimension in cell.state.items():
-            self.names[name] = self.builder.leaf("input", name, (dimension,))
-        if cell.sees_output:
-            self.names["y"] = self.builder.leaf("input", "y", ("O",))
+        self.builder = b = Builder()
+        self.names: dict[str, Value] = {"p": _PARAMETERS, "x": b.leaf("input", "x", ("I",))}
+        for name, shape in cell.states.items():
+            self.names[name] = b.leaf("input", name, shape)
+        if cell.sees_output or cell.delays.get("y"):
+            self.names["y"] = b.leaf("input", "y", ("O",))
+        for name in cell.delays:
+            if name != "x":
+                self.names[f"{name}_1"] = self.names[name]
         for name in cell.options:
-            self.names[name] = self.builder.leaf("option", name, ())
+            self.names[name] = b.leaf("option", name, ())
+        self.leaves = dict(self.names)
+        function = cell.function
+        chosen = {o: cell.choices.get(o, ACTIVATIONS)[name] for o, name in activations.items()}
+        scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals, **chosen}
+        path = inspect.getsourcefile(function) or "?"
+        self.text = _Text(cell.source, cell.first_line, path, scope)
+        self.depth = 0
         self.assigned: dict[str, int] = {}
 
     def read(self) -> Graph:
@@ -112,21 +125,52 @@ class _Reader:
         definition = tree.body[0]
         if not isinstance(definition, ast.FunctionDef):
             raise CellError(f"cell {self.cell.name}: expected a function, got {type(definition).__name__}")
+        statement = self._body(definition)
+        if statement is None:
+            raise CellError(f"cell {self.cell.name}: expected a final return of {', '.join(self.cell.state)}")
+        return self._finish(statement)
+
+    # --- Statements -------------------------------------------------------------------------------
+
+    def _body(self, definition: ast.FunctionDef) -> ast.Return | None:
+        """Read the statements of a function; return the final one, None when it is no return."""
         body = definition.body
         if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             body = body[1:]  # the docstring
         for position, statement in enumerate(body):
             if isinstance(statement, ast.Return) and position == len(body) - 1:
-                return self._finish(statement)
-            if not (
-                isinstance(statement, ast.Assign)
-                and len(statement.targets) == 1
-                and isinstance(statement.targets[0], ast.Name)
-            ):
+                return statement
+            if isinstance(statement, ast.FunctionDef):
+                self.names[statement.name] = _Function(statement, self.text, self.names)
+                continue
+            if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
                 self._refuse(statement, "only assignments to a name and a final return")
-            name = statement.targets[0].id
-            self.names[name] = self.assigned[name] = self._value(statement.value)
-        raise CellError(f"cell {self.cell.name}: expected a final return of {', '.join(self.cell.state)}")
+            self._assign(statement, statement.targets[0])
+        return None
+
+    def _assign(self, statement: ast.Assign, target: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self._name(target.id, self._value(statement.value))
+            return
+        if not isinstance(target, ast.Tuple) or not all(isinstance(t, ast.Name) for t in target.elts):
+            self._refuse(statement, "only assignments to a name and a final return")
+        value = statement.value
+        given = (
+            tuple(self._value(each) for each in value.elts)
+            if isinstance(value, ast.Tuple)
+            else self._any(value)
+        )
+        if not isinstance(given, tuple) or len(given) != len(target.elts):
+            self._refuse(statement, f"expected {len(target.elts)} values")
+        for name, each in zip(target.elts, given):
+            assert isinstance(name, ast.Name)
+            self._name(name.id, each)
+
+    def _name(self, name: str, value: Value) -> None:
+        """Give a value to a name; the cell's own names are kept for readers of its values."""
+        self.names[name] = value
+        if self.depth == 0 and isinstance(value, int):
+            self.assigned[name] = value
 
     def _finish(self, statement: ast.Return) -> Graph:
         value = statement.value
@@ -136,101 +180,219 @@ class _Reader:
                 statement, f"expected to return {len(self.cell.state)} states ({', '.join(self.cell.state)})"
             )
         outputs = {}
-        for (name, dimension), expression in zip(self.cell.state.items(), results):
+        for (name, shape), expression in zip(self.cell.state.items(), results):
             index = self._value(expression)
-            if self.builder.shape(index) != (dimension,):
+            if self.builder.shape(index) != shape:
                 got = " x ".join(self.builder.shape(index)) or "a number"
-                self._refuse(statement, f"new state {name}: expected a vector of {dimension}, got {got}")
+                kind = "a vector of " if len(shape) == 1 else ""
+                self._refuse(statement, f"new state {name}: expected {kind}{' x '.join(shape)}, got {got}")
             outputs[name] = index
+        outputs |= {name: self.leaves[before] for name, (before, _) in self.cell.registers.items()}
         return self.builder.graph(outputs, self.assigned)
 
-    def _value(self, expression: ast.expr | None) -> int:
-        if isinstance(expression, ast.Constant) and type(expression.value) in (int, float):
-            return self.builder.constant(float(expression.value))  # type: ignore[arg-type]
+    # --- Expressions ------------------------------------------------------------------------------
+
+    def _any(self, expression: ast.expr | None) -> Value:
+        """Return the value of an expression, which may be a tuple or a function."""
         if isinstance(expression, ast.Name):
             if expression.id in self.names:
                 return self.names[expression.id]
+            if self._python_function(expression) is not None:
+                return self._python_function(expression)
             raise UnknownName(
                 f"name in cell {self.cell.name}, line {self._line(expression)},", expression.id, self.names
             )
+        if isinstance(expression, ast.Call):
+            return self._call(expression)
+        if isinstance(expression, ast.Tuple):
+            return tuple(self._value(each) for each in expression.elts)
+        return self._value(expression)
+
+    def _value(self, expression: ast.expr | None) -> int:
+        """Return the node of an expression."""
+        if isinstance(expression, ast.Constant) and type(expression.value) in (int, float):
+            return self.builder.constant(float(expression.value))  # type: ignore[arg-type]
+        if isinstance(expression, ast.Name | ast.Call):
+            value = self._any(expression)
+            if isinstance(value, int):
+                return value
+            self._refuse(expression, "expected one array")
         if isinstance(expression, ast.Attribute):
-            return self._parameter(expression)
+            return self._attribute(expression)
         if isinstance(expression, ast.UnaryOp) and isinstance(expression.op, ast.USub):
             return self._apply(expression, "negative", self._value(expression.operand))
+        if isinstance(expression, ast.Subscript):
+            place = expression.slice
+            places = place.elts if isinstance(place, ast.Tuple) else [place]
+            array = self._value(expression.value)
+            return self._checked(expression, lambda: sliced(self.builder, array, places))
         if isinstance(expression, ast.BinOp):
             if isinstance(expression.op, ast.MatMult):
                 return self._product(expression)
             if type(expression.op) in _BINARY:
                 left, right = self._value(expression.left), self._value(expression.right)
                 return self._apply(expression, _BINARY[type(expression.op)], left, right)
-        if isinstance(expression, ast.Call):
-            name = self._function(expression.func)
-            if name and len(expression.args) == 1 and not expression.keywords:
-                return self._apply(expression, name, self._value(expression.args[0]))
-            self._check_imported(expression)
         self._refuse(expression or ast.Pass(), "this is outside the language of cells")
 
-    def _parameter(self, expression: ast.Attribute) -> int:
-        if isinstance(expression.value, ast.Name) and expression.value.id == "p":
-            shapes = self.cell.parameters
+    def _attribute(self, expression: ast.Attribute) -> int:
+        named = expression.value.id if isinstance(expression.value, ast.Name) else ""
+        if self.names.get(named) is _PARAMETERS:
+            shapes = {**self.cell.parameters, **self.cell.fixed_shapes}
             if expression.attr not in shapes:
                 raise UnknownName(
                     f"parameter in cell {self.cell.name}, line {self._line(expression)},",
                     f"{expression.attr}",
                     shapes,
                 )
-            return self.builder.leaf("parameter", expression.attr, shapes[expression.attr])
-        self._refuse(expression, "only p.NAME is allowed with a dot")
+            kind = "fixed" if expression.attr in self.cell.fixed else "parameter"
+            return self.builder.leaf(kind, expression.attr, shapes[expression.attr])
+        if expression.attr == "T":
+            matrix = self._value(expression.value)
+            if len(self.builder.shape(matrix)) != 2:
+                self._refuse(expression, "only a matrix can be transposed")
+            return self._apply(expression, "reduce", matrix, form="ij->ji")
+        self._refuse(expression, "only p.NAME and .T are allowed with a dot")
 
     def _product(self, expression: ast.BinOp) -> int:
-        left, op = expression.left, "matvec"
+        """Return the node of ``left @ right`` with the meaning of NumPy."""
+        left, letters = expression.left, "ij"
         if isinstance(left, ast.Attribute) and left.attr == "T":
-            left, op = left.value, "matvec_transposed"
+            left, letters = left.value, "ji"
         matrix, vector = self._value(left), self._value(expression.right)
-        if self.builder.nodes[matrix].op != "parameter":
-            self._refuse(expression, "the left side of @ must be a parameter matrix")
-        if self.builder.nodes[vector].op == "parameter":
-            vector = self.builder.apply("identity", vector)  # kernels multiply only computed vectors
-        return self._apply(expression, op, matrix, vector)
+        first, second = len(self.builder.shape(matrix)), len(self.builder.shape(vector))
+        if letters == "ji" and first != 2:
+            self._refuse(expression, "only a matrix can be transposed")
+        if first == 2 and second == 1 and not self.builder.varies(matrix):
+            return self._apply(
+                expression, "matvec" if letters == "ij" else "matvec_transposed", matrix, vector
+            )
+        forms = {
+            (1, 1): "i,i->",
+            (1, 2): "i,ij->j",
+            (2, 1): f"{letters},j->i",
+            (2, 2): f"{letters},jk->ik",
+            (3, 1): "hij,j->hi",
+            (3, 2): "hij,jk->hik",
+        }
+        if (first, second) not in forms:
+            self._refuse(expression, "a product @ needs a matrix and a vector that fit")
+        form = forms[first, second]
+        return self._checked(expression, lambda: contraction(self.builder, form, [matrix, vector]))
 
-    def _apply(self, expression: ast.expr, op: str, *operands: int) -> int:
+    def _apply(self, expression: ast.expr, op: str, *operands: int, form: str = "") -> int:
+        return self._checked(expression, lambda: self.builder.apply(op, *operands, form=form))
+
+    def _checked(self, expression: ast.expr, make: Callable[[], int]) -> int:
+        """Return a node; refuse the expression when its operands do not fit."""
         try:
-            shapes = [self.builder.shape(operand) for operand in operands]
-            if not op.startswith("matvec") and any(len(shape) == 2 for shape in shapes):
-                raise ValueError("a matrix can only stand on the left of @")
-            return self.builder.apply(op, *operands)
+            return make()
         except ValueError as error:
             self._refuse(expression, str(error))
 
-    def _function(self, function: ast.expr) -> str | None:
-        """Return the operation of a called function, found by the rules of Python's scopes; None if there is none."""
-        if isinstance(function, ast.Name):
-            if function.id in self.activations:
-                return self.activations[function.id]
-            scope = {**self.cell.function.__globals__, **inspect.getclosurevars(self.cell.function).nonlocals}
-            found = scope.get(function.id)
-        elif isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-            found = getattr(self.cell.function.__globals__.get(function.value.id), function.attr, None)
-        else:
-            return None
+    # --- Calls ------------------------------------------------------------------------------------
+
+    def _call(self, expression: ast.Call) -> Value:
+        found = self._python_function(expression.func)
+        if isinstance(found, _Function):
+            return self._put_in(expression, found)
         for name, known in FUNCTIONS.items():
-            if found is known:
-                return name
-        return "tanh" if found is np.tanh else "exp" if found is np.exp else None
+            if found is known or _NUMPY.get(found) == name:
+                count = 2 if name in ("maximum", "minimum", "power", "every") else 1
+                if len(expression.args) != count or expression.keywords:
+                    self._refuse(expression, f"{name} takes {count} argument{'s' * (count > 1)}")
+                return self._apply(expression, name, *[self._value(each) for each in expression.args])
+        if found in HANDLERS:
+            values = tuple(self._argument(each) for each in expression.args)
+            named = {each.arg or "": self._argument(each.value) for each in expression.keywords}
+            return self._checked(expression, lambda: HANDLERS[found](Call(self.builder, values, named)))
+        self._check_imported(expression)
+        self._refuse(expression, "this is outside the language of cells")
+
+    def _argument(self, expression: ast.expr) -> Value:
+        """Return an argument of a function on whole arrays: a literal, or the value of an expression."""
+        sign, inner = 1, expression
+        if isinstance(inner, ast.UnaryOp) and isinstance(inner.op, ast.USub):
+            sign, inner = -1, inner.operand
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            return Literal(inner.value, None)
+        if isinstance(inner, ast.Constant) and type(inner.value) is int:
+            return Literal(sign * inner.value, self._value(expression))
+        return self._any(expression)
+
+    def _python_function(self, function: ast.expr) -> Any:
+        """Return the function of a name, found by the rules of Python's scopes; None if there is none.
+
+        A function written in the language is returned as `_Function`.
+        """
+        found: Any = None
+        if isinstance(function, ast.Name):
+            found = self.names.get(function.id)
+            if isinstance(found, _Function):
+                return found
+            if found is not None:
+                return None
+            found = self.text.scope.get(function.id)
+        elif isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            found = getattr(self.text.scope.get(function.value.id), function.attr, None)
+        if not callable(found):
+            return None
+        known = found in HANDLERS or found in _NUMPY or any(found is each for each in FUNCTIONS.values())
+        if known or not inspect.isfunction(found):
+            return found if known else None
+        return _read_function(found)
+
+    def _put_in(self, expression: ast.Call, function: _Function) -> Value:
+        """Return what a function written in the language returns for the arguments of a call."""
+        definition = function.definition
+        if self.depth >= DEEPEST:
+            self._refuse(expression, "this function calls itself")
+        names = [argument.arg for argument in definition.args.args]
+        defaults = dict(zip(names[::-1], definition.args.defaults[::-1]))
+        given = dict(zip(names, map(self._any, expression.args)))
+        given |= {each.arg: self._any(each.value) for each in expression.keywords if each.arg in names}
+        given |= {name: self._value(value) for name, value in defaults.items() if name not in given}
+        wrong = [each.arg for each in expression.keywords if each.arg not in names]
+        if len(expression.args) > len(names) or len(given) < len(names) or wrong:
+            self._refuse(expression, f"{definition.name} takes the arguments {', '.join(names)}")
+        kept = self.names, self.text, self.depth
+        self.names, self.text, self.depth = {**function.outside, **given}, function.text, self.depth + 1
+        statement = self._body(definition)
+        if statement is None or statement.value is None:
+            self._refuse(definition, "expected a final return")
+        result = self._any(statement.value)
+        self.names, self.text, self.depth = kept
+        return result
+
+    # --- Refusals ---------------------------------------------------------------------------------
 
     def _check_imported(self, call: ast.Call) -> None:
         name = call.func.id if isinstance(call.func, ast.Name) else ""
-        if name in FUNCTIONS and name in inspect.getclosurevars(self.cell.function).unbound:
+        unbound = inspect.getclosurevars(self.cell.function).unbound
+        if name in (*FUNCTIONS, *NAMES) and name in unbound:
             self._refuse(call, f"{name} is not defined, write `from evorrn import {name}`")
 
     def _line(self, node: ast.AST) -> int:
-        return self.cell.first_line + getattr(node, "lineno", 1) - 1
+        return self.text.first_line + getattr(node, "lineno", 1) - 1
 
     def _refuse(self, node: ast.AST, reason: str) -> NoReturn:
-        quoted = ast.get_source_segment(self.cell.source, node) or ""
-        line = self.cell.source.splitlines()[getattr(node, "lineno", 1) - 1].strip()
-        path = inspect.getsourcefile(self.cell.function) or "?"
+        source = self.text.source
+        quoted = ast.get_source_segment(source, node) or ""
+        line = source.splitlines()[getattr(node, "lineno", 1) - 1].strip()
         at = f" at `{quoted.splitlines()[0]}`" if quoted and quoted != line else ""
         raise CellError(
-            f"cell {self.cell.name}, {path}:{self._line(node)}:\n    {line}\n{reason}{at}; {ALLOWED}"
+            f"cell {self.cell.name}, {self.text.path}:{self._line(node)}:\n    {line}\n{reason}{at}; {ALLOWED}"
         )
+
+
+def _read_function(function: Callable[..., Any]) -> _Function | None:
+    """Return the syntax of a Python function, None when its source is no plain ``def``."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+        source = textwrap.dedent("".join(lines))
+        definition = ast.parse(source).body[0]
+    except (OSError, TypeError, SyntaxError):
+        return None
+    if not isinstance(definition, ast.FunctionDef):
+        return None
+    scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    return _Function(definition, _Text(source, first, inspect.getsourcefile(function) or "?", scope))

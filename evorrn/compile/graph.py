@@ -1,7 +1,7 @@
 """The graph of one time step: immutable nodes in topological order, with shapes in symbolic dimensions.
 
-A node is a leaf or an operation on earlier nodes. A shape is a tuple of names of dimensions: ``()`` for a
-scalar, ``("H",)`` for a vector, ``("H", "I")`` for a matrix. A program receives the sizes when it runs.
+A node is a leaf or an operation on earlier nodes. A shape is a tuple of dimensions, see `evorrn.compile.op`: ``()``
+for one number of all sequences, ``("1",)`` for a number of each, ``("H",)`` for a vector, ``("H", "I")`` for a matrix.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from evorrn.compile.ops import LEAVES, OPS, Shape
 
 @dataclass(frozen=True)
 class Node:
-    """An operation, or a leaf: ``input``, ``parameter``, ``option`` or ``constant``.
+    """An operation, or a leaf: ``input``, ``parameter``, ``fixed``, ``option`` or ``constant``.
 
     Attributes
     ----------
@@ -26,9 +26,11 @@ class Node:
         Indices of earlier nodes.
     shape : tuple of str
     name : str
-        Name of an input, parameter or option; empty for others.
+        Name of a leaf that is no constant; empty for others.
     value : float
         Value of a constant; 0 for others.
+    form : str
+        Which entries an operation means, see `evorrn.compile.op.Op.formed`.
     """
 
     op: str
@@ -36,6 +38,12 @@ class Node:
     shape: Shape
     name: str = ""
     value: float = 0.0
+    form: str = ""
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The operands whose values are read."""
+        return self.operands[:-1] if self.op not in LEAVES and OPS[self.op].like else self.operands
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,13 @@ class Graph:
         """Return ``{name: index}`` of all leaves of one kind."""
         return {node.name: index for index, node in enumerate(self.nodes) if node.op == kind}
 
-    def reachable(self, wanted: Iterable[int], available: Iterable[int] = ()) -> list[int]:
-        """Return the indices of the nodes needed to compute `wanted` from `available` and leaves, in order."""
+    def reachable(
+        self, wanted: Iterable[int], available: Iterable[int] = (), shapes: bool = False
+    ) -> list[int]:
+        """Return the indices of the nodes needed to compute `wanted` from `available` and leaves, in order.
+
+        With `shapes`, nodes of which only the shape is needed are among them.
+        """
         known = set(available)
         needed: set[int] = set()
         stack = [index for index in wanted if index not in known]
@@ -68,7 +81,8 @@ class Graph:
             index = stack.pop()
             if index not in needed:
                 needed.add(index)
-                stack.extend(operand for operand in self.nodes[index].operands if operand not in known)
+                node = self.nodes[index]
+                stack.extend(i for i in (node.operands if shapes else node.reads) if i not in known)
         return sorted(needed)
 
     def cost(self, sizes: Mapping[str, int], indices: Iterable[int] | None = None) -> int:
@@ -79,7 +93,7 @@ class Graph:
             node = self.nodes[index]
             if node.op not in LEAVES:
                 shapes = [self.nodes[operand].shape for operand in node.operands]
-                total += OPS[node.op].work(node.shape, shapes, sizes)
+                total += OPS[node.op].cost(node.shape, shapes, node.form, sizes)
         return total
 
     def evaluate(self, values: Mapping[str, np.ndarray | float]) -> dict[str, np.ndarray]:
@@ -107,7 +121,9 @@ class Graph:
             elif node.op in LEAVES:
                 results.append(np.asarray(values[node.name]))
             else:
-                results.append(OPS[node.op].numpy(*[results[operand] for operand in node.operands]))
+                results.append(
+                    OPS[node.op].compute(node.form, *[results[operand] for operand in node.operands])
+                )
         return results
 
 
@@ -123,6 +139,7 @@ class Builder:
     def __init__(self, graph: Graph | None = None) -> None:
         self.nodes: list[Node] = list(graph.nodes) if graph else []
         self._index = {node: index for index, node in enumerate(self.nodes)}
+        self._varies: dict[int, bool] = {}
 
     def leaf(self, kind: str, name: str, shape: Shape) -> int:
         """Return the index of the node of an input, parameter or option."""
@@ -132,14 +149,29 @@ class Builder:
         """Return the index of the node of a number."""
         return self._add(Node("constant", (), (), value=float(value)))
 
-    def apply(self, op: str, *operands: int) -> int:
+    def apply(self, op: str, *operands: int, form: str = "") -> int:
         """Return the index of the node of an operation; raise ValueError when shapes of operands do not fit."""
-        shape = OPS[op].shape(*[self.nodes[operand].shape for operand in operands])
-        return self._add(Node(op, tuple(operands), shape))
+        shape = OPS[op].result(form, *[self.nodes[operand].shape for operand in operands])
+        return self._add(Node(op, tuple(operands), shape, form=form))
+
+    def again(self, node: Node, operands: Iterable[int]) -> int:
+        """Return the index of the node that does what a node of another graph does, on other operands."""
+        if node.op == "constant":
+            return self.constant(node.value)
+        if node.op in LEAVES:
+            return self.leaf(node.op, node.name, node.shape)
+        return self.apply(node.op, *operands, form=node.form)
 
     def shape(self, index: int) -> Shape:
         """Return the shape of a node."""
         return self.nodes[index].shape
+
+    def varies(self, index: int) -> bool:
+        """Return whether a node depends on an input, and so differs between sequences and time steps."""
+        if index not in self._varies:
+            node = self.nodes[index]
+            self._varies[index] = node.op == "input" or any(self.varies(operand) for operand in node.reads)
+        return self._varies[index]
 
     def graph(self, outputs: Mapping[str, int], named: Mapping[str, int] | None = None) -> Graph:
         """Return the graph of all nodes so far, with the given results and names."""

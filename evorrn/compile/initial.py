@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,13 +14,13 @@ Shape = tuple[int, ...]
 
 def glorot(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
     """Return uniform weights on ±sqrt(6 / (fan in + fan out)). Source: Glorot and Bengio 2010, equation 16."""
-    bound = np.sqrt(6.0 / (shape[0] + shape[-1]))
+    bound = np.sqrt(6.0 / (shape[0] + math.prod(shape[1:] or shape)))
     return rng.uniform(-bound, bound, (count, *shape))
 
 
 def orthogonal(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
     """Return orthogonal rows or columns, from the QR decomposition of a Gaussian matrix. Source: Saxe et al. 2014."""
-    rows, columns = shape[0], shape[-1]
+    rows, columns = shape[0], math.prod(shape[1:])
     gaussian = rng.standard_normal((count, max(rows, columns), min(rows, columns)))
     with one_thread():
         q, r = np.linalg.qr(gaussian)
@@ -29,7 +30,7 @@ def orthogonal(rng: np.random.Generator, count: int, shape: Shape, units: int) -
 
 def identity(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
     """Return the identity matrix, or ones for a vector. Source: Le, Jaitly and Hinton 2015."""
-    one = np.eye(shape[0], shape[-1]) if len(shape) == 2 else np.ones(shape)
+    one = np.eye(*shape) if len(shape) == 2 else np.ones(shape)
     return np.broadcast_to(one, (count, *shape))
 
 

@@ -11,91 +11,46 @@ tangents of the operands, None for an operand that does not vary.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from evorrn.compile import tensors
+from evorrn.compile.op import LEAVES as LEAVES
+from evorrn.compile.op import NUMBER, Adjoint, NodeBuilder, Op, Shape, Tangent, show, total
 from evorrn.kernels import activations
 from evorrn.kernels.activation_table import Activation
-
-Shape = tuple[str, ...]
-LEAVES = frozenset({"input", "parameter", "option", "constant"})
-
-Adjoint = Callable[..., tuple[int | None, ...]]
-Tangent = Callable[..., int | None]
-
-
-class NodeBuilder(Protocol):
-    """The methods of `evorrn.compile.graph.Builder` that rules of differentiation use."""
-
-    def apply(self, op: str, *operands: int) -> int:
-        """Return the index of the node of an operation."""
-
-    def constant(self, value: float) -> int:
-        """Return the index of the node of a number."""
-
-
-@dataclass(frozen=True)
-class Op:
-    """One operation of a graph.
-
-    Attributes
-    ----------
-    numpy : callable
-        Computes the operation on NumPy arrays of one sequence.
-    shape : callable
-        Returns the shape of the result from those of the operands; raises ValueError when they do not fit.
-    adjoint : callable or None
-        ``(b, y, *operands, g) -> gradients`` of the operands; None for operations that appear only in
-        derivatives.
-    tangent : callable or None
-        ``(b, y, *operands, tangents) -> tangent``.
-    emit : callable or None
-        Returns the expression for one entry from those of the operands; None for operations on whole vectors.
-    flops : int
-        Multiply-adds per entry of an elementwise operation.
-    recompute : bool
-        Whether the adjoint computes the value again from its operands, which is cheaper than to store it.
-    """
-
-    numpy: Callable[..., Any]
-    shape: Callable[..., Shape]
-    adjoint: Adjoint | None
-    tangent: Tangent | None
-    emit: Callable[..., ast.expr] | None = None
-    flops: int = 1
-    recompute: bool = False
-
-    def work(self, shape: Shape, operands: Sequence[Shape], sizes: Mapping[str, int]) -> int:
-        """Return the multiply-adds of the operation for a result shape, operand shapes and sizes of dimensions."""
-        largest = max([shape, *operands], key=len) if self.emit is None else shape
-        return self.flops * int(np.prod([sizes[dimension] for dimension in largest], dtype=np.int64))
-
 
 # --- Shapes ------------------------------------------------------------------------------------------
 
 
 def _same(*shapes: Shape) -> Shape:
-    vectors = {shape for shape in shapes if shape}
-    if len(vectors) > 1:
+    """Return the shape of the operands; one number for each sequence stands for an array of equal entries."""
+    arrays = {shape for shape in shapes if shape not in ((), NUMBER)}
+    if len(arrays) > 1:
+        raise ValueError("operands of shape " + " and ".join(show(shape) for shape in shapes) + " do not fit")
+    return arrays.pop() if arrays else max(shapes, key=len)
+
+
+def _product(matrix: Shape, array: Shape) -> Shape:
+    """Return the first dimensions of a matrix whose last dimensions are those of an array."""
+    rest = matrix[: len(matrix) - len(array)]
+    if not array or not rest or matrix[len(rest) :] != array:
         raise ValueError(
-            "operands of shape " + " and ".join(_show(shape) for shape in shapes) + " do not fit"
+            f"a product @ needs a matrix and a vector that fit, got {show(matrix)} @ {show(array)}"
         )
-    return vectors.pop() if vectors else ()
+    return rest
 
 
-def _matrix_vector(matrix: Shape, vector: Shape) -> Shape:
-    if len(matrix) != 2 or len(vector) != 1 or matrix[1] != vector[0]:
+def _transposed_product(matrix: Shape, array: Shape) -> Shape:
+    """Return the last dimensions of a matrix whose first dimensions are those of an array."""
+    rest = matrix[len(array) :]
+    if not array or not rest or matrix[: len(array)] != array:
         raise ValueError(
-            f"a product @ needs a matrix and a vector that fit, got {_show(matrix)} @ {_show(vector)}"
+            f"a product @ needs a matrix and a vector that fit, got ({show(matrix)}).T @ {show(array)}"
         )
-    return (matrix[0],)
-
-
-def _transposed_vector(matrix: Shape, vector: Shape) -> Shape:
-    return _matrix_vector(matrix[::-1], vector)
+    return rest
 
 
 def _outer(left: Shape, right: Shape) -> Shape:
@@ -103,15 +58,13 @@ def _outer(left: Shape, right: Shape) -> Shape:
 
 
 def _joined(left: Shape, right: Shape) -> Shape:
-    return (f"{left[0]}+{right[0]}",)
+    if not left or left[1:] != right[1:]:
+        raise ValueError(f"{show(left)} and {show(right)} cannot be concatenated")
+    return (f"{left[0]}+{right[0]}", *left[1:])
 
 
 def _like(_: Shape, like: Shape) -> Shape:
     return like
-
-
-def _show(shape: Shape) -> str:
-    return " x ".join(shape) if shape else "a number"
 
 
 # --- Emitted forms -------------------------------------------------------------------------------------
@@ -211,13 +164,128 @@ def _slope(slope: Callable[[NodeBuilder, int, int], int]) -> tuple[Adjoint, Tang
     return adjoint, tangent
 
 
-def total(b: NodeBuilder, terms: Sequence[int | None]) -> int | None:
-    """Return the sum of the terms that are not None; None when there are none."""
-    result: int | None = None
-    for term in terms:
-        if term is not None:
-            result = term if result is None else b.apply("add", result, term)
-    return result
+def _maximum_adjoint(b: NodeBuilder, y: int, left: int, right: int, g: int) -> tuple[int | None, ...]:
+    chosen = b.apply("multiply", g, b.apply("at_least", left, right))
+    return chosen, b.apply("subtract", g, chosen)
+
+
+def _minimum_adjoint(b: NodeBuilder, y: int, left: int, right: int, g: int) -> tuple[int | None, ...]:
+    chosen = b.apply("multiply", g, b.apply("at_least", right, left))
+    return chosen, b.apply("subtract", g, chosen)
+
+
+def _chosen_tangent(reverse: bool) -> Tangent:
+    """Return the tangent of the larger or the smaller of two operands; where they are equal, that of the first."""
+
+    def rule(b: NodeBuilder, _y: int, left: int, right: int, dots: Sequence[int | None]) -> int | None:
+        first = b.apply("at_least", *((right, left) if reverse else (left, right)))
+        second = b.apply("subtract", b.constant(1.0), first)
+        parts = [
+            None if dot is None else b.apply("multiply", share, dot)
+            for share, dot in zip((first, second), dots)
+        ]
+        return total(b, parts)
+
+    return rule
+
+
+def _power_slopes(b: NodeBuilder, y: int, base: int, exponent: int) -> tuple[int, int]:
+    """Return the derivatives of a power by its base and by its exponent, which is 0 where the base is 0."""
+    less = b.apply("power", base, b.apply("subtract", exponent, b.constant(1.0)))
+    positive = b.apply("maximum", base, b.constant(SMALLEST))
+    return b.apply("multiply", exponent, less), b.apply("multiply", y, b.apply("log", positive))
+
+
+def _power_adjoint(b: NodeBuilder, y: int, base: int, exponent: int, g: int) -> tuple[int | None, ...]:
+    slopes = _power_slopes(b, y, base, exponent)
+    return b.apply("multiply", g, slopes[0]), b.apply("multiply", g, slopes[1])
+
+
+def _power_tangent(
+    b: NodeBuilder, y: int, base: int, exponent: int, dots: Sequence[int | None]
+) -> int | None:
+    slopes = _power_slopes(b, y, base, exponent)
+    return total(b, [None if dot is None else b.apply("multiply", s, dot) for s, dot in zip(slopes, dots)])
+
+
+def at_least(left: Any, right: Any) -> Any:
+    """Return 1 where the first number is at least the second, 0 elsewhere."""
+    return np.where(np.real(left) >= np.real(right), 1.0, 0.0)
+
+
+def maximum(left: Any, right: Any) -> Any:
+    """Return the larger of two numbers, elementwise; where they are equal the gradient goes to the first one.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.maximum(0.0, [-1.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
+    return np.where(np.real(left) >= np.real(right), left, right)
+
+
+def minimum(left: Any, right: Any) -> Any:
+    """Return the smaller of two numbers, elementwise; where they are equal the gradient goes to the first one.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.minimum(1.0, [0.5, 2.0]).tolist()
+    [0.5, 1.0]
+    """
+    return np.where(np.real(left) <= np.real(right), left, right)
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """Return a power of numbers that are not negative, elementwise.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> evorrn.power([1.0, 4.0], 0.5).tolist()
+    [1.0, 2.0]
+    """
+    return np.power(base, exponent)
+
+
+def every(period: Any, t: Any) -> Any:
+    """Return 1 where the number of a time step is a multiple of the period, 0 elsewhere; it has no gradient.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> [evorrn.every([1.0, 2.0, 4.0], t).tolist() for t in (0, 1, 2)]
+    [[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
+    """
+    return np.where(np.mod(t, period) == 0, 1.0, 0.0)
+
+
+SMALLEST = 1e-30
+"""The smallest base whose logarithm the derivative of a power takes."""
+
+
+def _choice(symbol: ast.cmpop) -> Callable[..., ast.expr]:
+    """Return the emitter of the first operand where it compares so with the second, or is NaN, else of the second."""
+
+    def emit(left: ast.expr, right: ast.expr) -> ast.expr:
+        nan = ast.Compare(left, [ast.NotEq()], [left])
+        return ast.IfExp(ast.BoolOp(ast.Or(), [ast.Compare(left, [symbol], [right]), nan]), left, right)
+
+    return emit
+
+
+def _number(value: float) -> ast.expr:
+    return ast.Call(ast.Name("F"), [ast.Constant(value)], [])
+
+
+def _emit_at_least(left: ast.expr, right: ast.expr) -> ast.expr:
+    return ast.IfExp(ast.Compare(left, [ast.GtE()], [right]), _number(1.0), _number(0.0))
+
+
+def _emit_every(period: ast.expr, t: ast.expr) -> ast.expr:
+    rest = ast.BinOp(t, ast.Mod(), period)
+    return ast.IfExp(ast.Compare(rest, [ast.Eq()], [_number(0.0)]), _number(1.0), _number(0.0))
 
 
 # --- The table -----------------------------------------------------------------------------------------
@@ -255,18 +323,18 @@ OPS: dict[str, Op] = {
     ),
     **{name: _activation(name, entry) for name, entry in activations.TABLE.items()},
     "matvec": Op(
-        lambda matrix, vector: matrix @ vector,
-        _matrix_vector,
+        lambda matrix, array: np.tensordot(matrix, array, array.ndim) if array.ndim > 1 else matrix @ array,
+        _product,
         lambda b, y, w, v, g: (b.apply("outer", g, v), b.apply("matvec_transposed", w, g)),
         _product_tangent("matvec"),
     ),
     "matvec_transposed": Op(
-        lambda matrix, vector: matrix.T @ vector,
-        _transposed_vector,
+        lambda matrix, array: np.tensordot(array, matrix, array.ndim),
+        _transposed_product,
         lambda b, y, w, v, g: (b.apply("outer", v, g), b.apply("matvec", w, g)),
         _product_tangent("matvec_transposed"),
     ),
-    "outer": Op(np.outer, _outer, None, _product_tangent("outer")),
+    "outer": Op(lambda left, right: np.multiply.outer(left, right), _outer, None, _product_tangent("outer")),
     "concatenate": Op(
         lambda left, right: np.concatenate([left, right]),
         _joined,
@@ -274,17 +342,28 @@ OPS: dict[str, Op] = {
         _joined_tangent,
         flops=0,
     ),
-    "head": Op(lambda whole, like: whole[: len(like)], _like, None, None, flops=0),
-    "tail": Op(lambda whole, like: whole[-len(like) :], _like, None, None, flops=0),
+    "head": Op(lambda whole, like: whole[: len(like)], _like, None, None, flops=0, like=True),
+    "tail": Op(lambda whole, like: whole[-len(like) :], _like, None, None, flops=0, like=True),
+    "maximum": Op(maximum, _same, _maximum_adjoint, _chosen_tangent(False), _choice(ast.GtE())),
+    "minimum": Op(minimum, _same, _minimum_adjoint, _chosen_tangent(True), _choice(ast.LtE())),
+    "at_least": Op(at_least, _same, None, None, _emit_at_least, 1, True),
+    "power": Op(power, _same, _power_adjoint, _power_tangent, _binary(ast.Pow()), 30),
+    "every": Op(
+        every, _same, lambda b, y, u, v, g: (None, None), lambda b, y, u, v, dots: None, _emit_every, 4
+    ),
+    **tensors.TABLE,
 }
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "identity": identity,
     **{name: entry.function for name, entry in activations.TABLE.items() if entry.slope is not None},
+    **{function.__name__: function for function in (maximum, minimum, power, every)},
 }
-"""The functions that equations of cells may call, by name."""
+"""The elementwise functions that equations of cells may call, by name."""
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
-    name: function for name, function in FUNCTIONS.items() if name != "exp"
+    name: FUNCTIONS[name]
+    for name in FUNCTIONS
+    if name not in ("exp", "log", "sqrt", "maximum", "minimum", "power", "every")
 }
 """The functions that an activation option of a cell may be, by name."""

@@ -1,8 +1,8 @@
 """Scheduling: orders the nodes of a graph into stages, and decides which values are stored in memory.
 
 A schedule is a list of stages. An `Affine` stage is a bias plus products of matrices and vectors, computed by one
-call of a kernel. A `Loop` stage computes elementwise nodes of one dimension in one loop over the entries. A
-`Move` stage concatenates two vectors or copies a part of one.
+call of a kernel. A `Loop` stage computes elementwise nodes of one shape in one loop over the entries. A `Whole` stage
+is any other operation on whole arrays, for instance a concatenation.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.op import NUMBER, WEIGHTS, Shape
 from evorrn.compile.ops import LEAVES, OPS
 
 PRODUCTS = ("matvec", "matvec_transposed")
-MOVES = ("concatenate", "head", "tail")
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class Affine:
 
 @dataclass(frozen=True)
 class Loop:
-    """Elementwise nodes of one dimension, in the order of their computation."""
+    """Elementwise nodes of one shape, in the order of their computation."""
 
-    dimension: str
+    shape: Shape
     nodes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Move:
-    """A node with the operation ``concatenate``, ``head`` or ``tail``."""
+class Whole:
+    """A node whose operation works on whole arrays."""
 
     node: int
 
 
-Stage = Affine | Loop | Move
+Stage = Affine | Loop | Whole
 
 
 @dataclass(frozen=True)
@@ -90,21 +90,18 @@ def group_products(graph: Graph, outputs: Mapping[str, int] | None = None) -> tu
     new: list[int] = []
     for index, node in enumerate(graph.nodes):
         parts = _summands(graph, index, uses) if node.op == "add" else []
-        products = [part for part in parts if graph.nodes[part].op in PRODUCTS and uses.get(part, 0) == 1]
+        fitting = [part for part in parts if graph.nodes[part].shape == node.shape]
+        products = [part for part in fitting if graph.nodes[part].op in PRODUCTS and uses.get(part, 0) == 1]
         if products and len(parts) > 2:
-            bias = [part for part in parts if graph.nodes[part].op == "parameter"][:1]
+            bias = [part for part in fitting if graph.nodes[part].op in WEIGHTS][:1]
             rest = [part for part in parts if part not in products and part not in bias]
             ordered = [new[part] for part in products + bias + rest]
             total = ordered[0]
             for part in ordered[1:]:
                 total = builder.apply("add", total, part)
             new.append(total)
-        elif node.op == "constant":
-            new.append(builder.constant(node.value))
-        elif node.op in LEAVES:
-            new.append(builder.leaf(node.op, node.name, node.shape))
         else:
-            new.append(builder.apply(node.op, *[new[operand] for operand in node.operands]))
+            new.append(builder.again(node, [new[operand] for operand in node.operands]))
     return builder.graph({name: new[index] for name, index in graph.outputs.items()}), new
 
 
@@ -130,24 +127,26 @@ def schedule(graph: Graph, wanted: Iterable[int], available: Iterable[int] = ())
         if index in absorbed:
             continue
         node = graph.nodes[index]
-        operands = _operands(affines[index]) if index in affines else list(node.operands)
+        operands = _operands(affines[index]) if index in affines else list(node.reads)
         base = max((level.get(operand, 0) for operand in operands), default=0)
-        whole_vector = index in affines or node.op in MOVES
-        level[index] = base + 1 if whole_vector else base
+        whole = index in affines or OPS[node.op].emit is None
+        level[index] = base + 1 if whole else base
         if node.shape != ():
             by_level.setdefault(level[index], []).append(index)
     stages: list[Stage] = []
     for depth in sorted(by_level):
-        loops: dict[str, list[int]] = {}
+        loops: dict[Shape, list[int]] = {}
         for index in by_level[depth]:
             node = graph.nodes[index]
             if index in affines:
                 stages.append(affines[index])
-            elif node.op in MOVES:
-                stages.append(Move(index))
+            elif OPS[node.op].emit is None:
+                stages.append(Whole(index))
             else:
-                loops.setdefault(node.shape[0], []).append(index)
-        stages += [Loop(dimension, tuple(nodes)) for dimension, nodes in loops.items()]
+                loops.setdefault(node.shape, []).append(index)
+        if NUMBER in loops:  # other loops may read the numbers of this level
+            stages.append(Loop(NUMBER, tuple(loops.pop(NUMBER))))
+        stages += [Loop(shape, tuple(nodes)) for shape, nodes in loops.items()]
     return Schedule(tuple(stages), _stored(graph, stages, targets))
 
 
@@ -155,7 +154,7 @@ def _uses(graph: Graph, nodes: Iterable[int], wanted: Iterable[int]) -> dict[int
     """Return how often each node is read. A wanted node counts two more, so that it is never part of another stage."""
     uses: dict[int, int] = {}
     for index in nodes:
-        for operand in graph.nodes[index].operands:
+        for operand in graph.nodes[index].reads:
             uses[operand] = uses.get(operand, 0) + 1
     for index in wanted:
         uses[index] = uses.get(index, 0) + 2
@@ -201,8 +200,10 @@ def _affine(
     bias: int | None = None
     for operand in node.operands:
         source = graph.nodes[operand]
-        if source.op == "parameter":
+        if source.op in WEIGHTS and source.shape == node.shape:
             part: Affine | None = Affine(operand, operand, ())
+        elif source.shape != node.shape:  # a number that is added to every entry
+            part = None
         elif operand in needed and uses.get(operand, 0) == 1 and source.op in (*PRODUCTS, "add"):
             part = _affine(graph, operand, uses, inner, needed)
             inner.add(operand)
@@ -231,11 +232,11 @@ def _stored(graph: Graph, stages: list[Stage], targets: Iterable[int]) -> frozen
         if isinstance(stage, Affine):
             stored.add(stage.node)
             read = _operands(stage)
-        elif isinstance(stage, Move):
+        elif isinstance(stage, Whole):
             stored.add(stage.node)
-            read = list(graph.nodes[stage.node].operands)
+            read = list(graph.nodes[stage.node].reads)
         else:
-            read = [operand for index in stage.nodes for operand in graph.nodes[index].operands]
+            read = [operand for index in stage.nodes for operand in graph.nodes[index].reads]
         stored |= {index for index in read if index in place and place[index] != position}
     return frozenset(stored)
 
@@ -265,7 +266,7 @@ def kept_for_adjoint(
         operand
         for index in adjoint_nodes
         if index >= forward
-        for operand in graph.nodes[index].operands
+        for operand in graph.nodes[index].reads
         if operand < forward and graph.nodes[operand].op not in LEAVES and graph.nodes[operand].shape != ()
     }
     costly = {index for index in read if not OPS[graph.nodes[index].op].recompute}

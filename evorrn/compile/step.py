@@ -10,14 +10,18 @@ from evorrn.compile.adjoint import AdjointGraph, adjoint
 from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
 from evorrn.compile.cell import Cell
 from evorrn.compile.graph import Builder, Graph
-from evorrn.compile.ops import LEAVES, Shape
+from evorrn.compile.op import WEIGHTS, Shape, renamed
+from evorrn.compile.ops import LEAVES, OPS
+from evorrn.compile.prologue import Prologue, split
 from evorrn.compile.schedule import group_products
 from evorrn.compile.verify import verify
 
 OUTPUT = "y"
 """Name of the output of the network, and of the leaf that holds the previous output."""
 HIDDEN = "hidden"
-"""Name of the result that holds the first states of all layers."""
+"""Name of the result that holds what the readout sees, where this is no state."""
+PLAIN = ("matvec", "matvec_transposed", "concatenate")
+"""The operations on whole vectors that every layout has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,28 +33,50 @@ class Step:
     graph : Graph
         Its inputs are ``x``, the states (``layer0.h`` and so on) and ``y``, the previous output; its outputs are
         the new states under the same names, and ``y``.
-    states : dict of str to str
-        ``{name: dimension}`` of all states, and of ``y`` if the step reads the previous output.
+    states : dict of str to tuple of str
+        ``{name: dimensions}`` of all states, and of ``y`` if the step reads the previous output.
     blocks : tuple of Block
         The blocks of a genome, in order.
     options : dict of str to str
         ``{"layer0.leak": "leak"}``: the numeric options, and their names in the cell.
     hidden : str
-        Name of the result that the readout sees: the first state of the last layer, or ``"hidden"`` for those of all
-        layers one after the other.
+        Name of the result that the readout sees: the first state of the last layer, or ``"hidden"`` for several states
+        or layers one after the other.
     named : dict of str to int
         ``{"layer0.f": node}``: the nodes of the names that the equations of the cells assign to.
     dimensions : tuple of str
-        Symbolic dimensions whose sizes a program receives; the other dimensions are sums of these.
+        Names whose sizes a program receives; the dimensions of the graph are made of these.
+    signals : tuple of str
+        The dimension of the output of each layer.
+    fixed : dict of str to tuple of str
+        Symbolic shapes of the arrays that are not trained, by name.
+    start : dict of str to float
+        The first value of the states that do not begin with 0.
+    prologue : Prologue or None
+        The derived weights, which are parameters of `graph`.
     """
 
     graph: Graph
-    states: dict[str, str]
+    states: dict[str, Shape]
     blocks: tuple[Block, ...]
     options: dict[str, str]
     hidden: str
     named: dict[str, int]
     dimensions: tuple[str, ...]
+    signals: tuple[str, ...]
+    fixed: dict[str, Shape]
+    start: dict[str, float]
+    prologue: Prologue | None
+
+    @cached_property
+    def weights(self) -> dict[str, Shape]:
+        """Symbolic shapes of all weights in the order in which a program has them.
+
+        These are the blocks of the genome, derived weights, and the arrays that are not trained.
+        """
+        derived = self.prologue.shapes if self.prologue else {}
+        read = self.graph.leaves("fixed")
+        return {**self.parameters, **derived, **{n: s for n, s in self.fixed.items() if n in read}}
 
     @cached_property
     def parameters(self) -> dict[str, Shape]:
@@ -61,6 +87,20 @@ class Step:
     def width(self) -> str:
         """The symbolic dimension of what the readout sees, without the input."""
         return self.graph.nodes[self.graph.outputs[self.hidden]].shape[0]
+
+    @property
+    def plain(self) -> bool:
+        """Whether all values are vectors of units, inputs and outputs, and all operations elementwise or products."""
+        names = {*self.dimensions[: 2 + len(self.signals)]}
+        for node in self.graph.nodes:
+            weight = node.op in WEIGHTS and len(node.shape) == 2
+            if not {part for d in node.shape for part in d.split("+")} <= names or not (
+                len(node.shape) < 2 or weight
+            ):
+                return False
+            if node.op not in LEAVES and OPS[node.op].emit is None and node.op not in PLAIN:
+                return False
+        return True
 
     @property
     def feeds_back(self) -> bool:
@@ -138,7 +178,10 @@ def compose(
     if feedback:
         assert last_output is not None
         signal = builder.apply("concatenate", inputs, last_output)
-    states: dict[str, str] = {}
+    states: dict[str, Shape] = {}
+    start: dict[str, float] = {}
+    fixed: dict[str, Shape] = {}
+    further: list[str] = []
     blocks: list[Block] = []
     options: dict[str, str] = {}
     results: dict[str, int] = {}
@@ -147,26 +190,32 @@ def compose(
     for layer, (cell, functions) in enumerate(zip(cells, activations)):
         prefix = f"layer{layer}."
         rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
+        rename |= {name: f"{name}{layer}" for name in cell.sizes}
+        further += [rename[name] for name in cell.sizes]
         graph = cell.graph(functions)
         bias_nodes = _bias_nodes(graph)
         added = {graph.nodes[index].name for index in bias_nodes}
         absent = set() if biases else bias_nodes
         for name, shape in cell.parameters.items():
             if biases or name not in added:
-                renamed = tuple(rename[d] for d in shape)
                 role = _role(cell, name, name in added)
-                blocks.append(Block(layer, name, renamed, role, cell.initial[name]))
-        states.update({prefix + name: rename[dimension] for name, dimension in cell.state.items()})
+                blocks.append(Block(layer, name, _renamed(shape, rename), role, cell.initial[name]))
+        states.update({prefix + name: _renamed(shape, rename) for name, shape in cell.states.items()})
+        start.update({prefix + name: value for name, value in cell.start.items()})
+        fixed.update({prefix + name: _renamed(shape, rename) for name, shape in cell.fixed_shapes.items()})
         options.update({prefix + name: name for name in cell.options})
         new, assigned = _inline(builder, graph, absent, prefix, rename, signal)
         results.update(new)
         named.update(assigned)
-        signal = new[prefix + next(iter(cell.state))]
+        signal = _output(builder, [new[prefix + name] for name in cell.output])
         signals.append(signal)
-    hidden = f"layer{len(cells) - 1}.{next(iter(cells[-1].state))}"
+    hidden = f"layer{len(cells) - 1}.{cells[-1].output[0]}"
+    if results[hidden] != signal:
+        hidden = HIDDEN
     if reads == "all" and len(cells) > 1:
         hidden, signal = HIDDEN, reduce(partial(builder.apply, "concatenate"), signals)
-        results[hidden] = signal
+    results[hidden] = signal
+    widths = tuple(builder.shape(index)[0] for index in signals)
     readout = [Block(None, "W", ("O", builder.shape(signal)[0]), READOUT, "glorot")]
     output = builder.apply("matvec", _leaf(builder, readout[0]), signal)
     if direct:
@@ -177,17 +226,37 @@ def compose(
         output = builder.apply("add", output, _leaf(builder, readout[-1]))
     results[OUTPUT] = output
     if sees_output:
-        states[OUTPUT] = "O"
-    graph, new_index = group_products(builder.graph(results))
+        states[OUTPUT] = ("O",)
+    main, prologue = split(builder.graph(results, named))
+    graph, new_index = group_products(main)
     builder = Builder(graph)
     outputs: dict[str, int] = {}
     for name in results:
-        outputs[name] = _result_node(builder, new_index[results[name]], set(outputs.values()))
-    dimensions = ("I", "O", *(f"H{layer}" for layer in range(len(cells))))
-    names = {name: new_index[index] for name, index in named.items()}
+        outputs[name] = _result_node(builder, new_index[main.outputs[name]], set(outputs.values()))
+    whole = verify(builder.graph(outputs))
     return Step(
-        verify(builder.graph(outputs)), states, (*blocks, *readout), options, hidden, names, dimensions
+        graph=whole,
+        states=states,
+        blocks=(*blocks, *readout),
+        options=options,
+        hidden=hidden,
+        named={name: new_index[index] for name, index in main.named.items()},
+        dimensions=("I", "O", *(f"H{layer}" for layer in range(len(cells))), *further),
+        signals=widths,
+        fixed=fixed,
+        start=start,
+        prologue=prologue,
     )
+
+
+def _renamed(shape: Shape, names: Mapping[str, str]) -> Shape:
+    return tuple(renamed(dimension, names) for dimension in shape)
+
+
+def _output(builder: Builder, states: list[int]) -> int:
+    """Return the node of the output of a cell: its states as vectors, one after the other."""
+    vectors = [s if len(builder.shape(s)) == 1 else builder.apply("flatten", s) for s in states]
+    return reduce(partial(builder.apply, "concatenate"), vectors)
 
 
 def _leaf(builder: Builder, block: Block) -> int:
@@ -266,12 +335,10 @@ def _inline(
             new.append(left[0])
         elif node.op == "input" and node.name == "x":
             new.append(signal)
-        elif node.op == "constant":
-            new.append(builder.constant(node.value))
-        elif node.op in LEAVES:
+        elif node.op in LEAVES and node.op != "constant":
             name = node.name if node.op == "input" and node.name == OUTPUT else prefix + node.name
-            new.append(builder.leaf(node.op, name, tuple(rename[d] for d in node.shape)))
+            new.append(builder.leaf(node.op, name, _renamed(node.shape, rename)))
         else:
-            new.append(builder.apply(node.op, *left))
+            new.append(builder.again(node, left))
     named = {prefix + name: new[index] for name, index in graph.named.items() if index not in absent}
     return {prefix + name: new[index] for name, index in graph.outputs.items()}, named

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.op import NUMBER
 from evorrn.compile.ops import LEAVES, OPS
 from evorrn.compile.verify import verify
 
@@ -43,7 +44,10 @@ def tangent(graph: Graph, varying: Iterable[str]) -> Graph:
         rule = OPS[node.op].tangent
         if rule is None:
             raise ValueError(f"{node.op} has no tangent")
-        dots[index] = rule(builder, index, *node.operands, operand_dots)
+        dot = rule(builder, index, *node.operands, operand_dots)
+        if dot is not None and builder.shape(dot) == NUMBER != node.shape:  # it stands for every entry
+            dot = builder.apply("spread", dot, index, form="->" + "ijk"[: len(node.shape)])
+        dots[index] = dot
     outputs = dict(graph.outputs)
     for name, index in graph.outputs.items():
         dot = dots[index]

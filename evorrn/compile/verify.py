@@ -62,7 +62,7 @@ def check_graph(graph: Graph, terms: Iterable[int] = ()) -> None:
         earlier = all(0 <= operand < index for operand in node.operands)
         assert earlier, f"{where}: expected operands before the node, got {node.operands}"
         try:
-            shape = OPS[node.op].shape(*[graph.nodes[operand].shape for operand in node.operands])
+            shape = OPS[node.op].result(node.form, *[graph.nodes[operand].shape for operand in node.operands])
         except (ValueError, TypeError) as error:
             raise AssertionError(f"{where}: {error}") from error
         assert shape == node.shape, f"{where}: expected shape {shape}, got {node.shape}"

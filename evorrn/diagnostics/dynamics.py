@@ -55,14 +55,14 @@ class Dynamics:
         if closed and network.outputs > network.inputs:
             raise ConfigError(f"closed: {network.outputs} outputs cannot replace {network.inputs} inputs")
         self.network, self.closed = network, closed
-        weights = network.unpack(network.check_genome(genome).astype(np.float64))
+        weights = {name: value.astype(np.float64) for name, value in network.weights(genome).items()}
         options = {
             name: np.asarray(network.cell_options[option], np.float64)
             for name, option in network.step.options.items()
         }
         self._fixed: dict[str, np.ndarray] = {**weights, **options}
         sizes = network.sizes
-        self.parts = {name: (sizes[dimension],) for name, dimension in network.step.states.items()}
+        self.parts = {name: tuple(sizes[d] for d in shape) for name, shape in network.step.states.items()}
         if closed:
             self.parts[OUTPUT] = (network.outputs,)
         self.size = sum(int(np.prod(shape)) for shape in self.parts.values())

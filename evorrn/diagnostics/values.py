@@ -7,6 +7,7 @@ An array of a node has the shape of the node after leading axes, for instance (B
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def evaluate(graph: Graph, given: Mapping[str, np.ndarray], wanted: Iterable[int
     """
     found: Values = {}
     with np.errstate(all="ignore"):
-        for index in graph.reachable(wanted):
+        for index in graph.reachable(wanted, shapes=True):
             node = graph.nodes[index]
             if node.op == "constant":
                 found[index] = np.asarray(node.value)
@@ -47,12 +48,12 @@ def _apply(node: Node, operands: list[Node], arrays: list[np.ndarray]) -> np.nda
     """Return the value of an operation on arrays with leading axes."""
     ranks = [len(operand.shape) for operand in operands]
     leads = [array.shape[: array.ndim - rank] for array, rank in zip(arrays, ranks)]
-    function = OPS[node.op].numpy
+    function = partial(OPS[node.op].compute, node.form)
     if not any(leads):
         return np.asarray(function(*arrays))
     if OPS[node.op].emit is not None:
         return np.asarray(function(*_aligned(arrays, ranks, len(node.shape))))
-    if node.op in _WHOLE:
+    if node.op in _WHOLE and max(ranks) <= 2 and ranks[-1] == 1:  # matrices and vectors
         return _WHOLE[node.op](*arrays)
     lead = np.broadcast_shapes(*leads)
     full = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 
 from evorrn.base.patience import patiently
 from evorrn.compile.blocks import RECURRENT
+from evorrn.compile.op import Shape, count_of, size_of
 from evorrn.compile.step import Step
 from evorrn.engine.arguments import RESULTS
 from evorrn.engine.inputs import Conditions
@@ -21,12 +21,28 @@ from evorrn.losses.base import Loss
 T = TypeVar("T")
 
 
+class Settings(NamedTuple):
+    """What a network's cells are given besides genomes.
+
+    Attributes
+    ----------
+    numbers : mapping of str to float
+        The numeric options.
+    arrays : mapping of str to ndarray
+        The arrays that are not trained, by their names in the step.
+    """
+
+    numbers: Mapping[str, float]
+    arrays: Mapping[str, np.ndarray]
+
+
 class Individuals(NamedTuple):
     """Genomes with their options and sizes: arguments that every program has.
 
     Attributes
     ----------
-    genomes : ndarray, shape (P, n), or (n,) for gradients
+    genomes : ndarray, shape (P, N), or (N,) for gradients
+        The genes, and the weights that follow from these.
     options : ndarray, shape (K,)
         Numeric options of the cell in the order of the program; one unused entry if there are none.
     sizes : ndarray of int64, shape (D,)
@@ -120,33 +136,89 @@ class Model:
         self.form = form
         self.dtype = form.dtype
         self.outputs = sizes["O"]
-        self.hidden = sizes[step.width]
-        self.state_size = sum(sizes[dimension] for dimension in step.states.values())
+        self.hidden = size_of(step.width, sizes)
+        self.state_size = sum(count_of(shape, sizes) for shape in step.states.values())
         self.units = form.units
         self.sizes = sizes
         self.label = form.cell.replace("-", "_")
         self.recurrent = tuple(
             block.name for block in step.blocks if block.role == RECURRENT and len(block.shape) == 2
         )
-        counts = [math.prod(sizes[dimension] for dimension in block.shape) for block in step.blocks]
+        counts = [count_of(shape, sizes) for shape in step.weights.values()]
         ends = np.cumsum([0, *counts])
         self.slices = {
-            block.name: slice(int(start), int(stop))
-            for block, start, stop in zip(step.blocks, ends[:-1], ends[1:])
+            name: slice(int(start), int(stop)) for name, start, stop in zip(step.weights, ends[:-1], ends[1:])
         }
+        self._genes = sum(count_of(block.shape, sizes) for block in step.blocks)
         self._options = list(step.options.values())
         self._dimensions = np.array([sizes[name] for name in step.dimensions], np.int64)
         self._offsets = ends.astype(np.int64)
 
-    def individuals(self, genomes: np.ndarray, numbers: Mapping[str, float]) -> Individuals:
-        """Return genomes (P, n) or (n,) and the numeric options of the cell as arguments of programs."""
-        values = [numbers[name] for name in self._options]
-        return Individuals(genomes, np.array(values or [0.0], self.dtype), self._dimensions, self._offsets)
+    def individuals(self, genomes: np.ndarray, settings: Settings) -> Individuals:
+        """Return genomes (P, n) or (n,) with the weights that follow from them, and the numeric options of the cell."""
+        values = [settings.numbers[name] for name in self._options]
+        options = np.array(values or [0.0], self.dtype)
+        weights = genomes
+        if self._genes < int(self._offsets[-1]):
+            weights = self._with_derived(np.atleast_2d(genomes), settings)
+            weights = weights if genomes.ndim == 2 else weights[0]
+        return Individuals(weights, options, self._dimensions, self._offsets)
+
+    def weights(self, genome: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:
+        """Return all weights of a genome (n,) by name: its blocks, derived weights, arrays that are not trained."""
+        whole = self.individuals(genome, settings).genomes
+        return {
+            name: whole[self.slices[name]].reshape(self._shape(shape))
+            for name, shape in self.form.step.weights.items()
+        }
+
+    def of_genes(self, genome: np.ndarray, settings: Settings, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient with respect to a genome (n,), from that with respect to all weights (N,)."""
+        prologue = self.form.step.prologue
+        if prologue is None:
+            return gradient[: self._genes]
+        blocks = {name: block[0] for name, block in self._blocks(genome[None]).items()}
+        given = {
+            name: gradient[self.slices[name]].reshape(self._shape(shape))
+            for name, shape in prologue.shapes.items()
+        }
+        found = prologue.backward(blocks, self._others(settings), given)
+        whole = np.array(gradient[: self._genes])
+        for name, value in found.items():
+            whole[self.slices[name]] += np.asarray(value, self.dtype).ravel()
+        return whole
+
+    def _with_derived(self, genomes: np.ndarray, settings: Settings) -> np.ndarray:
+        """Return genomes (P, n) followed by derived weights and arrays that are not trained, (P, N)."""
+        weights = np.empty((len(genomes), int(self._offsets[-1])), self.dtype)
+        weights[:, : self._genes] = genomes
+        prologue, others = self.form.step.prologue, self._others(settings)
+        derived = prologue.forward(self._blocks(genomes), others) if prologue else {}
+        for name, place in self.slices.items():
+            if place.start >= self._genes:
+                value = derived[name].reshape(len(genomes), -1) if name in derived else np.ravel(others[name])
+                weights[:, place] = value
+        return weights
+
+    def _blocks(self, genomes: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            block.name: genomes[:, self.slices[block.name]].reshape(-1, *self._shape(block.shape))
+            for block in self.form.step.blocks
+        }
+
+    def _others(self, settings: Settings) -> dict[str, np.ndarray | float]:
+        """Return the arrays that are not trained, and the options by their names in the step, in the dtype."""
+        options = {name: self.dtype.type(settings.numbers[o]) for name, o in self.form.step.options.items()}
+        return {**options, **{name: array.astype(self.dtype) for name, array in settings.arrays.items()}}
+
+    def _shape(self, shape: Shape) -> tuple[int, ...]:
+        return tuple(size_of(dimension, self.sizes) for dimension in shape)
 
     def zero_individual(self) -> Individuals:
         """Return one genome (1, n) of zeros; a first call with it compiles a program."""
         genome = np.zeros((1, int(self._offsets[-1])), self.dtype)
-        return self.individuals(genome, dict.fromkeys(self._options, 1.0))
+        options = np.ones(max(1, len(self._options)), self.dtype)
+        return Individuals(genome, options, self._dimensions, self._offsets)
 
     def one_step(self) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs (1, 1, I) of zero and their length (1,); a first call with them compiles a program."""

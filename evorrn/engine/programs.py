@@ -6,14 +6,13 @@ The vector axis of `Lanes` and `Gradient` holds the sequences of a batch, that o
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
-from evorrn.engine.model import Form, Model, Modules
+from evorrn.engine.model import Form, Model, Modules, Settings
 from evorrn.engine.rows.run import Rows
 from evorrn.kernels import threads
 
@@ -38,16 +37,19 @@ class Programs:
         self.rows = Rows(self._model, modules)
         self.gradients = Gradient(self._model, modules)
 
+    def weights(self, genome: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:
+        """Return all weights of a genome (n,) by their names in the time step, see `Model.weights`."""
+        return self._model.weights(genome, settings)
+
     def run(
-        self, genome: np.ndarray, numbers: Mapping[str, float], shown: Sequences, want: str
+        self, genome: np.ndarray, settings: Settings, shown: Sequences, want: str
     ) -> tuple[np.ndarray, np.ndarray]:
         """Run one genome over sequences.
 
         Parameters
         ----------
         genome : ndarray, shape (n,)
-        numbers : mapping
-            Numeric options of the cell.
+        settings : Settings
         shown : Sequences
         want : str
             ``"outputs"``, or ``"hidden"`` for the units that the readout sees.
@@ -59,15 +61,13 @@ class Programs:
         last_state : ndarray, shape (B, S)
             The state after the last step of each sequence.
         """
-        individual = self._model.individuals(genome[None], numbers)
+        individual = self._model.individuals(genome[None], settings)
         layout = self.rows if self.rows.suit(genome, len(shown.x)) else self.lanes
         values, ends = layout.run(individual, shown, want)
         values[np.arange(shown.x.shape[1])[None, :] >= shown.lengths[:, None]] = 0
         return values, ends
 
-    def hidden_states(
-        self, genomes: np.ndarray, numbers: Mapping[str, float], shown: Sequences
-    ) -> np.ndarray:
+    def hidden_states(self, genomes: np.ndarray, settings: Settings, shown: Sequences) -> np.ndarray:
         """Return the units that the readout sees, (P, B, T, R), for each genome (P, n).
 
         If the pass of one genome uses only one thread, several genomes run at the same time.
@@ -75,7 +75,7 @@ class Programs:
         states = np.empty((len(genomes), *shown.x.shape[:2], self._model.hidden), self._model.dtype)
 
         def one(index: int) -> None:
-            states[index], _ = self.run(genomes[index], numbers, shown, "hidden")
+            states[index], _ = self.run(genomes[index], settings, shown, "hidden")
 
         one(0)  # the first call compiles
         rest = [functools.partial(one, index) for index in range(1, len(genomes))]
@@ -90,7 +90,7 @@ class Programs:
     def loss_sums(
         self,
         genomes: np.ndarray,
-        numbers: Mapping[str, float],
+        settings: Settings,
         batch: Batch,
         conditions: Conditions,
         sparse: bool,
@@ -100,7 +100,7 @@ class Programs:
         With `sparse`, the recurrent matrices of a single genome may run as sparse matrices. Their sums are added in
         another order, so results may differ in the last bits from those of a population.
         """
-        individuals = self._model.individuals(genomes, numbers)
+        individuals = self._model.individuals(genomes, settings)
         blocks = self.rows.sparse_blocks(genomes[0], batch.size) if sparse else frozenset()
         if not blocks and not self.rows.fit(batch.size):
             return self.lanes.losses(individuals, batch, conditions)
@@ -109,19 +109,23 @@ class Programs:
     def gradient(
         self,
         genome: np.ndarray,
-        numbers: Mapping[str, float],
+        settings: Settings,
         batch: Batch,
         conditions: Conditions,
         scale: float,
     ) -> tuple[float, np.ndarray]:
         """Return the sum of the loss of a genome (n,) over a batch, and the gradient (n,) of ``scale`` times this sum."""
-        return self.gradients.of_loss(self._model.individuals(genome, numbers), batch, conditions, scale)
+        individual = self._model.individuals(genome, settings)
+        loss, gradient = self.gradients.of_loss(individual, batch, conditions, scale)
+        return loss, self._model.of_genes(genome, settings, gradient)
 
     def vjp(
-        self, genome: np.ndarray, numbers: Mapping[str, float], shown: Sequences, output_gradient: np.ndarray
+        self, genome: np.ndarray, settings: Settings, shown: Sequences, output_gradient: np.ndarray
     ) -> np.ndarray:
         """Return the gradient (n,) of a function of the outputs, from its gradient (B, T, O) with respect to these."""
-        return self.gradients.of_outputs(self._model.individuals(genome, numbers), shown, output_gradient)
+        individual = self._model.individuals(genome, settings)
+        gradient = self.gradients.of_outputs(individual, shown, output_gradient)
+        return self._model.of_genes(genome, settings, gradient)
 
     def saved_work(self, genome: np.ndarray) -> int:
         """Return the multiply-adds that the zeros of sparse matrices save in one time step of one sequence."""

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from evorrn.compile.graph import Graph
+from evorrn.compile.op import WEIGHTS
 from evorrn.compile.ops import LEAVES, OPS
-from evorrn.compile.schedule import Affine, Loop, Move, Schedule
+from evorrn.compile.schedule import Affine, Loop, Schedule, Whole
 from evorrn.compile.step import Step
 
 _SYMBOLS = {"add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div()}
@@ -55,8 +56,8 @@ def equation(graph: Graph, index: int, stop: Iterable[int], names: Names) -> str
         if node.op == "constant":
             return ast.Constant(node.value)
         if node.op in LEAVES or (i in known and not top):
-            return ast.Name(names[i] if node.op not in ("parameter", "option") else node.name)
-        operands = [expression(operand, False) for operand in node.operands]
+            return ast.Name(names[i] if node.op not in (*WEIGHTS, "option") else node.name)
+        operands = [expression(operand, False) for operand in node.reads]
         if node.op in _SYMBOLS:
             return ast.BinOp(operands[0], _SYMBOLS[node.op], operands[1])
         if node.op == "matvec":
@@ -67,7 +68,8 @@ def equation(graph: Graph, index: int, stop: Iterable[int], names: Names) -> str
             return ast.UnaryOp(ast.USub(), operands[0])
         if node.op == "identity":
             return operands[0]
-        return ast.Call(ast.Name(node.op), operands, [])
+        form = [ast.Constant(node.form)] if node.form else []
+        return ast.Call(ast.Name(node.op), [*form, *operands], [])
 
     return ast.unparse(ast.fix_missing_locations(expression(index, True)))
 
@@ -98,7 +100,7 @@ class LoopWriter:
                 node = nodes[operand]
                 if node.shape == ():
                     uses_options |= self._needs_options(operand)
-                elif node.op == "parameter":
+                elif node.op in WEIGHTS:
                     parameters += [operand] if operand not in parameters else []
                 elif operand not in inside and operand not in reads:
                     reads.append(operand)
@@ -194,7 +196,7 @@ class LoopWriter:
             return ast.Subscript(ast.Name("options"), ast.Constant(self.options.index(node.name)))
         if node.shape == ():
             return self._expression(index, local)
-        if node.op == "parameter":
+        if node.op in WEIGHTS:
             return ast.Subscript(ast.Name(f"p{index}"), ast.Name("k"))
         return ast.Name(local[index])
 
@@ -225,8 +227,8 @@ class StageWriter:
         for position, stage in enumerate(schedule.stages):
             if isinstance(stage, Affine):
                 calls += self.affine(stage, schedule.stored)
-            elif isinstance(stage, Move):
-                calls.append(self.move(stage))
+            elif isinstance(stage, Whole):
+                calls.append(self.whole(stage))
             else:
                 lines, call = self.loops.write(
                     f"{self.prefix}_{position}", stage, schedule.stored, self.names
@@ -245,11 +247,8 @@ class StageWriter:
         comment = f"# {names[stage.node]} = {equation(self.graph, stage.node, stored, names)}"
         return [comment, f"affine({names[stage.node]}, {bias}, ({', '.join(parts)},))"]
 
-    def move(self, stage: Move) -> str:
-        """Return the call that concatenates two vectors or copies a part of one."""
+    def whole(self, stage: Whole) -> str:
+        """Return the call that concatenates two vectors."""
         node, names = self.graph.nodes[stage.node], self.names
-        first, second = node.operands
-        if node.op == "concatenate":
-            return f"join({names[stage.node]}, {names[first]}, {names[second]})"
-        start = "0" if node.op == "head" else f"{names[first]}.shape[0] - {names[stage.node]}.shape[0]"
-        return f"take({names[stage.node]}, {names[first]}, {start})"
+        assert node.op == "concatenate", node.op
+        return f"join({names[stage.node]}, {names[node.operands[0]]}, {names[node.operands[1]]})"

@@ -26,6 +26,7 @@ from evorrn.kernels.exponential import (
     expm1_parts32,
     expm1_parts64,
 )
+from evorrn.kernels.logarithm import log32, log64
 
 LEAKY_SLOPE = 0.01
 ELU_ALPHA = 1.0
@@ -46,6 +47,41 @@ def exp(x):
     1.0
     """
     return np.exp(x)
+
+
+@entry(log32, log64, 16, lambda b, y, x: b.apply("divide", b.constant(1.0), x))
+def log(x):
+    """Return the natural logarithm of x, elementwise.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> float(evorrn.log(1.0))
+    0.0
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(x)
+
+
+def _square_root(kind):
+    def kernel(x):
+        return np.sqrt(x)
+
+    return kernel
+
+
+@entry(*for_both_types(_square_root), 8, lambda b, y, x: b.apply("divide", b.constant(0.5), y))
+def sqrt(x):
+    """Return the square root of x, elementwise.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> float(evorrn.sqrt(4.0))
+    2.0
+    """
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(x)
 
 
 @register_jitable(**JIT)

@@ -104,7 +104,7 @@ def cell_page(cell: Cell) -> Page:
     parameters = [(name, " x ".join(shape), cell.initial[name]) for name, shape in cell.parameters.items()]
     options = [
         (name, str(value), "{:g} to {:g}".format(*cell.ranges[name]) if name in cell.ranges else "")
-        for name, value in {**cell.options, **cell.activations}.items()
+        for name, value in cell.defaults.items()
     ]
     tables = [text_table("parameters", ("name", "shape", "initialisation"), parameters)]
     if options:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
+from evorrn.base.errors import CellError, ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.base.memory import excess
 from evorrn.base.settings import check_seed
 from evorrn.cells.find import cell_reference, find_cell
-from evorrn.compile.cell import Cell
+from evorrn.compile.cell import Cell, Options
 from evorrn.compile.initial import INITIALISERS
+from evorrn.compile.op import count_of, size_of
 from evorrn.compile.step import Step, compose
+from evorrn.engine.model import Settings
 from evorrn.exchange import torch as torch_weights
 from evorrn.losses.find import find_loss
 from evorrn.network.initial import choose
@@ -84,13 +86,13 @@ class Architecture(NetworkSettings):
         named_sizes = {"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}
         problems = problems_of_settings(named_sizes, loss, kind, self.reads, flags)
         problems += problems_of_fed_back(loss, fed_back)
-        options: tuple[dict[str, float], dict[str, str]] = ({}, {})
+        options = None
         try:
             self.cell = find_cell(cell)
             options = self.cell.check_options(checked_mapping("cell_options", cell_options))
         except EvorrnError as error:
             problems.append(f"network.cell: {error}")
-        if problems:
+        if problems or options is None:
             raise ConfigError(problems)
         self.inputs, self.outputs = int(inputs), int(outputs)
         self.hidden = tuple(int(size) for size in sizes)
@@ -100,10 +102,10 @@ class Architecture(NetworkSettings):
         self.direct, self.feedback, self.biases = (bool(flag) for flag in flags.values())
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
-        self._numbers, self._activations = options
+        self._options = options
         self.step: Step = compose(
             [self.cell] * len(self.hidden),
-            [self._activations] * len(self.hidden),
+            [options.functions] * len(self.hidden),
             direct=self.direct,
             feedback=self.feedback,
             biases=self.biases,
@@ -111,8 +113,9 @@ class Architecture(NetworkSettings):
         )
         self.layout = self.step.blocks
         self.blocks: dict[str, tuple[int, ...]] = {
-            block.name: tuple(self.sizes[dimension] for dimension in block.shape) for block in self.layout
+            block.name: tuple(size_of(d, self.sizes) for d in block.shape) for block in self.layout
         }
+        self._set_options(options)
         too_large = excess(self.size, self.dtype.itemsize)
         if too_large:
             raise ConfigError(f"network.hidden: a genome of {self.size:.3g} genes takes {too_large}")
@@ -181,7 +184,22 @@ class Architecture(NetworkSettings):
     @property
     def cell_options(self) -> dict[str, Any]:
         """The options of the cell: numbers, and names of activations."""
-        return {**self._activations, **self._numbers}
+        options = self._options
+        return {**options.functions, **options.numbers, **options.sizes, **options.arrays}
+
+    def _set_options(self, options: Options) -> None:
+        """Set the options of the cell, and the arrays that follow from these."""
+        self._options = options
+        arrays: dict[str, np.ndarray] = {}
+        for layer, width in enumerate(self.hidden):
+            before = self.step.signals[layer - 1] if layer else "I+O" if self.feedback else "I"
+            letters = {"I": size_of(before, self.sizes), "H": width, "O": self.outputs, **options.sizes}
+            try:
+                made = self.cell.fixed_arrays(letters, options)
+            except CellError as error:
+                raise ConfigError(f"network.cell_options: {error}") from error
+            arrays.update({f"layer{layer}.{name}": array for name, array in made.items()})
+        self._settings = Settings(options.numbers, arrays)
 
     @cached_property
     def size(self) -> int:
@@ -192,20 +210,35 @@ class Architecture(NetworkSettings):
     def sizes(self) -> dict[str, int]:
         """The size of each symbolic dimension by name."""
         given = {"I": self.inputs, "O": self.outputs}
-        given.update({f"H{layer}": size for layer, size in enumerate(self.hidden)})
-        for dimension in {d for node in self.step.graph.nodes for d in node.shape if "+" in d}:
-            given[dimension] = sum(given[part] for part in dimension.split("+"))
+        for layer, size in enumerate(self.hidden):
+            given |= {f"H{layer}": size, **{f"{n}{layer}": count for n, count in self._options.sizes.items()}}
+        for dimension in {d for node in self.step.graph.nodes for d in node.shape}:
+            given.setdefault(dimension, size_of(dimension, given))
         return given
 
     @property
     def readout_width(self) -> int:
         """The number of units that the readout sees: those of the last layer, or of all layers."""
-        return sum(self.hidden) if self.reads == "all" else self.hidden[-1]
+        return size_of(self.step.width, self.sizes)
+
+    @property
+    def last_width(self) -> int:
+        """The length of the output of the last layer."""
+        return size_of(self.step.signals[-1], self.sizes)
 
     @cached_property
     def state_size(self) -> int:
         """The number of values in the state of one sequence, S."""
-        return sum(self.sizes[dimension] for dimension in self.step.states.values())
+        return sum(count_of(shape, self.sizes) for shape in self.step.states.values())
+
+    @cached_property
+    def first_state(self) -> np.ndarray:
+        """The state of a sequence before its first time step, shape (S,)."""
+        parts = [
+            np.full(count_of(shape, self.sizes), self.step.start.get(name, 0.0))
+            for name, shape in self.step.states.items()
+        ]
+        return np.concatenate(parts).astype(self.dtype)
 
     def __repr__(self) -> str:
         hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden

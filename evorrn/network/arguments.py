@@ -42,7 +42,7 @@ def conditions(
     x : ndarray, shape (B, T, I)
     lengths : ndarray of int, shape (B,), or None
     state : ndarray, shape (B, S), optional
-        The first state; zero by default.
+        The first state; zero by default, or the first value that the cell declares.
     teacher : ndarray, shape (B, T, O), optional
         Values that the network sees in place of its previous output.
     free_from : ndarray of int, shape (B,), optional
@@ -150,7 +150,7 @@ def _inputs(
 def _state(network: Architecture, state: np.ndarray | None, sequences: int) -> np.ndarray:
     """Return the first state (B, S), zero by default; raise ShapeError when it is wrong."""
     if state is None:
-        return np.zeros((sequences, network.state_size), network.dtype)
+        return np.repeat(network.first_state[None], sequences, axis=0)
     array = numeric("state", state)
     if array.shape != (sequences, network.state_size):
         raise ShapeError(f"state: expected shape ({sequences}, {network.state_size}), got {array.shape}")

@@ -39,15 +39,17 @@ class CompiledNetwork(Architecture):
         ConfigError
             When an activation would change.
         """
-        numbers, functions = self.cell.check_options({**self.cell_options, **options})
-        if functions != self._activations:
-            raise ConfigError("network.cell_options: an activation cannot be changed after a network is made")
+        given = self.cell.check_options({**self.cell_options, **options})
+        if (given.functions, given.sizes) != (self._options.functions, self._options.sizes):
+            raise ConfigError(
+                "network.cell_options: an activation or a size cannot be changed after a network is made"
+            )
         self._programs, self._simulator  # noqa: B018  (created before the copy, so that both share them)
         other = object.__new__(
             type(self)
         )  # `copy` makes a network anew, which would compile its own programs
         vars(other).update(vars(self))
-        other._numbers = numbers
+        other._set_options(given)
         return other
 
     @cached_property

@@ -55,8 +55,8 @@ class ExchangedNetwork(ShownNetwork):
         EvorrnError
             When onnx is not installed, or the file cannot be written.
         """
-        values = {**self.unpack(self.check_genome(genome)), **self._option_values}
-        layers = [(self.cell, self._activations)] * len(self.hidden)
+        values = {**self.weights(genome), **self._option_values}
+        layers = [(self.cell, self._options.functions)] * len(self.hidden)
         properties = {"network": self.settings(), **(notes or {})}
         content = onnx_bytes(self._form, layers, values, properties, scaling)
         _write(Path(path), content)
@@ -97,7 +97,9 @@ class ExchangedNetwork(ShownNetwork):
     @property
     def _option_values(self) -> dict[str, np.ndarray]:
         """The numeric options of the cells by their names in the time step."""
-        return {name: np.asarray(self._numbers[option]) for name, option in self.step.options.items()}
+        return {
+            name: np.asarray(self._settings.numbers[option]) for name, option in self.step.options.items()
+        }
 
 
 def _write(path: Path, content: bytes) -> None:

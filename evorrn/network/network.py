@@ -129,7 +129,7 @@ class Network(DescribedNetwork):
         """
         vector = self.check_genome(genome)
         sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, free_from=free_from)
-        run = self._programs.run(vector, self._numbers, sequences, "outputs")
+        run = self._programs.run(vector, self._settings, sequences, "outputs")
         return run if return_state else run[0]
 
     def fitness(self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> np.ndarray:
@@ -230,7 +230,7 @@ class Network(DescribedNetwork):
         vector = self.check_genome(genome)
         given = self.warm_up(batch) if teacher is None else teacher
         conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=given)
-        total, gradient = self._programs.gradient(vector, self._numbers, batch, conditions, 1.0 / entries)
+        total, gradient = self._programs.gradient(vector, self._settings, batch, conditions, 1.0 / entries)
         return total / entries, gradient
 
     def vjp(
@@ -264,7 +264,7 @@ class Network(DescribedNetwork):
         wanted = (*sequences.x.shape[:2], self.outputs)
         if given.shape != wanted:
             raise ShapeError(f"output_gradient: expected shape {wanted}, got {given.shape}")
-        return self._programs.vjp(self.check_genome(genome), self._numbers, sequences, given)
+        return self._programs.vjp(self.check_genome(genome), self._settings, sequences, given)
 
     # --- Acting ------------------------------------------------------------------------------------
 
@@ -306,7 +306,7 @@ class Network(DescribedNetwork):
             the environment, the time step and the start.
         """
         return self._simulator.simulate(
-            arguments.genomes(self, genomes), self._numbers, environment, starts, time_limit
+            arguments.genomes(self, genomes), self._settings, environment, starts, time_limit
         )
 
     def trajectory(
@@ -314,7 +314,7 @@ class Network(DescribedNetwork):
     ) -> Trajectory:
         """Return one episode of a genome (n,) from a start (states,), equal to that of `simulate` in every bit."""
         return self._simulator.trajectory(
-            self.check_genome(genome), self._numbers, environment, start, time_limit
+            self.check_genome(genome), self._settings, environment, start, time_limit
         )
 
     def _loss_sums(
@@ -326,7 +326,7 @@ class Network(DescribedNetwork):
             self, batch.inputs, batch.lengths, free_from=free_from, teacher=self.warm_up(batch)
         )
         checked = arguments.genomes(self, genomes)
-        return self._programs.loss_sums(checked, self._numbers, batch, conditions, sparse)
+        return self._programs.loss_sums(checked, self._settings, batch, conditions, sparse)
 
     def _scored_entries(self, batch: Batch) -> np.ndarray:
         """Return the number of scored entries of each sequence (B,): steps for classes, steps x outputs otherwise."""

@@ -12,6 +12,13 @@ from evorrn.network.compiled import CompiledNetwork
 class ShownNetwork(CompiledNetwork):
     """A compiled network with its states, its teacher and the checks of genomes and batches."""
 
+    def weights(self, genome: np.ndarray) -> dict[str, np.ndarray]:
+        """Return everything that a time step multiplies and adds, by name, from a genome (n,).
+
+        These are the blocks of the genome, what follows from them once a genome, and arrays that are not trained.
+        """
+        return self._programs.weights(self.check_genome(genome), self._settings)
+
     def warm_up(self, batch: Batch) -> np.ndarray | None:
         """Return the `teacher` (B, T, O) of the unscored steps at the start of each sequence.
 
@@ -52,7 +59,7 @@ class ShownNetwork(CompiledNetwork):
         ``reads="all"`` sees more, see `readout_states`.
         """
         seen = self.readout_states(genome, x, lengths=lengths, state=state, teacher=teacher)
-        return seen[:, :, -self.hidden[-1] :]
+        return seen[:, :, -self.last_width :]
 
     def readout_states(
         self,
@@ -70,7 +77,7 @@ class ShownNetwork(CompiledNetwork):
         """
         vector = self.check_genome(genome)
         sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
-        return self._programs.run(vector, self._numbers, sequences, "hidden")[0]
+        return self._programs.run(vector, self._settings, sequences, "hidden")[0]
 
     def population_states(
         self,
@@ -82,7 +89,7 @@ class ShownNetwork(CompiledNetwork):
     ) -> np.ndarray:
         """Return the units that the readout sees for each genome (P, n), shape (P, B, T, R); see `readout_states`."""
         sequences = arguments.sequences(self, x, lengths, teacher=teacher)
-        return self._programs.hidden_states(arguments.genomes(self, genomes), self._numbers, sequences)
+        return self._programs.hidden_states(arguments.genomes(self, genomes), self._settings, sequences)
 
     def check_genome(self, genome: np.ndarray) -> np.ndarray:
         """Return a genome (n,) in the network's dtype; raise ShapeError when its shape is wrong."""

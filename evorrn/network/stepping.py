@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evorrn.compile.op import size_of
 from evorrn.compile.ops import LEAVES, OPS
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class Stepper:
         dtype, sizes = network.dtype, network.sizes
         self._weights = {name: np.zeros((*shape, lanes), dtype) for name, shape in network.blocks.items()}
         self._states = {
-            name: np.zeros((sizes[dimension], lanes), dtype)
-            for name, dimension in network.step.states.items()
+            name: np.zeros((*(size_of(d, sizes) for d in shape), lanes), dtype)
+            for name, shape in network.step.states.items()
         }
         self._options = {
             name: dtype.type(network.cell_options[option]) for name, option in network.step.options.items()
@@ -58,8 +59,11 @@ class Stepper:
                 elif node.op in LEAVES:
                     results.append(given[node.name])
                 else:
-                    function = _product if node.op == "matvec" else OPS[node.op].numpy
-                    results.append(function(*[results[operand] for operand in node.operands]))
+                    operands = [results[operand] for operand in node.operands]
+                    if node.op == "matvec":
+                        results.append(_product(*operands))
+                    else:
+                        results.append(OPS[node.op].compute(node.form, *operands))
         new = {name: results[index] for name, index in self.graph.outputs.items()}
         self._states = {name: new[name] for name in self._states}
         if self.network.step.feeds_back:

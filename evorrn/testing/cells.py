@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from evorrn.cells.find import find_cell
 from evorrn.compile.cell import Cell
+from evorrn.compile.op import size_of
 from evorrn.compile.ops import ACTIVATIONS
 from evorrn.network.network import Network
 from evorrn.testing.checking import Checking
@@ -66,22 +68,38 @@ def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | Non
 def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return the outputs (B, T, O) of the cell's own function, called step by step."""
     blocks = network.unpack(genome)
-    p = SimpleNamespace(**{name: blocks[f"layer0.{name}"] for name in cell.parameters})
-    sizes = {"H": network.hidden[0], "O": network.outputs}
-    options = dict(network.cell_options)
-    for name in cell.activations:
-        options[name] = ACTIVATIONS[options[name]]
+    checked = cell.check_options(network.cell_options)
+    letters = {"I": network.inputs, "H": network.hidden[0], "O": network.outputs, **checked.sizes}
+    p = SimpleNamespace(
+        **{name: blocks[f"layer0.{name}"] for name in cell.parameters}, **cell.fixed_arrays(letters, checked)
+    )
+    options: dict[str, Any] = dict(checked.numbers)
+    for name, chosen in checked.functions.items():
+        options[name] = cell.choices.get(name, ACTIVATIONS)[chosen]
+    registers = cell.registers
     outputs = np.zeros((*x.shape[:2], network.outputs))
     for b in range(len(x)):
-        states = [np.zeros(sizes[dimension]) for dimension in cell.state.values()]
-        y = np.zeros(network.outputs)
+        values = {"y": np.zeros(network.outputs)}
+        for name, shape in cell.states.items():
+            size = [size_of(dimension, letters) for dimension in shape]
+            values[name] = np.full(size, cell.start.get(name, 0.0))
         for t in range(x.shape[1]):
-            given = [x[b, t], *states, *([y] if cell.sees_output else [])]
-            new = cell(p, *given, **options)
-            states = list(new) if isinstance(new, tuple) else [new]
-            y = blocks["readout.W"] @ states[0] + blocks["readout.b"]
-            outputs[b, t] = y
+            values["x"] = x[b, t]
+            values |= {f"{name}_1": values[name] for name in cell.delays if name != "x"}
+            new = cell(p, *(values[name] for name in _arguments(cell)), **options)
+            states = dict(zip(cell.state, new if isinstance(new, tuple) else (new,)))
+            late = {name: values[before] for name, (before, _) in registers.items()}
+            values |= {**states, **late}
+            seen = np.concatenate([np.ravel(states[name]) for name in cell.output])
+            values["y"] = blocks["readout.W"] @ seen + blocks["readout.b"]
+            outputs[b, t] = values["y"]
     return outputs
+
+
+def _arguments(cell: Cell) -> list[str]:
+    """Return the names of the positional arguments of a cell after ``p``."""
+    parameters = inspect.signature(cell.function).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
 
 
 def _agree(checking: Checking, what: str, got: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:

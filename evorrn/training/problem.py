@@ -138,7 +138,7 @@ class Problem(MeteredProblem):
         teacher : bool
             Whether a network with feedback sees the previous targets in place of its previous outputs at all steps.
         """
-        return self.readout_states(genome, split, teacher)[:, :, -self.network.hidden[-1] :]
+        return self.readout_states(genome, split, teacher)[:, :, -self.network.last_width :]
 
     def readout_states(self, genome: np.ndarray, split: str = "train", teacher: bool = False) -> np.ndarray:
         """Return the units that the readout sees, shape (B, T, R), see `evorrn.Network.readout_states`.

@@ -1,5 +1,6 @@
 """The language of cells: graphs of right equations, and errors for wrong ones."""
 
+import inspect
 import math
 import re
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from evorrn.base.errors import CellError, ConfigError, EvorrnError, UnknownName
 from evorrn.cells.find import cells
 from evorrn.compile.adjoint import adjoint
 from evorrn.compile.cell import cell
+from evorrn.compile.op import size_of
 from evorrn.compile.tangent import tangent
 from evorrn.kernels.activations import relu, sigmoid, tanh
 from evorrn.lab.runs.spec import resolve
@@ -20,8 +22,13 @@ SIZES = {"I": 3, "H": 5, "O": 2}
 
 
 def inputs(made, rng):
-    values = {name: rng.standard_normal([SIZES[d] for d in shape]) for name, shape in made.parameters.items()}
-    values.update({name: rng.standard_normal(SIZES[d]) for name, d in made.state.items()})
+    sizes = {**SIZES, **made.sizes}
+    shapes = {name: [size_of(d, sizes) for d in shape] for name, shape in made.states.items()}
+    values = {
+        name: rng.standard_normal([size_of(d, sizes) for d in s]) for name, s in made.parameters.items()
+    }
+    values |= {name: rng.uniform(0.1, 1.0, shape) for name, shape in shapes.items()}
+    values |= made.fixed_arrays(sizes, made.check_options({}))
     return {**values, "x": rng.standard_normal(3), "y": rng.standard_normal(2), **made.options}
 
 
@@ -29,8 +36,10 @@ def inputs(made, rng):
 def test_graph_equals_the_function_on_numpy(name):
     made, rng = cells()[name], np.random.default_rng(0)
     values = inputs(made, rng)
-    p = SimpleNamespace(**{n: values[n] for n in made.parameters})
-    arguments = [values["x"], *(values[n] for n in made.state), *([values["y"]] if made.sees_output else [])]
+    p = SimpleNamespace(**{n: values[n] for n in (*made.parameters, *made.fixed)})
+    values |= {f"{n}_1": values[n] for n in made.delays if n != "x"}
+    arguments = [values[name] for name in inspect.signature(made.function).parameters if name in values]
+    arguments = arguments[: len(arguments) - len(made.options)]
     results = made(p, *arguments)
     results = results if isinstance(results, tuple) else (results,)
     for expected, got in zip(results, made.graph().evaluate(values).values()):
@@ -41,9 +50,9 @@ def test_graph_equals_the_function_on_numpy(name):
 def test_adjoint_and_tangent_of_a_cell_agree_with_finite_differences(name):
     made, rng = cells()[name], np.random.default_rng(1)
     graph, values = made.graph(), inputs(made, rng)
-    varying = [n for n in values if n in made.parameters or n in ("x", "y", *made.state)]
+    varying = [n for n in values if n in made.parameters or n in ("x", "y", *made.states)]
     push = {n: rng.standard_normal(values[n].shape) for n in varying}
-    pull = {f"d.{n}": rng.standard_normal(SIZES[d]) for n, d in made.state.items()}
+    pull = {f"d.{n}": rng.standard_normal(values[n].shape) for n in made.states}
 
     def weighed(scale):
         moved = {**values, **{n: values[n] + scale * push[n] for n in varying}}
@@ -51,10 +60,10 @@ def test_adjoint_and_tangent_of_a_cell_agree_with_finite_differences(name):
 
     numeric = (weighed(1e-6) - weighed(-1e-6)) / 2e-6
     forward = tangent(graph, varying).evaluate({**values, **{f"dot.{n}": v for n, v in push.items()}})
-    assert sum((pull[f"d.{n}"] * forward[f"dot.{n}"]).sum() for n in made.state) == pytest.approx(
+    assert sum((pull[f"d.{n}"] * forward[f"dot.{n}"]).sum() for n in made.states) == pytest.approx(
         numeric, rel=1e-6
     )
-    derived = adjoint(graph, {f"d.{n}": n for n in made.state}, varying)
+    derived = adjoint(graph, {f"d.{n}": n for n in made.states}, varying)
     results = derived.graph.run({**values, **pull})
     total = sum((results[index] * push[n]).sum() for n, index in derived.graph.outputs.items())
     total += sum((results[index] * push[n]).sum() for n, index in derived.parameter_terms)

@@ -43,7 +43,7 @@ def test_only_biases_are_left_out_and_results_are_those_of_zero_biases(cell):
     expected, _ = naive.run(
         with_zeros(bare, full, genome), cell, bare.hidden, options, x, [6], direct=True, outputs=2
     )
-    values = {name: np.zeros(bare.sizes[size]) for name, size in bare.step.states.items()}
+    values = {n: np.zeros([bare.sizes[d] for d in shape]) for n, shape in bare.step.states.items()}
     values |= bare.unpack(genome)
     values |= {name: options[name.split(".")[1]] for name in bare.step.options}
     for t in range(6):

@@ -119,7 +119,7 @@ class IndividualsEmitter(ProgramEmitter):
             "live, age = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)",
             "over, pair = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)",
         ]
-        for k, (name, dimensions) in enumerate(self.step.parameters.items()):
+        for k, (name, dimensions) in enumerate(self.step.weights.items()):
             view = f"block(weights, offsets[{k}], offsets[{k + 1}] - offsets[{k}])"
             if len(dimensions) == 2:
                 view = f"cube(weights, offsets, {k}, {size(dimensions[0])}, {size(dimensions[1])})"
@@ -128,7 +128,7 @@ class IndividualsEmitter(ProgramEmitter):
         for index in sorted(self.plan.stored - outside):
             rows = size(self.graph.nodes[index].shape[0])
             lines.append(f"{self.names[index]} = np.zeros(({rows}, n_lanes), F)")
-        for name, dimension in self.step.states.items():
+        for name, (dimension,) in self.step.states.items():
             lines.append(f"{variable(name)}_slots = np.zeros((2, {size(dimension)}, n_lanes), F)")
         return lines
 

@@ -6,7 +6,6 @@ computations of an environment are not counted, since their cost is not known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +16,7 @@ from evorrn.data.faults import not_finite, state_text
 from evorrn.engine.individuals import environments
 from evorrn.engine.individuals.emit import SIMULATE, IndividualsEmitter
 from evorrn.engine.individuals.environment_loops import EnvironmentLoops
-from evorrn.engine.model import Form, Individuals, Model, Modules
+from evorrn.engine.model import Form, Individuals, Model, Modules, Settings
 from evorrn.kernels import machine, threads
 
 if TYPE_CHECKING:
@@ -64,32 +63,32 @@ class Simulator:
     def simulate(
         self,
         genomes: np.ndarray,
-        numbers: Mapping[str, float],
+        settings: Settings,
         environment: Environment,
         starts: np.ndarray,
         time_limit: int | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return returns (P, E) and lengths (P, E); see `Network.simulate`."""
-        individuals = self._model.individuals(genomes, numbers)
+        individuals = self._model.individuals(genomes, settings)
         returns, lengths, _ = self._run(individuals, environment, starts, time_limit, record=False)
         if np.isinf(returns).any():
             person, episode = np.argwhere(np.isinf(returns))[0]
             start, steps = np.asarray(starts)[episode], int(lengths[person, episode])
             raise _fault(
-                environment, start, self.trajectory(genomes[person], numbers, environment, start, steps)
+                environment, start, self.trajectory(genomes[person], settings, environment, start, steps)
             )
         return returns, lengths
 
     def trajectory(
         self,
         genome: np.ndarray,
-        numbers: Mapping[str, float],
+        settings: Settings,
         environment: Environment,
         start: np.ndarray,
         time_limit: int | None,
     ) -> Trajectory:
         """Return one episode; see `Network.trajectory`."""
-        individual = self._model.individuals(genome[None], numbers)
+        individual = self._model.individuals(genome[None], settings)
         _, lengths, record = self._run(
             individual, environment, np.asarray(start)[None], time_limit, record=True
         )

@@ -184,7 +184,7 @@ class GradientRows(NetworkRows):
         graph, listing, lanes = self.step.graph, self.listing, self.listing.lanes
         inputs = graph.leaves("input")
         rows = {name: rows for name, _, rows in self.states()}
-        rows |= {str(i): self.sizes.of(graph.nodes[i].shape[0]) for i in self._derivative.taped}
+        rows |= {str(i): self.sizes.count(graph.nodes[i].shape) for i in self._derivative.taped}
         rows["d.output"] = self.sizes.of("O")
         if self.step.feeds_back:  # outputs, in place of which `feed` puts what goes back
             rows["outputs"] = self.sizes.of("O")
@@ -205,7 +205,7 @@ class GradientRows(NetworkRows):
             if name in self._old:
                 where[index] = self._old[name].later()
             elif index not in where:
-                where[index] = listing.tile(self.sizes.of(graph.nodes[index].shape[0]), names[index])
+                where[index] = listing.tile(self.sizes.count(graph.nodes[index].shape), names[index])
         self._y = where[graph.outputs[OUTPUT]]
         return where
 
@@ -224,7 +224,7 @@ class GradientRows(NetworkRows):
         }
         names = self._derivative.names(self.step)
         for index in self._derivative.ring:
-            size = self.sizes.of(graph.nodes[index].shape[0]) * listing.lanes
+            size = self.sizes.count(graph.nodes[index].shape) * listing.lanes
             start = listing.room(BLOCK * size)
             where[index] = Place(SCRATCH, start, size, mask=BLOCK - 1, name=names[index])
         return where

@@ -71,8 +71,8 @@ class NetworkRows:
     def states(self) -> Iterator[tuple[str, int, int]]:
         """Return name, first row in the array of all states, and rows of each state."""
         start = 0
-        for name, dimension in self.step.states.items():
-            rows = self.sizes.of(dimension)
+        for name, shape in self.step.states.items():
+            rows = self.sizes.count(shape)
             yield name, start, rows
             start += rows
 
@@ -187,7 +187,7 @@ class ForwardRows(NetworkRows):
         """Return the tile of a result that is no state."""
         index = self.step.graph.outputs[name]
         return self.listing.tile(
-            self.sizes.of(self.step.graph.nodes[index].shape[0]), f"{variable(name)}_new"
+            self.sizes.count(self.step.graph.nodes[index].shape), f"{variable(name)}_new"
         )
 
     def _time_step(self, free: bool, ended: bool) -> None:

@@ -41,8 +41,8 @@ def kernel(row, at, now):
     loop({places})
 '''
 
-NUMBER, PARAMETER, VECTOR = "n", "p", "v"
-"""The kinds of operands: one number for all entries, one number for each row, one for each entry."""
+NUMBER, PARAMETER, LANE, VECTOR = "n", "p", "l", "v"
+"""The kinds of operands: one number for all entries, one for each row, one for each lane, one for each entry."""
 
 
 def _multiply_add(minus_product: bool, minus_addend: bool) -> Callable[..., ast.expr]:
@@ -150,7 +150,7 @@ def elementwise(
     wanted : iterable of int
         The nodes whose values are written to memory.
     kind : callable
-        Returns `NUMBER`, `PARAMETER` or `VECTOR` for a node that is read.
+        Returns `NUMBER`, `PARAMETER`, `LANE` or `VECTOR` for a node that is read.
 
     Returns
     -------
@@ -176,16 +176,17 @@ def _kernel(
     lines: tuple[tuple[str, str, tuple[str, ...]], ...], writes: tuple[str, ...], reads: tuple[str, ...]
 ) -> Kernel:
     """Return the kernel of statements (variable, operation, operands); see `NUMBER` for the first letter of a name."""
-    by_row = any(name[0] == PARAMETER for name in reads)
+    by_row = any(name[0] in (PARAMETER, LANE) for name in reads)
     array, entry = (
         ("tile(F, {}, rows, lanes)", "[r, k]") if by_row else ("vector(F, {}, rows * lanes)", "[k]")
     )
-    views = {NUMBER: "vector(F, {}, 1)[0]", PARAMETER: "vector(F, {}, rows)"}
+    views = {NUMBER: "vector(F, {}, 1)[0]", PARAMETER: "vector(F, {}, rows)", LANE: "vector(F, {}, lanes)"}
     places = [
         views.get(name[0], array).format(f"at[row[{k}]]") for k, name in enumerate((*writes, *reads), start=4)
     ]
     arguments = [name if name[0] == NUMBER else f"at_{name}" for name in (*writes, *reads)]
     body = [f"{name} = at_{name}{entry}" for name in reads if name[0] == VECTOR]
+    body += [f"{name} = at_{name}[k]" for name in reads if name[0] == LANE]
     for name, operation, operands in lines:
         tree = FORMS[operation](*(ast.Name(operand) for operand in operands))
         body.append(f"{name} = {ast.unparse(ast.fix_missing_locations(tree))}")

@@ -22,7 +22,7 @@ FIXED = '''"""The kernel {name} for {{dtype}}."""
 
 import numpy as np
 
-{imports}from evorrn.engine.listing.kernels import {name}
+{imports}from evorrn.engine.listing.{home} import {name}
 
 F = np.{{dtype}}
 
@@ -55,11 +55,14 @@ class Kernel:
         return _address(self, dtype)
 
 
-def fixed(name: str, given: str = "", module: str = "") -> Kernel:
-    """Return a kernel of `evorrn.engine.listing.kernels`; `given` is a function of `module` that it receives."""
+def fixed(name: str, given: str = "", module: str = "", home: str = "kernels") -> Kernel:
+    """Return a kernel of `evorrn.engine.listing.kernels`, or of another module there.
+
+    It receives `given`, a function of `module`.
+    """
     imports = f"from {module} import {given}\n" if given else ""
     more = f", {given}" if given else ""
-    return Kernel(name, FIXED.format(name=name, imports=imports, more=more), contract=True)
+    return Kernel(name, FIXED.format(name=name, imports=imports, more=more, home=home), contract=True)
 
 
 @functools.cache

@@ -8,10 +8,21 @@ from typing import NamedTuple
 import numpy as np
 
 from evorrn.compile.graph import Graph, Node
-from evorrn.compile.schedule import Affine, Loop, Move, Schedule, Stage
-from evorrn.engine.listing.elementwise import NUMBER, PARAMETER, VECTOR, Operation, elementwise, operations
+from evorrn.compile.op import NUMBER as ONE
+from evorrn.compile.op import WEIGHTS, Shape, count_of, size_of
+from evorrn.compile.schedule import Affine, Loop, Schedule, Stage, Whole
+from evorrn.engine.listing.elementwise import (
+    LANE,
+    NUMBER,
+    PARAMETER,
+    VECTOR,
+    Operation,
+    elementwise,
+    operations,
+)
 from evorrn.engine.listing.kernel import fixed
 from evorrn.engine.listing.listing import NUMBERS, SCRATCH, Listing, Place, Table
+from evorrn.engine.listing.wholes import write_whole
 from evorrn.engine.stages import Names, equation, variable
 
 AFFINE, COPY, CLEAR = fixed("affine"), fixed("copy"), fixed("clear")
@@ -28,8 +39,12 @@ class Sizes(NamedTuple):
     offsets: Mapping[str, int]
 
     def of(self, dimension: str) -> int:
-        """Return the size of a dimension, or of a sum of dimensions."""
-        return sum(self.dimensions[part] for part in dimension.split("+"))
+        """Return the size of a dimension."""
+        return size_of(dimension, self.dimensions)
+
+    def count(self, shape: Shape) -> int:
+        """Return the number of entries of a shape."""
+        return count_of(shape, self.dimensions)
 
 
 class Numbers:
@@ -102,7 +117,7 @@ class StageRows:
 
     def rows_of(self, index: int) -> int:
         """Return the rows of the tile of a node."""
-        return self.sizes.of(self.graph.nodes[index].shape[0])
+        return self.sizes.count(self.graph.nodes[index].shape)
 
     def count(self, index: int) -> int:
         """Return the numbers in the tile of a node."""
@@ -127,7 +142,7 @@ class StageRows:
             node = self.graph.nodes[index]
             made = elementwise([Operation(index, node.op, node.operands)], [index], lambda _: VECTOR)
             reads = [self._scalar(operand) for operand in made.reads]
-            self.listing.row(made.kernel, 1, 1, place, *reads, equation=self._equation(index, ()))
+            self.listing.row(made.kernel, 1, 1, place, *reads, equation=self.equation(index, ()))
 
     def spare(self, plan: Schedule) -> int:
         """Return how many numbers a schedule writes that it would not if each `Loop` stage were one kernel.
@@ -138,7 +153,7 @@ class StageRows:
         for stage in plan.stages if not self.whole else ():
             if isinstance(stage, Loop):
                 rows = len(operations(self.graph, stage, plan.stored))
-                spare += (rows - 1) * (self.sizes.of(stage.dimension) * self.listing.lanes + ROW)
+                spare += (rows - 1) * (self.sizes.count(stage.shape) * self.listing.lanes + ROW)
         return spare
 
     def out(self, index: int) -> Place:
@@ -157,8 +172,8 @@ class StageRows:
         """Return a function for each row or group of rows of a stage, after the nodes that it reads."""
         if isinstance(stage, Affine):
             return [([vector for _, _, vector in stage.terms], lambda: self._affine(stage, stored))]
-        if isinstance(stage, Move):
-            return [(self.graph.nodes[stage.node].operands, lambda: self._move(stage))]
+        if isinstance(stage, Whole):
+            return [(self.graph.nodes[stage.node].reads, lambda: write_whole(self, stage.node))]
         computed = operations(self.graph, stage, stored)
         groups = [computed] if self.whole else [[operation] for operation in computed]
         return [self._loop(stage, group, stored) for group in groups]
@@ -167,60 +182,53 @@ class StageRows:
         rows, lanes = self.rows_of(stage.node), self.listing.lanes
         terms: list[Place | int] = []
         for matrix, transposed, vector in stage.terms:
-            columns = self.sizes.of(self.graph.nodes[matrix].shape[1])
-            strides = (1, columns) if transposed else (columns, 1)
-            terms += [self._parameter(matrix), *strides, self.where[vector], lanes, self.rows_of(vector)]
+            depth = self.rows_of(vector)
+            strides = (1, rows) if transposed else (depth, 1)
+            terms += [self._parameter(matrix), *strides, self.where[vector], lanes, depth]
         bias = None if stage.bias is None else self._parameter(stage.bias)
         out, table = self.out(stage.node), Table(tuple(terms))
-        text = self._equation(stage.node, stored)
+        text = self.equation(stage.node, stored)
         self.listing.row(AFFINE, out, rows, lanes, bias, table, len(stage.terms), equation=text)
-
-    def _move(self, stage: Move) -> None:
-        node = self.graph.nodes[stage.node]
-        first, second = node.operands
-        out, source, text = self.out(stage.node), self.where[first], self._equation(stage.node, node.operands)
-        if node.op == "concatenate":
-            self.listing.row(COPY, out, source, self.count(first), equation=text)
-            self.listing.row(COPY, out.from_row(self.count(first)), self.where[second], self.count(second))
-            return
-        count = self.count(stage.node)
-        start = 0 if node.op == "head" else self.count(first) - count
-        self.listing.row(COPY, out, source.from_row(start), count, equation=text)
 
     def _loop(
         self, stage: Loop, group: list[Operation], stored: frozenset[int]
     ) -> tuple[Iterable[int], Callable[[], None]]:
         wanted = [operation.node for operation in group if not self.whole or operation.node in stored]
-        made = elementwise(group, wanted, self._kind)
+        made = elementwise(group, wanted, lambda index: self._kind(index, stage.shape))
         stop = {*made.reads, *made.writes, *stored}
 
         def write() -> None:
-            rows, lanes = self.sizes.of(stage.dimension), self.listing.lanes
-            reads = [self._operand(index) for index in made.reads]
+            rows, lanes = self.sizes.count(stage.shape), self.listing.lanes
+            reads = [self.operand(index) for index in made.reads]
             writes = [self.out(index) for index in made.writes]
-            text = "; ".join(self._equation(index, stop) for index in made.writes)
+            text = "; ".join(self.equation(index, stop) for index in made.writes)
             self.listing.row(made.kernel, rows, lanes, *writes, *reads, equation=text)
 
         return made.reads, write
 
-    def _equation(self, index: int, stop: Iterable[int]) -> str:
+    def equation(self, index: int, stop: Iterable[int]) -> str:
+        """Return the equation of a node for readers, in which the nodes in `stop` are variables."""
         return f"{self.names[index]} = {equation(self.graph, index, stop, self.names)}"
 
     # --- Operands -----------------------------------------------------------------------------------
 
-    def _operand(self, index: int) -> Place:
+    def operand(self, index: int) -> Place:
+        """Return the place of a node that is read."""
         node = self.graph.nodes[index]
         if node.shape == ():
             return self._scalar(index)
-        if node.op == "parameter":
+        if node.op in WEIGHTS:
             return self._parameter(index)
         return self.where[index]
 
-    def _kind(self, index: int) -> str:
+    def _kind(self, index: int, shape: Shape) -> str:
+        """Return the kind of an operand in a loop over the entries of a shape."""
         node = self.graph.nodes[index]
-        if node.shape == ():
+        if node.shape == () or (node.op in WEIGHTS and node.shape == ONE):
             return NUMBER
-        return PARAMETER if node.op == "parameter" else VECTOR
+        if node.op in WEIGHTS:
+            return PARAMETER
+        return LANE if node.shape == ONE != shape else VECTOR
 
     def _parameter(self, index: int) -> Place:
         offset = self.sizes.offsets[self.graph.nodes[index].name]

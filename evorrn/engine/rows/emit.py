@@ -6,7 +6,8 @@ kernels of products and the loads of parameters differ from the program whose la
 
 from __future__ import annotations
 
-from evorrn.compile.schedule import Affine, Move
+from evorrn.compile.op import WEIGHTS
+from evorrn.compile.schedule import Affine, Whole
 from evorrn.compile.step import OUTPUT
 from evorrn.engine.arguments import CONDITIONS, NETWORK, RESULTS, SEQUENCES, Arguments
 from evorrn.engine.model import Form
@@ -48,7 +49,7 @@ class _RowsWriter(StageWriter):
         kernel = "affine_dots" if dimension == "O" else "affine_columns"
         return [comment, f"{kernel}({target}, {bias}, ({', '.join(parts)},), pairs, {rows})", *sparse]
 
-    def move(self, stage: Move) -> str:
+    def whole(self, stage: Whole) -> str:
         node, names = self.graph.nodes[stage.node], self.names
         first, second = node.operands
         sizes = [size(self.graph.nodes[operand].shape[0]) for operand in node.operands]
@@ -161,7 +162,7 @@ class RowsEmitter(ProgramEmitter):
         for dimension in dimensions:
             lines.append(f"{self._padded(dimension)} = (({size(dimension)} + VECTOR - 1) // VECTOR) * VECTOR")
         lines += [
-            "x_t = np.zeros((group, n_I), F)",
+            "x_t = aligned((group, wide_I), F)",
             "weight = np.zeros(group, F)",
             "target = np.zeros((targets_all.shape[2], group), F)",
             "lengths = np.zeros(group, np.int64)",
@@ -186,14 +187,14 @@ class RowsEmitter(ProgramEmitter):
             lines.append(
                 f"{self.names[index]} = aligned((group, {self._padded(self.graph.nodes[index].shape[0])}), F)"
             )
-        for name, dimension in self.step.states.items():
+        for name, (dimension,) in self.step.states.items():
             lines.append(f"{variable(name)}_slots = aligned((2, group, {self._padded(dimension)}), F)")
         return lines
 
     def _pack(self) -> list[str]:
         """Return the lines that pack the weights and the first state of pair n."""
         lines = []
-        order = list(self.step.parameters)
+        order = list(self.step.weights)
         for name, shape, transposed in self._used_parameters():
             k, target = order.index(name), self._packed(name, transposed)
             if len(shape) == 1:
@@ -215,7 +216,7 @@ class RowsEmitter(ProgramEmitter):
     def _move_states(self, form: str) -> list[str]:
         """Return the lines that copy every state by a statement with fields ``v`` (variable) and ``place`` (index)."""
         lines, start = [], ""
-        for name, dimension in self.step.states.items():
+        for name, (dimension,) in self.step.states.items():
             lines += [
                 f"for k in range({size(dimension)}):",
                 "    " + form.format(v=variable(name), place=f"{start}k"),
@@ -245,9 +246,9 @@ class RowsEmitter(ProgramEmitter):
         nodes = self.graph.nodes
         for index in self.graph.reachable(self.graph.outputs.values()):
             for operand in nodes[index].operands:
-                if nodes[operand].op == "parameter":
+                if nodes[operand].op in WEIGHTS:
                     used.add((nodes[operand].name, nodes[index].op == "matvec_transposed"))
-        return [(n, s, t) for n, s in self.step.parameters.items() for t in (False, True) if (n, t) in used]
+        return [(n, s, t) for n, s in self.step.weights.items() for t in (False, True) if (n, t) in used]
 
     def _packed(self, name: str, transposed: bool) -> str:
         """Return the variable of the packed weights of a parameter."""

@@ -43,14 +43,19 @@ class Rows:
         self._model = model
         self._modules = modules
         self._vector = machine.lanes(model.dtype)
-        self._may_be_sparse = self._emitter(frozenset()).can_be_sparse(model.recurrent)
+        self._plain = model.form.step.plain
+        self._may_be_sparse = (
+            self._emitter(frozenset()).can_be_sparse(model.recurrent) if self._plain else frozenset()
+        )
 
     def fit(self, sequences: int) -> bool:
-        """Return whether units rather than sequences are the vector axis; decided by sizes alone.
+        """Return whether units rather than sequences are the vector axis; decided by the cell and by sizes alone.
 
         Lanes cost whole vectors of sequences, rows whole vectors of units; rows also have the latency of
         the recurrence to hide, so that they must win clearly.
         """
+        if not self._plain:
+            return False
         units, vector = self._model.units, self._vector
         as_lanes = -(-sequences // vector) * sum(units)
         as_rows = sequences * sum(-(-size // vector) for size in units)
@@ -116,7 +121,9 @@ class Rows:
         return -(-sequences // (1 if may_be_sparse else _group(genome)))
 
     def source(self, sparse: Blocks = frozenset()) -> str:
-        """Return the emitted source of the program that runs these blocks as sparse."""
+        """Return the emitted source of the program that runs these blocks as sparse; empty when there is no program."""
+        if not self._plain:
+            return ""
         return self._emitter(sparse).forward()
 
     def _call(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import EvorrnError
+from evorrn.compile.op import count_of
 from evorrn.data.task import Scaling
 from evorrn.engine.model import Form
 from evorrn.exchange.onnx.layers import Layers, fits, write_layers
@@ -82,7 +83,7 @@ def onnx_bytes(
 
 def _defaults(form: Form) -> dict[str, np.ndarray]:
     """Return the values of the inputs that can be left out; axes of size 1 are repeated."""
-    width = sum(form.sizes[dimension] for dimension in form.step.states.values())
+    width = sum(count_of(shape, form.sizes) for shape in form.step.states.values())
     found = {"lengths": np.array([LONGEST], np.int64), "state": np.zeros((1, width), form.dtype)}
     if form.step.feeds_back:
         found["teacher"] = np.full((1, 1, form.sizes["O"]), np.nan, form.dtype)
@@ -123,7 +124,7 @@ def _active(w: Writer, batch: str, steps: str) -> str:
 
 def _split_state(w: Writer, form: Form, batch: str) -> dict[str, str]:
     """Return the first states (B, H) by name; ``state`` has them one after the other."""
-    widths = [form.sizes[dimension] for dimension in form.step.states.values()]
+    widths = [count_of(shape, form.sizes) for shape in form.step.states.values()]
     whole = w.apply("Expand", "state", w.apply("Concat", batch, w.integers(sum(widths)), axis=0))
     names = tuple(w.fresh(f"{name}.first") for name in form.step.states)
     w.apply_many("Split", whole, w.integers(*widths), names=names, axis=1)

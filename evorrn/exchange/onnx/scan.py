@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.compile.op import count_of
 from evorrn.compile.step import OUTPUT
 from evorrn.engine.model import Form
 from evorrn.exchange.onnx.step import write_step
@@ -59,7 +60,7 @@ def write_scan(
         for name in states
     ]
     widths = {"x": form.sizes["I"], "active": 1, "teacher": form.sizes["O"]}
-    state_widths = [form.sizes[form.step.states[name]] for name in states]
+    state_widths = [count_of(form.step.states[name], form.sizes) for name in states]
     graph = _body(
         body,
         [*zip(old.values(), state_widths), *((now[name], widths[name]) for name in series)],

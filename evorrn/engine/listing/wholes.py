@@ -1,0 +1,232 @@
+"""Writes operations on whole arrays as rows of a listing; `WRITERS` has one function for each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from evorrn.compile.graph import Graph, Node
+from evorrn.compile.op import WEIGHTS, Shape
+from evorrn.compile.tensors import letters, numbers
+from evorrn.engine.listing.arrays import LETTERS
+from evorrn.engine.listing.kernel import fixed
+from evorrn.engine.listing.listing import Listing, Place
+
+COPY, CLEAR = fixed("copy"), fixed("clear")
+CONTRACT, CONTRACT_WEIGHT, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
+    fixed(name, home="arrays")
+    for name in ("contract", "contract_weight", "arrange", "softmax", "softmax_slope")
+)
+
+
+class Writing(Protocol):
+    """What the writers of this module use of `evorrn.engine.listing.writer.StageRows`."""
+
+    graph: Graph
+    listing: Listing
+    sizes: Any
+
+    def rows_of(self, index: int) -> int:
+        """Return the rows of the tile of a node."""
+
+    def out(self, index: int) -> Place:
+        """Return the place of a node that is computed."""
+
+    def operand(self, index: int) -> Place:
+        """Return the place of a node that is read."""
+
+    def equation(self, index: int, stop: Iterable[int]) -> str:
+        """Return the equation of a node for readers."""
+
+
+class _Whole:
+    """The node that is written, with its place, its operands and its equation."""
+
+    def __init__(self, rows: Writing, index: int) -> None:
+        self.rows = rows
+        self.node: Node = rows.graph.nodes[index]
+        self.index = index
+        self.lanes = rows.listing.lanes
+        self.out = rows.out(index)
+        self.text = rows.equation(index, self.node.operands)
+
+    def place(self, k: int) -> Place:
+        """Return the place of an operand."""
+        return self.rows.operand(self.node.operands[k])
+
+    def shape(self, k: int) -> tuple[int, ...]:
+        """Return the sizes of the dimensions of an operand."""
+        return self.sizes(self.rows.graph.nodes[self.node.operands[k]].shape)
+
+    def sizes(self, shape: Shape) -> tuple[int, ...]:
+        """Return the sizes of dimensions."""
+        return tuple(self.rows.sizes.of(dimension) for dimension in shape)
+
+    @property
+    def count(self) -> int:
+        """The rows of the result."""
+        return self.rows.rows_of(self.index)
+
+    def copy(self, out: Place, source: Place, count: int, *, first: bool = True) -> None:
+        """Write the row that copies some rows of a tile."""
+        self.rows.listing.row(COPY, out, source, count * self.lanes, equation=self.text if first else "")
+
+
+def write_whole(rows: Writing, index: int) -> None:
+    """Write the rows of an operation on whole arrays."""
+    WRITERS[rows.graph.nodes[index].op](_Whole(rows, index))
+
+
+def strides(sizes: Sequence[int]) -> list[int]:
+    """Return the distances in rows of the entries along each dimension of an array."""
+    found = [1]
+    for size in reversed(sizes[1:]):
+        found.insert(0, found[0] * size)
+    return found[: len(sizes)]
+
+
+def _letter_table(names: Sequence[str], shapes: Sequence[Sequence[int]]) -> list[int]:
+    """Return for each letter its size and the distance of its entries in each array; the first array is the result."""
+    by_array = [dict(zip(letters, strides(shape))) for letters, shape in zip(names, shapes)]
+    size = {letter: n for letters, shape in zip(names, shapes) for letter, n in zip(letters, shape)}
+    result = list(names[0])
+    summed = [letter for letter in dict.fromkeys("".join(names[1:])) if letter not in result]
+    half = LETTERS // 2
+    assert len(result) <= half and len(summed) <= half, names
+    table: list[int] = []
+    for letter in [*[""] * (half - len(result)), *result, *[""] * (half - len(summed)), *summed]:
+        table += [size.get(letter, 1), *(distances.get(letter, 0) for distances in by_array)]
+    return table
+
+
+def _contract(w: _Whole) -> None:
+    (first, second), result = letters(w.node.form)
+    order = [0, 1]
+    if w.rows.graph.nodes[w.node.operands[0]].op in WEIGHTS:
+        order, first, second = [1, 0], second, first
+    left, right = order
+    weight = w.rows.graph.nodes[w.node.operands[right]].op in WEIGHTS
+    shapes = [w.sizes(w.node.shape), w.shape(left), w.shape(right)]
+    counts = w.count, w.rows.rows_of(w.node.operands[left]), w.rows.rows_of(w.node.operands[right])
+    table = _letter_table([result, first, second], shapes)
+    kernel = CONTRACT_WEIGHT if weight else CONTRACT
+    places = w.out, w.place(left), w.place(right)
+    w.rows.listing.row(kernel, *places, *counts, w.lanes, *table, equation=w.text)
+
+
+def _arrange(w: _Whole) -> None:
+    (names,), result = letters(w.node.form)
+    shapes = [w.sizes(w.node.shape), w.shape(0)]
+    table = _letter_table([result, names], shapes)
+    counts = w.count, w.rows.rows_of(w.node.operands[0]), w.lanes
+    w.rows.listing.row(ARRANGE, w.out, w.place(0), *counts, *table, equation=w.text)
+
+
+def _softmax(w: _Whole) -> None:
+    *_, rows = w.sizes(w.node.shape)
+    memory = w.rows.listing.tile(2, "memory")
+    operands = w.out, w.place(0), w.count // rows, rows, w.lanes, memory
+    w.rows.listing.row(SOFTMAX, *operands, equation=w.text)
+
+
+def _softmax_slope(w: _Whole) -> None:
+    *_, rows = w.sizes(w.node.shape)
+    memory = w.rows.listing.tile(1, "memory")
+    operands = w.out, w.place(0), w.place(1), w.count // rows, rows, w.lanes, memory
+    w.rows.listing.row(SOFTMAX_SLOPE, *operands, equation=w.text)
+
+
+def _concatenate(w: _Whole) -> None:
+    first = w.rows.rows_of(w.node.operands[0])
+    w.copy(w.out, w.place(0), first)
+    w.copy(w.out.from_row(first * w.lanes), w.place(1), w.count - first, first=False)
+
+
+def _head(w: _Whole) -> None:
+    w.copy(w.out, w.place(0), w.count)
+
+
+def _tail(w: _Whole) -> None:
+    start = w.rows.rows_of(w.node.operands[0]) - w.count
+    w.copy(w.out, w.place(0).from_row(start * w.lanes), w.count)
+
+
+def _clear(w: _Whole) -> None:
+    w.rows.listing.row(CLEAR, w.out, w.count * w.lanes, equation=w.text)
+
+
+def _split_at(sizes: Sequence[int], axis: int) -> tuple[int, int, int]:
+    """Return how many arrays come before an axis, its size, and the rows of one of its entries."""
+    before, inner = 1, 1
+    for size in sizes[:axis]:
+        before *= size
+    for size in sizes[axis + 1 :]:
+        inner *= size
+    return before, sizes[axis], inner
+
+
+def _slice(w: _Whole) -> None:
+    axis, start, stop, _ = numbers(w.node.form)
+    before, size, inner = _split_at(w.shape(0), axis)
+    for k in range(before):
+        source = w.place(0).from_row((k * size + start) * inner * w.lanes)
+        w.copy(
+            w.out.from_row(k * (stop - start) * inner * w.lanes), source, (stop - start) * inner, first=k == 0
+        )
+
+
+def _pad(w: _Whole) -> None:
+    axis, start, stop, _ = numbers(w.node.form)
+    before, size, inner = _split_at(w.sizes(w.node.shape), axis)
+    _clear(w)
+    for k in range(before):
+        out = w.out.from_row((k * size + start) * inner * w.lanes)
+        source = w.place(0).from_row(k * (stop - start) * inner * w.lanes)
+        w.copy(out, source, (stop - start) * inner, first=False)
+
+
+def _move(w: _Whole, steps: int, axis: int, *, around: bool) -> None:
+    """Write the rows of `shift` and `roll`."""
+    before, size, inner = _split_at(w.shape(0), axis)
+    steps = steps % size if around else steps
+    kept = max(size - abs(steps), 0)
+    if not around and steps:
+        _clear(w)
+    for k in range(before):
+        start = k * size
+        parts = [(max(steps, 0), max(-steps, 0), kept)]
+        if around and steps:
+            parts.append((0, kept, steps))
+        for place, (to, source, count) in enumerate(parts):
+            if count:
+                out = w.out.from_row((start + to) * inner * w.lanes)
+                given = w.place(0).from_row((start + source) * inner * w.lanes)
+                first = k == place == 0 and (around or not steps)
+                w.copy(out, given, count * inner, first=first)
+
+
+def _push(w: _Whole) -> None:
+    top = w.rows.rows_of(w.node.operands[1])
+    w.copy(w.out, w.place(1), top)
+    if w.count > top:
+        w.copy(w.out.from_row(top * w.lanes), w.place(0), w.count - top, first=False)
+
+
+WRITERS: dict[str, Callable[[_Whole], None]] = {
+    "contract": _contract,
+    "reduce": _arrange,
+    "spread": _arrange,
+    "softmax": _softmax,
+    "softmax_slope": _softmax_slope,
+    "concatenate": _concatenate,
+    "head": _head,
+    "tail": _tail,
+    "slice": _slice,
+    "pad": _pad,
+    "flatten": _head,
+    "unflatten": _head,
+    "shift": lambda w: _move(w, *numbers(w.node.form), around=False),
+    "roll": lambda w: _move(w, *numbers(w.node.form), around=True),
+    "push": _push,
+}
+"""The writer of each operation."""
