@@ -33,8 +33,8 @@ class ExchangedNetwork(ShownNetwork):
         its time step, in the network's dtype.
 
         The model has the input ``x`` (B, T, I) and the outputs ``y`` (B, T, O), zero beyond the length of a sequence, and
-        ``last_state`` (B, S). These inputs may be left out: ``lengths`` (B,), int64, T by default; ``state`` (B, S), zero
-        by default; and for a network that sees its own output ``teacher`` (B, T, O), NaN by default. They are those of
+        ``last_state`` (B, S). These inputs may be left out: ``lengths`` (B,), int64, T by default; ``state`` (B, S), that of a
+        new sequence by default; and for a network that sees its own output ``teacher`` (B, T, O), NaN by default. They are those of
         `predict`.
 
         Parameters
@@ -55,10 +55,12 @@ class ExchangedNetwork(ShownNetwork):
         EvorrnError
             When onnx is not installed, or the file cannot be written.
         """
-        values = {**self.weights(genome), **self._option_values}
+        numbers = {
+            name: np.asarray(self._settings.numbers[option]) for name, option in self.step.options.items()
+        }
         layers = [(self.cell, self._options.functions)] * len(self.hidden)
         properties = {"network": self.settings(), **(notes or {})}
-        content = onnx_bytes(self._form, layers, values, properties, scaling)
+        content = onnx_bytes(self._form, layers, {**self.weights(genome), **numbers}, properties, scaling)
         _write(Path(path), content)
 
     def to_safetensors(self, genome: np.ndarray, path: str | Path) -> None:
@@ -93,13 +95,6 @@ class ExchangedNetwork(ShownNetwork):
         """
         blocks = read_safetensors(Path(path), self.blocks, self.settings())
         return self.check_genome(self.pack(blocks))
-
-    @property
-    def _option_values(self) -> dict[str, np.ndarray]:
-        """The numeric options of the cells by their names in the time step."""
-        return {
-            name: np.asarray(self._settings.numbers[option]) for name, option in self.step.options.items()
-        }
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.cells.find import cells
 from evorrn.data.task import Scaling
+from evorrn.exchange.onnx import model
 from evorrn.exchange.onnx.expressions import EXPRESSIONS
 from evorrn.network.network import Network
 
@@ -199,7 +200,7 @@ def test_steps_one_by_one_with_the_state_equal_the_whole(cell, tmp_path):
 def test_with_a_scaling_the_model_is_in_original_units(dtype, loss, tmp_path):
     rng = np.random.default_rng(0)
     network = Network(3, 2, cell="lstm", hidden=4, dtype=dtype, loss=loss)
-    model = evorrn.Model(
+    trained = evorrn.Model(
         network.init(seed=0),
         network,
         Scaling(*(1e6 * rng.random(n) for n in (3, 3, 2, 2))),
@@ -207,10 +208,10 @@ def test_with_a_scaling_the_model_is_in_original_units(dtype, loss, tmp_path):
         ("a",) * 3,
         ("ü",),
     )
-    model.to_onnx(tmp_path / "model.onnx")
+    trained.to_onnx(tmp_path / "model.onnx")
     x = 1e6 * rng.random((4, 5, 3))
     y, _ = run(tmp_path / "model.onnx", x=x)
-    wanted = model.predict(x)
+    wanted = trained.predict(x)
     assert y.dtype == np.float64
     np.testing.assert_allclose(y, wanted, atol=1e-5 * np.abs(wanted).max())
     notes = {
@@ -219,7 +220,7 @@ def test_with_a_scaling_the_model_is_in_original_units(dtype, loss, tmp_path):
     assert notes["input_names"] == ["a"] * 3 and notes["output_names"] == ["ü"]
     again = Network.from_settings(notes["network"])
     np.testing.assert_array_equal(
-        again.predict(model.genome, x / 1e6), network.predict(model.genome, x / 1e6)
+        again.predict(trained.genome, x / 1e6), network.predict(trained.genome, x / 1e6)
     )
 
 
@@ -290,6 +291,9 @@ def test_wrong_genomes_and_places_and_a_missing_library_are_said(tmp_path, monke
     (tmp_path / "file").write_text("")
     with pytest.raises(EvorrnError, match="cannot write"):
         network.to_onnx(network.init(seed=0), tmp_path / "file" / "model.onnx")
+    monkeypatch.setattr(model, "LARGEST", 20)
+    with pytest.raises(EvorrnError, match="more than 2 GB"):
+        network.to_onnx(network.init(seed=0), tmp_path / "model.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(EvorrnError, match=r"pip install 'evorrn\[onnx\]'"):
         network.to_onnx(network.init(seed=0), tmp_path / "model.onnx")

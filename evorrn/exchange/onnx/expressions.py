@@ -7,13 +7,14 @@ constant without that axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from evorrn.compile.graph import Node
-from evorrn.compile.ops import Shape
+from evorrn.compile.op import Shape
+from evorrn.compile.tensors import letters, numbers
 from evorrn.exchange.onnx.writer import Writer
 from evorrn.kernels.activations import ELU_ALPHA, LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 
@@ -78,14 +79,115 @@ def _exponential_linear(scale: float, alpha: float) -> Expression:
     return expression
 
 
-def _product(w: Writer, node: Node, matrix: Value, vector: Value) -> str:
-    """The product of a matrix of weights and the vector of each sequence."""
-    assert matrix.array is not None
-    return w.apply("MatMul", name_of(w, vector), w.number(matrix.array.T, "weights"))
+def _product(w: Writer, node: Node, matrix: Value, array: Value) -> str:
+    """The product of a matrix of weights and the array of each sequence, whose axes are the last ones of the matrix."""
+    if matrix.array is None or len(matrix.shape) > 2:
+        kept, rest = _letters(len(node.shape)), _letters(len(matrix.shape))[len(node.shape) :]
+        return _einsum(w, (matrix, array), [kept + rest, rest], kept)
+    return w.apply("MatMul", name_of(w, array), w.number(matrix.array.T, "weights"))
+
+
+def _outer(w: Writer, node: Node, left: Value, right: Value) -> str:
+    whole = _letters(len(node.shape))
+    return _einsum(w, (left, right), [whole[: len(left.shape)], whole[len(left.shape) :]], whole)
+
+
+def _contract(w: Writer, node: Node, *operands: Value) -> str:
+    """A sum of products by `numpy.einsum`'s letters, where a number of each sequence has none."""
+    given, result = letters(node.form)
+    flat = [_without_axis(w, operand) if not names else operand for operand, names in zip(operands, given)]
+    found = _einsum(w, flat, given, result)
+    return found if result else w.apply("Unsqueeze", found, w.integers(1))
+
+
+def _spread(w: Writer, node: Node, array: Value, _: Value) -> str:
+    """An array repeated along the letters that it does not have."""
+    (names,), result = letters(node.form)
+    ones = Value(node.shape, array=np.ones(w.shape(node.shape)))
+    return _einsum(w, (_without_axis(w, array) if not names else array, ones), [names, result], result)
+
+
+def _einsum(w: Writer, operands: Sequence[Value], given: Sequence[str], result: str) -> str:
+    """A contraction in which values that differ between sequences have one more letter, for the batch."""
+    batch = next(letter for letter in _letters(26) if not any(letter in names for names in (*given, result)))
+    with_batch = [
+        names if value.array is not None else batch + names for value, names in zip(operands, given)
+    ]
+    names = [name_of(w, value) for value in operands]
+    return w.apply("Einsum", *names, equation=f"{','.join(with_batch)}->{batch}{result}")
+
+
+def _letters(count: int) -> str:
+    return "abcdefghijklmnopqrstuvwxyz"[:count]
+
+
+def _without_axis(w: Writer, value: Value) -> Value:
+    """Return a number of each sequence (B, 1) as (B,), and a constant as one number."""
+    if value.array is not None:
+        return Value((), array=value.array.reshape(()))
+    return Value((), w.apply("Squeeze", value.name, w.integers(1)))
 
 
 def _joined(w: Writer, node: Node, *operands: Value) -> str:
-    return w.apply("Concat", *[operand.name for operand in operands], axis=1)
+    return w.apply("Concat", *[with_batch(w, operand) for operand in operands], axis=1)
+
+
+def with_batch(w: Writer, value: Value) -> str:
+    """Return the name of a value with a batch axis; one that is the same for all sequences is repeated for each."""
+    if value.array is None:
+        return value.name
+    whole = w.apply("Concat", w.batch, w.integers(*w.shape(value.shape)), axis=0)
+    return w.apply("Expand", name_of(w, value), whole)
+
+
+def _slice(w: Writer, node: Node, x: Value) -> str:
+    axis, start, stop, drop = numbers(node.form)
+    part = _part(w, x.name, axis, start, stop)
+    only = drop and len(x.shape) > 1  # a single entry of a vector stays a vector of one entry
+    return w.apply("Squeeze", part, w.integers(axis + 1)) if only else part
+
+
+def _part(w: Writer, x: str, axis: int, start: int, stop: int) -> str:
+    return w.apply("Slice", x, w.integers(start), w.integers(stop), w.integers(axis + 1))
+
+
+def _shift(w: Writer, node: Node, x: Value) -> str:
+    """The entries moved along an axis; zeros come in."""
+    steps, axis = numbers(node.form)
+    count = w.shape(x.shape)[axis]
+    moved = max(-count, min(count, steps))
+    kept = _part(w, x.name, axis, max(-moved, 0), count - max(moved, 0))
+    before, after = [0] * (len(x.shape) + 1), [0] * (len(x.shape) + 1)
+    before[axis + 1], after[axis + 1] = max(moved, 0), max(-moved, 0)
+    return w.apply("Pad", kept, w.integers(*before, *after), w.number(0))
+
+
+def _roll(w: Writer, node: Node, x: Value) -> str:
+    """The entries moved along an axis in a circle."""
+    steps, axis = numbers(node.form)
+    count = w.shape(x.shape)[axis]
+    cut = -steps % count
+    parts = [_part(w, x.name, axis, cut, count), _part(w, x.name, axis, 0, cut)]
+    return w.apply("Concat", *parts, axis=axis + 1) if cut else x.name
+
+
+def _push(w: Writer, node: Node, stack: Value, top: Value) -> str:
+    """A new first entry before all entries but the last."""
+    first, rest = with_batch(w, top), with_batch(w, stack)
+    first = first if len(stack.shape) == 1 else w.apply("Unsqueeze", first, w.integers(1))
+    count = w.shape(stack.shape)[0]
+    return w.apply("Concat", first, _part(w, rest, 0, 0, count - 1), axis=1) if count > 1 else first
+
+
+def _every(w: Writer, node: Node, period: Value, t: Value) -> str:
+    """1 where t is a multiple of the period, else 0."""
+    rank = len(node.shape)
+    rest = w.apply("Mod", name_of(w, t, rank), name_of(w, period, rank), fmod=1)
+    return w.cast(w.apply("Equal", rest, w.number(0)), w.dtype)
+
+
+def _flatten(w: Writer, node: Node, x: Value) -> str:
+    return w.apply("Reshape", x.name, w.integers(0, -1))
 
 
 EXPRESSIONS: dict[str, Expression] = {
@@ -106,5 +208,21 @@ EXPRESSIONS: dict[str, Expression] = {
     "selu": _exponential_linear(SELU_SCALE, SELU_ALPHA),
     "matvec": _product,
     "concatenate": _joined,
+    "outer": _outer,
+    "log": _elementwise("Log"),
+    "sqrt": _elementwise("Sqrt"),
+    "maximum": _elementwise("Max"),
+    "minimum": _elementwise("Min"),
+    "power": _elementwise("Pow"),
+    "every": _every,
+    "contract": _contract,
+    "reduce": _contract,
+    "spread": _spread,
+    "softmax": lambda w, node, x: w.apply("Softmax", x.name, axis=-1),
+    "slice": _slice,
+    "flatten": _flatten,
+    "shift": _shift,
+    "roll": _roll,
+    "push": _push,
 }
 """The ONNX expression of each operation by its name; an operation without one cannot be exported."""

@@ -18,6 +18,8 @@ from evorrn.exchange.onnx.step import check_operations
 from evorrn.exchange.onnx.writer import Writer
 
 OPSET, IR_VERSION = 17, 8
+LARGEST = 2**31 - 2**20
+"""Bytes of weights that one file can hold beside its nodes."""
 LONGEST = np.iinfo(np.int32).max
 """The default of ``lengths``: longer than any sequence, so that every time step counts."""
 
@@ -37,7 +39,7 @@ def onnx_bytes(
     layers : sequence of (Cell, mapping)
         The cell of each layer with its activation options.
     values : mapping of str to ndarray
-        The blocks of the genome and the numeric options of the cells.
+        The weights and the numeric options of the cells by their names in the time step.
     notes : mapping
         Plain data that the model holds by name as JSON text, for instance the settings of the network.
     scaling : Scaling, optional
@@ -45,7 +47,7 @@ def onnx_bytes(
     Raises
     ------
     EvorrnError
-        When onnx is not installed.
+        When onnx is not installed, or the weights are too large for one file.
     ConfigError
         When an operation of a cell has no ONNX form.
     """
@@ -55,7 +57,7 @@ def onnx_bytes(
         raise EvorrnError("to_onnx needs onnx: pip install 'evorrn[onnx]'") from None
 
     defaults = _defaults(form)
-    w = Writer(form.dtype, taken={"x", "y", "last_state", *defaults})
+    w = Writer(form.dtype, form.sizes, taken={"x", "y", "last_state", *defaults})
     _write(w, form, layers, values, scaling)
     outside = form.dtype if scaling is None else np.dtype(np.float64)
     sizes, state = form.sizes, defaults["state"].shape[1]
@@ -72,6 +74,8 @@ def onnx_bytes(
             for name, dtype, shape in entries
         ]
 
+    if sum(array.nbytes for array in w.constants.values()) > LARGEST:
+        raise EvorrnError("to_onnx: the weights take more than 2 GB, which one ONNX file cannot hold")
     kept = [numpy_helper.from_array(array, name) for name, array in {**w.constants, **defaults}.items()]
     graph = helper.make_graph(w.nodes, "network", declared(inputs), declared(outputs), kept)
     opset = helper.make_opsetid("", OPSET)
@@ -83,8 +87,11 @@ def onnx_bytes(
 
 def _defaults(form: Form) -> dict[str, np.ndarray]:
     """Return the values of the inputs that can be left out; axes of size 1 are repeated."""
-    width = sum(count_of(shape, form.sizes) for shape in form.step.states.values())
-    found = {"lengths": np.array([LONGEST], np.int64), "state": np.zeros((1, width), form.dtype)}
+    first = [
+        np.full((1, count_of(shape, form.sizes)), form.step.start.get(name, 0.0), form.dtype)
+        for name, shape in form.step.states.items()
+    ]
+    found = {"lengths": np.array([LONGEST], np.int64), "state": np.concatenate(first, axis=1)}
     if form.step.feeds_back:
         found["teacher"] = np.full((1, 1, form.sizes["O"]), np.nan, form.dtype)
     return found

@@ -10,7 +10,7 @@ from evorrn.base.errors import ConfigError
 from evorrn.compile.graph import Graph
 from evorrn.compile.ops import LEAVES
 from evorrn.engine.model import Form
-from evorrn.exchange.onnx.expressions import EXPRESSIONS, Value
+from evorrn.exchange.onnx.expressions import EXPRESSIONS, Value, with_batch
 from evorrn.exchange.onnx.writer import Writer
 
 
@@ -33,7 +33,7 @@ def write_step(
     w : Writer
     form : Form
     values : mapping of str to ndarray
-        The blocks of the genome and the numeric options of the cells.
+        The weights and the numeric options of the cells by their names in the time step.
     inputs : mapping of str to str
         The names of the input ``x`` (B, I), the old states (B, H) and the previous output (B, O).
 
@@ -43,11 +43,8 @@ def write_step(
         The names of the results of the graph.
     """
     graph, changing = form.step.graph, varying(form.step.graph)
-    blank = {
-        node.name: np.zeros([form.sizes[dimension] for dimension in node.shape])
-        for node in graph.nodes
-        if node.op == "input"
-    }
+    w.batch = w.apply("Shape", inputs["x"], start=0, end=1)
+    blank = {node.name: np.zeros(w.shape(node.shape)) for node in graph.nodes if node.op == "input"}
     with np.errstate(all="ignore"):
         arrays = graph.run({**values, **blank})
     found: dict[int, Value] = {}
@@ -58,11 +55,9 @@ def write_step(
         elif node.op in LEAVES:
             found[index] = Value(node.shape, inputs[node.name])
         else:
-            operands = [found[operand] for operand in node.operands]
+            operands = [found.get(operand, Value(graph.nodes[operand].shape)) for operand in node.operands]
             found[index] = Value(node.shape, EXPRESSIONS[node.op](w, node, *operands))
-    return {
-        name: _with_batch(w, found[index], inputs["x"], form.sizes) for name, index in graph.outputs.items()
-    }
+    return {name: with_batch(w, found[index]) for name, index in graph.outputs.items()}
 
 
 def varying(graph: Graph) -> set[int]:
@@ -70,17 +65,6 @@ def varying(graph: Graph) -> set[int]:
     found: set[int] = set()
     for index in graph.reachable(graph.outputs.values()):
         node = graph.nodes[index]
-        if node.op == "input" or found.intersection(node.operands):
+        if node.op == "input" or found.intersection(node.reads):
             found.add(index)
     return found
-
-
-def _with_batch(w: Writer, value: Value, x: str, sizes: Mapping[str, int]) -> str:
-    """Return the name of a result; one that is the same for all sequences is repeated for each."""
-    if value.array is None:
-        return value.name
-    widths = [sizes[dimension] for dimension in value.shape]
-    batch = w.apply("Shape", x, start=0, end=1)
-    return w.apply(
-        "Expand", w.number(value.array, "weights"), w.apply("Concat", batch, w.integers(*widths), axis=0)
-    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from evorrn.compile.op import Shape, size_of
 
 
 @dataclass
@@ -16,18 +19,28 @@ class Writer:
     ----------
     dtype : dtype
         Type of the network's numbers.
+    sizes : mapping of str to int
+        The size of each symbolic dimension.
+    batch : str
+        The name of a vector with the number of sequences.
     nodes : list of NodeProto
     constants : dict of str to ndarray
     """
 
     dtype: np.dtype
+    sizes: Mapping[str, int]
+    batch: str = ""
     nodes: list[Any] = field(default_factory=list)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
 
     def body(self) -> Writer:
         """Return a writer for the body of a node of this graph."""
-        return Writer(self.dtype, [], self.constants, self.taken)
+        return Writer(self.dtype, self.sizes, "", [], self.constants, self.taken)
+
+    def shape(self, shape: Shape) -> list[int]:
+        """Return a symbolic shape in numbers."""
+        return [size_of(dimension, self.sizes) for dimension in shape]
 
     def fresh(self, stem: str) -> str:
         """Return a name that no other value has: the stem, or the stem with a number."""
