@@ -26,7 +26,7 @@ def activity(
     genome : ndarray, shape (n,)
     x : ndarray, shape (B, T, I)
     state : ndarray, shape (B, S), optional
-        The state before the first time step; zero by default.
+        The state before the first time step; by default that of `evorrn.Network.predict`.
     closed : bool
         Whether the first O inputs are the network's own previous output, as in a forecast.
 

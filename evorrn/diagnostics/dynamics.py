@@ -94,13 +94,28 @@ class Dynamics:
         return np.asarray(array, np.float64)
 
     def start(self, state: np.ndarray | None, sequences: int) -> np.ndarray:
-        """Return the first states (B, S), zero by default; raise ShapeError when they do not fit."""
+        """Return the first states (B, S), by default those of the network; raise ShapeError when they do not fit."""
         if state is None:
-            return np.zeros((sequences, self.size))
+            first = np.zeros(self.size)
+            first[: self.network.state_size] = self.network.first_state
+            return np.tile(first, (sequences, 1))
         array = numeric("state", state)
         if array.shape != (sequences, self.size):
             raise ShapeError(f"state: expected shape ({sequences}, {self.size}), got {array.shape}")
         return np.array(array, np.float64)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Which entries of a state (S,) only count time steps: their equation adds a constant to their last value."""
+        graph, named = self._graph, {}
+        for name in self.parts:
+            node = graph.nodes[graph.outputs[name]]
+            operands = [graph.nodes[operand] for operand in node.operands]
+            own = [operand.op == "input" and operand.name == name for operand in operands]
+            constant = [operand.op in ("constant", "option") for operand in operands]
+            counted = node.op == "add" and any(own) and any(constant)
+            named[name] = np.full(self.parts[name], counted)
+        return self.join(named, ()).astype(bool)
 
     # --- The step ------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ def echo_state_index(
     dynamics = Dynamics(network, genome)
     inputs = dynamics.inputs(x)
     drawn = spread * np.random.default_rng(check_seed(seed)).normal(size=(starts, dynamics.size))
+    drawn[:, dynamics.counts] = dynamics.start(None, starts)[:, dynamics.counts]
     sequences, steps, _ = inputs.shape
     at, window = np.tile(drawn, (sequences, 1)), []
     for time in range(steps):
@@ -89,7 +90,8 @@ def echo_state_index(
 def _different(responses: np.ndarray, tolerance: float) -> int:
     """Return the number of responses (starts, ...) that differ from each other."""
     kept: list[np.ndarray] = []
-    for one in responses:
-        if not any(np.abs(one - other).max() <= tolerance for other in kept):
-            kept.append(one)
+    with np.errstate(invalid="ignore"):
+        for one in responses:
+            if not any(np.abs(one - other).max() <= tolerance for other in kept):
+                kept.append(one)
     return len(kept)

@@ -74,7 +74,7 @@ def fixed_points(
     FixedPoints
         Distinct points in the cube with their speeds and the eigenvalues of the step there. The search is not
         exhaustive, and of a line of fixed points only some are returned. Points outside of the cube are left out: a
-        gate that saturates makes every state far away nearly a fixed point.
+        gate that saturates makes every state far away nearly a fixed point. None of a network that counts time steps.
 
     Raises
     ------
@@ -106,12 +106,16 @@ def fixed_points(
     constant = inputs.mean(axis=(0, 1)) if held is None else np.asarray(held, np.float64)
     if constant.shape != (network.inputs,):
         raise ShapeError(f"held: expected shape ({network.inputs},), got {constant.shape}")
+    if dynamics.counts.any():
+        return FixedPoints(np.zeros((0, dynamics.size)), np.zeros(0), np.zeros((0, dynamics.size), complex))
     with one_thread(), np.errstate(all="ignore"):
         points, reach = _starts(dynamics, inputs, constant, np.random.default_rng(check_seed(seed)), starts)
         points = _minimise(dynamics, points, constant)
         points = points[np.abs(points).max(axis=1, initial=0.0) <= reach]
         speeds = np.linalg.norm(_moved(dynamics, points, constant), axis=1)
         points = _distinct(points[np.argsort(speeds)[: np.count_nonzero(speeds <= speed)]])
+        if not len(points):
+            return FixedPoints(points, np.zeros(0), np.zeros((0, dynamics.size), complex))
         following, jacobians = dynamics.jacobian(points, _repeated(constant, points))
         eigenvalues = np.linalg.eigvals(jacobians).astype(complex)
     eigenvalues = np.take_along_axis(eigenvalues, np.argsort(-np.abs(eigenvalues), axis=1), axis=1)

@@ -30,9 +30,9 @@ def lyapunov_spectrum(
     x : ndarray, shape (B, T, I)
         Input sequences; zeros for a network that runs by itself.
     count : int, optional
-        Number of exponents; by default all S, one for each entry of the state.
+        Number of exponents; by default all, one for each entry of the state that does not only count time steps.
     state : ndarray, shape (B, S), optional
-        The state before the first time step; zero by default.
+        The state before the first time step; by default that of `evorrn.Network.predict`.
     washout : int, optional
         First time steps that are run and not averaged; by default a tenth of T, at most 100.
     closed : bool
@@ -74,17 +74,19 @@ def lyapunov_spectrum(
     dynamics = Dynamics(network, genome, closed)
     inputs = dynamics.inputs(x)
     sequences, steps, _ = inputs.shape
-    wanted = dynamics.size if count is None else count
-    if not 1 <= wanted <= dynamics.size:
+    moving = np.flatnonzero(~dynamics.counts)
+    wanted = len(moving) if count is None else count
+    if not 1 <= wanted <= len(moving):
         raise ConfigError(
-            f"count: expected a number from 1 to {dynamics.size}, the size of the state, got {count}"
+            f"count: expected a number from 1 to {len(moving)}, the size of the state, got {count}"
         )
     first = min(steps // 10, 100) if washout is None else washout
     if not 0 <= first < steps:
         raise ConfigError(f"washout: expected a number from 0 to {steps - 1}, got {washout}")
     at = dynamics.start(state, sequences)
-    start = np.random.default_rng(0).normal(size=(dynamics.size, wanted))
-    directions = np.broadcast_to(np.linalg.qr(start)[0].T, (sequences, wanted, dynamics.size))
+    start = np.zeros((wanted, dynamics.size))
+    start[:, moving] = np.linalg.qr(np.random.default_rng(0).normal(size=(len(moving), wanted)))[0].T
+    directions = np.broadcast_to(start, (sequences, wanted, dynamics.size))
     sums = np.zeros((sequences, wanted))
     for time in range(steps):
         at, moved = dynamics.push(at, inputs[:, time], directions)

@@ -22,12 +22,12 @@ def effective_spectral_radius(
     x : ndarray, shape (B, T, I), optional
         By default one time step of zeros.
     state : ndarray, shape (B, S), optional
-        The state before the first time step; zero by default.
+        The state before the first time step; by default that of `evorrn.Network.predict`.
 
     Returns
     -------
     ndarray, shape (B, T), float64
-        The largest absolute eigenvalue at each time step. Without `x` and `state` it is that of the network at rest:
+        The largest absolute eigenvalue at each time step, without states that only count time steps. Without `x` and `state` it is that of the network at rest:
         for a leaky network without biases the spectral radius of ``(1 - leak) I + leak W``.
 
     Raises
@@ -53,8 +53,10 @@ def effective_spectral_radius(
     """
     dynamics = Dynamics(network, genome)
     inputs = dynamics.inputs(np.zeros((1, 1, network.inputs)) if x is None else x)
+    moving = np.flatnonzero(~dynamics.counts)
     at, radii = dynamics.start(state, len(inputs)), []
     for time in range(inputs.shape[1]):
         at, jacobians = dynamics.jacobian(at, inputs[:, time])
+        jacobians = jacobians[:, moving][:, :, moving]
         radii.append(np.abs(np.linalg.eigvals(jacobians)).max(axis=1, initial=0.0))
     return np.stack(radii, axis=1)

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from evorrn.compile.graph import Graph, Node
 from evorrn.compile.ops import LEAVES, OPS
+from evorrn.compile.tensors import letters
 
 Values = dict[int, np.ndarray]
+
+LAST_AXIS = ("softmax", "softmax_slope")
+"""Operations along the last axis, which leading axes do not change."""
+FIRST_AXES = ("concatenate", "head", "tail", "slice", "pad", "shift", "roll", "push")
+"""Operations along axes that are counted from the first, which further axes at the end do not change."""
 
 
 def evaluate(graph: Graph, given: Mapping[str, np.ndarray], wanted: Iterable[int]) -> Values:
@@ -25,8 +32,8 @@ def evaluate(graph: Graph, given: Mapping[str, np.ndarray], wanted: Iterable[int
     ----------
     graph : Graph
     given : mapping of str to ndarray
-        The value of each input, parameter and option by name. Leading axes of different arrays broadcast, and there
-        are equally many or none of them.
+        The value of each input, weight and option by name. Leading axes of different arrays broadcast, and there are
+        equally many or none of them.
     wanted : iterable of int
         Indices of nodes.
     """
@@ -49,21 +56,15 @@ def _apply(node: Node, operands: list[Node], arrays: list[np.ndarray]) -> np.nda
     ranks = [len(operand.shape) for operand in operands]
     leads = [array.shape[: array.ndim - rank] for array, rank in zip(arrays, ranks)]
     function = partial(OPS[node.op].compute, node.form)
-    if not any(leads):
+    if not any(leads) or node.op in LAST_AXIS:
         return np.asarray(function(*arrays))
     if OPS[node.op].emit is not None:
         return np.asarray(function(*_aligned(arrays, ranks, len(node.shape))))
-    if node.op in _WHOLE and max(ranks) <= 2 and ranks[-1] == 1:  # matrices and vectors
-        return _WHOLE[node.op](*arrays)
-    lead = np.broadcast_shapes(*leads)
-    full = [
-        np.broadcast_to(array, lead + array.shape[array.ndim - rank :]) for array, rank in zip(arrays, ranks)
-    ]
-    first = np.asarray(function(*[array[(0,) * len(lead)] for array in full]))
-    result = np.empty(lead + first.shape)
-    for place in np.ndindex(*lead):
-        result[place] = function(*[array[place] for array in full])
-    return result
+    if node.op in ("matvec", "matvec_transposed"):
+        return _product(node.op, arrays, ranks)
+    if node.op in ("contract", "reduce"):
+        return _contract(node.form, arrays, ranks)
+    return _one_by_one(node.op, function, arrays, ranks)
 
 
 def _aligned(arrays: list[np.ndarray], ranks: list[int], rank: int) -> list[np.ndarray]:
@@ -74,22 +75,41 @@ def _aligned(arrays: list[np.ndarray], ranks: list[int], rank: int) -> list[np.n
     ]
 
 
-def _matvec(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    if matrix.ndim == 2:
-        return np.asarray(vector @ matrix.T)
-    return np.asarray((matrix @ vector[..., None])[..., 0])
+def _product(op: str, arrays: list[np.ndarray], ranks: list[int]) -> np.ndarray:
+    """Return the product of a matrix, or its transpose, with an array; either may have leading axes."""
+    matrix, array = arrays
+    lead, shape = matrix.shape[: matrix.ndim - ranks[0]], matrix.shape[matrix.ndim - ranks[0] :]
+    along = array.shape[array.ndim - ranks[1] :]
+    vector = array.reshape(*array.shape[: array.ndim - ranks[1]], prod(along))
+    if op == "matvec":
+        rest = shape[: ranks[0] - ranks[1]]
+        flat = matrix.reshape(*lead, prod(rest), prod(along))
+    else:
+        rest = shape[ranks[1] :]
+        flat = matrix.reshape(*lead, prod(along), prod(rest)).swapaxes(-1, -2)
+    result = vector @ flat.T if not lead else (flat @ vector[..., None])[..., 0]
+    return np.asarray(result.reshape(*result.shape[:-1], *rest))
 
 
-def _concatenate(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    lead = np.broadcast_shapes(left.shape[:-1], right.shape[:-1])
-    return np.concatenate([np.broadcast_to(part, lead + part.shape[-1:]) for part in (left, right)], axis=-1)
+def _contract(form: str, arrays: list[np.ndarray], ranks: list[int]) -> np.ndarray:
+    """Return the contraction of arrays over the letters of a form; a number has no letters."""
+    names, result = letters(form)
+    given = [
+        array if letter or not rank else array[..., 0] for array, letter, rank in zip(arrays, names, ranks)
+    ]
+    found = np.einsum(",".join(f"...{name}" for name in names) + f"->...{result}", *given)
+    return found if result else found[..., None]
 
 
-_WHOLE: dict[str, Callable[..., Any]] = {
-    "matvec": _matvec,
-    "matvec_transposed": lambda matrix, vector: _matvec(matrix.swapaxes(-1, -2), vector),
-    "concatenate": _concatenate,
-    "head": lambda whole, like: whole[..., : like.shape[-1]],
-    "tail": lambda whole, like: whole[..., -like.shape[-1] :],
-}
-"""Operations on whole vectors that NumPy computes for all leading axes at once; others are computed one by one."""
+def _one_by_one(
+    op: str, function: Callable[..., Any], arrays: list[np.ndarray], ranks: list[int]
+) -> np.ndarray:
+    """Return the value of an operation that knows no leading axes: these become one axis, at the end or looped over."""
+    lead = np.broadcast_shapes(*[array.shape[: array.ndim - rank] for array, rank in zip(arrays, ranks)])
+    shapes = [array.shape[array.ndim - rank :] for array, rank in zip(arrays, ranks)]
+    full = [np.broadcast_to(a, lead + shape).reshape(-1, *shape) for a, shape in zip(arrays, shapes)]
+    if op in FIRST_AXES:
+        result = np.moveaxis(function(*[np.moveaxis(array, 0, -1) for array in full]), -1, 0)
+    else:
+        result = np.stack([function(*one) for one in zip(*full)])
+    return np.asarray(result.reshape(lead + (result.shape[1:] or (1,))))
