@@ -26,7 +26,10 @@ class Alphabet:
         The input of a network at a symbol.
     end : array_like, shape (I,), optional
         The input that ends a string; the network answers at this step. Without it the network answers at the last
-        symbol, and gives no answer for the empty string.
+        symbol.
+    begin : array_like, shape (I,), optional
+        The input that begins a string, for networks whose first step cannot see its input. Without `end` and `begin`
+        a network gives no answer for the empty string.
 
     Raises
     ------
@@ -45,47 +48,56 @@ class Alphabet:
     names: Sequence[str]
     inputs: np.ndarray
     end: np.ndarray | None = None
+    begin: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         names = tuple(map(str, self.names))
         inputs = np.array(self.inputs, dtype=np.float64)
         if inputs.ndim != 2 or len(inputs) != len(names):
             raise ShapeError(f"inputs: expected shape ({len(names)}, I), got {inputs.shape}")
-        end = None if self.end is None else np.array(self.end, dtype=np.float64)
-        if end is not None and end.shape != inputs.shape[1:]:
-            raise ShapeError(f"end: expected shape {inputs.shape[1:]}, got {end.shape}")
-        rows = inputs if end is None else np.vstack([inputs, end])
+        marks = {
+            name: None if value is None else np.array(value, dtype=np.float64)
+            for name, value in (("end", self.end), ("begin", self.begin))
+        }
+        for name, mark in marks.items():
+            if mark is not None and mark.shape != inputs.shape[1:]:
+                raise ShapeError(f"{name}: expected shape {inputs.shape[1:]}, got {mark.shape}")
+        rows = np.vstack([inputs, *(mark for mark in marks.values() if mark is not None)])
         if not names or len(set(names)) < len(names) or len(np.unique(rows, axis=0)) < len(rows):
             raise ShapeError("names and inputs: expected at least one symbol, all different from each other")
-        for name, value in (("names", names), ("inputs", inputs), ("end", end)):
+        for name, value in (("names", names), ("inputs", inputs), *marks.items()):
             object.__setattr__(self, name, value)
 
     @classmethod
-    def one_hot(cls, names: Sequence[str], end: bool = False) -> Alphabet:
+    def one_hot(cls, names: Sequence[str], end: bool = False, begin: bool = False) -> Alphabet:
         """Return an alphabet in which each symbol has an input of its own, 1 at this symbol and 0 elsewhere.
 
-        With `end`, one more input, the last, is 1 at the step after the last symbol.
+        With `begin` and `end`, one more input each, in this order, is 1 at the step before the first symbol and at the
+        step after the last one.
         """
-        rows = np.eye(len(names) + end)
-        return cls(tuple(names), rows[: len(names)], rows[-1] if end else None)
+        rows = np.eye(len(names) + begin + end)
+        return cls(
+            tuple(names), rows[: len(names)], rows[-1] if end else None, rows[len(names)] if begin else None
+        )
 
     @classmethod
     def found_in(cls, batches: Sequence[Batch]) -> Alphabet:
         """Return the alphabet of the different inputs that batches hold, in ascending order.
 
-        An input that is the last one of every sequence, and stands nowhere else, is the end. Names are
-        ``"0", "1", ...`` for inputs that are one-hot and for one input of two values, else the inputs.
+        An input that is the first or the last one of every sequence, and stands nowhere else, is the begin or the end.
+        Names are ``"0", "1", ...`` for inputs that are one-hot and for one input of two values, else the inputs.
 
         Raises
         ------
         DataError
             When there are more than 16 different inputs, so that they are no symbols.
         """
-        read, last = [], []
+        read, first, last = [], [], []
         for batch in batches:
             assert batch.lengths is not None
             inputs = np.asarray(batch.inputs, dtype=np.float64)
             read.append(inputs[np.arange(batch.steps) < batch.lengths[:, None]])
+            first.append(inputs[:, 0])
             last.append(inputs[np.arange(batch.size), batch.lengths - 1])
         different, counts = np.unique(np.concatenate(read), axis=0, return_counts=True)
         count, width = different.shape
@@ -94,19 +106,24 @@ class Alphabet:
                 f"expected sequences of symbols, at most {MOST_SYMBOLS} different inputs, got "
                 f"{count if width else 'no inputs'}"
             )
-        ends = np.concatenate(last)
-        is_end = (different == ends[0]).all(axis=1) & (counts == len(ends)) & (ends == ends[0]).all()
-        end = different[is_end][0] if is_end.any() and count > 1 else None
-        different = different if end is None else different[~is_end]
+        marks: list[np.ndarray | None] = []
+        for edge in map(np.concatenate, (last, first)):
+            is_mark = (
+                (different == edge[0]).all(axis=1) & (counts == len(edge)) & bool((edge == edge[0]).all())
+            )
+            found = is_mark.any() and len(different) > 1
+            marks.append(different[is_mark][0] if found else None)
+            if found:
+                different, counts = different[~is_mark], counts[~is_mark]
         one_hot = np.isin(different, (0, 1)).all() and (different.sum(axis=1) == 1).all()
         if width > 1 and one_hot:
             different = different[np.argsort(different.argmax(axis=1))]
             names = [str(place) for place in different.argmax(axis=1)]
         elif width == 1 and count == 2:
-            names = ["0", "1"][: len(different)]
+            names = [str(at) for at in range(len(different))]
         else:
             names = ["/".join(f"{value:.6g}" for value in row) for row in different]
-        return cls(names, different, end)
+        return cls(names, different, *marks)
 
     @property
     def width(self) -> int:
@@ -114,35 +131,42 @@ class Alphabet:
         return int(np.asarray(self.inputs).shape[1])
 
     def encoded(self, strings: Strings) -> tuple[np.ndarray, np.ndarray]:
-        """Return strings as inputs (N, T, I), with the end where there is one, and the number of their steps (N,)."""
-        ended = self.end is not None
-        steps = strings.codes.shape[1] + ended
-        inputs = np.zeros((len(strings), steps, self.width))
-        inputs[:, : strings.codes.shape[1]] = self.inputs[strings.codes]
-        inputs[np.arange(steps) >= strings.lengths[:, None]] = 0
-        if ended:
-            inputs[np.arange(len(strings)), strings.lengths] = self.end
-        return inputs, strings.lengths + ended
+        """Return strings as inputs (N, T, I), with begin and end where there are some, and their steps (N,)."""
+        before, after = self.begin is not None, self.end is not None
+        count, longest = strings.codes.shape
+        inputs = np.zeros((count, before + longest + after, self.width))
+        read = np.arange(longest) < strings.lengths[:, None]
+        inputs[:, before : before + longest][read] = self.inputs[strings.codes[read]]
+        if before:
+            inputs[:, 0] = self.begin
+        if after:
+            inputs[np.arange(count), before + strings.lengths] = self.end
+        return inputs, strings.lengths + before + after
 
     def decoded(self, batch: Batch) -> Strings:
-        """Return the strings that a batch holds; an end is no symbol.
+        """Return the strings that a batch holds; begin and end are no symbols.
 
         Raises
         ------
         DataError
-            When an input is no symbol, or an end is not at the last step.
+            When an input is no symbol, or a begin is not at the first step or an end not at the last one.
         """
         assert batch.lengths is not None
-        rows = self.inputs if self.end is None else np.vstack([self.inputs, self.end])
-        same = (batch.inputs[:, :, None, :] == rows.astype(batch.inputs.dtype)).all(axis=3)
+        kind = batch.inputs.dtype
         read = np.arange(batch.steps) < batch.lengths[:, None]
-        if not same.any(axis=2)[read].all():
-            where = np.argwhere(~same.any(axis=2) & read)[0].tolist()
-            raise DataError(f"inputs: expected a symbol, got {batch.inputs[tuple(where)]} at {tuple(where)}")
-        codes = same.argmax(axis=2)
-        if self.end is None:
-            return Strings(codes, batch.lengths)
+        same = (batch.inputs[:, :, None, :] == np.asarray(self.inputs, dtype=kind)).all(axis=3)
+        known = same.any(axis=2)
         last = np.arange(batch.steps) == batch.lengths[:, None] - 1
-        if ((codes == len(self.names))[read] != last[read]).any():
-            raise DataError("inputs: expected the end of each string at its last step and nowhere else")
-        return Strings(np.where(last, 0, codes), batch.lengths - 1)
+        first = np.broadcast_to(np.arange(batch.steps) == 0, last.shape)
+        for name, mark, place in (("begin", self.begin, first), ("end", self.end, last)):
+            if mark is not None:
+                marked = (batch.inputs == np.asarray(mark, dtype=kind)).all(axis=2)
+                if (marked != place)[read].any():
+                    raise DataError(f"inputs: expected the {name} once in each sequence, at its {name}")
+                known |= marked
+        if not known[read].all():
+            where = np.argwhere(~known & read)[0].tolist()
+            raise DataError(f"inputs: expected a symbol, got {batch.inputs[tuple(where)]} at {tuple(where)}")
+        before, after = self.begin is not None, self.end is not None
+        codes = np.where(same.any(axis=2), same.argmax(axis=2), 0)
+        return Strings(codes[:, before : batch.steps - after], batch.lengths - before - after)

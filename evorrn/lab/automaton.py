@@ -234,12 +234,15 @@ def _accuracy(reader: Reader, batch: Batch) -> tuple[float, Strings, np.ndarray,
     truth = batch.targets == 1 if batch.labelled else batch.targets[:, :, 0] > 0.5
     outputs = reader.network.predict(reader.genome, batch.inputs, lengths=batch.lengths)
     given = reader.decided(outputs.reshape(-1, outputs.shape[2])).reshape(truth.shape)
-    ended = int(
-        reader.answers_empty
-    )  # with an end, the answer for n symbols comes at step n, else at step n - 1
-    scored, answers = (np.pad(each, ((0, 0), (1 - ended, 0))) for each in (batch.scored, truth))
-    if ended:
+    end = reader.alphabet.end is not None
+    scored, answers = batch.scored.copy(), truth
+    if end:
         scored &= np.arange(batch.steps) == batch.lengths[:, None] - 1
+    early = 1 - end - (reader.alphabet.begin is not None)  # the answer for n symbols comes at step n - early
+    if early < 0:
+        scored, answers = scored[:, -early:], answers[:, -early:]
+    else:
+        scored, answers = (np.pad(each, ((0, 0), (early, 0))) for each in (scored, answers))
     return float((given == truth)[batch.scored].mean()), strings, scored, answers
 
 

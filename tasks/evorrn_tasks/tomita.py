@@ -28,8 +28,8 @@ class Tomita(Task):
     anywhere after a run of an odd number of ones; 4, no three zeros in a row; 5, an even number of zeros and an even
     number of ones; 6, the number of ones minus that of zeros is a multiple of three; 7, zeros, ones, zeros, ones.
 
-    A symbol is one-hot: the first input is 1 at a zero, the second at a one, and with `end` a third at the step after the
-    last symbol. Training has strings of `shortest` to `longest` symbols, validation and test longer ones, so that they
+    A symbol is one-hot: the first input is 1 at a zero and the second at a one. With `begin` and with `end` one more input
+    each is 1 at the step before the first symbol and at the step after the last one. Training has strings of `shortest` to `longest` symbols, validation and test longer ones, so that they
     measure how a network generalises: validation from `longest` + 1 to `valid_longest`, test from `valid_longest` + 1 to
     `test_longest`. Of drawn strings one half belongs to the language: the length is uniform on those of which there
     is a string of the class, and the string is uniform on those of its length and class, drawn with replacement. A
@@ -47,7 +47,9 @@ class Tomita(Task):
     metrics = ("binary_accuracy", "binary_cross_entropy")
 
     language: int = setting(4, "number of the language, 1 to 7", minimum=1, maximum=7)
-    shortest: int = setting(1, "symbols of the shortest training string; 0 only with an end", minimum=0)
+    shortest: int = setting(
+        1, "symbols of the shortest training string; 0 only with a begin or an end", minimum=0
+    )
     longest: int = setting(10, "symbols of the longest training string", minimum=1)
     valid_longest: int = setting(20, "symbols of the longest validation string", minimum=2)
     test_longest: int = setting(40, "symbols of the longest test string", minimum=3)
@@ -64,17 +66,20 @@ class Tomita(Task):
         "where the network answers: at the last step, or at every one for the string so far",
         choices=("last", "every"),
     )
+    begin: bool = setting(
+        False, "whether a symbol of its own begins a string, so that the empty one has an answer"
+    )
     end: bool = setting(False, "whether a symbol of its own ends a string, and the network answers there")
 
     @property
     def inputs(self) -> int:
-        """The number of inputs: two symbols, and the end."""
-        return 2 + self.end
+        """The number of inputs: two symbols, the begin and the end."""
+        return 2 + self.begin + self.end
 
     @property
     def input_names(self) -> tuple[str, ...]:
         """The names of the symbols."""
-        return ("zero", "one", "end")[: self.inputs]
+        return ("zero", "one", *(["begin"] * self.begin), *(["end"] * self.end))
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -84,7 +89,7 @@ class Tomita(Task):
     @property
     def alphabet(self) -> Alphabet:
         """How symbols are inputs."""
-        return Alphabet.one_hot("01", end=self.end)
+        return Alphabet.one_hot("01", self.end, self.begin)
 
     @property
     def automaton(self) -> DFA:
@@ -103,7 +108,7 @@ class Tomita(Task):
         found = super().problems()
         if found:
             return found
-        first = 0 if self.end else 1
+        first = 0 if self.begin or self.end else 1
         for name, low in (
             ("shortest", first),
             ("longest", max(self.shortest, first)),
@@ -170,5 +175,6 @@ class Tomita(Task):
         belongs = self.automaton.prefixes_accepted(strings)
         steps = np.arange(inputs.shape[1])
         mask = steps < lengths[:, None] if self.scored == "every" else steps == lengths[:, None] - 1
-        answers = belongs if self.end else belongs[:, 1:]
+        marks = self.begin + self.end  # the answer for n symbols is at step n - 1 + marks
+        answers = np.pad(belongs, ((0, 0), (marks - 1, 0))) if marks else belongs[:, 1:]
         return Batch(inputs, np.where(mask, answers, np.nan)[:, :, None], mask=mask, lengths=lengths)

@@ -51,6 +51,8 @@ def test_the_alphabet_of_data_is_that_of_its_inputs():
     task = evorrn.task("tomita", language=4, end=True)
     ended = Alphabet.found_in([task.data(0).train])
     assert ended.names == ("0", "1") and ended.end.tolist() == [0, 0, 1]
+    both = Alphabet.found_in([evorrn.task("tomita", begin=True, end=True).data(0).train])
+    assert both.begin.tolist() == [0, 0, 1, 0] and both.end.tolist() == [0, 0, 0, 1]
     with pytest.raises(DataError, match="at most 16 different inputs"):
         Alphabet.found_in([evorrn.task("narma").data(0).train])
 
@@ -62,10 +64,31 @@ def test_an_end_is_no_symbol_and_stands_last():
     batch = evorrn.Batch(inputs, np.array([0, 1, 0]), lengths=lengths)
     assert alphabet.decoded(batch).texts("ab") == ["ab", "", "b"]
     early = evorrn.Batch(inputs[:1, ::-1], np.array([0]))
-    with pytest.raises(DataError, match="end of each string at its last step"):
+    with pytest.raises(DataError, match="expected the end once in each sequence, at its end"):
         alphabet.decoded(early)
     with pytest.raises(DataError, match="expected a symbol"):
-        alphabet.decoded(evorrn.Batch(inputs + 0.5, np.array([0, 1, 0]), lengths=lengths))
+        alphabet.decoded(evorrn.Batch(inputs * [0.5, 1, 1], np.array([0, 1, 0]), lengths=lengths))
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_a_begin_is_no_symbol_and_gives_the_empty_string_an_answer(end):
+    alphabet = Alphabet.one_hot("ab", end=end, begin=True)
+    strings = Strings.of(["ab", "", "b"], "ab")
+    inputs, lengths = alphabet.encoded(strings)
+    places = inputs.argmax(axis=2)
+    assert lengths.tolist() == [3 + end, 1 + end, 2 + end]
+    assert places[0].tolist() == [2, 0, 1, 3][: 3 + end] and inputs[1, 1 + end :].sum() == 0
+    batch = evorrn.Batch(inputs, np.array([0, 1, 0]), lengths=lengths)
+    assert alphabet.decoded(batch).texts("ab") == ["ab", "", "b"]
+    network = Network(3 + end, 1, cell="gru", hidden=2, loss="binary-cross-entropy", dtype="float64")
+    genome = 5 * network.init(seed=2)
+    reader = Reader(network, genome, alphabet)
+    assert reader.answers_empty
+    _, empty = reader.begin()
+    one = network.predict(genome, inputs[1:2, : 1 + end])[0, -1, 0] > 0
+    assert empty[0] == one == reader.accepts([""])[0]
+    found = extract_dfa(network, genome, alphabet, strings=Strings.up_to(2, 6))
+    assert found.answers_empty and (found.dfa.accepts([""])[0] == one or found.disagreement == "")
 
 
 def test_a_network_that_gives_no_yes_or_no_is_refused():
@@ -104,7 +127,7 @@ def test_any_cell_is_read_one_symbol_at_a_time_as_at_once(cell):
     genome = 3 * network.init(seed=1)
     reader = Reader(network, genome, Alphabet.one_hot("abc"))
     strings = Strings.up_to(3, 4, shortest=4)
-    states = np.repeat(reader.begin(), len(strings), axis=0)
+    states = np.repeat(reader.begin()[0], len(strings), axis=0)
     for codes in strings.codes.T:
         states, accepts = reader.step(states, codes)
     assert (accepts == reader.accepts(strings)).all()

@@ -12,10 +12,10 @@ GUESSING = ("--strategy", "random", "--set", "strategy.count=64", "--set", "stra
 SIZES = ("hidden=1", "cell=elman"), ("strings=every", "longest=6", "valid=20", "test=20")
 
 
-def guessed(console, language, budget):
+def guessed(console, language, budget, *more):
     """Return the folder of a run whose network of one unit was guessed."""
     settings = [f"network.{each}" for each in SIZES[0]] + [
-        f"task.{each}" for each in (*SIZES[1], f"language={language}")
+        f"task.{each}" for each in (*SIZES[1], *more, f"language={language}")
     ]
     words = [part for each in settings for part in ("--set", each)]
     said = console.type("run", "tomita", *GUESSING, *words, "--budget", budget, "--json")
@@ -58,6 +58,19 @@ def test_an_automaton_of_another_language_comes_with_the_shortest_counterexample
         f"It is not equivalent to the automaton of the task, of 4 states: they differ on {string}."
         in said.out
     )
+
+
+@pytest.mark.parametrize("marks", [(), ("begin",), ("end",), ("begin", "end")])
+def test_accuracies_are_those_of_the_scored_answers_wherever_they_come(console, marks):
+    """Where automaton and network agree on all strings, they give equally many right answers."""
+    folder = guessed(console, 1, "20gen", *(f"{mark}=true" for mark in marks))
+    found = json.loads(console.type("automaton", folder, "--json").out)
+    assert found["answers_empty"] is bool(marks)
+    if found["fidelity"] == 1.0:
+        for split in ("train", "valid"):
+            assert found["accuracy"][split]["network"] == found["accuracy"][split]["automaton"]
+    result = json.loads((folder / "result.json").read_text())
+    assert found["accuracy"]["test"]["network"] == result["metrics"]["test"]["binary_accuracy"]
 
 
 def test_a_task_without_an_automaton_of_its_own_is_read_by_its_inputs(console):

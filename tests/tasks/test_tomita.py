@@ -50,6 +50,30 @@ def test_with_an_end_the_empty_string_is_one_of_every():
     assert task.automaton.states == 3 and task.inputs == 3 and task.alphabet.width == 3
 
 
+@pytest.mark.parametrize("scored", ["last", "every"])
+def test_with_a_begin_the_empty_string_has_an_answer_at_the_first_step(scored):
+    task = evorrn.task(
+        "tomita", language=5, strings="every", longest=4, shortest=0, begin=True, scored=scored
+    )
+    batch = task.data(0).train
+    for text, rows, targets, mask, steps in zip(
+        strings_up_to(4), batch.inputs, batch.targets[:, :, 0], batch.scored, batch.lengths
+    ):
+        assert "".join("01^"[place] for place in rows[:steps].argmax(axis=1)) == "^" + text
+        answers = [MEMBERS[5](text[:length]) for length in range(len(text) + 1)]
+        assert targets[mask].tolist() == (answers if scored == "every" else answers[-1:])
+        assert mask[steps - 1] and not mask[steps:].any()
+
+
+def test_with_a_begin_and_an_end_only_the_end_is_scored():
+    task = evorrn.task("tomita", language=6, strings="every", longest=3, shortest=0, begin=True, end=True)
+    batch = task.data(0).train
+    assert batch.lengths.tolist() == [len(text) + 2 for text in strings_up_to(3)]
+    answers = batch.targets[np.arange(batch.size), batch.lengths - 1, 0]
+    assert answers.tolist() == [MEMBERS[6](text) for text in strings_up_to(3)]
+    check_task(task)
+
+
 @pytest.mark.parametrize("language", MEMBERS)
 def test_other_settings_keep_the_contract(language):
     check_task(

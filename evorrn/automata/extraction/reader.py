@@ -70,13 +70,13 @@ class Reader:
 
     @property
     def answers_empty(self) -> bool:
-        """Whether the network answers for the empty string, which takes an end."""
-        return self.alphabet.end is not None
+        """Whether the network answers for the empty string, which takes a begin or an end."""
+        return self.alphabet.end is not None or self.alphabet.begin is not None
 
     def accepts(self, strings: Strings | list[str]) -> np.ndarray:
         """Return whether the network accepts each string, shape (N,), bool.
 
-        Without an end it gives no answer for the empty string, which is then False.
+        Without a begin and an end it gives no answer for the empty string, which is then False.
         """
         given = strings if isinstance(strings, Strings) else Strings.of(strings, self.alphabet.names)
         inputs, lengths = self.alphabet.encoded(given)
@@ -87,9 +87,15 @@ class Reader:
             answers[read] = self.decided(outputs[np.arange(int(read.sum())), lengths[read] - 1])
         return answers
 
-    def begin(self) -> np.ndarray:
-        """Return the state (1, S) before the first symbol."""
-        return np.zeros((1, self.network.state_size), self.network.dtype)
+    def begin(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the state (1, S) before the first symbol, and whether the empty string is accepted, shape (1,).
+
+        Without a begin and an end there is no answer, and the second is False.
+        """
+        state = np.zeros((1, self.network.state_size), self.network.dtype)
+        if self.alphabet.begin is not None:
+            return self._read(self.alphabet.begin[None], state)
+        return state, self._ended(state) if self.alphabet.end is not None else np.zeros(1, dtype=bool)
 
     def step(self, states: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Read one symbol in each of many states.
@@ -106,16 +112,18 @@ class Reader:
         accepted : ndarray of bool, shape (N,)
             Whether a string that ends there is accepted.
         """
-        inputs = self.alphabet.inputs[codes][:, None]
-        outputs, after = self.network.predict(self.genome, inputs, states, return_state=True)
+        return self._read(self.alphabet.inputs[codes], states)
+
+    def _read(self, inputs: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states after one input (N, I) each, and whether strings that end there are accepted."""
+        outputs, after = self.network.predict(self.genome, inputs[:, None], states, return_state=True)
         if self.alphabet.end is not None:
-            return after, self.ended(after)
+            return after, self._ended(after)
         return after, self.decided(outputs[:, 0])
 
-    def ended(self, states: np.ndarray) -> np.ndarray:
-        """Return whether strings that end in given states (N, S) are accepted; it takes an alphabet with an end."""
-        assert self.alphabet.end is not None
-        inputs = np.broadcast_to(self.alphabet.end, (len(states), 1, self.alphabet.width))
+    def _ended(self, states: np.ndarray) -> np.ndarray:
+        """Return the answers after an end that is read in given states (N, S)."""
+        inputs = np.broadcast_to(self.alphabet.end, (len(states), 1, self.alphabet.width))  # type: ignore[arg-type]
         return self.decided(self.network.predict(self.genome, inputs, states)[:, 0])
 
     def decided(self, outputs: np.ndarray) -> np.ndarray:

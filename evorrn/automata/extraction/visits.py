@@ -51,8 +51,8 @@ def visit(reader: Reader, strings: Strings) -> Visits:
     DataError
         When a state is not finite.
     """
-    first = reader.begin()
-    states, accepted = [first], [reader.ended(first) if reader.answers_empty else np.zeros(1, dtype=bool)]
+    first, empty_accepted = reader.begin()
+    states, accepted = [first], [empty_accepted]
     steps = strings.codes.shape[1]
     codes, lengths, before = [np.zeros((1, steps), dtype=np.int64)], [0], [0]
     so_far = np.zeros(
