@@ -7,10 +7,12 @@ from pathlib import Path
 
 from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.files import write_atomic
+from evorrn.lab.automaton import automaton_of
 from evorrn.lab.report.reproduction import page
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.spec import Spec
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.study.reproduction import Reproduction, judge, judge_quantity
 from evorrn.lab.sweep.experiment import EVALUATIONS, Experiment
 from evorrn.lab.sweep.many import run_all
@@ -58,6 +60,8 @@ def reproduce(
         try:
             plan.append(case.specs(count))
             problems = _unmeasured(plan[-1][0], table.measure)
+            if table.automata and getattr(plan[-1][0].task, "automaton", None) is None:
+                problems.append("task: expected one with an automaton of its own, such as tomita")
         except ConfigError as error:
             problems = error.problems
         found += [f"{case}: {problem}" for problem in problems]
@@ -78,7 +82,13 @@ def reproduce(
         content = specs[0].content
         network = {name: content["network"][name] for name in ("cell", "hidden")}
         network["genes"] = specs[0].network.size
-        findings.append(judge(case, runs, experiment, strategy=content["strategy"], network=network))
+        automata = None
+        if table.automata:
+            complete = [root / spec.folder for spec, run in zip(specs, runs) if not run.error]
+            automata = sum(bool(automaton_of(RunFolder(path)).equivalent) for path in complete)
+        findings.append(
+            judge(case, runs, experiment, strategy=content["strategy"], network=network, automata=automata)
+        )
     folder = root / "reproductions" / (experiment.name + ("-quick" if quick else ""))
     made = Reproduction(
         experiment=experiment.name,

@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 
+import evorrn
+from evorrn.automata import extract_dfa, tomita_dfa
 from evorrn.base.errors import EvorrnError
 from evorrn.lab.report.reproduction import summary
 from evorrn.lab.report.terminal import lines
@@ -134,6 +136,52 @@ def test_an_experiment_runs_goes_on_and_is_judged(small, tmp_path, capsys):
     assert again.findings == first.findings
     text = "\n".join(lines(summary(first)))
     assert "never" in text and "3 of 3" in text
+
+
+AUTOMATA = """
+title = "Ones alone"
+source = "nobody 1999"
+seeds = 3
+automata = true
+
+[[problems]]
+name = "ones alone"
+budget = { learned = 1.0, evaluations = 2000 }
+task = { name = "tomita", language = 1, strings = "every", longest = 5, valid = 20, test = 20 }
+network = { cell = "elman", hidden = 1 }
+
+[[problems.rows]]
+method = "guessing"
+strategy = { name = "random", count = 64, width = 10.0 }
+
+[[problems.rows]]
+method = "one guess"
+budget = { learned = 1.0, evaluations = 1 }
+strategy = { name = "random", count = 1, width = 0.001 }
+"""
+
+
+def test_networks_whose_automaton_is_that_of_the_task_are_counted(tmp_path):
+    path = tmp_path / "ones.toml"
+    path.write_text(AUTOMATA)
+    made = reproduce(read_experiment(path), root=tmp_path / "runs")
+    guessing, one_guess = made.findings
+    assert guessing.solved == 3 and one_guess.automata == 0
+    by_hand = 0
+    for folder in (tmp_path / "runs").glob("tomita/random-elman/*"):
+        result = evorrn.load(folder)
+        found = extract_dfa(result.network, result.genome)
+        by_hand += found.dfa.equivalent(tomita_dfa(1), empty=False)
+    assert guessing.automata == by_hand > 0
+    text = "\n".join(lines(summary(made)))
+    assert "automaton" in text and f"{by_hand} of 3" in text and "0 of 3" in text
+
+
+def test_automata_take_a_task_that_has_one(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(SMALL.replace("seeds = 4", "seeds = 4\nautomata = true", 1))
+    with pytest.raises(EvorrnError, match="expected one with an automaton of its own, such as tomita"):
+        reproduce(read_experiment(path), root=tmp_path / "runs")
 
 
 QUANTITY = """

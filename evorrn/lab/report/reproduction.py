@@ -70,8 +70,14 @@ def measure_text(measure: str) -> str:
 
 def findings_table(findings: Sequence[Finding], measure: str, heading: str = "") -> Table:
     """Return our figures beside the published ones."""
-    columns = ("network", *COLUMNS[1:]) if measure in QUANTITIES else COLUMNS
-    return Table(columns, "lrrrrrrl", [Entry(_cells(finding, measure)) for finding in findings], heading)
+    columns: tuple[str, ...] = ("network", *COLUMNS[1:]) if measure in QUANTITIES else COLUMNS
+    rows: list[tuple[str, ...]]
+    rows, align = [_cells(finding, measure) for finding in findings], "lrrrrrrl"
+    if any(finding.automata is not None for finding in findings):
+        columns, align = (*columns[:-1], "automaton", columns[-1]), "lrrrrrrrl"
+        counts = ["–" if one.automata is None else f"{one.automata} of {one.seeds}" for one in findings]
+        rows = [(*row[:-1], count, row[-1]) for row, count in zip(rows, counts)]
+    return Table(columns, align, [Entry(row) for row in rows], heading)
 
 
 def _cells(finding: Finding, measure: str) -> tuple[str, ...]:

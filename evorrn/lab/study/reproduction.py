@@ -48,6 +48,8 @@ class Finding:
         The largest figure of a published range.
     errors : int
         Runs that ended with an error.
+    automata : int or None
+        Runs whose network has the automaton of its task, see `evorrn.lab.automaton`; None where none was extracted.
     """
 
     problem: str
@@ -69,6 +71,7 @@ class Finding:
     verdict: str
     published_to: float | None = None
     errors: int = 0
+    automata: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,9 @@ def judge(
     *,
     strategy: dict[str, Any],
     network: dict[str, Any],
+    automata: int | None = None,
 ) -> Finding:
-    """Return the finding of a row from its runs."""
+    """Return the finding of a row from its runs; for `automata` see `Finding`."""
     counted = experiment.table.measure == EVALUATIONS
     if counted:
         known = [run.evaluations for run in runs if run.evaluations is not None]
@@ -145,6 +149,7 @@ def judge(
         published_to=case.row.published_to,
         verdict=_verdict(case, mean, experiment),
         errors=sum(bool(run.error) for run in runs),
+        automata=automata,
     )
 
 

@@ -37,6 +37,9 @@ class ExperimentTable(Settings):
     measure: str = setting(EVALUATIONS, "Evaluations, a metric on test, or a quantity.", choices=MEASURES)
     seeds: int = setting(10, "Runs of each row.", minimum=1)
     quick_seeds: int = setting(3, "Runs of each row with --quick.", minimum=1)
+    automata: bool = setting(
+        False, "Whether the automaton of each run's network is compared with that of its task."
+    )
     notes: tuple[str, ...] = setting((), "What a reader should know.")
     problem_tables: Any = setting((), "What is learned, each with its rows.", alias="problems")
 
