@@ -50,6 +50,8 @@ class RunAutomaton:
     counterexample : str or None
         A shortest string on which the automaton and that of the task differ, None when they are equivalent or the task
         has none. The empty string counts only where the network answers for it.
+    network_errs : bool or None
+        Whether the network itself is wrong on the counterexample; if not, the automaton stands badly for it there.
     """
 
     run: str
@@ -60,6 +62,7 @@ class RunAutomaton:
     accuracy: dict[str, tuple[float, float]]
     source: DFA | None
     counterexample: str | None
+    network_errs: bool | None
 
     @property
     def equivalent(self) -> bool | None:
@@ -91,6 +94,7 @@ class RunAutomaton:
                 "task_automaton": None if self.source is None else self.source.as_dict(),
                 "equivalent": self.equivalent,
                 "counterexample": self.counterexample,
+                "network_errs": self.network_errs,
             }
         )
 
@@ -132,7 +136,8 @@ def automaton_of(run: RunFolder, method: str = "clusters", longest: int | None =
         raise DataError(f"{task.name}: {error}") from None
     strings = default_strings(len(alphabet.names), longest=longest)
     extraction = METHODS[method](result.network, result.genome, alphabet, strings=strings)
-    source = getattr(task, "automaton", None)
+    source: DFA | None = getattr(task, "automaton", None)
+    counterexample = None if source is None else extraction.dfa.difference(source, reader.answers_empty)
     return RunAutomaton(
         run=run.id,
         network=str(result.network),
@@ -144,7 +149,10 @@ def automaton_of(run: RunFolder, method: str = "clusters", longest: int | None =
             for name, (right, strings, scored, answers) in accuracy.items()
         },
         source=source,
-        counterexample=None if source is None else extraction.dfa.difference(source, reader.answers_empty),
+        counterexample=counterexample,
+        network_errs=None
+        if source is None or counterexample is None
+        else _errs(reader, source, counterexample),
     )
 
 
@@ -190,7 +198,8 @@ def page(found: RunAutomaton) -> Page:
             f"It is equivalent to the automaton of the task, of {found.source.minimised().states} states."
             if found.equivalent
             else f"It is not equivalent to the automaton of the task, of {found.source.minimised().states} states: "
-            f"they differ on {_quoted(found.counterexample)}."
+            f"they differ on {_quoted(found.counterexample)}, where the network itself is "
+            f"{'wrong' if found.network_errs else 'right'}."
         )
     return Page(
         f"automaton of run {found.run}: {found.task}, {found.network}",
@@ -218,6 +227,12 @@ def _told(task: Task) -> dict[str, Any]:
         for name, value in task.values().items()
         if name == "language" or value != kind.values()[name]
     }
+
+
+def _errs(reader: Reader, source: DFA, string: str) -> bool:
+    """Return whether a network is wrong on a string, by the automaton of the language."""
+    given = Strings.of([string if max(map(len, source.symbols)) == 1 else string.split()], source.symbols)
+    return bool(reader.accepts(given)[0] != source.accepts(given)[0])
 
 
 def _quoted(string: str | None) -> str:

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny import WALK, WAVE
 
+import evorrn
 from evorrn.automata import DFA, tomita_dfa
 
 GUESSING = ("--strategy", "random", "--set", "strategy.count=64", "--set", "strategy.width=10.0")
@@ -53,11 +55,12 @@ def test_an_automaton_of_another_language_comes_with_the_shortest_counterexample
     other = DFA(**found["automaton"])
     string = found["counterexample"]
     assert other.accepts([string])[0] != ("000" not in string)
+    result = evorrn.load(folder)
+    errs = (result.predict(np.eye(2)[[int(symbol) for symbol in string]])[-1, 0] > 0) != ("000" not in string)
+    assert found["network_errs"] is bool(errs)
     said = console.type("automaton", folder)
-    assert (
-        f"It is not equivalent to the automaton of the task, of 4 states: they differ on {string}."
-        in said.out
-    )
+    where = f"they differ on {string}, where the network itself is {'wrong' if errs else 'right'}."
+    assert f"It is not equivalent to the automaton of the task, of 4 states: {where}" in said.out
 
 
 @pytest.mark.parametrize("marks", [(), ("begin",), ("end",), ("begin", "end")])
