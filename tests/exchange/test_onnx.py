@@ -268,6 +268,50 @@ def test_models_are_valid_and_another_runtime_computes_the_same(cell, tmp_path):
         close(mine, theirs.reshape(mine.shape), network.dtype)
 
 
+@evorrn.cell(
+    state={"h": "H", "memory": "4 H", "t": "1"},
+    parameters={"W": "H H I", "U": "H H", "k": "4 H", "a b": "H"},
+    fixed={"period": evorrn.Fixed("H", rule=lambda sizes, options: 1.0 + np.arange(sizes["H"]) % 3)},
+    delays={"x": 1, "h": 2},
+    start={"memory": 0.5},
+)
+def rich(p, x, h, memory, t, x_1, h_2, *, gain=0.8):
+    """A cell with a mask, a clock, delays, a memory that is pushed, attention, and a state that does not begin with zero."""
+    share = evorrn.softmax(evorrn.einsum("mh,h->m", memory + p.k, h))
+    seen = evorrn.einsum("m,mh->h", share, memory)
+    new = evorrn.tanh(
+        evorrn.einsum("hki,k,i->h", p.W, evorrn.roll(h, 1), x - 0.5 * x_1) + p.U @ h_2 + gain * seen
+    )
+    mask = evorrn.every(p.period, t)
+    h = mask * new + (1 - mask) * h + evorrn.maximum(p.a, 0.1) * evorrn.shift(p.b, 1)
+    return h, evorrn.push(memory, h), t + 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cell_with_arrays_delays_masks_and_clocks_equals_its_graph_in_numpy(seed, dtype, tmp_path):
+    rng = np.random.default_rng(seed)
+    network = Network(2, 1, cell=rich, hidden=(3, 4), dtype=dtype, feedback=bool(seed % 2), reads="all")
+    genome, path = network.init(seed=seed), tmp_path / "model.onnx"
+    network.to_onnx(genome, path)
+    x, ends, _ = draw_batch(rng, network)
+    step, weights = network.step, {**network.weights(genome), "layer0.gain": 0.8, "layer1.gain": 0.8}
+    first = {
+        name: np.full([network.sizes[d] for d in shape], step.start.get(name, 0.0))
+        for name, shape in step.states.items()
+    }
+    wanted, last = np.zeros((*x.shape[:2], 1)), np.zeros((len(x), network.state_size))
+    for b, end in enumerate(ends):
+        states = first
+        for t in range(end):
+            results = step.graph.evaluate({**weights, **states, "x": x[b, t].astype(np.float64)})
+            states, wanted[b, t] = {name: results[name] for name in states}, results["y"]
+        last[b] = np.concatenate([np.ravel(state) for state in states.values()])
+    y, after = run(path, x=x, lengths=ends)
+    close(y, wanted, network.dtype)
+    close(after, last, network.dtype)
+
+
 def test_equal_networks_give_equal_bytes(tmp_path):
     network = Network(2, 1, cell="leaky", hidden=3)
     for name in ("a", "b"):
