@@ -53,3 +53,11 @@ def test_units_without_gates_or_stack_do_not_reverse_a_string_but_remember_its_e
     task = evorrn.task("reverse-string", longest=10, test_longest=30)
     found = outcome(task, BPTT(batch_size=32, rate=0.003), "5G", cell="elman", hidden=16)
     assert 0.52 < found["token_accuracy"] < 0.8 and found["exact_match"] < 0.05
+
+
+@pytest.mark.thorough
+def test_peepholes_tell_intervals_of_30_and_31_steps_and_an_lstm_without_them_does_not():
+    task = evorrn.task("spike-intervals", base=30)
+    strategy = BPTT(batch_size=16)
+    assert outcome(task, strategy, "5G", cell="lstm-peephole", hidden=6)["token_accuracy"] > 0.98
+    assert outcome(task, strategy, "5G", cell="lstm", hidden=6)["token_accuracy"] < 0.6
