@@ -53,3 +53,26 @@ def elman_of(table, accepting, start, end=False, gain=20.0, dtype="float32"):
         "readout.b": -np.ones(1) * end,
     }
     return network, network.pack(weights)
+
+
+def second_order_of(table, accepting, start, gain=20.0, dtype="float32"):
+    """Return a second-order network and a genome that compute an automaton; a symbol of its own begins a string.
+
+    Unit q is on when the automaton is in state q. Its weight for state r and symbol a is the gain where r goes to q at
+    a, and its bias minus half the gain, as Omlin and Giles set them; the unit of the start has a bias of plus half
+    the gain, and minus the gain where r does not go there, so that it alone is on after the first step, which sees a
+    state of zeros.
+    """
+    states, symbols = np.shape(table)
+    network = evorrn.Network(
+        symbols + 1, 1, cell="second-order", hidden=states, loss="binary-cross-entropy", dtype=dtype
+    )
+    weights, bias = np.zeros((states, states, symbols + 1)), np.full(states, -gain / 2)
+    for before in range(states):
+        for symbol in range(symbols):
+            weights[table[before][symbol], before, symbol] = gain
+    weights[start, :, :symbols] -= gain
+    bias[start] = gain / 2
+    readout = np.where(accepting, 1.0, -1.0)[None]
+    given = {"layer0.W": weights, "layer0.b": bias, "readout.W": readout, "readout.b": np.zeros(1)}
+    return network, network.pack(given)

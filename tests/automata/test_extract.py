@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from acceptors import SIZES, drawn
-from hand_set import elman_of
+from hand_set import elman_of, second_order_of
 
 import evorrn
 from evorrn import Budget, Network
@@ -38,6 +38,27 @@ def test_a_network_that_computes_any_automaton_gives_it(seed):
     assert found.dfa.difference(wanted, empty=found.answers_empty) is None
     if found.answers_empty:
         assert found.dfa.states == wanted.minimised().states
+
+
+@pytest.mark.parametrize("language", SIZES)
+def test_a_second_order_network_that_computes_a_language_gives_its_automaton(language):
+    dfa = tomita_dfa(language)
+    network, genome = second_order_of(dfa.transitions, dfa.accepting, dfa.start)
+    alphabet = Alphabet.one_hot("01", begin=True)
+    long = Strings.drawn(np.random.default_rng(language), 2, 20, longest=500)
+    assert (Reader(network, genome, alphabet).accepts(long) == dfa.accepts(long)).all()
+    found = extract_dfa(network, genome, alphabet)
+    assert found.dfa.as_dict() == dfa.as_dict() and found.fidelity == 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_second_order_network_of_any_automaton_gives_it(seed):
+    rng = np.random.default_rng(seed)
+    symbols = int(rng.integers(1, 4))
+    table, accepting, start = drawn(rng, int(rng.integers(2, 8)), symbols)
+    network, genome = second_order_of(table, accepting, start)
+    found = extract_dfa(network, genome, Alphabet.one_hot("abc"[:symbols], begin=True))
+    assert found.dfa.as_dict() == DFA(table, accepting, start, "abc"[:symbols]).minimised().as_dict()
 
 
 def test_the_alphabet_of_data_is_that_of_its_inputs():
