@@ -29,8 +29,9 @@ def activity_panels(activity: Mapping[str, np.ndarray]) -> tuple[int, int, float
 def draw_activity(axes: Axes, name: str, values: np.ndarray, last: bool) -> None:
     """Draw one named value (T, ...) of the equations as an image: a row for each unit, a column for each time step.
 
-    One or two units are lines. Values within 0 and 1, such as gates, are drawn from white to one colour, others from one colour over white at zero
-    to another. `last` is whether it stands at the bottom, with the label of the time steps.
+    One or two units are lines. Values within 0 and 1, such as gates, are drawn from white to one colour, which stands for
+    1 unless all values are below one half; others from one colour over white at zero to another. `last` is whether the
+    image stands at the bottom, with the label of the time steps.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -46,7 +47,8 @@ def draw_activity(axes: Axes, name: str, values: np.ndarray, last: bool) -> None
         return
     finite = shown[np.isfinite(shown)]
     gate = bool(finite.size) and finite.min() >= 0 and finite.max() <= 1
-    size = 1.0 if gate else float(np.abs(finite).max(initial=0.0)) or 1.0
+    largest = float(np.abs(finite).max(initial=0.0)) or 1.0
+    size = 1.0 if gate and largest > 0.5 else largest
     if gate:
         colours, low = LinearSegmentedColormap.from_list("gate", ["white", SERIES[0]]), 0.0
     else:

@@ -13,6 +13,8 @@ WIDTH = 10.0
 """In inches."""
 COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT, STUB = 3.1, 1.25, 1.5, 0.62, 0.55
 """In inches: between time steps, between layers, the size of a box, and an arrow from or to what is not drawn."""
+LETTERS = 16
+"""Largest number of letters between two boxes."""
 TIMES = ("t − 1", "t", "t + 1")
 
 
@@ -51,7 +53,7 @@ def draw_unrolled(axes: Axes, network: Network) -> None:
         _note(axes, (middle - BOX_WIDTH / 2 - 0.1, (layers + 0.5) * ROW), "W_x", "right")
     for layer in range(layers):
         states = [name for name in network.step.states if name.startswith(f"layer{layer}.")]
-        text = ", ".join(name.partition(".")[2] for name in states)
+        text = _listed([name.partition(".")[2] for name in states], ", ")
         between, height = _middle(0.5), (layer + 1) * ROW
         _note(axes, (between, height + 0.15), text, "center", SERIES[1], 9)
         _note(axes, (between, height - 0.17), _weights(network, layer, RECURRENT), "center", SERIES[1])
@@ -130,4 +132,10 @@ def _note(
 def _weights(network: Network, layer: int, role: str) -> str:
     """Return the names of the weights of a layer that have a role; of many the first and the last."""
     names = [block.parameter for block in network.layout if block.layer == layer and block.role == role]
-    return " ".join(names) if len(names) <= 4 else f"{names[0]} … {names[-1]}"
+    return _listed(names, " ")
+
+
+def _listed(names: list[str], between: str) -> str:
+    """Return names that fit between two boxes; of many the first and the last."""
+    whole = between.join(names)
+    return whole if len(whole) <= LETTERS else f"{names[0]} … {names[-1]}"
