@@ -6,6 +6,7 @@ Nothing here comes from the compiler or the kernels.
 import collections
 
 import naive_classical
+import naive_timed
 import numpy as np
 
 
@@ -90,9 +91,23 @@ CELLS = {
     "indrnn": indrnn,
     "diagonal-jordan": diagonal_jordan,
     **naive_classical.CELLS,
+    **naive_timed.CELLS,
 }
-STATES = {"lstm": {"h": "H", "c": "H"}, "jordan": {"h": "H", "c": "O"}, **naive_classical.STATES}
-ACTIVATED = ("elman", "jordan", "indrnn", "diagonal-jordan", "fully-recurrent", "rmlp")
+STATES = {
+    "lstm": {"h": "H", "c": "H"},
+    "jordan": {"h": "H", "c": "O"},
+    **naive_classical.STATES,
+    **naive_timed.STATES,
+}
+ACTIVATED = (
+    "elman",
+    "jordan",
+    "indrnn",
+    "diagonal-jordan",
+    "fully-recurrent",
+    "rmlp",
+    *naive_timed.CELLS.keys() - {"lstm-projection"},
+)
 """Cells with the option `activation`."""
 
 
@@ -128,20 +143,19 @@ def run(
         prefix = f"layer{layer}."
         own = {k[len(prefix) :]: v for k, v in columns.items() if k.startswith(prefix)}
         layers.append(collections.defaultdict(float, own))
-    dims = STATES.get(cell, {"h": "H"})
-    state = [
-        {k: np.zeros((size if d == "H" else outputs, sequences)) for k, d in dims.items()} for size in hidden
-    ]
+    shapes = state_shapes(cell, hidden, x.shape[2] + outputs * feedback, outputs, options)
+    state = [{name: np.zeros((*shape, sequences)) for name, shape in each.items()} for each in shapes]
     y = np.zeros((outputs, sequences))
     if begin is not None:
         first = 0
         for values in state:
             for name, value in values.items():
-                values[name] = begin[:, first : first + len(value)].T
-                first += len(value)
+                size = value[..., 0].size
+                values[name] = begin[:, first : first + size].T.reshape(value.shape)
+                first += size
         y = begin[:, first:].T if begin.shape[1] > first else y
     ys = np.zeros((sequences, steps, outputs))
-    hs = np.zeros((sequences, steps, hidden[-1]))
+    hs = np.zeros((sequences, steps, len(seen(cell, state[-1]))))
     for t in range(int(lengths.max())):
         moving = t < lengths
         last = y
@@ -154,22 +168,39 @@ def run(
         for layer, weights in enumerate(layers):
             new = CELLS[cell](weights, signal, state[layer], last, options)
             state[layer] = {k: np.where(moving, new[k], state[layer][k]) for k in new}
-            signal = first_state(state[layer])
-        read = signal if reads == "last" else np.concatenate([first_state(values) for values in state])
+            signal = seen(cell, state[layer])
+        read = signal if reads == "last" else np.concatenate([seen(cell, values) for values in state])
         output = columns["readout.W"] @ read + columns.get("readout.b", 0.0)
         if direct:
             output = output + columns["readout.W_x"] @ u
         y = np.where(moving, fed(output), y)
         ys[moving, t], hs[moving, t] = output.T[moving], signal.T[moving]
     if ends is not None:
-        every = np.concatenate([*(value for values in state for value in values.values()), y])
+        parts = [value.reshape(-1, sequences) for values in state for value in values.values()]
+        every = np.concatenate([*parts, y])
         ends[...] = every[: ends.shape[1]].T
     return ys, hs
 
 
-def first_state(values):
-    """Return the first state of a layer, which is its output."""
-    return next(iter(values.values()))
+def state_shapes(cell, hidden, inputs, outputs, options):
+    """Return the shape of each state of each layer."""
+    found, width = [], inputs
+    for size in hidden:
+        letters = {"I": width, "H": size, "O": outputs, "1": 1, **options}
+        dims = STATES.get(cell, {"h": "H"})
+        found.append({name: tuple(letters[d] for d in shape.split()) for name, shape in dims.items()})
+        width = len(seen(cell, {name: np.zeros(shape) for name, shape in found[-1].items()}))
+    return found
+
+
+def output_names(cell):
+    """Return the states that are the output of a cell."""
+    return naive_timed.OUTPUTS.get(cell, [next(iter(STATES.get(cell, {"h": "H"})))])
+
+
+def seen(cell, values):
+    """Return the output of a layer."""
+    return np.concatenate([values[name] for name in output_names(cell)])
 
 
 def softmax(y):

@@ -1,6 +1,8 @@
-"""Classical cells against torchrecurrent weight for weight, and their gradients against PyTorch's autograd."""
+"""Cells against torchrecurrent weight for weight, and their gradients against PyTorch's autograd."""
 
+import naive
 import naive_classical
+import naive_timed
 import numpy as np
 import pytest
 
@@ -14,7 +16,8 @@ def drawn(cell, seed):
     rng = np.random.default_rng([seed, *cell.encode()])
     inputs, outputs, layers = (int(n) for n in rng.integers(1, (6, 4, 4)))
     hidden = tuple(int(n) for n in rng.integers(1, 18, layers))
-    network = Network(inputs, outputs, cell=cell, hidden=hidden, dtype="float64")
+    options = naive_timed.draw_options(rng, cell) if cell in naive_timed.CELLS else {}
+    network = Network(inputs, outputs, cell=cell, hidden=hidden, cell_options=options, dtype="float64")
     genome = network.init(rng=rng) + 0.2 * rng.standard_normal(network.size)
     sequences, steps = (int(n) for n in rng.integers(1, (40, 30)))
     lengths = rng.integers(1, steps + 1, sequences)
@@ -97,33 +100,60 @@ def test_states_equal_those_of_torchrecurrent_weight_for_weight(cell, seed):
     np.testing.assert_allclose(got[inside], wanted[inside], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_projected_lstm_equals_that_of_pytorch_weight_for_weight(seed):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng([7, seed])
+    inputs, units, size = (int(n) for n in rng.integers(2, (6, 20, 9)))
+    size = min(size, units - 1)
+    network = Network(
+        inputs, 1, cell="lstm-projection", hidden=units, cell_options={"P": size}, dtype="float64"
+    )
+    genome = network.init(rng=rng) + 0.2 * rng.standard_normal(network.size)
+    blocks = network.unpack(genome)
+    theirs = torch.nn.LSTM(inputs, units, proj_size=size, batch_first=True).double()
+    names = {
+        "weight_ih_l0": "W_i W_f W_g W_o",
+        "weight_hh_l0": "U_i U_f U_g U_o",
+        "bias_ih_l0": "b_i b_f b_g b_o",
+        "weight_hr_l0": "W_p",
+    }
+    with torch.no_grad():
+        theirs.bias_hh_l0.zero_()
+        for key, ours in names.items():
+            getattr(theirs, key).copy_(torch.tensor(stacked(blocks, 0, ours)))
+    x = rng.standard_normal((7, 25, inputs))
+    wanted = theirs(torch.tensor(x))[0].detach().numpy()
+    np.testing.assert_allclose(network.states(genome, x), wanted, rtol=0, atol=1e-12)
+
+
 # --- Gradients by PyTorch's autograd ------------------------------------------------------------------------
 
 
 def autograd(torch, network, genome, batch):
-    """Return loss and gradient of the mean squared error, from the equations of `naive_classical` on tensors."""
+    """Return loss and gradient of the mean squared error, from the equations of `naive` on tensors."""
     genes = torch.tensor(genome, requires_grad=True)
     ends = np.cumsum([0, *(block.size for block in network.unpack(genome).values())])
     blocks = {
-        name: genes[start:stop].reshape(block.shape if block.ndim == 2 else (-1, 1))
+        name: genes[start:stop].reshape(block.shape if block.ndim > 1 else (-1, 1))
         for (name, block), start, stop in zip(network.unpack(genome).items(), ends, ends[1:])
     }
-    step = naive_classical.CELLS[network.cell.name]
-    dims = naive_classical.STATES.get(network.cell.name, {"h": "H"})
+    cell, options = network.cell.name, network.cell_options
     layers = []
     for layer in range(len(network.hidden)):
         prefix = f"layer{layer}."
         layers.append({k.removeprefix(prefix): v for k, v in blocks.items() if k.startswith(prefix)})
-    states = [{k: torch.zeros(units, batch.size).double() for k in dims} for units in network.hidden]
+    shapes = naive.state_shapes(cell, network.hidden, network.inputs, network.outputs, options)
+    states = [{k: torch.zeros(*shape, batch.size).double() for k, shape in each.items()} for each in shapes]
     x, target = torch.tensor(batch.inputs), torch.tensor(batch.targets)
     y, total = torch.zeros(network.outputs, batch.size).double(), 0.0
     for t in range(batch.steps):
         moving = torch.tensor(t < batch.lengths)
         signal = torch.where(moving, x[:, t].T, 0.0)
         for layer, weights in enumerate(layers):
-            new = step(weights, signal, states[layer], y, network.cell_options)
+            new = naive.CELLS[cell](weights, signal, states[layer], y, options)
             states[layer] = {k: torch.where(moving, new[k], states[layer][k]) for k in new}
-            signal = next(iter(states[layer].values()))
+            signal = torch.cat([states[layer][k] for k in naive.output_names(cell)])
         y = torch.where(moving, blocks["readout.W"] @ signal + blocks["readout.b"], y)
         scored = torch.tensor(batch.scored[:, t])
         total = total + torch.where(scored, ((y - target[:, t].T) ** 2).sum(dim=0), 0.0).sum()
@@ -133,7 +163,7 @@ def autograd(torch, network, genome, batch):
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("cell", naive_classical.CELLS)
+@pytest.mark.parametrize("cell", [*naive_classical.CELLS, *naive_timed.CELLS])
 def test_loss_and_gradient_equal_those_of_autograd(cell, seed):
     torch = pytest.importorskip("torch")
     network, genome, batch = drawn(cell, seed)

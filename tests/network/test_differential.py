@@ -7,6 +7,7 @@ loop, threads and the memory of the tape. So each seed tries shapes that nobody 
 
 import naive
 import naive_classical
+import naive_timed
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ import evorrn
 from evorrn import Batch, Network
 
 BATCHES = 4
+NAMED = (*naive_classical.CELLS, *naive_timed.CELLS)
 SMOOTH = ("tanh", "sigmoid", "softplus")
 
 
@@ -33,6 +35,7 @@ def draw_network(rng, cell=None):
     options = {"activation": pick(rng, *SMOOTH)} if cell in naive.ACTIVATED else {}
     options |= {"leak": float(rng.random())} if cell == "leaky" else {}
     options |= {"decay": float(rng.random() * 0.9)} if cell == "jordan" else {}
+    options |= naive_timed.draw_options(rng, cell) if cell in naive_timed.CELLS else {}
     network = Network(
         int(rng.integers(0 if feedback else 1, 6)),
         outputs,
@@ -166,15 +169,15 @@ def test_a_random_network_agrees_with_plain_numpy(seed, monkeypatch):
     check_seed(seed, monkeypatch)
 
 
-@pytest.mark.parametrize(("seed", "name"), list(enumerate(naive_classical.CELLS, start=100)))
-def test_a_network_of_each_classical_cell_agrees_with_plain_numpy(seed, name, monkeypatch):
+@pytest.mark.parametrize(("seed", "name"), list(enumerate(NAMED, start=100)))
+def test_a_network_of_each_named_cell_agrees_with_plain_numpy(seed, name, monkeypatch):
     check_seed(seed, monkeypatch, name, batches=1)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(200, 205))
-@pytest.mark.parametrize("name", naive_classical.CELLS)
-def test_many_networks_of_each_classical_cell_agree_with_plain_numpy(name, seed, monkeypatch):
+@pytest.mark.parametrize("name", NAMED)
+def test_many_networks_of_each_named_cell_agree_with_plain_numpy(name, seed, monkeypatch):
     check_seed(seed, monkeypatch, name)
 
 

@@ -1,0 +1,36 @@
+"""The network in continuous time, solved by a method of choice."""
+
+from evorrn.compile.cell import cell
+from evorrn.compile.equations import Fixed
+from evorrn.compile.library import euler, exponential_euler, rk4
+from evorrn.kernels.activations import exp, sigmoid
+
+
+def exponential(rate, v, tau, dt):
+    """Return v after a step of ``tau dv/dt = rate(v) - v`` by the exponential form of Euler's method."""
+    return exponential_euler(rate, v, tau, dt)
+
+
+@cell(
+    state={"r": "H", "v": "H"},
+    parameters={"W_x": "H I", "W": "H H", "theta log_tau": "H"},
+    fixed={"tau": Fixed("H", default=1.0)},
+    choices={"method": (euler, exponential, rk4)},
+    ranges={"tau": (1e-6, 1e9), "dt": (1e-9, 1e9), "learned": (0, 1)},
+)
+def ctrnn(p, x, r, v, *, dt=0.2, learned=1.0, method=rk4, activation=sigmoid):
+    """Continuous-time network: ``tau dv/dt = -v + W f(v + theta) + W_x x``; its output is the rate ``f(v + theta)``.
+
+    Source: Beer 1995, "On the dynamics of small continuous-time recurrent neural networks", equation 1, with weights for
+    the inputs. A time step lasts `dt`, over which the input is constant. `method` is "euler", "exponential", which is exact
+    where W is zero, or "rk4". The time constant of a unit is ``tau exp(learned * log_tau)``: `tau` is a number, or one for
+    each unit, and `log_tau` is trained and starts at 0. With ``learned=0`` it has no effect. Euler's method is unstable for
+    time constants below dt/2, and nothing keeps them above.
+    """
+    tau = p.tau * exp(learned * p.log_tau)
+
+    def rate(u):
+        return p.W @ activation(u + p.theta) + p.W_x @ x
+
+    v = method(rate, v, tau, dt)
+    return activation(v + p.theta), v
