@@ -187,6 +187,11 @@ class Architecture(NetworkSettings):
         options = self._options
         return {**options.functions, **options.numbers, **options.sizes, **options.arrays}
 
+    @property
+    def fixed_arrays(self) -> Mapping[str, np.ndarray]:
+        """The arrays of the equations that are not trained, by their names, such as ``"layer0.mask"``."""
+        return self._settings.arrays
+
     def _set_options(self, options: Options) -> None:
         """Set the options of the cell, and the arrays that follow from these."""
         self._options = options

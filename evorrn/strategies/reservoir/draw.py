@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.blas import one_thread
-from evorrn.compile.blocks import INPUT, RECURRENT
+from evorrn.compile.blocks import INPUT, RECURRENT, Block
 from evorrn.compile.initial import INITIALISERS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Scales:
     Attributes
     ----------
     spectral_radius : float
-        Largest absolute eigenvalue of every square recurrent block.
+        Largest absolute eigenvalue of every square recurrent block, and largest singular value of others.
     links : int
         Recurrent links into each unit; at most the number of units are used.
     inputs, biases, feedback : float
@@ -56,8 +56,10 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
     Notes
     -----
     Square recurrent blocks are sparse and uniform, and are rescaled to the spectral radius. Recurrent vectors
-    (diagonals) are uniform, and are rescaled so that their largest absolute value is the spectral radius.
-    Recurrent blocks of other shapes are weights from fed-back outputs. From the second layer on, input weights
+    (diagonals) are uniform, and are rescaled so that their largest absolute value is the spectral radius. Of a block that
+    the equations multiply by a fixed mask, the links that it keeps are drawn and count. Recurrent blocks that read
+    outputs are weights from fed-back outputs; those of other shapes, as matrices with a row for each unit, are uniform and
+    are rescaled so that their largest singular value is the spectral radius. From the second layer on, input weights
     are divided by the root of the number of units below. Noise is added to the initial values of other
     vectors, so that an LSTM keeps its forget bias. Other blocks keep their initial values.
     """
@@ -71,13 +73,22 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
             continue
         if block.role == RECURRENT and block.square:
             links = scales.links if scales.density is None else round(scales.density * len(values))
-            values[...] = sparse_matrix(len(values), links, rng)
-            radius, cost = spectral_radius(values, rng)
-            values *= scales.spectral_radius / radius
+            mask = mask_of(network, block)
+            values[...] = sparse_matrix(len(values), links, rng, mask)
+            radius, cost = spectral_radius(values if mask is None else mask * values, rng)
+            if radius > 0:
+                values *= scales.spectral_radius / radius
             work += cost
         elif block.role == RECURRENT and values.ndim == 1:
             values[...] = rng.uniform(-1, 1, values.shape)
             values *= scales.spectral_radius / np.abs(values).max()
+        elif block.role == RECURRENT and "O" not in block.shape:
+            values[...] = rng.uniform(-1, 1, values.shape)
+            matrix = values.reshape(len(values), -1)
+            with one_thread():
+                values *= scales.spectral_radius / np.linalg.norm(matrix, 2)
+            # Singular values alone: 4 m n² operations (Golub & Van Loan, 8.6).
+            work += 2 * max(matrix.shape) * min(matrix.shape) ** 2
         elif block.role == RECURRENT:
             values[...] = rng.uniform(-scales.feedback, scales.feedback, values.shape)
         elif block.role == INPUT:
@@ -99,14 +110,32 @@ def _input_scales(network: Network, scales: Scales, layer: int, columns: int) ->
     return np.repeat([scales.inputs, scales.feedback], [columns - fed_back, fed_back])
 
 
-def sparse_matrix(size: int, links: int, rng: np.random.Generator) -> np.ndarray:
+def mask_of(network: Network, block: Block) -> np.ndarray | None:
+    """Return the fixed array with which the equations multiply a block; None if there is none."""
+    nodes = network.cell.graph().nodes
+    for node in nodes:
+        names = {nodes[operand].op: nodes[operand].name for operand in node.operands}
+        if node.op == "multiply" and names.get("parameter") == block.parameter and "fixed" in names:
+            return network.fixed_arrays[f"layer{block.layer}.{names['fixed']}"]
+    return None
+
+
+def sparse_matrix(
+    size: int, links: int, rng: np.random.Generator, mask: np.ndarray | None = None
+) -> np.ndarray:
     """Return a matrix (size, size) with `links` entries uniform on [-1, 1] in each row, and zeros.
 
-    Every unit has an incoming link, so the graph has a cycle and the spectral radius is positive.
+    Without a mask every unit has an incoming link, so the graph has a cycle and the spectral radius is positive. Where a
+    mask is zero there is no link, so that a row may have fewer.
     """
     matrix = rng.uniform(-1, 1, (size, size))
+    if mask is not None:
+        matrix = np.where(mask != 0, matrix, 0.0)
     if links < size:
-        absent = np.argpartition(rng.random((size, size)), links, axis=1)[:, links:]
+        order = rng.random((size, size))
+        if mask is not None:
+            order[mask == 0] = 2.0
+        absent = np.argpartition(order, links, axis=1)[:, links:]
         np.put_along_axis(matrix, absent, 0, axis=1)
     return matrix
 
