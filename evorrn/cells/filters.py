@@ -16,7 +16,7 @@ def fir(p, x, h, past, *, activation=tanh):
     """Network of finite impulse response: each unit sees the last inputs, those of `taps` time steps.
 
     Source: Back and Tsoi 1991, "FIR and IIR synapses, a new neural network architecture for time series modeling",
-    FIR synapses; with one layer this is the time-delay network of Waibel et al. 1989. Inputs before the first time step
+    FIR synapses; several layers make the time-delay network of Waibel et al. 1989. Inputs before the first time step
     are zero. The last h is not used.
     """
     past = push(past, x)

@@ -12,11 +12,10 @@ from evorrn.kernels.activations import sigmoid, tanh
 def lstm_1997(p, x, h, c):
     """Long short-term memory of 1997: no forget gates, so that c keeps what it holds while its input gate is closed.
 
-    Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", equations 3 to 9 of its appendix: the candidate
-    is between -2 and 2, and the output between -1 and 1. Each block has one unit of memory here. The gates see the
-    outputs h of all units, and not each other's values, which the paper leaves open. The gradient is exact; the paper
-    truncates it at the gates. Biases start at zero; the paper starts those of the output gates below zero in some
-    experiments.
+    Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", appendix A.1: the candidate is between -2 and 2, and
+    the output between -1 and 1. A block has one unit of memory here, and the gates see the outputs h of all units, where
+    the paper leaves open who sees whom. The gradient is exact; the paper truncates it at the gates. Biases start at
+    zero; the paper starts those of the output gates below zero in some experiments.
     """
     i = sigmoid(p.W_i @ x + p.U_i @ h + p.b_i)  # input gate
     g = 4 * sigmoid(p.W_g @ x + p.U_g @ h + p.b_g) - 2  # candidate

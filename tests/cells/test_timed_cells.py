@@ -93,6 +93,7 @@ def test_a_network_of_past_inputs_and_outputs_is_a_jordan_network_or_one_of_fini
     x = rng.standard_normal((3, 20, 3))
     np.testing.assert_allclose(network.predict(genome, x), jordan.predict(like, x), rtol=0, atol=1e-13)
     network, genome, w = made("narx", rng, cell_options={"input_taps": 4, "output_taps": 3})
+    assert network.size == 6 * (4 * 3 + 3 * 2 + 1) + 2 * (6 + 1)
     fir, like, v = made("fir", rng, cell_options={"taps": 4})
     w["W_y"][...] = 0.0
     v["W"][...] = w["W_x"]
@@ -340,6 +341,21 @@ def test_time_constants_are_settings_alone_where_they_are_not_learned():
         for tau in (slow, [1.0, 1.0, 4.0, 4.0, 4.0])
     )
     np.testing.assert_array_equal(by_pairs.predict(genome, x), listed.predict(genome, x))
+
+
+@pytest.mark.parametrize("gain", [0.5, 3.0])
+def test_a_network_in_continuous_time_with_strong_random_weights_may_be_chaotic(gain):
+    """Sompolinsky, Crisanti and Sommers 1988: without input, the distance between nearby states grows, or shrinks."""
+    rng, options = np.random.default_rng(1), {"activation": "tanh", "dt": 0.5}
+    network = Network(1, 1, cell="ctrnn", hidden=60, dtype="float64", cell_options=options)
+    genome = np.zeros(network.size)
+    network.unpack(genome)["layer0.W"][...] = gain / np.sqrt(60) * rng.standard_normal((60, 60))
+    first = np.repeat(rng.standard_normal((1, 120)), 2, axis=0)
+    _, first = network.predict(genome, np.zeros((2, 300, 1)), state=first, return_state=True)
+    first[1] += 1e-9
+    _, last = network.predict(genome, np.zeros((2, 600, 1)), state=first, return_state=True)
+    grown = np.linalg.norm(last[1, 60:] - last[0, 60:]) / np.linalg.norm(first[1, 60:] - first[0, 60:])
+    assert grown > 1e3 if gain > 1 else grown < 1e-3
 
 
 # --- Reservoirs --------------------------------------------------------------------------------------------
