@@ -195,7 +195,8 @@ def state_shapes(cell, hidden, inputs, outputs, options):
 
 def output_names(cell):
     """Return the states that are the output of a cell."""
-    return naive_timed.OUTPUTS.get(cell, [next(iter(STATES.get(cell, {"h": "H"})))])
+    several = {**naive_classical.OUTPUTS, **naive_timed.OUTPUTS}
+    return several.get(cell, [next(iter(STATES.get(cell, {"h": "H"})))])
 
 
 def seen(cell, values):

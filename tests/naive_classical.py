@@ -48,8 +48,7 @@ def lstm_coupled(w, x, s, y, o):
 def lstm_output_feedback(w, x, s, y, o):
     i, f, g, out = sums(w, x, s["h"], "ifgo")
     c = sigmoid(f) * s["c"] + sigmoid(i) * tanh(g)
-    h = sigmoid(out) * tanh(c)
-    return {"s": h + w["V"] @ y, "h": h, "c": c}
+    return {"h": sigmoid(out) * tanh(c), "c": c, "last": y}
 
 
 def mgu(w, x, s, y, o):
@@ -97,6 +96,8 @@ STATES = {
     "lstm-1997": {"h": "H", "c": "H"},
     "lstm-peephole": {"h": "H", "c": "H"},
     "lstm-coupled": {"h": "H", "c": "H"},
-    "lstm-output-feedback": {"s": "H", "h": "H", "c": "H"},
+    "lstm-output-feedback": {"h": "H", "c": "H", "last": "O"},
     "rmlp": {"o": "H"},
 }
+OUTPUTS = {"lstm-output-feedback": ("h", "last")}
+"""The states that are the output of a cell, where it is not the first state alone."""

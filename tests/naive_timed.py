@@ -151,7 +151,6 @@ STATES = {
     "ctrnn": {"r": "H", "v": "H"},
 }
 OUTPUTS = {"hierarchical": ("low", "middle", "high")}
-"""The states that are the output of a cell, where it is not the first state alone."""
 
 
 def draw_options(rng, cell):

@@ -71,29 +71,22 @@ def lstm_coupled(p, x, h, c):
 
 
 @cell(
-    state={"s": "H", "h": "H", "c": "H"},
-    parameters={
-        "W_i W_f W_g W_o": "H I",
-        "U_i U_f U_g U_o": "H H",
-        "V": "H O",
-        "b_i b_f b_g b_o": "H",
-    },
-    initial={"b_f": "ones", "V": "zeros"},
-    recurrent="U_i U_f U_g U_o V",
+    state={"h": "H", "c": "H", "last": "O"},
+    parameters={"W_i W_f W_g W_o": "H I", "U_i U_f U_g U_o": "H H", "b_i b_f b_g b_o": "H"},
+    initial={"b_f": "ones"},
+    output="h last",
 )
-def lstm_output_feedback(p, x, s, h, c, y):
-    """Long short-term memory with a recurrent output layer: the output also depends on the last output.
+def lstm_output_feedback(p, x, h, c, last, y):
+    """Long short-term memory with a recurrent output layer: the readout also sees the last output of the network.
 
     Source: Zen and Sak 2015, "Unidirectional long short-term memory recurrent neural network with recurrent output layer
-    for low-latency speech synthesis", where ``y = R h + W_r y + b``, y on the right being the last output. The
-    readout R of the network sees ``s = h + V y``, so that W_r is ``R V``: every W_r is possible where the
-    rows of R are independent. V starts at zero, a choice made here: the network begins as a plain LSTM. With a loss of
-    classes the last output is a probability, unless the network has ``fed_back="output"``.
+    for low-latency speech synthesis": ``y_t = W_h h_t + W_y y_(t-1) + b``; the readout of the network is [W_h W_y]. In a
+    stack every layer hands the last output on beside its h. With a loss of classes the last output is a
+    probability, unless the network has ``fed_back="output"``.
     """
     i = sigmoid(p.W_i @ x + p.U_i @ h + p.b_i)  # input gate
     f = sigmoid(p.W_f @ x + p.U_f @ h + p.b_f)  # forget gate
     g = tanh(p.W_g @ x + p.U_g @ h + p.b_g)  # candidate
     o = sigmoid(p.W_o @ x + p.U_o @ h + p.b_o)  # output gate
     c = f * c + i * g
-    h = o * tanh(c)
-    return h + p.V @ y, h, c
+    return o * tanh(c), c, y
