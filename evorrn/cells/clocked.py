@@ -29,11 +29,11 @@ def from_slower(sizes, options):
     ranges={"modules": (1, 24), "base": (1, 1000)},
 )
 def clockwork(p, x, h, t, *, modules=4, base=2, activation=tanh):
-    """Clockwork network: module k of the units changes only at time steps that are multiples of its period base^k.
+    """Clockwork network: module k of the units changes only at multiples of its period base^k.
 
-    Source: Koutník, Greff, Gomez and Schmidhuber 2014, "A clockwork RNN": a module sees itself and slower modules. The
-    first time step has number 0, at which every module changes. `base` is a whole number. W_h is a whole matrix, of
-    which the part from faster modules is not used.
+    Source: Koutník, Greff, Gomez and Schmidhuber 2014, "A clockwork RNN": a module sees itself and slower
+    modules. The first time step has number 0, at which every module changes. `base` is a whole number. W_h is
+    a whole matrix, of which the part from faster modules is not used.
     """
     new = activation(p.W_x @ x + (p.mask * p.W_h) @ h + p.b)
     moves = every(p.period, t)
@@ -57,10 +57,10 @@ def clockwork(p, x, h, t, *, modules=4, base=2, activation=tanh):
 def hierarchical(p, x, low, middle, high, t, *, middle_period=4, high_period=16, activation=tanh):
     """Hierarchical network: three levels of H units, of which the upper two change at periods of their own.
 
-    Source: El Hihi and Bengio 1996, "Hierarchical recurrent neural networks for long-term dependencies", with three levels.
-    Each level sees its own last state, the level below, and the last state of the level above. The periods are
-    `middle_period` and `high_period`; between its changes a level keeps its state. The first time step has number 0, at
-    which every level changes. The readout sees all levels.
+    Source: El Hihi and Bengio 1996, "Hierarchical recurrent neural networks for long-term dependencies", with
+    three levels. Each level sees its own last state, the level below, and the last state of the level above.
+    The periods are `middle_period` and `high_period`; between its changes a level keeps its state. The first
+    time step has number 0, at which every level changes. The readout sees all levels.
     """
     low = activation(p.W_x @ x + p.W_low @ low + p.V_low @ middle + p.b_low)
     new_middle = activation(p.U_middle @ low + p.W_middle @ middle + p.V_middle @ high + p.b_middle)

@@ -19,14 +19,14 @@ def exponential(rate, v, tau, dt):
     ranges={"tau": (1e-6, 1e9), "dt": (1e-9, 1e9), "learned": (0, 1)},
 )
 def ctrnn(p, x, r, v, *, dt=1.0, learned=1.0, method=exponential, activation=sigmoid):
-    """Continuous-time network: ``tau dv/dt = -v + W f(v + theta) + W_x x``; its output is the rate ``f(v + theta)``.
+    """Continuous-time network: ``tau dv/dt = -v + W f(v + theta) + W_x x``, with output ``f(v + theta)``.
 
-    Source: Beer 1995, "On the dynamics of small continuous-time recurrent neural networks", equation 1, with weights for
-    the inputs. A time step lasts `dt`, over which the input is constant. `method` is "euler", "exponential", which takes W
-    f(v + theta) as constant over the step and is stable whatever its length, or "rk4", which costs four times as much. The time
-    constant of a unit is ``tau exp(learned * log_tau)``: `tau` is a number, or one for each unit, and `log_tau` is
-    trained and starts at 0; with ``learned=0`` it has no effect. Euler's method is unstable for time constants below
-    dt/2, and nothing keeps them above.
+    Source: Beer 1995, "On the dynamics of small continuous-time recurrent neural networks", equation 1, with
+    weights for the inputs. A time step lasts `dt`, over which the input is constant. `method` is "euler",
+    "exponential", which takes W f(v + theta) as constant over the step and is stable whatever its length, or
+    "rk4", which costs four times as much. The time constant of a unit is ``tau exp(learned * log_tau)``:
+    `tau` is a number, or one for each unit, and `log_tau` is trained and starts at 0; with ``learned=0`` it
+    has no effect. Euler's method is unstable for time constants below dt/2, and nothing keeps them above.
     """
     tau = p.tau * exp(learned * p.log_tau)
 

@@ -15,9 +15,9 @@ from evorrn.kernels.activations import tanh
 def fir(p, x, h, past, *, activation=tanh):
     """Network of finite impulse response: each unit sees the last inputs, those of `taps` time steps.
 
-    Source: Back and Tsoi 1991, "FIR and IIR synapses, a new neural network architecture for time series modeling",
-    FIR synapses; several layers make the time-delay network of Waibel et al. 1989. Inputs before the first time step
-    are zero. The last h is not used.
+    Source: Back and Tsoi 1991, "FIR and IIR synapses, a new neural network architecture for time series
+    modeling", FIR synapses; several layers make the time-delay network of Waibel et al. 1989. Inputs before
+    the first time step are zero. The last h is not used.
     """
     past = push(past, x)
     return activation(einsum("hki,ki->h", p.W, past) + p.b), past
@@ -31,12 +31,13 @@ def fir(p, x, h, past, *, activation=tanh):
     recurrent="V",
 )
 def iir(p, x, h, past, filtered, *, activation=tanh):
-    """Network of infinite impulse response: each connection is a linear filter with feedback from its own last outputs.
+    """Network of infinite impulse response: each connection is a linear filter of its inputs and last outputs.
 
-    Source: Back and Tsoi 1991, "FIR and IIR synapses, a new neural network architecture for time series modeling": the
-    output of a connection is ``y[t] = sum_k W_k x[t - k] + sum_k V_k y[t - k]``, and a unit sums its
-    connections. A connection is stable if its poles, the roots of ``z^n - V_1 z^(n-1) - ... - V_n``, are inside the unit
-    circle; nothing keeps them there. V starts at zero, a choice made here. The last h is not used.
+    Source: Back and Tsoi 1991, "FIR and IIR synapses, a new neural network architecture for time series
+    modeling": the output of a connection is ``y[t] = sum_k W_k x[t - k] + sum_k V_k y[t - k]``, and a unit
+    sums its connections. A connection is stable if its poles, the roots of ``z^n - V_1 z^(n-1) - ... - V_n``,
+    are inside the unit circle; nothing keeps them there. V starts at zero, a choice made here. The last h is
+    not used.
     """
     past = push(past, x)
     y = einsum("hki,ki->hi", p.W, past) + einsum("hki,khi->hi", p.V, filtered)

@@ -11,8 +11,8 @@ from evorrn.kernels.activations import sigmoid, tanh
 def mgu(p, x, h):
     """Minimal gated unit: one gate both resets and updates.
 
-    Source: Zhou, Wu, Zhang and Zhou 2016, "Minimal gated unit for recurrent neural networks". A gate of 0 keeps h. The
-    bias of the gate starts at zero.
+    Source: Zhou, Wu, Zhang and Zhou 2016, "Minimal gated unit for recurrent neural networks". A gate of 0
+    keeps h. The bias of the gate starts at zero.
     """
     f = sigmoid(p.W_f @ x + p.U_f @ h + p.b_f)  # forget gate
     n = tanh(p.W_n @ x + p.U_n @ (f * h) + p.b_n)  # candidate
@@ -27,8 +27,8 @@ def mgu(p, x, h):
 def gru_1(p, x, h):
     """Gated recurrent unit whose gates see the last h and a bias, and not the input.
 
-    Source: Dey and Salem 2017, "Gate-variants of gated recurrent unit (GRU) neural networks", GRU1. As there, an update
-    gate of 0 keeps h, where in `gru` a gate of 1 does.
+    Source: Dey and Salem 2017, "Gate-variants of gated recurrent unit (GRU) neural networks", GRU1. As there,
+    an update gate of 0 keeps h, where in `gru` a gate of 1 does.
     """
     r = sigmoid(p.U_r @ h + p.b_r)  # reset gate
     z = sigmoid(p.U_z @ h + p.b_z)  # update gate
@@ -44,8 +44,8 @@ def gru_1(p, x, h):
 def gru_2(p, x, h):
     """Gated recurrent unit whose gates see the last h alone.
 
-    Source: Dey and Salem 2017, "Gate-variants of gated recurrent unit (GRU) neural networks", GRU2. As there, an update
-    gate of 0 keeps h, where in `gru` a gate of 1 does.
+    Source: Dey and Salem 2017, "Gate-variants of gated recurrent unit (GRU) neural networks", GRU2. As there,
+    an update gate of 0 keeps h, where in `gru` a gate of 1 does.
     """
     r = sigmoid(p.U_r @ h)  # reset gate
     z = sigmoid(p.U_z @ h)  # update gate
@@ -61,8 +61,8 @@ def gru_2(p, x, h):
 def gru_3(p, x, h):
     """Gated recurrent unit whose gates are biases alone: learned, and the same at every time step.
 
-    Source: Dey and Salem 2017, "Gate-variants of gated recurrent unit (GRU) neural networks", GRU3. As there, an update
-    gate of 0 keeps h, where in `gru` a gate of 1 does.
+    Source: Dey and Salem 2017, "Gate-variants of gated recurrent unit (GRU) neural networks", GRU3. As there,
+    an update gate of 0 keeps h, where in `gru` a gate of 1 does.
     """
     r = sigmoid(p.b_r)  # reset gate
     z = sigmoid(p.b_z)  # update gate

@@ -19,9 +19,9 @@ from evorrn.kernels.activations import sigmoid, tanh
 def lstm_projection(p, x, h, c):
     """Long short-term memory with a projection: h has P numbers, fewer than the H of the memory c.
 
-    Source: Sak, Senior and Beaufays 2014, "Long short-term memory recurrent neural network architectures for large
-    scale acoustic modeling", without its peepholes and its second projection, which is not fed back. PyTorch calls P
-    ``proj_size``.
+    Source: Sak, Senior and Beaufays 2014, "Long short-term memory recurrent neural network architectures for
+    large scale acoustic modeling", without its peepholes and its second projection, which is not fed back.
+    PyTorch calls P ``proj_size``.
     """
     i = sigmoid(p.W_i @ x + p.U_i @ h + p.b_i)  # input gate
     f = sigmoid(p.W_f @ x + p.U_f @ h + p.b_f)  # forget gate

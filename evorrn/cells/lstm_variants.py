@@ -1,4 +1,4 @@
-"""Variants of long short-term memory: the form of 1997, peepholes, coupled gates, and an output that is fed back."""
+"""Variants of long short-term memory: the form of 1997, peepholes, coupled gates, output that is fed back."""
 
 from evorrn.compile.cell import cell
 from evorrn.kernels.activations import sigmoid, tanh
@@ -10,12 +10,13 @@ from evorrn.kernels.activations import sigmoid, tanh
     parameters={"W_i W_g W_o": "H I", "U_i U_g U_o": "H H", "b_i b_g b_o": "H"},
 )
 def lstm_1997(p, x, h, c):
-    """Long short-term memory of 1997: no forget gates, so that c keeps what it holds while its input gate is closed.
+    """Long short-term memory of 1997: no forget gates; c keeps what it holds while its input gate is closed.
 
-    Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", appendix A.1: the candidate is between -2 and 2, and
-    the output between -1 and 1. A block has one unit of memory here, and the gates see the outputs h of all units, where
-    the paper leaves open who sees whom. The gradient is exact; the paper truncates it at the gates. Biases start at
-    zero; the paper starts those of the output gates below zero in some experiments.
+    Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", appendix A.1: the candidate is between
+    -2 and 2, and the output between -1 and 1. A block has one unit of memory here, and the gates see the
+    outputs h of all units, where the paper leaves open who sees whom. The gradient is exact; the paper
+    truncates it at the gates. Biases start at zero; the paper starts those of the output gates below zero in
+    some experiments.
     """
     i = sigmoid(p.W_i @ x + p.U_i @ h + p.b_i)  # input gate
     g = 4 * sigmoid(p.W_g @ x + p.U_g @ h + p.b_g) - 2  # candidate
@@ -38,10 +39,10 @@ def lstm_1997(p, x, h, c):
 def lstm_peephole(p, x, h, c):
     """Long short-term memory with peepholes: each gate also sees the memory c of its own unit.
 
-    Source: Gers, Schraudolph and Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks", in the form
-    of Greff et al. 2017, "LSTM: a search space odyssey": the output gate sees the new c. The output is ``o * tanh(c)``,
-    where Gers et al. write ``o * c``. Initial forget bias 1 as in `lstm`; peepholes start uniform between -1/sqrt(H)
-    and 1/sqrt(H), which is a choice made here.
+    Source: Gers, Schraudolph and Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks", in
+    the form of Greff et al. 2017, "LSTM: a search space odyssey": the output gate sees the new c. The output
+    is ``o * tanh(c)``, where Gers et al. write ``o * c``. Initial forget bias 1 as in `lstm`; peepholes start
+    uniform between -1/sqrt(H) and 1/sqrt(H), which is a choice made here.
     """
     i = sigmoid(p.W_i @ x + p.U_i @ h + p.p_i * c + p.b_i)  # input gate
     f = sigmoid(p.W_f @ x + p.U_f @ h + p.p_f * c + p.b_f)  # forget gate
@@ -59,9 +60,9 @@ def lstm_peephole(p, x, h, c):
 def lstm_coupled(p, x, h, c):
     """Long short-term memory with coupled gates: the input gate is one minus the forget gate.
 
-    Source: Greff et al. 2017, "LSTM: a search space odyssey", variant CIFG, without its peepholes. The paper has the
-    weights of the input gate and ``f = 1 - i``; here they are those of the forget gate, which have the opposite
-    sign, so that its bias can start at 1 as in `lstm`.
+    Source: Greff et al. 2017, "LSTM: a search space odyssey", variant CIFG, without its peepholes. The paper
+    has the weights of the input gate and ``f = 1 - i``; here they are those of the forget gate, which have
+    the opposite sign, so that its bias can start at 1 as in `lstm`.
     """
     f = sigmoid(p.W_f @ x + p.U_f @ h + p.b_f)  # forget gate
     g = tanh(p.W_g @ x + p.U_g @ h + p.b_g)  # candidate
@@ -77,12 +78,12 @@ def lstm_coupled(p, x, h, c):
     output="h last",
 )
 def lstm_output_feedback(p, x, h, c, last, y):
-    """Long short-term memory with a recurrent output layer: the readout also sees the last output of the network.
+    """Long short-term memory with a recurrent output layer: the readout also sees the last output.
 
-    Source: Zen and Sak 2015, "Unidirectional long short-term memory recurrent neural network with recurrent output layer
-    for low-latency speech synthesis": ``y_t = W_h h_t + W_y y_(t-1) + b``; the readout of the network is [W_h W_y]. In a
-    stack every layer hands the last output on beside its h. With a loss of classes the last output is a
-    probability, unless the network has ``fed_back="output"``.
+    Source: Zen and Sak 2015, "Unidirectional long short-term memory recurrent neural network with recurrent
+    output layer for low-latency speech synthesis": ``y_t = W_h h_t + W_y y_(t-1) + b``; the readout of the
+    network is [W_h W_y]. In a stack every layer hands the last output on beside its h. With a loss of classes
+    the last output is a probability, unless the network has ``fed_back="output"``.
     """
     i = sigmoid(p.W_i @ x + p.U_i @ h + p.b_i)  # input gate
     f = sigmoid(p.W_f @ x + p.U_f @ h + p.b_f)  # forget gate

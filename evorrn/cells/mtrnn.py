@@ -24,14 +24,15 @@ from evorrn.kernels.activations import tanh
     ranges={"io_tau": (1, 1e9), "fast_tau": (1, 1e9), "slow_tau": (1, 1e9)},
 )
 def mtrnn(p, x, z, u, f, s, *, io_tau=2.0, fast_tau=5.0, slow_tau=70.0, activation=tanh):
-    """Multiple-timescale network: groups of leaky units for output, for fast context (H units) and for slow context.
+    """Multiple-timescale network: leaky units in groups for output, fast context (H units) and slow context.
 
-    Source: Yamashita and Tani 2008, "Emergence of functional hierarchy in a multiple timescale neural network model: a
-    humanoid robot experiment": ``u <- (1 - 1/tau) u + 1/tau (W x + b)``. As there, the input and output group and the
-    slow group have no links with each other. The input x stands for the last values of the first group, which in the paper are
-    those of sensors, or its own predictions where outputs are fed back as inputs. Its units are activations that the readout
-    of the network sees, where the paper has a softmax for each sensor. In the paper the first state of the slow
-    units is trained for every sequence; here it is zero, or what is given as `state`.
+    Source: Yamashita and Tani 2008, "Emergence of functional hierarchy in a multiple timescale neural network
+    model: a humanoid robot experiment": ``u <- (1 - 1/tau) u + 1/tau (W x + b)``. As there, the input and
+    output group and the slow group have no links with each other. The input x stands for the last values of
+    the first group, which in the paper are those of sensors, or its own predictions where outputs are fed
+    back as inputs. Its units are activations that the readout of the network sees, where the paper has a
+    softmax for each sensor. In the paper the first state of the slow units is trained for every sequence;
+    here it is zero, or what is given as `state`.
     """
     fast, slow = activation(f), activation(s)
     u = (1 - 1 / io_tau) * u + (p.W_ux @ x + p.W_uf @ fast + p.b_u) / io_tau

@@ -13,13 +13,13 @@ from evorrn.kernels.activations import tanh
     recurrent="W_y",
 )
 def narx(p, x, h, past, given, y, *, activation=tanh):
-    """Nonlinear autoregressive network with inputs: it sees the last inputs and the last outputs of the network.
+    """Nonlinear autoregressive network with inputs: it sees the last inputs and its own last outputs.
 
-    Source: Lin, Horne, Tiňo and Giles 1996, "Learning long-term dependencies in NARX recurrent neural networks": the output
-    is a network of one hidden layer of ``x_t, x_(t-1), ...`` and ``y_(t-1), y_(t-2), ...``, of which `input_taps` and
-    `output_taps` are seen. Before the first time step both are zero. The last h is not used. In the unscored first steps of
-    a sequence the true outputs stand in for the network's own (series-parallel form); after them it sees its own
-    (parallel form), in training too.
+    Source: Lin, Horne, Tiňo and Giles 1996, "Learning long-term dependencies in NARX recurrent neural
+    networks": the output is a network of one hidden layer of ``x_t, x_(t-1), ...`` and ``y_(t-1), y_(t-2),
+    ...``, of which `input_taps` and `output_taps` are seen. Before the first time step both are zero. The
+    last h is not used. In the unscored first steps of a sequence the true outputs stand in for the network's
+    own (series-parallel form); after them it sees its own (parallel form), in training too.
     """
     past, given = push(past, x), push(given, y)
     h = activation(einsum("hki,ki->h", p.W_x, past) + einsum("hko,ko->h", p.W_y, given) + p.b)
