@@ -31,7 +31,7 @@ def fir(p, x, h, past, *, activation=tanh):
     recurrent="V",
 )
 def iir(p, x, h, past, filtered, *, activation=tanh):
-    """Network of infinite impulse response: each connection is a linear filter of its inputs and last outputs.
+    """Network of infinite impulse response: each connection is a linear filter with feedback.
 
     Source: Back and Tsoi 1991, "FIR and IIR synapses, a new neural network architecture for time series
     modeling": the output of a connection is ``y[t] = sum_k W_k x[t - k] + sum_k V_k y[t - k]``, and a unit

@@ -30,7 +30,7 @@ def mtrnn(p, x, z, u, f, s, *, io_tau=2.0, fast_tau=5.0, slow_tau=70.0, activati
     model: a humanoid robot experiment": ``u <- (1 - 1/tau) u + 1/tau (W x + b)``. As there, the input and
     output group and the slow group have no links with each other. The input x stands for the last values of
     the first group, which in the paper are those of sensors, or its own predictions where outputs are fed
-    back as inputs. Its units are activations that the readout of the network sees, where the paper has a
+    back as inputs. The readout of the network sees the activations of these units, where the paper has a
     softmax for each sensor. In the paper the first state of the slow units is trained for every sequence;
     here it is zero, or what is given as `state`.
     """
