@@ -84,12 +84,12 @@ def hierarchical(w, x, s, y, o):
     f, t = ACTIVATIONS[o["activation"]], s["t"]
     low = f(w["W_x"] @ x + w["W_low"] @ s["low"] + w["V_low"] @ s["middle"] + w["b_low"])
     middle = w["U_middle"] @ low + w["W_middle"] @ s["middle"] + w["V_middle"] @ s["high"] + w["b_middle"]
-    middle = chosen(t % o["middle_period"] == 0, f(middle), s["middle"])
+    middle = chosen(t % o["period"] == 0, f(middle), s["middle"])
     high = f(w["U_high"] @ middle + w["W_high"] @ s["high"] + w["b_high"])
     return {
         "low": low,
         "middle": middle,
-        "high": chosen(t % o["high_period"] == 0, high, s["high"]),
+        "high": chosen(t % o["period"] ** 2 == 0, high, s["high"]),
         "t": t + 1,
     }
 
@@ -161,7 +161,7 @@ def draw_options(rng, cell):
         "iir": {"taps": 4, "poles": 3},
         "narx": {"input_taps": 4, "output_taps": 4},
         "clockwork": {"modules": 5, "base": 4},
-        "hierarchical": {"middle_period": 5, "high_period": 9},
+        "hierarchical": {"period": 4},
         "mtrnn": {"io": 5, "slow": 6},
         "ctrnn": {},
     }[cell]

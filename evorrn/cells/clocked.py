@@ -51,22 +51,23 @@ def clockwork(p, x, h, t, *, modules=4, base=2, activation=tanh):
     },
     initial={"U_middle U_high V_low V_middle": "glorot"},
     recurrent="W_low W_middle W_high V_low V_middle",
-    ranges={"middle_period": (1, 1e6), "high_period": (1, 1e6)},
+    ranges={"period": (1, 1e4)},
     output="low middle high",
 )
-def hierarchical(p, x, low, middle, high, t, *, middle_period=4, high_period=16, activation=tanh):
+def hierarchical(p, x, low, middle, high, t, *, period=4, activation=tanh):
     """Hierarchical network: three levels of H units, of which the upper two change at periods of their own.
 
     Source: El Hihi and Bengio 1996, "Hierarchical recurrent neural networks for long-term dependencies", with
     three levels. Each level sees its own last state, the level below, and the last state of the level above.
-    The periods are `middle_period` and `high_period`; between its changes a level keeps its state. The first
-    time step has number 0, at which every level changes. The readout sees all levels.
+    The middle level changes at multiples of `period`, a whole number, and the high one at multiples of its
+    square; between its changes a level keeps its state. The first time step has number 0, at which every
+    level changes. The readout sees all levels.
     """
     low = activation(p.W_x @ x + p.W_low @ low + p.V_low @ middle + p.b_low)
     new_middle = activation(p.U_middle @ low + p.W_middle @ middle + p.V_middle @ high + p.b_middle)
-    moves = every(middle_period, t)
+    moves = every(period, t)
     middle = moves * new_middle + (1 - moves) * middle
     new_high = activation(p.U_high @ middle + p.W_high @ high + p.b_high)
-    moves = every(high_period, t)
+    moves = every(period * period, t)
     high = moves * new_high + (1 - moves) * high
     return low, middle, high, t + 1

@@ -178,9 +178,7 @@ def test_modules_are_of_equal_size_as_nearly_as_the_units_allow():
 
 def test_a_hierarchy_whose_levels_all_change_at_every_step_is_a_stack_of_elman_networks():
     rng = np.random.default_rng(9)
-    network, genome, w = made(
-        "hierarchical", rng, hidden=4, cell_options={"middle_period": 1, "high_period": 1}
-    )
+    network, genome, w = made("hierarchical", rng, hidden=4, cell_options={"period": 1})
     stack, like, _ = made("elman", rng, hidden=(4, 4, 4), reads="all")
     for name in ("V_low", "V_middle"):
         w[name][...] = 0.0
@@ -196,19 +194,17 @@ def test_a_hierarchy_whose_levels_all_change_at_every_step_is_a_stack_of_elman_n
 
 def test_levels_keep_every_bit_between_their_ticks_and_lower_ones_see_higher_ones():
     rng = np.random.default_rng(10)
-    network, genome, w = made(
-        "hierarchical", rng, hidden=3, cell_options={"middle_period": 2, "high_period": 6}
-    )
+    network, genome, w = made("hierarchical", rng, hidden=3, cell_options={"period": 3})
     x = rng.standard_normal((4, 30, 3))
     states = network.states(genome, x)
-    for level, period in enumerate((1, 2, 6)):
+    for level, period in enumerate((1, 3, 9)):
         units = states[:, :, 3 * level : 3 * level + 3]
         moved = (units[:, 1:] != units[:, :-1]).any(axis=(0, 2))
         np.testing.assert_array_equal(moved, np.arange(1, 30) % period == 0)
     w["b_high"] += 1.0
     other = network.states(genome, x)
     np.testing.assert_array_equal(other[:, 0, :6], states[:, 0, :6])  # feedback comes one step later
-    assert (other[:, 2, :6] != states[:, 2, :6]).any()
+    assert (other[:, 3, 3:6] != states[:, 3, 3:6]).any()
 
 
 # --- Time constants ----------------------------------------------------------------------------------------
