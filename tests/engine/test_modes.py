@@ -15,9 +15,11 @@ from evorrn.data.batch import Batch
 import evorrn.engine.cache as load
 rng = np.random.default_rng(0)
 out = {}
-cases = (("lstm", 5, "float64", (20, 3)), ("jordan", 1, "float64", (20, 3)), ("lstm", 16, "float32", 8))
+cases = (("lstm", 5, "float64", (20, 3)), ("jordan", 1, "float64", (20, 3)), ("lstm", 16, "float32", 8),
+         ("second-order", 5, "float64", 3))
 for cell, sequences, dtype, hidden in cases:
-    network = Network(2, 2, cell=cell, hidden=hidden, dtype=dtype, feedback=dtype == "float64")
+    feedback = dtype == "float64" and cell != "second-order"
+    network = Network(2, 2, cell=cell, hidden=hidden, dtype=dtype, feedback=feedback)
     genome = network.init(seed=1)
     lengths = rng.integers(1, 8, sequences)
     batch = Batch(rng.standard_normal((sequences, 7, 2)), rng.standard_normal((sequences, 7, 2)), lengths=lengths)
@@ -60,5 +62,10 @@ def test_a_second_process_loads_kernels_and_gets_the_same_bits(compiled):
 @pytest.mark.parametrize("variable,value", [("EVORRN_SIMD", "0"), ("NUMBA_DISABLE_JIT", "1")])
 def test_plain_loops_and_plain_python_agree(compiled, variable, value, tmp_path):
     other = run(tmp_path, **{variable: value})
-    for case, error in (("lstm float64", 1e-9), ("jordan float64", 1e-9), ("lstm float32", 1e-4)):
+    for case, error in (
+        ("lstm float64", 1e-9),
+        ("jordan float64", 1e-9),
+        ("lstm float32", 1e-4),
+        ("second-order float64", 1e-9),
+    ):
         assert other[case] == pytest.approx(compiled[1][case], rel=error, abs=1e-3 * error)

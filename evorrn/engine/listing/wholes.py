@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from evorrn.compile.graph import Graph, Node
 from evorrn.compile.op import WEIGHTS, Shape
 from evorrn.compile.tensors import letters, numbers
-from evorrn.engine.listing.arrays import LETTERS
+from evorrn.engine.lanes.contractions import LETTERS
 from evorrn.engine.listing.kernel import fixed
 from evorrn.engine.listing.listing import Listing, Place
 
@@ -85,39 +85,93 @@ def strides(sizes: Sequence[int]) -> list[int]:
     return found[: len(sizes)]
 
 
-def _letter_table(names: Sequence[str], shapes: Sequence[Sequence[int]]) -> list[int]:
-    """Return for each letter its size and the distance of its entries in each array; the first array is the result."""
+Letter = tuple[int, ...]
+"""The size of a letter, and the distance in rows of its entries in each array; the first array is the result."""
+
+
+def contraction(
+    names: Sequence[str], shapes: Sequence[Sequence[int]], weight: bool
+) -> tuple[bool, list[int]]:
+    """Return whether the factors of a contraction change places, and the numbers of its letters in a row.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The letters of the result, and those of the factors.
+    shapes : sequence of sequence of int
+        The sizes of the result and the factors.
+    weight : bool
+        Whether the second factor is weights, which stays in its place.
+    """
+    kept, summed = _letters(names, shapes)
+    if weight:
+        return False, _table(_blocked(kept, lambda letter: letter[2] == 0), summed, 3)
+    kept = _blocked(kept, lambda letter: 0 in letter[2:])
+    swapped = bool(kept) and kept[-1][2] == 0  # the second factor is read once for several entries
+    if swapped:
+        kept, summed = ([(*n[:2], n[3], n[2]) for n in letters] for letters in (kept, summed))
+    return swapped, _table(kept, summed, 3)
+
+
+def arrangement(names: Sequence[str], shapes: Sequence[Sequence[int]]) -> list[int]:
+    """Return the numbers of the letters in a row that adds or repeats the entries of an array; see `contraction`."""
+    return _table(*_letters(names, shapes), 2)
+
+
+def _letters(names: Sequence[str], shapes: Sequence[Sequence[int]]) -> tuple[list[Letter], list[Letter]]:
+    """Return the letters of the result and those that are summed over; letters that run on in all arrays are one."""
     by_array = [dict(zip(letters, strides(shape))) for letters, shape in zip(names, shapes)]
     size = {letter: n for letters, shape in zip(names, shapes) for letter, n in zip(letters, shape)}
-    result = list(names[0])
-    summed = [letter for letter in dict.fromkeys("".join(names[1:])) if letter not in result]
-    half = LETTERS // 2
-    assert len(result) <= half and len(summed) <= half, names
-    table: list[int] = []
-    for letter in [*[""] * (half - len(result)), *result, *[""] * (half - len(summed)), *summed]:
-        table += [size.get(letter, 1), *(distances.get(letter, 0) for distances in by_array)]
-    return table
+    summed = [letter for letter in dict.fromkeys("".join(names[1:])) if letter not in names[0]]
+
+    def joined(found: Sequence[str]) -> list[Letter]:
+        table: list[Letter] = []
+        for letter in found:
+            new = size[letter], *(distances.get(letter, 0) for distances in by_array)
+            if table and all(before == new[0] * after for before, after in zip(table[-1][1:], new[1:])):
+                new = table.pop()[0] * new[0], *new[1:]
+            table += [new] if new[0] > 1 else []
+        return table
+
+    return joined(names[0]), joined(summed)
+
+
+def _table(result: Sequence[Letter], summed: Sequence[Letter], arrays: int) -> list[int]:
+    """Return the numbers of a row of a contraction for its letters."""
+    half, absent = LETTERS // 2, (1, *[0] * arrays)
+    assert len(result) <= half and len(summed) <= half
+    lead, rest = [absent] * (half - len(result)), [absent] * (half - len(summed))
+    return [number for letter in (*lead, *result, *rest, *summed) for number in letter]
+
+
+def _blocked(letters: Sequence[Letter], alike: Callable[[Letter], bool]) -> list[Letter]:
+    """Return the letters of a result with that at the end of which several entries are computed at once.
+
+    That is one along which a factor is alike, and of these the longest.
+    """
+    if not letters:
+        return []
+    best = max(range(len(letters)), key=lambda k: (alike(letters[k]), letters[k][0], k))
+    return [*letters[:best], *letters[best + 1 :], letters[best]]
 
 
 def _contract(w: _Whole) -> None:
     (first, second), result = letters(w.node.form)
-    order = [0, 1]
+    left, right = 0, 1
     if w.rows.graph.nodes[w.node.operands[0]].op in WEIGHTS:
-        order, first, second = [1, 0], second, first
-    left, right = order
+        left, right, first, second = 1, 0, second, first
     weight = w.rows.graph.nodes[w.node.operands[right]].op in WEIGHTS
-    shapes = [w.sizes(w.node.shape), w.shape(left), w.shape(right)]
-    counts = w.count, w.rows.rows_of(w.node.operands[left]), w.rows.rows_of(w.node.operands[right])
-    table = _letter_table([result, first, second], shapes)
+    shapes = w.sizes(w.node.shape), w.shape(left), w.shape(right)
+    swapped, table = contraction((result, first, second), shapes, weight)
+    order = [right, left] if swapped else [left, right]
+    counts = w.count, *(w.rows.rows_of(w.node.operands[k]) for k in order)
     kernel = CONTRACT_WEIGHT if weight else CONTRACT
-    places = w.out, w.place(left), w.place(right)
-    w.rows.listing.row(kernel, *places, *counts, w.lanes, *table, equation=w.text)
+    w.rows.listing.row(kernel, w.out, *map(w.place, order), *counts, w.lanes, *table, equation=w.text)
 
 
 def _arrange(w: _Whole) -> None:
     (names,), result = letters(w.node.form)
-    shapes = [w.sizes(w.node.shape), w.shape(0)]
-    table = _letter_table([result, names], shapes)
+    table = arrangement((result, names), (w.sizes(w.node.shape), w.shape(0)))
     counts = w.count, w.rows.rows_of(w.node.operands[0]), w.lanes
     w.rows.listing.row(ARRANGE, w.out, w.place(0), *counts, *table, equation=w.text)
 
