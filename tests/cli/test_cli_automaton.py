@@ -1,6 +1,7 @@
 """``evorrn automaton``: the automaton of a run, printed, written and drawn."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,14 @@ def test_a_task_without_an_automaton_of_its_own_is_read_by_its_inputs(console):
     found = json.loads(console.type("automaton", json.loads(said.out)["folder"], "--json").out)
     assert found["automaton"]["symbols"] == ["0", "1"] and found["equivalent"] is None
     assert 0 <= found["accuracy"]["test"]["network"] <= 1
+
+
+def test_queries_without_their_package_are_refused_with_the_extra_that_installs_it(console, run, monkeypatch):
+    for name in ("aalpy", "aalpy.base", "aalpy.learning_algs"):
+        monkeypatch.setitem(sys.modules, name, None)
+    said = console.type("automaton", run, "--method", "lstar")
+    assert said.code == 2 and said.out == "" and "pip install 'evorrn[automata]'" in said.err
+    assert not (run / "automaton.json").exists()
 
 
 def test_wrong_words(console, tmp_path, run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,23 @@ import numpy as np
 from evorrn.automata.dfa import DFA
 from evorrn.automata.drawing import arrows
 from evorrn.lab.report.figures import sheet
-from evorrn.lab.report.style import INK, MUTED, SERIES
+from evorrn.lab.report.style import INK, LEGEND_LETTER, MUTED, SERIES
 
 RADIUS, BEND, LOOP = 0.3, 0.22, 3.1
 """Radius of a state, bend of an arrow by its length, and reach of an arrow to its own state by the radius."""
+
+TITLE_SIZE = 9
 
 
 def automaton_plot(dfa: DFA, path: Path, title: str = "") -> None:
     """Draw an automaton to an ``.svg`` or ``.png`` file."""
     low, high = _limits(_places(dfa)[0])
     width, height = np.minimum(1.1 * (high - low), 14.0)
-    with sheet(path, max(width, 4.0), height + 0.4) as (axes,):
+    width = max(float(width), 4.0)
+    lines = textwrap.wrap(title, int(72 * width / (TITLE_SIZE * LEGEND_LETTER)) - 4)
+    with sheet(path, width, float(height) + 0.2 * (1 + len(lines))) as (axes,):
         draw_automaton(axes, dfa)
-        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_title("\n".join(lines), loc="left", fontsize=TITLE_SIZE)
 
 
 def draw_automaton(axes: Any, dfa: DFA) -> None:
