@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from evorrn.compile.adjoint import AdjointGraph, adjoint
 from evorrn.compile.graph import Builder, Graph, Node
+from evorrn.compile.many import evaluate
 from evorrn.compile.op import WEIGHTS, Shape
 from evorrn.compile.ops import LEAVES, OPS
 
@@ -56,23 +56,14 @@ class Prologue:
         -------
         dict of str to ndarray, shape (P, ...)
         """
-        count = len(next(iter(blocks.values())))
-        dtype = next(iter(blocks.values())).dtype
-        results: list[tuple[Any, bool]] = []
-        with np.errstate(all="ignore"):
-            for node in self.graph.nodes:
-                if node.op == "constant":
-                    results.append((dtype.type(node.value), False))
-                elif node.op in LEAVES:
-                    many = node.op == "parameter"
-                    results.append((np.asarray((blocks if many else others)[node.name], dtype), many))
-                else:
-                    value, many = _many(node, [results[index] for index in node.operands], count)
-                    results.append((np.asarray(value, dtype), many))
-        return {
-            name: np.broadcast_to(results[index][0], (count, *results[index][0].shape[results[index][1] :]))
-            for name, index in self.graph.outputs.items()
-        }
+        count, dtype = len(next(iter(blocks.values()))), next(iter(blocks.values())).dtype
+        given = {**{name: np.asarray(value, dtype) for name, value in others.items()}, **blocks}
+        found = evaluate(self.graph, given, self.graph.outputs.values())
+        derived = {}
+        for name, index in self.graph.outputs.items():
+            shape = found[index].shape[found[index].ndim - len(self.graph.nodes[index].shape) :]
+            derived[name] = np.broadcast_to(found[index], (count, *shape)).astype(dtype, copy=False)
+        return derived
 
     def backward(
         self, blocks: Mapping[str, np.ndarray], others: Values, gradients: Mapping[str, np.ndarray]
@@ -98,28 +89,6 @@ class Prologue:
         for name, index in self._adjoint.parameter_terms:
             found[name] = found.get(name, 0.0) + results[index]
         return found
-
-
-def _many(node: Node, operands: list[tuple[Any, bool]], count: int) -> tuple[Any, bool]:
-    """Return the value of a node for many genomes, and whether it differs between them.
-
-    An operand comes with whether its first axis is that of the genomes.
-    """
-    op = OPS[node.op]
-    if not any(many for _, many in operands):
-        return op.compute(node.form, *[value for value, _ in operands]), False
-    if op.emit is not None:
-        width = len(node.shape)
-        aligned = [
-            value.reshape(count, *(1,) * width) if many and value.shape == (count, 1) else value
-            for value, many in operands
-        ]
-        return op.compute(node.form, *aligned), True
-    each = [
-        op.compute(node.form, *[value[k] if many else value for value, many in operands])
-        for k in range(count)
-    ]
-    return np.stack(each), True
 
 
 def _whole(node: Node) -> bool:

@@ -15,10 +15,10 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.compile.adjoint import adjoint
 from evorrn.compile.graph import Graph, Node
+from evorrn.compile.many import Values, evaluate
 from evorrn.compile.step import OUTPUT
 from evorrn.compile.tangent import tangent
 from evorrn.data.batch import numeric
-from evorrn.diagnostics.values import Values, evaluate
 from evorrn.network.network import Network
 
 

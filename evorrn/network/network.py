@@ -10,7 +10,7 @@ from evorrn.base.errors import ShapeError
 from evorrn.data.batch import Batch, numeric
 from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Trajectory
-from evorrn.network import arguments
+from evorrn.network import acting, arguments
 from evorrn.network.described import DescribedNetwork
 
 
@@ -305,6 +305,8 @@ class Network(DescribedNetwork):
             When an observation of the environment, or its reward for a finite action, is not finite; the message names
             the environment, the time step and the start.
         """
+        if not self.step.plain:
+            return acting.simulate(self, arguments.genomes(self, genomes), environment, starts, time_limit)
         return self._simulator.simulate(
             arguments.genomes(self, genomes), self._settings, environment, starts, time_limit
         )
@@ -313,6 +315,8 @@ class Network(DescribedNetwork):
         self, genome: np.ndarray, environment: Environment, start: np.ndarray, time_limit: int | None = None
     ) -> Trajectory:
         """Return one episode of a genome (n,) from a start (states,), equal to that of `simulate` in every bit."""
+        if not self.step.plain:
+            return acting.trajectory(self, self.check_genome(genome), environment, start, time_limit)
         return self._simulator.trajectory(
             self.check_genome(genome), self._settings, environment, start, time_limit
         )

@@ -38,11 +38,12 @@ def evaluate(graph: Graph, given: Mapping[str, np.ndarray], wanted: Iterable[int
         Indices of nodes.
     """
     found: Values = {}
+    kind = np.result_type(*(array.dtype for array in given.values()))
     with np.errstate(all="ignore"):
         for index in graph.reachable(wanted, shapes=True):
             node = graph.nodes[index]
             if node.op == "constant":
-                found[index] = np.asarray(node.value)
+                found[index] = np.asarray(node.value, kind)
             elif node.op in LEAVES:
                 found[index] = given[node.name]
             else:
