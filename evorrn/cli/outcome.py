@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.text import amount
@@ -84,7 +84,10 @@ def _lines(run: Run) -> list[str]:
     subject = subject_of({**spec.content["task"], "name": spec.task.name, "outputs": spec.task.output_names})
     title = f"{spec.strategy.name} on {subject}: stopped by {result.stopped_by}"
     lines = [title + (", complete already (--force runs it again)" if run.reused else "")]
-    lines += [f"  {split:<7} {_pairs(values)}" for split, values in reversed(result.metrics.items())]
+    for split, values in reversed(result.metrics.items()):
+        over_all = {name: value for name, value in values.items() if not name.endswith("]")}
+        lines.append(f"  {split:<7} {_pairs(over_all)}")
+        lines += [f"    {text}" for text in _by_target(values, spec.task.output_names)]
     together = pooled(spec.task.output_names) if spec.task.loss == "mse" else ""
     lines += [f"  {together}"] if together else []
     for split, values in reversed(result.metrics.items()):
@@ -104,6 +107,16 @@ def _lines(run: Run) -> list[str]:
         f"  folder  {run.path}",
     ]
     return lines
+
+
+def _by_target(values: dict[str, Any], targets: Sequence[str]) -> list[str]:
+    """Return the metrics of each target in a line; none where there is one target."""
+    found = []
+    for target in targets:
+        end = f"[{target}]"
+        mine = {name.removesuffix(end): value for name, value in values.items() if name.endswith(end)}
+        found += [f"{target}: {_pairs(mine)}"] if mine else []
+    return found
 
 
 def _pairs(values: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from evorrn.base.errors import RunError
 from evorrn.data.tables.dates import date_texts
 from evorrn.lab.runs.assessments import baseline_values
@@ -43,6 +45,8 @@ def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, leve
     first = next(iter(plan.values()))[0]
     seeds = range(len(next(iter(plan.values()))))
     baselines = make_baselines(baseline_values(first, seeds, metric), metric)
+    by_target = _baseline_targets(first)
+    baselines = [dataclasses.replace(each, targets=by_target.get(each.name, {})) for each in baselines]
     return Part(
         getattr(first.task, "horizon", None),
         getattr(first.task, "fold", 1),
@@ -80,7 +84,37 @@ def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str, root: Path, le
         runs=[run.folder for run in runs],
         errors=sum(bool(run.error) for run in runs),
     )
-    return dataclasses.replace(row, intervals=_intervals(first.task, runs, root, level))
+    targets = _row_targets(first.task, [run.test for run in runs if run.status == COMPLETE])
+    return dataclasses.replace(row, intervals=_intervals(first.task, runs, root, level), targets=targets)
+
+
+def _row_targets(
+    task: Task | Environment, found: Sequence[Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of each target, medians over runs; none where there is one target."""
+    known = [
+        (target, name) for target, name in _target_metrics(task) if found and f"{name}[{target}]" in found[0]
+    ]
+    targets: dict[str, dict[str, float]] = {}
+    for target, name in known:
+        values = [each.get(f"{name}[{target}]", math.nan) for each in found]
+        targets.setdefault(target, {})[name] = float(np.median(values))
+    return targets
+
+
+def _baseline_targets(spec: Spec) -> dict[str, dict[str, dict[str, float]]]:
+    """Return for each baseline the metrics of each target; none where there is one target."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for target, name in _target_metrics(spec.task):
+        for baseline, values in baseline_values(spec, (spec.seed,), f"{name}[{target}]").items():
+            found.setdefault(baseline, {}).setdefault(target, {})[name] = values[0]
+    return found
+
+
+def _target_metrics(task: Task | Environment) -> list[tuple[str, str]]:
+    """Return each target of a table with several of them, with each metric of its task."""
+    names = getattr(task, "output_names", ()) if getattr(task, "column_names", ()) else ()
+    return [(target, name) for target in names for name in task.metrics] if len(names) > 1 else []
 
 
 def _intervals(

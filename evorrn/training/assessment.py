@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,8 +115,21 @@ class SequenceAssessment(Assessment):
                 free_run = self.free_run and split != "train"
                 shown = names if free_run else [name for name in names if name != "nrmse84"]
                 outputs = predictions(network, genome, batch, free_run)
-                measured[split] = score(outputs, batch, shown, self.scaling)
+                measured[split] = score(
+                    outputs, batch, [*shown, *self._by_target(shown)], self.scaling, self.output_names
+                )
         return measured
+
+    def _by_target(self, names: Sequence[str]) -> list[str]:
+        """Return the metrics of each target of a table with several of them, for instance ``rmse[load]``."""
+        several = self.task is not None and bool(self.task.column_names) and len(self.output_names) > 1
+        return [f"{name}[{target}]" for target in self.output_names for name in names] if several else []
+
+    @cached_property
+    def _baseline_outputs(self) -> dict[str, np.ndarray]:
+        """The predictions of the baselines on test data, (B, T, O)."""
+        assert self.task is not None
+        return self.task.baselines(self.splits)
 
     def predictions(self, network: Network, genome: np.ndarray) -> dict[str, np.ndarray] | None:
         """Return targets and predictions of test data in original units.
@@ -152,10 +166,10 @@ class SequenceAssessment(Assessment):
 
     def baselines(self, metric: str) -> dict[str, float]:
         """Return the scores of the baselines of the task."""
-        assert self.task is not None and self.splits.test is not None
+        assert self.splits.test is not None
         return {
-            name: score(outputs, self.splits.test, [metric], self.scaling)[metric]
-            for name, outputs in self.task.baselines(self.splits).items()
+            name: score(outputs, self.splits.test, [metric], self.scaling, self.output_names)[metric]
+            for name, outputs in self._baseline_outputs.items()
         }
 
 
@@ -169,15 +183,32 @@ def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bo
 
 
 def score(
-    outputs: np.ndarray, batch: Batch, names: Sequence[str], scaling: Scaling | None
+    outputs: np.ndarray,
+    batch: Batch,
+    names: Sequence[str],
+    scaling: Scaling | None,
+    output_names: Sequence[str] = (),
 ) -> dict[str, float]:
-    """Return the metrics of outputs (B, T, O) over the scored entries of a batch, in original units."""
+    """Return the metrics of outputs (B, T, O) over the scored entries of a batch, in original units.
+
+    A name like ``rmse[load]`` is that of a metric of one of the `output_names`, any other is over all outputs.
+    """
     predicted = outputs[batch.scored]
     truth = batch.targets[batch.scored]
     if scaling is not None and not batch.labelled:
         predicted, truth = scaling.restore_targets(predicted), scaling.restore_targets(truth)
     counts = batch.scored.sum(axis=1)
-    return metrics.evaluate(names, predicted, truth, np.cumsum(counts)[counts > 0] - 1)
+    ends = np.cumsum(counts)[counts > 0] - 1
+    single = {
+        f"{name}[{target}]": (name, at) for at, target in enumerate(output_names) for name in metrics.METRICS
+    }
+    found = metrics.evaluate([name for name in names if name not in single], predicted, truth, ends)
+    for full in names:
+        if full in single:
+            name, place = single[full]
+            column = slice(place, place + 1)
+            found[full] = metrics.evaluate([name], predicted[:, column], truth[:, column], ends)[name]
+    return found
 
 
 def detect_horizon(batch: Batch) -> int | None:

@@ -1,7 +1,8 @@
-"""Horizons and folds in a report: a table of each."""
+"""Horizons, folds and targets in a report: a table of each."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from evorrn.base.text import figure
@@ -9,7 +10,7 @@ from evorrn.lab.report.page import colour_number
 from evorrn.lab.report.style import places
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.study.backtest import folds, horizons, periods
-from evorrn.lab.study.comparison import Baseline, Comparison
+from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.ranking import ranked
 
 
@@ -31,11 +32,58 @@ def folds_table(comparison: Comparison) -> Table:
     return table
 
 
+def targets_table(comparison: Comparison) -> Table:
+    """Return the metric that ranks for each target, over all horizons and folds; empty where there is one target."""
+    names = _targets(comparison)
+    entries = [
+        _entry(
+            comparison,
+            entry,
+            [entry.targets.get(name, {}).get(comparison.metric, math.nan) for name in names],
+        )
+        for entry in (ranked(comparison.rows, comparison.baselines, comparison.metric) if names else ())
+    ]
+    return Table(
+        ("strategy", *names), "l" + "r" * len(names), entries, f"{comparison.metric} on test by target"
+    )
+
+
+def target_tables(comparison: Comparison) -> list[Table]:
+    """Return a table of all metrics for each target, at each horizon; none where there is one target."""
+    found = []
+    for part in horizons(comparison) or [comparison]:
+        ahead = f", {part.task['horizon']} ahead" if part is not comparison else ""
+        for target in _targets(comparison):
+            metrics = list(part.rows[0].targets.get(target, {}))
+            entries = [
+                _entry(
+                    comparison, entry, [entry.targets.get(target, {}).get(name, math.nan) for name in metrics]
+                )
+                for entry in ranked(part.rows, part.baselines, comparison.metric)
+            ]
+            columns = ("strategy", *metrics)
+            found.append(Table(columns, "l" + "r" * len(metrics), entries, f"{target}{ahead}"))
+    return found
+
+
+def _targets(comparison: Comparison) -> list[str]:
+    """Return the targets, where there are several."""
+    return list(next((row.targets for row in comparison.rows if row.targets), {}))
+
+
+def _entry(comparison: Comparison, entry: Row | Baseline, values: Sequence[float]) -> Entry:
+    """Return a row of a table of numbers."""
+    colours = places([row.strategy for row in comparison.rows])
+    if isinstance(entry, Baseline):
+        return Entry((entry.name, *map(figure, values)), "baseline")
+    style = "best" if entry.strategy == comparison.best.strategy else ""
+    return Entry((entry.strategy, *map(figure, values)), style, colour_number(colours[entry.strategy]))
+
+
 def _table(comparison: Comparison, parts: Sequence[Comparison], names: Sequence[str], heading: str) -> Table:
     """Return a table with a row for each way of training and baseline, as ranked over all parts, and a column a part."""
     if not parts:
         return Table((), "")
-    colours = places([row.strategy for row in comparison.rows])
     medians = [
         {
             **{row.strategy: row.median for row in part.rows},
@@ -45,9 +93,6 @@ def _table(comparison: Comparison, parts: Sequence[Comparison], names: Sequence[
     ]
     entries = []
     for entry in ranked(comparison.rows, comparison.baselines, comparison.metric):
-        baseline = isinstance(entry, Baseline)
         name = entry.name if isinstance(entry, Baseline) else entry.strategy
-        cells = (name, *(figure(part[name]) for part in medians))
-        style = "baseline" if baseline else "best" if entry is comparison.best else ""
-        entries.append(Entry(cells, style, 0 if baseline else colour_number(colours[name])))
+        entries.append(_entry(comparison, entry, [part[name] for part in medians]))
     return Table(("strategy", *names), "l" + "r" * len(names), entries, heading)

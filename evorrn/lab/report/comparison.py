@@ -13,12 +13,12 @@ from typing import Any
 from evorrn.base.files import readable_json, write_atomic
 from evorrn.base.text import amount, counted, figure, interval
 from evorrn.lab.report import plots
-from evorrn.lab.report.backtest import folds_table, horizons_table
+from evorrn.lab.report.backtest import folds_table, horizons_table, target_tables, targets_table
 from evorrn.lab.report.evolution import PANEL_WIDTH, PANELS, panel_height
 from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
-from evorrn.lab.report.intervals import intervals_table, row_bands
+from evorrn.lab.report.intervals import bands, intervals_table, row_runs
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning
-from evorrn.lab.report.outputs import draw_outputs, outputs_height
+from evorrn.lab.report.outputs import draw_outputs, outputs_height, outputs_of
 from evorrn.lab.report.page import Figure, colour_number, environment_rows, make_figure, render, settings_text
 from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.records import (
@@ -35,7 +35,7 @@ from evorrn.lab.report.residuals import panels as residual_panels
 from evorrn.lab.report.style import places, rows_height
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.report.terminal import GAP, Line, Parts, notes
-from evorrn.lab.runs.outputs import Predictions
+from evorrn.lab.runs.outputs import Outputs, Predictions
 from evorrn.lab.study.backtest import every_row, newest
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.pairs import Difference
@@ -97,7 +97,7 @@ def summary(comparison: Comparison) -> Parts:
     """Return the ranking, the answer, the differences and the warnings, for a terminal."""
     few = common.too_few(len(comparison.seeds), len(comparison.differences))
     found: Parts = [Line(title(comparison), "title"), GAP, ranking_table(comparison).only(IN_TERMINAL), GAP]
-    for table in (horizons_table(comparison), folds_table(comparison)):
+    for table in (horizons_table(comparison), folds_table(comparison), targets_table(comparison)):
         found += [table, GAP] if table.entries else []
     intervals = intervals_table(comparison)
     found += [intervals, GAP] if intervals.entries else []
@@ -169,7 +169,7 @@ def page(comparison: Comparison, root: Path) -> str:
         "comparison": comparison,
         "subject": common.subject(comparison.task),
         "strategies": common.ways(len(comparison.rows)),
-        "seeds": counted(len(comparison.seeds), "seed"),
+        "seeds": counted(len(comparison.seeds), "seed") + sentences.spread(comparison),
         "counts_work": comparison.budget[-1:] in "kMGT0123456789",
         "direction": common.direction(comparison.higher_is_better),
         "answer": sentences.answer(comparison),
@@ -182,6 +182,7 @@ def page(comparison: Comparison, root: Path) -> str:
         "learning": _learning(comparison, root, colours),
         "horizons_table": horizons_table(comparison),
         "folds_table": folds_table(comparison),
+        "targets_tables": target_tables(comparison),
         "intervals_table": intervals_table(comparison),
         "predictions": _predictions(comparison, root, colours),
         "residuals": _residuals(comparison, root, colours),
@@ -224,21 +225,37 @@ def _learning(comparison: Comparison, root: Path, colours: dict[str, int]) -> li
 
 
 def _predictions(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[Figure]:
+    """Return a picture of each way of training, at each horizon and of each output."""
     found = []
     everything = [(part, *each) for part in newest(comparison) for each in typical_outputs(part, root)]
-    several = len({part.task.get("horizon") for part, *_ in everything}) > 1 and bool(comparison.parts)
-    for part, row, seed, shown in everything:
+    several = len({str(part.task.get("horizon")) for part, *_ in everything}) > 1
+    for part, row, seed, whole in everything:
         value = figure(row.values[comparison.seeds.index(seed)])
         caption = f"{row.strategy}, seed {seed}: {comparison.metric} {value}"
-        if isinstance(shown, Predictions) and shown.outputs > 1:
-            caption += f"; drawn is {shown.name}, the first of {shown.outputs} outputs"
         ahead = f" {part.task['horizon']} ahead" if several else ""
         caption = f"{ahead.strip()}, {caption}" if ahead else caption
-        name, size = f"{shown.kind} {row.strategy}{ahead}", (5.6, outputs_height(shown))
-        around = row_bands(part, row, shown, root) if isinstance(shown, Predictions) else []
-        given = (shown, row.strategy, colours[row.strategy], around)
-        found.append(make_figure(name, size, draw_outputs, *given, caption=caption))
+        names = comparison.task.get("outputs", ()) if isinstance(whole, Predictions) else ()
+        runs = row_runs(row, root)
+        for output, shown in enumerate(outputs_of(whole, names)):
+            around, name = [], f"{whole.kind} {row.strategy}{ahead}"
+            if isinstance(shown, Predictions):
+                around = bands(shown, comparison.level, [run.by_output(names)[output] for run in runs])
+                name += f" {shown.name}" if len(names) > 1 else ""
+            size = (5.6, outputs_height(shown))
+            given = (shown, row.strategy, colours[row.strategy], around)
+            found.append(
+                make_figure(name, size, draw_outputs, *given, caption=_caption(caption, shown, names))
+            )
     return found
+
+
+def _caption(caption: str, shown: Outputs, names: Sequence[str]) -> str:
+    """Return a caption that says which output is drawn, where there are several."""
+    if not isinstance(shown, Predictions) or shown.outputs == len(names) == 1:
+        return caption
+    if shown.outputs > 1:
+        return f"{caption}; drawn is {shown.name}, the first of {shown.outputs} outputs"
+    return f"{shown.name}: {caption} over all targets" if len(names) > 1 else caption
 
 
 def _residuals(comparison: Comparison, root: Path, colours: dict[str, int]) -> list[dict[str, Any]]:

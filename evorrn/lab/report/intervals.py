@@ -67,8 +67,8 @@ def bands(shown: Predictions, level: float, runs: Sequence[Predictions] = ()) ->
     ]
 
 
-def row_bands(comparison: Comparison, row: Row, shown: Predictions, root: Path) -> list[Band]:
-    """Return the bands around the predictions of a row's typical run, from the folders of its runs below `root`."""
+def row_runs(row: Row, root: Path) -> list[Predictions]:
+    """Return the predictions of the runs of a row that has intervals, from their folders below `root`."""
     runs = []
     for folder in row.runs if row.intervals else ():
         try:
@@ -77,4 +77,4 @@ def row_bands(comparison: Comparison, row: Row, shown: Predictions, root: Path) 
             continue
         if isinstance(found, Predictions):
             runs.append(found)
-    return bands(shown, comparison.level, runs)
+    return runs

@@ -24,6 +24,11 @@ def draw_outputs(axes: Axes, shown: Outputs, name: str, place: int = 0, bands: S
         draw_predictions(axes, shown, name, place, bands)
 
 
+def outputs_of(shown: Outputs, names: Sequence[str]) -> list[Outputs]:
+    """Return what is drawn in a picture of its own: each output of predictions by its name, or an episode."""
+    return [*shown.by_output(names)] if isinstance(shown, Predictions) else [shown]
+
+
 def outputs_height(shown: Outputs) -> float:
     """Return the height of such a plot in inches."""
     return 0.9 + 0.75 * len(shown.panels()) if isinstance(shown, Trajectory) else 2.9

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,6 +48,19 @@ class Predictions:
     def outputs(self) -> int:
         """The number of outputs beside each other in the truth; 1 for labels."""
         return 1 if self.labelled else self.truth.shape[2]
+
+    def output(self, place: int, name: str) -> Predictions:
+        """Return the predictions of one output alone, under its name."""
+        column = slice(place, place + 1)
+        residuals = None if self.residuals is None else self.residuals[:, column]
+        truth, predicted = self.truth[:, :, column], self.predicted[:, :, column]
+        return replace(self, truth=truth, predicted=predicted, residuals=residuals, name=name)
+
+    def by_output(self, names: Sequence[str]) -> list[Predictions]:
+        """Return the predictions of each output alone; these where there is one, or the names are not theirs."""
+        if self.outputs == 1 or len(names) != self.outputs:
+            return [self]
+        return [self.output(place, name) for place, name in enumerate(names)]
 
     def excerpt(self, longest: int = EXCERPT) -> tuple[np.ndarray, np.ndarray]:
         """Return truth and prediction (n,) at the first scored steps, NaN between two sequences.

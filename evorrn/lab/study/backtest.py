@@ -33,7 +33,11 @@ def combined(parts: Sequence[Part], metric: str) -> tuple[list[Row], list[Baseli
         ).tolist()
         for name in names
     }
-    return rank(rows, metric), make_baselines(values, metric)
+    found = []
+    for each in make_baselines(values, metric):
+        mine = [b for part in parts for b in part.baselines if b.name == each.name]
+        found.append(dataclasses.replace(each, targets=_targets(mine)))
+    return rank(rows, metric), found
 
 
 def every_row(comparison: Comparison) -> Iterator[tuple[Part | None, Row]]:
@@ -129,6 +133,7 @@ def _row(rows: Sequence[Row], parts: Sequence[Part]) -> Row:
         failed=sum(row.failed for row in rows),
         errors=sum(row.errors for row in rows),
         intervals=_intervals(rows) if same else (),
+        targets=_targets(rows),
         work=cost["work"],
         steps=cost["steps"],
         seconds=cost["seconds"],
@@ -147,6 +152,16 @@ def _intervals(rows: Sequence[Row]) -> tuple[Intervals, ...]:
             )
             found.append(Intervals(first.kind, coverage, width))
     return tuple(found)
+
+
+def _targets(entries: Sequence[Row | Baseline]) -> dict[str, dict[str, float]]:
+    """Return the means over parts of the metrics of each target, of those that all parts have."""
+    known = [(target, name) for target, values in entries[0].targets.items() for name in values]
+    found: dict[str, dict[str, float]] = {}
+    for target, name in known:
+        values = [entry.targets.get(target, {}).get(name, math.nan) for entry in entries]
+        found.setdefault(target, {})[name] = float(np.mean(values))
+    return found
 
 
 def _middle(values: Sequence[float]) -> float:

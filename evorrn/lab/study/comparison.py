@@ -46,6 +46,8 @@ class Row:
         How many of the failed runs ended in an error.
     intervals : tuple of Intervals
         Prediction intervals on test, for a forecast.
+    targets : dict of str to dict
+        For several target columns the metrics of each on test, medians over seeds.
     """
 
     strategy: str
@@ -62,15 +64,17 @@ class Row:
     runs: tuple[str, ...] = ()
     errors: int = 0
     intervals: tuple[Intervals, ...] = ()
+    targets: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trivial prediction scored on the same test data: its median over seeds, and one value a seed."""
+    """A trivial prediction scored on the same test data: its median over seeds, one value a seed, and by target."""
 
     name: str
     value: float
     values: tuple[float, ...]
+    targets: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def median(self) -> float:
@@ -237,7 +241,8 @@ def _rows(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Row, ...]
 
 def _baselines(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Baseline, ...]:
     return tuple(
-        Baseline(b["name"], _number(b["value"], worst), _numbers(b["values"], worst)) for b in content
+        Baseline(b["name"], _number(b["value"], worst), _numbers(b["values"], worst), _targets(b))
+        for b in content
     )
 
 
@@ -251,8 +256,18 @@ def _row(content: Mapping[str, Any], worst: float) -> Row:
     for name in ("work", "steps", "seconds"):
         values[name] = _number(values[name], math.nan)
     values["runs"] = tuple(values["runs"])
+    values["targets"] = _targets(values)
     values["intervals"] = tuple(map(Intervals.from_dict, values.get("intervals", ())))
     return Row(**values)
+
+
+def _targets(content: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the metrics by target, null for one that is not known; none in a file of before there were any."""
+    found = content.get("targets", {})
+    return {
+        target: {name: _number(value, math.nan) for name, value in metrics.items()}
+        for target, metrics in found.items()
+    }
 
 
 def _number(value: float | None, missing: float) -> float:
