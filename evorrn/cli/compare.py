@@ -68,6 +68,13 @@ def compare(
     time: Time = None,
     calendar: Calendar = None,
     level: Level = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(
+            "--baselines",
+            help="Further models for a table, with commas: boosting, mlp (scikit-learn), ets, arima (statsforecast).",
+        ),
+    ] = None,
     set_: Set = None,
     jobs: Jobs = None,
     force: Force = False,
@@ -121,6 +128,7 @@ def compare(
                 level,
                 ahead if len(ahead) > 1 else None,
                 folds,
+                None if baselines is None else names(baselines),
             ),
             jobs=jobs or available(),
             force=force,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -265,6 +265,14 @@ class Task(Settings):
             fitted on the training split only.
         """
         raise NotImplementedError
+
+    def comparator_problems(self, names: Sequence[str]) -> list[str]:
+        """Return one sentence for each name of a comparator that the task does not have, or cannot make here."""
+        return [f"{self.name} has no baselines of this name: {name}" for name in names]
+
+    def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return forecasts of the test split by models in use, as `baselines` does; the usual ones without names."""
+        return {}
 
     def recommended(self, strategy: str) -> Recommended:
         """Return the recommended network and settings for the command-line name of a strategy."""

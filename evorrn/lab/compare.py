@@ -114,7 +114,7 @@ def compare(
     task = order[0].task
     first = task.metrics[0]
     metric = common_metric(plans, runs, first)
-    parts = [make_part(plan, runs, metric, root, wanted.level) for plan in plans]
+    parts = [make_part(plan, runs, metric, root, wanted) for plan in plans]
     rows, baselines = combined(parts, metric)
     folder = root / "comparisons" / identity(plans, wanted)
     comparison = Comparison(

@@ -13,6 +13,7 @@ from typing import Any
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.data.find import expand_task, find_task
 from evorrn.data.intervals import LEVEL, level_problems
+from evorrn.data.task import Task
 from evorrn.lab.runs.run import COSTS
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.runs.typed import table_of, unknown_entry
@@ -24,7 +25,7 @@ FLOOR = "random"
 """The best of as many random networks: the line that every claim has to beat, so it is never left out."""
 SEEDS, BUDGET = 10, "5G"
 QUICK_SEEDS, QUICK_BUDGET = 3, "200M"
-ENTRIES = ("horizons", "folds", "level")
+ENTRIES = ("horizons", "folds", "level", "baselines")
 """Entries of the table ``comparison`` of a file."""
 
 
@@ -37,7 +38,7 @@ class Choice:
 
     The others are for forecasts, and are by default those of the table ``comparison`` of what is run. Every strategy is
     trained anew for each of the `horizons`, in rows ahead, and in each of the `folds` of a backtest with a rolling origin, by
-    default one. The level is the share of values that prediction intervals are to cover, by default 0.9.
+    default one. The baselines are models in use that are fitted as well, see `evorrn.Task.comparators`. The level is the share of values that prediction intervals are to cover, by default 0.9.
     """
 
     strategies: Sequence[str] | None = None
@@ -46,6 +47,7 @@ class Choice:
     level: float | None = None
     horizons: Sequence[int] | None = None
     folds: int | None = None
+    baselines: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Asked:
     horizons: tuple[int, ...] = ()
     folds: int = 1
     level: float = LEVEL
+    baselines: tuple[str, ...] = ()
 
     def tasks(self) -> list[dict[str, int]]:
         """Return the settings of the task in each part: its horizon, and its fold; the newest fold last."""
@@ -77,14 +80,22 @@ def asked(raw: Mapping[str, Any], choice: Choice) -> tuple[dict[str, Any], Asked
     found: list[str] = []
     table = table_of(raw, "comparison", found)
     found += [unknown_entry(name, ENTRIES, {}) for name in table if name not in ENTRIES]
-    chosen = {"horizons": choice.horizons, "folds": choice.folds, "level": choice.level}
-    values = {"horizons": (), "folds": 1, "level": LEVEL, **table}
+    chosen = {
+        "horizons": choice.horizons,
+        "folds": choice.folds,
+        "level": choice.level,
+        "baselines": choice.baselines,
+    }
+    values = {"horizons": (), "folds": 1, "level": LEVEL, "baselines": (), **table}
     values |= {name: value for name, value in chosen.items() if value is not None}
     horizons, folds, level = values["horizons"], values["folds"], values["level"]
     if not isinstance(horizons, list | tuple) or not all(_whole(each) for each in horizons):
         found.append(f"comparison.horizons: expected a list of whole numbers of at least 1, got {horizons!r}")
     elif len(set(horizons)) < len(horizons):
         found.append(f"comparison.horizons: expected different numbers, got {list(horizons)}")
+    baselines = values["baselines"]
+    if not isinstance(baselines, list | tuple) or not all(isinstance(each, str) for each in baselines):
+        found.append(f"comparison.baselines: expected a list of names, got {baselines!r}")
     if not _whole(folds):
         found.append(f"comparison.folds: expected a whole number of at least 1, got {folds!r}")
     if isinstance(level, bool) or not isinstance(level, int | float):
@@ -94,7 +105,7 @@ def asked(raw: Mapping[str, Any], choice: Choice) -> tuple[dict[str, Any], Asked
     if found:
         raise ConfigError(found)
     rest = {name: value for name, value in raw.items() if name != "comparison"}
-    return rest, Asked(tuple(sorted(horizons)), folds, float(level))
+    return rest, Asked(tuple(sorted(horizons)), folds, float(level), tuple(dict.fromkeys(baselines)))
 
 
 def plan_parts(
@@ -116,6 +127,14 @@ def plan_parts(
             plans.append(plan_runs(part, base, strategies, seeds))
         except ConfigError as error:
             found += [problem for problem in error.problems if problem not in found]
+    if not found and wanted.baselines:
+        task = next(iter(plans[0].values()))[0].task
+        wrong = (
+            task.comparator_problems(wanted.baselines)
+            if isinstance(task, Task)
+            else ["an environment has none"]
+        )
+        found += [f"comparison.baselines: {problem}" for problem in wrong]
     if found:
         raise ConfigError(found)
     return plans
@@ -208,6 +227,7 @@ def _unfair(raw: Mapping[str, Any]) -> list[str]:
 def identity(plans: Sequence[Mapping[str, Sequence[Spec]]], wanted: Asked) -> str:
     """Return the hash of a comparison's runs, and of a level that is not the usual one, which names it."""
     names = sorted(spec.id for plan in plans for specs in plan.values() for spec in specs)
+    names += [f"baselines {','.join(wanted.baselines)}"] if wanted.baselines else []
     names += [] if wanted.level == LEVEL else [f"level {wanted.level!r}"]
     return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
 
@@ -219,6 +239,7 @@ def command_line(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int, 
     words += ["--strategies", ",".join(strategies), "--seeds", str(seeds), "--budget", str(raw["budget"])]
     words += ["--horizon", ",".join(map(str, wanted.horizons))] if wanted.horizons else []
     words += ["--folds", str(wanted.folds)] if wanted.folds > 1 else []
+    words += ["--baselines", ",".join(wanted.baselines)] if wanted.baselines else []
     words += [] if wanted.level == LEVEL else ["--level", f"{wanted.level:g}"]
     tables = {"task": task, **{name: raw[name] for name in raw if name not in ("task", "budget", "files")}}
     for section, table in tables.items():

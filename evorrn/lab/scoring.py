@@ -13,7 +13,8 @@ import numpy as np
 
 from evorrn.base.errors import RunError
 from evorrn.data.tables.dates import date_texts
-from evorrn.lab.runs.assessments import baseline_values
+from evorrn.lab.planning import Asked
+from evorrn.lab.runs.assessments import baseline_values, comparator_values
 from evorrn.lab.runs.outputs import Predictions, read_outputs
 from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
 from evorrn.lab.runs.spec import Spec
@@ -39,13 +40,20 @@ def common_metric(plans: Sequence[Plan], runs: Mapping[str, Run], usual: str) ->
     return max(names, key=lambda name: order.index(name) if name in order else -1)
 
 
-def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, level: float) -> Part:
+def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, wanted: Asked) -> Part:
     """Return a part of a comparison: its rows, best first, and its baselines."""
-    rows = [_row(specs, [runs[spec.id] for spec in specs], metric, root, level) for specs in plan.values()]
+    rows = [
+        _row(specs, [runs[spec.id] for spec in specs], metric, root, wanted.level) for specs in plan.values()
+    ]
     first = next(iter(plan.values()))[0]
     seeds = range(len(next(iter(plan.values()))))
     baselines = make_baselines(baseline_values(first, seeds, metric), metric)
-    by_target = _baseline_targets(first)
+    models = {
+        name: [value] * len(seeds)
+        for name, value in comparator_values(first, metric, wanted.baselines).items()
+    }
+    baselines += [dataclasses.replace(each, model=True) for each in make_baselines(models, metric)]
+    by_target = _baseline_targets(first, wanted.baselines)
     baselines = [dataclasses.replace(each, targets=by_target.get(each.name, {})) for each in baselines]
     return Part(
         getattr(first.task, "horizon", None),
@@ -102,12 +110,14 @@ def _row_targets(
     return targets
 
 
-def _baseline_targets(spec: Spec) -> dict[str, dict[str, dict[str, float]]]:
+def _baseline_targets(spec: Spec, names: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
     """Return for each baseline the metrics of each target; none where there is one target."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for target, name in _target_metrics(spec.task):
-        for baseline, values in baseline_values(spec, (spec.seed,), f"{name}[{target}]").items():
-            found.setdefault(baseline, {}).setdefault(target, {})[name] = values[0]
+        full = f"{name}[{target}]"
+        values = {each: value[0] for each, value in baseline_values(spec, (spec.seed,), full).items()}
+        for baseline, value in {**values, **comparator_values(spec, full, names)}.items():
+            found.setdefault(baseline, {}).setdefault(target, {})[name] = value
     return found
 
 

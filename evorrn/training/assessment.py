@@ -6,7 +6,7 @@ training loop and the lab use only the methods of their base class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -80,6 +80,10 @@ class Assessment:
         """Return ``{name: value}``: the value of a metric on test data of each trivial baseline."""
         raise NotImplementedError
 
+    def comparators(self, metric: str, names: Sequence[str]) -> dict[str, float]:
+        """Return the same for the models that are compared with, those that are named and the usual ones."""
+        return {}
+
 
 class SequenceAssessment(Assessment):
     """The assessment of sequences: predictions against targets.
@@ -99,6 +103,7 @@ class SequenceAssessment(Assessment):
         self.horizon = task.horizon if task is not None else detect_horizon(splits.train)
         self.input_names = task.input_names if task is not None else ()
         self.output_names = task.output_names if task is not None else ()
+        self._compared: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
 
     def problem(self, network: Network) -> Problem:
         """Return the problem of the training and validation sequences; raise ShapeError when data do not fit."""
@@ -124,6 +129,14 @@ class SequenceAssessment(Assessment):
         """Return the metrics of each target of a table with several of them, for instance ``rmse[load]``."""
         several = self.task is not None and bool(self.task.column_names) and len(self.output_names) > 1
         return [f"{name}[{target}]" for target in self.output_names for name in names] if several else []
+
+    def comparators(self, metric: str, names: Sequence[str]) -> dict[str, float]:
+        """Return the scores of the comparators of the task, see `evorrn.Task.comparators`."""
+        assert self.task is not None
+        key = tuple(names)
+        if key not in self._compared:
+            self._compared[key] = self.task.comparators(self.splits, names)
+        return self._scored(self._compared[key], metric)
 
     @cached_property
     def _baseline_outputs(self) -> dict[str, np.ndarray]:
@@ -166,10 +179,15 @@ class SequenceAssessment(Assessment):
 
     def baselines(self, metric: str) -> dict[str, float]:
         """Return the scores of the baselines of the task."""
-        assert self.splits.test is not None
+        return self._scored(self._baseline_outputs, metric)
+
+    def _scored(self, outputs: Mapping[str, np.ndarray], metric: str) -> dict[str, float]:
+        """Return a metric of named predictions of test data."""
+        batch = self.splits.test
+        assert batch is not None
         return {
-            name: score(outputs, self.splits.test, [metric], self.scaling, self.output_names)[metric]
-            for name, outputs in self._baseline_outputs.items()
+            name: score(each, batch, [metric], self.scaling, self.output_names)[metric]
+            for name, each in outputs.items()
         }
 
 

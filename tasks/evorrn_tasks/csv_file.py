@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from evorrn.data.tables.rules import Rules
 from evorrn.data.tables.table import Table
 from evorrn.data.tables.times import falls
 from evorrn.data.task import Recommended, Splits, Task
-from evorrn_tasks.common import baselines
+from evorrn_tasks.common import baselines, comparators
 from evorrn_tasks.common.columns import Choice, Names, choose, listing
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import forecasting_splits
@@ -246,6 +247,20 @@ class CsvFile(Task):
         """Return the mean, persistence and a linear model of the present and past rows."""
         name = "linear model of the last rows" if self.further_inputs else "linear autoregression"
         return baselines.forecasts(splits, linear_name=name)
+
+    def comparator_problems(self, names: Sequence[str]) -> list[str]:
+        """Return one sentence for each comparator that is not known, or whose library is not installed."""
+        return comparators.comparator_problems(names)
+
+    def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return seasonal naive, drift, and the models that are named: boosting, mlp, ets, arima."""
+        table, cuts = self.known, self._cut(len(self.table.rows))
+        ends = (cuts[0], cuts[0] + cuts[1])
+        assert splits.scaling is not None
+        values = splits.scaling.scale_targets(table.columns(self.targets, ends))
+        step = None if table.times is None else table.times.step
+        series = comparators.Series(values, ends, self.horizon, comparators.seasons_of(step))
+        return comparators.comparators(splits, series, [*dict.fromkeys((*comparators.USUAL, *names))])
 
     def recommended(self, strategy: str) -> Recommended:
         """Return small networks, for hundreds to thousands of rows."""

@@ -96,3 +96,38 @@ def test_a_single_horizon_and_fold_is_the_comparison_of_before(console, table):
     plain = json.loads(console.type("compare", "my.csv", *FAST, "--json").out)
     same = json.loads(console.type("compare", "my.csv", "--horizon", 1, "--folds", 1, *FAST, "--json").out)
     assert plain["report"] == same["report"] and plain["parts"] == [] and plain["rows"] == same["rows"]
+
+
+def test_models_stand_beside_the_trivial_baselines_and_it_is_said_when_they_win(console, table, tmp_path):
+    pytest.importorskip("sklearn")
+    plain = json.loads(console.type("compare", "my.csv", *FAST, "--json").out)
+    words = ("compare", "my.csv", "--baselines", "boosting", "--folds", 2, *FAST)
+    said = console.type(*words)
+    assert said.code == 0, said.err
+    assert (
+        "histogram boosting (" in said.out
+        and "at least as good as the best way of training, random" in said.out
+    )
+    content = json.loads(console.type(*words, "--json").out)
+    models = {each["name"]: each["model"] for each in content["baselines"]}
+    assert models["histogram boosting"] and models["drift"] and not models["persistence"]
+    names = {each["name"] for each in plain["baselines"]}
+    assert "drift" in names and "histogram boosting" not in names
+    for part in content["parts"]:
+        assert {each["name"] for each in part["baselines"]} == set(models)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("compare", "my.csv", "--baselines", "boostin"),
+            "unknown baseline 'boostin'; did you mean 'boosting'?",
+        ),
+        (("compare", "narma", "--baselines", "drift"), "narma has no baselines of this name: drift"),
+    ],
+)
+def test_models_that_cannot_be_are_refused(console, table, tmp_path, words, said):
+    answer = console.type(*words, *FAST)
+    assert answer.code == 2 and said in answer.err, answer.err
+    assert not (tmp_path / "runs").exists()

@@ -40,6 +40,11 @@ def baseline_values(spec: Spec, seeds: Sequence[int], metric: str) -> dict[str, 
     return {name: found * len(seeds) if once else found for name, found in values.items()}
 
 
+def comparator_values(spec: Spec, metric: str, names: Sequence[str]) -> dict[str, float]:
+    """Return the score of each model that a task is compared with, on the test data of a run."""
+    return assessment_of(spec).comparators(metric, names)
+
+
 def _bytes(value: Any) -> int:
     """Return the memory of the arrays that an object holds."""
     if isinstance(value, np.ndarray):

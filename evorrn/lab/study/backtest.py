@@ -36,7 +36,7 @@ def combined(parts: Sequence[Part], metric: str) -> tuple[list[Row], list[Baseli
     found = []
     for each in make_baselines(values, metric):
         mine = [b for part in parts for b in part.baselines if b.name == each.name]
-        found.append(dataclasses.replace(each, targets=_targets(mine)))
+        found.append(dataclasses.replace(each, targets=_targets(mine), model=mine[0].model))
     return rank(rows, metric), found
 
 

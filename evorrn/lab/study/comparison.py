@@ -69,12 +69,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trivial prediction scored on the same test data: its median over seeds, one value a seed, and by target."""
+    """A prediction scored on the same test data: its median over seeds, one value a seed, and by target.
+
+    It is a trivial one, or that of a model in use, fitted to the same rows.
+    """
 
     name: str
     value: float
     values: tuple[float, ...]
     targets: dict[str, dict[str, float]] = field(default_factory=dict)
+    model: bool = False
 
     @property
     def median(self) -> float:
@@ -241,7 +245,13 @@ def _rows(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Row, ...]
 
 def _baselines(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Baseline, ...]:
     return tuple(
-        Baseline(b["name"], _number(b["value"], worst), _numbers(b["values"], worst), _targets(b))
+        Baseline(
+            b["name"],
+            _number(b["value"], worst),
+            _numbers(b["values"], worst),
+            _targets(b),
+            bool(b.get("model")),
+        )
         for b in content
     )
 

@@ -39,7 +39,7 @@ def by_validation(splits: Splits, *, free_run: bool = False) -> np.ndarray:
     best, chosen = np.inf, (0, 0.0)
     with one_thread():
         for order in _orders(splits.train):
-            fit = _Fit(*_rows([splits.train], order, MOST_ROWS))
+            fit = _Fit(*rows([splits.train], order, MOST_ROWS))
             for ridge in RIDGES:
                 with np.errstate(over="ignore", invalid="ignore"):  # a free run that diverges is not chosen
                     outputs = _apply(fit.weights(ridge), order, valid, free_run)
@@ -65,7 +65,7 @@ def by_aic(splits: Splits, *, free_run: bool = False) -> np.ndarray:
         orders = [order for order in _orders(train) if order <= limit]
         best, chosen = np.inf, 0
         for order in orders:
-            x, y = _rows([train], order, MOST_ROWS, first=orders[-1] - 1)
+            x, y = rows([train], order, MOST_ROWS, first=orders[-1] - 1)
             variances = np.maximum(_Fit(x, y).residuals() / len(x), np.finfo(float).tiny)
             criterion = len(x) * np.log(variances).sum() + 2 * y.shape[1] * (x.shape[1] + 1)
             if criterion < best:
@@ -112,7 +112,7 @@ def _fitted_again(splits: Splits, order: int, ridge: float, free_run: bool) -> n
     if order == 0:
         level = train.targets[train.scored].mean(axis=0)
         return np.broadcast_to(level, (test.size, test.steps, len(level))).copy()
-    weights = _Fit(*_rows([train, valid], order, MOST_FINAL_ROWS)).weights(ridge)
+    weights = _Fit(*rows([train, valid], order, MOST_FINAL_ROWS)).weights(ridge)
     return _apply(weights, order, test, free_run)
 
 
@@ -121,7 +121,7 @@ def _usable(batch: Batch, first: int) -> np.ndarray:
     return np.asarray(batch.scored & (np.arange(batch.steps) >= first))
 
 
-def _rows(
+def rows(
     batches: Sequence[Batch], order: int, most: int, first: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the features (N, p) and targets (N, O) of the scored steps that have a full past.
@@ -134,13 +134,13 @@ def _rows(
         The first step used, at least `order` - 1.
     """
     chosen = [_usable(batch, order - 1 if first is None else first) for batch in batches]
-    x = np.concatenate([_register(batch.inputs, order)[rows] for batch, rows in zip(batches, chosen)])
+    x = np.concatenate([register(batch.inputs, order)[rows] for batch, rows in zip(batches, chosen)])
     y = np.concatenate([batch.targets[rows].astype(np.float64) for batch, rows in zip(batches, chosen)])
     every = -(-len(x) // most)
     return x[::every], y[::every]
 
 
-def _register(inputs: np.ndarray, order: int) -> np.ndarray:
+def register(inputs: np.ndarray, order: int) -> np.ndarray:
     """Return the present and past inputs, (B, T, order * I), of inputs (B, T, I); zero before the first step."""
     delayed = np.zeros((*inputs.shape[:2], order, inputs.shape[2]))
     for lag in range(min(order, inputs.shape[1])):
@@ -151,14 +151,14 @@ def _register(inputs: np.ndarray, order: int) -> np.ndarray:
 def _apply(weights: np.ndarray, order: int, batch: Batch, free_run: bool) -> np.ndarray:
     """Return the outputs (B, T, O) of a linear model."""
     if not free_run:
-        return np.asarray(_register(batch.inputs, order) @ weights[:-1] + weights[-1])
+        return np.asarray(register(batch.inputs, order) @ weights[:-1] + weights[-1])
     width = batch.n_inputs
     outputs: np.ndarray = np.zeros(batch.targets.shape)
     for sequence, start in enumerate(batch.scored.argmax(axis=1)):
-        register = np.zeros((order, width))
+        past = np.zeros((order, width))
         for step, known in enumerate(np.array(batch.inputs[sequence], dtype=np.float64)):
             if step >= start:
                 known[: outputs.shape[2]] = outputs[sequence, step - 1]
-            register = np.vstack([known, register[:-1]])
-            outputs[sequence, step] = register.ravel() @ weights[:-1] + weights[-1]
+            past = np.vstack([known, past[:-1]])
+            outputs[sequence, step] = past.ravel() @ weights[:-1] + weights[-1]
     return outputs

@@ -96,7 +96,8 @@ def beaten(baselines: Sequence[Baseline], medians: Mapping[str, float], metric: 
         return ""
     names = listed([f"{name} ({figure(medians[name])})" for name in losers])
     article = "the" if where else "The"
-    return f"{where}{article} trivial baseline {best.name} ({figure(best.value)}) is at least as good as {names}."
+    kind = "model" if best.model else "trivial baseline"
+    return f"{where}{article} {kind} {best.name} ({figure(best.value)}) is at least as good as {names}."
 
 
 def damaged(runs: Mapping[str, str]) -> list[str]:

@@ -57,6 +57,7 @@ def cautions(comparison: Comparison) -> list[str]:
             )
     medians = {row.strategy: row.median for row in comparison.rows if math.isfinite(row.median)}
     found.append(common.beaten(comparison.baselines, medians, comparison.metric))
+    found.append(_models(comparison))
     over = [f"{row.strategy} ({100 * share:.0f} %)" for row, share in _shares(comparison) if share > UNEQUAL]
     if over:
         found.append(
@@ -152,14 +153,31 @@ def _against_baseline(comparison: Comparison, best: Row, baseline: Baseline) -> 
     where = f" in {ahead} of {counted(seeds, 'seed')}" if seeds > 1 else ""
     where += backtest.in_folds(comparison, best.strategy, baseline.name)
     if badness(best.median, metric) >= badness(baseline.value, metric):
-        return f"it does not beat the trivial baseline {baseline.name} ({figure(baseline.value)})"
+        kind = "model" if baseline.model else "trivial baseline"
+        return f"it does not beat the {kind} {baseline.name} ({figure(baseline.value)})"
     gain = abs(baseline.value - best.median)
     by = (
         figure(gain)
         if comparison.higher_is_better or baseline.value <= 0
         else f"{100 * gain / baseline.value:.0f} %"
     )
-    return f"it beats {baseline.name} ({figure(baseline.value)}), the best trivial baseline, by {by}{where}"
+    kind = "of the baselines and models" if any(b.model for b in comparison.baselines) else "trivial baseline"
+    best_of = f"the best {kind}"
+    return f"it beats {baseline.name} ({figure(baseline.value)}), {best_of}, by {by}{where}"
+
+
+def _models(comparison: Comparison) -> str:
+    """Return which models in use are at least as good as the best way of training; empty where none is."""
+    best = comparison.best
+    winners = [
+        f"{each.name} ({figure(each.value)})"
+        for each in comparison.baselines
+        if each.model and badness(each.value, comparison.metric) <= badness(best.median, comparison.metric)
+    ]
+    if not winners:
+        return ""
+    verb = "is" if len(winners) == 1 else "are"
+    return f"{listed(winners)} {verb} at least as good as the best way of training, {best.strategy} ({figure(best.median)})."
 
 
 def _reason(row: Row) -> str:
