@@ -12,6 +12,7 @@ from evorrn.base.errors import EvorrnError, UnknownName
 from evorrn.base.plugins import Plugins
 from evorrn.base.settings import Settings, describe, plain
 from evorrn.cells.find import CELLS
+from evorrn.compile.step import compose
 from evorrn.data.find import TASKS, expand_task
 from evorrn.lab.report.tables import Table, text_table
 from evorrn.lab.runs.reader import Reader
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from evorrn.strategies.base import Strategy
 
 SETTINGS_COLUMNS = ("setting", "type", "default", "meaning")
+RUNS_AS = (
+    "This cell has arrays or numbers beside vectors. It runs with sequences side by side, also where there are few; in "
+    "environments NumPy takes its steps."
+)
+"""What the page of a cell says that not every layout serves."""
 KERNEL_SIZES = {"inputs": 1, "outputs": 1, "hidden": 32}
 """Sizes of the network whose kernel is shown; the source is the same for all but the numbers."""
 
@@ -106,10 +112,27 @@ def cell_page(cell: Cell) -> Page:
         (name, str(value), "{:g} to {:g}".format(*cell.ranges[name]) if name in cell.ranges else "")
         for name, value in cell.defaults.items()
     ]
-    tables = [text_table("parameters", ("name", "shape", "initialisation"), parameters)]
+    states = [
+        (name, " x ".join(shape), f"{cell.start.get(name, 0):g}") for name, shape in cell.states.items()
+    ]
+    tables = [text_table("states", ("name", "shape", "first value"), states)] if _extended(cell) else []
+    tables.append(text_table("parameters", ("name", "shape", "initialisation"), parameters))
+    if cell.fixed:
+        fixed = [
+            (name, " x ".join(array.shape.split()), "a setting" if array.rule is None else "made from sizes and options")
+            for name, array in cell.fixed.items()
+        ]
+        tables.append(text_table("arrays that are not trained", ("name", "shape", "where from"), fixed))
     if options:
         tables.append(text_table("options", ("name", "default", "range"), options))
-    return Page(f"{cell.name} (cell)", source=cell.source.rstrip(), tables=tables)
+    text = "" if compose([cell], [{}], direct=False, feedback=False).plain else RUNS_AS
+    return Page(f"{cell.name} (cell)", text, source=cell.source.rstrip(), tables=tables)
+
+
+def _extended(cell: Cell) -> bool:
+    """Return whether the states of a cell are not just vectors that begin with 0 and the first of which is the output."""
+    vectors = all(len(shape) == 1 for shape in cell.states.values())
+    return bool(not vectors or cell.registers or any(cell.start.values()) or len(cell.output) > 1)
 
 
 def kernel_page(cell: Cell, reference: str) -> Page:

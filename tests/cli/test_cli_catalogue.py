@@ -54,6 +54,16 @@ def test_a_cell_is_shown_as_its_equations(console):
     assert "W_r" in said.out and "H x I" in said.out
 
 
+def test_the_page_of_a_cell_of_arrays_has_its_states_arrays_and_how_it_runs(console):
+    said = console.type("show", "ntm").out
+    assert "N x M" in said and "first value" in said and "sequences side by side" in said
+    said = console.type("show", "clockwork").out
+    assert "arrays that are not trained" in said and "H x H" in said
+    for plain in ("gru", "jordan"):
+        said = console.type("show", plain).out
+        assert "first value" not in said and "side by side" not in said
+
+
 def test_a_kernel_is_shown_as_source_that_python_reads(console, tmp_path):
     said = console.type("show", "leaky", "--kernel")
     compile(said.out, "kernel", "exec")
