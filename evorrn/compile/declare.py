@@ -55,6 +55,8 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
     states = {
         each: _shape(f"cell {title}: state {each}", text, letters) for each, text in given.state.items()
     }
+    for each in {"p", "x", "y"} & set(states):
+        raise CellError(f"cell {title}: state {each}: p, x and y name other arguments; choose another name")
     output = _output(title, states, given.output)
     delays = _delays(title, states, given.delays)
     sees_output = _sees_output(title, function, states, delays)

@@ -243,3 +243,12 @@ def test_a_range_may_be_open_at_one_end():
         with pytest.raises(CellError, match=f"{name}: expected a number of {words}, got {value}"):
             made.check_options({name: value})
     assert made.check_options({"gain": 1e9, "rate": -1e9})[0] == {"gain": 1e9, "rate": -1e9}
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_a_state_with_the_name_of_another_argument_is_refused_where_the_cell_is_defined(name):
+    def step(p, x, y):
+        return p.W @ x + y
+
+    with pytest.raises(CellError, match=f"state {name}: p, x and y name other arguments"):
+        cell(state={name: "H"}, parameters={"W": "H I"})(step)
