@@ -12,8 +12,8 @@ from evorrn.bench.group import Group
 from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.network.network import Network
-from evorrn.strategies.reservoir.draw import sparse_matrix
 from evorrn.strategies.reservoir.ridge import RidgeFit, ridge
+from evorrn.strategies.reservoir.topology import RANDOM
 
 STEPS, QUICK_STEPS = 10_000, 2_000
 ALPHAS = tuple(np.logspace(-10, 1, 20).tolist())
@@ -95,7 +95,7 @@ def _workload(case: Case, dtype: str) -> tuple[Network, np.ndarray, np.ndarray, 
     genome = np.zeros(network.size)
     blocks = network.unpack(genome)
     # The circular law: a radius of 0.9 without the eigenvalues, which are not what is timed.
-    matrix = sparse_matrix(case.units, case.links, rng)
+    matrix = RANDOM.matrix(case.units, case.links, rng)
     blocks["layer0.W_h"][...] = matrix * 0.9 / np.sqrt(case.links / 3)
     blocks["layer0.W_x"][...] = rng.uniform(-0.5, 0.5, (case.units, 1))
     blocks["layer0.b"][...] = rng.uniform(-0.2, 0.2, case.units)

@@ -12,9 +12,11 @@ from evorrn.base.settings import build
 from evorrn.data.batch import Batch
 from evorrn.losses.find import find_loss
 from evorrn.network.network import Network
-from evorrn.strategies.reservoir.draw import Scales, draw_reservoir, sparse_matrix, spectral_radius
-from evorrn.strategies.reservoir.echo_state import EchoState, fitted_steps
+from evorrn.strategies.reservoir.conditions import fitted_steps
+from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
+from evorrn.strategies.reservoir.echo_state import EchoState
 from evorrn.strategies.reservoir.readout import logit_scale, mean_loss
+from evorrn.strategies.reservoir.topology import RANDOM, spectral_radius
 from evorrn.training.budget import Budget
 from evorrn.training.problem import Problem
 from evorrn.training.trainer import Trainer
@@ -61,16 +63,16 @@ def run_by_hand(network: Network, genome: np.ndarray, inputs: np.ndarray, leak: 
 def test_spectral_radius_is_that_of_all_eigenvalues(size):
     for seed in range(3):
         rng = np.random.default_rng(seed)
-        matrix = sparse_matrix(size, 10, rng)
+        matrix = RANDOM.matrix(size, 10, rng)
         with threadpool_limits(1):  # threads slow down many small products
             expected = np.abs(np.linalg.eigvals(matrix)).max()
         assert spectral_radius(matrix, rng)[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_every_row_has_its_links():
-    matrix = sparse_matrix(50, 7, np.random.default_rng(0))
+    matrix = RANDOM.matrix(50, 7, np.random.default_rng(0))
     assert ((matrix != 0).sum(axis=1) == 7).all() and np.abs(matrix).max() <= 1
-    assert (sparse_matrix(5, 9, np.random.default_rng(0)) != 0).all()
+    assert (RANDOM.matrix(5, 9, np.random.default_rng(0)) != 0).all()
 
 
 @pytest.mark.parametrize("cell", ["leaky", "elman", "lstm", "gru", "indrnn"])

@@ -13,7 +13,7 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.esp import ESP
 from evorrn.strategies.evolution.start import Start
-from evorrn.strategies.reservoir.echo_state import (
+from evorrn.strategies.reservoir.conditions import (
     LARGEST_STATE,
     check_fed_back,
     check_washout,

@@ -10,12 +10,10 @@ import numpy as np
 from evorrn.base.blas import one_thread
 from evorrn.compile.blocks import INPUT, RECURRENT, Block
 from evorrn.compile.initial import INITIALISERS
+from evorrn.strategies.reservoir.topology import RANDOM, Graph
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
-
-DENSE_EIGENVALUES = 256
-"""Largest size at which all eigenvalues are computed; Arnoldi iteration finds the largest of bigger matrices."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,11 @@ class Scales:
     links : int
         Recurrent links into each unit; at most the number of units are used.
     inputs, biases, feedback : float
-        Weights from the inputs, biases, and weights from fed-back outputs are uniform between minus and plus
-        this.
+        Scales of the weights from the inputs, of biases, and of the weights from fed-back outputs.
     density : float or None
         Share of recurrent links that are not zero, in place of `links`: so many whole links into each unit.
+    graph : Graph
+        Which units are linked, and the distribution of the weights. Biases are uniform between minus and plus their scale.
     """
 
     spectral_radius: float
@@ -41,6 +40,7 @@ class Scales:
     biases: float
     feedback: float
     density: float | None = None
+    graph: Graph = RANDOM
 
 
 def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -> tuple[np.ndarray, int]:
@@ -55,16 +55,17 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
 
     Notes
     -----
-    Square recurrent blocks are sparse and uniform, and are rescaled to the spectral radius. Recurrent vectors
-    (diagonals) are uniform, and are rescaled so that their largest absolute value is the spectral radius. Of a block that
+    Square recurrent blocks have the links of `Scales.graph`, and are rescaled to the spectral radius; a delay line, whose
+    eigenvalues are 0, to its largest weight. Weights are uniform, or as the graph says. Recurrent vectors
+    (diagonals) are rescaled so that their largest absolute value is the spectral radius. Of a block that
     the equations multiply by a fixed mask, the links that it keeps are drawn and count. Recurrent blocks that read
-    outputs are weights from fed-back outputs; those of other shapes, as matrices with a row for each unit, are uniform and
+    outputs are weights from fed-back outputs; those of other shapes, as matrices with a row for each unit,
     are rescaled so that their largest singular value is the spectral radius. From the second layer on, input weights
     are divided by the root of the number of units below. Noise is added to the initial values of other
     vectors, so that an LSTM keeps its forget bias. Other blocks keep their initial values.
     """
     genome = np.zeros(network.size)
-    work = 0
+    work, graph = 0, scales.graph
     chosen = network.settings()["initial"]
     weights = network.unpack(genome)
     for block in network.layout:
@@ -74,26 +75,26 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
         if block.role == RECURRENT and block.square:
             links = scales.links if scales.density is None else round(scales.density * len(values))
             mask = mask_of(network, block)
-            values[...] = sparse_matrix(len(values), links, rng, mask)
-            radius, cost = spectral_radius(values if mask is None else mask * values, rng)
+            values[...] = graph.matrix(len(values), links, rng, mask)
+            radius, cost = graph.radius(values if mask is None else mask * values, rng)
             if radius > 0:
                 values *= scales.spectral_radius / radius
             work += cost
         elif block.role == RECURRENT and values.ndim == 1:
-            values[...] = rng.uniform(-1, 1, values.shape)
+            values[...] = graph.draw(rng, values.shape)
             values *= scales.spectral_radius / np.abs(values).max()
         elif block.role == RECURRENT and "O" not in block.shape:
-            values[...] = rng.uniform(-1, 1, values.shape)
+            values[...] = graph.draw(rng, values.shape)
             matrix = values.reshape(len(values), -1)
             with one_thread():
                 values *= scales.spectral_radius / np.linalg.norm(matrix, 2)
             # Singular values alone: 4 m n² operations (Golub & Van Loan, 8.6).
             work += 2 * max(matrix.shape) * min(matrix.shape) ** 2
         elif block.role == RECURRENT:
-            values[...] = rng.uniform(-scales.feedback, scales.feedback, values.shape)
+            values[...] = graph.draw(rng, values.shape, scales.feedback)
         elif block.role == INPUT:
             columns = _input_scales(network, scales, block.layer, values.shape[-1])
-            values[...] = rng.uniform(-1, 1, values.shape) * columns
+            values[...] = graph.draw(rng, values.shape) * columns
         else:
             way = INITIALISERS[chosen.get(block.name, block.initial)]
             values[...] = way(rng, 1, values.shape, len(values))[0]
@@ -118,63 +119,3 @@ def mask_of(network: Network, block: Block) -> np.ndarray | None:
         if node.op == "multiply" and names.get("parameter") == block.parameter and "fixed" in names:
             return network.fixed_arrays[f"layer{block.layer}.{names['fixed']}"]
     return None
-
-
-def sparse_matrix(
-    size: int, links: int, rng: np.random.Generator, mask: np.ndarray | None = None
-) -> np.ndarray:
-    """Return a matrix (size, size) with `links` entries uniform on [-1, 1] in each row, and zeros.
-
-    Without a mask every unit has an incoming link, so the graph has a cycle and the spectral radius is positive. Where a
-    mask is zero there is no link, so that a row may have fewer.
-    """
-    matrix = rng.uniform(-1, 1, (size, size))
-    if mask is not None:
-        matrix = np.where(mask != 0, matrix, 0.0)
-    if links < size:
-        order = rng.random((size, size))
-        if mask is not None:
-            order[mask == 0] = 2.0
-        absent = np.argpartition(order, links, axis=1)[:, links:]
-        np.put_along_axis(matrix, absent, 0, axis=1)
-    return matrix
-
-
-def spectral_radius(matrix: np.ndarray, rng: np.random.Generator) -> tuple[float, int]:
-    """Return the largest absolute eigenvalue of a square matrix, and the work in multiply-adds.
-
-    For large matrices ARPACK computes it to about 1e-8, from a start vector drawn from `rng`. Six eigenvalues
-    are computed, because with one ARPACK often returns the second largest.
-    """
-    from scipy.linalg import eigvals
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
-
-    size = len(matrix)
-    with one_thread():
-        if size > DENSE_EIGENVALUES:
-            sparse = csr_matrix(matrix)
-            products = 0
-
-            def product(vector: np.ndarray) -> np.ndarray:
-                nonlocal products
-                products += 1
-                return sparse @ vector
-
-            operator = LinearOperator(matrix.shape, matvec=product, dtype=np.float64)
-            vectors = 60
-            try:
-                found = eigs(
-                    operator,
-                    k=6,
-                    ncv=vectors,
-                    v0=rng.standard_normal(size),
-                    tol=1e-8,
-                    return_eigenvectors=False,
-                )
-                # Each product is orthogonalised against the vectors so far, at most twice.
-                return float(np.abs(found).max()), products * (sparse.nnz + 2 * vectors * size)
-            except ArpackNoConvergence:
-                pass
-        # Eigenvalues of a general matrix: 10 N³ operations (Golub & Van Loan, 7.5).
-        return float(np.abs(eigvals(matrix, check_finite=False)).max()), 5 * size**3

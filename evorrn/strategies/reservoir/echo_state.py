@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from evorrn.base.blas import one_thread
-from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.reservoir.conditions import (
+    LARGEST_STATE,
+    check_density,
+    check_fed_back,
+    check_washout,
+    fitted_steps,
+    sees_output,
+)
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.given import GivenReservoir, either
 from evorrn.strategies.reservoir.readout import (
@@ -21,6 +28,7 @@ from evorrn.strategies.reservoir.readout import (
     write_readout,
 )
 from evorrn.strategies.reservoir.ridge import ridge
+from evorrn.strategies.reservoir.topology import DISTRIBUTIONS, DRAWN, TOPOLOGIES, Graph
 from evorrn.training.budget import Budget
 from evorrn.training.loop import fit
 
@@ -32,8 +40,6 @@ if TYPE_CHECKING:
     from evorrn.network.network import Network
     from evorrn.training.problem import Problem
     from evorrn.training.result import Result
-
-LARGEST_STATE = 1e12
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,9 @@ class EchoState(Strategy):
     The readout is solved from the states themselves up to 600 features (units that are read, and inputs with
     ``direct``), and from their Gram matrix beyond, see `solver`. ``alpha_at_edge`` in the history is -1 or 1 where the
     smallest or the largest of `alphas` predicted best: perhaps a further one would do better.
+
+    The links of ``cycle``, ``jump-cycle`` and ``delay-line`` have equal weights (Rodan & Tiňo 2011, 2012), so that of
+    a cycle they are the spectral radius. A delay line has no eigenvalue but 0; its weights are `spectral_radius`.
 
     For labels the regression targets are 1 for the class and 0 elsewhere, and one factor
     turns the outputs into logits. A reservoir whose states diverge is recorded, and is not a candidate.
@@ -106,7 +115,9 @@ class EchoState(Strategy):
     feedback_scaling: float | tuple[float, float] = setting(
         (0.1, 1.0), "weights from fed-back outputs are uniform between minus and plus this", minimum=0
     )
-    links: int | tuple[int, int] = setting(10, "recurrent links into each unit", minimum=1)
+    links: int | tuple[int, int] = setting(
+        10, "recurrent links into each unit, of random and small-world", minimum=1
+    )
     density: float | tuple[float, float] | None = setting(
         None, "share of recurrent links that are not zero; replaces `links`", above=0, maximum=1
     )
@@ -142,6 +153,28 @@ class EchoState(Strategy):
         choices=("auto", "svd", "cholesky"),
         absent="cholesky",
     )
+    topology: str = setting(
+        "random",
+        "which units are linked: random, small-world (a ring of neighbours, some links of which are moved), cycle, "
+        "jump-cycle (a cycle with shortcuts in both directions) or delay-line",
+        choices=TOPOLOGIES,
+        absent="random",
+    )
+    distribution: str = setting(
+        "uniform",
+        "weights from inputs and fed-back outputs, and random recurrent weights: uniform between minus and plus the "
+        "scaling, normal with the scaling as standard deviation, or the scaling with a random sign",
+        choices=DISTRIBUTIONS,
+        absent="uniform",
+    )
+    jump: int = setting(5, "units that a shortcut of jump-cycle passes along the cycle", minimum=2, absent=5)
+    moved: float = setting(
+        0.1,
+        "share of the links of small-world that are moved to random units",
+        minimum=0,
+        maximum=1,
+        absent=0.1,
+    )
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed, for instance a range with low above high."""
@@ -154,6 +187,10 @@ class EchoState(Strategy):
             value = getattr(self, field.name)
             if field.name != "alphas" and isinstance(value, tuple) and value[0] > value[1]:
                 found.append(f"{field.name}: expected [low, high], got [{value[0]:g}, {value[1]:g}]")
+        if self.density is not None and self.topology not in DRAWN:
+            found.append(
+                f"density: the topology {self.topology} has its own links; expected {' or '.join(DRAWN)}, or no density"
+            )
         return found
 
     @property
@@ -179,7 +216,7 @@ class EchoState(Strategy):
         check_bias(self.name, network)
         check_fed_back(self.name, network)
         check_washout(self.name, problem, self.washout)
-        self._check_density(network)
+        check_density(self.name, network, self.density)
         return {
             "rng": generator_state(rng),
             "drawn": 0,
@@ -267,7 +304,8 @@ class EchoState(Strategy):
             "input_scaling": self.input_scaling,
             "bias_scaling": self.bias_scaling,
         }
-        ranges.update({"links": self.links} if self.density is None else {"density": self.density})
+        if self.topology in DRAWN:
+            ranges.update({"links": self.links} if self.density is None else {"density": self.density})
         if sees_output(network):
             ranges["feedback_scaling"] = self.feedback_scaling
         if self.leak is not None and "leak" in network.cell.options:
@@ -283,17 +321,8 @@ class EchoState(Strategy):
             inputs=values["input_scaling"],
             biases=values["bias_scaling"],
             feedback=values.get("feedback_scaling", 0.0),
+            graph=Graph(self.topology, self.distribution, self.jump, self.moved),
         )
-
-    def _check_density(self, network: Network) -> None:
-        """Raise ConfigError when a density gives less than one link into each unit, with which no signal goes round."""
-        least = self.density[0] if isinstance(self.density, tuple) else self.density
-        units = min(network.hidden)
-        if least is not None and least * units < 1:
-            raise ConfigError(
-                f"strategy {self.name}: a density of {least:g} is {least * units:.3g} links into each of {units} units; "
-                f"expected at least one, a density of {1 / units:.3g}"
-            )
 
     def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
         """Solve the readout and write it into a genome (n,); return the training loss and what the history keeps."""
@@ -330,54 +359,6 @@ class EchoState(Strategy):
         if sees_output(network):  # the fit saw true outputs; the network sees its own
             return -float(problem.fitness(genome[None])[0]), solved
         return mean_loss(network.loss_function, scale * outputs, truth), solved
-
-
-def sees_output(network: Network) -> bool:
-    """Return whether a network's last output is fed back, as an input or to its cell."""
-    return bool(network.feedback or network.cell.sees_output)
-
-
-def check_fed_back(name: str, network: Network) -> None:
-    """Raise ConfigError for a network that sees its own logits, in whose place targets cannot go back."""
-    if sees_output(network) and network.loss_function.logits and network.fed_back == "output":
-        raise ConfigError(
-            f"strategy {name}: a network that sees its own output needs the loss mse or a network with "
-            'fed_back="probability" or "bit"; the targets that go back while states are computed are not logits'
-        )
-
-
-def check_washout(name: str, problem: Problem, washout: int | None) -> None:
-    """Raise ConfigError when a given washout takes rows that the readout needs: one for each weight, or all there are."""
-    batch, network = problem.batch("train"), problem.network
-    if washout is None:
-        return
-    weights = network.readout_width + network.inputs * network.direct + 1
-    left, scored = int(fitted_steps(batch, washout).sum()), int(batch.scored.sum())
-    emptied = not (batch.scored & (np.arange(batch.steps) >= washout)).any()
-    if left < weights <= scored or (emptied and left < scored):
-        raise ConfigError(
-            f"strategy {name}: a washout of {washout} leaves {left} of {scored} scored steps to fit the readout on; "
-            f"each output has {weights} weights, and needs at least as many"
-        )
-
-
-def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:
-    """Return which steps (B, T) a readout is fitted on: scored ones after the washout.
-
-    Parameters
-    ----------
-    batch : Batch
-    washout : int or None
-        First steps of each sequence that are left out, even if scored; None for a tenth of the sequence,
-        at most 100 steps. When all scored steps of a sequence are in the washout, its last one is kept.
-    """
-    assert batch.lengths is not None
-    first = np.minimum(batch.lengths // 10, 100) if washout is None else np.full(batch.size, washout)
-    kept = batch.scored & (np.arange(batch.steps) >= first[:, None])
-    last = batch.steps - 1 - batch.scored[:, ::-1].argmax(axis=1)
-    emptied = np.flatnonzero(batch.scored.any(axis=1) & ~kept.any(axis=1))
-    kept[emptied, last[emptied]] = True
-    return kept
 
 
 def at_share(value: Any, share: float) -> float:
