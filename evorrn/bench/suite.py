@@ -21,6 +21,7 @@ MODULES = (
     "generation",
     "strategies",
     "control",
+    "architectures",
     "reservoir",
     "start_up",
     "scaling",

@@ -4,12 +4,14 @@ import json
 import math
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.linalg
 
 from evorrn.bench import (
+    architectures,
     control,
     generation,
     gradient,
@@ -57,6 +59,19 @@ def test_populations_and_gradients_agree_with_their_peers(peer):
     assert finding.numbers["deviation"] < 1e-5 and finding.value == pytest.approx(
         finding.seconds.minimum / row.ours.minimum
     )
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in architectures.GROUP.cases if not c.individuals], ids=lambda c: c.cell
+)
+@pytest.mark.parametrize("peer", architectures.PEERS)
+def test_cells_beyond_gates_agree_with_their_peers(peer, case):
+    pytest.importorskip(peer.split("_")[0])
+    for individuals in (2, 0):
+        small = replace(case, hidden=5, steps=6, sequences=3, individuals=individuals)
+        row = architectures.measure(small, QUICK)
+        found = {finding.peer.split()[0]: finding for finding in row.findings}
+        assert found[{"jax": "JAX", "torch": "PyTorch"}[peer.split("_")[0]]].numbers["deviation"] < 1e-5
 
 
 def test_gated_cells_of_peers_agree_with_ours():
