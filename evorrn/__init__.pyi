@@ -19,6 +19,8 @@ from .compile.ops import identity as identity
 from .compile.ops import maximum as maximum
 from .compile.ops import minimum as minimum
 from .compile.ops import power as power
+from .compile.products import allocation as allocation
+from .compile.products import product as product
 from .compile.tensors import push as push
 from .compile.tensors import roll as roll
 from .compile.tensors import shift as shift

@@ -108,16 +108,131 @@ def pushdown_automaton(w, x, s, o):
     return {"h": h, "r": read, **to_top(strengths, values, o["T"])}
 
 
+# --- Memories with addresses -----------------------------------------------------------------------------
+
+
+def weights_by_content(memory, key, strength):
+    def length(v):
+        return np.sqrt(sum(v * v) + 1e-6)
+
+    return softmax(np.array([strength * sum(key * row) / (length(key) * length(row)) for row in memory]))
+
+
+def turing_heads(w, s, h, memory, kind, count):
+    """Return the new weights (N,) of each head of a kind, r or w."""
+    found = []
+    for k in range(count):
+        old = s["read" if kind == "r" else "write"][k]
+        if s["begun"][0] == 0:
+            old = np.eye(len(memory))[0]
+        key = np.tanh(w[f"K_{kind}"][k] @ h + w[f"k_{kind}"][k])
+        strength, gate, sharp = (
+            w[f"{x.upper()}_{kind}"][k] @ h + w[f"{x}_{kind}"][k] for x in ("b", "g", "c")
+        )
+        shares = softmax(w[f"S_{kind}"][k] @ h + w[f"s_{kind}"][k])
+        content = weights_by_content(memory, key, softplus(strength))
+        mixed = sigmoid(gate) * content + (1 - sigmoid(gate)) * old
+        n = len(memory)
+        moved = np.array([sum(shares[d + 1] * mixed[(i - d) % n] for d in (-1, 0, 1)) for i in range(n)])
+        powers = np.exp((1 + softplus(sharp)) * np.log(np.where(moved.real > 1e-30, moved, 1e-30)))
+        found.append(powers / powers.sum())
+    return found
+
+
+def turing_machine(w, s, o, h):
+    """Return the states after the heads have turned."""
+    memory = s["memory"]
+    write = turing_heads(w, s, h, memory, "w", o["W"])
+    for k, weights in enumerate(write):
+        memory = memory * (1 - np.outer(weights, sigmoid(w["E"][k] @ h + w["e"][k])))
+    for k, weights in enumerate(write):
+        memory = memory + np.outer(weights, np.tanh(w["A"][k] @ h + w["a"][k]))
+    read = turing_heads(w, s, h, memory, "r", o["R"])
+    return {
+        "h": h,
+        "r": np.array([memory.T @ weights for weights in read]),
+        "memory": memory,
+        "write": np.array(write),
+        "read": np.array(read),
+        "begun": np.ones(1),
+    }
+
+
+def flat_reads(w, s):
+    """Return blocks and states whose reads are one vector."""
+    flat = {name: b.reshape(len(b), -1) if name.startswith(("R_", "W_r")) else b for name, b in w.items()}
+    return flat, {**s, "r": s["r"].ravel()}
+
+
+def ntm(w, x, s, o):
+    flat, seen = flat_reads(w, s)
+    h, c = lstm(flat, seen, ("W", x), ("R", seen["r"]))
+    return {**turing_machine(w, s, o, h), "c": c}
+
+
+def ntm_feed_forward(w, x, s, o):
+    flat, seen = flat_reads(w, s)
+    return turing_machine(w, s, o, np.tanh(flat["W_x"] @ x + flat["W_r"] @ seen["r"] + flat["b"]))
+
+
+def dnc(w, x, s, o):
+    n = o["N"]
+    flat, seen = flat_reads(w, s)
+    h, c = lstm(flat, seen, ("W", x), ("R", seen["r"]))
+    free = sigmoid(w["F"] @ h + w["f"])
+    usage = s["usage"] + s["write"] - s["usage"] * s["write"]
+    for k in range(o["R"]):
+        usage = usage * (1 - free[k] * s["read"][k])
+    allocated, before = np.zeros(n, complex), 1.0
+    for i in sorted(range(n), key=lambda i: usage[i].real):
+        allocated[i], before = (1 - usage[i]) * before, before * usage[i]
+    gate, chosen = sigmoid(w["A"] @ h + w["a"]), sigmoid(w["G"] @ h + w["g"])
+    key, strength = w["K_w"][0] @ h + w["k_w"][0], 1 + softplus(w["B_w"][0] @ h + w["b_w"][0])
+    content = weights_by_content(s["memory"], key, strength)
+    write = chosen * (gate * allocated + (1 - gate) * content)
+    kept = 1 - np.outer(write, sigmoid(w["E"] @ h + w["e"]))
+    memory = s["memory"] * kept + np.outer(write, w["V"] @ h + w["v"])
+    link = np.zeros((n, n), complex)
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                link[i, j] = (1 - write[i] - write[j]) * s["link"][i, j] + write[i] * s["precedence"][j]
+    strengths = 1 + softplus(w["B_r"] @ h + w["b_r"])
+    read = []
+    for k in range(o["R"]):
+        back, same, ahead = softmax(w["Q"][k] @ h + w["q"][k])
+        content = weights_by_content(memory, w["K_r"][k] @ h + w["k_r"][k], strengths[k])
+        read.append(back * link.T @ s["read"][k] + same * content + ahead * link @ s["read"][k])
+    return {
+        "h": h,
+        "c": c,
+        "r": np.array([memory.T @ weights for weights in read]),
+        "memory": memory,
+        "usage": usage,
+        "precedence": (1 - write.sum()) * s["precedence"] + write,
+        "link": link,
+        "write": write,
+        "read": np.array(read),
+    }
+
+
 # --- Networks --------------------------------------------------------------------------------------------
 
-CELLS = {"stack": stack, "pushdown": pushdown, "pushdown-automaton": pushdown_automaton}
+CELLS = {
+    "stack": stack,
+    "pushdown": pushdown,
+    "pushdown-automaton": pushdown_automaton,
+    "ntm": ntm,
+    "ntm-feed-forward": ntm_feed_forward,
+    "dnc": dnc,
+}
 
 
 def states(cell, shapes, start, blocks, sizes, x):
     """Return the states after every step of one sequence (T, I)."""
     w = {name.removeprefix("layer0."): block for name, block in blocks.items()}
     s = {
-        name: np.full([sizes[d] for d in shape], start.get(name, 0.0), complex)
+        name: np.full([sizes.get(d) or int(d) for d in shape], start.get(name, 0.0), complex)
         for name, shape in shapes.items()
     }
     found = []

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evorrn.compile import tensors
+from evorrn.compile import products, tensors
 from evorrn.compile.graph import Builder
 
 
@@ -265,6 +265,8 @@ HANDLERS: dict[Callable[..., Any], Callable[[Call], int]] = {
     flatten: _plain("flatten", 1),
     tensors.softmax: _plain("softmax", 1),
     tensors.push: _plain("push", 2),
+    products.product: _plain("product", 1),
+    products.allocation: _plain("allocation", 1),
     tensors.shift: _moved("shift"),
     tensors.roll: _moved("roll"),
     np.roll: _moved("roll"),

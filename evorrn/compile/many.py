@@ -19,9 +19,9 @@ from evorrn.compile.tensors import letters
 
 Values = dict[int, np.ndarray]
 
-LAST_AXIS = ("softmax", "softmax_slope")
+LAST_AXIS = ("softmax", "softmax_slope", "allocation")
 """Operations along the last axis, which leading axes do not change."""
-FIRST_AXES = ("concatenate", "head", "tail", "slice", "pad", "shift", "roll", "push")
+FIRST_AXES = ("concatenate", "head", "tail", "slice", "pad", "shift", "roll", "push", "product", "others")
 """Operations along axes that are counted from the first, which further axes at the end do not change."""
 
 

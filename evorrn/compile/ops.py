@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.compile import tensors
+from evorrn.compile import products, tensors
 from evorrn.compile.op import LEAVES as LEAVES
 from evorrn.compile.op import NUMBER, Adjoint, NodeBuilder, Op, Shape, Tangent, show, total
 from evorrn.kernels import activations
@@ -352,6 +352,7 @@ OPS: dict[str, Op] = {
         every, _same, lambda b, y, u, v, g: (None, None), lambda b, y, u, v, dots: None, _emit_every, 4
     ),
     **tensors.TABLE,
+    **products.TABLE,
 }
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

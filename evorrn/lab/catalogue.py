@@ -119,7 +119,11 @@ def cell_page(cell: Cell) -> Page:
     tables.append(text_table("parameters", ("name", "shape", "initialisation"), parameters))
     if cell.fixed:
         fixed = [
-            (name, " x ".join(array.shape.split()), "a setting" if array.rule is None else "made from sizes and options")
+            (
+                name,
+                " x ".join(array.shape.split()),
+                "a setting" if array.rule is None else "made from sizes and options",
+            )
             for name, array in cell.fixed.items()
         ]
         tables.append(text_table("arrays that are not trained", ("name", "shape", "where from"), fixed))

@@ -3,24 +3,11 @@
 import naive_memories
 import numpy as np
 import pytest
+from remembering import drawn, set_by_hand, states_after_each_step
 
-from evorrn import Network
-from evorrn.cells.find import cells
 from evorrn.cells.pushdown import popped, top
 
 CELLS = sorted(naive_memories.CELLS)
-
-
-def drawn(cell, seed, sequences, steps, **sizes):
-    """Return a network of float64 of drawn sizes, a genome, and a ragged batch of inputs."""
-    rng = np.random.default_rng([seed, *cell.encode()])
-    options = {name: int(rng.integers(1, 6)) for name in cells()[cell].sizes} | sizes
-    inputs, outputs, hidden = (int(n) for n in rng.integers(1, (5, 4, 7)))
-    network = Network(inputs, outputs, cell=cell, hidden=hidden, dtype="float64", cell_options=options)
-    genome = network.init(rng=rng) + 0.5 * rng.standard_normal(network.size)
-    x = rng.standard_normal((sequences, steps, inputs))
-    lengths = rng.integers(1, steps + 1, sequences)
-    return network, genome, x, lengths
 
 
 def by_hand(network, genome, x, lengths, step=0.0):
@@ -58,29 +45,6 @@ def test_the_gradient_equals_a_complex_step_through_the_equations(cell, sequence
 # --- Stacks beside a Python list -------------------------------------------------------------------------
 
 
-def set_by_hand(cell, inputs, hidden, options, **blocks):
-    """Return a network of float64 and a genome that is 0 but for some blocks of its layer."""
-    network = Network(inputs, 1, cell=cell, hidden=hidden, dtype="float64", cell_options=options)
-    genome = np.zeros(network.size)
-    for name, block in network.unpack(genome).items():
-        block[...] = blocks.get(name.removeprefix("layer0."), 0.0)
-    return network, genome
-
-
-def states_after_each_step(network, genome, symbols):
-    """Return the states by name after each step of a sequence of symbols."""
-    x = np.eye(network.inputs)[symbols]
-    many = np.broadcast_to(x, (len(x), *x.shape))
-    _, last = network.predict(genome, many, lengths=np.arange(1, len(x) + 1), return_state=True)
-    sizes = {"I": network.inputs, "H": network.hidden[0], **network.cell_options}
-    found, start = {}, 0
-    for name, shape in network.cell.state.items():
-        size = [sizes[d] for d in shape]
-        found[name] = last[:, start : start + np.prod(size)].reshape(-1, *size)
-        start += np.prod(size)
-    return found
-
-
 def lists_after_each_step(symbols, values, depth=1000):
     """Return a Python list, its top last, after each step; symbol k pushes values[k], the next one pops."""
     found, kept = [], []
@@ -109,7 +73,7 @@ def test_a_stack_that_pushes_and_pops_by_0_or_1_is_a_list(seed):
         A=1000 * actions,
         V=[[-1000, 1000, 0, 0]],
     )
-    given = states_after_each_step(network, genome, symbols)["stack"][:, :, 0]
+    given = states_after_each_step(network, genome, np.eye(network.inputs)[symbols])["stack"][:, :, 0]
     for stack, kept in zip(given, lists_after_each_step(symbols, [0.0, 1.0], depth)):
         np.testing.assert_array_equal(stack, (kept[::-1] + [-1.0] * depth)[:depth])
 
@@ -135,7 +99,7 @@ def test_a_continuous_stack_that_pushes_and_pops_by_0_or_1_reads_the_top_of_a_li
         u=-big,
         V=[[big, -big, 0, 0]],
     )
-    given = states_after_each_step(network, genome, symbols)["r"][:, 0]
+    given = states_after_each_step(network, genome, np.eye(network.inputs)[symbols])["r"][:, 0]
     wanted = [kept[-1] if kept else 0.0 for kept in lists_after_each_step(symbols, [1.0, -1.0])]
     np.testing.assert_array_equal(given, wanted)
 
@@ -146,7 +110,7 @@ def test_a_pushdown_automaton_that_pushes_and_pops_by_0_or_1_reads_the_top_of_a_
     symbols = np.random.default_rng(seed).choice(4, 60, p=[0.27, 0.27, 0.4, 0.06])
     actions = 1000.0 * np.array([[[1, 1, -1, 0]]])
     network, genome = set_by_hand("pushdown-automaton", 4, 1, {"T": 60}, A_x=actions, b=1000.0)
-    given = states_after_each_step(network, genome, symbols)["r"]
+    given = states_after_each_step(network, genome, np.eye(network.inputs)[symbols])["r"]
     tops = lists_after_each_step(symbols, list(np.eye(4)[:2]))
     np.testing.assert_array_equal(given, [kept[-1] if kept else np.zeros(4) for kept in tops])
 
@@ -167,5 +131,5 @@ def test_what_was_pushed_more_steps_ago_than_the_stack_has_entries_is_lost():
     actions = 1000.0 * np.array([[[1, -1]]])
     for steps, left in ((20, 8), (6, 3)):
         network, genome = set_by_hand("pushdown-automaton", 2, 1, {"T": steps}, A_x=actions, b=1000.0)
-        given = states_after_each_step(network, genome, symbols)["r"][8:, 0]
+        given = states_after_each_step(network, genome, np.eye(network.inputs)[symbols])["r"][8:, 0]
         np.testing.assert_array_equal(given, np.arange(1, 9) < left)

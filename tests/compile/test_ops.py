@@ -29,6 +29,11 @@ ARRAYS = {
     "shift": [("M", "K")],
     "roll": [("M", "K")],
     "push": [("M", "K"), ("K",)],
+    "product": [("M", "K")],
+    "others": [("M", "K")],
+    "allocation": [("K", "M")],
+    "allocation_adjoint": [("K", "M"), ("K", "M")],
+    "allocation_tangent": [("K", "M"), ("K", "M")],
 }
 FORMS = {
     "contract": ["mk,kn->nm", "mk,kn->mkn", "mk,km->k", "mk,km->"],

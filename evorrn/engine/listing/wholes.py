@@ -9,13 +9,16 @@ from evorrn.compile.graph import Graph, Node
 from evorrn.compile.op import WEIGHTS, Shape
 from evorrn.compile.tensors import letters, numbers
 from evorrn.engine.lanes.contractions import LETTERS
-from evorrn.engine.listing.kernel import fixed
+from evorrn.engine.listing.kernel import Kernel, fixed
 from evorrn.engine.listing.listing import Listing, Place
 
 COPY, CLEAR = fixed("copy"), fixed("clear")
 CONTRACT, CONTRACT_WEIGHT, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
     fixed(name, home="arrays")
     for name in ("contract", "contract_weight", "arrange", "softmax", "softmax_slope")
+)
+PRODUCT, OTHERS, ALLOCATION, ALLOCATION_ADJOINT = (
+    fixed(name, home="products") for name in ("product", "others", "allocation", "allocation_adjoint")
 )
 
 
@@ -266,6 +269,30 @@ def _push(w: _Whole) -> None:
         w.copy(w.out.from_row(top * w.lanes), w.place(0), w.count - top, first=False)
 
 
+def _product(w: _Whole) -> None:
+    operands = w.out, w.place(0), w.shape(0)[0], w.count, w.lanes
+    w.rows.listing.row(PRODUCT, *operands, equation=w.text)
+
+
+def _others(w: _Whole) -> None:
+    groups = w.shape(0)[0]
+    rows = w.count // groups
+    operands = w.out, w.place(0), groups, rows, w.lanes, w.rows.listing.tile(rows, "memory")
+    w.rows.listing.row(OTHERS, *operands, equation=w.text)
+
+
+def _along_last(kernel: Kernel) -> Callable[[_Whole], None]:
+    """Return the writer of an operation along the last axis whose kernel needs memory for a group of rows."""
+
+    def write(w: _Whole) -> None:
+        *_, rows = w.sizes(w.node.shape)
+        sources = [w.place(k) for k in range(len(w.node.operands))]
+        memory = w.rows.listing.tile(rows, "memory")
+        w.rows.listing.row(kernel, w.out, *sources, w.count // rows, rows, w.lanes, memory, equation=w.text)
+
+    return write
+
+
 WRITERS: dict[str, Callable[[_Whole], None]] = {
     "contract": _contract,
     "reduce": _arrange,
@@ -282,5 +309,9 @@ WRITERS: dict[str, Callable[[_Whole], None]] = {
     "shift": lambda w: _move(w, *numbers(w.node.form), around=False),
     "roll": lambda w: _move(w, *numbers(w.node.form), around=True),
     "push": _push,
+    "product": _product,
+    "others": _others,
+    "allocation": _along_last(ALLOCATION),
+    "allocation_adjoint": _along_last(ALLOCATION_ADJOINT),
 }
 """The writer of each operation."""

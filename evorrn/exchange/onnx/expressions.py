@@ -190,6 +190,24 @@ def _flatten(w: Writer, node: Node, x: Value) -> str:
     return w.apply("Reshape", x.name, w.integers(0, -1))
 
 
+def _product_along(w: Writer, node: Node, x: Value) -> str:
+    """The product along the first axis."""
+    return w.apply("ReduceProd", x.name, axes=[1], keepdims=int(len(x.shape) == 1))
+
+
+def _allocation(w: Writer, node: Node, usage: Value) -> str:
+    """1 - usage times the usages of all places before it, found by comparing each place with each other."""
+    count = w.shape(usage.shape)[-1]
+    own, other = (w.apply("Unsqueeze", usage.name, w.integers(axis)) for axis in (-1, -2))
+    first = w.number(np.tril(np.ones((count, count)), -1), "weights")
+    less = w.cast(w.apply("Less", other, own), w.dtype)
+    equal = w.apply("Mul", w.cast(w.apply("Equal", other, own), w.dtype), first)
+    before = w.apply("Greater", w.apply("Add", less, equal), w.number(0))
+    factors = w.apply("Where", before, other, w.number(1))
+    free = w.apply("Sub", w.number(1), usage.name)
+    return w.apply("Mul", free, w.apply("ReduceProd", factors, axes=[-1], keepdims=0))
+
+
 EXPRESSIONS: dict[str, Expression] = {
     "add": _elementwise("Add"),
     "subtract": _elementwise("Sub"),
@@ -224,5 +242,7 @@ EXPRESSIONS: dict[str, Expression] = {
     "shift": _shift,
     "roll": _roll,
     "push": _push,
+    "product": _product_along,
+    "allocation": _allocation,
 }
 """The ONNX expression of each operation by its name; an operation without one cannot be exported."""
