@@ -113,11 +113,14 @@ class Programs:
         batch: Batch,
         conditions: Conditions,
         scale: float,
-    ) -> tuple[float, np.ndarray]:
-        """Return the sum of the loss of a genome (n,) over a batch, and the gradient (n,) of ``scale`` times this sum."""
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the sum of the loss of a genome (n,) over a batch, and the gradient (n,) of ``scale`` times this sum.
+
+        The third result is the state (B, S) after the last step of each sequence.
+        """
         individual = self._model.individuals(genome, settings)
-        loss, gradient = self.gradients.of_loss(individual, batch, conditions, scale)
-        return loss, self._model.of_genes(genome, settings, gradient)
+        loss, gradient, last = self.gradients.of_loss(individual, batch, conditions, scale)
+        return loss, self._model.of_genes(genome, settings, gradient), last
 
     def vjp(
         self, genome: np.ndarray, settings: Settings, shown: Sequences, output_gradient: np.ndarray

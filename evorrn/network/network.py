@@ -187,8 +187,10 @@ class Network(DescribedNetwork):
         genome: np.ndarray,
         batch: Batch,
         state: np.ndarray | None = None,
+        return_state: bool = False,
+        *,
         teacher: np.ndarray | None = None,
-    ) -> tuple[float, np.ndarray]:
+    ) -> Any:
         """Return the loss of a genome and its exact gradient.
 
         The loss is that of `loss`: a network that sees its own output is taught up to the first scored step.
@@ -198,7 +200,10 @@ class Network(DescribedNetwork):
         genome : ndarray, shape (n,)
         batch : Batch
         state : ndarray, shape (B, S), optional
-            The state before the first time step; zero by default.
+            The state before the first time step, as an earlier call returned it; zero by default. It is a constant:
+            the gradient does not go back beyond it.
+        return_state : bool
+            Whether to return also the state after the last step of each sequence.
         teacher : ndarray, shape (B, T, O), optional
             Values that a network with feedback sees in place of its previous output; those of `warm_up` by default.
 
@@ -207,6 +212,8 @@ class Network(DescribedNetwork):
         loss : float
         gradient : ndarray, shape (n,)
             In the network's dtype.
+        state : ndarray, shape (B, S)
+            Only with `return_state`.
 
         Raises
         ------
@@ -230,8 +237,9 @@ class Network(DescribedNetwork):
         vector = self.check_genome(genome)
         given = self.warm_up(batch) if teacher is None else teacher
         conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=given)
-        total, gradient = self._programs.gradient(vector, self._settings, batch, conditions, 1.0 / entries)
-        return total / entries, gradient
+        about = vector, self._settings, batch, conditions, 1.0 / entries
+        total, gradient, last = self._programs.gradient(*about)
+        return (total / entries, gradient, last) if return_state else (total / entries, gradient)
 
     def vjp(
         self,

@@ -102,7 +102,8 @@ class Derivative:
 class GradientRows(NetworkRows):
     """The listing of loss and gradient.
 
-    Section ``before`` runs once; ``enter`` begins a segment, and ``leave`` ends one whose adjoint comes later;
+    Section ``before`` runs once; ``enter`` begins a segment, and ``leave`` ends one whose adjoint comes later; ``last``
+    copies the state after the last time step;
     ``record`` is a time step of the first pass, and ``score`` one of the second, with the gradient of the loss;
     ``adjoint`` is a time step back, and ``products`` adds the products of a block of time steps to the gradient.
     Those with ``_ended`` are for time steps at which a sequence of the tile has ended.
@@ -116,7 +117,7 @@ class GradientRows(NetworkRows):
     """
 
     def __init__(self, model: Model, wanted: WantedGradient, whole: bool = False) -> None:
-        listing = Listing(wanted.lanes, (*BASES, "gradient", "given", "scale", TAPE, STARTS))
+        listing = Listing(wanted.lanes, (*BASES, "gradient", "given", "scale", "last_state", TAPE, STARTS))
         super().__init__(model, listing, BLOCK * wanted.lanes)
         self._wanted = wanted
         self._derivative = Derivative(self.step)
@@ -166,6 +167,8 @@ class GradientRows(NetworkRows):
             name = "score" if last_pass else "record"
             forward[:, 0] = np.where(forward[:, 1] < shortest, sections[name], sections[f"{name}_ended"])
             tables.append(forward)
+            if part == count - 1:
+                tables.append(np.array([[sections["last"], 0, steps, 0]]))
             if last_pass:
                 tables.append(_backward(sections, forward[::-1], shortest))
             else:
@@ -302,6 +305,10 @@ class GradientRows(NetworkRows):
         for name, _, rows in self.states():
             self.copy(self._starts[name]._replace(clock=TIME), self._old[name], rows)
         self.listing.section("leave")
+        for name, start, rows in self.states():
+            last = Place("last_state", start * self.listing.lanes, name=f"last_{variable(name)}")
+            self.copy(last, self._old[name], rows)
+        self.listing.section("last")
 
 
 def _backward(sections: Mapping[str, int], steps: np.ndarray, shortest: int) -> np.ndarray:

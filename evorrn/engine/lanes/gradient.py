@@ -31,15 +31,18 @@ class Gradient:
 
     def of_loss(
         self, individual: Individuals, batch: Batch, conditions: Conditions, scale: float
-    ) -> tuple[float, np.ndarray]:
-        """Return the sum of the loss of one genome over a batch, and the gradient (n,) of `scale` times this sum."""
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the sum of the loss of one genome over a batch, and the gradient (n,) of `scale` times this sum.
+
+        The third result is the state (B, S) after the last step of each sequence.
+        """
         tiling = self._tiling(batch.size)
         packed = packed_batch(batch, tiling, self._model.dtype)
         losses = np.zeros((tiling.tiles, tiling.lanes))
         scales = np.array([scale], self._model.dtype)
         bases = {"losses": base(losses, "q"), "scale": base(scales)}
-        gradient = self._call(individual, packed, conditions, packed.targets.shape[2], bases)
-        return float(losses.reshape(-1)[: batch.size].sum()), gradient
+        gradient, last = self._call(individual, packed, conditions, packed.targets.shape[2], bases)
+        return float(losses.reshape(-1)[: batch.size].sum()), gradient, last
 
     def of_outputs(
         self, individual: Individuals, shown: Sequences, output_gradient: np.ndarray
@@ -49,7 +52,7 @@ class Gradient:
         packed = pack(tiling, shown.x, shown.lengths, self._model.dtype)
         inside = np.arange(shown.x.shape[1])[None, :] < shown.lengths[:, None]
         given = tiling.pack(np.where(inside[:, :, None], output_gradient, 0), self._model.dtype)
-        return self._call(individual, packed, shown.conditions, 0, {"given": base(given, "q")})
+        return self._call(individual, packed, shown.conditions, 0, {"given": base(given, "q")})[0]
 
     def source(self) -> str:
         """Return the listing for readers."""
@@ -63,18 +66,20 @@ class Gradient:
         conditions: Conditions,
         target_rows: int,
         bases: dict[str, Base],
-    ) -> np.ndarray:
-        """Return the gradient (n,), the sum of those of all tiles added in float64."""
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient (n,), the sum of those of all tiles added in float64, and the last state (B, S)."""
         model, tiling, steps = self._model, packed.tiling, packed.x.shape[1]
         wanted = WantedGradient(tiling.lanes, target_rows, conditions.teacher is not None)
         segment = self._segment(wanted, steps)
         gradients = np.zeros((tiling.tiles, individual.genomes.size), model.dtype)
-        bases["gradient"] = base(gradients, "q")
+        last = np.zeros((tiling.tiles, model.state_size, tiling.lanes), model.dtype)
+        bases |= {"gradient": base(gradients, "q"), "last_state": base(last, "q")}
         spans = packed.span.copy()
         spans[:, 2] = segment
         memory = {TAPE: segment + 1, STARTS: -(-steps // segment)}
         self._listings.run(wanted, Task(individual, packed, conditions, spans), bases, memory)
-        return gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
+        gradient = gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
+        return gradient, tiling.unpack(last[:, None])[:, 0]
 
     def _segment(self, wanted: WantedGradient, steps: int) -> int:
         """Return the number of time steps of a segment."""
