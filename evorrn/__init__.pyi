@@ -8,6 +8,8 @@ from .compile.calls import flatten as flatten
 from .compile.calls import outer as outer
 from .compile.calls import total as total
 from .compile.cell import cell as cell
+from .compile.circuits import solve as solve
+from .compile.circuits import spike as spike
 from .compile.equations import Fixed as Fixed
 from .compile.library import convolve as convolve
 from .compile.library import cosine as cosine

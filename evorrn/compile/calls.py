@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evorrn.compile import products, tensors
+from evorrn.compile import circuits, products, tensors
 from evorrn.compile.graph import Builder
 
 
@@ -267,6 +267,7 @@ HANDLERS: dict[Callable[..., Any], Callable[[Call], int]] = {
     tensors.push: _plain("push", 2),
     products.product: _plain("product", 1),
     products.allocation: _plain("allocation", 1),
+    circuits.solve: _plain("solve", 2),
     tensors.shift: _moved("shift"),
     tensors.roll: _moved("roll"),
     np.roll: _moved("roll"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.compile import products, tensors
+from evorrn.compile import circuits, products, tensors
 from evorrn.compile.op import LEAVES as LEAVES
 from evorrn.compile.op import NUMBER, Adjoint, NodeBuilder, Op, Shape, Tangent, show, total
 from evorrn.kernels import activations
@@ -353,18 +353,19 @@ OPS: dict[str, Op] = {
     ),
     **tensors.TABLE,
     **products.TABLE,
+    **circuits.TABLE,
 }
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "identity": identity,
     **{name: entry.function for name, entry in activations.TABLE.items() if entry.slope is not None},
-    **{function.__name__: function for function in (maximum, minimum, power, every)},
+    **{function.__name__: function for function in (maximum, minimum, power, every, circuits.spike)},
 }
 """The elementwise functions that equations of cells may call, by name."""
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     name: FUNCTIONS[name]
     for name in FUNCTIONS
-    if name not in ("exp", "log", "sqrt", "maximum", "minimum", "power", "every")
+    if name not in ("exp", "log", "sqrt", "maximum", "minimum", "power", "every", "spike")
 }
 """The functions that an activation option of a cell may be, by name."""

@@ -58,7 +58,8 @@ def test_adjoint_and_tangent_of_a_cell_agree_with_finite_differences(name):
         moved = {**values, **{n: values[n] + scale * push[n] for n in varying}}
         return sum((pull[f"d.{n}"] * y).sum() for n, y in graph.evaluate(moved).items())
 
-    numeric = (weighed(1e-6) - weighed(-1e-6)) / 2e-6
+    spikes = any(node.op == "spike" for node in graph.nodes)  # steps, whose slope acts on imaginary parts
+    numeric = weighed(1e-30j).imag / 1e-30 if spikes else (weighed(1e-6) - weighed(-1e-6)) / 2e-6
     forward = tangent(graph, varying).evaluate({**values, **{f"dot.{n}": v for n, v in push.items()}})
     assert sum((pull[f"d.{n}"] * forward[f"dot.{n}"]).sum() for n in made.states) == pytest.approx(
         numeric, rel=1e-6

@@ -40,7 +40,7 @@ def check(network, genome, rng, closed=False):
     return dynamics, x, state
 
 
-@pytest.mark.parametrize("cell", sorted(cells()))
+@pytest.mark.parametrize("cell", sorted(cells().keys() - {"lif"}))  # whose spikes are steps
 @pytest.mark.parametrize("form", FORMS)
 def test_the_step_and_its_jacobian_equal_those_of_the_compiled_network(cell, form):
     network, genome, rng = made(cell, **FORMS[form])

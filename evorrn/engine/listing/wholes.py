@@ -20,6 +20,7 @@ CONTRACT, CONTRACT_WEIGHT, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
 PRODUCT, OTHERS, ALLOCATION, ALLOCATION_ADJOINT = (
     fixed(name, home="products") for name in ("product", "others", "allocation", "allocation_adjoint")
 )
+SOLVE = fixed("solve", home="systems")
 
 
 class Writing(Protocol):
@@ -193,6 +194,13 @@ def _softmax_slope(w: _Whole) -> None:
     w.rows.listing.row(SOFTMAX_SLOPE, *operands, equation=w.text)
 
 
+def _solve(w: _Whole, *, transposed: bool) -> None:
+    n, lanes = w.count, w.lanes
+    strides = (1, n) if transposed else (n, 1)
+    memory = w.rows.listing.tile(n * n + 3, "memory")
+    w.rows.listing.row(SOLVE, w.out, w.place(0), w.place(1), n, lanes, *strides, memory, equation=w.text)
+
+
 def _concatenate(w: _Whole) -> None:
     first = w.rows.rows_of(w.node.operands[0])
     w.copy(w.out, w.place(0), first)
@@ -313,5 +321,7 @@ WRITERS: dict[str, Callable[[_Whole], None]] = {
     "others": _others,
     "allocation": _along_last(ALLOCATION),
     "allocation_adjoint": _along_last(ALLOCATION_ADJOINT),
+    "solve": lambda w: _solve(w, transposed=False),
+    "solve_transposed": lambda w: _solve(w, transposed=True),
 }
 """The writer of each operation."""

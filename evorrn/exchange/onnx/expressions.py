@@ -186,6 +186,35 @@ def _every(w: Writer, node: Node, period: Value, t: Value) -> str:
     return w.cast(w.apply("Equal", rest, w.number(0)), w.dtype)
 
 
+def _spike(w: Writer, node: Node, v: Value) -> str:
+    return w.cast(w.apply("GreaterOrEqual", v.name, w.number(0)), w.dtype)
+
+
+def _solve(w: Writer, node: Node, matrix: Value, b: Value) -> str:
+    """The solution of linear equations by the elimination of Gauss and Jordan, with the largest pivot of each column."""
+    column = w.apply("Unsqueeze", with_batch(w, b), w.integers(2))
+    system = w.apply("Concat", with_batch(w, matrix), column, axis=2)
+    (size,) = w.shape(b.shape)
+    free, rows = w.number(np.ones((1, size))), []
+    for k in range(size):
+        entries = w.apply("Squeeze", _part(w, system, 1, k, k + 1), w.integers(2))
+        height = w.apply(
+            "Where", w.apply("Greater", free, w.number(0)), w.apply("Abs", entries), w.number(-1)
+        )
+        place = w.apply("ArgMax", height, axis=1, keepdims=0)
+        chosen = w.apply("OneHot", place, w.integers(size), w.number([0, 1]))
+        pivot = w.apply("Einsum", chosen, entries, equation="bi,bi->b")
+        row = w.apply("Einsum", chosen, system, equation="bi,bij->bj")
+        row = w.apply("Div", row, w.apply("Unsqueeze", pivot, w.integers(1)))
+        others = w.apply("Sub", entries, chosen)
+        system = w.apply("Sub", system, w.apply("Einsum", others, row, equation="bi,bj->bij"))
+        free = w.apply("Sub", free, chosen)
+        rows.append(w.apply("Unsqueeze", chosen, w.integers(1)))
+    order = w.apply("Concat", *rows, axis=1)
+    last = w.apply("Squeeze", _part(w, system, 1, size, size + 1), w.integers(2))
+    return w.apply("Einsum", order, last, equation="bki,bi->bk")
+
+
 def _flatten(w: Writer, node: Node, x: Value) -> str:
     return w.apply("Reshape", x.name, w.integers(0, -1))
 
@@ -244,5 +273,7 @@ EXPRESSIONS: dict[str, Expression] = {
     "push": _push,
     "product": _product_along,
     "allocation": _allocation,
+    "spike": _spike,
+    "solve": _solve,
 }
 """The ONNX expression of each operation by its name; an operation without one cannot be exported."""
