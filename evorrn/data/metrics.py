@@ -5,7 +5,8 @@ entries, in the original units of the task. A metric of episodes is a function o
 successes. The name of a normalised error says what the error is divided by: ``nrmse_std`` by the standard
 deviation of the truth in the scored split, ``nrmse_range`` by its range. It is undefined, NaN, where the truth of an
 output is constant. Every metric of sequences is NaN where a prediction is not finite. Those of `PER_SEQUENCE` also take
-the rows at which sequences end; without them every row is a sequence of its own.
+the rows at which sequences end; without them every row is a sequence of its own. ``valid_time`` alone is a number where a
+prediction is not finite: a free run that diverges is valid until then.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ HIGHER_IS_BETTER = frozenset(
         "exact_match",
         "memory_capacity",
         "token_accuracy",
+        "valid_time",
         "within_004",
         "return",
         "success",
     }
 )
-NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range", "nrmse84"})
+NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range", "nrmse84", "valid_time"})
 """Errors that are divided by how much the truth varies."""
 
 
@@ -93,6 +95,32 @@ def nrmse84(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = 
     rows = slice(None) if ends is None else ends
     deviation = np.where(np.ptp(true, axis=0) > 0, true.std(axis=0), np.nan)
     return float(np.sqrt(np.mean(np.square((values[rows] - true[rows]) / deviation))))
+
+
+def valid_time(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
+    """Return the mean over sequences of the steps before the error of a free run first exceeds half a deviation.
+
+    The error at a step is the root of the mean over outputs of the squared error, each divided by the standard deviation
+    of the truth. A sequence without such a step counts with all its scored steps. `evaluate` gives Lyapunov times.
+
+    Source: Vlachas et al. 2020, "Backpropagation algorithms and reservoir computing in recurrent neural networks for the
+    forecasting of complex spatiotemporal dynamics", valid prediction time with epsilon = 0.5.
+    """
+    values, true = np.asarray(predicted), np.asarray(truth)
+    if (np.ptp(true, axis=0) == 0).any():
+        return math.nan
+    error = np.sqrt(np.mean(np.square((values - true) / true.std(axis=0)), axis=1))
+    last = np.arange(len(true)) if ends is None else np.asarray(ends)
+    wrong = [np.append(~(each <= 0.5), True) for each in np.split(error, last[:-1] + 1)]
+    return float(np.mean([each.argmax() for each in wrong]))
+
+
+@nan_unless_finite
+def symbol_error_rate(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of scored entries whose nearest symbol is not the true one; symbols are the values of the truth."""
+    symbols = np.unique(truth)
+    edges = (symbols[1:] + symbols[:-1]) / 2
+    return float(np.mean(np.searchsorted(edges, predicted) != np.searchsorted(edges, truth)))
 
 
 @nan_unless_finite
@@ -192,8 +220,11 @@ def memory_capacity(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.sum(shared / norm / spread))
 
 
-PER_SEQUENCE = frozenset({"nrmse84", "token_accuracy", "exact_match", "bit_errors"})
+PER_SEQUENCE = frozenset({"nrmse84", "valid_time", "token_accuracy", "exact_match", "bit_errors"})
 """Metrics that take the rows at which sequences end."""
+
+FREE_RUN = frozenset({"nrmse84", "valid_time"})
+"""Metrics of free runs, which say nothing about predictions from the true past."""
 
 METRICS: dict[str, Metric] = {
     function.__name__: function
@@ -205,6 +236,8 @@ METRICS: dict[str, Metric] = {
         nrmse_std,
         nrmse_range,
         nrmse84,
+        valid_time,
+        symbol_error_rate,
         accuracy,
         within_004,
         cross_entropy,
@@ -278,7 +311,11 @@ def evaluate_episodes(
 
 
 def evaluate(
-    names: Iterable[str], predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None
+    names: Iterable[str],
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    ends: np.ndarray | None = None,
+    step_time: float = 1.0,
 ) -> dict[str, float]:
     """Return every named metric of scored predictions.
 
@@ -292,6 +329,8 @@ def evaluate(
         Targets at the same steps.
     ends : ndarray of int, shape (K,), optional
         The rows of the last scored step of each sequence, for metrics of `PER_SEQUENCE`.
+    step_time : float
+        Lyapunov times between two steps, for ``valid_time``.
 
     Raises
     ------
@@ -305,5 +344,5 @@ def evaluate(
                 raise UnknownName("metric", name, METRICS)
             values = np.asarray(predicted, dtype=np.float64)
             further = (ends,) if name in PER_SEQUENCE else ()
-            result[name] = METRICS[name](values, truth, *further)
+            result[name] = METRICS[name](values, truth, *further) * (step_time if name == "valid_time" else 1)
     return result

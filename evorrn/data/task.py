@@ -168,6 +168,9 @@ class Task(Settings):
     horizon : int or None
         How many time steps after the input its target lies. With 1, the targets are the first O inputs of the
         next step, so the network can run on its own outputs. None when the target is not a later input.
+    step_time : float
+        Lyapunov times between two steps, the unit of the metric ``valid_time``: the largest Lyapunov exponent of the system
+        per step. 1 where it is not known.
     provides : frozenset of str
         What a problem of this task can compute, see `evorrn.Problem`.
     free_run : bool
@@ -209,6 +212,11 @@ class Task(Settings):
     references: ClassVar[tuple[Reference, ...]] = ()
 
     horizon: Any = None  # tasks with a horizon make it a setting
+
+    @property
+    def step_time(self) -> float:
+        """The Lyapunov times between two steps."""
+        return 1.0
 
     @property
     def inputs(self) -> int:

@@ -103,6 +103,7 @@ class SequenceAssessment(Assessment):
         self.horizon = task.horizon if task is not None else detect_horizon(splits.train)
         self.input_names = task.input_names if task is not None else ()
         self.output_names = task.output_names if task is not None else ()
+        self.step_time = task.step_time if task is not None else 1.0
         self._compared: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
 
     def problem(self, network: Network) -> Problem:
@@ -118,10 +119,15 @@ class SequenceAssessment(Assessment):
         for split, batch in zip(("train", "valid", "test"), self.splits):
             if batch is not None:
                 free_run = self.free_run and split != "train"
-                shown = names if free_run else [name for name in names if name != "nrmse84"]
+                shown = names if free_run else [name for name in names if name not in metrics.FREE_RUN]
                 outputs = predictions(network, genome, batch, free_run)
                 measured[split] = score(
-                    outputs, batch, [*shown, *self._by_target(shown)], self.scaling, self.output_names
+                    outputs,
+                    batch,
+                    [*shown, *self._by_target(shown)],
+                    self.scaling,
+                    self.output_names,
+                    self.step_time,
                 )
         return measured
 
@@ -186,7 +192,7 @@ class SequenceAssessment(Assessment):
         batch = self.splits.test
         assert batch is not None
         return {
-            name: score(each, batch, [metric], self.scaling, self.output_names)[metric]
+            name: score(each, batch, [metric], self.scaling, self.output_names, self.step_time)[metric]
             for name, each in outputs.items()
         }
 
@@ -206,10 +212,12 @@ def score(
     names: Sequence[str],
     scaling: Scaling | None,
     output_names: Sequence[str] = (),
+    step_time: float = 1.0,
 ) -> dict[str, float]:
     """Return the metrics of outputs (B, T, O) over the scored entries of a batch, in original units.
 
     A name like ``rmse[load]`` is that of a metric of one of the `output_names`, any other is over all outputs.
+    `step_time` are the Lyapunov times between two steps.
     """
     predicted = outputs[batch.scored]
     truth = batch.targets[batch.scored]
@@ -220,12 +228,16 @@ def score(
     single = {
         f"{name}[{target}]": (name, at) for at, target in enumerate(output_names) for name in metrics.METRICS
     }
-    found = metrics.evaluate([name for name in names if name not in single], predicted, truth, ends)
+    found = metrics.evaluate(
+        [name for name in names if name not in single], predicted, truth, ends, step_time
+    )
     for full in names:
         if full in single:
             name, place = single[full]
             column = slice(place, place + 1)
-            found[full] = metrics.evaluate([name], predicted[:, column], truth[:, column], ends)[name]
+            found[full] = metrics.evaluate([name], predicted[:, column], truth[:, column], ends, step_time)[
+                name
+            ]
     return found
 
 

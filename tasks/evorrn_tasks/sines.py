@@ -13,16 +13,16 @@ from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.records import learn_scaling
 
-FREQUENCIES = (0.2, 0.311, 0.42, 0.51, 0.74)
+FREQUENCIES = (0.2, 0.311, 0.42, 0.51, 0.74, 0.63, 0.85, 0.97)
 """Frequencies of the waves, in radians per step."""
 
 
 @dataclass(frozen=True)
 class Sines(Task):
-    """A sum of two to five sine waves, which the network continues in a free run.
+    """A sum of two to eight sine waves, which the network continues in a free run.
 
-    ``x(t) = sin(0.2 t + p1) + sin(0.311 t + p2) + ...`` with the frequencies 0.2, 0.311, 0.42, 0.51 and 0.74, of
-    which the first `waves` are used, and phases drawn from the seed, uniform on [0, 2 pi). The input at a
+    ``x(t) = sin(0.2 t + p1) + sin(0.311 t + p2) + ...`` with the frequencies 0.2, 0.311, 0.42, 0.51, 0.74, 0.63,
+    0.85 and 0.97, of which the first `waves` are used, and phases drawn from the seed, uniform on [0, 2 pi). The input at a
     step is x(t), the target x(t+1).
 
     With the defaults, training has the steps 0 to 399, of which the first 100 are not scored. On test the
@@ -36,7 +36,8 @@ class Sines(Task):
     forecasts are.
 
     Source: Schmidhuber, Wierstra, Gagliolo and Gomez 2007, "Training recurrent networks by Evolino", where
-    all phases are zero and there is no validation.
+    all phases are zero and there is no validation; the frequencies of six to eight waves are those of Koryakin, Lohmann and
+    Butz 2012, "Balanced echo state networks". Its name there is multiple superimposed oscillators (MSO).
     """
 
     name = "sines"

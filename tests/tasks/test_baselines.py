@@ -153,3 +153,19 @@ def test_mean_persistence_and_class_frequencies_by_hand():
     logits = baselines.class_frequencies(made, 4)
     assert logits.shape == (1, 5, 4) and np.isfinite(logits).all()
     assert np.allclose(np.exp(logits[0, 0, :3]), [0.6, 0.2, 0.2]) and logits[0, 0, 3] < logits[0, 0, 2]
+
+
+@pytest.mark.parametrize("order", [1, 4])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_free_runs_of_many_models_together_have_the_losses_of_each_alone(order, outputs):
+    rng = np.random.default_rng(order)
+    mask = np.arange(15) >= np.array([3, 1, 6])[:, None]
+    mask[0, 9] = False
+    lengths = np.array([15, 12, 13])
+    batch = Batch(rng.normal(size=(3, 15, 2)), rng.normal(size=(3, 15, outputs)), mask=mask, lengths=lengths)
+    weights = [rng.normal(scale=0.3, size=(2 * order + 1, outputs)) for _ in range(4)]
+    alone = [
+        np.mean(np.square(linear._apply(each, order, batch, True) - batch.targets)[batch.scored])
+        for each in weights
+    ]
+    assert linear._free_losses(weights, order, batch) == pytest.approx(alone)

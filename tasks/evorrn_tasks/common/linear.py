@@ -40,10 +40,10 @@ def by_validation(splits: Splits, *, free_run: bool = False) -> np.ndarray:
     with one_thread():
         for order in _orders(splits.train):
             fit = _Fit(*rows([splits.train], order, MOST_ROWS))
-            for ridge in RIDGES:
-                with np.errstate(over="ignore", invalid="ignore"):  # a free run that diverges is not chosen
-                    outputs = _apply(fit.weights(ridge), order, valid, free_run)
-                    loss = float(np.mean(np.square(outputs - valid.targets)[valid.scored]))
+            weights = [fit.weights(ridge) for ridge in RIDGES]
+            with np.errstate(over="ignore", invalid="ignore"):  # a free run that diverges is not chosen
+                losses = (_free_losses if free_run else _losses)(weights, order, valid)
+            for loss, ridge in zip(losses, RIDGES):
                 if loss < best:
                     best, chosen = loss, (order, ridge)
         return _fitted_again(splits, *chosen, free_run)
@@ -146,6 +146,33 @@ def register(inputs: np.ndarray, order: int) -> np.ndarray:
     for lag in range(min(order, inputs.shape[1])):
         delayed[:, lag:, lag] = inputs[:, : inputs.shape[1] - lag]
     return delayed.reshape(*inputs.shape[:2], -1)
+
+
+def _losses(weights: Sequence[np.ndarray], order: int, batch: Batch) -> list[float]:
+    """Return the mean squared error of several linear models."""
+    outputs = [_apply(each, order, batch, False) for each in weights]
+    return [float(np.mean(np.square(each - batch.targets)[batch.scored])) for each in outputs]
+
+
+def _free_losses(weights: Sequence[np.ndarray], order: int, batch: Batch) -> list[float]:
+    """Return the mean squared error of the free runs of several linear models, all sequences and models together."""
+    stacked, width = np.stack(weights), batch.n_outputs
+    slopes, level, every = stacked[:, :-1], stacked[:, -1:], np.arange(batch.size)
+    starts = batch.scored.argmax(axis=1)
+    known = register(batch.inputs, order)[every, starts - 1]
+    past = np.broadcast_to(known, (len(stacked), *known.shape)).copy()
+    output = past @ slopes + level
+    errors, counts = np.zeros(len(stacked)), 0
+    for ahead in range(batch.steps - starts.min()):
+        step = np.minimum(starts + ahead, batch.steps - 1)
+        past[:, :, batch.n_inputs :] = past[:, :, : -batch.n_inputs].copy()
+        past[:, :, : batch.n_inputs] = batch.inputs[every, step]
+        past[:, :, :width] = output
+        output = past @ slopes + level
+        scored = batch.scored[every, step] & (starts + ahead < batch.steps)
+        errors += np.square(output - batch.targets[every, step])[:, scored].sum(axis=(1, 2))
+        counts += scored.sum() * width
+    return (errors / counts).tolist()
 
 
 def _apply(weights: np.ndarray, order: int, batch: Batch, free_run: bool) -> np.ndarray:
