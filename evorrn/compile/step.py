@@ -151,6 +151,7 @@ def compose(
     feedback: bool,
     biases: bool = True,
     reads: str = "last",
+    learn_start: bool = False,
 ) -> Step:
     """Return the step of stacked layers under a linear readout.
 
@@ -169,6 +170,9 @@ def compose(
         added is left out of the equations and the blocks.
     reads : str
         ``"last"``: the readout sees the last layer; ``"all"``: it sees all layers, the first one first.
+    learn_start : bool
+        Whether the first values of the states are blocks of the genome, ``"layer0.start.h"``. The states of the step
+        are then what the states of the cells have more than these.
     """
     builder = Builder()
     inputs = builder.leaf("input", "x", ("I",))
@@ -204,10 +208,18 @@ def compose(
         start.update({prefix + name: value for name, value in cell.start.items()})
         fixed.update({prefix + name: _renamed(shape, rename) for name, shape in cell.fixed_shapes.items()})
         options.update({prefix + name: name for name in cell.options})
-        new, assigned = _inline(builder, graph, absent, prefix, rename, signal)
-        results.update(new)
+        starts = _starts(cell, graph) if learn_start else []
+        learned = [
+            Block(layer, f"start.{name}", _renamed(cell.state[name], rename), OTHER, "zeros")
+            for name in starts
+        ]
+        blocks += learned
+        shifts = {name: _leaf(builder, block) for name, block in zip(starts, learned)}
+        new, assigned = _inline(builder, graph, absent, prefix, (rename, shifts), signal)
         named.update(assigned)
         signal = _output(builder, [new[prefix + name] for name in cell.output])
+        new.update({prefix + n: builder.apply("subtract", new[prefix + n], k) for n, k in shifts.items()})
+        results.update(new)
         signals.append(signal)
     hidden = f"layer{len(cells) - 1}.{cells[-1].output[0]}"
     if results[hidden] != signal:
@@ -263,6 +275,18 @@ def _leaf(builder: Builder, block: Block) -> int:
     return builder.leaf("parameter", block.name, block.shape)
 
 
+def _starts(cell: Cell, graph: Graph) -> list[str]:
+    """Return the states of a cell whose first values can be learned: all but those that only count time steps."""
+    found = []
+    for name in cell.state:
+        node = graph.nodes[graph.outputs[name]]
+        operands = [graph.nodes[index] for index in node.operands]
+        counts = node.op == "add" and {operand.op for operand in operands} == {"input", "constant"}
+        if not counts or not any(operand.name == name for operand in operands):
+            found.append(name)
+    return found
+
+
 def _role(cell: Cell, parameter: str, only_added: bool) -> str:
     """Return the role of a parameter of a cell, see `Block`."""
     if parameter in cell.recurrent:
@@ -302,7 +326,12 @@ def _bias_nodes(graph: Graph) -> set[int]:
 
 
 def _inline(
-    builder: Builder, graph: Graph, absent: set[int], prefix: str, rename: Mapping[str, str], signal: int
+    builder: Builder,
+    graph: Graph,
+    absent: set[int],
+    prefix: str,
+    renaming: tuple[Mapping[str, str], Mapping[str, int]],
+    signal: int,
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Add the graph of a cell, without the nodes in `absent`, to that of the network.
 
@@ -316,8 +345,8 @@ def _inline(
         Nodes of the cell that are left out, see `_bias_nodes`.
     prefix : str
         Put before the names of states, parameters and options, for instance ``"layer0."``.
-    rename : mapping of str to str
-        The network's dimension for each dimension of the cell.
+    renaming : tuple of mapping
+        The network's dimension for each dimension of the cell; and for some states a node that is added to them.
     signal : int
         The node of the input of the layer.
 
@@ -326,6 +355,7 @@ def _inline(
     outputs, named : dict of str to int
         The nodes of the new states, and of the names that equations assign to, by name with prefix.
     """
+    rename, shifts = renaming
     new: list[int] = []
     for index, node in enumerate(graph.nodes):
         left = [new[operand] for operand in node.operands if operand not in absent]
@@ -337,7 +367,9 @@ def _inline(
             new.append(signal)
         elif node.op in LEAVES and node.op != "constant":
             name = node.name if node.op == "input" and node.name == OUTPUT else prefix + node.name
-            new.append(builder.leaf(node.op, name, _renamed(node.shape, rename)))
+            leaf = builder.leaf(node.op, name, _renamed(node.shape, rename))
+            shifted = node.op == "input" and node.name in shifts
+            new.append(builder.apply("add", leaf, shifts[node.name]) if shifted else leaf)
         else:
             new.append(builder.again(node, left))
     named = {prefix + name: new[index] for name, index in graph.named.items() if index not in absent}

@@ -46,7 +46,7 @@ class Architecture(NetworkSettings):
         Units of each layer.
     loss_name : str
     loss_function : Loss
-    direct, feedback, biases : bool
+    direct, feedback, biases, learn_start : bool
     reads : str
     fed_back : str
         ``"output"``, ``"probability"`` or ``"bit"``.
@@ -80,7 +80,8 @@ class Architecture(NetworkSettings):
         fed_back: str | None,
     ) -> None:
         inputs, outputs = self.inputs, self.outputs
-        flags = {"direct": self.direct, "feedback": self.feedback, "biases": self.biases}
+        names = ("direct", "feedback", "biases", "learn_start")
+        flags = {name: getattr(self, name) for name in names}
         sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
         kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
         named_sizes = {"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}
@@ -99,7 +100,7 @@ class Architecture(NetworkSettings):
         self.loss_name = loss
         self.loss_function = find_loss(loss)
         self.fed_back: str = fed_back or self.loss_function.fed_back[0]
-        self.direct, self.feedback, self.biases = (bool(flag) for flag in flags.values())
+        self.direct, self.feedback, self.biases, self.learn_start = map(bool, flags.values())
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
         self._options = options
@@ -110,6 +111,7 @@ class Architecture(NetworkSettings):
             feedback=self.feedback,
             biases=self.biases,
             reads=self.reads,
+            learn_start=self.learn_start,
         )
         self.layout = self.step.blocks
         self.blocks: dict[str, tuple[int, ...]] = {
@@ -174,6 +176,7 @@ class Architecture(NetworkSettings):
             },
             **({} if self.biases else {"biases": False}),
             **({} if self.reads == "last" else {"reads": self.reads}),
+            **({"learn_start": True} if self.learn_start else {}),
             **({} if self.fed_back == earlier else {"fed_back": self.fed_back}),
         }
 

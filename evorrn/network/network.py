@@ -46,6 +46,10 @@ class Network(DescribedNetwork):
         biases, these vectors are not part of the genome and not computed.
     reads : str
         The layers that the readout sees: the ``"last"`` one, or ``"all"``, from the first to the last.
+    learn_start : bool
+        Whether the first values of the states are genes, blocks ``"layer0.start.h"``, which begin at 0 and are added to
+        the first values that the cell declares. The states that `predict` takes and returns are then what the states
+        have more than their first values.
     fed_back : str, optional
         What goes back into the network at the next time step, through `feedback`, to a cell that sees the output
         and in closed loop. For the losses of classes ``"probability"``, the default, ``"bit"`` (1 for a class whose

@@ -34,6 +34,7 @@ class NetworkSettings:
     initial: InitVar[Mapping[str, str] | None] = None
     biases: bool = True
     reads: str = "last"
+    learn_start: bool = False
     fed_back: InitVar[str | None] = None
 
     def __new__(cls, *given: Any, **named: Any) -> Self:
