@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from evorrn.testing import check_cell
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -20,3 +22,10 @@ def test_the_list_of_folders_is_the_order_of_imports():
     listed = re.findall(r"^evorrn/(\w+)(?:/|\.py) ", text, re.MULTILINE)
     order = [folder for folder in HOUSE if "." not in folder and folder != "__main__"]
     assert listed == order
+
+
+def test_the_cell_with_a_memory_that_the_readme_shows_is_a_cell(tmp_path):
+    text = (ROOT / "README.md").read_text()
+    (source,) = re.findall(r"```python\n(# machine\.py\n.*?)```", text, re.DOTALL)
+    (tmp_path / "machine.py").write_text(source)
+    check_cell(f"{tmp_path / 'machine.py'}:machine")

@@ -43,7 +43,7 @@ def test_graph_equals_the_function_on_numpy(name):
     results = made(p, *arguments)
     results = results if isinstance(results, tuple) else (results,)
     for expected, got in zip(results, made.graph().evaluate(values).values()):
-        np.testing.assert_allclose(got, expected, rtol=1e-14, atol=1e-16)
+        np.testing.assert_allclose(got, expected, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", sorted(cells()))

@@ -66,7 +66,9 @@ def draw_batch(rng, network, lengths=True):
     ends = rng.integers(1, steps + 1, sequences) if lengths else np.full(sequences, steps)
     x = rng.standard_normal((sequences, steps, network.inputs)).astype(network.dtype)
     x[np.arange(steps) >= ends[:, None]] = np.nan
-    spread = 0.05 if network.cell.name == "dnc" else 0.5  # its usages and links are shares: far from these it explodes
+    spread = (
+        0.05 if network.cell.name == "dnc" else 0.5
+    )  # its usages and links are shares: far from these it explodes
     state = (spread * rng.standard_normal((sequences, network.state_size))).astype(network.dtype)
     return x, ends, state
 
