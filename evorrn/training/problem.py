@@ -121,9 +121,36 @@ class Problem(MeteredProblem):
         batch = self._batch(sequences)
         with self._charged(batch, 1):
             result = self.network.loss_and_gradient(genome, batch)
-        self.meter.work += self.network.backward_work(batch)
-        self.meter.steps_backward += batch.moved_steps
+        self._charge_backward(batch)
         return result
+
+    def gradient_from(
+        self, genome: np.ndarray, batch: Batch, state: np.ndarray, teacher: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return loss, gradient (n,) and last state (B, S) of a genome on parts of training sequences.
+
+        `state` (B, S) and `teacher` (B, T, O) are those of `evorrn.Network.loss_and_gradient`.
+        """
+        with self._charged(batch, 1):
+            result = self.network.loss_and_gradient(genome, batch, state, True, teacher=teacher)
+        self._charge_backward(batch)
+        return result
+
+    def last_state(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        lengths: np.ndarray,
+        state: np.ndarray,
+        teacher: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the state (B, S) after parts of training sequences; the arguments are those of `predict`."""
+        given = {"lengths": lengths, "teacher": teacher}
+        with self._compiling():
+            _, last = self.network.predict(genome, x, state, return_state=True, **given)
+        self.meter.work += self.network.simulation_work(lengths)
+        self.meter.steps_forward += int(lengths.sum())
+        return last
 
     def states(self, genome: np.ndarray, split: str = "train", teacher: bool = False) -> np.ndarray:
         """Return the output of the last layer at every time step, shape (B, T, H), in the network's dtype.
@@ -217,6 +244,11 @@ class Problem(MeteredProblem):
 
     def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
         return self.train if sequences is None else self.train.take(sequences)
+
+    def _charge_backward(self, batch: Batch) -> None:
+        """Add the cost of a backward pass over a batch to the meter."""
+        self.meter.work += self.network.backward_work(batch)
+        self.meter.steps_backward += batch.moved_steps
 
     @contextmanager
     def _charged(

@@ -135,6 +135,71 @@ def test_a_start_without_any_finite_gradient_ends_normally():
     assert all(np.isfinite(state["candidate"]).all() for state in states[1:])
 
 
+def adam_by_hand(genome, gradients, rate, warmup=0, decay=0.0):
+    """Return the genomes after each update of Adam, entry by entry; `gradients` gives that of a genome."""
+    m, v, found = np.zeros(3), np.zeros(3), []
+    for t in range(1, 9):
+        g = gradients(genome, t - 1)
+        now = rate * (min(1.0, t / warmup) if warmup else 1.0)
+        for i in range(3):
+            m[i] = 0.9 * m[i] + 0.1 * g[i]
+            v[i] = 0.999 * v[i] + 0.001 * g[i] ** 2
+        step = now * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        genome = genome - step - now * decay * genome
+        found.append(genome)
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"weight_decay": 0.3}, {"warmup": 5}, {"weight_decay": 2, "warmup": 3}]
+)
+def test_decoupled_weight_decay_and_warm_up_of_the_rate_are_those_of_a_loop_by_hand(settings):
+    strategy = BPTT(rate=0.1, batch_size=0, clip=0, schedule="constant", patience=0, **settings)
+    states = run(strategy, Valley(), 8)
+    wanted = adam_by_hand(
+        states[0]["genome"],
+        lambda genome, t: genome - POINTS.mean(axis=0),
+        0.1,
+        settings.get("warmup", 0),
+        settings.get("weight_decay", 0.0),
+    )
+    np.testing.assert_allclose([state["genome"] for state in states[1:]], wanted, rtol=1e-10)
+
+
+def test_weight_decay_of_plain_descent_draws_the_bottom_towards_zero():
+    strategy = BPTT(
+        optimiser="sgd", momentum=0, rate=0.1, batch_size=0, clip=0, schedule="constant", weight_decay=0.5
+    )
+    last = run(strategy, Valley(), 300)[-1]["genome"]
+    np.testing.assert_allclose(last, POINTS.mean(axis=0) / 1.5, rtol=1e-6)
+
+
+def test_noise_of_the_gradient_has_a_variance_that_falls_with_the_updates():
+    common = {"optimiser": "sgd", "momentum": 0, "rate": 1.0, "batch_size": 0, "clip": 0.001}
+    strategy = BPTT(**common, schedule="constant", patience=0, gradient_noise=0.3)
+    problem = Valley()
+    states = run(strategy, problem, 3000)
+    genomes = np.array([state["genome"] for state in states])
+    apart = genomes[:-1] - POINTS.mean(axis=0)
+    norms = np.linalg.norm(apart, axis=1, keepdims=True)
+    clipped = apart * np.minimum(1, 0.001 / norms)  # the noise is added after clipping
+    noise = genomes[:-1] - clipped - genomes[1:]
+    scaled = noise / np.sqrt(0.3 / (1 + np.arange(3000)) ** 0.55)[:, None]
+    assert np.abs(scaled.mean(axis=0)).max() < 0.1
+    for part in np.split(scaled, 3):
+        np.testing.assert_allclose(part.std(axis=0), 1, atol=0.1)
+    assert np.abs(np.corrcoef(scaled.T) - np.eye(3)).max() < 0.1
+    again = run(strategy, Valley(), 50)
+    np.testing.assert_array_equal(again[-1]["genome"], genomes[50])
+
+
+def test_a_restart_warms_up_again():
+    strategy = BPTT(rate=0.1, batch_size=0, patience=2, improvement=0.9, warmup=4, schedule="constant")
+    states = run(strategy, Valley(), 9)[1:]
+    first = [state["record"]["start"] for state in states].index(1)
+    np.testing.assert_allclose(states[first]["record"]["rate"], 0.025)
+
+
 def test_settings_are_checked():
     with pytest.raises(ConfigError) as caught:
         build(BPTT, {"optimiser": "adan", "rate": 0, "batch_size": -1, "lr": 1}, "strategy")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from evorrn.base.huge import mean, scale_of
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State, Strategy, generator, generator_state
-from evorrn.strategies.gradient.optimisers import OPTIMISERS, USUAL_DECAY, Coefficients, clip_by_norm
+from evorrn.strategies.base import DRAW, State, Strategy, generator, generator_state
+from evorrn.strategies.gradient.optimisers import (
+    OPTIMISERS,
+    USUAL_DECAY,
+    Coefficients,
+    clip_by_norm,
+    decay_weights,
+    noise_of_gradient,
+)
 from evorrn.strategies.gradient.schedules import SCHEDULES
+from evorrn.strategies.gradient.windows import Windows
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
@@ -19,14 +29,25 @@ if TYPE_CHECKING:
 PER_UPDATE = 15
 """Operations on each weight by a step of an optimiser with clipping, in the strategy's own work."""
 
+CARRIED_WINDOW = 50
+"""The default window where the state is carried."""
+
+Gradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
+"""Returns the loss of a genome (n,) and its gradient (n,)."""
+
 
 @dataclass(frozen=True)
 class BPTT(Strategy):
-    """Backpropagation through time: minibatch gradient descent on the loss, exact through all time steps.
+    """Backpropagation through time: minibatch gradient descent on the loss, by default exact through all time steps.
 
     One step is one epoch: every training sequence once, in minibatches of a new random order. When the
     validation loss has not improved for `patience` epochs, training restarts from a new random network, so
     that the whole budget is used. The result is the best network on validation.
+
+    With `window`, backpropagation is truncated: after every `every` time steps, the gradient of their losses goes back
+    over the last `window` steps. There is one update for each minibatch, with the sum of these gradients. With `carry`
+    there is one after every `every` steps instead, and the state is carried to the next window, so one long series
+    gives many updates an epoch; each epoch begins with the network's first state.
 
     Notes
     -----
@@ -35,7 +56,9 @@ class BPTT(Strategy):
     a finite loss and gradient, with half the rate and empty moments, and the record counts it. A loss belongs to
     the restart that the history's column ``start`` and the progress line name, counted from 0.
 
-    Source: Werbos 1990; clipping: Pascanu, Mikolov & Bengio 2013.
+    Source: Werbos 1990; truncated: Williams & Peng 1990, see `evorrn.strategies.gradient.windows.Windows`; clipping:
+    Pascanu, Mikolov & Bengio 2013; weight decay: Loshchilov & Hutter 2019; warm-up: Goyal et al. 2017, section 2.2;
+    noise: Neelakantan et al. 2015, added after clipping.
 
     Examples
     --------
@@ -84,6 +107,61 @@ class BPTT(Strategy):
     restarts: int | None = setting(
         None, "restarts after early stopping; by default as many as the budget allows", minimum=0
     )
+    window: int | None = setting(
+        None,
+        f"time steps that a gradient goes back; by default all of a sequence, {CARRIED_WINDOW} with carry",
+        minimum=1,
+        absent=None,
+    )
+    every: int | None = setting(
+        None,
+        "time steps from one truncated gradient to the next, at most window, its default",
+        minimum=1,
+        absent=None,
+    )
+    carry: bool = setting(
+        False,
+        "whether each truncated gradient is an update, and the state is carried to the next",
+        absent=False,
+    )
+    weight_decay: float = setting(
+        0.0, "share of each weight that an update at rate 1 removes", minimum=0, absent=0.0
+    )
+    warmup: int = setting(
+        0, "first updates, of every start, during which the rate grows linearly", minimum=0, absent=0
+    )
+    gradient_noise: float = setting(
+        0.0,
+        "variance of the noise on the first gradient; it falls with the number of updates to the power 0.55",
+        minimum=0,
+        absent=0.0,
+    )
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting, or combination of settings, that is not allowed."""
+        found = super().problems()
+        if found:
+            return found
+        if self.every is not None and self._back is None:
+            found.append(
+                f"every: expected window, the time steps that a gradient goes back, or carry beside it; got every={self.every} alone"
+            )
+        elif self._back is not None and self._apart > self._back:
+            found.append(
+                f"every: expected at most the window of {self._back} steps, as a loss before the window would have no "
+                f"gradient; got {self._apart}"
+            )
+        return found
+
+    @property
+    def _back(self) -> int | None:
+        """The time steps of a window, None for all steps of a sequence."""
+        return CARRIED_WINDOW if self.carry and self.window is None else self.window
+
+    @property
+    def _apart(self) -> int:
+        """The time steps from the end of one window to the end of the next."""
+        return self.every or self._back or 0
 
     @property
     def ends_by_itself(self) -> bool:
@@ -133,7 +211,13 @@ class BPTT(Strategy):
             "since_drop": 0,
             "drops": 0,
             "stopped": False,
+            **({"updates": 0} if self._counts_updates else {}),
         }
+
+    @property
+    def _counts_updates(self) -> bool:
+        """Whether the state has the number of updates since the start."""
+        return bool(self.warmup or self.gradient_noise)
 
     def _epoch(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return what an epoch changes in the state, with the mean loss and the record."""
@@ -145,11 +229,11 @@ class BPTT(Strategy):
             state["epoch"], state["drops"], self.period, self.factor
         )
         genome, safe, moments, damping = (state[key] for key in ("genome", "safe", "moments", "damping"))
-        rate = scheduled * damping
+        rate, updates = scheduled * damping, state.get("updates", 0)
         losses, weights, norms, skipped = [], [], [], 0
         paid = problem.meter.work
-        for sequences in self._minibatches(problem, rng):
-            loss, gradient = problem.loss_and_gradient(genome, sequences)
+        for gradient_of, scored in self._gradients(problem, rng):
+            loss, gradient = gradient_of(genome)
             if not (np.isfinite(loss) and np.isfinite(gradient).all()):
                 skipped += 1
                 damping /= 2
@@ -158,13 +242,20 @@ class BPTT(Strategy):
                 continue
             safe = genome
             step, norm = clip_by_norm(np.asarray(gradient, dtype=np.float64), self.clip)
-            genome, moments = update(genome, step, rate, moments, coefficients)
+            if self.gradient_noise:
+                step = step + noise_of_gradient(rng, genome.size, self.gradient_noise, updates)
+            updates += 1
+            rate = scheduled * damping * (min(1.0, updates / self.warmup) if self.warmup else 1.0)
+            decayed = decay_weights(genome, rate, self.weight_decay)
+            genome, moments = update(decayed, step, rate, moments, coefficients)
             losses.append(loss)
-            weights.append(_scored(problem, sequences))
+            weights.append(scored)
             norms.append(norm)
         scale = scale_of(np.array(losses))
-        problem.charge_own(PER_UPDATE * genome.size * len(losses), problem.meter.work - paid)
+        per_weight = PER_UPDATE + (DRAW if self.gradient_noise else 0)
+        problem.charge_own(per_weight * genome.size * len(losses), problem.meter.work - paid)
         return {
+            **({"updates": updates} if self._counts_updates else {}),
             "genome": genome,
             "safe": safe,
             "moments": moments,
@@ -180,6 +271,19 @@ class BPTT(Strategy):
                 "start": state["starts"],
             },
         }
+
+    def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
+        """Yield the gradient of each update of an epoch, and the number of scored steps that it is of."""
+        for sequences in self._minibatches(problem, rng):
+            if self._back is None:
+                yield partial(problem.loss_and_gradient, sequences=sequences), _scored(problem, sequences)
+                continue
+            windows = Windows(problem, sequences, self._back, self._apart)
+            if not self.carry:
+                yield windows.gradient, _scored(problem, sequences)
+                continue
+            for number, window in enumerate(windows.windows):
+                yield partial(windows.carried_gradient, number), window.scored
 
     def _minibatches(self, problem: Problem, rng: np.random.Generator) -> list[np.ndarray | None]:
         """Return the sequences of each minibatch; None means all sequences."""

@@ -75,6 +75,23 @@ def adam(
     return moved, {"count": count, "mean": mean, "square": square}
 
 
+def decay_weights(genome: np.ndarray, rate: float, decay: float) -> np.ndarray:
+    """Return the genome after a step of decoupled weight decay: ``θ ← θ - η λ θ``.
+
+    Source: Loshchilov & Hutter 2019, algorithms 1 and 2. Deviation: the decay is multiplied by the whole rate, and not
+    only by its schedule, as in PyTorch.
+    """
+    return genome - rate * decay * genome if decay else genome
+
+
+def noise_of_gradient(rng: np.random.Generator, size: int, scale: float, updates: int) -> np.ndarray:
+    """Return Gaussian noise (n,) that is added to a gradient; its variance is ``scale / (1 + updates)^0.55``.
+
+    Source: Neelakantan et al. 2015, equation 1.
+    """
+    return math.sqrt(scale / (1 + updates) ** 0.55) * rng.standard_normal(size)
+
+
 Optimiser = Callable[[np.ndarray, np.ndarray, float, Moments, Coefficients], tuple[np.ndarray, Moments]]
 
 OPTIMISERS: dict[str, Optimiser] = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}

@@ -1,0 +1,174 @@
+"""Truncated backpropagation through time: windows of sequences, at whose start the gradient is cut.
+
+Every `every` time steps, the gradient of the losses of the last `every` steps goes back over the last `window`
+steps. Each loss counts once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from evorrn.data.batch import Batch
+
+if TYPE_CHECKING:
+    from evorrn.training.problem import Problem
+
+LARGEST_GROUP = 2**18
+"""Time steps of the windows that are computed side by side."""
+
+
+class Window(NamedTuple):
+    """The windows of one number, one of each sequence.
+
+    Attributes
+    ----------
+    starts, stops : ndarray of int, shape (B,)
+        The first time step of each sequence's window, and the one after its last.
+    first : int
+        The first time step whose loss belongs to the windows.
+    rows : ndarray of int, shape (K,)
+        The sequences that have a scored step among those from `first` on.
+    scored : int
+        The number of these scored steps.
+    """
+
+    starts: np.ndarray
+    stops: np.ndarray
+    first: int
+    rows: np.ndarray
+    scored: int
+
+
+class Windows:
+    """The windows of training sequences, and the state of the network before one of them.
+
+    Parameters
+    ----------
+    problem : Problem
+        Computes the gradients, and counts their cost.
+    sequences : ndarray of int, or None
+        Indices of the training sequences; None for all.
+    window, every : int
+        Time steps of a window, and from the end of one to the end of the next; ``every <= window``.
+
+    Attributes
+    ----------
+    windows : list of Window
+        Those with a scored step, in the order of time.
+
+    Notes
+    -----
+    The first windows begin at the first time step of their sequence and are shorter; the last one ends with its
+    sequence.
+
+    Source: Williams & Peng 1990, BPTT(h; h') with h = `window` and h' = `every`. Deviation: where the weights change
+    between windows and these overlap, the steps of a window are computed again with the present weights, from the
+    state at its start; the original uses the activations computed with the earlier weights.
+    """
+
+    def __init__(self, problem: Problem, sequences: np.ndarray | None, window: int, every: int) -> None:
+        train = problem.batch("train")
+        self._problem, self._network = problem, problem.network
+        self._batch = train if sequences is None else train.take(sequences)
+        self._teacher = self._network.warm_up(self._batch)
+        if self._teacher is None and self._network.step.feeds_back:
+            # Without a teacher, a window would be taught up to its own first scored step.
+            self._teacher = np.full((*self._batch.scored.shape, self._network.outputs), np.nan)
+        lengths = np.array(self._batch.lengths)
+        numbers = range(-(-int(lengths.max()) // every))
+        found = [self._window(lengths, window, number * every, every) for number in numbers]
+        self.windows = [each for each in found if len(each.rows)]
+        self._begin()
+
+    def gradient(self, genome: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the loss of a genome (n,) on the sequences, and its truncated gradient (n,), float64."""
+        self._begin()
+        losses, gradients, scored = [], [], []
+        group: list[tuple[Window, np.ndarray]] = []
+        steps = 0
+        for window in self.windows:
+            self._advance(genome, window.starts)
+            group.append((window, self._state[window.rows]))
+            steps += int((window.stops - window.starts)[window.rows].sum())
+            if steps > LARGEST_GROUP or window is self.windows[-1]:
+                loss, gradient, _ = self._gradient(genome, group)
+                losses.append(loss)
+                gradients.append(np.asarray(gradient, np.float64))
+                scored.append(sum(each.scored for each, _ in group))
+                group, steps = [], 0
+        return float(np.average(losses, weights=scored)), np.average(gradients, axis=0, weights=scored)
+
+    def carried_gradient(self, number: int, genome: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the loss of a genome (n,) on one of `windows`, and its gradient (n,), from the carried state.
+
+        The windows are asked for in their order. The state is then carried to the start of the next one with the same
+        genome; where it, the loss or the gradient is not finite, the next one starts from the network's first state.
+        """
+        window = self.windows[number]
+        if number == 0:
+            self._begin()
+            self._advance(genome, window.starts)
+        rows = window.rows
+        loss, gradient, last = self._gradient(genome, [(window, self._state[rows])])
+        if window is not self.windows[-1]:
+            following = self.windows[number + 1].starts
+            passed = following[rows] >= window.stops[rows]
+            self._state[rows[passed]] = last[passed]
+            self._at[rows[passed]] = window.stops[rows[passed]]
+            self._advance(genome, following)
+            diverged = not (np.isfinite(loss) and np.isfinite(gradient).all())
+            lost = diverged | ~np.isfinite(self._state).all(axis=1)
+            self._state[lost] = self._network.first_state
+        return loss, gradient
+
+    def _window(self, lengths: np.ndarray, window: int, first: int, every: int) -> Window:
+        """Return the windows whose losses are those of steps `first` to ``first + every - 1``."""
+        stops = np.minimum(first + every, lengths)
+        scored = self._batch.scored[:, first : first + every].sum(axis=1)
+        starts = np.maximum(stops - window, 0)
+        return Window(starts, stops, first, np.flatnonzero(scored), int(scored.sum()))
+
+    def _begin(self) -> None:
+        """Put every sequence at its first time step."""
+        self._state = np.repeat(self._network.first_state[None], self._batch.size, axis=0)
+        self._at = np.zeros(self._batch.size, np.int64)
+
+    def _advance(self, genome: np.ndarray, steps: np.ndarray) -> None:
+        """Carry the state of each sequence forward to a time step (B,)."""
+        rows = np.flatnonzero(steps > self._at)
+        if not len(rows):
+            return
+        starts, lengths = self._at[rows], (steps - self._at)[rows]
+        cut = rows, starts, int(lengths.max())
+        teacher = None if self._teacher is None else _cut(self._teacher, *cut)
+        inputs = _cut(self._batch.inputs, *cut)
+        self._state[rows] = self._problem.last_state(genome, inputs, lengths, self._state[rows], teacher)
+        self._at[rows] = steps[rows]
+
+    def _gradient(
+        self, genome: np.ndarray, group: list[tuple[Window, np.ndarray]]
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return loss, gradient and last states (K, S) of windows with their first states, side by side."""
+        rows = np.concatenate([window.rows for window, _ in group])
+        starts = np.concatenate([window.starts[window.rows] for window, _ in group])
+        stops = np.concatenate([window.stops[window.rows] for window, _ in group])
+        first = np.concatenate([np.full(len(window.rows), window.first) for window, _ in group])
+        cut = rows, starts, int((stops - starts).max())
+        own = starts[:, None] + np.arange(cut[2]) >= first[:, None]
+        batch = Batch(
+            _cut(self._batch.inputs, *cut),
+            _cut(self._batch.targets, *cut),
+            mask=_cut(self._batch.scored, *cut) & own,
+            lengths=stops - starts,
+        )
+        states = np.concatenate([state for _, state in group])
+        teacher = None if self._teacher is None else _cut(self._teacher, *cut)
+        return self._problem.gradient_from(genome, batch, states, teacher)
+
+
+def _cut(array: np.ndarray, rows: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
+    """Return `width` steps of some sequences of an array (B, T, ...), from steps `starts` on; the last one repeated."""
+    steps = np.minimum(starts[:, None] + np.arange(width), array.shape[1] - 1)
+    return array[rows[:, None], steps]
