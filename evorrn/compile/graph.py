@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from evorrn.base.errors import CellError
+from evorrn.compile.op import size_of
 from evorrn.compile.ops import LEAVES, OPS, Shape
 
 
@@ -84,6 +86,19 @@ class Graph:
                 node = self.nodes[index]
                 stack.extend(i for i in (node.operands if shapes else node.reads) if i not in known)
         return sorted(needed)
+
+    def check_slices(self, sizes: Mapping[str, int]) -> None:
+        """Raise CellError when a slice goes beyond the end of a dimension, from the sizes of names."""
+        for node in self.nodes:
+            if node.op == "slice":
+                axis, first, end, _ = (int(part) for part in node.form.split(":"))
+                dimension = self.nodes[node.operands[0]].shape[axis]
+                size, name = size_of(dimension, sizes), dimension.rstrip("0123456789") or dimension
+                if end > size:
+                    wanted = f"entry {first}" if end == first + 1 else f"entries {first} to {end - 1}"
+                    raise CellError(
+                        f"the equations take {wanted} of {name}, which has {size}, counted from 0"
+                    )
 
     def cost(self, sizes: Mapping[str, int], indices: Iterable[int] | None = None) -> int:
         """Return the multiply-adds needed to compute the nodes with the given indices once, by default all."""

@@ -207,6 +207,10 @@ class Architecture(NetworkSettings):
             except CellError as error:
                 raise ConfigError(f"network.cell_options: {error}") from error
             arrays.update({f"layer{layer}.{name}": array for name, array in made.items()})
+        try:
+            self.step.graph.check_slices(self.sizes)
+        except CellError as error:
+            raise ConfigError(f"network.cell_options: cell {self.cell.name}: {error}") from error
         self._settings = Settings(options.numbers, arrays)
 
     @cached_property

@@ -35,6 +35,24 @@ def test_one_error_names_all_wrong_settings(settings, words):
         assert word in str(caught.value)
 
 
+@evorrn.cell(
+    sizes={"D": 4}, state={"h": "H", "s": "D"}, parameters={"W": "H I", "U": "H 2", "v": "H"}, output="h"
+)
+def two_of_a_stack(p, x, h, s):
+    return evorrn.tanh(p.W @ x + p.U @ s[0:2] + p.v * h[1]), s + 1
+
+
+@pytest.mark.parametrize(
+    ("hidden", "depth", "words"),
+    [(3, 1, "take entries 0 to 1 of D, which has 1"), ((3, 1), 2, "take entry 1 of H, which has 1")],
+)
+def test_equations_that_take_entries_beyond_the_end_of_a_state_are_refused(hidden, depth, words):
+    """A size that is an option may be smaller than the equations need, and so may the units of a layer."""
+    with pytest.raises(ConfigError, match=words):
+        Network(2, 1, cell=two_of_a_stack, hidden=hidden, cell_options={"D": depth})
+    assert Network(2, 1, cell=two_of_a_stack, hidden=2, cell_options={"D": 2}).size > 0
+
+
 def test_missing_sizes_and_unknown_names_are_in_one_error():
     for given, missing in (((), ["inputs", "outputs"]), ((1,), ["outputs"])):
         with pytest.raises(ConfigError) as caught:
