@@ -74,8 +74,9 @@ def rk4(rate, v, tau, dt):
     >>> round(float(evorrn.rk4(lambda v: 1.0, 0.0, 1.0, 1.0)), 4)
     0.625
     """
-    a = (rate(v) - v) / tau
-    b = (rate(v + dt / 2 * a) - (v + dt / 2 * a)) / tau
-    c = (rate(v + dt / 2 * b) - (v + dt / 2 * b)) / tau
-    d = (rate(v + dt * c) - (v + dt * c)) / tau
+    speed = 1 / tau  # once a genome, where the time constant is the same for all sequences
+    a = speed * (rate(v) - v)
+    b = speed * (rate(v + dt / 2 * a) - (v + dt / 2 * a))
+    c = speed * (rate(v + dt / 2 * b) - (v + dt / 2 * b))
+    d = speed * (rate(v + dt * c) - (v + dt * c))
     return v + dt / 6 * (a + 2 * b + 2 * c + d)

@@ -47,7 +47,7 @@ def run_elementwise(names, kinds, dtype, draws):
     """Run operations on the same operands, whose kinds are given, in one kernel; return results and NumPy's."""
     computed = [Operation(10 + k, name, tuple(range(operands_of(name)))) for k, name in enumerate(names)]
     made = elementwise(computed, [operation.node for operation in computed], lambda index: kinds[index])
-    shapes = {module.NUMBER: (1,), module.PARAMETER: (3, 1), module.VECTOR: (3, 16)}
+    shapes = {module.NUMBER: (1,), module.PARAMETER: (3, 1), module.LANE: (1, 16), module.VECTOR: (3, 16)}
     drawn = [draws.uniform(0.5, 2.0, shapes[kind]).astype(dtype) for kind in kinds]
     values = [drawn[index] for index in made.reads]
     results = [np.full((3, 16), np.nan, dtype) for _ in made.writes]
@@ -61,7 +61,7 @@ def run_elementwise(names, kinds, dtype, draws):
 
 
 @pytest.mark.parametrize("dtype,error", [("float32", 2e-6), ("float64", 1e-13)])
-@pytest.mark.parametrize("kinds", ["vvv", "npv"])
+@pytest.mark.parametrize("kinds", ["vvv", "npv", "lvp", "vln"])
 def test_every_elementwise_operation_equals_numpy(kinds, dtype, error):
     names = sorted(FORMS)
     for name, result, wanted in zip(

@@ -47,7 +47,9 @@ def by_rows(out, w, x, n, rows):
 
 
 @pytest.mark.parametrize("dtype,tolerance", [(np.float32, 2e-5), (np.float64, 1e-13)])
-@pytest.mark.parametrize("units,inputs,vectors", [(1, 1, 1), (5, 3, 2), (8, 1, 3), (33, 7, 4), (16, 16, 7)])
+@pytest.mark.parametrize(
+    "units,inputs,vectors", [(1, 1, 1), (5, 3, 2), (8, 1, 3), (33, 7, 4), (16, 16, 7), (3, 70, 8)]
+)
 def test_kernels_of_tiles_equal_numpy(units, inputs, vectors, dtype, tolerance):
     rng = np.random.default_rng(units)
     lanes = vectors * machine.lanes(dtype)

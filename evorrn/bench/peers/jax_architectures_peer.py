@@ -112,26 +112,32 @@ HEADS = ["K_w", "B_w", "G_w", "S_w", "C_w", "E", "A", "K_r", "B_r", "G_r", "S_r"
 
 
 def _ntm(w: Arrays, x: jax.Array, y: jax.Array) -> Any:
-    heads = jnp.concatenate([w[name] for name in HEADS]).T
-    biases = jnp.concatenate([w[name.lower()] for name in HEADS])
-    splits = np.cumsum([len(w[name]) for name in HEADS])[:-1].tolist()
-    sequences, hidden, (_, width), size = x.shape[1], len(w["b"]), w["W_r"].shape, 32
+    heads = jnp.concatenate([w[name].reshape(-1, w[name].shape[-1]) for name in HEADS]).T
+    biases = jnp.concatenate([w[name.lower()].ravel() for name in HEADS])
+    splits = np.cumsum([w[name].size // w[name].shape[-1] for name in HEADS])[:-1].tolist()
+    gates = [jnp.concatenate([w[f"{name}_{gate}"] for gate in "ifgo"]) for name in "WRUb"]
+    W, R, U = gates[0].T, gates[1][:, 0].T, gates[2].T
+    sequences, hidden, width, size = x.shape[1], len(w["b_i"]), R.shape[0], 32
 
-    def step(x: jax.Array, h: jax.Array, r: jax.Array, memory: jax.Array, read: Any, write: Any) -> Any:
-        h = jnp.tanh(x @ w["W_x"].T + r @ w["W_r"].T + h @ w["W_h"].T + w["b"])
+    def step(x: jax.Array, h: Any, c: Any, r: Any, memory: Any, read: Any, write: Any) -> Any:
+        i, f, g, o = jnp.split(x @ W + r @ R + h @ U + gates[3], 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
         parts = jnp.split(h @ heads + biases, splits, axis=1)
         write = _address(memory, write, *parts[:5])
         erase, add = jax.nn.sigmoid(parts[5]), jnp.tanh(parts[6])
         memory = memory * (1 - write[:, :, None] * erase[:, None]) + write[:, :, None] * add[:, None]
         read = _address(memory, read, *parts[7:])
         r = jnp.einsum("bn,bnm->bm", read, memory)
-        return (h, r, memory, read, write), jnp.concatenate([h, r], axis=1)
+        return (h, c, r, memory, read, write), jnp.concatenate([h, r], axis=1)
 
+    first = jnp.zeros((sequences, size)).at[:, 0].set(1)
     start = (
-        jnp.zeros((sequences, hidden)),
+        *[jnp.zeros((sequences, hidden))] * 2,
         jnp.zeros((sequences, width)),
         jnp.full((sequences, size, width), 1e-6),
-        *[jnp.zeros((sequences, size))] * 2,
+        first,
+        first,
     )
     return _loss(w, x, y, start, step)
 
@@ -151,7 +157,7 @@ def _address(
         + shifts[:, 1:2] * mixed
         + shifts[:, 2:] * jnp.roll(mixed, 1, 1)
     )
-    return jax.nn.softmax((1 + jax.nn.softplus(sharpness)) * jnp.log(jnp.maximum(moved, 0) + 1e-12))
+    return jax.nn.softmax((1 + jax.nn.softplus(sharpness)) * jnp.log(jnp.maximum(moved, 1e-30)))
 
 
 CELLS: dict[str, Callable[..., Any]] = {

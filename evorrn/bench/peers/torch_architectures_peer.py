@@ -119,33 +119,33 @@ HEADS = ["K_w", "B_w", "G_w", "S_w", "C_w", "E", "A", "K_r", "B_r", "G_r", "S_r"
 
 
 def _ntm(w: Tensors, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    heads = torch.cat([w[name] for name in HEADS]).T
-    biases = torch.cat([w[name.lower()] for name in HEADS])
-    splits = [len(w[name]) for name in HEADS]
-    sequences, hidden, (_, width), size = x.shape[1], len(w["b"]), w["W_r"].shape, 32
+    heads = torch.cat([w[name].flatten(0, -2) for name in HEADS]).T
+    biases = torch.cat([w[name.lower()].flatten() for name in HEADS])
+    splits = [w[name.lower()].numel() for name in HEADS]
+    W, R, U, b = (torch.cat([w[f"{name}_{gate}"] for gate in "ifgo"]) for name in "WRUb")
+    R = R.flatten(1)
+    sequences, hidden, width, size = x.shape[1], len(w["b_i"]), R.shape[1], 32
 
-    def step(
-        x: torch.Tensor,
-        h: torch.Tensor,
-        r: torch.Tensor,
-        memory: torch.Tensor,
-        read: torch.Tensor,
-        write: torch.Tensor,
-    ) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
-        h = torch.tanh(x @ w["W_x"].T + r @ w["W_r"].T + h @ w["W_h"].T + w["b"])
+    def step(x: torch.Tensor, h: Any, c: Any, r: Any, memory: Any, read: Any, write: Any) -> Any:
+        i, f, g, o = (x @ W.T + r @ R.T + h @ U.T + b).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
         parts = (h @ heads + biases).split(splits, dim=1)
         write = _address(memory, write, *parts[:5])
         erase, add = torch.sigmoid(parts[5]), torch.tanh(parts[6])
         memory = memory * (1 - write[:, :, None] * erase[:, None]) + write[:, :, None] * add[:, None]
         read = _address(memory, read, *parts[7:])
         r = torch.einsum("bn,bnm->bm", read, memory)
-        return (h, r, memory, read, write), torch.cat([h, r], dim=1)
+        return (h, c, r, memory, read, write), torch.cat([h, r], dim=1)
 
+    first = torch.zeros(sequences, size)
+    first[:, 0] = 1
     start = (
-        torch.zeros(sequences, hidden),
+        *[torch.zeros(sequences, hidden)] * 2,
         torch.zeros(sequences, width),
         torch.full((sequences, size, width), 1e-6),
-        *[torch.zeros(sequences, size)] * 2,
+        first,
+        first,
     )
     return _loss(w, x, y, start, step)
 
@@ -169,7 +169,7 @@ def _address(
     mixed = gate * by_content + (1 - gate) * before
     moved = shifts[:, :1] * mixed.roll(-1, 1) + shifts[:, 1:2] * mixed + shifts[:, 2:] * mixed.roll(1, 1)
     sharp = 1 + torch.nn.functional.softplus(sharpness)
-    return torch.softmax(sharp * torch.log(moved.clamp(min=0) + 1e-12), dim=1)
+    return torch.softmax(sharp * torch.log(moved.clamp(min=1e-30)), dim=1)
 
 
 CELLS: dict[str, Callable[..., torch.Tensor]] = {

@@ -228,6 +228,7 @@ class GradientRows(NetworkRows):
         names = self._derivative.names(self.step)
         for index in self._derivative.ring:
             size = self.sizes.count(graph.nodes[index].shape) * listing.lanes
+            size += listing.lanes  # powers of two would put all time steps at the same places of the cache
             start = listing.room(BLOCK * size)
             where[index] = Place(SCRATCH, start, size, mask=BLOCK - 1, name=names[index])
         return where

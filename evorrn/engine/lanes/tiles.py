@@ -48,6 +48,9 @@ the latency of adding, the others take the rows that it leaves.
 OUTER_BLOCKS = {32: (4, 4), 16: (4, 3)}
 """Rows and columns of the block of sums in `outer`, by the number of registers."""
 
+OUTER_BYTES = 2**14
+"""About as much of the right series as `outer` reads again and again before it takes further columns."""
+
 
 # One term of an affine sum, as the micro-kernel reads it: W, row stride, column stride, X, width of
 # X's rows, columns of W. Pointers are kept as integers.
@@ -160,12 +163,18 @@ def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[
     b = ir.IRBuilder(function.append_basic_block("entry"))
     high, broad = block
     row_split = b.mul(b.sdiv(rows, integer(high)), integer(high))
-    column_split = b.mul(b.sdiv(columns, integer(broad)), integer(broad))
+    v = Vector(b, scalar, width)
+    held = b.sdiv(integer(OUTER_BYTES // v.bytes), b.mul(b.mul(steps, lanes), integer(broad)))
+    span = b.mul(b.select(b.icmp_signed(">", held, integer(1)), held, integer(1)), integer(broad))
+    part = Loop(b, integer(0), columns, span, [])
+    stop = b.add(part.index, span)
+    stop = b.select(b.icmp_signed("<", stop, columns), stop, columns)
+    whole = b.mul(b.sdiv(b.sub(stop, part.index), integer(broad)), integer(broad))
+    column_split = b.add(part.index, whole)
     for height, row_start, row_stop in ((high, integer(0), row_split), (1, row_split, rows)):
         down = Loop(b, row_start, row_stop, integer(height), [])
-        for breadth, begin, end in ((broad, integer(0), column_split), (1, column_split, columns)):
+        for breadth, begin, end in ((broad, part.index, column_split), (1, column_split, stop)):
             along = Loop(b, begin, end, integer(breadth), [])
-            v = Vector(b, scalar, width)
             time = Loop(b, integer(0), steps, integer(1), [v.zero] * (height * breadth))
             left_time = b.mul(time.index, left_stride)
             right_time = b.mul(time.index, right_stride)
@@ -187,6 +196,7 @@ def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[
                 v.add_sums(totals[r * breadth : (r + 1) * breadth], target, place)
             along.close([])
         down.close([])
+    part.close([])
     b.ret_void()
     return function
 

@@ -16,9 +16,10 @@ def product(row, at, now, F):
     for r in range(rows):
         for k in range(lanes):
             out[r, k] = source[r, k]
-    for r in range(rows, groups * rows):
-        for k in range(lanes):
-            out[r % rows, k] *= source[r, k]
+    for first in range(rows, groups * rows, rows):
+        for r in range(rows):
+            for k in range(lanes):
+                out[r, k] *= source[first + r, k]
 
 
 @register_jitable
@@ -33,14 +34,21 @@ def others(row, at, now, F):
     after = tile(F, at[row[7]], rows, lanes)
     for r in range(rows):
         for k in range(lanes):
-            out[r, k], after[r, k] = F(1), F(1)
+            out[r, k] = F(1)
+    if groups == 1:
+        return
+    for r in range(rows):
+        for k in range(lanes):
+            after[r, k] = F(1)
     for r in range(rows, count):
         for k in range(lanes):
             out[r, k] = out[r - rows, k] * source[r - rows, k]
-    for r in range(count - 1, -1, -1):
-        for k in range(lanes):
-            out[r, k] *= after[r % rows, k]
-            after[r % rows, k] *= source[r, k]
+    for group in range(groups - 1, -1, -1):
+        for r in range(rows):
+            i = group * rows + r
+            for k in range(lanes):
+                out[i, k] *= after[r, k]
+                after[r, k] *= source[i, k]
 
 
 @register_jitable

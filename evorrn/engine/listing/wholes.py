@@ -216,8 +216,22 @@ def _tail(w: _Whole) -> None:
     w.copy(w.out, w.place(0).from_row(start * w.lanes), w.count)
 
 
-def _clear(w: _Whole) -> None:
-    w.rows.listing.row(CLEAR, w.out, w.count * w.lanes, equation=w.text)
+def _blocks(w: _Whole, out: Place, source: Place, blocks: int, sizes: tuple[int, int, int]) -> None:
+    """Write the row that copies blocks of rows; `sizes` are their rows, and their distances in both arrays."""
+    count, to, apart = sizes
+    if blocks == 1 or count == to == apart:
+        w.copy(out, source, blocks * count)
+    elif count:
+        spans = [(blocks - 1) * distance + count for distance in (to, apart)]
+        table = _table([(blocks, to, apart), (count, 1, 1)], [], 2)
+        w.rows.listing.row(ARRANGE, out, source, *spans, w.lanes, *table, equation=w.text)
+
+
+def _clear(w: _Whole, start: int, stop: int) -> None:
+    """Write the row that sets some rows of the result to zero."""
+    if start < stop:
+        out = w.out.from_row(start * w.lanes)
+        w.rows.listing.row(CLEAR, out, (stop - start) * w.lanes, equation=w.text)
 
 
 def _split_at(sizes: Sequence[int], axis: int) -> tuple[int, int, int]:
@@ -233,41 +247,42 @@ def _split_at(sizes: Sequence[int], axis: int) -> tuple[int, int, int]:
 def _slice(w: _Whole) -> None:
     axis, start, stop, _ = numbers(w.node.form)
     before, size, inner = _split_at(w.shape(0), axis)
-    for k in range(before):
-        source = w.place(0).from_row((k * size + start) * inner * w.lanes)
-        w.copy(
-            w.out.from_row(k * (stop - start) * inner * w.lanes), source, (stop - start) * inner, first=k == 0
-        )
+    count = (stop - start) * inner
+    source = w.place(0).from_row(start * inner * w.lanes)
+    _blocks(w, w.out, source, before, (count, count, size * inner))
 
 
 def _pad(w: _Whole) -> None:
     axis, start, stop, _ = numbers(w.node.form)
     before, size, inner = _split_at(w.sizes(w.node.shape), axis)
-    _clear(w)
-    for k in range(before):
-        out = w.out.from_row((k * size + start) * inner * w.lanes)
-        source = w.place(0).from_row(k * (stop - start) * inner * w.lanes)
-        w.copy(out, source, (stop - start) * inner, first=False)
+    if before == 1:
+        _clear(w, 0, start * inner)
+        _clear(w, stop * inner, size * inner)
+    else:
+        _clear(w, 0, w.count)
+    count = (stop - start) * inner
+    out = w.out.from_row(start * inner * w.lanes)
+    _blocks(w, out, w.place(0), before, (count, size * inner, count))
 
 
 def _move(w: _Whole, steps: int, axis: int, *, around: bool) -> None:
     """Write the rows of `shift` and `roll`."""
     before, size, inner = _split_at(w.shape(0), axis)
-    steps = steps % size if around else steps
-    kept = max(size - abs(steps), 0)
-    if not around and steps:
-        _clear(w)
-    for k in range(before):
-        start = k * size
-        parts = [(max(steps, 0), max(-steps, 0), kept)]
-        if around and steps:
-            parts.append((0, kept, steps))
-        for place, (to, source, count) in enumerate(parts):
-            if count:
-                out = w.out.from_row((start + to) * inner * w.lanes)
-                given = w.place(0).from_row((start + source) * inner * w.lanes)
-                first = k == place == 0 and (around or not steps)
-                w.copy(out, given, count * inner, first=first)
+    steps = steps % size if around else max(-size, min(size, steps))
+    kept = size - abs(steps)
+    parts = [(max(steps, 0), max(-steps, 0), kept)]  # to, from, and count
+    if around:
+        parts.append((0, kept, steps))
+    elif before > 1 and steps:
+        _clear(w, 0, w.count)
+    else:
+        _clear(w, 0, max(steps, 0) * inner)
+        _clear(w, (size + min(steps, 0)) * inner, size * inner)
+    for to, start, count in parts:
+        if count:
+            out = w.out.from_row(to * inner * w.lanes)
+            source = w.place(0).from_row(start * inner * w.lanes)
+            _blocks(w, out, source, before, (count * inner, size * inner, size * inner))
 
 
 def _push(w: _Whole) -> None:
