@@ -144,8 +144,8 @@ def test_truncated_gradient_is_the_derivative_with_the_states_at_the_starts_held
     if teacher is None and network.step.feeds_back:
         teacher = np.full((4, 12, 2), np.nan)
 
-    def part(values, b, start, stop):
-        return None if values is None else values[b : b + 1, start:stop]
+    def part(values, b, start, stop):  # eight times the same, as one sequence would need programs of its own
+        return None if values is None else np.repeat(values[b : b + 1, start:stop], 8, axis=0)
 
     pieces = []  # of each window: sequence, first state, and its steps
     for b in range(4):
@@ -153,7 +153,7 @@ def test_truncated_gradient_is_the_derivative_with_the_states_at_the_starts_held
             state = None
             if start:
                 given = {"teacher": part(teacher, b, 0, start)}
-                _, state = network.predict(genome, batch.inputs[b : b + 1, :start], None, True, **given)
+                _, state = network.predict(genome, part(batch.inputs, b, 0, start), None, True, **given)
             pieces.append((b, state, start, first, stop))
 
     def loss(weights):
@@ -173,6 +173,34 @@ def test_truncated_gradient_is_the_derivative_with_the_states_at_the_starts_held
     along /= np.linalg.norm(along)
     change = (loss(genome + 1e-6 * along) - loss(genome - 1e-6 * along)) / 2e-6
     assert gradient @ along == pytest.approx(change, rel=2e-6, abs=1e-8)
+
+
+def test_learned_first_states_have_a_gradient_in_the_windows_at_the_start_of_a_sequence():
+    network, batch = elman(learn_start=True), ragged()
+    genome = network.init(seed=1) + 0.1
+
+    states = network.states(genome, batch.inputs, lengths=batch.lengths)
+
+    def loss(weights):
+        w, total = network.unpack(weights), 0.0
+        for b in range(batch.size):
+            for start, first, stop in ends(batch.lengths[b], 6, 4):
+                h = states[b, start - 1] if start else w["layer0.start.h"]
+                for t in range(start, stop):
+                    h = np.tanh(w["layer0.W_x"] @ batch.inputs[b, t] + w["layer0.W_h"] @ h + w["layer0.b"])
+                    if t >= first and batch.scored[b, t]:
+                        error = w["readout.W"] @ h + w["readout.b"] - batch.targets[b, t]
+                        total += np.square(error).sum()
+        return total / batch.scored.sum()
+
+    found, gradient = Windows(Problem(network, batch), None, 6, 4).gradient(genome)
+    assert found == pytest.approx(loss(genome), rel=1e-10)
+    steps = 1e-6 * np.eye(network.size)
+    wanted = [(loss(genome + step) - loss(genome - step)) / 2e-6 for step in steps]
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-5, atol=1e-8)
+    exact = network.loss_and_gradient(genome, batch)[1]
+    found = Windows(Problem(network, batch), None, 23, 4).gradient(genome)[1]
+    np.testing.assert_allclose(found, exact, rtol=1e-10, atol=1e-13)
 
 
 # ------------------------------------------------------------------------------- the state carried

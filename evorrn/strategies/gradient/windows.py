@@ -41,6 +41,14 @@ class Window(NamedTuple):
     scored: int
 
 
+class Weighted(NamedTuple):
+    """A loss and its gradient (n,), means over a number of scored steps."""
+
+    loss: float
+    gradient: np.ndarray
+    scored: int
+
+
 class Windows:
     """The windows of training sequences, and the state of the network before one of them.
 
@@ -65,7 +73,8 @@ class Windows:
 
     Source: Williams & Peng 1990, BPTT(h; h') with h = `window` and h' = `every`. Deviation: where the weights change
     between windows and these overlap, the steps of a window are computed again with the present weights, from the
-    state at its start; the original uses the activations computed with the earlier weights.
+    state at its start; the original uses the activations computed with the earlier weights. In a network that learns
+    its first states, a carried state moves with them.
     """
 
     def __init__(self, problem: Problem, sequences: np.ndarray | None, window: int, every: int) -> None:
@@ -85,7 +94,7 @@ class Windows:
     def gradient(self, genome: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss of a genome (n,) on the sequences, and its truncated gradient (n,), float64."""
         self._begin()
-        losses, gradients, scored = [], [], []
+        found: list[Weighted] = []
         group: list[tuple[Window, np.ndarray]] = []
         steps = 0
         for window in self.windows:
@@ -93,12 +102,9 @@ class Windows:
             group.append((window, self._state[window.rows]))
             steps += int((window.stops - window.starts)[window.rows].sum())
             if steps > LARGEST_GROUP or window is self.windows[-1]:
-                loss, gradient, _ = self._gradient(genome, group)
-                losses.append(loss)
-                gradients.append(np.asarray(gradient, np.float64))
-                scored.append(sum(each.scored for each, _ in group))
+                found.append(self._gradient(genome, group)[0])
                 group, steps = [], 0
-        return float(np.average(losses, weights=scored)), np.average(gradients, axis=0, weights=scored)
+        return _mean(found)[:2]
 
     def carried_gradient(self, number: int, genome: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the loss of a genome (n,) on one of `windows`, and its gradient (n,), from the carried state.
@@ -111,7 +117,7 @@ class Windows:
             self._begin()
             self._advance(genome, window.starts)
         rows = window.rows
-        loss, gradient, last = self._gradient(genome, [(window, self._state[rows])])
+        (loss, gradient, _), last = self._gradient(genome, [(window, self._state[rows])])
         if window is not self.windows[-1]:
             following = self.windows[number + 1].starts
             passed = following[rows] >= window.stops[rows]
@@ -149,12 +155,31 @@ class Windows:
 
     def _gradient(
         self, genome: np.ndarray, group: list[tuple[Window, np.ndarray]]
-    ) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return loss, gradient and last states (K, S) of windows with their first states, side by side."""
-        rows = np.concatenate([window.rows for window, _ in group])
-        starts = np.concatenate([window.starts[window.rows] for window, _ in group])
-        stops = np.concatenate([window.stops[window.rows] for window, _ in group])
-        first = np.concatenate([np.full(len(window.rows), window.first) for window, _ in group])
+    ) -> tuple[Weighted, np.ndarray]:
+        """Return loss and gradient of windows side by side, and their last states (K, S), from their first states."""
+        cuts = np.concatenate(
+            [
+                np.stack([rows, starts[rows], stops[rows], np.full(len(rows), first)], axis=1)
+                for (starts, stops, first, rows, _), _ in group
+            ]
+        )
+        states = np.concatenate([state for _, state in group])
+        # Only the losses of windows at the start of a sequence change with learned first values of states.
+        later = (cuts[:, 1] > 0) & self._network.learn_start
+        last, found = np.empty_like(states), []
+        for picked in (~later, later):
+            if picked.any():
+                batch, teacher = self._shown(cuts[picked])
+                given = batch, states[picked], teacher
+                loss, gradient, last[picked] = self._problem.gradient_from(genome, *given)
+                for name, block in self._network.unpack(gradient).items():
+                    block *= not (picked is later and ".start." in name)
+                found.append(Weighted(loss, np.asarray(gradient, np.float64), int(batch.scored.sum())))
+        return _mean(found), last
+
+    def _shown(self, cuts: np.ndarray) -> tuple[Batch, np.ndarray | None]:
+        """Return a batch of windows, and its teacher; `cuts` (K, 4) has sequence, start, stop and first loss of each."""
+        rows, starts, stops, first = cuts.T
         cut = rows, starts, int((stops - starts).max())
         own = starts[:, None] + np.arange(cut[2]) >= first[:, None]
         batch = Batch(
@@ -163,9 +188,16 @@ class Windows:
             mask=_cut(self._batch.scored, *cut) & own,
             lengths=stops - starts,
         )
-        states = np.concatenate([state for _, state in group])
-        teacher = None if self._teacher is None else _cut(self._teacher, *cut)
-        return self._problem.gradient_from(genome, batch, states, teacher)
+        return batch, None if self._teacher is None else _cut(self._teacher, *cut)
+
+
+def _mean(parts: list[Weighted]) -> Weighted:
+    """Return the mean loss and gradient over all scored steps of some batches."""
+    if len(parts) == 1:
+        return parts[0]
+    losses, gradients, scored = zip(*parts)
+    gradient = np.average(gradients, axis=0, weights=scored)
+    return Weighted(float(np.average(losses, weights=scored)), gradient, sum(scored))
 
 
 def _cut(array: np.ndarray, rows: np.ndarray, starts: np.ndarray, width: int) -> np.ndarray:
