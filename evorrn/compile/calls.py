@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from itertools import islice, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from evorrn.compile import circuits, products, tensors
 from evorrn.compile.graph import Builder
+
+DIMENSIONS = 3
+"""The most dimensions that an array may have."""
 
 
 def einsum(form: str, *arrays: Any) -> Any:
@@ -144,14 +148,16 @@ def contraction(b: Builder, form: str, operands: Sequence[int]) -> int:
 
     The products of states come first and the weights last, as a product with one matrix where that is possible.
     """
-    if "->" not in form:
-        raise ValueError(f"expected the letters of the result after ->, got {form!r}")
+    if form.count("->") != 1:
+        raise ValueError(f"expected the letters of the result after one ->, got {form!r}")
     names, result = tensors.letters(form.replace(" ", ""))
     if len(names) != len(operands):
         raise ValueError(f"{form!r} is for {len(names)} arrays, got {len(operands)}")
     for each in (*names, result):
-        if len(set(each)) < len(each) or (each and not each.isalpha()):
+        if len(set(each)) < len(each) or (each and not (each.isalpha() and each.isascii())):
             raise ValueError(f"expected different letters, got {each!r}")
+    if len(result) > DIMENSIONS:
+        raise ValueError(f"expected a result of at most {DIMENSIONS} dimensions, got {result!r}")
     missing = set(result) - set("".join(names))
     if missing:
         raise ValueError(f"the letter {missing.pop()} of the result is in no array")
@@ -165,11 +171,10 @@ def contraction(b: Builder, form: str, operands: Sequence[int]) -> int:
         )
     weights = [part for part in parts if not b.varies(part[1])]
     states = [part for part in parts if b.varies(part[1])]
-    products = [
-        _product(b, group, [*other, (result, -1)])
-        for group, other in ((states, weights), (weights, states))
-        if group
-    ]
+    groups = [(g, [*other, (result, -1)]) for g, other in ((states, weights), (weights, states)) if g]
+    if any(_order(group, outside) is None for group, outside in groups):
+        groups = [(parts, [(result, -1)])]
+    products = [_product(b, group, outside) for group, outside in groups]
     if len(products) == 2:
         return _weighted(b, products[1], products[0], result)
     letters, index = products[0]
@@ -178,16 +183,41 @@ def contraction(b: Builder, form: str, operands: Sequence[int]) -> int:
 
 def _product(b: Builder, group: list[tuple[str, int]], outside: list[tuple[str, int]]) -> tuple[str, int]:
     """Return the product of a group of arrays with the letters that others or the result have, and its node."""
-    letters, index = group[0]
-    for k, (more, other) in enumerate(group[1:], start=2):
-        later = set("".join(names for names, _ in [*group[k:], *outside]))
-        union = letters + "".join(letter for letter in more if letter not in letters)
-        kept = "".join(letter for letter in union if letter in later)
-        if len(outside) == 1 and k == len(group):
-            kept = outside[0][0]  # the result, in its order
-        index = b.apply("contract", index, other, form=f"{letters},{more}->{kept}")
-        letters = kept
+    found = _order(group, outside)
+    if found is None:
+        parts = ", ".join(names for names, _ in group)
+        raise ValueError(
+            f"a product of {parts} needs more than {DIMENSIONS} dimensions; write smaller products"
+        )
+    order, kept = found
+    letters, index = order[0]
+    for (more, other), result in zip(order[1:], kept[1:]):
+        index = b.apply("contract", index, other, form=f"{letters},{more}->{result}")
+        letters = result
     return letters, index
+
+
+def _order(
+    group: list[tuple[str, int]], outside: list[tuple[str, int]]
+) -> tuple[list[tuple[str, int]], list[str]] | None:
+    """Return the order in which no product of a group has too many dimensions, and the letters of the products."""
+    for order in islice(permutations(group), 1000):
+        kept = _kept([names for names, _ in order], [names for names, _ in outside])
+        if max(map(len, kept)) <= DIMENSIONS:
+            return list(order), kept
+    return None
+
+
+def _kept(group: list[str], outside: list[str]) -> list[str]:
+    """Return the letters of the products of the first one, two, ... arrays of a group."""
+    kept = [group[0]]
+    for k, more in enumerate(group[1:], start=2):
+        later = set("".join([*group[k:], *outside]))
+        union = kept[-1] + "".join(letter for letter in more if letter not in kept[-1])
+        kept.append("".join(letter for letter in union if letter in later))
+    if len(outside) == 1 and len(group) > 1:
+        kept[-1] = outside[0]  # the result, in its order
+    return kept
 
 
 def _weighted(b: Builder, weight: tuple[str, int], state: tuple[str, int], result: str) -> int:
@@ -216,16 +246,21 @@ def _sum(call: Call) -> int:
     return call.builder.apply("reduce", array, form=f"{letters}->")
 
 
-def _moved(op: str) -> Callable[[Call], int]:
+def _moved(op: str, steps: str = "steps") -> Callable[[Call], int]:
+    """Return the handler of an operation that moves entries; `steps` is the argument with the number of places."""
+
     def handler(call: Call) -> int:
-        if not call.values:
+        given = dict(zip((steps, "axis"), call.values[1:]))
+        if not 1 <= len(call.values) <= 3 or set(call.named) - ({steps, "axis"} - set(given)):
             raise ValueError("expected an array, a number of places and an axis")
-        named = {**dict(zip(("steps", "axis"), call.values[1:])), **call.named}
-        if set(named) - {"steps", "axis"}:
-            raise ValueError("expected an array, a number of places and an axis")
-        steps = _whole(named.get("steps"), "the number of places")
-        axis = _whole(named.get("axis", Literal(0, None)), "the axis")
-        return call.builder.apply(op, _array(call.values[0]), form=f"{steps}:{axis}")
+        given |= call.named
+        array, places = _array(call.values[0]), _whole(given.get(steps), "the number of places")
+        count = len(call.builder.shape(array))
+        if "axis" not in given and steps == "shift" and count > 1:
+            raise ValueError("np.roll of several dimensions needs an axis")
+        axis = _whole(given.get("axis", Literal(0, None)), "the axis")
+        axis += count if -count <= axis < 0 else 0
+        return call.builder.apply(op, array, form=f"{places}:{axis}")
 
     return handler
 
@@ -270,7 +305,7 @@ HANDLERS: dict[Callable[..., Any], Callable[[Call], int]] = {
     circuits.solve: _plain("solve", 2),
     tensors.shift: _moved("shift"),
     tensors.roll: _moved("roll"),
-    np.roll: _moved("roll"),
+    np.roll: _moved("roll", "shift"),
 }
 """The node of each call."""
 

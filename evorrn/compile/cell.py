@@ -249,22 +249,28 @@ def cell(
         if each not in Declarations.__annotations__:
             raise UnknownName("declaration of a cell", each, Declarations.__annotations__)
     declared = Declared(
-        state=dict(state),
-        parameters=dict(parameters),
-        initial=dict(more.get("initial") or {}),
+        state=_table(state),
+        parameters=_table(parameters),
+        initial=_table(more.get("initial")),
         recurrent=more.get("recurrent"),
-        ranges=dict(more.get("ranges") or {}),
-        sizes=dict(more.get("sizes") or {}),
-        fixed=dict(more.get("fixed") or {}),
-        choices={option: tuple(functions) for option, functions in (more.get("choices") or {}).items()},
-        delays=dict(more.get("delays") or {}),
-        start=dict(more.get("start") or {}),
+        ranges=_table(more.get("ranges")),
+        sizes=_table(more.get("sizes")),
+        fixed=_table(more.get("fixed")),
+        choices=_table(more.get("choices")),
+        delays=_table(more.get("delays")),
+        start=_table(more.get("start")),
         output=more.get("output"),
     )
 
     def decorate(function: Callable[..., Any]) -> Cell:
         made = Cell(**declare(function, name, declared), torch=more.get("torch", ()))
         made.graph()  # raises errors in the equations where the cell is defined
+        made.check_options(made.defaults)
         return made
 
     return decorate
+
+
+def _table(given: Any) -> Any:
+    """Return a declaration as a dict, or as it is where it is no mapping."""
+    return dict(given or {}) if given is None or isinstance(given, Mapping) else given

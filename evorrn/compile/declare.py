@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import keyword
+import re
+import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +47,14 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
     CellError, UnknownName
         When a declaration is wrong.
     """
-    title = name or function.__name__.replace("_", "-")
+    if not inspect.isfunction(function) or hasattr(function, "__wrapped__"):
+        raise CellError(
+            f"@cell: expected a function written with def and without another decorator, got {function!r}"
+        )
+    title = function.__name__.replace("_", "-") if name is None else name
+    if not isinstance(title, str) or not title.strip() or set(title) & set("/\\:\n"):
+        raise CellError(f"@cell: name: expected a name such as 'my-cell', got {name!r}")
+    _check_given(title, given)
     try:
         lines, first_line = inspect.getsourcelines(function)
     except (OSError, TypeError):
@@ -61,9 +71,11 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
     delays = _delays(title, states, given.delays)
     sees_output = _sees_output(title, function, states, delays)
     options, functions, choices = _options(title, function, given.choices)
-    taken = [each for each in given.sizes if each in options or each in functions]
-    if taken:
-        raise CellError(f"cell {title}: {taken[0]} is a size and an option")
+    arrays = {each: array.default for each, array in given.fixed.items() if array.rule is None}
+    for kind, names in (("size", given.sizes), ("fixed array", arrays)):
+        for each in names:
+            if each in options or each in functions or (kind != "size" and each in given.sizes):
+                raise CellError(f"cell {title}: {each} is a {kind} and an option")
     chosen = given.recurrent
     for each in chosen.split() if chosen is not None else ():
         if each not in shapes:
@@ -71,10 +83,10 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
     for each, value in given.start.items():
         if each not in states:
             raise UnknownName(f"state of cell {title}", each, states)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        if not is_number(value):
             raise CellError(f"cell {title}: start of {each}: expected a finite number, got {value!r}")
     square = tuple(each for each, shape in shapes.items() if shape == ("H", "H"))
-    ranged = {**options, **{n: a.default for n, a in given.fixed.items() if a.rule is None}}
+    ranged = {**options, **arrays}
     return {
         "name": title,
         "function": function,
@@ -97,11 +109,49 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
     }
 
 
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number."""
+    kind = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return kind and bool(abs(value) <= sys.float_info.max)
+
+
 def range_in_words(low: float, high: float) -> str:
     """Return a range in words."""
     if np.isinf(high):
         return f"a number of at least {low:g}"
     return f"a number of at most {high:g}" if np.isinf(low) else f"a number from {low:g} to {high:g}"
+
+
+def _check_given(title: str, given: Declared) -> None:
+    """Refuse declarations that are no mappings by name or no texts, and names of values that are none in Python."""
+    for field, value in vars(given).items():
+        wanted = str if field in ("recurrent", "output") else dict
+        if not (value is None or isinstance(value, wanted)) or (
+            isinstance(value, dict) and not all(isinstance(each, str) for each in value)
+        ):
+            form = "names in one text" if wanted is str else "a mapping by name, {'name': ...}"
+            raise CellError(f"cell {title}: {field}: expected {form}, got {value!r}")
+    for option, functions in given.choices.items():
+        if not isinstance(functions, tuple | list):
+            raise CellError(f"cell {title}: choices of {option}: expected functions, got {functions!r}")
+    for each, array in given.fixed.items():
+        if not isinstance(array, Fixed):
+            raise CellError(f"cell {title}: fixed {each}: expected Fixed(shape, ...), got {array!r}")
+    for kind, names in (
+        ("state", list(given.state)),
+        ("parameter", [*given.parameters]),
+        ("fixed array", [*given.fixed]),
+    ):
+        for each in [
+            name for text in names for name in (text.split() if kind == "parameter" else [text])
+        ] or [""]:
+            if names and (not each.isidentifier() or keyword.iskeyword(each) or each.startswith("__")):
+                raise CellError(f"cell {title}: {kind} {each!r}: expected a name as that of a variable")
+    for each in ("p", "x", "y"):
+        if each in given.state:
+            raise CellError(
+                f"cell {title}: state {each}: p, x and y are the parameters, the input and the output"
+            )
 
 
 def _check_sizes(title: str, sizes: Mapping[str, int]) -> None:
@@ -117,7 +167,7 @@ def _check_sizes(title: str, sizes: Mapping[str, int]) -> None:
 def _shape(what: str, text: str, letters: Sequence[str]) -> Shape:
     """Return the dimensions in a text such as ``"N M"``."""
     shape = tuple(text.split()) if isinstance(text, str) else ()
-    known = all(each in letters or (each.isdigit() and int(each) > 0) for each in shape)
+    known = all(each in letters or re.fullmatch("[1-9][0-9]*", each) for each in shape)
     if not 1 <= len(shape) <= 3 or not known:
         raise CellError(
             f"{what}: expected one to three dimensions among {', '.join(letters)} and whole numbers, got {text!r}"
@@ -181,9 +231,14 @@ def _sees_output(
     if positional != expected:
         optional = "[, y]" if "y" not in (*states, *delays) else ""
         raise CellError(
-            f"cell {title}: expected the arguments ({', '.join(expected)}{optional}), got ({', '.join(positional)})"
+            f"cell {title}: expected the arguments ({_listed(expected)}{optional}), got ({_listed(positional)})"
         )
     return "y" in delays
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names for readers, the middle of a long list left out."""
+    return ", ".join(names if len(names) <= 24 else [*names[:20], "...", *names[-3:]])
 
 
 def _options(
@@ -197,12 +252,12 @@ def _options(
         name, default = argument.name, argument.default
         if argument.kind is argument.POSITIONAL_OR_KEYWORD and default is argument.empty:
             continue
-        if argument.kind is argument.KEYWORD_ONLY and default in given.get(name, ()):
+        if argument.kind is argument.KEYWORD_ONLY and any(default is each for each in given.get(name, ())):
             choices[name] = {choice.__name__: choice for choice in given[name]}
             functions[name] = default.__name__
-        elif argument.kind is argument.KEYWORD_ONLY and isinstance(default, int | float):
+        elif argument.kind is argument.KEYWORD_ONLY and is_number(default):
             options[name] = float(default)
-        elif argument.kind is argument.KEYWORD_ONLY and default in ACTIVATIONS.values():
+        elif argument.kind is argument.KEYWORD_ONLY and any(default is a for a in ACTIVATIONS.values()):
             functions[name] = default.__name__
         else:
             raise CellError(
@@ -225,8 +280,6 @@ def _fixed(
     options: Mapping[str, Any],
 ) -> dict[str, Fixed]:
     for name, array in given.fixed.items():
-        if not isinstance(array, Fixed):
-            raise CellError(f"cell {title}: fixed {name}: expected Fixed(shape, ...), got {array!r}")
         _shape(f"cell {title}: fixed {name}", array.shape, letters)
         if name in shapes:
             raise CellError(f"cell {title}: {name} is a parameter and a fixed array")

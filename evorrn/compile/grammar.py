@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -21,6 +20,7 @@ from evorrn.compile.calls import HANDLERS, NAMES, Call, Literal, contraction, sl
 from evorrn.compile.equations import Equations
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import ACTIVATIONS, FUNCTIONS
+from evorrn.compile.source import Function, Text, read_function
 
 ALLOWED = (
     "allowed are: assignments, functions defined in the cell, a final return, + - * / @ and unary minus, numbers, "
@@ -46,7 +46,7 @@ DEEPEST = 20
 """Functions that may call each other in turn."""
 
 Value = Any
-"""The index of a node, a tuple of values, a `_Function`, or `_PARAMETERS`."""
+"""The index of a node, a tuple of values, a `Function`, or `_PARAMETERS`."""
 
 _PARAMETERS = object()
 """The value of the argument ``p``."""
@@ -76,25 +76,6 @@ def read_equations(equations: Equations, activations: Mapping[str, str]) -> Grap
     return _Reader(equations, activations).read()
 
 
-@dataclass(frozen=True, eq=False)
-class _Text:
-    """The source of a function that is read: its text, the line of its first line, its file, and what it can see."""
-
-    source: str
-    first_line: int
-    path: str
-    scope: Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class _Function:
-    """A function written in the language: its syntax, its text, and the variables that it sees besides its own."""
-
-    definition: ast.FunctionDef
-    text: _Text
-    outside: Mapping[str, Value] = field(default_factory=dict)
-
-
 class _Reader:
     """Builds the graph of a cell from its syntax tree."""
 
@@ -116,7 +97,7 @@ class _Reader:
         chosen = {o: cell.choices.get(o, ACTIVATIONS)[name] for o, name in activations.items()}
         scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals, **chosen}
         path = inspect.getsourcefile(function) or "?"
-        self.text = _Text(cell.source, cell.first_line, path, scope)
+        self.text = Text(cell.source, cell.first_line, path, scope)
         self.depth = 0
         self.assigned: dict[str, int] = {}
 
@@ -141,7 +122,8 @@ class _Reader:
             if isinstance(statement, ast.Return) and position == len(body) - 1:
                 return statement
             if isinstance(statement, ast.FunctionDef):
-                self.names[statement.name] = _Function(statement, self.text, self.names)
+                defaults = self._defaults(statement)
+                self.names[statement.name] = Function(statement, self.text, self.names, defaults)
                 continue
             if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
                 self._refuse(statement, "only assignments to a name and a final return")
@@ -210,8 +192,8 @@ class _Reader:
 
     def _value(self, expression: ast.expr | None) -> int:
         """Return the node of an expression."""
-        if isinstance(expression, ast.Constant) and type(expression.value) in (int, float):
-            return self.builder.constant(float(expression.value))  # type: ignore[arg-type]
+        if isinstance(expression, ast.Constant) and isinstance(expression.value, int | float):
+            return self._number(expression, expression.value)
         if isinstance(expression, ast.Name | ast.Call):
             value = self._any(expression)
             if isinstance(value, int):
@@ -234,9 +216,13 @@ class _Reader:
                 return self._apply(expression, _BINARY[type(expression.op)], left, right)
         self._refuse(expression or ast.Pass(), "this is outside the language of cells")
 
+    def _number(self, expression: ast.Constant, value: float) -> int:
+        if isinstance(value, bool) or not abs(value) <= sys.float_info.max:
+            self._refuse(expression, "expected a finite number")
+        return self.builder.constant(float(value))
+
     def _attribute(self, expression: ast.Attribute) -> int:
-        named = expression.value.id if isinstance(expression.value, ast.Name) else ""
-        if self.names.get(named) is _PARAMETERS:
+        if self._is_parameters(expression.value):
             shapes = {**self.cell.parameters, **self.cell.fixed_shapes}
             if expression.attr not in shapes:
                 raise UnknownName(
@@ -253,10 +239,13 @@ class _Reader:
             return self._apply(expression, "reduce", matrix, form="ij->ji")
         self._refuse(expression, "only p.NAME and .T are allowed with a dot")
 
+    def _is_parameters(self, expression: ast.expr) -> bool:
+        return isinstance(expression, ast.Name) and self.names.get(expression.id) is _PARAMETERS
+
     def _product(self, expression: ast.BinOp) -> int:
         """Return the node of ``left @ right`` with the meaning of NumPy."""
         left, letters = expression.left, "ij"
-        if isinstance(left, ast.Attribute) and left.attr == "T":
+        if isinstance(left, ast.Attribute) and left.attr == "T" and not self._is_parameters(left.value):
             left, letters = left.value, "ji"
         matrix, vector = self._value(left), self._value(expression.right)
         first, second = len(self.builder.shape(matrix)), len(self.builder.shape(vector))
@@ -293,7 +282,7 @@ class _Reader:
 
     def _call(self, expression: ast.Call) -> Value:
         found = self._python_function(expression.func)
-        if isinstance(found, _Function):
+        if isinstance(found, Function):
             return self._put_in(expression, found)
         for name, known in FUNCTIONS.items():
             if found is known or _NUMPY.get(found) == name:
@@ -322,12 +311,12 @@ class _Reader:
     def _python_function(self, function: ast.expr) -> Any:
         """Return the function of a name, found by the rules of Python's scopes; None if there is none.
 
-        A function written in the language is returned as `_Function`.
+        A function written in the language is returned as `Function`.
         """
         found: Any = None
         if isinstance(function, ast.Name):
             found = self.names.get(function.id)
-            if isinstance(found, _Function):
+            if isinstance(found, Function):
                 return found
             if found is not None:
                 return None
@@ -336,32 +325,42 @@ class _Reader:
             found = getattr(self.text.scope.get(function.value.id), function.attr, None)
         if not callable(found):
             return None
-        known = found in HANDLERS or found in _NUMPY or any(found is each for each in FUNCTIONS.values())
+        known = any(found is each for each in (*HANDLERS, *_NUMPY, *FUNCTIONS.values()))
         if known or not inspect.isfunction(found):
             return found if known else None
-        return _read_function(found)
+        return read_function(found)
 
-    def _put_in(self, expression: ast.Call, function: _Function) -> Value:
+    def _put_in(self, expression: ast.Call, function: Function) -> Value:
         """Return what a function written in the language returns for the arguments of a call."""
         definition = function.definition
         if self.depth >= DEEPEST:
             self._refuse(expression, "this function calls itself")
         names = [argument.arg for argument in definition.args.args]
-        defaults = dict(zip(names[::-1], definition.args.defaults[::-1]))
         given = dict(zip(names, map(self._any, expression.args)))
-        given |= {each.arg: self._any(each.value) for each in expression.keywords if each.arg in names}
-        given |= {name: self._value(value) for name, value in defaults.items() if name not in given}
-        wrong = [each.arg for each in expression.keywords if each.arg not in names]
-        if len(expression.args) > len(names) or len(given) < len(names) or wrong:
-            self._refuse(expression, f"{definition.name} takes the arguments {', '.join(names)}")
+        named = {each.arg or "": self._any(each.value) for each in expression.keywords}
+        wrong = set(named) - set(names[len(expression.args) :])
         kept = self.names, self.text, self.depth
-        self.names, self.text, self.depth = {**function.outside, **given}, function.text, self.depth + 1
+        self.names, self.text, self.depth = dict(function.outside), function.text, self.depth + 1
+        defaults = self._defaults(definition) if function.defaults is None else function.defaults
+        arguments = {**defaults, **given, **named}
+        if len(expression.args) > len(names) or len(arguments) < len(names) or wrong:
+            self.names, self.text, self.depth = kept
+            self._refuse(expression, f"{definition.name} takes the arguments {', '.join(names)}")
+        self.names.update(arguments)
         statement = self._body(definition)
         if statement is None or statement.value is None:
             self._refuse(definition, "expected a final return")
         result = self._any(statement.value)
         self.names, self.text, self.depth = kept
         return result
+
+    def _defaults(self, definition: ast.FunctionDef) -> dict[str, Value]:
+        """Return the defaults of the arguments of a function, which has plain arguments and no decorator."""
+        given = definition.args
+        if definition.decorator_list or given.posonlyargs or given.kwonlyargs or given.vararg or given.kwarg:
+            self._refuse(definition, "expected a function of plain arguments, without a decorator")
+        names = [argument.arg for argument in given.args][len(given.args) - len(given.defaults) :]
+        return {name: self._value(value) for name, value in zip(names, given.defaults)}
 
     # --- Refusals ---------------------------------------------------------------------------------
 
@@ -382,17 +381,3 @@ class _Reader:
         raise CellError(
             f"cell {self.cell.name}, {self.text.path}:{self._line(node)}:\n    {line}\n{reason}{at}; {ALLOWED}"
         )
-
-
-def _read_function(function: Callable[..., Any]) -> _Function | None:
-    """Return the syntax of a Python function, None when its source is no plain ``def``."""
-    try:
-        lines, first = inspect.getsourcelines(function)
-        source = textwrap.dedent("".join(lines))
-        definition = ast.parse(source).body[0]
-    except (OSError, TypeError, SyntaxError):
-        return None
-    if not isinstance(definition, ast.FunctionDef):
-        return None
-    scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
-    return _Function(definition, _Text(source, first, inspect.getsourcefile(function) or "?", scope))

@@ -58,7 +58,7 @@ def _outer(left: Shape, right: Shape) -> Shape:
 
 
 def _joined(left: Shape, right: Shape) -> Shape:
-    if not left or left[1:] != right[1:]:
+    if not left or not right or left[1:] != right[1:]:
         raise ValueError(f"{show(left)} and {show(right)} cannot be concatenated")
     return (f"{left[0]}+{right[0]}", *left[1:])
 

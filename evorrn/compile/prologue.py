@@ -120,7 +120,7 @@ def split(graph: Graph) -> tuple[Graph, Prologue | None]:
         return graph, None
     builder, new = Builder(), dict[int, int]()
     kept = graph.reachable([i for i in graph.outputs.values() if i not in derived], derived)
-    for index in sorted({*kept, *derived}):
+    for index in sorted({*kept, *derived, *graph.leaves("input").values()}):
         node = graph.nodes[index]
         if index in derived:
             new[index] = builder.leaf("parameter", derived[index], node.shape)

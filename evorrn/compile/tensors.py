@@ -167,6 +167,7 @@ def shift(v: Any, steps: int, axis: int = 0) -> Any:
     """
     array = np.asarray(v)
     moved = np.zeros_like(array)
+    axis += array.ndim if axis < 0 else 0
     count = array.shape[axis]
     to = (slice(None),) * axis + (slice(max(steps, 0), max(count + min(steps, 0), 0)),)
     source = (slice(None),) * axis + (slice(max(-steps, 0), max(count - max(steps, 0), 0)),)
@@ -213,7 +214,7 @@ def _moved(op: str) -> tuple[Adjoint, Tangent]:
 
 
 def _of_axis(shape: Shape, form: str) -> Shape:
-    if numbers(form)[1] >= len(shape):
+    if not 0 <= numbers(form)[1] < len(shape):
         raise ValueError(f"there is no axis {numbers(form)[1]} in {show(shape)}")
     return shape
 

@@ -195,14 +195,14 @@ class Model:
         prologue, others = self.form.step.prologue, self._others(settings)
         derived = prologue.forward(self._blocks(genomes), others) if prologue else {}
         for name, place in self.slices.items():
-            if place.start >= self._genes:
+            if name not in self.form.step.parameters:
                 value = derived[name].reshape(len(genomes), -1) if name in derived else np.ravel(others[name])
                 weights[:, place] = value
         return weights
 
     def _blocks(self, genomes: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            block.name: genomes[:, self.slices[block.name]].reshape(-1, *self._shape(block.shape))
+            block.name: genomes[:, self.slices[block.name]].reshape(len(genomes), *self._shape(block.shape))
             for block in self.form.step.blocks
         }
 

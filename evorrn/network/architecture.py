@@ -117,10 +117,17 @@ class Architecture(NetworkSettings):
         self.blocks: dict[str, tuple[int, ...]] = {
             block.name: tuple(size_of(d, self.sizes) for d in block.shape) for block in self.layout
         }
+        for what, count in (
+            ("genome of {:.3g} genes", self.size),
+            ("state of {:.3g} numbers", self.state_size),
+        ):
+            too_large = excess(count, self.dtype.itemsize)
+            if too_large:
+                raise ConfigError(f"network.hidden: a {what.format(count)} takes {too_large}")
+        misfit = self.step.misfit(self.sizes)
+        if misfit:
+            raise ConfigError(f"network.cell_options: cell {self.cell.name}: {misfit}")
         self._set_options(options)
-        too_large = excess(self.size, self.dtype.itemsize)
-        if too_large:
-            raise ConfigError(f"network.hidden: a genome of {self.size:.3g} genes takes {too_large}")
         self._initial = choose(self.layout, checked_mapping("initial", initial))
 
     @classmethod
