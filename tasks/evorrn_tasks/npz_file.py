@@ -7,6 +7,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from evorrn.base.memory import excess
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Scaling, Splits, Task
-from evorrn_tasks.common import baselines
+from evorrn_tasks.common import baselines, sequence_labels
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
 from evorrn_tasks.common.shares import cut, file_problems
@@ -139,6 +140,17 @@ class NpzFile(Task):
         if self.horizon == 1:
             found["persistence"] = baselines.persistence(splits)
         return {**found, **baselines.linear_models(splits, "linear model of the last steps")}
+
+    def comparator_problems(self, names: Sequence[str]) -> list[str]:
+        """Return one sentence for each name that is not a classifier of whole sequences, or for data that need none."""
+        if names and not sequence_labels.whole_sequences(self.batch):
+            wanted = "one label for each sequence, at its last step"
+            return [f"expected {wanted}, for {', '.join(names)}; {self.path} has other targets"]
+        return sequence_labels.problems(names)
+
+    def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the classifiers of whole sequences that are named: dtw, hmm."""
+        return sequence_labels.classifiers(splits, self.outputs, names)
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks of moderate size, with gates for gradients."""
