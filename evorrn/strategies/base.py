@@ -94,6 +94,10 @@ class Strategy(Settings):
     requires: ClassVar[frozenset[str]] = frozenset()
     network_defaults: ClassVar[dict[str, Any]] = {}
 
+    def needs_network(self, inputs: int) -> dict[str, Any]:
+        """Return keyword arguments of `Network` without which this strategy does not work, for a number of inputs."""
+        return {}
+
     def stored_table(self) -> dict[str, Any]:
         """Return the table of a stored spec: name, version from the second on, and settings."""
         version = {"version": self.version} if self.version > 1 else {}

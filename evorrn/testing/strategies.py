@@ -193,4 +193,6 @@ def _sine(strategy: Strategy) -> Problem:
 
     values = np.sin(np.arange(73) / 3.0).reshape(1, -1, 1)
     train, valid = (Batch(part[:, :-1], part[:, 1:]) for part in (values[:, :49], values[:, 48:]))
-    return Problem(Network(1, 1, **{**strategy.network_defaults, "hidden": 4}), train, valid)
+    return Problem(
+        Network(1, 1, **{**strategy.network_defaults, "hidden": 4, **strategy.needs_network(1)}), train, valid
+    )

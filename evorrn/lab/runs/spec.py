@@ -173,6 +173,8 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         network_table["cell"] = reference(network_table["cell"], base)
     known = found.network_settings(network_table)
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
+    if strategy is not None and task is not None:
+        usual.update(strategy.needs_network(task.inputs))
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
         network = make(**_network_settings(usual, known))

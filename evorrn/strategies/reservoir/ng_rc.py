@@ -1,0 +1,209 @@
+"""Next generation reservoir computing: a nonlinear vector autoregression with a solved readout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from evorrn.base.blas import one_thread
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import setting
+from evorrn.cells.ng_rc import LARGEST_ORDER, count
+from evorrn.strategies.base import State, Strategy, generator_state
+from evorrn.strategies.reservoir.conditions import LARGEST_STATE, check_washout, fitted_steps, sees_output
+from evorrn.strategies.reservoir.readout import check_bias, logit_scale, mean_loss, write_readout
+from evorrn.strategies.reservoir.ridge import ridge
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
+    from evorrn.training.budget import Budget
+    from evorrn.training.problem import Problem
+
+
+@dataclass(frozen=True)
+class NGRC(Strategy):
+    """Next generation reservoir computing: ridge regression on monomials of present and past inputs.
+
+    The network has the cell ``ng-rc``, which holds the last inputs and multiplies them: nothing is drawn. A step
+    solves the readout for one penalty, the largest first, or once for all of them. `needs_network` returns the network's settings.
+
+    Notes
+    -----
+    Source: Gauthier, Bollt, Griffith and Barbosa 2021, "Next generation reservoir computing", equations 4 to 9. With
+    `increments` the readout is fitted to the change from the present input to the target, as for their forecasts, so
+    that the penalty draws it to persistence. Deviations: values are those of the task, which are scaled in most tasks;
+    the constant is not penalised; the penalty is chosen unless there is only one. Chosen by errors of one step it tends to be
+    so small that a free run of a chaotic system diverges, which is why validation chooses by default.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("lorenz", train=400, continuations=5, ahead=100)
+    >>> strategy = evorrn.NGRC(delays=2, order=2, increments=True)
+    >>> network = evorrn.Network.for_task(task, **strategy.needs_network(task.inputs))
+    >>> network
+    Network(3 -> ng-rc 27 -> 3, 84 genes)
+    >>> result = strategy.fit(network, task)
+    >>> bool(result.metrics["test"]["valid_time"] > 2)
+    True
+    """
+
+    name: ClassVar[str] = "ng-rc"
+    step_name: ClassVar[str] = "solution"
+    requires: ClassVar[frozenset[str]] = frozenset({"states", "targets"})
+    network_defaults: ClassVar[dict[str, Any]] = {"cell": "ng-rc", "dtype": "float64"}
+    ends_by_itself: ClassVar[bool] = True
+
+    delays: int = setting(2, "inputs that are seen, the present one included", minimum=1, maximum=100)
+    skip: int = setting(1, "time steps between two inputs that are seen", minimum=1, maximum=1000)
+    order: int = setting(2, "largest degree of the monomials", minimum=1, maximum=LARGEST_ORDER)
+    increments: bool = setting(
+        False, "whether the readout is fitted to the change from the present first inputs to the targets"
+    )
+    washout: int | None = setting(
+        None,
+        "first steps of each sequence left out of the fit; by default those before all delays are filled",
+        minimum=0,
+    )
+    alphas: tuple[float, ...] = setting(
+        tuple(float(f"1e{exponent}") for exponent in range(-16, 1)),
+        "ridge penalties to choose from, per row and squared weight",
+        above=0,
+    )
+    select: str = setting(
+        "validation",
+        "how the penalty is chosen: by the loss on validation, a free run where the task has one, one step for each "
+        "penalty (validation; without validation data as blocks); on held-out blocks of the training data (blocks); or by "
+        "generalised cross-validation (gcv)",
+        choices=("validation", "blocks", "gcv"),
+    )
+    held_out: float = setting(
+        0.5, "share of the sequences, or of the last steps, that is divided into blocks", above=0, below=1
+    )
+    blocks: int = setting(2, "number of blocks", minimum=1)
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is not allowed, a grid without penalties included."""
+        found = super().problems()
+        return found or ([] if self.alphas else ["alphas: expected at least one penalty, got none"])
+
+    @property
+    def default_budget(self) -> Budget:
+        """Without limits, since there are no more steps than penalties."""
+        from evorrn.training.budget import Budget
+
+        return Budget()
+
+    def needs_network(self, inputs: int) -> dict[str, Any]:
+        """Return the cell, its options and the number of units: the monomials of `delays` times `inputs` values."""
+        options = {"taps": self.delays, "depth": (self.delays - 1) * self.skip + 1}
+        return {
+            "cell": "ng-rc",
+            "cell_options": options,
+            "hidden": count(self.delays * inputs, self.order),
+            "dtype": "float64",
+        }
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return the state before the solution.
+
+        Raises
+        ------
+        ConfigError
+            For another network than that of `needs_network`, for `increments` of more outputs than inputs or of
+            classes, and for a washout that leaves fewer rows than the readout has weights.
+        """
+        network = problem.network
+        self._check_network(network)
+        check_bias(self.name, network)
+        check_washout(self.name, problem, self.washout)
+        if self.increments and (network.loss_function.logits or network.outputs > network.inputs):
+            raise ConfigError(
+                f"strategy {self.name}: increments needs outputs that continue the first inputs, and the loss mse"
+            )
+        return {
+            "rng": generator_state(rng),
+            "candidate": None,
+            "train_loss": np.inf,
+            "finished": "",
+            "record": {},
+            "solved": 0,
+        }
+
+    def step(self, problem: Problem, state: State) -> State:
+        """Return the state with the readout of the next penalty, or of the one that is chosen on training data."""
+        each = self.select == "validation" and problem.valid is not None
+        grid = sorted(self.alphas, reverse=True)
+        solved = state["solved"] + 1
+        alphas = [grid[state["solved"]]] if each else grid
+        network, batch = problem.network, problem.batch("train")
+        genome = np.zeros(network.size)
+        rows = self._rows(problem)
+        features = problem.readout_states(genome)[rows].astype(np.float64)
+        if not np.abs(features).max() < LARGEST_STATE:  # NaN included
+            raise ConfigError(f"strategy {self.name}: the monomials of the inputs are not finite")
+        truth = batch.targets[rows]
+        fitted = network.loss_function.regression_targets(truth, network.outputs)
+        if self.increments:
+            fitted = fitted - batch.inputs[rows][:, : network.outputs]
+        solution = ridge(
+            features,
+            fitted,
+            alphas,
+            select="gcv" if self.select == "gcv" else "blocks",
+            held_out=self.held_out,
+            blocks=self.blocks,
+            sequences=np.nonzero(rows)[0],
+        )
+        problem.charge(solution.work)
+        weights = solution.weights.copy()
+        if self.increments:  # the first monomials are the present inputs
+            weights[:, : network.outputs] += np.eye(network.outputs)
+        with one_thread():
+            outputs = features @ weights.T + solution.bias
+        scale = logit_scale(network.loss_function, outputs, truth)
+        if network.direct:
+            weights = np.hstack([np.zeros((network.outputs, network.inputs)), weights])
+        write_readout(network, genome, scale * weights, scale * solution.bias)
+        return {
+            **state,
+            "candidate": genome,
+            "train_loss": mean_loss(network.loss_function, scale * outputs, truth),
+            "finished": "" if each and solved < len(grid) else "readout solved",
+            "solved": solved,
+            "record": {"alpha": solution.alpha, "alpha_at_edge": solution.at_edge},
+        }
+
+    def _rows(self, problem: Problem) -> np.ndarray:
+        """Return the steps (B, T) of the fit: scored ones from the first at which all delays are filled."""
+        return fitted_steps(
+            problem.batch("train"), (self.delays - 1) * self.skip if self.washout is None else self.washout
+        )
+
+    def _check_network(self, network: Network) -> None:
+        """Raise ConfigError for a network that does not make the monomials of the settings."""
+        if sees_output(network):
+            raise ConfigError(
+                f"strategy {self.name}: expected a network without feedback; in free runs its inputs are its outputs"
+            )
+        needed = self.needs_network(network.inputs)
+        settings = network.settings()
+        options = {**network.cell.sizes, **network.cell_options}
+        found = {
+            "cell": network.cell.name,
+            "cell_options": {name: options.get(name) for name in needed["cell_options"]},
+            "hidden": list(network.hidden),
+            "dtype": settings["dtype"],
+        }
+        wanted = {**needed, "hidden": [needed["hidden"]], "dtype": found["dtype"]}
+        wrong = [name for name in wanted if found[name] != wanted[name]]
+        if wrong:
+            raise ConfigError(
+                [
+                    f"strategy {self.name}: network.{name}: expected {needed[name]!r} for these settings, "
+                    f"got {found[name]!r}; strategy.needs_network(inputs) returns the network"
+                    for name in wrong
+                ]
+            )

@@ -1,0 +1,143 @@
+"""Next generation reservoir computing against least squares on explicit monomials."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import evorrn
+from evorrn.base.errors import ConfigError
+from evorrn.cells.ng_rc import count
+from evorrn.data.batch import Batch
+from evorrn.network.network import Network
+from evorrn.testing import check_strategy
+
+
+def by_hand(inputs: np.ndarray, delays: int, skip: int, order: int) -> np.ndarray:
+    """Return the monomials (T, M) of a record (T, I), zeros before the first step."""
+    steps = np.arange(len(inputs))
+    seen = [
+        np.where((steps >= k * skip)[:, None], np.roll(inputs, k * skip, axis=0), 0) for k in range(delays)
+    ]
+    columns = np.concatenate(seen, axis=1).T
+    chosen = [
+        each
+        for degree in range(1, order + 1)
+        for each in itertools.combinations_with_replacement(range(len(columns)), degree)
+    ]
+    return np.stack([np.prod(columns[list(each)], axis=0) for each in chosen], axis=1)
+
+
+def record(steps: int, inputs: int, outputs: int, seed: int) -> Batch:
+    rng = np.random.default_rng(seed)
+    return Batch(rng.normal(size=(1, steps, inputs)), rng.normal(size=(1, steps, outputs)))
+
+
+SIZES = [(1, 1, 1, 1), (3, 2, 1, 2), (2, 3, 4, 2), (1, 4, 3, 3), (2, 1, 1, 3), (5, 1, 1, 2)]
+
+
+@pytest.mark.parametrize(("inputs", "delays", "skip", "order"), SIZES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_units_are_the_monomials_of_delayed_inputs(inputs, delays, skip, order, dtype):
+    strategy = evorrn.NGRC(delays=delays, skip=skip, order=order)
+    network = Network(inputs, 1, **{**strategy.needs_network(inputs), "dtype": dtype})
+    x = np.random.default_rng(0).normal(size=(2, 23, inputs))
+    units = network.readout_states(np.zeros(network.size), x)
+    for row in range(2):
+        wanted = by_hand(x[row], delays, skip, order)
+        np.testing.assert_allclose(units[row], wanted, atol=1e-12 if dtype == "float64" else 1e-4)
+
+
+def test_fewer_units_are_the_first_monomials_and_further_ones_are_zero():
+    x = np.random.default_rng(0).normal(size=(1, 9, 2))
+    whole = by_hand(x[0], 2, 1, 3)
+    few, many = (
+        Network(2, 1, cell="ng-rc", hidden=units, dtype="float64").readout_states(np.zeros(units + 1), x)[0]
+        for units in (7, 40)
+    )
+    np.testing.assert_allclose(few, whole[:, :7], atol=1e-12)
+    np.testing.assert_allclose(many, np.hstack([whole, np.zeros((9, 6))]), atol=1e-12)
+
+
+@pytest.mark.parametrize(("inputs", "delays", "skip", "order"), SIZES)
+@pytest.mark.parametrize("increments", [False, True])
+def test_the_readout_is_the_ridge_solution_on_explicit_monomials(inputs, delays, skip, order, increments):
+    data = record(160, inputs, 1, seed=inputs)
+    strategy = evorrn.NGRC(delays=delays, skip=skip, order=order, increments=increments, alphas=(1e-3,))
+    network = Network(inputs, 1, **strategy.needs_network(inputs))
+    result = strategy.fit(network, data)
+    first = (delays - 1) * skip
+    features = by_hand(data.inputs[0], delays, skip, order)[first:]
+    present = data.inputs[0, first:, :1] * increments
+    targets = data.targets[0, first:] - present
+    x, y = features - features.mean(axis=0), targets - targets.mean(axis=0)
+    weights = np.linalg.solve(x.T @ x + 1e-3 * len(x) * np.eye(x.shape[1]), x.T @ y)
+    wanted = (features - features.mean(axis=0)) @ weights + targets.mean(axis=0) + present
+    found = result.network.predict(result.genome, data.inputs)[0, first:]
+    np.testing.assert_allclose(found, wanted, atol=1e-8)
+
+
+def test_the_henon_map_is_learned_exactly_and_continued():
+    """The map is a polynomial of degree 2: two values of x suffice, and a free run is right until chaos wins."""
+    task = evorrn.task("henon", observed=1, train=200, valid=40, continuations=5, ahead=40)
+    strategy = evorrn.NGRC(delays=2, order=2)
+    network = Network.for_task(task, **strategy.needs_network(1))
+    result = strategy.fit(network, task, seed=1)
+    assert result.metrics["train"]["rmse"] < 1e-8
+    assert result.metrics["test"]["valid_time"] > 10
+    x = task.data(1).test.inputs[0, :60]
+    future = result.forecast(task.data(1).scaling.restore_inputs(x), steps=5)
+    truth = task.data(1).scaling.restore_targets(task.data(1).test.targets[0, 59:64])
+    np.testing.assert_allclose(np.ravel(future), np.ravel(truth), atol=1e-5)
+
+
+def test_lorenz_is_forecast_with_the_published_error_from_400_rows():
+    """Gauthier et al. 2021: 1.055e-4 on training with two delays, 28 features and 400 rows."""
+    task = evorrn.task("lorenz", train=400, washout=10, continuations=6, ahead=300)
+    strategy = evorrn.NGRC(increments=True, alphas=(1e-9,))
+    network = Network.for_task(task, **strategy.needs_network(3))
+    result = strategy.fit(network, task, seed=0)
+    assert 5e-5 < result.metrics["train"]["nrmse_std"] < 2e-4
+    assert result.metrics["test"]["valid_time"] > 2.5
+
+
+def test_validation_chooses_a_penalty_whose_free_run_does_not_diverge():
+    """Errors of one step choose a penalty of 1e-14 here, and the free run then diverges at once."""
+    task = evorrn.task("lorenz", train=400, washout=10, valid=800, continuations=6, ahead=300)
+    strategy = evorrn.NGRC(increments=True)
+    network = Network.for_task(task, **strategy.needs_network(3))
+    result = strategy.fit(network, task, seed=0)
+    assert len(result.history["alpha"]) == len(strategy.alphas)
+    assert result.metrics["test"]["valid_time"] > 2.5
+    by_blocks = evorrn.NGRC(increments=True, select="blocks").fit(network, task, seed=0)
+    assert len(by_blocks.history["alpha"]) == 1
+    assert by_blocks.metrics["test"]["valid_time"] < result.metrics["test"]["valid_time"]
+
+
+@pytest.mark.parametrize("cell", ["elman", "leaky"])
+def test_another_network_is_refused_with_the_one_that_is_needed(cell):
+    task = evorrn.task("lorenz", train=60, valid=20, continuations=2, ahead=20)
+    with pytest.raises(ConfigError, match=r"network\.cell: expected 'ng-rc'"):
+        evorrn.NGRC().fit(Network.for_task(task, cell=cell, hidden=4), task)
+    with pytest.raises(ConfigError, match=r"network\.hidden: expected 27 for these settings"):
+        evorrn.NGRC().fit(Network.for_task(task, cell="ng-rc", hidden=26), task)
+    with pytest.raises(ConfigError, match=r"network.cell_options: expected \{'taps': 2, 'depth': 4\}"):
+        evorrn.NGRC(skip=3).fit(Network.for_task(task, cell="ng-rc", hidden=27), task)
+
+
+def test_increments_of_outputs_that_continue_no_input_are_refused():
+    strategy = evorrn.NGRC(increments=True)
+    with pytest.raises(ConfigError, match="increments needs outputs that continue the first inputs"):
+        strategy.fit(Network(1, 2, **strategy.needs_network(1)), record(50, 1, 2, 0))
+
+
+def test_the_contract_of_a_strategy_is_kept():
+    check_strategy(evorrn.NGRC(alphas=(1e-6, 1e-3)))
+    assert count(6, 2) == 27
+
+
+def test_a_run_by_name_has_the_network_that_the_settings_need(tmp_path):
+    from evorrn.lab.runs.spec import resolve
+
+    spec = resolve({"task": {"name": "henon"}, "strategy": {"name": "ng-rc", "delays": 3, "skip": 2}})
+    assert spec.network.cell.name == "ng-rc" and spec.network.hidden == (count(6, 2),)
