@@ -6,11 +6,16 @@ conventions of `evorrn.engine.listing.kernels`.
 
 from __future__ import annotations
 
+from numba import njit
 from numba.extending import register_jitable
 
 from evorrn.engine.lanes.contractions import arrange_at, contract_at, contract_weight_at
 from evorrn.engine.listing.addresses import tile
 from evorrn.kernels.activations import exp
+from evorrn.kernels.separate import SeparateArrays
+
+_separate = njit(error_model="numpy", fastmath={"contract"}, pipeline_class=SeparateArrays)
+"""Compiles a function whose arrays do not overlap, so that its loops are loops over vectors."""
 
 
 @register_jitable
@@ -45,39 +50,44 @@ def softmax(row, at, now, F):
     rows, lanes = row[5], row[6]
     out, source = tile(F, at[row[2]], row[4] * rows, lanes), tile(F, at[row[3]], row[4] * rows, lanes)
     memory = tile(F, at[row[7]], 2, lanes)
-    high, whole = memory[0], memory[1]
-    for group in range(row[4]):
-        first = group * rows
+    _softmax(out, source, memory[0], memory[1], rows)
+
+
+@_separate
+def _softmax(out, source, high, whole, rows):
+    lanes = high.size
+    one = out.dtype.type(1)
+    for first in range(0, len(out), rows):
         for k in range(lanes):
-            high[k], whole[k] = source[first, k], F(0)
+            high[k], whole[k] = source[first, k], 0
         for r in range(first + 1, first + rows):
             for k in range(lanes):
                 high[k] = source[r, k] if source[r, k] > high[k] else high[k]
         for r in range(first, first + rows):
             for k in range(lanes):
                 out[r, k] = exp(source[r, k] - high[k])
-            for k in range(lanes):
                 whole[k] += out[r, k]
+        for k in range(lanes):
+            whole[k] = one / whole[k]
         for r in range(first, first + rows):
             for k in range(lanes):
-                out[r, k] /= whole[k]
+                out[r, k] *= whole[k]
 
 
 @register_jitable
 def softmax_slope(row, at, now, F):
     """Set groups of rows to ``y * (g - sum(y * g))``: out, y, g, groups, rows of a group, lanes, memory for a row."""
-    groups, rows, lanes = row[5], row[6], row[7]
-    count = groups * rows
-    out, y, g = (
-        tile(F, at[row[2]], count, lanes),
-        tile(F, at[row[3]], count, lanes),
-        tile(F, at[row[4]], count, lanes),
-    )
-    whole = tile(F, at[row[8]], 1, lanes)[0]
-    for group in range(groups):
-        first = group * rows
+    count, lanes = row[5] * row[6], row[7]
+    out, y = tile(F, at[row[2]], count, lanes), tile(F, at[row[3]], count, lanes)
+    _softmax_slope(out, y, tile(F, at[row[4]], count, lanes), tile(F, at[row[8]], 1, lanes)[0], row[6])
+
+
+@_separate
+def _softmax_slope(out, y, g, whole, rows):
+    lanes = whole.size
+    for first in range(0, len(out), rows):
         for k in range(lanes):
-            whole[k] = F(0)
+            whole[k] = 0
         for r in range(first, first + rows):
             for k in range(lanes):
                 whole[k] += y[r, k] * g[r, k]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,12 +63,16 @@ Operand = Place | Table | int | None
 """An operand of a kernel: a place, a table, a number, or None for a place that is absent."""
 
 
+Text = str | Callable[[], str]
+"""A text, or a function that writes it: most listings are never read."""
+
+
 class Row(NamedTuple):
     """A row: a kernel, its operands, and the equation that it computes."""
 
     kernel: Kernel
     operands: tuple[Operand, ...]
-    equation: str
+    equation: Text
 
 
 class Code(NamedTuple):
@@ -153,7 +157,7 @@ class Listing:
         size = rows * self.lanes
         return Place(SCRATCH, self.room(2 * size), size, mask=1, name=name)
 
-    def row(self, kernel: Kernel, *operands: Operand, equation: str = "") -> None:
+    def row(self, kernel: Kernel, *operands: Operand, equation: Text = "") -> None:
         """Add a row."""
         self._rows.append(Row(kernel, operands, equation))
 
@@ -199,7 +203,8 @@ class Listing:
         for name, rows in self.sections.items():
             lines += ["", f"def {name}():"]
             for kernel, operands, equation in rows:
-                lines += [f"    # {equation}"] if equation else []
+                written = equation if isinstance(equation, str) else equation()
+                lines += [f"    # {written}"] if written else []
                 shown = [_shown(operand) for operand in operands]
                 lines.append(f"    {kernel.name}({', '.join(shown)})")
             lines += [] if rows else ["    pass"]

@@ -39,8 +39,8 @@ class Writing(Protocol):
     def operand(self, index: int) -> Place:
         """Return the place of a node that is read."""
 
-    def equation(self, index: int, stop: Iterable[int]) -> str:
-        """Return the equation of a node for readers."""
+    def equation(self, index: int, stop: Iterable[int]) -> Callable[[], str]:
+        """Return what writes the equation of a node for readers."""
 
 
 class _Whole:

@@ -201,14 +201,21 @@ class StageRows:
             rows, lanes = self.sizes.count(stage.shape), self.listing.lanes
             reads = [self.operand(index) for index in made.reads]
             writes = [self.out(index) for index in made.writes]
-            text = "; ".join(self.equation(index, stop) for index in made.writes)
-            self.listing.row(made.kernel, rows, lanes, *writes, *reads, equation=text)
+            texts = [self.equation(index, stop) for index in made.writes]
+            self.listing.row(
+                made.kernel,
+                rows,
+                lanes,
+                *writes,
+                *reads,
+                equation=lambda: "; ".join(text() for text in texts),
+            )
 
         return made.reads, write
 
-    def equation(self, index: int, stop: Iterable[int]) -> str:
-        """Return the equation of a node for readers, in which the nodes in `stop` are variables."""
-        return f"{self.names[index]} = {equation(self.graph, index, stop, self.names)}"
+    def equation(self, index: int, stop: Iterable[int]) -> Callable[[], str]:
+        """Return what writes the equation of a node for readers, in which the nodes in `stop` are variables."""
+        return lambda: f"{self.names[index]} = {equation(self.graph, index, stop, self.names)}"
 
     # --- Operands -----------------------------------------------------------------------------------
 
