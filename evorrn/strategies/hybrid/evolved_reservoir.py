@@ -96,6 +96,7 @@ class EvolvedReservoir(EchoState):
             variant.network, self.scales(values, variant.network), np.random.default_rng(seed)
         )
         problem.charge(work)
+        self.adapt(variant, genome)
         train_loss, solved = self.solve(variant, genome)
         usable = bool(np.isfinite(train_loss))
         valid = variant.validate(genome) if usable else np.inf

@@ -21,6 +21,7 @@ from evorrn.strategies.reservoir.conditions import (
 )
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.given import GivenReservoir, either
+from evorrn.strategies.reservoir.plasticity import Plasticity, check_plasticity
 from evorrn.strategies.reservoir.readout import (
     check_bias,
     logit_scale,
@@ -67,6 +68,9 @@ class EchoState(Strategy):
 
     The links of ``cycle``, ``jump-cycle`` and ``delay-line`` have equal weights (Rodan & Tiňo 2011, 2012), so that of
     a cycle they are the spectral radius. A delay line has no eigenvalue but 0; its weights are `spectral_radius`.
+
+    With intrinsic plasticity the weights into a unit are multiplied by its gain, so that `spectral_radius` is that of the
+    start; see `evorrn.strategies.reservoir.plasticity.Plasticity`.
 
     For labels the regression targets are 1 for the class and 0 elsewhere, and one factor
     turns the outputs into logits. A reservoir whose states diverge is recorded, and is not a candidate.
@@ -175,6 +179,22 @@ class EchoState(Strategy):
         maximum=1,
         absent=0.1,
     )
+    plasticity: str = setting(
+        "none",
+        "whether gains and biases of the units adapt to the training inputs before the readout is solved (intrinsic)",
+        choices=("none", "intrinsic"),
+        absent="none",
+    )
+    plasticity_rate: float = setting(1e-3, "learning rate of intrinsic plasticity", above=0, absent=1e-3)
+    plasticity_epochs: int = setting(
+        3, "passes of intrinsic plasticity over the training data", minimum=1, absent=3
+    )
+    activity_mean: float = setting(
+        0.0, "mean of the activations that intrinsic plasticity aims at; above 0 for sigmoid", absent=0.0
+    )
+    activity_deviation: float = setting(
+        0.3, "their standard deviation, for tanh; sigmoid has the exponential density", above=0, absent=0.3
+    )
 
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed, for instance a range with low above high."""
@@ -217,6 +237,8 @@ class EchoState(Strategy):
         check_fed_back(self.name, network)
         check_washout(self.name, problem, self.washout)
         check_density(self.name, network, self.density)
+        if self.plasticity == "intrinsic":
+            check_plasticity(self.name, network, self.activity_mean)
         return {
             "rng": generator_state(rng),
             "drawn": 0,
@@ -236,6 +258,7 @@ class EchoState(Strategy):
         variant = problem.with_options(options)
         genome, work = draw_reservoir(variant.network, self.scales(values, variant.network), rng)
         problem.charge(work)
+        self.adapt(variant, genome)
         train_loss, solved = self.solve(variant, genome)
         return {
             "rng": generator_state(rng),
@@ -246,6 +269,12 @@ class EchoState(Strategy):
             "finished": "all reservoirs drawn" if drawn == self.reservoirs else "",
             "record": {**values, **solved},
         }
+
+    def adapt(self, problem: Problem, genome: np.ndarray) -> None:
+        """Apply intrinsic plasticity, if it is set, to a drawn reservoir (n,) in place."""
+        if self.plasticity == "intrinsic":
+            rule = (self.plasticity_rate, self.plasticity_epochs, self.activity_mean, self.activity_deviation)
+            Plasticity(*rule).adapt(problem, genome)
 
     @either
     def fit_readout(
