@@ -11,9 +11,9 @@ from evorrn.kernels.activations import exp
     state={"r": "H", "v": "H", "left": "H"},
     parameters={"W_x": "H I", "W_h": "H H", "b": "H"},
     fixed={
-        "tau": Fixed("H", default=4.0),
+        "tau": Fixed("H", default=2.0),
         "synapse": Fixed("H", default=4.0),
-        "threshold": Fixed("H", default=0.2),
+        "threshold": Fixed("H", default=0.1),
     },
     ranges={
         "tau": (1e-6, 1e9),
@@ -24,19 +24,20 @@ from evorrn.kernels.activations import exp
     },
 )
 def lif(p, x, r, v, left, *, dt=1.0, refractory=0.0):
-    """Leaky integrate-and-fire neurons: ``tau dv/dt = -v + W_x x + W_h r + b``, with a spike where v reaches the threshold.
+    """Leaky integrate-and-fire neurons: ``tau dv/dt = -v + W_x x + W_h r + b``, and a spike at the threshold.
 
-    A spike lowers v by the threshold, and the neuron then rests for the time `refractory`, of which `left` is to come.
-    The trace ``r = exp(-dt/synapse) r + (1 - exp(-dt/synapse)) s`` of the spikes s, 0 or 1 in each step, is what the
-    readout, the next layer and the other neurons see. A time step lasts `dt`, over which the input is constant and v
-    is exact. `tau`, `synapse` and `threshold` are numbers, or one for each neuron. Under a constant drive I above the
-    threshold a neuron spikes every ``refractory + tau ln(I / (I - threshold))``, on average within a step.
+    A spike lowers v by the threshold, and the neuron then rests for the time `refractory`, of which `left` is
+    still to come. The readout, the next layer and the other neurons see the trace of the spikes s, 0 or 1 in
+    each step: ``r = exp(-dt/synapse) r + (1 - exp(-dt/synapse)) s``. A time step lasts `dt`, over which the
+    input is constant and v is exact. `tau`, `synapse` and `threshold` are numbers, or one for each neuron. A
+    constant drive I above the threshold makes a spike every ``refractory + tau ln(I / (I - threshold))``,
+    within a step.
 
-    Source: Maass, Natschläger and Markram 2002, "Real-time computing without stable states: a new framework for neural
-    computation based on perturbations", for neurons of this kind under a readout that is solved; the gradient takes the
-    slope of Zenke and Ganguli 2018, "SuperSpike", in place of that of a step, see `evorrn.spike`. Deviations: a weight
-    may excite and inhibit from one neuron; synapses have no delay and no short-term dynamics; the reset subtracts the
-    threshold, so that what is above it is kept; a neuron spikes at most once a step.
+    Source: Maass, Natschläger and Markram 2002, "Real-time computing without stable states: a new framework for
+    neural computation based on perturbations", for such neurons under a readout that is solved; Zenke and
+    Ganguli 2018, "SuperSpike", for the gradient, see `evorrn.spike`. Deviations: a neuron may excite some and
+    inhibit others; synapses have no delay and no short-term dynamics; the reset subtracts the threshold, so
+    that what is above it is kept; a neuron spikes at most once a step.
     """
     free = dt - minimum(left, dt)
     kept = exp(-free / p.tau)

@@ -12,9 +12,9 @@ from evorrn.compile.ops import maximum, minimum
 def incidence(sizes, options):
     """Return the incidence matrix (nodes, H) of a connected random graph without parallel edges.
 
-    A column has 1 where its edge begins and -1 where it ends. There are 2 H / `degree` nodes, as nearly as such a graph
-    with H edges can have them. Each node is joined to one drawn among the nodes before it, and the other edges are drawn
-    among the pairs that are left, all with the seed `graph`.
+    A column has 1 where its edge begins and -1 where it ends. There are 2 H / `degree` nodes, as nearly as such
+    a graph with H edges can have them. Each node is joined to one drawn among the nodes before it, and the other
+    edges are drawn among the pairs that are left, all with the seed `graph`.
     """
     if options["graph"] % 1:
         raise ValueError(f"graph: expected a whole number, got {options['graph']:g}")
@@ -51,16 +51,18 @@ def projector(sizes, options):
     ranges={"beta": (1e-9, 1e9), "xi": (0, 1e9), "dt": (1e-9, 1e9), "degree": (1, 1e9), "graph": (0, 2**53)},
 )
 def memristive(p, x, i, w, *, xi=10.0, dt=1.0, degree=4, graph=0):
-    """Circuit of memristors on the H edges of a random graph; the network sees the currents i and the memories w.
+    """Circuit of memristors on the H edges of a random graph; the network sees currents i and memories w.
 
-    A memristor has the resistance ``1 + xi w``, w from 0 to 1, and a source of the voltage ``W_x x + b`` in series. The
-    currents are ``i = (1 + xi P diag(w))^-1 P (W_x x + b)``, P the projector on the loops of the graph, and ``dw/dt =
-    alpha w - i / beta``, by a step of Euler's method of the length `dt`, cut to 0 to 1. `alpha` and `beta` are numbers,
-    or one for each memristor. The graph has the mean degree `degree` and the seed `graph`.
+    A memristor has the resistance ``1 + xi w``, w from 0 to 1, and in series a source of the voltage ``W_x x +
+    b``. The currents are ``i = (1 + xi P diag(w))^-1 P (W_x x + b)`` with the projector P on the loops of the
+    graph, and ``dw/dt = alpha w - i / beta``, by a step of Euler's method of the length `dt`, cut to 0 to 1.
+    `alpha` and `beta` are numbers, or one for each memristor. The graph has the mean degree `degree` and the
+    seed `graph`. A time step costs H^3 / 3 multiply-adds.
 
-    Source: Caravelli, Traversa and Di Ventra 2017, "Complex dynamics of memristive circuits: analytical results and
-    universal slow relaxation", the equation of the memories. Deviations: `alpha` is negative by default, where the
-    paper's memristors drift to w = 1, so that what was seen long ago fades; the unit of resistance is that of w = 0.
+    Source: Caravelli, Traversa and Di Ventra 2017, "Complex dynamics of memristive circuits: analytical results
+    and universal slow relaxation", the equation of the memories. Deviations: `alpha` is negative by default,
+    where the paper's memristors drift to w = 1, so that what was seen long ago fades; the unit of resistance is
+    that of w = 0.
     """
     source = p.loops @ (p.W_x @ x + p.b)
     i = solve(p.one + xi * einsum("ij,j->ij", p.loops, w), source)

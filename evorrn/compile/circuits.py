@@ -18,13 +18,14 @@ STEEPNESS = 10.0
 
 
 def spike(v: Any) -> Any:
-    """Return 1 where a number is at least 0, else 0; the gradient takes the slope ``1 / (1 + 10 |v|)^2`` for this step.
+    """Return 1 where a number is at least 0, else 0, with the gradient ``1 / (1 + 10 |v|)^2`` in place of none.
 
-    The slope is that of the fast sigmoid ``v / (1 + 10 |v|)``. The imaginary part of a complex number is a change of
-    its real part, so the imaginary part of the result is the change by this slope.
+    This surrogate slope is that of the fast sigmoid ``v / (1 + 10 |v|)``. The imaginary part of a complex number
+    is a change of its real part: that of the result is the change by the surrogate slope.
 
-    Source: Zenke and Ganguli 2018, "SuperSpike: supervised learning in multilayer spiking neural networks", equation
-    15 of their methods, with a steepness of 10 where the threshold is 1 above rest.
+    Source: Zenke and Ganguli 2018, "SuperSpike: supervised learning in multilayer spiking neural networks". The
+    steepness of 10 is a choice made here, for thresholds of about 1; ``spike(k * v)`` has another one, and a
+    slope k times as large.
 
     Examples
     --------
@@ -48,7 +49,7 @@ def _surrogate_slope(b: NodeBuilder, v: int) -> int:
 
 
 def solve(matrix: Any, b: Any) -> Any:
-    """Return the vector x (N,) with ``matrix @ x = b``, for a matrix (N, N); numbers that are not finite if it is singular.
+    """Return the vector x (N,) with ``matrix @ x = b``; its numbers are not finite if the matrix is singular.
 
     Examples
     --------
