@@ -20,7 +20,7 @@ class Batch:
     ----------
     inputs : array_like, shape (B, T, I)
         Finite floats; I may be 0, for networks that generate a series by themselves.
-    targets : array_like, shape (B, T, O) of floats, or (B, T) or (B,) of integer labels
+    targets : array_like, shape (B, T, O) of floats, (B, T) or (B,) of integer labels, or (B, U) with `target_lengths`
         Labels of shape (B,) are scored at the last step of each sequence. Float targets of unscored steps may be NaN,
         which means unknown; a network that sees its own output is taught with the known ones before the first scored
         step, see `evorrn.Network.warm_up`.
@@ -29,6 +29,10 @@ class Batch:
     lengths : array_like of int, shape (B,), optional
         Number of time steps of each sequence, T by default. Beyond the length of a sequence the state does
         not change and nothing is scored; the values of the arrays there have no effect.
+    target_lengths : array_like of int, shape (B,), optional
+        With it, targets are integers (B, U): the labels of a whole sequence in their order, without a time step for each.
+        Row b has `target_lengths[b]` of them, from 0 to U; what stands beyond has no effect. All time steps count, so
+        there is no mask. For losses on whole sequences, such as ``"ctc"``.
 
     Attributes
     ----------
@@ -62,12 +66,18 @@ class Batch:
 
     >>> evorrn.Batch(inputs, [0, 1], lengths=[3, 2]).scored.tolist()
     [[False, False, True], [False, True, False]]
+
+    Labels of whole sequences, two and one:
+
+    >>> [row.tolist() for row in evorrn.Batch(inputs, [[1, 2], [2, 0]], target_lengths=[2, 1]).rows]
+    [[1, 2], [2]]
     """
 
     inputs: np.ndarray
     targets: np.ndarray
     mask: np.ndarray | None = None
     lengths: np.ndarray | None = None
+    target_lengths: np.ndarray | None = None
     packed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +88,16 @@ class Batch:
             raise ShapeError(f"inputs: expected at least one sequence and step, got {inputs.shape}")
         sequences, steps, _ = inputs.shape
         lengths = _lengths(self.lengths, sequences, steps)
-        targets = _targets(self.targets, sequences, steps)
+        if self.target_lengths is not None:
+            if self.mask is not None:
+                raise DataError(
+                    "mask: expected none, since targets with target_lengths belong to no time steps"
+                )
+            targets, target_lengths = _rows(self.targets, self.target_lengths, sequences)
+            target_lengths.setflags(write=False)
+            object.__setattr__(self, "target_lengths", target_lengths)
+        else:
+            targets = _targets(self.targets, sequences, steps)
         if targets.ndim == 1:  # labels, scored at the last step of each sequence
             spread = np.zeros((sequences, steps), dtype=np.int64)
             spread[np.arange(sequences), lengths - 1] = targets
@@ -101,7 +120,7 @@ class Batch:
             raise DataError(
                 f"targets: expected finite numbers at scored steps, got {targets[tuple(where)]} at {tuple(where.tolist())}"
             )
-        if targets.ndim == 2 and targets[scored].min() < 0:
+        if not self.whole and targets.ndim == 2 and targets[scored].min() < 0:
             raise DataError(f"targets: expected labels from 0 on, got {targets[scored].min()}")
         for name, value in (("inputs", inputs), ("targets", targets), ("lengths", lengths), ("mask", scored)):
             value = np.array(value)
@@ -129,8 +148,21 @@ class Batch:
         return self.targets.ndim == 2
 
     @property
+    def whole(self) -> bool:
+        """Whether the targets are labels of whole sequences, see `target_lengths`."""
+        return self.target_lengths is not None
+
+    @cached_property
+    def rows(self) -> tuple[np.ndarray, ...]:
+        """The labels of each sequence, where the targets are labels of whole sequences."""
+        assert self.target_lengths is not None
+        return tuple(row[:length] for row, length in zip(self.targets, self.target_lengths))
+
+    @property
     def n_outputs(self) -> int:
         """The number of targets at a time step; for labels the largest label plus one."""
+        if self.whole:
+            return int(self.targets.max(initial=0)) + 1
         return int(self.targets[self.scored].max()) + 1 if self.labelled else int(self.targets.shape[2])
 
     @property
@@ -165,9 +197,10 @@ class Batch:
         """Return a batch of the sequences with the given indices, in their order."""
         index = np.asarray(sequences)
         assert self.lengths is not None
-        return Batch(
-            self.inputs[index], self.targets[index], mask=self.scored[index], lengths=self.lengths[index]
-        )
+        inputs, targets, lengths = self.inputs[index], self.targets[index], self.lengths[index]
+        if self.target_lengths is not None:
+            return Batch(inputs, targets, lengths=lengths, target_lengths=self.target_lengths[index])
+        return Batch(inputs, targets, mask=self.scored[index], lengths=lengths)
 
 
 def unmasked(name: str, value: Any) -> np.ndarray:
@@ -214,6 +247,32 @@ def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
     if array.shape in ((sequences, steps), (sequences,)) and array.dtype.kind in "iub":
         return array.astype(np.int64)
     raise ShapeError(f"targets: expected shape {wanted}, got {array.shape} of {array.dtype}")
+
+
+def _rows(targets: Any, lengths: Any, sequences: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels (B, U) of whole sequences as int64, zero beyond their numbers (B,), and these numbers.
+
+    Raises ShapeError for wrong shapes, types or numbers, DataError for negative labels.
+    """
+    array, numbers = unmasked("targets", targets), unmasked("target_lengths", lengths)
+    if array.ndim != 2 or len(array) != sequences or (array.size and array.dtype.kind not in "iu"):
+        raise ShapeError(
+            f"targets: with target_lengths expected shape ({sequences}, U) of integer labels, got {array.shape} of "
+            f"{array.dtype}"
+        )
+    if numbers.shape != (sequences,) or numbers.dtype.kind not in "iu":
+        raise ShapeError(
+            f"target_lengths: expected {sequences} integers, got {numbers.shape} of {numbers.dtype}"
+        )
+    most = array.shape[1]
+    if numbers.min() < 0 or numbers.max() > most:
+        raise ShapeError(
+            f"target_lengths: expected values from 0 to {most}, got {numbers.min()} to {numbers.max()}"
+        )
+    rows = np.where(np.arange(most) < numbers[:, None], array, 0).astype(np.int64)
+    if rows.min(initial=0) < 0:
+        raise DataError(f"targets: expected labels from 0 on, got {rows.min()}")
+    return rows, numbers.astype(np.int64)
 
 
 def _lengths(value: Any, sequences: int, steps: int) -> np.ndarray:

@@ -91,6 +91,11 @@ def gradient_by_lag(
     [1.0, 0.5, 0.25, 0.125]
     """
     network.check_batch(batch)
+    if batch.whole:
+        raise ConfigError(
+            f"loss {network.loss_name}: a gradient by lag is that of the loss of one time step, and the labels of a whole "
+            "sequence have none"
+        )
     genomes = np.atleast_2d(np.asanyarray(genome))
     return GradientByLag.of(np.stack([_norms(Dynamics(network, one), batch, state) for one in genomes]))
 

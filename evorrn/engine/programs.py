@@ -67,15 +67,15 @@ class Programs:
         values[np.arange(shown.x.shape[1])[None, :] >= shown.lengths[:, None]] = 0
         return values, ends
 
-    def hidden_states(self, genomes: np.ndarray, settings: Settings, shown: Sequences) -> np.ndarray:
-        """Return the units that the readout sees, (P, B, T, R), for each genome (P, n).
+    def series(self, genomes: np.ndarray, settings: Settings, shown: Sequences, want: str) -> np.ndarray:
+        """Return the same values, shape (P, B, T, K), for each genome (P, n).
 
         If the pass of one genome uses only one thread, several genomes run at the same time.
         """
-        states = np.empty((len(genomes), *shown.x.shape[:2], self._model.hidden), self._model.dtype)
+        states = np.empty((len(genomes), *shown.x.shape[:2], self._model.width(want)), self._model.dtype)
 
         def one(index: int) -> None:
-            states[index], _ = self.run(genomes[index], settings, shown, "hidden")
+            states[index], _ = self.run(genomes[index], settings, shown, want)
 
         one(0)  # the first call compiles
         rest = [functools.partial(one, index) for index in range(1, len(genomes))]

@@ -7,6 +7,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError, DataError, ShapeError
 from evorrn.data.batch import Batch, numeric, unmasked
 from evorrn.engine.inputs import Conditions, Sequences
+from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.architecture import Architecture
 
 
@@ -103,7 +104,16 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         )
     if batch.n_inputs != network.inputs:
         raise ShapeError(f"batch: expected {network.inputs} inputs, got {batch.n_inputs}")
-    if network.loss_function.labels:
+    if isinstance(network.loss_function, SequenceLoss) != batch.whole:
+        wanted = (
+            "labels of whole sequences, with target_lengths"
+            if not batch.whole
+            else "a target for each time step"
+        )
+        raise ShapeError(f"batch: {network.loss_name} needs {wanted}")
+    if isinstance(network.loss_function, SequenceLoss):
+        _check_rows(network, network.loss_function, batch)
+    elif network.loss_function.labels:
         if not batch.labelled:
             raise ShapeError(f"batch: {network.loss_name} needs integer labels (B, T) or (B,), got floats")
         if batch.n_outputs > network.outputs:
@@ -126,6 +136,16 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         raise DataError(
             f"batch: loss {network.loss_name} needs targets from {low:g} to {high:g}, got {least:g} to {most:g}"
         )
+
+
+def _check_rows(network: Architecture, loss: SequenceLoss, batch: Batch) -> None:
+    """Raise ShapeError for labels that are no class of the network, DataError where their loss cannot be computed."""
+    assert batch.lengths is not None
+    if batch.n_outputs > network.outputs:
+        raise ShapeError(f"batch: expected labels below {network.outputs}, got {batch.n_outputs - 1}")
+    problems = loss.problems(batch.rows, batch.lengths)
+    if problems:
+        raise DataError("\n".join(f"batch: {problem}" for problem in problems))
 
 
 def _inputs(

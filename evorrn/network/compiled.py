@@ -14,6 +14,7 @@ from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Simulator
 from evorrn.engine.model import Form, Modules
 from evorrn.engine.programs import Programs
+from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.architecture import Architecture
 
 
@@ -84,8 +85,12 @@ class CompiledNetwork(Architecture):
         return (self._costs[0] - saved) * batch.moved_steps
 
     def backward_work(self, batch: Batch) -> int:
-        """Return the multiply-adds of the backward pass of one genome over a batch, without the forward pass."""
-        return self._costs[1] * batch.moved_steps
+        """Return the multiply-adds of the backward pass of one genome over a batch, without the forward pass.
+
+        Under a loss on whole sequences it runs forward once more, which is counted here.
+        """
+        again = self._costs[0] if isinstance(self.loss_function, SequenceLoss) else 0
+        return (self._costs[1] + again) * batch.moved_steps
 
     def simulation_work(self, lengths: np.ndarray) -> int:
         """Return the multiply-adds of the network in episodes of the given lengths.

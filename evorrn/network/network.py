@@ -10,7 +10,8 @@ from evorrn.base.errors import ShapeError
 from evorrn.data.batch import Batch, numeric
 from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Trajectory
-from evorrn.network import acting, arguments
+from evorrn.losses.sequence import SequenceLoss
+from evorrn.network import acting, arguments, whole
 from evorrn.network.described import DescribedNetwork
 
 
@@ -31,8 +32,8 @@ class Network(DescribedNetwork):
     cell_options : mapping, optional
         Settings of the cell that are not genes, for every layer, for instance ``{"leak": 0.3}``.
     loss : str
-        ``"mse"``, ``"cross-entropy"``, ``"binary-cross-entropy"``, or ``"reward"`` when the fitness comes from
-        episodes in an environment and there are no targets.
+        ``"mse"``, ``"cross-entropy"``, ``"binary-cross-entropy"``; ``"ctc"`` for labels of whole sequences whose time
+        steps are not known; or ``"reward"`` when the fitness comes from episodes in an environment and there are no targets.
     direct : bool
         Whether the readout also sees the input.
     feedback : bool
@@ -151,7 +152,8 @@ class Network(DescribedNetwork):
         Returns
         -------
         ndarray, shape (P,), float64
-            Higher is better. The loss is the mean over all scored entries of the batch.
+            Higher is better. The loss is the mean over all scored entries of the batch, or over its sequences for a loss
+            on whole sequences.
 
         Raises
         ------
@@ -241,9 +243,13 @@ class Network(DescribedNetwork):
         vector = self.check_genome(genome)
         given = self.warm_up(batch) if teacher is None else teacher
         conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=given)
-        about = vector, self._settings, batch, conditions, 1.0 / entries
-        total, gradient, last = self._programs.gradient(*about)
-        return (total / entries, gradient, last) if return_state else (total / entries, gradient)
+        if isinstance(self.loss_function, SequenceLoss):
+            loss, gradient, last = self._whole(self.loss_function).gradient(vector, batch, conditions)
+        else:
+            about = vector, self._settings, batch, conditions, 1.0 / entries
+            total, gradient, last = self._programs.gradient(*about)
+            loss = total / entries
+        return (loss, gradient, last) if return_state else (loss, gradient)
 
     def vjp(
         self,
@@ -342,8 +348,14 @@ class Network(DescribedNetwork):
             self, batch.inputs, batch.lengths, free_from=free_from, teacher=self.warm_up(batch)
         )
         checked = arguments.genomes(self, genomes)
+        if isinstance(self.loss_function, SequenceLoss):
+            return self._whole(self.loss_function).losses(checked, batch, conditions)
         return self._programs.loss_sums(checked, self._settings, batch, conditions, sparse)
 
+    def _whole(self, loss: SequenceLoss) -> whole.Run:
+        """Return what computes a loss on whole sequences."""
+        return whole.Run(self._programs, self._settings, loss, self.outputs)
+
     def _scored_entries(self, batch: Batch) -> np.ndarray:
-        """Return the number of scored entries of each sequence (B,): steps for classes, steps x outputs otherwise."""
+        """Return the number of scored entries of each sequence (B,), see `evorrn.losses.base.Loss.entries`."""
         return self.loss_function.entries(batch.scored.sum(axis=1), self.outputs)

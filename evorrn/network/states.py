@@ -89,7 +89,7 @@ class ShownNetwork(CompiledNetwork):
     ) -> np.ndarray:
         """Return the units that the readout sees for each genome (P, n), shape (P, B, T, R); see `readout_states`."""
         sequences = arguments.sequences(self, x, lengths, teacher=teacher)
-        return self._programs.hidden_states(arguments.genomes(self, genomes), self._settings, sequences)
+        return self._programs.series(arguments.genomes(self, genomes), self._settings, sequences, "hidden")
 
     def check_genome(self, genome: np.ndarray) -> np.ndarray:
         """Return a genome (n,) in the network's dtype; raise ShapeError when its shape is wrong."""

@@ -16,6 +16,9 @@ import numpy as np
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
 from evorrn.data.task import Scaling, Splits, Task
+from evorrn.losses.find import find_loss
+from evorrn.losses.sequence import SequenceLoss
+from evorrn.training.decoded import decoded_arrays, score_decoded
 from evorrn.training.meter import MeteredProblem
 from evorrn.training.problem import Problem, first_scored
 
@@ -114,13 +117,17 @@ class SequenceAssessment(Assessment):
 
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
         """Return the metrics of all splits that exist, in original units."""
-        names = self.task.metrics if self.task is not None else network.loss_function.metrics
+        loss = network.loss_function
+        names = self.task.metrics if self.task is not None else loss.metrics
         measured = {}
         for split, batch in zip(("train", "valid", "test"), self.splits):
             if batch is not None:
                 free_run = self.free_run and split != "train"
                 shown = names if free_run else [name for name in names if name not in metrics.FREE_RUN]
                 outputs = predictions(network, genome, batch, free_run)
+                if isinstance(loss, SequenceLoss):
+                    measured[split] = score_decoded(loss, outputs, batch, shown or loss.measured)
+                    continue
                 measured[split] = score(
                     outputs,
                     batch,
@@ -162,6 +169,8 @@ class SequenceAssessment(Assessment):
         if self.scaling is not None and not batch.labelled:
             predicted, truth = self.scaling.restore_targets(predicted), self.scaling.restore_targets(truth)
         arrays = {"truth": truth, "predicted": predicted, "scored": batch.scored}
+        if isinstance(network.loss_function, SequenceLoss):
+            arrays |= decoded_arrays(network.loss_function, predicted, batch)
         arrays |= {} if self.splits.dates is None else {"dates": self.splits.dates}
         residuals = self._residuals(network, genome)
         return arrays if residuals is None else {**arrays, "residuals": residuals}
@@ -191,6 +200,10 @@ class SequenceAssessment(Assessment):
         """Return a metric of named predictions of test data."""
         batch = self.splits.test
         assert batch is not None
+        if self.task is not None and isinstance(loss := find_loss(self.task.loss), SequenceLoss):
+            return {
+                name: score_decoded(loss, each, batch, [metric])[metric] for name, each in outputs.items()
+            }
         return {
             name: score(each, batch, [metric], self.scaling, self.output_names, self.step_time)[metric]
             for name, each in outputs.items()

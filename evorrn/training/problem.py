@@ -14,6 +14,8 @@ import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS
+from evorrn.losses.sequence import SequenceLoss
+from evorrn.training.decoded import score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
@@ -211,7 +213,7 @@ class Problem(MeteredProblem):
         return self.train if split == "train" or self.valid is None else self.valid
 
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
-        """Return the share (0 to 1) of training sequences that are right at every scored step.
+        """Return the share (0 to 1) of training sequences that are right at every scored step, or of which all labels are.
 
         The loss defines when a step is right, see `evorrn.losses.base.Loss.learned`: for ``"mse"`` when every absolute
         error is at most `tolerance`.
@@ -220,6 +222,8 @@ class Problem(MeteredProblem):
         with self._charged(batch, 0, genome):
             teacher = self.network.warm_up(batch)
             outputs = self.network.predict(genome, batch.inputs, lengths=batch.lengths, teacher=teacher)
+        if isinstance(self.network.loss_function, SequenceLoss):
+            return score_decoded(self.network.loss_function, outputs, batch, ["exact_match"])["exact_match"]
         right = self.network.loss_function.learned(outputs, batch.targets, tolerance)
         has_scored = batch.scored.any(axis=1)
         return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))

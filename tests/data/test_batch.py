@@ -124,3 +124,34 @@ def test_the_range_of_targets_is_that_of_scored_steps():
     mask = np.zeros((3, 4), bool)
     mask[1, 1:3] = True
     assert Batch(X, targets, mask=mask).target_range == (5.0, 6.0)
+
+
+def test_labels_of_whole_sequences():
+    """Numbers of labels from none to all; what stands beyond them has no effect, and all time steps count."""
+    batch = Batch(X, [[2, 1], [-1, 7], [3, -1]], lengths=[4, 2, 1], target_lengths=[2, 0, 1])
+    assert [row.tolist() for row in batch.rows] == [[2, 1], [], [3]]
+    assert batch.whole and batch.n_outputs == 4 and batch.scored.sum() == 7
+    part = batch.take([2, 0])
+    assert [row.tolist() for row in part.rows] == [[3], [2, 1]] and part.lengths.tolist() == [1, 4]
+    assert Batch(X, np.zeros((3, 0)), target_lengths=[0, 0, 0]).rows[0].tolist() == []
+    assert not Batch(X, Y).whole
+
+
+@pytest.mark.parametrize(
+    ("targets", "numbers", "message"),
+    [
+        ([[1], [2]], [1, 1, 1], r"targets: with target_lengths expected shape \(3, U\) of integer labels"),
+        ([[1.0], [2.0], [1.0]], [1, 1, 1], "of integer labels, got .* float64"),
+        ([[1], [2], [1]], [1, 1], "target_lengths: expected 3 integers"),
+        ([[1], [2], [1]], [1, 2, 0], "target_lengths: expected values from 0 to 1, got 0 to 2"),
+        ([[1], [-2], [1]], [1, 1, 1], "targets: expected labels from 0 on, got -2"),
+    ],
+)
+def test_wrong_labels_of_whole_sequences(targets, numbers, message):
+    with pytest.raises((ShapeError, DataError), match=message):
+        Batch(X, targets, target_lengths=numbers)
+
+
+def test_labels_of_whole_sequences_have_no_mask():
+    with pytest.raises(DataError, match="mask: expected none"):
+        Batch(X, [[1], [1], [1]], mask=np.ones((3, 4)), target_lengths=[1, 1, 1])

@@ -176,3 +176,28 @@ def test_memory_capacity_is_the_sum_of_squared_correlations():
     assert np.isclose(metrics.memory_capacity(3 * T - 1, T), 2)
     assert metrics.memory_capacity(np.full((5, 1), 0.1), np.arange(5.0)[:, None]) == 0
     assert np.isnan(metrics.memory_capacity(np.arange(5.0)[:, None], np.full((5, 1), 0.1)))
+
+
+def slow_edits(one, two):
+    """Return the edit distance by its definition, with recursion over the last labels."""
+    if not one or not two:
+        return len(one) + len(two)
+    return min(
+        slow_edits(one[:-1], two) + 1,
+        slow_edits(one, two[:-1]) + 1,
+        slow_edits(one[:-1], two[:-1]) + (one[-1] != two[-1]),
+    )
+
+
+def test_edit_distance_against_its_definition():
+    rng = np.random.default_rng(0)
+    pairs = [[rng.integers(1, 4, rng.integers(0, 6)) for _ in range(2)] for _ in range(40)]
+    found = [metrics.edits(*pair) for pair in pairs]
+    assert found == [slow_edits(one.tolist(), two.tolist()) for one, two in pairs]
+    decoded, truth = zip(*pairs)
+    values = metrics.evaluate_sequences(metrics.SEQUENCE_METRICS, decoded, truth)
+    assert values["edit_distance"] == np.mean(found)
+    assert values["label_error_rate"] == pytest.approx(sum(found) / sum(map(len, truth)))
+    assert values["exact_match"] == np.mean([found == 0 for found in found])
+    with pytest.raises(UnknownName):
+        metrics.evaluate_sequences(["edits"], decoded, truth)

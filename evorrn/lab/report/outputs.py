@@ -47,10 +47,11 @@ def draw_predictions(
         axes.set_ylim(*_limits(truth, predicted))
         return
     truth, predicted = shown.excerpt()
-    steps = time_axis(axes, shown.excerpt_dates(), "scored time steps of test", np.arange(len(truth)))
+    label = "labels of test sequences" if shown.target_lengths is not None else "scored time steps of test"
+    steps = time_axis(axes, shown.excerpt_dates(), label, np.arange(len(truth)))
     if shown.labelled:
         right = truth == predicted
-        wrong = ~right & np.isfinite(truth)
+        wrong = ~right & (np.isfinite(truth) | np.isfinite(predicted))
         axes.step(steps, truth, where="mid", **{**TRUTH, "linewidth": 1})
         axes.plot(steps[right], predicted[right], "o", color=colour, markersize=4, label=f"{name}, right")
         axes.plot(steps[wrong], predicted[wrong], "x", color=INK, markersize=6, label=f"{name}, wrong")

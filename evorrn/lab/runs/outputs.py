@@ -22,7 +22,9 @@ class Predictions:
 
     The truth is (B, T, O), or (B, T) of labels; `predicted` is (B, T, O), logits for labels; `scored` is (B, T).
     `name` is that of the first output. `dates` (B, T) are those of the truth: datetime64, or plain numbers such as years.
-    `residuals` (n, O) are truth minus prediction at the scored steps of validation, for forecasts.
+    `residuals` (n, O) are truth minus prediction at the scored steps of validation, for forecasts. Where labels belong to
+    whole sequences, the truth is (B, U) with `target_lengths` (B,), and `tokens` (B, V) with `token_lengths` (B,) are the
+    labels that the outputs were decoded to.
     """
 
     kind: ClassVar[str] = "predictions"
@@ -33,6 +35,9 @@ class Predictions:
     name: str = "value"
     dates: np.ndarray | None = None
     residuals: np.ndarray | None = None
+    target_lengths: np.ndarray | None = None
+    tokens: np.ndarray | None = None
+    token_lengths: np.ndarray | None = None
 
     @property
     def labelled(self) -> bool:
@@ -65,12 +70,28 @@ class Predictions:
     def excerpt(self, longest: int = EXCERPT) -> tuple[np.ndarray, np.ndarray]:
         """Return truth and prediction (n,) at the first scored steps, NaN between two sequences.
 
-        Of several outputs the first is taken; of logits the label that they choose.
+        Of several outputs the first is taken; of logits the label that they choose. Of labels of whole sequences, the true
+        and the decoded ones by their place, NaN where one of them has fewer.
         """
+        if self.target_lengths is not None:
+            return self._excerpt_of_rows(self.target_lengths, longest)
         truth = self.truth if self.labelled else self.truth[:, :, 0]
         predicted = self.predicted.argmax(axis=2) if self.labelled else self.predicted[:, :, 0]
         shown = self.first(predicted, longest)
         return self.first(truth, longest), np.where(np.isfinite(shown), shown, np.nan)
+
+    def _excerpt_of_rows(self, numbers: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first true and decoded labels (n,), side by side."""
+        decoded, counts = self.tokens, self.token_lengths
+        if decoded is None or counts is None:
+            decoded, counts = self.truth, np.zeros_like(numbers)
+        parts = []
+        for true, number, found, count in zip(self.truth, numbers, decoded, counts):
+            pair = np.full((2, max(number, count) + 1), np.nan)  # the last place divides sequences
+            pair[0, :number], pair[1, :count] = true[:number], found[:count]
+            parts.append(pair)
+        both = np.concatenate(parts, axis=1)[:, :longest]
+        return both[0], both[1]
 
     def excerpt_dates(self, longest: int = EXCERPT) -> np.ndarray | None:
         """Return the dates (n,) of the same steps, unknown between two sequences; None where there are none."""

@@ -16,6 +16,7 @@ from evorrn.strategies.evolution.start import Start
 from evorrn.strategies.reservoir.conditions import (
     LARGEST_STATE,
     check_fed_back,
+    check_solvable,
     check_washout,
     fitted_steps,
     sees_output,
@@ -101,14 +102,15 @@ class Evolino(ESP):
         Raises
         ------
         ConfigError
-            For a problem without states or targets, for a network without biases, for a network that sees its own
-            logits, and for a washout that leaves fewer rows than the readout has weights.
+            For a problem without states or targets, for a network without biases, for a loss on whole sequences, for a
+            network that sees its own logits, and for a washout that leaves fewer rows than the readout has weights.
         """
         missing = sorted(self.requires - problem.provides)
         if missing:
             raise ConfigError(f"strategy evolino: needs a problem that provides {', '.join(missing)}")
         network = problem.network
         check_bias(self.name, network)
+        check_solvable(self.name, network)
         check_fed_back(self.name, network)
         check_washout(self.name, problem, self.washout)
         layout = {

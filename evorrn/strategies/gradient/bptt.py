@@ -273,14 +273,14 @@ class BPTT(Strategy):
         }
 
     def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
-        """Yield the gradient of each update of an epoch, and the number of scored steps that it is of."""
+        """Yield the gradient of each update of an epoch, and the number of scored steps, or sequences, that it is of."""
         for sequences in self._minibatches(problem, rng):
             if self._back is None:
-                yield partial(problem.loss_and_gradient, sequences=sequences), _scored(problem, sequences)
+                yield partial(problem.loss_and_gradient, sequences=sequences), _entries(problem, sequences)
                 continue
             windows = Windows(problem, sequences, self._back, self._apart)
             if not self.carry:
-                yield windows.gradient, _scored(problem, sequences)
+                yield windows.gradient, _entries(problem, sequences)
                 continue
             for number, window in enumerate(windows.windows):
                 yield partial(windows.carried_gradient, number), window.scored
@@ -292,7 +292,7 @@ class BPTT(Strategy):
             return [None]
         order = rng.permutation(count)
         parts = [order[start : start + self.batch_size] for start in range(0, count, self.batch_size)]
-        return [part for part in parts if _scored(problem, part)]  # without a scored step there is no loss
+        return [part for part in parts if _entries(problem, part)]  # without a scored step there is no loss
 
     def _progress(self, valid_loss: float, state: State) -> State:
         """Return the epochs since validation improved, the drops of the rate, and whether to stop."""
@@ -309,7 +309,8 @@ class BPTT(Strategy):
         }
 
 
-def _scored(problem: Problem, sequences: np.ndarray | None) -> int:
-    """Return the number of scored steps of training sequences, of all for None."""
-    scored = problem.batch("train").scored
-    return int(scored.sum() if sequences is None else scored[sequences].sum())
+def _entries(problem: Problem, sequences: np.ndarray | None) -> int:
+    """Return what the loss of training sequences is a mean over: scored steps, or sequences; of all for None."""
+    batch = problem.batch("train")
+    entries = np.ones(batch.size, np.int64) if batch.whole else batch.scored.sum(axis=1)
+    return int(entries.sum() if sequences is None else entries[sequences].sum())

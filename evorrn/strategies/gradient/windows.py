@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from evorrn.base.errors import ConfigError
 from evorrn.data.batch import Batch
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class Windows:
 
     def __init__(self, problem: Problem, sequences: np.ndarray | None, window: int, every: int) -> None:
         train = problem.batch("train")
+        if train.whole:
+            raise ConfigError(
+                "window: expected none, since the labels of whole sequences cannot be cut into windows"
+            )
         self._problem, self._network = problem, problem.network
         self._batch = train if sequences is None else train.take(sequences)
         self._teacher = self._network.warm_up(self._batch)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.errors import ConfigError
+from evorrn.losses.sequence import SequenceLoss
 
 if TYPE_CHECKING:
     from evorrn.data.batch import Batch
@@ -28,6 +29,15 @@ def check_fed_back(name: str, network: Network) -> None:
         raise ConfigError(
             f"strategy {name}: a network that sees its own output needs the loss mse or a network with "
             'fed_back="probability" or "bit"; the targets that go back while states are computed are not logits'
+        )
+
+
+def check_solvable(name: str, network: Network) -> None:
+    """Raise ConfigError for a loss on whole sequences, to which no readout can be fitted by regression."""
+    if isinstance(network.loss_function, SequenceLoss):
+        raise ConfigError(
+            f"strategy {name}: a readout is solved by regression on a target for each time step, and the loss "
+            f"{network.loss_name} has labels of whole sequences; train it with ga, cma-es or bptt"
         )
 
 

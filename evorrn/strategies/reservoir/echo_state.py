@@ -15,6 +15,7 @@ from evorrn.strategies.reservoir.conditions import (
     LARGEST_STATE,
     check_density,
     check_fed_back,
+    check_solvable,
     check_washout,
     fitted_steps,
     sees_output,
@@ -229,11 +230,12 @@ class EchoState(Strategy):
         Raises
         ------
         ConfigError
-            For a network without biases, for a network that sees its own logits, for a density of less than one link
+            For a network without biases, for a loss on whole sequences, for a network that sees its own logits, for a density of less than one link
             into a unit, and for a washout that leaves fewer rows than the readout has weights.
         """
         network = problem.network
         check_bias(self.name, network)
+        check_solvable(self.name, network)
         check_fed_back(self.name, network)
         check_washout(self.name, problem, self.washout)
         check_density(self.name, network, self.density)

@@ -9,7 +9,7 @@ from typing import Any
 
 from evorrn.base.errors import EvorrnError
 from evorrn.base.text import counted, figure, interval, listed
-from evorrn.data.metrics import EPISODE_METRICS, METRICS
+from evorrn.data.metrics import EPISODE_METRICS, METRICS, SEQUENCE_METRICS
 from evorrn.lab.study.comparison import Baseline, Comparison, Row, badness
 from evorrn.lab.study.sentences import backtest, common, intervals
 from evorrn.lab.study.statistics import LEVEL, smallest_p
@@ -206,7 +206,7 @@ def _time(comparison: Comparison) -> str:
 
 
 def _meaning(metric: str) -> str:
-    known = {**METRICS, **EPISODE_METRICS}
+    known = {**SEQUENCE_METRICS, **METRICS, **EPISODE_METRICS}
     text = (known[metric].__doc__ or metric).split(".")[0] if metric in known else metric
     return re.sub(r" \([^)]*\)", "", text.removeprefix("Return "))  # without array shapes
 
