@@ -142,14 +142,11 @@ class NpzFile(Task):
         return {**found, **baselines.linear_models(splits, "linear model of the last steps")}
 
     def comparator_problems(self, names: Sequence[str]) -> list[str]:
-        """Return one sentence for each name that is not a classifier of whole sequences, or for data that need none."""
-        if names and not sequence_labels.whole_sequences(self.batch):
-            wanted = "one label for each sequence, at its last step"
-            return [f"expected {wanted}, for {', '.join(names)}; {self.path} has other targets"]
-        return sequence_labels.problems(names)
+        """Return one sentence for each name that is not known, or that does not fit the targets of the file."""
+        return sequence_labels.problems(self.batch, names)
 
     def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return the classifiers of whole sequences that are named: dtw, hmm."""
+        """Return what is named: dtw and hmm for labels of whole sequences, ngram for labels after symbols."""
         return sequence_labels.classifiers(splits, self.outputs, names)
 
     def recommended(self, strategy: str) -> Recommended:

