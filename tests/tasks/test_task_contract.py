@@ -71,7 +71,10 @@ def paths(tmp_path):
     (tmp_path / "a.csv").write_text("time,temp,load\n" + "\n".join(rows) + "\n")
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "a.npz", inputs=rng.normal(size=(12, 9, 3)), targets=rng.integers(0, 2, (12, 9)))
-    return {"csv": {"path": str(tmp_path / "a.csv")}, "npz": {"path": str(tmp_path / "a.npz")}}
+    steps = [f"{np.sin(n + t):.4f},{n},{'ab'[n % 2]}" for n in range(12) for t in range(5 + n % 3)]
+    (tmp_path / "b.csv").write_text("x,sequence,label\n" + "\n".join(steps) + "\n")
+    files = {"csv": "a.csv", "npz": "a.npz", "sequence-classes": "b.csv"}
+    return {name: {"path": str(tmp_path / file)} for name, file in files.items()}
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
