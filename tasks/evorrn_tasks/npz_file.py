@@ -24,7 +24,7 @@ from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
 from evorrn_tasks.common.shares import cut, file_problems
 
-NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "split")
+NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "target_lengths", "split")
 SPLITS = ("train", "valid", "test")
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -38,7 +38,8 @@ class NpzFile(Task):
     one at every step or (B,) for one at each sequence's last step. ``mask`` (B, T) is True where a step is
     scored, ``lengths`` (B,) is the number of steps of each sequence, ``split`` (B,) holds 0, 1, 2 or ``"train"``,
     ``"valid"``, ``"test"``. Without ``split`` the sequences, at least three, are split in their order by
-    `shares`.
+    `shares`. With ``target_lengths`` (B,) the targets (B, U) are labels of whole sequences, from 1 on, whose time steps
+    are not known, and the loss is ``ctc``.
 
     One long sequence may be given without the first axis: ``inputs`` (T, I), ``targets`` (T, O) or (T,). A single
     sequence is split in order of time, and each split begins with `washout` unscored steps.
@@ -78,6 +79,12 @@ class NpzFile(Task):
         }
         if "lengths" in arrays:
             given["lengths"] = np.atleast_1d(arrays["lengths"])
+        if "target_lengths" in arrays:
+            if single:
+                raise DataError(
+                    f"{self.path}: target_lengths: expected at least three sequences, inputs (B, T, I), got one"
+                )
+            given["target_lengths"] = arrays["target_lengths"]
         try:
             return Batch(**given)
         except EvorrnError as error:
@@ -94,16 +101,22 @@ class NpzFile(Task):
         if not self.batch.labelled:
             return self.batch.n_outputs
         train = self._parts[0]
+        if train.whole:
+            return max(2, train.n_outputs)
         return max(2, int(train.targets[train.scored].max(initial=0)) + 1)
 
     @property
     def loss(self) -> str:  # type: ignore[override]  # the file decides
-        """``"cross-entropy"`` for labels, else ``"mse"``."""
+        """``"cross-entropy"`` for labels, ``"ctc"`` for those of whole sequences, else ``"mse"``."""
+        if self.batch.whole:
+            return "ctc"
         return "cross-entropy" if self.batch.labelled else "mse"
 
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]  # the file decides
         """Accuracy first for labels, else the error in units of the targets' standard deviation."""
+        if self.batch.whole:
+            return ("label_error_rate", "edit_distance", "exact_match", "ctc")
         return ("accuracy", "cross_entropy") if self.batch.labelled else ("nrmse_std", "rmse", "mae")
 
     @property
@@ -134,6 +147,8 @@ class NpzFile(Task):
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the class frequencies; or the mean, persistence if the horizon is 1, and linear models."""
+        if self.batch.whole:
+            return {"no labels": baselines.no_labels(splits, self.outputs)}
         if self.batch.labelled:
             return {"class frequencies": baselines.class_frequencies(splits, self.outputs)}
         found = {"mean": baselines.mean(splits)}
@@ -246,22 +261,30 @@ class NpzFile(Task):
         if not part.labelled:
             known = np.isfinite(targets) & inside[:, :, None]
             targets = np.where(known, scaling.scale_targets(np.where(known, targets, 0.0)), 0.0)
+        if part.whole:
+            return Batch(inputs, targets, lengths=part.lengths, target_lengths=part.target_lengths)
         return Batch(inputs, targets, mask=part.scored, lengths=part.lengths)
 
     def _check_classes(self, parts: list[Batch]) -> None:
         """Raise DataError when training has one class, or lacks a class of validation or test."""
-        known = set(parts[0].targets[parts[0].scored].tolist())
-        if len(known) < 2:
+        known = _labels(parts[0])
+        if len(known) < 2 and not parts[0].whole:
             raise DataError(
                 f"{self.path}: targets: expected at least two classes in training, got only {known}"
             )
         for name, part in zip(SPLITS[1:], parts[1:]):
-            new = sorted(set(part.targets[part.scored].tolist()) - known)
+            new = sorted(_labels(part) - known)
             if new:
                 raise DataError(
                     f"{self.path}: targets: label {new[0]} is in {name} but not in training; add an array 'split' to "
                     "the file with every class in training"
                 )
+
+
+def _labels(part: Batch) -> set[int]:
+    """Return the labels in a split."""
+    labels = np.concatenate(part.rows) if part.whole else part.targets[part.scored]
+    return set(labels.tolist())
 
 
 def _load(path: str) -> dict[str, np.ndarray]:

@@ -186,3 +186,20 @@ def test_truncated_archives_single_arrays_missing_files(tmp_path):
     path.unlink()
     with pytest.raises(DataError, match=r"cannot read .*: No such file"):
         task.data(0)
+
+
+def test_labels_of_whole_sequences_whose_times_are_not_known(tmp_path):
+    """The array target_lengths says how many labels each sequence has; the loss is then ctc."""
+    rng = np.random.default_rng(0)
+    inputs, targets, numbers = rng.normal(size=(12, 9, 2)), rng.integers(1, 4, (12, 3)), np.arange(12) % 4
+    targets[0] = [1, 2, 3]
+    numbers[0] = 3
+    task = make(tmp_path, inputs=inputs, targets=targets, target_lengths=numbers, lengths=np.full(12, 8))
+    assert (task.loss, task.outputs, task.metrics[0]) == ("ctc", 4, "label_error_rate")
+    train, valid, test = task.data(0)
+    rows = [row.tolist() for part in (train, valid, test) for row in part.rows]
+    assert rows == [row[:number].tolist() for row, number in zip(targets, numbers)]
+    assert (train.lengths == 8).all()
+    assert list(task.baselines(task.data(0))) == ["no labels"]
+    with pytest.raises(DataError, match="target_lengths: expected values from 0 to 3"):
+        make(tmp_path, inputs=inputs, targets=targets, target_lengths=np.full(12, 4)).data(0)

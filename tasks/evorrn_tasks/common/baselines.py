@@ -62,6 +62,17 @@ def class_frequencies(splits: Splits, classes: int) -> np.ndarray:
     return np.broadcast_to(logits, (test.size, test.steps, classes)).copy()
 
 
+def no_labels(splits: Splits, classes: int) -> np.ndarray:
+    """Return logits (B, T, classes) under which every class is as likely, and that are decoded to no label at all.
+
+    The blank is a little more likely, so that decoding finds it.
+    """
+    test = _test(splits)
+    logits = np.zeros((test.size, test.steps, classes))
+    logits[:, :, 0] = 1e-3
+    return logits
+
+
 def _first_scored(batch: Batch) -> np.ndarray:
     """Return the first scored step of each sequence, (B,)."""
     return np.asarray(batch.scored.argmax(axis=1))
