@@ -8,6 +8,7 @@ before each segment, and a second one, segment by segment, the tape. A job is on
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -175,7 +176,7 @@ class GradientRows(NetworkRows):
                 tables.append(np.array([[sections["leave"], index + 1, steps, 0]]))
         return np.concatenate(tables)
 
-    @property
+    @cached_property
     def spare(self) -> int:
         """See `StageRows.spare`."""
         return self._record.spare(self._derivative.record) + self._back.spare(self._derivative.back)

@@ -6,6 +6,7 @@ A job is one genome on one tile of lanes, with weights broadcast.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -178,7 +179,7 @@ class ForwardRows(NetworkRows):
         table[0, 0], table[-1, 0] = sections["before"], sections["after"]
         return table
 
-    @property
+    @cached_property
     def spare(self) -> int:
         """See `StageRows.spare`."""
         return self._stages.spare(self._plan)

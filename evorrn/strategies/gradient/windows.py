@@ -177,8 +177,9 @@ class Windows:
                 batch, teacher = self._shown(cuts[picked])
                 given = batch, states[picked], teacher
                 loss, gradient, last[picked] = self._problem.gradient_from(genome, *given)
-                for name, block in self._network.unpack(gradient).items():
-                    block *= not (picked is later and ".start." in name)
+                if picked is later:
+                    for name, block in self._network.unpack(gradient).items():
+                        block *= ".start." not in name
                 found.append(Weighted(loss, np.asarray(gradient, np.float64), int(batch.scored.sum())))
         return _mean(found), last
 
