@@ -43,7 +43,15 @@ def check(network, genome, rng, closed=False):
     return dynamics, x, state
 
 
-@pytest.mark.parametrize("cell", sorted(cells().keys() - {"lif"}))  # whose spikes are steps
+QUICK = ("elman", "lstm", "clockwork", "stack")
+"""Cells that stand for the others in the quick tests: each of the others compiles programs of its own."""
+EVERY = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough)
+    for name in sorted(cells().keys() - {"lif"})  # whose spikes are steps
+]
+
+
+@pytest.mark.parametrize("cell", EVERY)
 @pytest.mark.parametrize("form", FORMS)
 def test_the_step_and_its_jacobian_equal_those_of_the_compiled_network(cell, form):
     network, genome, rng = made(cell, **FORMS[form])
