@@ -1,5 +1,7 @@
 """Truncated backpropagation through time: its gradient, the carried state, its cost, and stopping and going on."""
 
+from types import SimpleNamespace
+
 import naive
 import numpy as np
 import pytest
@@ -332,6 +334,12 @@ def test_the_meter_counts_the_steps_that_were_computed(settings, forward, backwa
 def test_wrong_combinations_are_refused_in_words(settings, message):
     with pytest.raises(ConfigError, match=message):
         BPTT(**settings)
+
+
+def test_a_loss_on_whole_sequences_is_not_cut_into_windows():
+    problem = SimpleNamespace(network=Network(2, 3, hidden=2, loss="ctc"))
+    with pytest.raises(ConfigError, match="ctc is a loss on whole sequences"):
+        Windows(problem, None, 5, 5)
 
 
 def test_earlier_runs_keep_what_they_stored():

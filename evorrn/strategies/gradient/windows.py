@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evorrn.base.errors import ConfigError
+from evorrn.base.errors import ConfigError
 from evorrn.data.batch import Batch
+from evorrn.losses.sequence import SequenceLoss
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
@@ -62,6 +64,11 @@ class Windows:
     window, every : int
         Time steps of a window, and from the end of one to the end of the next; ``every <= window``.
 
+    Raises
+    ------
+    ConfigError
+        When the loss is one on whole sequences.
+
     Attributes
     ----------
     windows : list of Window
@@ -79,6 +86,11 @@ class Windows:
     """
 
     def __init__(self, problem: Problem, sequences: np.ndarray | None, window: int, every: int) -> None:
+        if isinstance(problem.network.loss_function, SequenceLoss):
+            raise ConfigError(
+                f"strategy.window: expected a loss that is a sum over time steps, as windows divide sequences; "
+                f"{problem.network.loss_name} is a loss on whole sequences, leave out window and carry"
+            )
         train = problem.batch("train")
         if train.whole:
             raise ConfigError(
