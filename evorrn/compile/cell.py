@@ -120,7 +120,7 @@ class Cell(Equations):
             if name in found.functions:
                 text = getattr(value, "__name__", value)
                 known = self.choices.get(name, ACTIVATIONS)
-                if text not in known:
+                if not isinstance(text, str) or text not in known:
                     raise UnknownName("function" if name in self.choices else "activation", text, known)
                 found.functions[name] = str(text)
             elif name in found.numbers:

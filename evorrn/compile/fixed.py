@@ -71,10 +71,12 @@ def made(
 def _of_setting(name: str, setting: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Return an array from a number, a list of numbers for each unit, or pairs of units and value."""
     given = np.asarray(setting, float)
-    if given.ndim == 2:
+    units = int(given[:, 0].sum()) if given.ndim == 2 else given.size
+    fits = given.ndim == 0 or shape == (units,)
+    if given.ndim == 2 and fits:
         given = np.repeat(given[:, 1], given[:, 0].astype(int))
-    if given.ndim and given.shape != shape:
+    if not fits or (given.ndim and given.shape != shape):
         raise CellError(
-            f"cell option {name}: expected {' x '.join(map(str, shape))} numbers, one for each unit, got {given.size}"
+            f"cell option {name}: expected {' x '.join(map(str, shape))} numbers, one for each unit, got {units}"
         )
     return np.broadcast_to(given, shape).copy()

@@ -8,6 +8,7 @@ import pytest
 
 from evorrn import Fixed, Network, cell, dot, einsum, outer, push, roll, shift, tanh, total
 from evorrn.base.errors import CellError, ConfigError, EvorrnError
+from evorrn.lab.runs.spec import resolve
 
 HEAD = (
     "import functools\nimport numpy as np\nimport evorrn\nfrom evorrn import *\n\n\n"
@@ -255,3 +256,41 @@ def test_a_cell_may_see_no_input_and_call_a_parameter_by_any_name():
     outputs = network.predict(genome, np.ones((24, 2, 2)))
     np.testing.assert_allclose(outputs[3, 1], blocks["readout.W"] @ h + blocks["readout.b"])
     assert np.isfinite(network.vjp(genome, np.ones((24, 2, 2)), np.ones((24, 2, 1)))).all()
+
+
+def slow(p, x, h):
+    return tanh(p.W @ x) / p.tau
+
+
+@pytest.mark.parametrize(
+    ("tau", "words"),
+    [
+        (0.5, "expected a number of at least 1, got 0.5"),
+        ([2.0, 3.0], "expected 3 numbers, one for each unit, got 2"),
+        ([[1, 2.0], [3, 5.0]], "expected 3 numbers, one for each unit, got 4"),
+        ([[10**12, 2.0]], "expected 3 numbers, one for each unit, got 1000000000000"),
+        *[(tau, "expected a number, a list of numbers, or pairs") for tau in ("a", {}, [], None, [[1.5, 2]])],
+    ],
+)
+def test_settings_of_an_array_that_do_not_fit_are_refused_and_others_are_kept(tau, words):
+    fixed, ranges = {"tau": Fixed("H", default=2.0)}, {"tau": (1, math.inf)}
+    made = cell(state={"h": "H"}, parameters={"W": "H I"}, fixed=fixed, ranges=ranges)(slow)
+    with pytest.raises(EvorrnError, match=re.escape(words)):
+        Network(2, 1, hidden=3, cell=made, cell_options={"tau": tau})
+    with pytest.raises(EvorrnError, match=re.escape(words)):
+        Network(2, 1, hidden=3, cell=made).with_options({"tau": tau})
+    network = Network(2, 1, hidden=3, cell=made, cell_options={"tau": [[1, 2.0], [2, 5.0]]})
+    assert network.fixed_arrays["layer0.tau"].tolist() == [2, 5, 5]
+    assert network.with_options({"tau": [3, 4, 5]}).fixed_arrays["layer0.tau"].tolist() == [3, 4, 5]
+
+
+def test_an_activation_that_is_no_name_is_refused():
+    for value in ([1], {}, None):
+        with pytest.raises(EvorrnError, match="unknown activation"):
+            Network(1, 1, cell="leaky", cell_options={"activation": value})
+
+
+def test_a_spec_may_hold_the_settings_of_an_array():
+    table = {"cell": "second-order", "cell_options": {"tau": [2.0, 3.0]}}
+    with pytest.raises(EvorrnError, match="unknown option of cell second-order 'tau'"):
+        resolve({"task": {"name": "sines"}, "network": table})

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 import random_cells
+from random_cells_by_hand import by_hand
 
 from evorrn import Batch, Network
 from evorrn.engine.lanes import listings
@@ -65,7 +66,7 @@ def test_outputs_states_and_gradients_are_those_of_the_function(drawn):
     few = slice(0, 3)
     for state in (None, drawn.state):
         first = None if state is None else state[few]
-        wanted, last = random_cells.by_hand(network, genome, x[few], lengths[few], first)
+        wanted, last = by_hand(network, genome, x[few], lengths[few], first)
         got, states = network.predict(genome, x, state=state, lengths=lengths, return_state=True)
         close(got[few], wanted)
         close(states[few], last)

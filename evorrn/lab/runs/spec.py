@@ -223,7 +223,10 @@ class _Problems(list[str]):
                 self.append(f"network.{name}: {unknown('setting', name, allowed)}")
             elif not isinstance(value, kinds):
                 self.append(f"network.{name}: expected {wanted}, got {value!r}")
-            elif isinstance(value, Mapping) and not all(isinstance(item, ENTRIES) for item in value.values()):
+            elif isinstance(value, Mapping) and not all(
+                isinstance(item, ENTRIES) or (name == "cell_options" and isinstance(item, list))
+                for item in value.values()
+            ):
                 self.append(f"network.{name}: expected numbers and names, got {dict(value)!r}")
             else:
                 good[name] = value
