@@ -147,11 +147,6 @@ def _check_given(title: str, given: Declared) -> None:
         ] or [""]:
             if names and (not each.isidentifier() or keyword.iskeyword(each) or each.startswith("__")):
                 raise CellError(f"cell {title}: {kind} {each!r}: expected a name as that of a variable")
-    for each in ("p", "x", "y"):
-        if each in given.state:
-            raise CellError(
-                f"cell {title}: state {each}: p, x and y are the parameters, the input and the output"
-            )
 
 
 def _check_sizes(title: str, sizes: Mapping[str, int]) -> None:

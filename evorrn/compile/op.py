@@ -51,11 +51,6 @@ def renamed(dimension: str, names: Mapping[str, str]) -> str:
     return re.sub(r"[A-Za-z_]\w*", other, dimension)
 
 
-def plain_name(dimension: str) -> str:
-    """Return a dimension of a network as the equations of its cell have it, ``"N"`` for ``"N0"``."""
-    return re.sub(r"([A-Za-z_]\w*?)\d+\b", r"\1", dimension)
-
-
 def factor(dimension: str) -> str:
     """Return a dimension as a part of a product."""
     return f"({dimension})" if "+" in dimension else dimension

@@ -10,11 +10,10 @@ from evorrn.compile.adjoint import AdjointGraph, adjoint
 from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
 from evorrn.compile.cell import Cell
 from evorrn.compile.graph import Builder, Graph
-from evorrn.compile.op import WEIGHTS, Shape, plain_name, renamed, size_of
+from evorrn.compile.op import WEIGHTS, Shape, renamed
 from evorrn.compile.ops import LEAVES, OPS
 from evorrn.compile.prologue import Prologue, split
 from evorrn.compile.schedule import group_products
-from evorrn.compile.tensors import numbers
 from evorrn.compile.verify import verify
 
 OUTPUT = "y"
@@ -102,20 +101,6 @@ class Step:
             if node.op not in LEAVES and OPS[node.op].emit is None and node.op not in PLAIN:
                 return False
         return True
-
-    def misfit(self, sizes: Mapping[str, int]) -> str:
-        """Return in words which equation takes entries that an array does not have for sizes of dimensions."""
-        for graph in (self.graph, self.prologue.graph if self.prologue else self.graph):
-            for node in graph.nodes:
-                if node.op == "slice":
-                    axis, first, end, _ = numbers(node.form)
-                    dimension = graph.nodes[node.operands[0]].shape[axis]
-                    if end > size_of(dimension, sizes):
-                        return (
-                            f"an equation takes entries {first} to {end - 1} of a dimension {plain_name(dimension)} "
-                            f"= {size_of(dimension, sizes)}"
-                        )
-        return ""
 
     @property
     def feeds_back(self) -> bool:

@@ -124,9 +124,6 @@ class Architecture(NetworkSettings):
             too_large = excess(count, self.dtype.itemsize)
             if too_large:
                 raise ConfigError(f"network.hidden: a {what.format(count)} takes {too_large}")
-        misfit = self.step.misfit(self.sizes)
-        if misfit:
-            raise ConfigError(f"network.cell_options: cell {self.cell.name}: {misfit}")
         self._set_options(options)
         self._initial = choose(self.layout, checked_mapping("initial", initial))
 
@@ -216,6 +213,8 @@ class Architecture(NetworkSettings):
             arrays.update({f"layer{layer}.{name}": array for name, array in made.items()})
         try:
             self.step.graph.check_slices(self.sizes)
+            if self.step.prologue:
+                self.step.prologue.graph.check_slices(self.sizes)
         except CellError as error:
             raise ConfigError(f"network.cell_options: cell {self.cell.name}: {error}") from error
         self._settings = Settings(options.numbers, arrays)

@@ -156,7 +156,7 @@ def of_two(p, x, h, y):
         ({"state": "h"}, "state: expected a mapping by name"),
         ({"state": {"h": "007"}}, "expected one to three dimensions"),
         ({"state": {"h": "²"}}, "expected one to three dimensions"),
-        ({"state": {"x": "H"}}, "state x: p, x and y are"),
+        ({"state": {"x": "H"}}, "state x: p, x and y name other arguments"),
         ({"parameters": {"W-1": "H"}}, "parameter 'W-1': expected a name as that of a variable"),
         ({"parameters": {"lambda": "H"}}, "parameter 'lambda': expected a name"),
         *[
@@ -184,7 +184,7 @@ def test_a_declaration_that_does_not_fit_is_refused(declarations, words):
 
 
 def test_a_state_that_takes_the_name_of_the_output_is_refused():
-    with pytest.raises(CellError, match="state y: p, x and y are"):
+    with pytest.raises(CellError, match="state y: p, x and y name other arguments"):
         cell(state={"h": "H", "y": "H"}, parameters={})(of_two)
 
 
@@ -206,12 +206,12 @@ def test_something_that_is_no_function_is_refused():
 @cell(sizes={"N": 6}, state={"h": "H", "v": "N"}, parameters={"W": "H I", "u": "N"})
 def takes_five(p, x, h, v):
     """A cell that takes the first five entries of an array whose size a network gives."""
-    return tanh(p.W @ x) + total(v[0:5]) + dot(p.u[0:5], p.u[1:6]), push(v, 1.0 * total(x))
+    return tanh(p.W @ x) + h[0:1] * dot(p.u[0:5], p.u[1:6]), push(v, 1.0 * total(x))
 
 
 @pytest.mark.parametrize("given", [1, 5])
 def test_entries_beyond_a_size_are_refused_when_the_network_is_made(given):
-    words = rf"cell takes-five: an equation takes entries . to \d of a dimension N = {given}"
+    words = rf"the equations take entries . to \d of N, which has {given}"
     with pytest.raises(ConfigError, match=words):
         Network(2, 1, hidden=3, cell=takes_five, cell_options={"N": given})
     assert Network(2, 1, hidden=3, cell=takes_five, cell_options={"N": 6}).size == 16
