@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.base.errors import ConfigError
 from evorrn.data.batch import Batch
 from evorrn.losses.sequence import SequenceLoss
 
