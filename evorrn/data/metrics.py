@@ -102,7 +102,8 @@ def valid_time(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None
     """Return the mean over sequences of the steps before the error of a free run first exceeds half a deviation.
 
     The error at a step is the root of the mean over outputs of the squared error, each divided by the standard deviation
-    of the truth. A sequence without such a step counts with all its scored steps. `evaluate` gives Lyapunov times.
+    of the truth. A sequence without such a step counts with all its scored steps, one with numbers that are not finite until these.
+    `evaluate` gives Lyapunov times.
 
     Source: Vlachas et al. 2020, "Backpropagation algorithms and reservoir computing in recurrent neural networks for the
     forecasting of complex spatiotemporal dynamics", valid prediction time with epsilon = 0.5.
