@@ -83,7 +83,7 @@ def test_a_solved_readout_has_no_targets_to_be_fitted_to(data, strategy):
 
 def test_what_needs_a_loss_at_each_time_step_says_so(data):
     network = Network(3, 4, hidden=2, loss="ctc")
-    with pytest.raises(ConfigError, match="labels of whole sequences cannot be cut into windows"):
+    with pytest.raises(ConfigError, match="ctc is a loss on whole sequences, leave out window"):
         BPTT(window=4).fit(network, data, budget="1gen")
     with pytest.raises(ConfigError, match="loss ctc: a gradient by lag"):
         gradient_by_lag(network, network.init(seed=0), data[0])

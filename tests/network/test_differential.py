@@ -169,6 +169,7 @@ def test_a_random_network_agrees_with_plain_numpy(seed, monkeypatch):
     check_seed(seed, monkeypatch)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("seed", "name"), list(enumerate(NAMED, start=100)))
 def test_a_network_of_each_named_cell_agrees_with_plain_numpy(seed, name, monkeypatch):
     check_seed(seed, monkeypatch, name, batches=1)

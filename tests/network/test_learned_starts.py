@@ -21,7 +21,7 @@ def made(form, seed=0):
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form["cell"])
-@pytest.mark.parametrize("sequences", [1, 37])
+@pytest.mark.parametrize("sequences", [pytest.param(1, marks=pytest.mark.thorough), 37])
 def test_outputs_are_those_of_a_network_that_begins_in_these_states(form, sequences):
     network, genome, rng = made(form)
     plain = Network(2, 2, dtype="float64", **form)

@@ -11,6 +11,8 @@ from evorrn.data.task import Recommended, Task
 from evorrn.strategies.find import make_strategy
 from evorrn.testing import check_task
 
+SLOW = ("lorenz", "lorenz-96", "roessler", "henon")
+"""Tasks whose baselines take seconds at the default sizes."""
 SEQUENCES = [name for name, kind in task_kinds().items() if issubclass(kind, Task)]
 SYNTHETIC = ("mackey-glass", "narma", "sines", "adding", "copy")
 SMALL = [
@@ -77,7 +79,9 @@ def paths(tmp_path):
     return {name: {"path": str(tmp_path / file)} for name, file in files.items()}
 
 
-@pytest.mark.parametrize("name", SEQUENCES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.thorough if n in SLOW else ()) for n in SEQUENCES]
+)
 def test_defaults_keep_the_contract(name, paths):
     check_task(evorrn.task(name, **paths.get(name, {})))
 

@@ -202,7 +202,8 @@ def _solve(w: Writer, node: Node, matrix: Value, b: Value) -> str:
             "Where", w.apply("Greater", free, w.number(0)), w.apply("Abs", entries), w.number(-1)
         )
         place = w.apply("ArgMax", height, axis=1, keepdims=0)
-        chosen = w.apply("OneHot", place, w.integers(size), w.number([0, 1]))
+        same = w.apply("Equal", w.apply("Unsqueeze", place, w.integers(1)), w.integers(*range(size)))
+        chosen = w.cast(same, w.dtype)  # OneHot is not there in every runtime for every type
         pivot = w.apply("Einsum", chosen, entries, equation="bi,bi->b")
         row = w.apply("Einsum", chosen, system, equation="bi,bij->bj")
         row = w.apply("Div", row, w.apply("Unsqueeze", pivot, w.integers(1)))

@@ -15,7 +15,7 @@ FORMS = {
         ["3 units", "2 units", "U_i U_f U_g U_o", "h, c", "W_x"],
     ),
     "no inputs": ({"inputs": 0, "feedback": True, "cell": "jordan"}, ["h, c", "W_y"]),
-    "many states": ({"cell": "ntm", "outputs": 3}, ["h … write", "3 outputs"]),
+    "many states": ({"cell": "ntm", "outputs": 3}, ["h … begun", "3 outputs"]),
 }
 
 
