@@ -14,7 +14,7 @@ from evorrn import Batch, Network
 from evorrn.engine.lanes import listings
 
 QUICK = range(8)
-MORE = range(8, 208)
+MORE = range(8, 88)
 SLACK = 2e-6
 """Largest error of differences of outputs, in shares of the largest term of the gradient."""
 
