@@ -6,6 +6,8 @@ import pytest
 import evorrn
 from evorrn.diagnostics import gradient_by_lag
 
+pytestmark = pytest.mark.thorough
+
 
 def by_differences(network, genome, batch, row, last):
     """Return the norms (last + 1,) of the gradient of the loss at step `last` by differences of the state."""

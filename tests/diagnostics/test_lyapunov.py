@@ -7,6 +7,8 @@ from threadpoolctl import threadpool_limits
 import evorrn
 from evorrn.diagnostics import lyapunov_spectrum
 
+pytestmark = pytest.mark.thorough
+
 
 @evorrn.cell(state={"u": "H", "v": "H"}, parameters={})
 def henon(p, x, u, v, *, a=1.4, b=0.3):

@@ -7,6 +7,8 @@ from scipy.linalg import solve_discrete_lyapunov
 import evorrn
 from evorrn.diagnostics import memory_capacity, processing_capacity
 
+pytestmark = pytest.mark.thorough
+
 
 @evorrn.cell(state={"h": "H", "last": "H"}, parameters={"W": "H I"})
 def squares(p, x, h, last):

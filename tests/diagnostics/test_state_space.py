@@ -12,6 +12,8 @@ from evorrn.diagnostics import (
     state_space,
 )
 
+pytestmark = pytest.mark.thorough
+
 
 def elman(matrix, inward=None, bias=None, activation=evorrn.tanh):
     network = evorrn.Network(
