@@ -231,10 +231,15 @@ def _checksum(found: Any) -> str:
 
 
 def _scan(package: str, wanted: Callable[[Any], bool]) -> dict[str, Place]:
-    """Import all modules of a package, and return where its plug-ins are defined."""
+    """Import the modules of a package, and return where its plug-ins are defined.
+
+    A folder `common` holds what plug-ins share and no plug-ins. It is left out, since it may need optional packages.
+    """
     root = importlib.import_module(package)
     found: dict[str, Place] = {}
     for info in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
+        if "common" in info.name.split("."):
+            continue
         module = importlib.import_module(info.name)
         for attribute, value in vars(module).items():
             if wanted(value) and (value.name not in found or _home(value) == module.__name__):
