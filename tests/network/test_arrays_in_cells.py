@@ -14,7 +14,7 @@ from evorrn import Batch, Network
 from evorrn.engine.lanes import listings
 
 QUICK = range(4)
-MORE = range(4, 88)
+MORE = (*range(4, 88), 145)
 SLACK = 2e-6
 """Largest error of differences of outputs, in shares of the largest term of the gradient."""
 
@@ -84,7 +84,8 @@ def test_outputs_states_and_gradients_are_those_of_the_function(drawn):
             (network.predict(genome + step * direction, x, drawn.state, lengths=lengths) * scored).sum()
         )
 
-    differences = [(value(step) - value(-step)) / (2 * step) for step in (1e-5, 1e-6)]
+    # Where the second derivative is large, as in a cosine with almost nothing, only the smallest step is small enough.
+    differences = [(value(step) - value(-step)) / (2 * step) for step in (1e-5, 1e-6, 1e-7)]
     scale = 1 + np.abs(slope * direction).max()
     assert min(abs(slope @ direction - each) for each in differences) <= SLACK * scale
 
