@@ -10,7 +10,7 @@ from evorrn.base.settings import setting
 from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
-from evorrn_tasks.common.records import learn_scaling, split_record, window_problems
+from evorrn_tasks.common.records import scaled_splits, window_problems
 
 SYMBOLS = (-3.0, -1.0, 1.0, 3.0)
 TAPS = (0.08, -0.12, 1.0, 0.18, -0.1, 0.091, -0.05, 0.04, 0.03, 0.01)
@@ -67,16 +67,8 @@ class ChannelEqualisation(Task):
         # The first output of the channel is made of the symbols 0 to 9; the last of these is its d(n + 2).
         sent = symbols[len(TAPS) - 1 - 2 * DELAY :][:steps]
         inputs, targets = received[:, None], sent[:, None]
-        known = self.washout + self.train
-        scaling = learn_scaling(inputs[:known], targets[:known])
-        batches = split_record(
-            scaling.scale_inputs(inputs),
-            scaling.scale_targets(targets),
-            scored=(self.train, self.valid, self.test),
-            washout=self.washout,
-            windows=self.windows,
-        )
-        return Splits(*batches, scaling=scaling)
+        parts = self.train, self.valid, self.test
+        return scaled_splits(inputs, targets, parts, washout=self.washout, windows=self.windows)
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean and a linear equaliser."""

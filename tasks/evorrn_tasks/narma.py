@@ -12,7 +12,7 @@ from evorrn.base.settings import setting
 from evorrn.data.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
-from evorrn_tasks.common.records import learn_scaling, split_record, window_problems
+from evorrn_tasks.common.records import scaled_splits, window_problems
 
 COEFFICIENTS = {10: (0.3, 0.05, 1.5, 0.1), 20: (0.3, 0.05, 1.5, 0.01), 30: (0.2, 0.04, 1.5, 0.001)}
 TRANSIENT = 200
@@ -83,16 +83,8 @@ class Narma(Task):
         """Return the splits of a record drawn from the seed."""
         steps = self.washout + self.train + self.valid + self.test
         inputs, targets = draw(seed, self.order, steps)
-        known = self.washout + self.train
-        scaling = learn_scaling(inputs[:known], targets[:known])
-        batches = split_record(
-            scaling.scale_inputs(inputs),
-            scaling.scale_targets(targets),
-            scored=(self.train, self.valid, self.test),
-            washout=self.washout,
-            windows=self.windows,
-        )
-        return Splits(*batches, scaling=scaling)
+        parts = self.train, self.valid, self.test
+        return scaled_splits(inputs, targets, parts, washout=self.washout, windows=self.windows)
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean and a linear shift register of the inputs."""

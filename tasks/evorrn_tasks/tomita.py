@@ -14,6 +14,7 @@ from evorrn.automata.tomita import tomita_dfa
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Splits, Task
+from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
 
 MOST_OF_EVERY = 16
@@ -134,10 +135,7 @@ class Tomita(Task):
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the prediction of the class that is more frequent in training."""
-        assert splits.test is not None
-        share = splits.train.targets[splits.train.scored].mean()
-        logit = np.log(share / (1 - share)) if 0 < share < 1 else (share - 0.5) * 20
-        return {"more frequent class": np.full((splits.test.size, splits.test.steps, 1), logit)}
+        return {"more frequent class": baselines.more_frequent_class(splits)}
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a small network whose state can be constant for a long time."""

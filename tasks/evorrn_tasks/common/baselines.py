@@ -62,6 +62,14 @@ def class_frequencies(splits: Splits, classes: int) -> np.ndarray:
     return np.broadcast_to(logits, (test.size, test.steps, classes)).copy()
 
 
+def more_frequent_class(splits: Splits) -> np.ndarray:
+    """Return the logit (B, T, 1) of class 1 that its share of the scored training steps has; 10 or -10 for one class."""
+    test = _test(splits)
+    share = splits.train.targets[splits.train.scored].mean()
+    logit = np.log(share / (1 - share)) if 0 < share < 1 else (share - 0.5) * 20
+    return np.full((test.size, test.steps, 1), logit)
+
+
 def no_labels(splits: Splits, classes: int) -> np.ndarray:
     """Return logits (B, T, classes) under which every class is as likely, and that are decoded to no label at all.
 

@@ -61,6 +61,20 @@ def forecasting_splits(
     return Splits(*batches, scaling=scaling)
 
 
+def scaled_splits(
+    inputs: np.ndarray, targets: np.ndarray, scored: tuple[int, int, int], *, washout: int, windows: int
+) -> Splits:
+    """Return the splits of a record whose inputs and targets are aligned, scaled by what is known of training.
+
+    The parameters are those of `split_record`.
+    """
+    known = washout + scored[0]
+    scaling = learn_scaling(inputs[:known], targets[:known])
+    scaled = scaling.scale_inputs(inputs), scaling.scale_targets(targets)
+    batches = split_record(*scaled, scored=scored, washout=washout, windows=windows)
+    return Splits(*batches, scaling=scaling)
+
+
 def split_record(
     inputs: np.ndarray,
     targets: np.ndarray,
