@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError
 from evorrn.data.environment import Environment
 from evorrn.data.faults import not_finite, state_text
 from evorrn.engine.individuals import environments
@@ -61,16 +60,7 @@ def _checked(
     network: ShownNetwork, environment: Environment, starts: np.ndarray, limit: int | None
 ) -> tuple[np.ndarray, int]:
     """Return the starts and the time limit, checked."""
-    environments.check(environment)
-    sizes = (environment.observations, network.inputs), (environment.actions, network.outputs)
-    names = ("observations", "inputs"), ("actions", "outputs")
-    found = [
-        f"environment {environment.name}: {theirs} {what}, but the network has {ours} {side}"
-        for (theirs, ours), (what, side) in zip(sizes, names)
-        if theirs != ours
-    ]
-    if found:
-        raise ConfigError(found)
+    environments.check_fits(environment, network.inputs, network.outputs)
     begins = environments.checked_starts(environment, starts)
     return begins, environments.checked_limit(environment, limit)
 

@@ -62,6 +62,21 @@ def check(environment: Environment) -> None:
         raise ConfigError([f"environment {environment.name}: {problem}" for problem in found])
 
 
+def check_fits(environment: Environment, inputs: int, outputs: int) -> None:
+    """Check an environment, and that a network of these sizes fits it; raise ConfigError with all problems if not."""
+    check(environment)
+    found = [
+        f"environment {environment.name}: {theirs} {what}, but the network has {ours} {side}"
+        for what, theirs, side, ours in (
+            ("observations", environment.observations, "inputs", inputs),
+            ("actions", environment.actions, "outputs", outputs),
+        )
+        if theirs != ours
+    ]
+    if found:
+        raise ConfigError(found)
+
+
 def _given(environment: Environment, name: str) -> Any:
     """Return an attribute of an environment, None when the environment does not define it."""
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.base.errors import EvorrnError
 from evorrn.data.faults import not_finite, state_text
 from evorrn.engine.individuals import environments
 from evorrn.engine.individuals.emit import SIMULATE, IndividualsEmitter
@@ -153,17 +153,7 @@ class Simulator:
 
     def _loops(self, environment: Environment) -> EnvironmentLoops:
         """Return the emitter of an environment's loops; raise ConfigError when it does not fit the network."""
-        environments.check(environment)
-        found = [
-            f"environment {environment.name}: {theirs} {what}, but the network has {ours} {side}"
-            for what, theirs, side, ours in (
-                ("observations", environment.observations, "inputs", self._inputs),
-                ("actions", environment.actions, "outputs", self._outputs),
-            )
-            if theirs != ours
-        ]
-        if found:
-            raise ConfigError(found)
+        environments.check_fits(environment, self._inputs, self._outputs)
         return environments.environment_loops(environment)
 
     def _emitter(self, loops: EnvironmentLoops) -> IndividualsEmitter:
