@@ -104,12 +104,6 @@ class Call(NamedTuple):
     values: tuple[Any, ...]
     named: dict[str, Any]
 
-    def nodes(self, count: int) -> tuple[int, ...]:
-        """Return the indices of the first arguments, which are arrays."""
-        if len(self.values) < count or not all(isinstance(v, int) for v in self.values[:count]):
-            raise ValueError(f"expected {count} array{'s' * (count > 1)}")
-        return tuple(self.values[:count])
-
 
 class Literal(NamedTuple):
     """An argument that is a text or a whole number in the equations; `node` is that of the number."""

@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic, register_jitable
 
 from evorrn.engine.lanes.tiles import BLOCKS, Blocks
-from evorrn.engine.listing.addresses import tile, vector
+from evorrn.engine.listing.addresses import tile
 from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
 
@@ -216,11 +216,11 @@ def _contraction(factor: str) -> Any:
 
 
 @register_jitable
-def plain_contract_at(F, row, at):
-    """Set a tile to a contraction of two tiles, for a row of `evorrn.engine.listing.arrays.contract`."""
+def _plain_contraction(F, row, at, step):
+    """Set a tile to a contraction of a tile and, with step 1, another tile, or with step 0 numbers, one for each row."""
     rows, lanes = row[5], row[8]
     out, left = tile(F, at[row[2]], rows, lanes), tile(F, at[row[3]], row[6], lanes)
-    right = tile(F, at[row[4]], row[7], lanes)
+    right = tile(F, at[row[4]], row[7], lanes if step else 1)
     for a in range(row[9]):
         for b in range(row[13]):
             for c in range(row[17]):
@@ -235,30 +235,19 @@ def plain_contract_at(F, row, at):
                             m = i + d * row[23] + e * row[27] + f * row[31]
                             n = j + d * row[24] + e * row[28] + f * row[32]
                             for k in range(lanes):
-                                out[o, k] += left[m, k] * right[n, k]
+                                out[o, k] += left[m, k] * right[n, k * step]
+
+
+@register_jitable
+def plain_contract_at(F, row, at):
+    """Set a tile to a contraction of two tiles, for a row of `evorrn.engine.listing.arrays.contract`."""
+    _plain_contraction(F, row, at, 1)
 
 
 @register_jitable
 def plain_contract_weight_at(F, row, at):
     """Set a tile to a contraction of a tile and weights, for a row of `evorrn.engine.listing.arrays.contract_weight`."""
-    rows, lanes = row[5], row[8]
-    out, left = tile(F, at[row[2]], rows, lanes), tile(F, at[row[3]], row[6], lanes)
-    right = vector(F, at[row[4]], row[7])
-    for a in range(row[9]):
-        for b in range(row[13]):
-            for c in range(row[17]):
-                o = a * row[10] + b * row[14] + c * row[18]
-                i = a * row[11] + b * row[15] + c * row[19]
-                j = a * row[12] + b * row[16] + c * row[20]
-                for k in range(lanes):
-                    out[o, k] = F(0)
-                for d in range(row[21]):
-                    for e in range(row[25]):
-                        for f in range(row[29]):
-                            m = i + d * row[23] + e * row[27] + f * row[31]
-                            weight = right[j + d * row[24] + e * row[28] + f * row[32]]
-                            for k in range(lanes):
-                                out[o, k] += left[m, k] * weight
+    _plain_contraction(F, row, at, 0)
 
 
 @register_jitable
