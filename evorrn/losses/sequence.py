@@ -17,7 +17,7 @@ from evorrn.losses.base import Loss
 class SequenceLoss(Loss):
     """Base class of losses on whole sequences, whose targets are a row of labels for each sequence.
 
-    The loss of a batch is the mean over its sequences. `metrics` are keys of `evorrn.data.metrics.SEQUENCE_METRICS`, or the
+    The loss of a batch is the mean over its sequences. `metrics` are keys of `evorrn.data.label_metrics.SEQUENCE_METRICS`, or the
     name of the loss; without any, runs are ranked by the loss.
 
     Examples

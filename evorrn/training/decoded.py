@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from evorrn.data import metrics
 from evorrn.data.batch import Batch
+from evorrn.data.label_metrics import evaluate_sequences
 from evorrn.losses.sequence import SequenceLoss
 
 
@@ -16,7 +16,7 @@ def score_decoded(
 ) -> dict[str, float]:
     """Return metrics of outputs (B, T, O): the mean loss under its name, others from the decoded labels.
 
-    Raises UnknownName for a name that is neither the loss's nor a key of `evorrn.data.metrics.SEQUENCE_METRICS`. Where an
+    Raises UnknownName for a name that is neither the loss's nor a key of `evorrn.data.label_metrics.SEQUENCE_METRICS`. Where an
     output is not finite, every metric is NaN.
     """
     assert batch.lengths is not None
@@ -27,7 +27,7 @@ def score_decoded(
     else:
         found[loss.name] = float(np.mean(loss.losses(outputs, batch.rows, batch.lengths)))
         decoded = loss.decode(outputs, batch.lengths) if wanted else []
-        found |= metrics.evaluate_sequences(wanted, decoded, batch.rows)
+        found |= evaluate_sequences(wanted, decoded, batch.rows)
     return {name: found[name] for name in names}
 
 

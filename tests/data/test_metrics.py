@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evorrn.base.errors import UnknownName
-from evorrn.data import metrics
+from evorrn.data import label_metrics, metrics
 
 RNG = np.random.default_rng(0)
 P, T = RNG.normal(size=(50, 2)), RNG.normal(size=(50, 2)) * [1.0, 5.0] + 3.0
@@ -200,12 +200,12 @@ def slow_edits(one, two):
 def test_edit_distance_against_its_definition():
     rng = np.random.default_rng(0)
     pairs = [[rng.integers(1, 4, rng.integers(0, 6)) for _ in range(2)] for _ in range(40)]
-    found = [metrics.edits(*pair) for pair in pairs]
+    found = [label_metrics.edits(*pair) for pair in pairs]
     assert found == [slow_edits(one.tolist(), two.tolist()) for one, two in pairs]
     decoded, truth = zip(*pairs)
-    values = metrics.evaluate_sequences(metrics.SEQUENCE_METRICS, decoded, truth)
+    values = label_metrics.evaluate_sequences(label_metrics.SEQUENCE_METRICS, decoded, truth)
     assert values["edit_distance"] == np.mean(found)
     assert values["label_error_rate"] == pytest.approx(sum(found) / sum(map(len, truth)))
     assert values["exact_match"] == np.mean([found == 0 for found in found])
     with pytest.raises(UnknownName):
-        metrics.evaluate_sequences(["edits"], decoded, truth)
+        label_metrics.evaluate_sequences(["edits"], decoded, truth)
