@@ -49,7 +49,10 @@ def test_a_readout_of_all_layers_equals_plain_loops(seed):
     # One sequence runs with its units as vectors, many with sequences as vectors.
     batch = batch_for(network, rng, 1 if seed % 2 else int(rng.integers(2, 60)), int(rng.integers(1, 30)))
     genomes = np.stack([network.init(rng=rng) + 0.1 * rng.standard_normal(network.size) for _ in range(3)])
-    assert network.blocks["readout.W"] == (network.outputs, sum(network.hidden))
+    cell, inputs = network.cell.name, network.inputs + network.outputs * network.feedback
+    layers = naive.state_shapes(cell, network.hidden, inputs, network.outputs, network.cell_options)
+    widths = [len(naive.seen(cell, {k: np.zeros(v) for k, v in shapes.items()})) for shapes in layers]
+    assert network.blocks["readout.W"] == (network.outputs, sum(widths))
     outputs, last = naive.run_network(network, genomes[1], batch)
     given = {"lengths": batch.lengths}
     np.testing.assert_allclose(network.predict(genomes[1], batch.inputs, **given), outputs, atol=1e-11)
