@@ -154,6 +154,11 @@ class Model:
         self._dimensions = np.array([sizes[name] for name in step.dimensions], np.int64)
         self._offsets = ends.astype(np.int64)
 
+    @property
+    def weights_size(self) -> int:
+        """The number of all weights, N: the genes, and what follows from these."""
+        return int(self._offsets[-1])
+
     def individuals(self, genomes: np.ndarray, settings: Settings) -> Individuals:
         """Return genomes (P, n) or (n,) with the weights that follow from them, and the numeric options of the cell."""
         values = [settings.numbers[name] for name in self._options]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evorrn.engine.influence.steps import Directions, StepDerivatives, Steps
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
 from evorrn.engine.model import Form, Model, Modules, Settings
@@ -36,6 +37,7 @@ class Programs:
         self.lanes = Lanes(self._model, modules)
         self.rows = Rows(self._model, modules)
         self.gradients = Gradient(self._model, modules)
+        self.steps = Steps(self._model, modules)
 
     def weights(self, genome: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:
         """Return all weights of a genome (n,) by their names in the time step, see `Model.weights`."""
@@ -129,6 +131,20 @@ class Programs:
         individual = self._model.individuals(genome, settings)
         gradient = self.gradients.of_outputs(individual, shown, output_gradient)
         return self._model.of_genes(genome, settings, gradient)
+
+    def step_derivatives(
+        self, genome: np.ndarray, settings: Settings, shown: Sequences, directions: Directions
+    ) -> StepDerivatives:
+        """Return the derivatives of the time steps of a genome (n,) along sequences."""
+        return self.steps.of_outputs(self._model.individuals(genome, settings), shown, directions)
+
+    def of_all_weights(
+        self, genome: np.ndarray, settings: Settings, found: StepDerivatives, time: int
+    ) -> np.ndarray:
+        """Return the derivatives (B, D, n) with respect to a genome (n,) of one time step, its state being constant."""
+        weights = self.steps.of_weights(found, time)
+        rows = [self._model.of_genes(genome, settings, row) for row in weights.reshape(-1, weights.shape[-1])]
+        return np.array(rows).reshape(*weights.shape[:-1], -1)
 
     def saved_work(self, genome: np.ndarray) -> int:
         """Return the multiply-adds that the zeros of sparse matrices save in one time step of one sequence."""

@@ -6,10 +6,10 @@ import math
 
 from evorrn.base.summary import Summary
 from evorrn.base.text import amount
-from evorrn.network.exchanged import ExchangedNetwork
+from evorrn.network.differentiated import DifferentiatedNetwork
 
 
-class DescribedNetwork(ExchangedNetwork):
+class DescribedNetwork(DifferentiatedNetwork):
     """A network that describes itself."""
 
     def summary(self) -> Summary:

@@ -1,0 +1,1 @@
+"""Derivatives of single time steps, and the influence of the genes on the state."""

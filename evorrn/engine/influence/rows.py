@@ -1,0 +1,250 @@
+"""The listing of time steps with their derivatives, whose lanes are directions.
+
+Each lane runs a sequence, and has a direction of its own: weights of the new state, of the outputs, or both. The adjoint
+of each time step, without the later ones, gives the derivative of this combination with respect to the old state and
+to all weights. With one lane for each entry of the state these are the rows of the step's Jacobian matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from evorrn.compile.op import count_of
+from evorrn.compile.step import OUTPUT, Step
+from evorrn.engine.lanes.backward import Derivative
+from evorrn.engine.lanes.forward import (
+    BASES,
+    CLEAR_OVERRIDDEN,
+    OVERRIDE,
+    NetworkRows,
+    step_names,
+)
+from evorrn.engine.listing.listing import Listing, Place
+from evorrn.engine.listing.writer import StageRows
+from evorrn.engine.model import Model
+from evorrn.engine.stages import variable
+
+RESULTS = ("outputs", "states", "old", "factors")
+"""Bases of the results, with an entry for each time step."""
+
+
+class WantedRows(NamedTuple):
+    """What a listing of step derivatives reads.
+
+    Attributes
+    ----------
+    lanes : int
+    target_rows : int
+        Rows of the targets; the direction in the outputs is then the gradient of the loss. 0 if it is given.
+    teacher : bool
+    moving : bool
+        Whether the directions in the state differ between time steps.
+    """
+
+    lanes: int
+    target_rows: int
+    teacher: bool = False
+    moving: bool = False
+
+
+class Factor(NamedTuple):
+    """Where one factor of a weight's derivative is among those of a time step.
+
+    Attributes
+    ----------
+    row, rows : int
+        First row, and their number.
+    forward : bool
+        Whether the forward pass computes it, so that it is the same for all directions.
+    """
+
+    row: int
+    rows: int
+    forward: bool
+
+
+class Layout(NamedTuple):
+    """How the results of a listing are laid out.
+
+    Attributes
+    ----------
+    rows : int
+        Rows of all factors of a time step.
+    terms : tuple of (str, tuple of Factor)
+        The block of each product that is added to the derivative, and its one or two factors; the other one is 1.
+    """
+
+    rows: int
+    terms: tuple[tuple[str, tuple[Factor, ...]], ...]
+
+
+def layout(step: Step, model: Model) -> tuple[Layout, Derivative, dict[int, int]]:
+    """Return the layout of the factors, the derivative of the step, and the first row of each factor's node."""
+    derivative = Derivative(step)
+    count = len(step.graph.nodes)
+    first: dict[int, int] = {}
+    total = 0
+    sizes = {}
+    for _, pair in derivative.terms:
+        for index in pair:
+            if index not in first:
+                sizes[index] = count_of(derivative.graph.nodes[index].shape, model.sizes)
+                first[index] = total
+                total += sizes[index]
+    terms = tuple(
+        (name, tuple(Factor(first[i], sizes[i], i < count) for i in pair)) for name, pair in derivative.terms
+    )
+    return Layout(total, terms), derivative, first
+
+
+class DerivativeRows(NetworkRows):
+    """The listing of time steps with their derivatives.
+
+    ``before`` runs once, ``step`` at each time step, ``step_ended`` where a sequence of the tile has ended, ``after``
+    once.
+
+    Parameters
+    ----------
+    model : Model
+    wanted : WantedRows
+    whole : bool
+        Whether each `Loop` stage is one kernel.
+    """
+
+    def __init__(self, model: Model, wanted: WantedRows, whole: bool = False) -> None:
+        listing = Listing(wanted.lanes, (*BASES, *RESULTS, "scale", "given", "directions", "last_state"))
+        super().__init__(model, listing)
+        self._wanted = wanted
+        self._layout, self._derivative, self._first = layout(self.step, model)
+        self._old = {name: listing.slots(rows, variable(name)) for name, _, rows in self.states()}
+        forward = self._forward_places()
+        about = self.listing, self.sizes, self.numbers
+        self._record = StageRows(self.step.graph, step_names(self.step), *about, forward, whole)
+        names = self._derivative.names(self.step)
+        where = {**forward, **self._adjoint_places()}
+        self._back = StageRows(self._derivative.graph, names, *about, where, whole)
+        for ended in (False, True):
+            self._time_step(ended)
+            listing.section("step" + "_ended" * ended)
+        for name, start, rows in self.states():
+            self.copy(self._old[name], self.first_state(name, start), rows)
+        self._record.prologue()
+        self._back.prologue()
+        listing.section("before")
+        for name, start, rows in self.states():
+            self.copy(Place("last_state", start * wanted.lanes), self._old[name], rows)
+        listing.section("after")
+
+    def timetable(self, sections: Mapping[str, int], span: tuple[int, ...]) -> np.ndarray:
+        """Return the entries of one tile, from its shortest and longest length."""
+        shortest, longest, _ = span
+        table = np.zeros((longest + 2, 4), np.int64)
+        table[1:, 1] = np.arange(longest + 1)
+        table[1:, 0] = sections["step"]
+        table[1 + shortest :, 0] = sections["step_ended"]
+        table[0, 0], table[-1, 0] = sections["before"], sections["after"]
+        return table
+
+    @cached_property
+    def spare(self) -> int:
+        """See `StageRows.spare`."""
+        return self._record.spare(self._derivative.record) + self._back.spare(self._derivative.back)
+
+    # --- Places -------------------------------------------------------------------------------------
+
+    def _entry(self, base: str, row: int, rows: int, of: int) -> Place:
+        """Return the place of rows of a result that has `of` rows at each time step."""
+        return Place(base, row * self.listing.lanes, of * self.listing.lanes, mask=-1)
+
+    def _forward_places(self) -> dict[int, Place]:
+        graph, listing = self.step.graph, self.listing
+        inputs, names = graph.leaves("input"), step_names(self.step)
+        where = {inputs["x"]: self.series("x", self.sizes.of("I"))}
+        where |= {inputs[name]: place for name, place in self._old.items() if name in inputs}
+        for name, index in graph.outputs.items():
+            if name in self._old:
+                where[index] = self._old[name].later()
+        for index in (*self._derivative.taped, *graph.outputs.values()):
+            if index not in where:
+                where[index] = listing.tile(self.sizes.count(graph.nodes[index].shape), names[index])
+        self._y = where[graph.outputs[OUTPUT]]
+        outputs = self.sizes.of("O")
+        self._d_output = listing.tile(outputs, "d_output")
+        self._outputs = listing.tile(outputs, "outputs_before_feed")
+        return where
+
+    def _adjoint_places(self) -> dict[int, Place]:
+        graph, listing = self._derivative.graph, self.listing
+        inputs, count = graph.leaves("input"), len(self.step.graph.nodes)
+        self._d_new = {name: listing.tile(rows, f"d_{variable(name)}") for name, _, rows in self.states()}
+        given = {
+            "d.output": self._d_output,
+            **{f"d.next.{name}": place for name, place in self._d_new.items()},
+        }
+        where = {inputs[name]: place for name, place in given.items() if name in inputs}
+        total = sum(rows for _, _, rows in self.states())
+        self._d_old = {name: self._entry("old", start, rows, total) for name, start, rows in self.states()}
+        where |= {
+            graph.outputs[name]: self._d_old[name] for name in self.step.states if name in graph.outputs
+        }
+        for index, row in self._first.items():
+            if index >= count and index not in where:
+                where[index] = self._entry(
+                    "factors", row, self.sizes.count(graph.nodes[index].shape), self._layout.rows
+                )
+        return where
+
+    # --- Sections -----------------------------------------------------------------------------------
+
+    def _time_step(self, ended: bool) -> None:
+        """Write a time step forward, and its adjoint."""
+        sizes, lanes, wanted = self.sizes, self.listing.lanes, self._wanted
+        outputs, total = sizes.of("O"), sum(rows for _, _, rows in self.states())
+        if wanted.teacher and self.step.feeds_back:
+            self.listing.row(OVERRIDE, self._old[OUTPUT], self.series("teacher", outputs), outputs * lanes)
+        self._record.write(self._derivative.record)
+        self.copy(self.series("outputs", outputs), self._y, outputs)
+        if wanted.target_rows:
+            self.loss(self._y, wanted.target_rows, self._d_output)
+        else:
+            self.copy(self._d_output, self.series("given", outputs), outputs)
+        if self.feed and self.step.feeds_back:
+            self.copy(self._outputs, self._y, outputs)
+            self.listing.row(self.feed, self._y, outputs, lanes)
+        for name, start, rows in self.states():
+            direction = (
+                self._entry("directions", start, rows, total)
+                if wanted.moving
+                else Place("directions", start * lanes)
+            )
+            self.copy(self._d_new[name], direction, rows)
+        if self.gradient_of_feed and self.step.feeds_back:
+            self.listing.row(self.gradient_of_feed, self._d_new[OUTPUT], self._outputs, outputs, lanes)
+        self._step_back()
+        for name, start, rows in self.states():
+            if ended:
+                self.select(self._old[name].later(), self._old[name], rows)
+            self.copy(self._entry("states", start, rows, total), self._old[name].later(), rows)
+
+    def _step_back(self) -> None:
+        """Write the adjoint of a time step."""
+        graph, wanted = self._derivative.graph, self._wanted
+        self._back.write(self._derivative.back)
+        for name, _, rows in self.states():
+            if name not in graph.outputs:
+                self.clear(self._d_old[name], rows)
+            elif self._back.where[graph.outputs[name]] != self._d_old[name]:  # also a factor
+                self.copy(self._d_old[name], self._back.where[graph.outputs[name]], rows)
+        if wanted.teacher and self.step.feeds_back:
+            outputs = self.sizes.of("O")
+            numbers = outputs * self.listing.lanes
+            self.listing.row(CLEAR_OVERRIDDEN, self._d_old[OUTPUT], self.series("teacher", outputs), numbers)
+        for index, row in self._first.items():
+            rows = self._back.rows_of(index)
+            place = self._entry("factors", row, rows, self._layout.rows)
+            if self._back.where[index] != place:
+                self.copy(place, self._back.where[index], rows)

@@ -1,0 +1,137 @@
+"""Derivatives of a network forward in time: of its time steps, of its state and of its outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.base.memory import excess
+from evorrn.data.batch import numeric
+from evorrn.engine.influence.steps import Directions
+from evorrn.network import arguments
+from evorrn.network.exchanged import ExchangedNetwork
+
+MOST_NUMBERS = 2**24
+"""Numbers of the derivatives of the time steps that are computed in one go."""
+
+
+class DifferentiatedNetwork(ExchangedNetwork):
+    """A network with the derivatives that learning without unrolling needs."""
+
+    def influence(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        influence: np.ndarray | None = None,
+        state: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return outputs, last state, and its derivative with respect to the genome, carried forward in time.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        x : ndarray, shape (B, T, I)
+        influence : ndarray, shape (B, S, n), optional
+            The derivative of the state before the first time step; zero by default.
+        state : ndarray, shape (B, S), optional
+            The state before the first time step, see `evorrn.Network.predict`.
+
+        Returns
+        -------
+        outputs : ndarray, shape (B, T, O)
+        state : ndarray, shape (B, S)
+        influence : ndarray, shape (B, S, n)
+            All in the network's dtype.
+
+        Raises
+        ------
+        ShapeError
+            When an array has a wrong shape.
+        ConfigError
+            When the influence does not fit into the machine's memory.
+
+        Notes
+        -----
+        Source: Williams & Zipser 1989, equation 7, in the form ``M' = F_s M + F_w`` with the derivatives of a time step
+        with respect to state and weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> outputs, state, influence = network.influence(network.init(seed=0), np.ones((3, 5, 1)))
+        >>> influence.shape
+        (3, 2, 11)
+        """
+        shown = arguments.sequences(self, x, state=state)
+        sequences, steps = shown.x.shape[:2]
+        wanted = (sequences, self.state_size, self.size)
+        too_large = excess(sequences * self.state_size * self.size, self.dtype.itemsize)
+        if too_large:
+            raise ConfigError(
+                f"influence: an array of {' x '.join(map(str, wanted))} numbers takes {too_large}"
+            )
+        carried = np.zeros(wanted, self.dtype)
+        if influence is not None:
+            given = numeric("influence", influence)
+            if given.shape != wanted:
+                raise ShapeError(f"influence: expected shape {wanted}, got {given.shape}")
+            carried[...] = given
+        vector, outputs = self.check_genome(genome), np.empty((sequences, steps, self.outputs), self.dtype)
+        at = shown.conditions.state
+        longest = max(1, MOST_NUMBERS // (sequences * self.state_size * self._programs.steps.numbers))
+        for first in range(0, steps, longest):
+            part = slice(first, min(first + longest, steps))
+            inputs = shown._replace(x=shown.x[:, part], lengths=np.full(sequences, part.stop - first))
+            inputs = inputs._replace(conditions=shown.conditions._replace(state=at))
+            directions = Directions(
+                np.eye(self.state_size),
+                np.zeros((sequences, part.stop - first, self.state_size, self.outputs)),
+            )
+            found = self._programs.step_derivatives(vector, self._settings, inputs, directions)
+            outputs[:, part], at = found.outputs, found.last
+            for time in range(part.stop - first):
+                genes = self._programs.of_all_weights(vector, self._settings, found, time)
+                carried = found.old[:, time] @ carried + genes
+        return outputs, at, carried
+
+    def jacobian(self, genome: np.ndarray, x: np.ndarray, state: np.ndarray | None = None) -> np.ndarray:
+        """Return the derivative of the last outputs of each sequence with respect to the genome.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        x : ndarray, shape (B, T, I)
+        state : ndarray, shape (B, S), optional
+            The state before the first time step, a constant; see `evorrn.Network.predict`.
+
+        Returns
+        -------
+        ndarray, shape (B, O, n)
+            In the network's dtype; for classes of the logits.
+
+        Raises
+        ------
+        ShapeError
+            When an array has a wrong shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=2, hidden=2)
+        >>> network.jacobian(network.init(seed=0), np.ones((3, 5, 1))).shape
+        (3, 2, 14)
+        """
+        vector, shown = self.check_genome(genome), arguments.sequences(self, x, state=state)
+        result = np.empty((len(shown.x), self.outputs, self.size), self.dtype)
+        gradient = np.zeros((1, shown.x.shape[1], self.outputs), self.dtype)
+        for sequence in range(len(shown.x)):
+            one = slice(sequence, sequence + 1)
+            begin = shown.conditions._replace(state=shown.conditions.state[one])
+            alone = shown._replace(x=shown.x[one], lengths=shown.lengths[one], conditions=begin)
+            for output in range(self.outputs):
+                gradient[0, -1] = np.arange(self.outputs) == output
+                result[sequence, output] = self._programs.vjp(vector, self._settings, alone, gradient)
+        return result
