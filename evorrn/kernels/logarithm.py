@@ -41,13 +41,13 @@ def _m_and_n(typingctx: Any, x: Any) -> Any:
     return types.UniTuple(x, 2)(x), generate
 
 
-_parts: Any = _m_and_n
+parts: Any = _m_and_n
 
 
 @register_jitable(**JIT)
 def log32(x):
     """Return the natural logarithm of x."""
-    m, n = _parts(x if x > _TINY32 else _TINY32)
+    m, n = parts(x if x > _TINY32 else _TINY32)
     s = (m - F(1.0)) / (m + F(1.0))
     u = s * s
     p = F(2.0 / 9.0)
@@ -64,7 +64,7 @@ def log32(x):
 @register_jitable(**JIT)
 def log64(x):
     """Return the natural logarithm of x."""
-    m, n = _parts(x if x > _TINY64 else _TINY64)
+    m, n = parts(x if x > _TINY64 else _TINY64)
     s = (m - D(1.0)) / (m + D(1.0))
     u = s * s
     p = D(2.0 / 21.0)

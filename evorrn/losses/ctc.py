@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,10 +10,8 @@ import numpy as np
 from evorrn.kernels import machine, threads
 from evorrn.losses.ctc_decoding import ctc_decode
 from evorrn.losses.lattice import lattice
+from evorrn.losses.scaled import LOW
 from evorrn.losses.sequence import SequenceLoss
-
-LOW = -1e30
-"""It stands for the logarithm of zero."""
 
 
 class CTC(SequenceLoss):
@@ -25,8 +24,8 @@ class CTC(SequenceLoss):
     A sequence of T time steps has room for labels up to T, less one for each label that equals the one before it, since a blank
     must lie between them. A network refuses a batch with more; this function gives an infinite loss and a gradient of NaN.
 
-    Source: Graves, Fernández, Gomez and Schmidhuber 2006, equations 5 to 16; here in log space, and the backward variable
-    leaves out the probability of its own time step.
+    Source: Graves, Fernández, Gomez and Schmidhuber 2006, equations 5 to 16; here probabilities have an exponent of their own in place
+    of the paper's scaling, and the backward variable leaves out the probability of its own time step.
     """
 
     name = "ctc"
@@ -88,20 +87,33 @@ def _run(
 
     sequences = tuple(packed(array) for array in _states(targets, lengths, dtype))
     size = sequences[0].shape[1]
-    kept = (steps, steps + 1) if wanted else (1, 2)
-    buffers = (
-        np.empty((tiles, kept[0], size, lanes), dtype),
-        np.empty((tiles, kept[1], size + 2, lanes), dtype),
-        np.full((tiles, 2, size, lanes), LOW, dtype),
-        np.empty((tiles, size + 4, lanes), dtype),
+    kept = steps if wanted else 1
+    buffers = _buffers(
+        (
+            (tiles, 3, classes, lanes),
+            (tiles, kept, 2, size, lanes),
+            (tiles, kept + 1, 2, size + 2, lanes),
+            (tiles, 2, 2, size, lanes),
+            (tiles, 2, size + 2, lanes),
+            (tiles, 2, lanes),
+        ),
+        dtype,
     )
     losses = np.zeros((tiles, lanes))
-    gradient = np.zeros((tiles, kept[0], classes, lanes), dtype)
-    options = dtype.type(LOW), dtype.type(1), wanted
-    threads.share(tiles, lattice, packed(outputs), sequences, buffers, losses, gradient, options)
+    gradient = np.zeros((count, steps if wanted else 0, classes), dtype)
+    given = np.ascontiguousarray(outputs)
+    threads.share(tiles, lattice, given, sequences, buffers, losses, gradient, dtype.type(LOW))
     found = losses.reshape(-1)[:count]
-    back = np.moveaxis(gradient, -1, 1).reshape(tiles * lanes, kept[0], classes)[:count]
-    return np.where(found > -LOW / 10, np.inf, found), np.array(back)
+    return np.where(found > -LOW / 10, np.inf, found), gradient
+
+
+def _buffers(shapes: Sequence[tuple[int, ...]], dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """Return work memory of these shapes: new memory for every call would cost more time than the recursion."""
+    sizes = [math.prod(shape) for shape in shapes]
+    ends = np.cumsum([-(-size // 16) * 16 for size in sizes])
+    memory = threads.scratch(int(ends[-1]), dtype)
+    starts = [0, *ends[:-1]]
+    return tuple(memory[i : i + size].reshape(shape) for i, size, shape in zip(starts, sizes, shapes))
 
 
 def _states(targets: Sequence[np.ndarray], lengths: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, ...]:
@@ -116,6 +128,6 @@ def _states(targets: Sequence[np.ndarray], lengths: np.ndarray, dtype: np.dtype)
     states[:, 1::2] = rows
     counts = 2 * numbers + 1
     closed = np.where(np.arange(states.shape[1]) < counts[:, None], 0, LOW)
-    barred = np.full(states.shape, LOW)
-    barred[:, 3::2] = np.where(rows[:, 1:] != rows[:, :-1], 0, LOW)
+    barred = np.full((len(states), states.shape[1] + 2), LOW)
+    barred[:, 3:-2:2] = np.where(rows[:, 1:] != rows[:, :-1], 0, LOW)
     return states, closed.astype(dtype), barred.astype(dtype), counts, np.asarray(lengths, np.int64)

@@ -1,55 +1,56 @@
-"""Compiled recursions over the lattice of CTC: time steps times the labels with blanks around them, in log space.
+"""Compiled recursions over the lattice of CTC: time steps times the labels with blanks around them.
 
-The innermost axis of every array holds sequences, one in each lane. After every time step the largest logarithm of a
-lane is subtracted and kept in float64, so float32 suffices for long sequences.
+The innermost axis of every array of a tile holds sequences, one in each lane. Probabilities are pairs (m, n) that stand for
+``m 2^n``, so float32 suffices for logits of any size and long sequences; see `evorrn.losses.scaled`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba.extending import register_jitable
 
-from evorrn.kernels.activations import exp, log
 from evorrn.kernels.cached import cached
 from evorrn.losses.base import JIT
+from evorrn.losses.scaled import exp_parts, sum_of_three, two_to
+
+LN2 = np.log(2.0)
 
 
 @cached
 def lattice(
     first: int,
     last: int,
-    logits: np.ndarray,
+    outputs: np.ndarray,
     sequences: tuple[np.ndarray, ...],
     buffers: tuple[np.ndarray, ...],
     losses: np.ndarray,
     gradient: np.ndarray,
-    options: tuple[Any, Any, bool],
+    low: np.floating,
 ) -> None:
     """Compute the loss of every sequence of the tiles `first` to `last`, and its gradient.
 
-    There are Q tiles of L lanes, C classes, and S = 2 U + 1 states: U labels, and the blanks before, between and after.
+    There are Q tiles of L lanes, B sequences, C classes, and S = 2 U + 1 states: U labels, and the blanks before, between and
+    after. In the buffers an axis of 2 holds m and n.
 
     Parameters
     ----------
-    logits : ndarray, shape (Q, T, C, L)
+    outputs : ndarray, shape (B, T, C)
+        Logits.
     sequences : tuple of ndarray
-        For each tile: the class of each state (S, L); 0 for states that the sequence has, else the logarithm of zero
-        (S, L); 0 where a state can be reached from the one two before it, else the logarithm of zero (S, L); the number
-        of states (L,), and of time steps (L,).
+        For each tile: the class of each state (S, L); 0 for states that the sequence has, else `low` (S, L); 0 where a state can
+        be reached from the one two before it, else `low` (S + 2, L), the last two rows `low`; the number of states (L,), and of
+        time steps (L,).
     buffers : tuple of ndarray
-        Log probabilities of the states (Q, T, S, L), forward variables (Q, T + 1, S + 2, L), backward variables
-        (Q, 2, S, L) and work (Q, S + 4, L). Without the gradient one and two time steps in place of T and T + 1.
+        Probabilities of the classes (Q, 3, C, L), those of the states (Q, T, 2, S, L), forward variables (Q, T + 1, 2, S + 2, L),
+        backward variables (Q, 2, 2, S, L), and work (Q, 2, S + 2, L) and (Q, 2, L). Without the gradient one and two time steps in place of T
+        and T + 1.
     losses : ndarray of float64, shape (Q, L)
-        Set to ``-log p``; at least 1e29 where the probability p is zero.
-    gradient : ndarray, shape (Q, T, C, L)
-        Set to that with respect to the logits. Without the gradient it has one time step and is work memory.
-    options : tuple
-        The number that stands for the logarithm of zero and the number one, in the dtype of the logits, and whether
-        the gradient is wanted.
+        Set to ``-log p``; at least 1e29 where the probability p is zero, NaN where a logit is.
+    gradient : ndarray, shape (B, T, C)
+        Set to that with respect to the logits, zero beyond the lengths. It has no time steps where no gradient is wanted.
+    low : floating
+        The exponent that stands for zero, in the dtype of the logits.
     """
-    low, one, wanted = options
     for job in range(first, last):
         labels, closed, barred, states, lengths = (
             sequences[0][job],
@@ -58,37 +59,52 @@ def lattice(
             sequences[3][job],
             sequences[4][job],
         )
-        p, alpha, beta, work = buffers[0][job], buffers[1][job], buffers[2][job], buffers[3][job]
-        logs, loss = gradient[job], losses[job]
-        size, steps = labels.shape[0], lengths.max()
-        top, total = work[size + 2], work[size + 3]
+        classes, p, alpha, beta, work = (
+            buffers[0][job],
+            buffers[1][job],
+            buffers[2][job],
+            buffers[3][job],
+            buffers[4][job],
+        )
+        loss, lanes, top, total = losses[job], lengths.size, buffers[5][job, 0], buffers[5][job, 1]
+        begin = job * lanes
+        here = min(lanes, len(outputs) - begin)
+        steps, kept = lengths.max(), p.shape[0]
         loss[:] = 0.0
         for t in range(steps):
-            here = p[t % p.shape[0]]
-            _log_softmax(logits[job, t], logs[t % logs.shape[0]], top, total)
-            _pick(logs[t % logs.shape[0]], labels, closed, here)
-            new, old = alpha[(t + 1) % alpha.shape[0]], alpha[t % alpha.shape[0]]
-            new[:2] = low
+            _transpose(outputs[begin : begin + here, t], classes[2])
+            _softmax(classes, top, total, loss, lengths, t, low)
+            _pick(classes, labels, closed, p[t % kept])
+            new, old = alpha[(t + 1) % (kept + 1)], alpha[t % (kept + 1)]
             if t == 0:
-                _enter(here, new, low)
+                _enter(p[0], new, low)
             else:
-                _forward(old, here, barred, new, one)
-            _subtract_largest(new[2:], top, low)
-            _add_losses(new[2:], top, states, lengths, t, loss)
-        if wanted:
+                _forward(old, p[t % kept], barred, new, low)
+            _add_losses(new[:, 2:], states, lengths, t, loss)
+            if gradient.shape[1] > 0:
+                _put_probabilities(classes, lengths[:here], t, gradient[begin : begin + here, t])
+        if gradient.shape[1] > 0:
             for t in range(steps - 1, -1, -1):
                 new, old = beta[t % 2], beta[1 - t % 2]
                 if t < steps - 1:
-                    _backward(old, p[t + 1], barred, new, work, low, one)
-                    _subtract_largest(new, top, low)
+                    _backward(old, p[t + 1], barred, new, work, low)
                 _leave(new, states, lengths, t, low)
-                _occupancy(alpha[t + 1, 2:], new, work[:size], top, total, low)
-                _write_gradient(logs[t], work[:size], labels, lengths, t)
+                _shares(alpha[t + 1, :, 2:], new, work[0], top, total)
+                _subtract_shares(work[0], labels, lengths[:here], t, gradient[begin : begin + here, t])
 
 
 @register_jitable(**JIT)
-def _log_softmax(x, logs, top, total):
-    """Set `logs` to the logarithms of the probabilities of the classes, from logits x (C, L)."""
+def _transpose(x, y):
+    """Copy logits x (here, C) to y (C, L)."""
+    for k in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            y[c, k] = x[k, c]
+
+
+@register_jitable(**JIT)
+def _softmax(classes, top, total, loss, lengths, t, low):
+    """Replace logits, `classes[2]`, with probabilities, and set `classes[:2]` to them as pairs; add NaN for a logit of NaN."""
+    m, n, x = classes[0], classes[1], classes[2]
     for k in range(top.size):
         top[k] = x[0, k]
         total[k] = 0
@@ -97,97 +113,104 @@ def _log_softmax(x, logs, top, total):
             top[k] = x[c, k] if x[c, k] > top[k] else top[k]
     for c in range(x.shape[0]):
         for k in range(top.size):
-            total[k] += exp(x[c, k] - top[k])
+            value = x[c, k] - top[k]
+            m[c, k], n[c, k] = exp_parts(low if value < low else value)
+            total[k] += m[c, k] * two_to(n[c, k])
+    one = total.dtype.type(1)
     for k in range(top.size):
-        top[k] += log(total[k])
+        top[k] = one / total[k]
+        if t < lengths[k]:
+            loss[k] += np.float64(total[k] - total[k])
     for c in range(x.shape[0]):
         for k in range(top.size):
-            logs[c, k] = x[c, k] - top[k]
+            m[c, k] *= top[k]
+            x[c, k] = m[c, k] * two_to(n[c, k])
 
 
 @register_jitable(**JIT)
-def _pick(logs, labels, closed, p):
-    """Set p (S, L) to the log probability of the class of each state."""
-    for s in range(labels.shape[0]):
+def _pick(classes, labels, closed, p):
+    """Set p (2, S, L) to the probability of the class of each state; every other state is a blank, class 0."""
+    m, n = classes[0], classes[1]
+    for s in range(0, labels.shape[0], 2):
         for k in range(labels.shape[1]):
-            p[s, k] = logs[labels[s, k], k] + closed[s, k]
+            p[0, s, k] = m[0, k]
+            p[1, s, k] = n[0, k] + closed[s, k]
+    for s in range(1, labels.shape[0], 2):
+        for k in range(labels.shape[1]):
+            p[0, s, k] = m[labels[s, k], k]
+            p[1, s, k] = n[labels[s, k], k] + closed[s, k]
 
 
 @register_jitable(**JIT)
 def _enter(p, new, low):
     """Set the forward variables of the first time step: a path begins in the first blank or the first label."""
-    new[:] = low
-    new[2] = p[0]
-    if p.shape[0] > 1:
-        new[3] = p[1]
+    new[0] = 1
+    new[1] = low
+    new[:, 2] = p[:, 0]
+    if p.shape[1] > 1:
+        new[:, 3] = p[:, 1]
 
 
 @register_jitable(**JIT)
-def _log_sum(x, y, z, one):
-    """Return ``log(exp(x) + exp(y) + exp(z))``; NaN if one of them is NaN."""
-    high = x if x > y else y
-    least = y if x > y else x
-    top = high if high > z else z
-    other = z if high > z else high
-    return top + log(exp(least - top) + exp(other - top) + one)
-
-
-@register_jitable(**JIT)
-def _forward(old, p, barred, new, one):
-    """Set forward variables (S + 2, L), two empty rows before the states, from those of the time step before.
+def _forward(old, p, barred, new, low):
+    """Set forward variables (2, S + 2, L), two empty rows before the states, from those of the time step before.
 
     A shift by a state is an offset in the flat arrays, so one loop runs over all states and lanes.
     """
-    size = p.shape[0]
-    stay, step, skip = old[2:].reshape(-1), old[1 : size + 1].reshape(-1), old[:size].reshape(-1)
-    probability, bar, out = p.reshape(-1), barred.reshape(-1), new[2:].reshape(-1)
-    for k in range(out.size):
-        out[k] = probability[k] + _log_sum(stay[k], step[k], skip[k] + bar[k], one)
+    size = p.shape[1]
+    new[0, :2] = 1
+    new[1, :2] = low
+    m1, m2, m3 = old[0, 2:].reshape(-1), old[0, 1 : size + 1].reshape(-1), old[0, :size].reshape(-1)
+    n1, n2, n3 = old[1, 2:].reshape(-1), old[1, 1 : size + 1].reshape(-1), old[1, :size].reshape(-1)
+    factor, more, bar = p[0].reshape(-1), p[1].reshape(-1), barred.reshape(-1)
+    m, n = new[0, 2:].reshape(-1), new[1, 2:].reshape(-1)
+    for k in range(m.size):
+        m[k], n[k] = sum_of_three(m1[k], n1[k], m2[k], n2[k], m3[k], n3[k] + bar[k], factor[k], more[k])
 
 
 @register_jitable(**JIT)
-def _backward(old, p, barred, new, work, low, one):
-    """Set backward variables (S, L), the probability of the present step left out, from those of the step after."""
-    size = p.shape[0]
-    ahead, following, probability = work[:size].reshape(-1), old.reshape(-1), p.reshape(-1)
-    for k in range(ahead.size):
-        ahead[k] = following[k] + probability[k]
-    work[size : size + 2] = low
-    step, skip = work[1 : size + 1].reshape(-1), work[2 : size + 2].reshape(-1)
-    out, lanes = new.reshape(-1), p.shape[1]
-    bar = barred.reshape(-1)
-    inner = out.size - 2 * lanes  # the last two states have none two after them
-    for k in range(inner):
-        out[k] = _log_sum(ahead[k], step[k], skip[k] + bar[k + 2 * lanes], one)
-    for k in range(max(inner, 0), out.size):
-        out[k] = _log_sum(ahead[k], step[k], skip[k], one)
+def _backward(old, p, barred, new, work, low):
+    """Set backward variables (2, S, L), the probability of the present step left out, from those of the step after."""
+    size, lanes = p.shape[1], p.shape[2]
+    work[0, size:] = 1
+    work[1, size:] = low
+    ahead_m, ahead_n = work[0].reshape(-1), work[1].reshape(-1)
+    following_m, following_n = old[0].reshape(-1), old[1].reshape(-1)
+    p_m, p_n = p[0].reshape(-1), p[1].reshape(-1)
+    for k in range(p_m.size):
+        ahead_m[k] = following_m[k] * p_m[k]
+        ahead_n[k] = following_n[k] + p_n[k]
+    m1, m2, m3 = ahead_m, ahead_m[lanes:], ahead_m[2 * lanes :]
+    n1, n2, n3 = ahead_n, ahead_n[lanes:], ahead_n[2 * lanes :]
+    bar, m, n = barred[2:].reshape(-1), new[0].reshape(-1), new[1].reshape(-1)
+    one, none = m1.dtype.type(1), m1.dtype.type(0)
+    for k in range(m.size):
+        m[k], n[k] = sum_of_three(m1[k], n1[k], m2[k], n2[k], m3[k], n3[k] + bar[k], one, none)
 
 
 @register_jitable(**JIT)
-def _subtract_largest(values, top, low):
-    """Subtract the largest value of each lane, set `top` to it, and raise values below `low` to `low`."""
-    for k in range(top.size):
-        top[k] = low
-    for s in range(values.shape[0]):
-        for k in range(top.size):
-            top[k] = values[s, k] if values[s, k] > top[k] else top[k]
-    for s in range(values.shape[0]):
-        for k in range(top.size):
-            value = values[s, k] - top[k]
-            values[s, k] = low if value < low else value
-
-
-@register_jitable(**JIT)
-def _add_losses(alpha, top, states, lengths, t, loss):
-    """Add what was subtracted at a time step, and at the last one the probability of the two states that end a path."""
-    for k in range(top.size):
-        if t < lengths[k]:
-            loss[k] -= np.float64(top[k])
+def _add_losses(alpha, states, lengths, t, loss):
+    """Add -log p for sequences that end at a time step, from the two states in which a path ends."""
+    for k in range(loss.size):
         if t == lengths[k] - 1:
-            end = np.exp(np.float64(alpha[states[k] - 1, k]))
-            if states[k] > 1:
-                end += np.exp(np.float64(alpha[states[k] - 2, k]))
-            loss[k] -= np.log(end)
+            s = states[k] - 1
+            end, top = np.float64(alpha[0, s, k]), np.float64(alpha[1, s, k])
+            if s > 0:
+                other, n = np.float64(alpha[0, s - 1, k]), np.float64(alpha[1, s - 1, k])
+                high = max(top, n)
+                end = end * two_to(top - high) + other * two_to(n - high)
+                top = high
+            loss[k] -= np.log(end) + top * LN2
+
+
+@register_jitable(**JIT)
+def _put_probabilities(classes, lengths, t, gradient):
+    """Set the gradient (here, C) to the probabilities of the classes; zero beyond the lengths."""
+    y = classes[2]
+    for k in range(lengths.size):
+        if t < lengths[k]:
+            for c in range(y.shape[0]):
+                gradient[k, c] = y[c, k]
 
 
 @register_jitable(**JIT)
@@ -195,40 +218,37 @@ def _leave(beta, states, lengths, t, low):
     """Set the backward variables of sequences that end at a time step: a path ends in the last label or blank."""
     for k in range(lengths.size):
         if t == lengths[k] - 1:
-            for s in range(beta.shape[0]):
-                beta[s, k] = 0 if states[k] - 2 <= s < states[k] else low
+            for s in range(beta.shape[1]):
+                beta[0, s, k] = 1
+                beta[1, s, k] = 0 if states[k] - 2 <= s < states[k] else low
 
 
 @register_jitable(**JIT)
-def _occupancy(alpha, beta, shares, top, total, low):
-    """Set shares (S, L) to the probability of each state at a time step, given the labels."""
+def _shares(alpha, beta, shares, top, total):
+    """Set shares (S + 2, L) to the probability of each state at a time step, given the labels."""
     for k in range(top.size):
-        top[k] = low
+        top[k] = alpha[1, 0, k] + beta[1, 0, k]
         total[k] = 0
-    for s in range(shares.shape[0]):
+    for s in range(1, beta.shape[1]):
         for k in range(top.size):
-            value = alpha[s, k] + beta[s, k]
-            shares[s, k] = value
-            top[k] = value if value > top[k] else top[k]
-    for s in range(shares.shape[0]):
+            n = alpha[1, s, k] + beta[1, s, k]
+            top[k] = n if n > top[k] else top[k]
+    for s in range(beta.shape[1]):
         for k in range(top.size):
-            share = exp(shares[s, k] - top[k])
-            shares[s, k] = share
-            total[k] += share
-    for s in range(shares.shape[0]):
+            m = alpha[0, s, k] * beta[0, s, k]
+            shares[s, k] = m * two_to(alpha[1, s, k] + beta[1, s, k] - top[k])
+            total[k] += shares[s, k]
+    for s in range(beta.shape[1]):
         for k in range(top.size):
             shares[s, k] /= total[k]
 
 
 @register_jitable(**JIT)
-def _write_gradient(logs, shares, labels, lengths, t):
-    """Replace the logarithms of probabilities (C, L) with probabilities less the shares of the states of each class."""
-    for c in range(logs.shape[0]):
-        for k in range(lengths.size):
-            logs[c, k] = exp(logs[c, k])
-    for s in range(shares.shape[0]):
-        for k in range(lengths.size):
-            logs[labels[s, k], k] -= shares[s, k]
+def _subtract_shares(shares, labels, lengths, t, gradient):
+    """Subtract from the gradient (here, C) the shares of the states of each class."""
     for k in range(lengths.size):
-        if t >= lengths[k]:
-            logs[:, k] = 0
+        if t < lengths[k]:
+            for s in range(0, labels.shape[0], 2):
+                gradient[k, 0] -= shares[s, k]
+            for s in range(1, labels.shape[0], 2):
+                gradient[k, labels[s, k]] -= shares[s, k]
