@@ -22,6 +22,7 @@ MODULES = (
     "strategies",
     "control",
     "architectures",
+    "labels",
     "reservoir",
     "start_up",
     "scaling",

@@ -15,6 +15,7 @@ from evorrn.bench import (
     control,
     generation,
     gradient,
+    labels,
     population,
     reservoir,
     scaling,
@@ -72,6 +73,12 @@ def test_cells_beyond_gates_agree_with_their_peers(peer, case):
         row = architectures.measure(small, QUICK)
         found = {finding.peer.split()[0]: finding for finding in row.findings}
         assert found[{"jax": "JAX", "torch": "PyTorch"}[peer.split("_")[0]]].numbers["deviation"] < 1e-5
+
+
+def test_losses_of_labels_agree_with_those_of_their_peer():
+    pytest.importorskip("torch")
+    row = labels.measure(labels.Case(5, 12, 4, 3), QUICK)
+    assert row.findings[0].numbers["deviation"] < 1e-5
 
 
 def test_gated_cells_of_peers_agree_with_ours():
