@@ -18,7 +18,7 @@ def cached(function: F) -> F:
 
     It is compiled at the first call. The machine code is stored in ``$NUMBA_CACHE_DIR``, else in the folder of the
     emitted kernels: ``$EVORRN_CACHE``, else the user's cache folder. If the folder cannot be written, every
-    process compiles the function again.
+    process compiles the function again. While it runs other threads may run Python.
 
     Examples
     --------
@@ -38,8 +38,8 @@ def cached(function: F) -> F:
     given = options.CACHE_DIR
     options.CACHE_DIR = given or str(cache_folder())
     try:
-        return cast("F", checked(compiler(function, cache=True, error_model="numpy")))
+        return cast("F", checked(compiler(function, cache=True, nogil=True, error_model="numpy")))
     except RuntimeError:  # numba found no folder that can be written
-        return compiler(function, error_model="numpy")
+        return compiler(function, nogil=True, error_model="numpy")
     finally:
         options.CACHE_DIR = given

@@ -95,7 +95,7 @@ def _run(
             (tiles, kept + 1, 2, size + 2, lanes),
             (tiles, 2, 2, size, lanes),
             (tiles, 2, size + 2, lanes),
-            (tiles, 2, lanes),
+            (tiles, 3, lanes),
         ),
         dtype,
     )
@@ -124,7 +124,7 @@ def _states(targets: Sequence[np.ndarray], lengths: np.ndarray, dtype: np.dtype)
     rows[np.arange(most) < numbers[:, None]] = np.concatenate(
         [np.asarray(labels, np.int64) for labels in targets]
     )
-    states = np.zeros((len(numbers), 2 * most + 1), np.int64)
+    states = np.zeros((len(numbers), 2 * most + 1), np.int32)
     states[:, 1::2] = rows
     counts = 2 * numbers + 1
     closed = np.where(np.arange(states.shape[1]) < counts[:, None], 0, LOW)

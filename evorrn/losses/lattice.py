@@ -6,14 +6,21 @@ The innermost axis of every array of a tile holds sequences, one in each lane. P
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from numba.extending import register_jitable
 
 from evorrn.kernels.cached import cached
+from evorrn.kernels.separate import SeparateArrays
 from evorrn.losses.base import JIT
 from evorrn.losses.scaled import exp_parts, sum_of_three, two_to
 
 LN2 = np.log(2.0)
+OPTIONS: dict[str, Any] = {**JIT, "pipeline_class": SeparateArrays}
+separate = njit(**OPTIONS)
+"""Compiles a loop over arrays that do not overlap where one is written, so that it is a loop over vectors."""
 
 
 @cached
@@ -42,7 +49,7 @@ def lattice(
         time steps (L,).
     buffers : tuple of ndarray
         Probabilities of the classes (Q, 3, C, L), those of the states (Q, T, 2, S, L), forward variables (Q, T + 1, 2, S + 2, L),
-        backward variables (Q, 2, 2, S, L), and work (Q, 2, S + 2, L) and (Q, 2, L). Without the gradient one and two time steps in place of T
+        backward variables (Q, 2, 2, S, L), and work (Q, 2, S + 2, L) and (Q, 3, L). Without the gradient one and two time steps in place of T
         and T + 1.
     losses : ndarray of float64, shape (Q, L)
         Set to ``-log p``; at least 1e29 where the probability p is zero, NaN where a logit is.
@@ -66,15 +73,15 @@ def lattice(
             buffers[3][job],
             buffers[4][job],
         )
-        loss, lanes, top, total = losses[job], lengths.size, buffers[5][job, 0], buffers[5][job, 1]
+        loss, lanes, lane = losses[job], lengths.size, buffers[5][job]
         begin = job * lanes
         here = min(lanes, len(outputs) - begin)
         steps, kept = lengths.max(), p.shape[0]
         loss[:] = 0.0
         for t in range(steps):
             _transpose(outputs[begin : begin + here, t], classes[2])
-            _softmax(classes, top, total, loss, lengths, t, low)
-            _pick(classes, labels, closed, p[t % kept])
+            _softmax(classes, lane, loss, lengths, t, low)
+            _pick(classes[0], classes[1], labels, closed, p[t % kept, 0], p[t % kept, 1])
             new, old = alpha[(t + 1) % (kept + 1)], alpha[t % (kept + 1)]
             if t == 0:
                 _enter(p[0], new, low)
@@ -89,8 +96,8 @@ def lattice(
                 if t < steps - 1:
                     _backward(old, p[t + 1], barred, new, work, low)
                 _leave(new, states, lengths, t, low)
-                _shares(alpha[t + 1, :, 2:], new, work[0], top, total)
-                _subtract_shares(work[0], labels, lengths[:here], t, gradient[begin : begin + here, t])
+                _shares(alpha[t + 1, 0, 2:], alpha[t + 1, 1, 2:], new[0], new[1], work[0], lane)
+                _subtract_shares(work[0], lane, labels, lengths[:here], t, gradient[begin : begin + here, t])
 
 
 @register_jitable(**JIT)
@@ -102,9 +109,18 @@ def _transpose(x, y):
 
 
 @register_jitable(**JIT)
-def _softmax(classes, top, total, loss, lengths, t, low):
+def _softmax(classes, lane, loss, lengths, t, low):
     """Replace logits, `classes[2]`, with probabilities, and set `classes[:2]` to them as pairs; add NaN for a logit of NaN."""
-    m, n, x = classes[0], classes[1], classes[2]
+    _add_exponentials(classes[2], classes[0], classes[1], lane[0], lane[1], low)
+    _divide(classes[0], classes[1], lane[1], classes[2])
+    for k in range(lengths.size):
+        if t < lengths[k]:
+            loss[k] += np.float64(lane[1, k] - lane[1, k])
+
+
+@separate
+def _add_exponentials(x, m, n, top, total, low):
+    """Set pairs (m, n), each (C, L), to ``exp(x - max x)``, and `total` (L,) to their sums."""
     for k in range(top.size):
         top[k] = x[0, k]
         total[k] = 0
@@ -114,31 +130,32 @@ def _softmax(classes, top, total, loss, lengths, t, low):
     for c in range(x.shape[0]):
         for k in range(top.size):
             value = x[c, k] - top[k]
-            m[c, k], n[c, k] = exp_parts(low if value < low else value)
+            value = low if value < low else value
+            m[c, k], n[c, k] = exp_parts(value)
             total[k] += m[c, k] * two_to(n[c, k])
+
+
+@separate
+def _divide(m, n, total, y):
+    """Divide pairs (C, L) by `total` (L,), and set y to them as ordinary numbers."""
     one = total.dtype.type(1)
-    for k in range(top.size):
-        top[k] = one / total[k]
-        if t < lengths[k]:
-            loss[k] += np.float64(total[k] - total[k])
-    for c in range(x.shape[0]):
-        for k in range(top.size):
-            m[c, k] *= top[k]
-            x[c, k] = m[c, k] * two_to(n[c, k])
+    for c in range(m.shape[0]):
+        for k in range(total.size):
+            m[c, k] *= one / total[k]
+            y[c, k] = m[c, k] * two_to(n[c, k])
 
 
-@register_jitable(**JIT)
-def _pick(classes, labels, closed, p):
-    """Set p (2, S, L) to the probability of the class of each state; every other state is a blank, class 0."""
-    m, n = classes[0], classes[1]
+@separate
+def _pick(m, n, labels, closed, pm, pn):
+    """Set pairs (S, L) to the probability of the class of each state; every other state is a blank, class 0."""
     for s in range(0, labels.shape[0], 2):
         for k in range(labels.shape[1]):
-            p[0, s, k] = m[0, k]
-            p[1, s, k] = n[0, k] + closed[s, k]
+            pm[s, k] = m[0, k]
+            pn[s, k] = n[0, k] + closed[s, k]
     for s in range(1, labels.shape[0], 2):
         for k in range(labels.shape[1]):
-            p[0, s, k] = m[labels[s, k], k]
-            p[1, s, k] = n[labels[s, k], k] + closed[s, k]
+            pm[s, k] = m[labels[s, k], k]
+            pn[s, k] = n[labels[s, k], k] + closed[s, k]
 
 
 @register_jitable(**JIT)
@@ -157,15 +174,28 @@ def _forward(old, p, barred, new, low):
 
     A shift by a state is an offset in the flat arrays, so one loop runs over all states and lanes.
     """
-    size = p.shape[1]
     new[0, :2] = 1
     new[1, :2] = low
-    m1, m2, m3 = old[0, 2:].reshape(-1), old[0, 1 : size + 1].reshape(-1), old[0, :size].reshape(-1)
-    n1, n2, n3 = old[1, 2:].reshape(-1), old[1, 1 : size + 1].reshape(-1), old[1, :size].reshape(-1)
-    factor, more, bar = p[0].reshape(-1), p[1].reshape(-1), barred.reshape(-1)
-    m, n = new[0, 2:].reshape(-1), new[1, 2:].reshape(-1)
+    m, n, bar = old[0].reshape(-1), old[1].reshape(-1), barred.reshape(-1)
+    one, two = p.shape[2], 2 * p.shape[2]
+    out_m, out_n = new[0, 2:].reshape(-1), new[1, 2:].reshape(-1)
+    _move(m[two:], n[two:], m[one:], n[one:], m, n, bar, out_m, out_n)
+    _multiply(out_m, out_n, p[0].reshape(-1), p[1].reshape(-1))
+
+
+@separate
+def _move(m1, n1, m2, n2, m3, n3, bar, m, n):
+    """Set pairs (m, n) to the sums of three pairs, the third of which is zero where it is barred."""
     for k in range(m.size):
-        m[k], n[k] = sum_of_three(m1[k], n1[k], m2[k], n2[k], m3[k], n3[k] + bar[k], factor[k], more[k])
+        m[k], n[k] = sum_of_three(m1[k], n1[k], m2[k], n2[k], m3[k], n3[k] + bar[k])
+
+
+@separate
+def _multiply(m, n, factor, more):
+    """Multiply pairs by pairs."""
+    for k in range(m.size):
+        m[k] *= factor[k]
+        n[k] += more[k]
 
 
 @register_jitable(**JIT)
@@ -174,18 +204,18 @@ def _backward(old, p, barred, new, work, low):
     size, lanes = p.shape[1], p.shape[2]
     work[0, size:] = 1
     work[1, size:] = low
-    ahead_m, ahead_n = work[0].reshape(-1), work[1].reshape(-1)
-    following_m, following_n = old[0].reshape(-1), old[1].reshape(-1)
-    p_m, p_n = p[0].reshape(-1), p[1].reshape(-1)
-    for k in range(p_m.size):
-        ahead_m[k] = following_m[k] * p_m[k]
-        ahead_n[k] = following_n[k] + p_n[k]
-    m1, m2, m3 = ahead_m, ahead_m[lanes:], ahead_m[2 * lanes :]
-    n1, n2, n3 = ahead_n, ahead_n[lanes:], ahead_n[2 * lanes :]
-    bar, m, n = barred[2:].reshape(-1), new[0].reshape(-1), new[1].reshape(-1)
-    one, none = m1.dtype.type(1), m1.dtype.type(0)
-    for k in range(m.size):
-        m[k], n[k] = sum_of_three(m1[k], n1[k], m2[k], n2[k], m3[k], n3[k] + bar[k], one, none)
+    m, n = work[0].reshape(-1), work[1].reshape(-1)
+    _product(old[0].reshape(-1), old[1].reshape(-1), p[0].reshape(-1), p[1].reshape(-1), m, n)
+    one, two, bar = lanes, 2 * lanes, barred[2:].reshape(-1)
+    _move(m, n, m[one:], n[one:], m[two:], n[two:], bar, new[0].reshape(-1), new[1].reshape(-1))
+
+
+@separate
+def _product(m1, n1, m2, n2, m, n):
+    """Set pairs (m, n) to products of two pairs, not normalised."""
+    for k in range(m1.size):
+        m[k] = m1[k] * m2[k]
+        n[k] = n1[k] + n2[k]
 
 
 @register_jitable(**JIT)
@@ -223,32 +253,39 @@ def _leave(beta, states, lengths, t, low):
                 beta[1, s, k] = 0 if states[k] - 2 <= s < states[k] else low
 
 
-@register_jitable(**JIT)
-def _shares(alpha, beta, shares, top, total):
-    """Set shares (S + 2, L) to the probability of each state at a time step, given the labels."""
+@separate
+def _shares(alpha_m, alpha_n, beta_m, beta_n, shares, lane):
+    """Set shares (S + 2, L) to the probability of each state and the labels, and `lane` (3, L) to what it counts in.
+
+    `lane` holds the largest exponent, one over the sum of the shares, and the sum of those of blanks.
+    """
+    top, total, blanks = lane[0], lane[1], lane[2]
     for k in range(top.size):
-        top[k] = alpha[1, 0, k] + beta[1, 0, k]
+        top[k] = alpha_n[0, k] + beta_n[0, k]
         total[k] = 0
-    for s in range(1, beta.shape[1]):
+        blanks[k] = 0
+    for s in range(1, beta_m.shape[0]):
         for k in range(top.size):
-            n = alpha[1, s, k] + beta[1, s, k]
+            n = alpha_n[s, k] + beta_n[s, k]
             top[k] = n if n > top[k] else top[k]
-    for s in range(beta.shape[1]):
+    for s in range(beta_m.shape[0]):
         for k in range(top.size):
-            m = alpha[0, s, k] * beta[0, s, k]
-            shares[s, k] = m * two_to(alpha[1, s, k] + beta[1, s, k] - top[k])
-            total[k] += shares[s, k]
-    for s in range(beta.shape[1]):
+            share = alpha_m[s, k] * beta_m[s, k] * two_to(alpha_n[s, k] + beta_n[s, k] - top[k])
+            shares[s, k] = share
+            total[k] += share
+    for s in range(0, beta_m.shape[0], 2):
         for k in range(top.size):
-            shares[s, k] /= total[k]
+            blanks[k] += shares[s, k]
+    one = total.dtype.type(1)
+    for k in range(top.size):
+        total[k] = one / total[k]
 
 
 @register_jitable(**JIT)
-def _subtract_shares(shares, labels, lengths, t, gradient):
+def _subtract_shares(shares, lane, labels, lengths, t, gradient):
     """Subtract from the gradient (here, C) the shares of the states of each class."""
     for k in range(lengths.size):
         if t < lengths[k]:
-            for s in range(0, labels.shape[0], 2):
-                gradient[k, 0] -= shares[s, k]
+            gradient[k, 0] -= lane[2, k] * lane[1, k]
             for s in range(1, labels.shape[0], 2):
-                gradient[k, labels[s, k]] -= shares[s, k]
+                gradient[k, labels[s, k]] -= shares[s, k] * lane[1, k]

@@ -59,9 +59,9 @@ def _choose_exp_parts(x):
 
 
 @register_jitable(**JIT)
-def sum_of_three(m1, n1, m2, n2, m3, n3, factor, more):
-    """Return the sum of three pairs times the pair (factor, more), its m between sqrt(1/2) and sqrt(2)."""
+def sum_of_three(m1, n1, m2, n2, m3, n3):
+    """Return the sum of three pairs, its m between sqrt(1/2) and sqrt(2)."""
     n = n1 if n1 > n2 else n2
     n = n if n > n3 else n3
-    m, carry = parts(factor * (m1 * two_to(n1 - n) + m2 * two_to(n2 - n) + m3 * two_to(n3 - n)))
-    return m, n + (carry + more)
+    m, carry = parts(m1 * two_to(n1 - n) + m2 * two_to(n2 - n) + m3 * two_to(n3 - n))
+    return m, n + carry
