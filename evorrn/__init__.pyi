@@ -76,7 +76,9 @@ from .strategies.gradient.bptt import BPTT as BPTT
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then
 from .strategies.reservoir.echo_state import EchoState as EchoState
+from .strategies.reservoir.lms import LMS as LMS
 from .strategies.reservoir.ng_rc import NGRC as NGRC
+from .strategies.reservoir.rls import RLS as RLS
 from .strategies.saved import load_search as load_search
 from .training.budget import Budget as Budget
 from .training.meter import Meter as Meter

@@ -19,7 +19,7 @@ from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COMPLETE, flatten
 from evorrn.lab.runs.store import RunFolder, all_runs, find_run
 from evorrn.lab.runs.typed import read
-from evorrn.strategies.find import STRATEGIES
+from evorrn.strategies.find import STRATEGIES, strategies
 
 if TYPE_CHECKING:
     from evorrn.compile.cell import Cell
@@ -183,8 +183,8 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
     except EvorrnError:  # it has settings without a usable default, such as the path of a file
         return tables
     advice = [
-        (name, _pairs(task.recommended(name).network), _pairs(task.recommended(name).strategy))
-        for name in STRATEGIES.names()
+        (name, _pairs(way.advice(task).network), _pairs(way.advice(task).strategy))
+        for name, way in strategies().items()
     ]
     return [*tables, text_table("recommended", ("strategy", "network", "settings"), advice)]
 

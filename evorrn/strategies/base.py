@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
-from evorrn.base.settings import Settings, check_seed
+from evorrn.base.settings import Settings, check_seed, names
 from evorrn.data.batch import numeric
+from evorrn.data.task import Recommended
 from evorrn.strategies.search import Search
 from evorrn.training.budget import Budget
 from evorrn.training.trainer import STRATEGY_STREAM
 
 if TYPE_CHECKING:
     from evorrn.data.batch import Batch
+    from evorrn.data.environment import Environment
     from evorrn.data.task import Task
     from evorrn.network.network import Network
     from evorrn.training.problem import Problem
@@ -52,6 +54,9 @@ class Strategy(Settings):
         What a problem must provide, see `evorrn.training.problem.Problem.provides`.
     network_defaults : dict
         Keyword arguments of `Network` that suit this strategy.
+    advised_as : str
+        The strategy whose recommendations of a task also suit this one, as far as both have the settings; its own name
+        where this is empty.
 
     Notes
     -----
@@ -93,6 +98,16 @@ class Strategy(Settings):
     step_name: ClassVar[str] = "step"
     requires: ClassVar[frozenset[str]] = frozenset()
     network_defaults: ClassVar[dict[str, Any]] = {}
+    advised_as: ClassVar[str] = ""
+
+    @classmethod
+    def advice(cls, task: Task | Environment) -> Recommended:
+        """Return the network and the settings that a task recommends for this strategy."""
+        found = task.recommended(cls.advised_as or cls.name)
+        if not cls.advised_as:
+            return found
+        known = {name: value for name, value in found.strategy.items() if name in names(cls)}
+        return Recommended(found.network, known)
 
     def needs_network(self, inputs: int) -> dict[str, Any]:
         """Return keyword arguments of `Network` without which this strategy does not work, for a number of inputs."""

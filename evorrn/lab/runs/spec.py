@@ -157,7 +157,7 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         strategy_name = reference(tables["strategy"].get("name", DEFAULT_STRATEGY), base)
         kind = find_strategy(strategy_name)
         if task is not None:
-            advice = task.recommended(kind.name)
+            advice = kind.advice(task)
         given = with_absolute_names(tables["strategy"], base)
         given = {name: value for name, value in given.items() if name not in ("name", "version")}
         if "version" in task_table:

@@ -12,7 +12,8 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import Around, State, generator, generator_state
 from evorrn.strategies.evolution.cma_es import CMAES
 from evorrn.strategies.reservoir.draw import draw_reservoir
-from evorrn.strategies.reservoir.echo_state import EchoState, at_share
+from evorrn.strategies.reservoir.drawn import at_share
+from evorrn.strategies.reservoir.echo_state import EchoState
 from evorrn.training.budget import Budget
 
 if TYPE_CHECKING:

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.base import State
 from evorrn.strategies.reservoir.conditions import (
-    LARGEST_STATE,
-    check_density,
     check_fed_back,
     check_solvable,
     check_washout,
     fitted_steps,
     sees_output,
 )
-from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
+from evorrn.strategies.reservoir.drawn import DrawnReservoir
 from evorrn.strategies.reservoir.given import GivenReservoir, either
-from evorrn.strategies.reservoir.plasticity import Plasticity, check_plasticity
 from evorrn.strategies.reservoir.readout import (
     check_bias,
     logit_scale,
     mean_loss,
+    readout_features,
     write_readout,
 )
 from evorrn.strategies.reservoir.ridge import ridge
-from evorrn.strategies.reservoir.topology import DISTRIBUTIONS, DRAWN, TOPOLOGIES, Graph
-from evorrn.training.budget import Budget
 from evorrn.training.loop import fit
 
 if TYPE_CHECKING:
@@ -45,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class EchoState(Strategy):
+class EchoState(DrawnReservoir):
     """Echo state network: random reservoirs with solved readouts, of which the best on validation is kept.
 
     A setting that is one number is fixed; ``[low, high]`` is a range. The first reservoir has the middle of
@@ -93,39 +89,7 @@ class EchoState(Strategy):
 
     name: ClassVar[str] = "esn"
     version: ClassVar[int] = 2
-    step_name: ClassVar[str] = "reservoir"
-    requires: ClassVar[frozenset[str]] = frozenset({"states", "targets"})
-    network_defaults: ClassVar[dict[str, Any]] = {
-        "cell": "leaky",
-        "hidden": 200,
-        "direct": True,
-        "dtype": "float64",
-    }
 
-    reservoirs: int | None = setting(
-        None, "number of reservoirs; by default as many as the budget allows", minimum=1
-    )
-    spectral_radius: float | tuple[float, float] = setting(
-        (0.5, 1.3), "largest absolute eigenvalue of the recurrent weights", minimum=0
-    )
-    leak: float | tuple[float, float] | None = setting(
-        (0.1, 1.0), "leak of cells that have one; none for the network's own", above=0, maximum=1
-    )
-    input_scaling: float | tuple[float, float] = setting(
-        (0.03, 1.0), "input weights are uniform between minus and plus this", minimum=0
-    )
-    bias_scaling: float | tuple[float, float] = setting(
-        (0.05, 0.8), "biases are uniform between minus and plus this", minimum=0
-    )
-    feedback_scaling: float | tuple[float, float] = setting(
-        (0.1, 1.0), "weights from fed-back outputs are uniform between minus and plus this", minimum=0
-    )
-    links: int | tuple[int, int] = setting(
-        10, "recurrent links into each unit, of random and small-world", minimum=1
-    )
-    density: float | tuple[float, float] | None = setting(
-        None, "share of recurrent links that are not zero; replaces `links`", above=0, maximum=1
-    )
     washout: int | None = setting(
         None,
         "first steps of each sequence left out of the fit; by default a tenth of it, at most 100",
@@ -158,71 +122,11 @@ class EchoState(Strategy):
         choices=("auto", "svd", "cholesky"),
         absent="cholesky",
     )
-    topology: str = setting(
-        "random",
-        "which units are linked: random, small-world (a ring of neighbours, some links of which are moved), cycle, "
-        "jump-cycle (a cycle with shortcuts in both directions) or delay-line",
-        choices=TOPOLOGIES,
-        absent="random",
-    )
-    distribution: str = setting(
-        "uniform",
-        "weights from inputs and fed-back outputs, and random recurrent weights: uniform between minus and plus the "
-        "scaling, normal with the scaling as standard deviation, or the scaling with a random sign",
-        choices=DISTRIBUTIONS,
-        absent="uniform",
-    )
-    jump: int = setting(5, "units that a shortcut of jump-cycle passes along the cycle", minimum=2, absent=5)
-    moved: float = setting(
-        0.1,
-        "share of the links of small-world that are moved to random units",
-        minimum=0,
-        maximum=1,
-        absent=0.1,
-    )
-    plasticity: str = setting(
-        "none",
-        "whether gains and biases of the units adapt to the training inputs before the readout is solved (intrinsic)",
-        choices=("none", "intrinsic"),
-        absent="none",
-    )
-    plasticity_rate: float = setting(1e-3, "learning rate of intrinsic plasticity", above=0, absent=1e-3)
-    plasticity_epochs: int = setting(
-        3, "passes of intrinsic plasticity over the training data", minimum=1, absent=3
-    )
-    activity_mean: float = setting(
-        0.0, "mean of the activations that intrinsic plasticity aims at; above 0 for sigmoid", absent=0.0
-    )
-    activity_deviation: float = setting(
-        0.3, "their standard deviation, for tanh; sigmoid has the exponential density", above=0, absent=0.3
-    )
 
     def problems(self) -> list[str]:
-        """Return one sentence for each setting that is not allowed, for instance a range with low above high."""
+        """Return one sentence for each setting that is not allowed, a grid without penalties included."""
         found = super().problems()
-        if found:
-            return found
-        if not self.alphas:
-            found.append("alphas: expected at least one penalty, got none")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name != "alphas" and isinstance(value, tuple) and value[0] > value[1]:
-                found.append(f"{field.name}: expected [low, high], got [{value[0]:g}, {value[1]:g}]")
-        if self.density is not None and self.topology not in DRAWN:
-            found.append(
-                f"density: the topology {self.topology} has its own links; expected {' or '.join(DRAWN)}, or no density"
-            )
-        return found
-
-    @property
-    def ends_by_itself(self) -> bool:
-        """Whether `reservoirs` is set."""
-        return self.reservoirs is not None
-
-    @property
-    def default_budget(self) -> Budget:
-        """One reservoir, unless `reservoirs` is set."""
-        return Budget() if self.ends_by_itself else Budget(generations=1)
+        return found or ([] if self.alphas else ["alphas: expected at least one penalty, got none"])
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first reservoir.
@@ -230,53 +134,15 @@ class EchoState(Strategy):
         Raises
         ------
         ConfigError
-            For a network without biases, for a loss on whole sequences, for a network that sees its own logits, for a density of less than one link
-            into a unit, and for a washout that leaves fewer rows than the readout has weights.
+            For a network without biases, for a loss on whole sequences, for a network that sees its own logits, for a
+            washout that leaves fewer rows than the readout has weights, and in the cases of `DrawnReservoir.start`.
         """
         network = problem.network
         check_bias(self.name, network)
         check_solvable(self.name, network)
         check_fed_back(self.name, network)
         check_washout(self.name, problem, self.washout)
-        check_density(self.name, network, self.density)
-        if self.plasticity == "intrinsic":
-            check_plasticity(self.name, network, self.activity_mean)
-        return {
-            "rng": generator_state(rng),
-            "drawn": 0,
-            "candidate": None,
-            "cell_options": {},
-            "train_loss": np.inf,
-            "finished": "",
-            "record": {},
-        }
-
-    def step(self, problem: Problem, state: State) -> State:
-        """Return the state after one reservoir was drawn, run on the training data and its readout solved."""
-        rng = generator(state)
-        drawn = state["drawn"] + 1
-        values = self._draw(problem.network, rng, first=drawn == 1)
-        options = {"leak": values["leak"]} if "leak" in values else {}
-        variant = problem.with_options(options)
-        genome, work = draw_reservoir(variant.network, self.scales(values, variant.network), rng)
-        problem.charge(work)
-        self.adapt(variant, genome)
-        train_loss, solved = self.solve(variant, genome)
-        return {
-            "rng": generator_state(rng),
-            "drawn": drawn,
-            "candidate": genome if np.isfinite(train_loss) else None,
-            "cell_options": options,
-            "train_loss": train_loss,
-            "finished": "all reservoirs drawn" if drawn == self.reservoirs else "",
-            "record": {**values, **solved},
-        }
-
-    def adapt(self, problem: Problem, genome: np.ndarray) -> None:
-        """Apply intrinsic plasticity, if it is set, to a drawn reservoir (n,) in place."""
-        if self.plasticity == "intrinsic":
-            rule = (self.plasticity_rate, self.plasticity_epochs, self.activity_mean, self.activity_deviation)
-            Plasticity(*rule).adapt(problem, genome)
+        return super().start(problem, rng)
 
     @either
     def fit_readout(
@@ -316,55 +182,12 @@ class EchoState(Strategy):
         strategy = self if alphas is None else dataclasses.replace(self, alphas=tuple(alphas))
         return fit(GivenReservoir(strategy, network.check_genome(genome)), network, data)
 
-    def _draw(self, network: Network, rng: np.random.Generator, *, first: bool) -> dict[str, float]:
-        """Return the settings of one reservoir."""
-        values = {
-            name: at_share(value, 0.5 if first or not isinstance(value, tuple) else rng.random())
-            for name, value in self.ranges(network).items()
-        }
-        if first and "leak" in values and isinstance(self.leak, tuple):
-            values["leak"] = {**network.cell.options, **network.cell_options}["leak"]
-        if "links" in values:
-            values["links"] = round(values["links"])
-        return values
-
-    def ranges(self, network: Network) -> dict[str, Any]:
-        """Return the reservoir settings that apply to a network: numbers, or ranges as tuples."""
-        ranges: dict[str, Any] = {
-            "spectral_radius": self.spectral_radius,
-            "input_scaling": self.input_scaling,
-            "bias_scaling": self.bias_scaling,
-        }
-        if self.topology in DRAWN:
-            ranges.update({"links": self.links} if self.density is None else {"density": self.density})
-        if sees_output(network):
-            ranges["feedback_scaling"] = self.feedback_scaling
-        if self.leak is not None and "leak" in network.cell.options:
-            ranges["leak"] = self.leak
-        return ranges
-
-    def scales(self, values: dict[str, float], network: Network) -> Scales:
-        """Return the scales that a reservoir with these settings is drawn with."""
-        return Scales(
-            spectral_radius=values["spectral_radius"],
-            links=round(values.get("links", 0)),
-            density=values.get("density"),
-            inputs=values["input_scaling"],
-            biases=values["bias_scaling"],
-            feedback=values.get("feedback_scaling", 0.0),
-            graph=Graph(self.topology, self.distribution, self.jump, self.moved),
-        )
-
     def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
         """Solve the readout and write it into a genome (n,); return the training loss and what the history keeps."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
-        inputs = network.inputs if network.direct else 0
-        features = np.empty((int(rows.sum()), inputs + network.readout_width))
-        features[:, :inputs] = batch.inputs[rows][:, :inputs]
-        states = features[:, inputs:]
-        states[...] = problem.readout_states(genome, teacher=sees_output(network))[rows]
-        if not -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE:  # NaN included
+        features = readout_features(problem, genome, rows)
+        if features is None:
             return np.inf, {"alpha": np.nan, "alpha_at_edge": 0}
         truth = batch.targets[rows]
         fitted = network.loss_function.regression_targets(truth, network.outputs)
@@ -390,11 +213,3 @@ class EchoState(Strategy):
         if sees_output(network):  # the fit saw true outputs; the network sees its own
             return -float(problem.fitness(genome[None])[0]), solved
         return mean_loss(network.loss_function, scale * outputs, truth), solved
-
-
-def at_share(value: Any, share: float) -> float:
-    """Return a fixed value, or the point at a share of a range, on a logarithmic scale unless it begins at 0."""
-    if not isinstance(value, tuple):
-        return value
-    low, high = value
-    return float(low + share * (high - low) if low == 0 else low * (high / low) ** share)

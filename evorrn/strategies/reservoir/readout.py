@@ -8,11 +8,28 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.losses.base import Loss
+from evorrn.strategies.reservoir.conditions import LARGEST_STATE, sees_output
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
+    from evorrn.training.problem import Problem
 
 NEWTON_STEPS = 30
+
+
+def readout_features(problem: Problem, genome: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+    """Return what the readout sees at the training steps of a mask (B, T), shape (R, F); None when states diverged.
+
+    These are the inputs, of a network with ``direct=True``, followed by the units that are read. A network that sees
+    its own output is given the true outputs.
+    """
+    network, batch = problem.network, problem.batch("train")
+    inputs = network.inputs if network.direct else 0
+    features = np.empty((int(rows.sum()), inputs + network.readout_width))
+    features[:, :inputs] = batch.inputs[rows][:, :inputs]
+    states = features[:, inputs:]
+    states[...] = problem.readout_states(genome, teacher=sees_output(network))[rows]
+    return features if -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE else None  # None for NaN
 
 
 def mean_loss(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
@@ -57,7 +74,7 @@ def check_bias(strategy: str, network: Network) -> None:
         )
 
 
-def write_readout(network: Network, genome: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> None:
+def write_readout(network: Network, genome: np.ndarray, weights: np.ndarray, bias: np.ndarray | None) -> None:
     """Write a solved readout into a genome (n,).
 
     Parameters
@@ -67,11 +84,13 @@ def write_readout(network: Network, genome: np.ndarray, weights: np.ndarray, bia
         Changed in place.
     weights : ndarray, shape (O, F)
         Weights from the inputs, if the network has ``direct=True``, followed by those from the states.
-    bias : ndarray, shape (O,)
+    bias : ndarray, shape (O,), or None
+        None for a network without biases.
     """
     inputs = network.inputs if network.direct else 0
     blocks = network.unpack(genome)
     blocks["readout.W"][...] = weights[:, inputs:]
-    blocks["readout.b"][...] = bias
+    if bias is not None:
+        blocks["readout.b"][...] = bias
     if network.direct:
         blocks["readout.W_x"][...] = weights[:, :inputs]

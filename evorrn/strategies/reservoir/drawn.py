@@ -1,0 +1,235 @@
+"""Random reservoirs drawn one after the other: what every strategy with a readout over fixed weights shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from evorrn.base.settings import setting
+from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.reservoir.conditions import check_density, sees_output
+from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
+from evorrn.strategies.reservoir.plasticity import Plasticity, check_plasticity
+from evorrn.strategies.reservoir.topology import DISTRIBUTIONS, DRAWN, TOPOLOGIES, Graph
+from evorrn.training.budget import Budget
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
+    from evorrn.training.problem import Problem
+
+RANGES = (
+    "spectral_radius",
+    "leak",
+    "input_scaling",
+    "bias_scaling",
+    "feedback_scaling",
+    "links",
+    "density",
+)
+"""Settings that are a number, or a range from which each reservoir has a number."""
+
+
+@dataclass(frozen=True)
+class DrawnReservoir(Strategy):
+    """Base of strategies whose step draws a random reservoir and fits its readout.
+
+    A subclass defines `solve`, and `start` if it has conditions of its own.
+    """
+
+    step_name: ClassVar[str] = "reservoir"
+    requires: ClassVar[frozenset[str]] = frozenset({"states", "targets"})
+    network_defaults: ClassVar[dict[str, Any]] = {
+        "cell": "leaky",
+        "hidden": 200,
+        "direct": True,
+        "dtype": "float64",
+    }
+
+    reservoirs: int | None = setting(
+        None, "number of reservoirs; by default as many as the budget allows", minimum=1
+    )
+    spectral_radius: float | tuple[float, float] = setting(
+        (0.5, 1.3), "largest absolute eigenvalue of the recurrent weights", minimum=0
+    )
+    leak: float | tuple[float, float] | None = setting(
+        (0.1, 1.0), "leak of cells that have one; none for the network's own", above=0, maximum=1
+    )
+    input_scaling: float | tuple[float, float] = setting(
+        (0.03, 1.0), "input weights are uniform between minus and plus this", minimum=0
+    )
+    bias_scaling: float | tuple[float, float] = setting(
+        (0.05, 0.8), "biases are uniform between minus and plus this", minimum=0
+    )
+    feedback_scaling: float | tuple[float, float] = setting(
+        (0.1, 1.0), "weights from fed-back outputs are uniform between minus and plus this", minimum=0
+    )
+    links: int | tuple[int, int] = setting(
+        10, "recurrent links into each unit, of random and small-world", minimum=1
+    )
+    density: float | tuple[float, float] | None = setting(
+        None, "share of recurrent links that are not zero; replaces `links`", above=0, maximum=1
+    )
+    topology: str = setting(
+        "random",
+        "which units are linked: random, small-world (a ring of neighbours, some links of which are moved), cycle, "
+        "jump-cycle (a cycle with shortcuts in both directions) or delay-line",
+        choices=TOPOLOGIES,
+        absent="random",
+    )
+    distribution: str = setting(
+        "uniform",
+        "weights from inputs and fed-back outputs, and random recurrent weights: uniform between minus and plus the "
+        "scaling, normal with the scaling as standard deviation, or the scaling with a random sign",
+        choices=DISTRIBUTIONS,
+        absent="uniform",
+    )
+    jump: int = setting(5, "units that a shortcut of jump-cycle passes along the cycle", minimum=2, absent=5)
+    moved: float = setting(
+        0.1,
+        "share of the links of small-world that are moved to random units",
+        minimum=0,
+        maximum=1,
+        absent=0.1,
+    )
+    plasticity: str = setting(
+        "none",
+        "whether gains and biases of the units adapt to the training inputs before the readout is solved (intrinsic)",
+        choices=("none", "intrinsic"),
+        absent="none",
+    )
+    plasticity_rate: float = setting(1e-3, "learning rate of intrinsic plasticity", above=0, absent=1e-3)
+    plasticity_epochs: int = setting(
+        3, "passes of intrinsic plasticity over the training data", minimum=1, absent=3
+    )
+    activity_mean: float = setting(
+        0.0, "mean of the activations that intrinsic plasticity aims at; above 0 for sigmoid", absent=0.0
+    )
+    activity_deviation: float = setting(
+        0.3, "their standard deviation, for tanh; sigmoid has the exponential density", above=0, absent=0.3
+    )
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is not allowed, for instance a range with low above high."""
+        found = super().problems()
+        if found:
+            return found
+        for name in RANGES:
+            value = getattr(self, name)
+            if isinstance(value, tuple) and value[0] > value[1]:
+                found.append(f"{name}: expected [low, high], got [{value[0]:g}, {value[1]:g}]")
+        if self.density is not None and self.topology not in DRAWN:
+            found.append(
+                f"density: the topology {self.topology} has its own links; expected {' or '.join(DRAWN)}, or no density"
+            )
+        return found
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether `reservoirs` is set."""
+        return self.reservoirs is not None
+
+    @property
+    def default_budget(self) -> Budget:
+        """One reservoir, unless `reservoirs` is set."""
+        return Budget() if self.ends_by_itself else Budget(generations=1)
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return the state before the first reservoir.
+
+        Raises
+        ------
+        ConfigError
+            For a density of less than one link into a unit, and for a network that cannot adapt as `plasticity` says.
+        """
+        check_density(self.name, problem.network, self.density)
+        if self.plasticity == "intrinsic":
+            check_plasticity(self.name, problem.network, self.activity_mean)
+        return {
+            "rng": generator_state(rng),
+            "drawn": 0,
+            "candidate": None,
+            "cell_options": {},
+            "train_loss": np.inf,
+            "finished": "",
+            "record": {},
+        }
+
+    def step(self, problem: Problem, state: State) -> State:
+        """Return the state after one reservoir was drawn, run on the training data and its readout solved."""
+        rng = generator(state)
+        drawn = state["drawn"] + 1
+        values = self._draw(problem.network, rng, first=drawn == 1)
+        options = {"leak": values["leak"]} if "leak" in values else {}
+        variant = problem.with_options(options)
+        genome, work = draw_reservoir(variant.network, self.scales(values, variant.network), rng)
+        problem.charge(work)
+        self.adapt(variant, genome)
+        train_loss, solved = self.solve(variant, genome)
+        return {
+            "rng": generator_state(rng),
+            "drawn": drawn,
+            "candidate": genome if np.isfinite(train_loss) else None,
+            "cell_options": options,
+            "train_loss": train_loss,
+            "finished": "all reservoirs drawn" if drawn == self.reservoirs else "",
+            "record": {**values, **solved},
+        }
+
+    def adapt(self, problem: Problem, genome: np.ndarray) -> None:
+        """Apply intrinsic plasticity, if it is set, to a drawn reservoir (n,) in place."""
+        if self.plasticity == "intrinsic":
+            rule = (self.plasticity_rate, self.plasticity_epochs, self.activity_mean, self.activity_deviation)
+            Plasticity(*rule).adapt(problem, genome)
+
+    def _draw(self, network: Network, rng: np.random.Generator, *, first: bool) -> dict[str, float]:
+        """Return the settings of one reservoir."""
+        values = {
+            name: at_share(value, 0.5 if first or not isinstance(value, tuple) else rng.random())
+            for name, value in self.ranges(network).items()
+        }
+        if first and "leak" in values and isinstance(self.leak, tuple):
+            values["leak"] = {**network.cell.options, **network.cell_options}["leak"]
+        if "links" in values:
+            values["links"] = round(values["links"])
+        return values
+
+    def ranges(self, network: Network) -> dict[str, Any]:
+        """Return the reservoir settings that apply to a network: numbers, or ranges as tuples."""
+        ranges: dict[str, Any] = {
+            "spectral_radius": self.spectral_radius,
+            "input_scaling": self.input_scaling,
+            "bias_scaling": self.bias_scaling,
+        }
+        if self.topology in DRAWN:
+            ranges.update({"links": self.links} if self.density is None else {"density": self.density})
+        if sees_output(network):
+            ranges["feedback_scaling"] = self.feedback_scaling
+        if self.leak is not None and "leak" in network.cell.options:
+            ranges["leak"] = self.leak
+        return ranges
+
+    def scales(self, values: dict[str, float], network: Network) -> Scales:
+        """Return the scales that a reservoir with these settings is drawn with."""
+        return Scales(
+            spectral_radius=values["spectral_radius"],
+            links=round(values.get("links", 0)),
+            density=values.get("density"),
+            inputs=values["input_scaling"],
+            biases=values["bias_scaling"],
+            feedback=values.get("feedback_scaling", 0.0),
+            graph=Graph(self.topology, self.distribution, self.jump, self.moved),
+        )
+
+    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
+        """Fit the readout and write it into a genome (n,); return the training loss and what the history keeps."""
+        raise NotImplementedError
+
+
+def at_share(value: Any, share: float) -> float:
+    """Return a fixed value, or the point at a share of a range, on a logarithmic scale unless it begins at 0."""
+    if not isinstance(value, tuple):
+        return value
+    low, high = value
+    return float(low + share * (high - low) if low == 0 else low * (high / low) ** share)
