@@ -179,13 +179,15 @@ def _forward(old, p, barred, new, low):
     m, n, bar = old[0].reshape(-1), old[1].reshape(-1), barred.reshape(-1)
     one, two = p.shape[2], 2 * p.shape[2]
     out_m, out_n = new[0, 2:].reshape(-1), new[1, 2:].reshape(-1)
-    _move(m[two:], n[two:], m[one:], n[one:], m, n, bar, out_m, out_n)
+    _move((m[two:], m[one:], m), (n[two:], n[one:], n), bar, out_m, out_n)
     _multiply(out_m, out_n, p[0].reshape(-1), p[1].reshape(-1))
 
 
 @separate
-def _move(m1, n1, m2, n2, m3, n3, bar, m, n):
+def _move(ms, ns, bar, m, n):
     """Set pairs (m, n) to the sums of three pairs, the third of which is zero where it is barred."""
+    m1, m2, m3 = ms
+    n1, n2, n3 = ns
     for k in range(m.size):
         m[k], n[k] = sum_of_three(m1[k], n1[k], m2[k], n2[k], m3[k], n3[k] + bar[k])
 
@@ -207,7 +209,8 @@ def _backward(old, p, barred, new, work, low):
     m, n = work[0].reshape(-1), work[1].reshape(-1)
     _product(old[0].reshape(-1), old[1].reshape(-1), p[0].reshape(-1), p[1].reshape(-1), m, n)
     one, two, bar = lanes, 2 * lanes, barred[2:].reshape(-1)
-    _move(m, n, m[one:], n[one:], m[two:], n[two:], bar, new[0].reshape(-1), new[1].reshape(-1))
+    out_m, out_n = new[0].reshape(-1), new[1].reshape(-1)
+    _move((m, m[one:], m[two:]), (n, n[one:], n[two:]), bar, out_m, out_n)
 
 
 @separate
