@@ -32,6 +32,7 @@ HOUSE = (
     "lab.report",
     "lab",
     "bench",
+    "docs",
     "cli",
     "__main__",
 )

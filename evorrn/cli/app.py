@@ -12,6 +12,7 @@ from evorrn.cli.bench import bench
 from evorrn.cli.catalogue import list_, show
 from evorrn.cli.compare import compare, report
 from evorrn.cli.diagnose import diagnose
+from evorrn.cli.docs import docs
 from evorrn.cli.export import export
 from evorrn.cli.reproduce import reproduce
 from evorrn.cli.results import diff, results
@@ -60,3 +61,4 @@ app.command()(results)
 app.command()(diff)
 app.command()(report)
 app.command()(bench)
+app.command()(docs)

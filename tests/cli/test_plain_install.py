@@ -50,6 +50,7 @@ def optional_modules():
     [
         (["list", "tasks"], "sunspots"),
         (["list"], "second-order"),
+        (["docs", "--no-browser"], "index.html"),
         (
             ["compare", "sunspots", "--quick", "--budget", "5M", "--seeds", "1", "--strategies", "random"],
             "nrmse_std",
