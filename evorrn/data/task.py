@@ -14,6 +14,8 @@ from evorrn.data.batch import Batch
 
 ANSWERS = frozenset({"fitness", "sequence_losses", "gradient", "states", "targets"})
 """What a problem made of sequences with targets can compute."""
+ANSWERS_OF_WHOLE = ANSWERS - {"targets"}
+"""What it can where a sequence has labels in place of a target for each time step."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def compare(
     raw, wanted = asked(raw, choice)
     count = choice.seeds if choice.seeds is not None else QUICK_SEEDS if choice.quick else SEEDS
     given = {"budget": QUICK_BUDGET if choice.quick else BUDGET, **raw}
-    strategies = usual_strategies(given) if choice.strategies is None else choice.strategies
+    strategies = usual_strategies(given, base) if choice.strategies is None else choice.strategies
     plans = plan_parts(given, base, strategies, count, wanted)
     for text in _notes(next(iter(plans[0].values()))[0].task):
         hooks.note(text)

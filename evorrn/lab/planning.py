@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.base.errors import ConfigError, EvorrnError
-from evorrn.data.find import expand_task, find_task
 from evorrn.data.intervals import LEVEL, level_problems
 from evorrn.data.task import Task
 from evorrn.lab.runs.run import COSTS
-from evorrn.lab.runs.spec import Spec, resolve
+from evorrn.lab.runs.spec import Spec, named_task, resolve
 from evorrn.lab.runs.typed import table_of, unknown_entry
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget
@@ -140,15 +139,14 @@ def plan_parts(
     return plans
 
 
-def usual_strategies(raw: Mapping[str, Any]) -> tuple[str, ...]:
+def usual_strategies(raw: Mapping[str, Any], base: Path | None = None) -> tuple[str, ...]:
     """Return those of `STRATEGIES` that a task can answer; an environment has no targets and no gradient."""
     table = raw.get("task")
-    name = str(table.get("name")) if isinstance(table, Mapping) else ""
     try:
-        kind = find_task(expand_task(name)[0])
-    except EvorrnError:  # the file of a table, or a mistake that is told when the specs are resolved
+        task = named_task(table if isinstance(table, Mapping) else {}, base)
+    except EvorrnError:  # a mistake that is told when the specs are resolved
         return STRATEGIES
-    return tuple(name for name in STRATEGIES if find_strategy(name).requires <= kind.provides)
+    return tuple(name for name in STRATEGIES if find_strategy(name).requires <= task.provides)
 
 
 def plan_runs(

@@ -11,9 +11,12 @@ from evorrn.base.settings import build
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
 from evorrn.data.find import TASKS
+from evorrn.data.label_metrics import SEQUENCE_METRICS
 from evorrn.data.task import Recommended, Reference, Scaling, Splits, Task
 from evorrn.losses.find import find_loss, losses
+from evorrn.losses.sequence import SequenceLoss
 from evorrn.testing.checking import Checking, made
+from evorrn.training.decoded import score_decoded
 
 STRATEGIES = ("ga", "esn", "bptt", "random")
 
@@ -79,8 +82,11 @@ def _check_declarations(checking: Checking, task: Task) -> None:
     known = [name for name, loss in losses().items() if loss.targets != "none"]
     checking.require(task.loss in known, f"loss: expected one of {', '.join(known)}, got {task.loss!r}")
     checking.require(bool(task.metrics), "metrics: expected at least one")
+    whole = isinstance(losses().get(task.loss), SequenceLoss)
+    valid = {*SEQUENCE_METRICS, task.loss} if whole else metrics.METRICS
     for name in task.metrics:
-        checking.require(name in metrics.METRICS, f"metrics: expected keys of METRICS, got {name!r}")
+        keys = "SEQUENCE_METRICS" if whole else "METRICS"
+        checking.require(name in valid, f"metrics: expected keys of {keys}, got {name!r}")
     for names, width in ((task.input_names, task.inputs), (task.output_names, task.outputs)):
         checking.require(len(set(names)) == width, f"names: expected {width} different ones, got {names}")
     for reference in task.references:
@@ -97,11 +103,17 @@ def _check_batch(checking: Checking, task: Task, name: str, batch: Batch) -> Non
     checking.require(
         batch.n_inputs == task.inputs, f"{name}: expected {task.inputs} inputs, got {batch.n_inputs}"
     )
-    labels = find_loss(task.loss).labels
+    loss = find_loss(task.loss)
+    if isinstance(loss, SequenceLoss):
+        checking.require(batch.whole, f"{name}: expected labels of whole sequences, with target_lengths")
+        assert batch.lengths is not None
+        for problem in loss.problems(batch.rows, batch.lengths) if batch.whole else []:
+            checking.require(False, f"{name}: {problem}")
+    labels = loss.labels or isinstance(loss, SequenceLoss)
     checking.require(batch.labelled == labels, f"{name}: expected {'labels' if labels else 'float targets'}")
     fits = batch.n_outputs <= task.outputs if labels else batch.n_outputs == task.outputs
     checking.require(fits, f"{name}: expected {task.outputs} outputs, got {batch.n_outputs}")
-    if find_loss(task.loss).logits and not labels:
+    if loss.logits and not labels:
         values = batch.targets[batch.scored]
         checking.require(bool(((values >= 0) & (values <= 1)).all()), f"{name}: expected targets from 0 to 1")
     if task.free_run and name != "train":
@@ -160,18 +172,24 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
     assert test is not None
     found = task.baselines(splits)
     checking.require(bool(found), "baselines: expected at least one")
-    scored = test.scored
-    truth = test.targets[scored]
+    loss, scored = losses().get(task.loss), test.scored
     known = [name for name in task.metrics if name in metrics.METRICS]
     wanted = (test.size, test.steps, task.outputs)
     for name, outputs in found.items():
         shape = np.shape(outputs)
         checking.require(shape == wanted, f"baseline {name}: expected shape {wanted}, got {shape}")
         checking.require(bool(np.isfinite(outputs).all()), f"baseline {name}: expected finite predictions")
-        if shape == wanted:
-            metrics.evaluate(known, outputs[scored], truth)
-    other_targets = test.targets[::-1, ::-1] if test.labelled else -test.targets - 1.0
-    other = task.baselines(_with_test(splits, test, targets=other_targets))
+        if shape == wanted and isinstance(loss, SequenceLoss):
+            score_decoded(loss, np.asarray(outputs), test, task.metrics)
+        elif shape == wanted:
+            metrics.evaluate(known, outputs[scored], test.targets[scored])
+    changes: dict[str, Any] = {"targets": -test.targets - 1.0}
+    if test.labelled:
+        changes = {"targets": test.targets[::-1, ::-1]}
+    if test.whole:
+        assert test.target_lengths is not None
+        changes = {"targets": test.targets[::-1], "target_lengths": test.target_lengths[::-1]}
+    other = task.baselines(_with_test(splits, test, **changes))
     middle = test.steps // 2
     later = np.array(test.inputs)
     later[:, middle:] = later[:, middle:] + 1.0
@@ -179,15 +197,18 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
     for name, outputs in found.items():
         same = np.array_equal(outputs, other[name], equal_nan=True)
         checking.require(same, f"baseline {name}: expected no use of test targets")
-        if np.shape(outputs) == wanted:
+        if (
+            np.shape(outputs) == wanted and not test.whole
+        ):  # labels of whole sequences may be found with all frames
             same = np.array_equal(outputs[:, :middle], causal[name][:, :middle], equal_nan=True)
             checking.require(same, f"baseline {name}: expected no use of later inputs")
 
 
 def _with_test(splits: Splits, test: Batch, **changes: Any) -> Splits:
     """Return splits with some arrays of the test batch replaced."""
-    arrays = {"inputs": test.inputs, "targets": test.targets, **changes}
-    return dataclasses.replace(splits, test=Batch(**arrays, mask=test.mask, lengths=test.lengths))
+    arrays = {"inputs": test.inputs, "targets": test.targets, "lengths": test.lengths}
+    arrays |= {"target_lengths": test.target_lengths} if test.whole else {"mask": test.mask}
+    return dataclasses.replace(splits, test=Batch(**{**arrays, **changes}))
 
 
 def _bytes(splits: Splits) -> bytes:
@@ -196,7 +217,8 @@ def _bytes(splits: Splits) -> bytes:
         getattr(batch, name)
         for batch in splits
         if batch is not None
-        for name in ("inputs", "targets", "mask", "lengths")
+        for name in ("inputs", "targets", "mask", "lengths", "target_lengths")
+        if getattr(batch, name) is not None
     ]
     if splits.scaling is not None:
         arrays += list(vars(splits.scaling).values())

@@ -18,7 +18,7 @@ from evorrn.base.errors import DataError, EvorrnError, unknown
 from evorrn.base.memory import excess
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
-from evorrn.data.task import Recommended, Scaling, Splits, Task
+from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE, Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines, sequence_labels
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
@@ -118,6 +118,11 @@ class NpzFile(Task):
         if self.batch.whole:
             return ("label_error_rate", "edit_distance", "exact_match", "ctc")
         return ("accuracy", "cross_entropy") if self.batch.labelled else ("nrmse_std", "rmse", "mae")
+
+    @property
+    def provides(self) -> frozenset[str]:  # type: ignore[override]  # the file decides
+        """What can be computed; labels of whole sequences are no targets of time steps."""
+        return ANSWERS_OF_WHOLE if self.batch.whole else ANSWERS
 
     @property
     def horizon(self) -> int | None:  # type: ignore[override]  # the file decides

@@ -61,6 +61,8 @@ SMALL = [
     ("latching", {"shortest": 3, "longest": 70, "informative": 3, "train": 9, "valid": 5, "test": 7}),
     ("flip-flop", {"channels": 1, "rate": 1.0, "shortest": 1, "longest": 1, "test_longest": 4}),
     ("delayed-recall", {"delays": 1, "steps": 3, "train": 1, "valid": 1, "test": 2}),
+    ("phonemes", {"phonemes": 1, "longest": 3, "features": 1, "train": 5, "valid": 3, "test": 4}),
+    ("phonemes", {"language": 3, "noise": 0.0, "train": 5, "valid": 3, "test": 4}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
 

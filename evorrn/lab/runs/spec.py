@@ -252,6 +252,11 @@ def data_task(name: Any) -> str | None:
     return DATA_FILES.get(Path(name).suffix.lower()) if isinstance(name, str) else None
 
 
+def named_task(table: Mapping[str, Any], base: Path | None = None) -> Task | Environment:
+    """Return the task that a spec's table of the task stands for; raise an EvorrnError for one that is wrong."""
+    return _task(_task_table(table, Path.cwd() if base is None else base))
+
+
 def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Return the task's table with a data file as the task that reads it, and absolute paths."""
     result = dict(table)
