@@ -217,6 +217,7 @@ def test_scaling_is_the_slope_of_the_times(monkeypatch):
     assert row.numbers["sizes"] == case.sizes
 
 
+@pytest.mark.thorough
 def test_start_up_waits_in_another_process(tmp_path):
     cases = {case.name: case for case in start_up.GROUP.cases}
     row = start_up.measure(cases["help"], QUICK)

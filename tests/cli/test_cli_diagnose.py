@@ -36,6 +36,7 @@ def test_figures_and_pictures_are_written_beside_the_run(console, tmp_path):
     assert json.loads(again.out) == kept
 
 
+@pytest.mark.thorough
 def test_a_classifier_and_a_network_in_an_environment_are_diagnosed_too(console, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "my.npz", inputs=rng.standard_normal((30, 6, 2)), targets=rng.integers(0, 3, 30))

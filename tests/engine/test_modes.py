@@ -59,6 +59,7 @@ def test_a_second_process_loads_kernels_and_gets_the_same_bits(compiled):
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*.nbc")} == stamps
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variable,value", [("EVORRN_SIMD", "0"), ("NUMBA_DISABLE_JIT", "1")])
 def test_plain_loops_and_plain_python_agree(compiled, variable, value, tmp_path):
     other = run(tmp_path, **{variable: value})

@@ -373,6 +373,7 @@ def compiled(tmp_path_factory):
     return folder, *run(folder)
 
 
+@pytest.mark.thorough
 def test_a_second_process_compiles_nothing_also_for_a_class_in_a_script(compiled):
     folder, sums, kept = compiled
     assert run(folder) == (sums, kept)
@@ -386,6 +387,7 @@ def test_a_constant_that_a_step_refers_to_is_part_of_the_kernels_name(compiled):
     assert more > kept
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variable,value", [("EVORRN_SIMD", "0"), ("NUMBA_DISABLE_JIT", "1")])
 def test_plain_loops_and_plain_python_agree(compiled, variable, value, tmp_path):
     worlds = 1 if variable == "EVORRN_SIMD" else 2  # the two differ in the world, not in the network

@@ -71,6 +71,7 @@ def run(program, folder, **environment):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not machine.compiling(), reason="nothing is compiled")
 def test_forced_registers_are_the_only_ones_in_use(tmp_path):
     names = set()

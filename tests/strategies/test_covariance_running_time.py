@@ -36,6 +36,7 @@ def pycmas(mode, name, size, seeds=10, most=3000):
     return expected([of_pycma(options, name, size, seed, most * size) for seed in range(seeds)])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("mode", "name", "size"), PYCMA)
 def test_as_fast_as_pycma(mode, name, size):
     strategy = CMAES() if mode == "full" else SepCMAES()
@@ -44,6 +45,7 @@ def test_as_fast_as_pycma(mode, name, size):
     assert mean <= 1.15 * PYCMA[mode, name, size]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("mode", "size"), [("full", 5), ("diagonal", 10)])
 def test_the_recorded_running_times_of_pycma(mode, size):
     pytest.importorskip("cma")

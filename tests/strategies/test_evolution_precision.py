@@ -17,6 +17,7 @@ from evorrn import (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("strategy", "evaluations", "precision"),
     [

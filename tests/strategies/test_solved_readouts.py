@@ -84,6 +84,7 @@ def laser_like(count):
     return ((series - series.mean()) / series.std())[:, None]
 
 
+@pytest.mark.thorough
 def test_the_error_of_stacked_reservoirs_does_not_grow_with_their_layers_when_all_are_read():
     series = laser_like(2401)
 
