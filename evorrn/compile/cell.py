@@ -10,9 +10,9 @@ A cell is written in the notation of the literature and also runs as it stands o
         return activation(p.W_x @ x + p.W_h @ h + p.b)
 
 Positional arguments are the parameters ``p``, the input ``x`` (I), the states in the declared order, ``y`` (O), the
-previous output of the network, if the cell needs it, and delayed values. Keyword-only arguments are options: one whose
-default is a function chooses a function, one whose default is a number is a setting that is not trained. The function
-returns the new states.
+previous output of the network, if the cell needs it, delayed values and noise. Keyword-only arguments are options: one
+whose default is a function chooses a function, one whose default is a number is a setting that is not trained. The
+function returns the new states.
 """
 
 from __future__ import annotations
@@ -181,6 +181,7 @@ class Declarations(TypedDict, total=False):
     delays: Mapping[str, int] | None
     start: Mapping[str, float] | None
     output: str | None
+    noise: Mapping[str, str] | None
 
 
 def cell(
@@ -224,6 +225,9 @@ def cell(
         The value of states before the first time step, where it is not 0.
     output : str, optional
         Names of the states that make the output of the cell, one after the other.
+    noise : mapping of str to str, optional
+        ``{"nu": "H"}``: standard normal numbers that the function takes as its last arguments, drawn anew for each
+        sequence and time step; zero unless a method of the network is given a seed for them, see `Network.fitness`.
 
     Raises
     ------
@@ -260,6 +264,7 @@ def cell(
         delays=_table(more.get("delays")),
         start=_table(more.get("start")),
         output=more.get("output"),
+        noise=_table(more.get("noise")),
     )
 
     def decorate(function: Callable[..., Any]) -> Cell:

@@ -37,6 +37,7 @@ class Declared:
     delays: dict[str, int]
     start: dict[str, float]
     output: str | None
+    noise: dict[str, str]
 
 
 def declare(function: Callable[..., Any], name: str | None, given: Declared) -> dict[str, Any]:
@@ -69,7 +70,8 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
         raise CellError(f"cell {title}: state {each}: p, x and y name other arguments; choose another name")
     output = _output(title, states, given.output)
     delays = _delays(title, states, given.delays)
-    sees_output = _sees_output(title, function, states, delays)
+    noise = _noise(title, given, letters)
+    sees_output = _sees_output(title, function, (states, delays, noise))
     options, functions, choices = _options(title, function, given.choices)
     arrays = {each: array.default for each, array in given.fixed.items() if array.rule is None}
     for kind, names in (("size", given.sizes), ("fixed array", arrays)):
@@ -106,6 +108,7 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
         "ranges": _ranges(title, ranged, given.ranges),
         "start": {each: float(value) for each, value in given.start.items()},
         "output": output,
+        "noise": noise,
     }
 
 
@@ -141,6 +144,7 @@ def _check_given(title: str, given: Declared) -> None:
         ("state", list(given.state)),
         ("parameter", [*given.parameters]),
         ("fixed array", [*given.fixed]),
+        ("noise", list(given.noise)),
     ):
         for each in [
             name for text in names for name in (text.split() if kind == "parameter" else [text])
@@ -212,21 +216,36 @@ def _delays(title: str, states: Mapping[str, Shape], delays: Mapping[str, int]) 
     return dict(delays)
 
 
+def _noise(title: str, given: Declared, letters: Sequence[str]) -> dict[str, Shape]:
+    """Return the dimensions of each noise, whose names are those of no other argument."""
+    for name in given.noise:
+        if name in ("p", "x", "y", *given.state):
+            kind = "a state" if name in given.state else "another argument"
+            raise CellError(f"cell {title}: noise {name} is the name of {kind}; choose another name")
+    return {name: _shape(f"cell {title}: noise {name}", text, letters) for name, text in given.noise.items()}
+
+
 def _sees_output(
-    title: str, function: Callable[..., Any], states: Mapping[str, Shape], delays: Mapping[str, int]
+    title: str,
+    function: Callable[..., Any],
+    declared: tuple[Mapping[str, Shape], Mapping[str, int], Mapping[str, Shape]],
 ) -> bool:
     """Return whether a function has the argument ``y``; raise CellError when its positional arguments are wrong."""
+    states, delays, noise = declared
     arguments = inspect.signature(function).parameters.values()
     positional = [p.name for p in arguments if p.kind is p.POSITIONAL_OR_KEYWORD]
     first = {"x": 1, "y": 1}
     late = [f"{name}_{k}" for name, steps in delays.items() for k in range(first.get(name, 2), steps + 1)]
+    late += noise
     expected, with_output = ["p", "x", *states, *late], ["p", "x", *states, "y", *late]
     if positional == with_output and "y" not in states:
         return True
     if positional != expected:
-        optional = "[, y]" if "y" not in (*states, *delays) else ""
+        words = list(expected)
+        if "y" not in (*states, *delays):
+            words[1 + len(states)] += "[, y]"
         raise CellError(
-            f"cell {title}: expected the arguments ({_listed(expected)}{optional}), got ({_listed(positional)})"
+            f"cell {title}: expected the arguments ({_listed(words)}), got ({_listed(positional)})"
         )
     return "y" in delays
 

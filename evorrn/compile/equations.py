@@ -48,7 +48,7 @@ class Equations:
     name : str
         Name of the cell, for error messages.
     function : callable
-        ``function(p, x, *states[, y][, *delayed values], **options)``.
+        ``function(p, x, *states[, y][, *delayed values][, *noise], **options)``.
     state : dict of str to tuple of str
         ``{name: dimensions}`` of each state, in the order of the arguments and results.
     parameters : dict of str to tuple of str
@@ -71,6 +71,8 @@ class Equations:
         ``{option: {name: function}}`` of options that choose among functions that are no activations.
     delays : dict of str to int
         How many past values of ``x``, ``y`` or a state the equations read.
+    noise : dict of str to tuple of str
+        ``{name: dimensions}`` of random numbers, drawn anew at each time step.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Equations:
     fixed: dict[str, Fixed]
     choices: dict[str, dict[str, Callable[..., Any]]]
     delays: dict[str, int]
+    noise: dict[str, Shape]
 
     @property
     def fixed_shapes(self) -> dict[str, Shape]:

@@ -64,7 +64,7 @@ def read_equations(equations: Equations, activations: Mapping[str, str]) -> Grap
     Returns
     -------
     Graph
-        Its inputs are ``x``, the states and ``y``; its outputs are the new states, under the same names.
+        Its inputs are ``x``, the states, ``y`` and noise; its outputs are the new states, under the same names.
 
     Raises
     ------
@@ -87,6 +87,8 @@ class _Reader:
             self.names[name] = b.leaf("input", name, shape)
         if cell.sees_output or cell.delays.get("y"):
             self.names["y"] = b.leaf("input", "y", ("O",))
+        for name, shape in cell.noise.items():
+            self.names[name] = b.leaf("input", name, shape)
         for name in cell.delays:
             if name != "x":
                 self.names[f"{name}_1"] = self.names[name]

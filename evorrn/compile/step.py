@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
 
 from evorrn.compile.adjoint import AdjointGraph, adjoint
@@ -54,6 +54,8 @@ class Step:
         The first value of the states that do not begin with 0.
     prologue : Prologue or None
         The derived weights, which are parameters of `graph`.
+    noise : dict of str to tuple of str
+        Symbolic shapes of the noise that is further input, after ``x``; empty where it is zero, an array among `fixed`.
     """
 
     graph: Graph
@@ -67,6 +69,7 @@ class Step:
     fixed: dict[str, Shape]
     start: dict[str, float]
     prologue: Prologue | None
+    noise: dict[str, Shape]
 
     @cached_property
     def weights(self) -> dict[str, Shape]:
@@ -91,6 +94,8 @@ class Step:
     @property
     def plain(self) -> bool:
         """Whether all values are vectors of units, inputs and outputs, and all operations elementwise or products."""
+        if self.noise:
+            return False
         names = {*self.dimensions[: 2 + len(self.signals)]}
         for node in self.graph.nodes:
             weight = node.op in WEIGHTS and len(node.shape) == 2
@@ -152,6 +157,7 @@ def compose(
     biases: bool = True,
     reads: str = "last",
     learn_start: bool = False,
+    noisy: bool = False,
 ) -> Step:
     """Return the step of stacked layers under a linear readout.
 
@@ -173,6 +179,8 @@ def compose(
     learn_start : bool
         Whether the first values of the states are blocks of the genome, ``"layer0.start.h"``. The states of the step
         are then what the states of the cells have more than these.
+    noisy : bool
+        Whether the noise of the cells is further input; if not, it is zero.
     """
     builder = Builder()
     inputs = builder.leaf("input", "x", ("I",))
@@ -185,6 +193,7 @@ def compose(
     states: dict[str, Shape] = {}
     start: dict[str, float] = {}
     fixed: dict[str, Shape] = {}
+    noise: dict[str, Shape] = {}
     further: list[str] = []
     blocks: list[Block] = []
     options: dict[str, str] = {}
@@ -196,7 +205,7 @@ def compose(
         rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
         rename |= {name: f"{name}{layer}" for name in cell.sizes}
         further += [rename[name] for name in cell.sizes]
-        graph = cell.graph(functions)
+        graph = cell.graph(functions) if noisy else _silent(cell.graph(functions), cell.noise)
         bias_nodes = _bias_nodes(graph)
         added = {graph.nodes[index].name for index in bias_nodes}
         absent = set() if biases else bias_nodes
@@ -207,6 +216,8 @@ def compose(
         states.update({prefix + name: _renamed(shape, rename) for name, shape in cell.states.items()})
         start.update({prefix + name: value for name, value in cell.start.items()})
         fixed.update({prefix + name: _renamed(shape, rename) for name, shape in cell.fixed_shapes.items()})
+        drawn = {prefix + name: _renamed(shape, rename) for name, shape in cell.noise.items()}
+        (noise if noisy else fixed).update(drawn)
         options.update({prefix + name: name for name in cell.options})
         starts = _starts(cell, graph) if learn_start else []
         learned = [
@@ -258,7 +269,15 @@ def compose(
         fixed=fixed,
         start=start,
         prologue=prologue,
+        noise=noise,
     )
+
+
+def _silent(graph: Graph, noise: Mapping[str, Shape]) -> Graph:
+    """Return the graph of a cell with its noise among the arrays that are not trained."""
+    drawn = {index for name, index in graph.leaves("input").items() if name in noise}
+    nodes = (replace(n, op="fixed") if index in drawn else n for index, n in enumerate(graph.nodes))
+    return Graph(tuple(nodes), graph.outputs, graph.named)
 
 
 def _renamed(shape: Shape, names: Mapping[str, str]) -> Shape:

@@ -104,15 +104,7 @@ class Architecture(NetworkSettings):
         self.dtype = np.dtype(kind)
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
         self._options = options
-        self.step: Step = compose(
-            [self.cell] * len(self.hidden),
-            [options.functions] * len(self.hidden),
-            direct=self.direct,
-            feedback=self.feedback,
-            biases=self.biases,
-            reads=self.reads,
-            learn_start=self.learn_start,
-        )
+        self.step: Step = self._composed(options)
         self.layout = self.step.blocks
         self.blocks: dict[str, tuple[int, ...]] = {
             block.name: tuple(size_of(d, self.sizes) for d in block.shape) for block in self.layout
@@ -199,6 +191,19 @@ class Architecture(NetworkSettings):
         """The arrays of the equations that are not trained, by their names, such as ``"layer0.mask"``."""
         return self._settings.arrays
 
+    def _composed(self, options: Options, noisy: bool = False) -> Step:
+        """Return one time step; `noisy` says whether the noise of the cell is further input, or zero."""
+        return compose(
+            [self.cell] * len(self.hidden),
+            [options.functions] * len(self.hidden),
+            direct=self.direct,
+            feedback=self.feedback,
+            biases=self.biases,
+            reads=self.reads,
+            learn_start=self.learn_start,
+            noisy=noisy,
+        )
+
     def _set_options(self, options: Options) -> None:
         """Set the options of the cell, and the arrays that follow from these."""
         self._options = options
@@ -210,7 +215,11 @@ class Architecture(NetworkSettings):
                 made = self.cell.fixed_arrays(letters, options)
             except CellError as error:
                 raise ConfigError(f"network.cell_options: {error}") from error
-            arrays.update({f"layer{layer}.{name}": array for name, array in made.items()})
+            silent = {
+                name: np.zeros([size_of(d, letters) for d in shape])
+                for name, shape in self.cell.noise.items()
+            }
+            arrays.update({f"layer{layer}.{name}": array for name, array in {**made, **silent}.items()})
         try:
             self.step.graph.check_slices(self.sizes)
             if self.step.prologue:
@@ -227,10 +236,13 @@ class Architecture(NetworkSettings):
     @property
     def sizes(self) -> dict[str, int]:
         """The size of each symbolic dimension by name."""
+        return self._sizes_of(self.step)
+
+    def _sizes_of(self, step: Step) -> dict[str, int]:
         given = {"I": self.inputs, "O": self.outputs}
         for layer, size in enumerate(self.hidden):
             given |= {f"H{layer}": size, **{f"{n}{layer}": count for n, count in self._options.sizes.items()}}
-        for dimension in {d for node in self.step.graph.nodes for d in node.shape}:
+        for dimension in {d for node in step.graph.nodes for d in node.shape}:
             given.setdefault(dimension, size_of(dimension, given))
         return given
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Self
 
@@ -15,6 +16,7 @@ from evorrn.engine.individuals.run import Simulator
 from evorrn.engine.model import Form, Modules
 from evorrn.engine.programs import Programs
 from evorrn.losses.sequence import SequenceLoss
+from evorrn.network import whole
 from evorrn.network.architecture import Architecture
 
 
@@ -46,6 +48,8 @@ class CompiledNetwork(Architecture):
                 "network.cell_options: an activation or a size cannot be changed after a network is made"
             )
         self._programs, self._simulator  # noqa: B018  (created before the copy, so that both share them)
+        if self.cell.noise:
+            self._noisy_programs  # noqa: B018
         other = object.__new__(
             type(self)
         )  # `copy` makes a network anew, which would compile its own programs
@@ -71,8 +75,25 @@ class CompiledNetwork(Architecture):
         return Programs(self._form, self._modules)
 
     @cached_property
+    def _noisy_programs(self) -> Programs:
+        """What runs the network with noise, which stands behind its inputs."""
+        step = self._composed(self._options, noisy=True)
+        return Programs(replace(self._form, step=step, sizes=self._sizes_of(step)), self._modules)
+
+    @cached_property
     def _simulator(self) -> Simulator:
         return Simulator(self._form, self._modules)
+
+    def _whole(self, loss: SequenceLoss, noise: int | None) -> whole.Run:
+        """Return what computes a loss on whole sequences."""
+        return whole.Run(self._running(noise), self._settings, loss, self.outputs)
+
+    def _running(self, noise: int | None) -> Programs:
+        return self._programs if noise is None else self._noisy_programs
+
+    def _scored_entries(self, batch: Batch) -> np.ndarray:
+        """Return the number of scored entries of each sequence (B,), see `evorrn.losses.base.Loss.entries`."""
+        return self.loss_function.entries(batch.scored.sum(axis=1), self.outputs)
 
     # --- Cost --------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from evorrn.data.batch import Batch, numeric
 from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Trajectory
 from evorrn.losses.sequence import SequenceLoss
-from evorrn.network import acting, arguments, whole
+from evorrn.network import acting, arguments
 from evorrn.network.described import DescribedNetwork
+from evorrn.network.noise import beside, noisy_batch
 
 
 class Network(DescribedNetwork):
@@ -84,6 +85,7 @@ class Network(DescribedNetwork):
         lengths: np.ndarray | None = None,
         free_from: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
+        noise: int | None = None,
     ) -> Any:
         """Return the outputs of a network with the given genome.
 
@@ -103,6 +105,8 @@ class Network(DescribedNetwork):
         teacher : ndarray, shape (B, T, O), optional
             Values that a network with feedback sees at each time step in place of its previous output, NaN where it
             sees its own. Together with `free_from`, the first O inputs are still the network's own output.
+        noise : int, optional
+            The seed of the noise of the cell, see `fitness`.
 
         Returns
         -------
@@ -116,7 +120,7 @@ class Network(DescribedNetwork):
         ShapeError
             When an array has a wrong shape.
         ConfigError
-            When `teacher` or `free_from` is given but the network cannot use it.
+            When `teacher`, `free_from` or `noise` is given but the network cannot use it.
 
         Examples
         --------
@@ -134,10 +138,19 @@ class Network(DescribedNetwork):
         """
         vector = self.check_genome(genome)
         sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, free_from=free_from)
-        run = self._programs.run(vector, self._settings, sequences, "outputs")
+        if noise is not None:
+            sequences = sequences._replace(x=beside(self, sequences.x, noise))
+        run = self._running(noise).run(vector, self._settings, sequences, "outputs")
         return run if return_state else run[0]
 
-    def fitness(self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> np.ndarray:
+    def fitness(
+        self,
+        genomes: np.ndarray,
+        batch: Batch,
+        free_from: np.ndarray | None = None,
+        *,
+        noise: int | None = None,
+    ) -> np.ndarray:
         """Return the fitness of each genome: its negative loss, ``-inf`` where the loss is not finite.
 
         A network that sees its own output sees the targets in its place up to the first scored step, see `warm_up`.
@@ -148,6 +161,9 @@ class Network(DescribedNetwork):
         batch : Batch
         free_from : ndarray of int, shape (B,), optional
             The time steps from which the sequences run in closed loop, see `predict`.
+        noise : int, optional
+            The seed of the noise of the cell, which is zero without it. The numbers follow from the seed, the place of a
+            sequence in the batch and the time step, and so are the same for all genomes.
 
         Returns
         -------
@@ -159,6 +175,8 @@ class Network(DescribedNetwork):
         ------
         ShapeError
             When genomes or batch do not fit the network.
+        ConfigError
+            When `noise` is given but the cell has none.
 
         Examples
         --------
@@ -169,22 +187,29 @@ class Network(DescribedNetwork):
         >>> network.fitness(np.zeros((3, network.size)), batch).tolist()
         [-1.0, -1.0, -1.0]
         """
-        sums = self._loss_sums(genomes, batch, free_from)
+        sums = self._loss_sums(genomes, batch, free_from, noise)
         with np.errstate(invalid="ignore", over="ignore"):
             losses = sums.sum(axis=1) / self._scored_entries(batch).sum()
         return np.where(np.isfinite(losses), -losses, -np.inf)
 
-    def sequence_losses(self, genomes: np.ndarray, batch: Batch) -> np.ndarray:
+    def sequence_losses(self, genomes: np.ndarray, batch: Batch, *, noise: int | None = None) -> np.ndarray:
         """Return the mean loss of each genome on each sequence, shape (P, B), float64.
 
-        The loss of a sequence without a scored step is NaN.
+        The loss of a sequence without a scored step is NaN. `noise` is that of `fitness`.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self._loss_sums(genomes, batch) / self._scored_entries(batch)
+            return self._loss_sums(genomes, batch, None, noise) / self._scored_entries(batch)
 
-    def loss(self, genome: np.ndarray, batch: Batch, free_from: np.ndarray | None = None) -> float:
-        """Return the loss of one genome (n,) on a batch; `free_from` is that of `fitness`."""
-        sums = self._loss_sums(np.asanyarray(genome)[None], batch, free_from, sparse=True)
+    def loss(
+        self,
+        genome: np.ndarray,
+        batch: Batch,
+        free_from: np.ndarray | None = None,
+        *,
+        noise: int | None = None,
+    ) -> float:
+        """Return the loss of one genome (n,) on a batch; `free_from` and `noise` are those of `fitness`."""
+        sums = self._loss_sums(np.asanyarray(genome)[None], batch, free_from, noise, sparse=True)
         with np.errstate(invalid="ignore", over="ignore"):
             return float(sums.sum() / self._scored_entries(batch).sum())
 
@@ -196,6 +221,7 @@ class Network(DescribedNetwork):
         return_state: bool = False,
         *,
         teacher: np.ndarray | None = None,
+        noise: int | None = None,
     ) -> Any:
         """Return the loss of a genome and its exact gradient.
 
@@ -212,6 +238,8 @@ class Network(DescribedNetwork):
             Whether to return also the state after the last step of each sequence.
         teacher : ndarray, shape (B, T, O), optional
             Values that a network with feedback sees in place of its previous output; those of `warm_up` by default.
+        noise : int, optional
+            The seed of the noise of the cell, see `fitness`; the noise is a constant input.
 
         Returns
         -------
@@ -225,6 +253,8 @@ class Network(DescribedNetwork):
         ------
         ShapeError
             When genome, batch, state or teacher do not fit the network.
+        ConfigError
+            When `noise` is given but the cell has none.
 
         Examples
         --------
@@ -243,11 +273,12 @@ class Network(DescribedNetwork):
         vector = self.check_genome(genome)
         given = self.warm_up(batch) if teacher is None else teacher
         conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=given)
+        shown = batch if noise is None else noisy_batch(self, batch, noise)
         if isinstance(self.loss_function, SequenceLoss):
-            loss, gradient, last = self._whole(self.loss_function).gradient(vector, batch, conditions)
+            loss, gradient, last = self._whole(self.loss_function, noise).gradient(vector, shown, conditions)
         else:
-            about = vector, self._settings, batch, conditions, 1.0 / entries
-            total, gradient, last = self._programs.gradient(*about)
+            about = vector, self._settings, shown, conditions, 1.0 / entries
+            total, gradient, last = self._running(noise).gradient(*about)
             loss = total / entries
         return (loss, gradient, last) if return_state else (loss, gradient)
 
@@ -260,6 +291,7 @@ class Network(DescribedNetwork):
         lengths: np.ndarray | None = None,
         state: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
+        noise: int | None = None,
     ) -> np.ndarray:
         """Return the gradient (n,) of a scalar function of the outputs with respect to the genome.
 
@@ -269,20 +301,24 @@ class Network(DescribedNetwork):
         x : ndarray, shape (B, T, I)
         output_gradient : ndarray, shape (B, T, O)
             The gradient of the function with respect to the outputs.
-        lengths, state, teacher
+        lengths, state, teacher, noise
             Those of `predict`.
 
         Raises
         ------
         ShapeError
             When an array has a wrong shape.
+        ConfigError
+            When `teacher` or `noise` is given but the network cannot use it.
         """
         given = numeric("output_gradient", output_gradient)
         sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
         wanted = (*sequences.x.shape[:2], self.outputs)
         if given.shape != wanted:
             raise ShapeError(f"output_gradient: expected shape {wanted}, got {given.shape}")
-        return self._programs.vjp(self.check_genome(genome), self._settings, sequences, given)
+        if noise is not None:
+            sequences = sequences._replace(x=beside(self, sequences.x, noise))
+        return self._running(noise).vjp(self.check_genome(genome), self._settings, sequences, given)
 
     # --- Acting ------------------------------------------------------------------------------------
 
@@ -340,7 +376,12 @@ class Network(DescribedNetwork):
         )
 
     def _loss_sums(
-        self, genomes: np.ndarray, batch: Batch, free_from: np.ndarray | None = None, sparse: bool = False
+        self,
+        genomes: np.ndarray,
+        batch: Batch,
+        free_from: np.ndarray | None,
+        noise: int | None,
+        sparse: bool = False,
     ) -> np.ndarray:
         """Return the sum of the loss of each genome over the scored entries of each sequence, shape (P, B)."""
         self.check_batch(batch)
@@ -348,14 +389,7 @@ class Network(DescribedNetwork):
             self, batch.inputs, batch.lengths, free_from=free_from, teacher=self.warm_up(batch)
         )
         checked = arguments.genomes(self, genomes)
+        shown = batch if noise is None else noisy_batch(self, batch, noise)
         if isinstance(self.loss_function, SequenceLoss):
-            return self._whole(self.loss_function).losses(checked, batch, conditions)
-        return self._programs.loss_sums(checked, self._settings, batch, conditions, sparse)
-
-    def _whole(self, loss: SequenceLoss) -> whole.Run:
-        """Return what computes a loss on whole sequences."""
-        return whole.Run(self._programs, self._settings, loss, self.outputs)
-
-    def _scored_entries(self, batch: Batch) -> np.ndarray:
-        """Return the number of scored entries of each sequence (B,), see `evorrn.losses.base.Loss.entries`."""
-        return self.loss_function.entries(batch.scored.sum(axis=1), self.outputs)
+            return self._whole(self.loss_function, noise).losses(checked, shown, conditions)
+        return self._running(noise).loss_sums(checked, self._settings, shown, conditions, sparse)

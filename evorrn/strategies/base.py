@@ -179,6 +179,15 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
     return dict(rng.bit_generator.state)
 
 
+def with_noise(problem: Problem, state: State) -> State:
+    """Draw the seed of the noise of a generation, if the network's cell has noise; return the state after that."""
+    if not problem.network.cell.noise:
+        return state
+    rng = generator(state)
+    problem.draw_noise(rng)
+    return {**state, "rng": generator_state(rng)}
+
+
 class EvolutionStrategy(Strategy):
     """Base of evolution strategies: `ask` for genomes, `tell` their fitness.
 
@@ -256,7 +265,7 @@ class EvolutionStrategy(Strategy):
 
     def step(self, problem: Problem, state: State) -> State:
         """Return the state after one generation; the candidate is the best individual so far."""
-        state, genomes = self.ask(state)
+        state, genomes = self.ask(with_noise(problem, state))
         paid = problem.meter.work
         fitness = problem.fitness(genomes)
         paid = problem.meter.work - paid

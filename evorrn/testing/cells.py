@@ -97,6 +97,8 @@ def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) ->
     outputs = np.zeros((*x.shape[:2], network.outputs), genome.dtype)
     for b in range(len(x)):
         values = {"y": np.zeros(network.outputs)}
+        for name, shape in cell.noise.items():
+            values[name] = np.zeros([size_of(dimension, letters) for dimension in shape])
         for name, shape in cell.states.items():
             size = [size_of(dimension, letters) for dimension in shape]
             values[name] = np.full(size, cell.start.get(name, 0.0))

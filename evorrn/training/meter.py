@@ -89,6 +89,7 @@ class MeteredProblem:
         self.budget: Budget | None = None
         self._options: dict[str, float] = {}
         self._start: np.ndarray | None = None
+        self._noise: int | None = None
         self._validated: dict[str, Any] = {}  # shared with every variant that `with_options` makes
 
     def with_options(self, options: Mapping[str, float]) -> Self:
@@ -135,6 +136,14 @@ class MeteredProblem:
         variant = copy.copy(self)
         variant._start = np.array(genome)
         return variant
+
+    def draw_noise(self, rng: np.random.Generator) -> None:
+        """Draw the seed of the noise of the training passes until the next draw, if the network's cell has noise.
+
+        Strategies call this once a generation or an update. Validation and test are without noise.
+        """
+        if self.network.cell.noise:
+            self._noise = int(rng.integers(2**63))
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the fitness (P,) of genomes (P, n): higher is better, ``-inf`` where it is not finite."""

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS
 from evorrn.losses.sequence import SequenceLoss
+from evorrn.network.noise import width
 from evorrn.training.decoded import score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
+
+RANDOM_NUMBER = 10
+"""Multiply-adds that a number of the noise counts for."""
 
 
 class Problem(MeteredProblem):
@@ -105,13 +109,15 @@ class Problem(MeteredProblem):
         ndarray, shape (P,), float64
         """
         batch = self._batch(sequences)
+        self._charge_noise(batch)
         with self._charged(batch, len(genomes)):
-            return self.network.fitness(genomes, batch, first_scored(batch) if free_run else None)
+            free_from = first_scored(batch) if free_run else None
+            return self.network.fitness(genomes, batch, free_from, **self._seeded)
 
     def sequence_losses(self, genomes: np.ndarray) -> np.ndarray:
         """Return the loss of each genome on each training sequence, shape (P, B), float64."""
         with self._charged(self.train, len(genomes)):
-            return self.network.sequence_losses(genomes, self.train)
+            return self.network.sequence_losses(genomes, self.train, **self._seeded)
 
     def loss_and_gradient(
         self, genome: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None
@@ -121,8 +127,9 @@ class Problem(MeteredProblem):
         `sequences` are the indices of the training sequences to use, all by default.
         """
         batch = self._batch(sequences)
+        self._charge_noise(batch)
         with self._charged(batch, 1):
-            result = self.network.loss_and_gradient(genome, batch)
+            result = self.network.loss_and_gradient(genome, batch, **self._seeded)
         self._charge_backward(batch)
         return result
 
@@ -133,8 +140,10 @@ class Problem(MeteredProblem):
 
         `state` (B, S) and `teacher` (B, T, O) are those of `evorrn.Network.loss_and_gradient`.
         """
+        given = {"teacher": teacher, **self._seeded}
+        self._charge_noise(batch)
         with self._charged(batch, 1):
-            result = self.network.loss_and_gradient(genome, batch, state, True, teacher=teacher)
+            result = self.network.loss_and_gradient(genome, batch, state, True, **given)
         self._charge_backward(batch)
         return result
 
@@ -147,7 +156,7 @@ class Problem(MeteredProblem):
         teacher: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the state (B, S) after parts of training sequences; the arguments are those of `predict`."""
-        given = {"lengths": lengths, "teacher": teacher}
+        given = {"lengths": lengths, "teacher": teacher, **self._seeded}
         with self._compiling():
             _, last = self.network.predict(genome, x, state, return_state=True, **given)
         self.meter.work += self.network.simulation_work(lengths)
@@ -248,6 +257,16 @@ class Problem(MeteredProblem):
 
     def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
         return self.train if sequences is None else self.train.take(sequences)
+
+    @property
+    def _seeded(self) -> dict[str, Any]:
+        """The seed of the noise as an argument of the network's methods."""
+        return {} if self._noise is None else {"noise": self._noise}
+
+    def _charge_noise(self, batch: Batch) -> None:
+        """Add the cost of the noise of a batch to the meter."""
+        if self._noise is not None:
+            self.meter.work += RANDOM_NUMBER * width(self.network) * batch.moved_steps
 
     def _charge_backward(self, batch: Batch) -> None:
         """Add the cost of a backward pass over a batch to the meter."""

@@ -168,7 +168,7 @@ def of_two(p, x, h, y):
             for n in (0, -1, 1.5, True)
         ],
         ({"delays": {"q": 1}}, "unknown delayed value of cell plain 'q'"),
-        ({"delays": {"x": 2}}, "expected the arguments (p, x, h, x_1, x_2[, y]), got (p, x, h)"),
+        ({"delays": {"x": 2}}, "expected the arguments (p, x, h[, y], x_1, x_2), got (p, x, h)"),
         ({"delays": {"x": 10**4}}, "x_17, ..., x_9998, x_9999, x_10000"),
         ({"output": ["h"]}, "output: expected names in one text, got ['h']"),
         ({"recurrent": 3}, "recurrent: expected names in one text, got 3"),

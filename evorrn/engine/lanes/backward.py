@@ -202,7 +202,7 @@ class GradientRows(NetworkRows):
         self._d_output = tape["d.output"]
         self._outputs = tape.get("outputs", self._d_output)
         self._old = {name: tape[name] for name in self.step.states}
-        where = {inputs["x"]: self.series("x", self.sizes.of("I"))}
+        where = self.inputs()
         where |= {inputs[name]: place for name, place in self._old.items() if name in inputs}
         where |= {index: tape[str(index)] for index in self._derivative.taped}
         for name, index in graph.outputs.items():

@@ -77,6 +77,19 @@ class NetworkRows:
             yield name, start, rows
             start += rows
 
+    def inputs(self) -> dict[int, Place]:
+        """Return the places of the inputs and of the noise behind them at time step t, by node."""
+        lanes, leaves = self.listing.lanes, self.step.graph.leaves("input")
+        rows = {"x": self.sizes.of("I")} | {n: self.sizes.count(s) for n, s in self.step.noise.items()}
+        places, start, stride = {}, 0, sum(rows.values()) * lanes
+        for name, count in rows.items():
+            if name in leaves:
+                places[leaves[name]] = Place(
+                    "x", start, stride, mask=-1, name="" if name == "x" else variable(name)
+                )
+            start += count * lanes
+        return places
+
     def series(self, base: str, rows: int) -> Place:
         """Return the place of an array's tile (rows, lanes) at time step t."""
         return Place(base, 0, rows * self.listing.lanes, mask=-1)
@@ -138,10 +151,10 @@ class ForwardRows(NetworkRows):
         self._wanted = wanted
         step, graph, listing = self.step, self.step.graph, self.listing
         inputs = graph.leaves("input")
-        self._x = self.series("x", self.sizes.of("I"))
         self._old = {name: listing.slots(rows, variable(name)) for name, _, rows in self.states()}
         self._new = {name: place.later() for name, place in self._old.items()}
-        where = {inputs["x"]: self._x}
+        where = self.inputs()
+        self._x = where[inputs["x"]]
         where.update({inputs[name]: place for name, place in self._old.items() if name in inputs})
         for name, index in graph.outputs.items():
             where[index] = self._new.get(name) or self._result(name)

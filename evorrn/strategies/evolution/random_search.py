@@ -74,6 +74,7 @@ class RandomSearch(Strategy):
             genomes = problem.init(rng, count)
         else:
             genomes = rng.uniform(-self.width, self.width, (count, problem.size))
+        problem.draw_noise(rng)
         paid = problem.meter.work
         fitness = problem.fitness(genomes)
         problem.charge_own(DRAW * genomes.size, problem.meter.work - paid)

@@ -13,7 +13,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.huge import deviations, root_mean_square
 from evorrn.base.settings import setting
-from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state
+from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state, with_noise
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
@@ -110,7 +110,7 @@ class VectorStrategy(EvolutionStrategy):
         self, problem: Problem, state: State, genomes: np.ndarray
     ) -> tuple[State, GenerationFitness]:
         """Evaluate a generation on all sequences, or on `sequences` of them and its `finalists` on all."""
-        chosen = None
+        state, chosen = with_noise(problem, state), None
         if self.samples(problem):
             rng = generator(state)
             chosen = np.sort(rng.choice(problem.scored_sequences, self.sequences, replace=False))

@@ -233,6 +233,7 @@ class BPTT(Strategy):
         losses, weights, norms, skipped = [], [], [], 0
         paid = problem.meter.work
         for gradient_of, scored in self._gradients(problem, rng):
+            problem.draw_noise(rng)
             loss, gradient = gradient_of(genome)
             if not (np.isfinite(loss) and np.isfinite(gradient).all()):
                 skipped += 1
