@@ -73,6 +73,7 @@ from .strategies.evolution.snes import SNES as SNES
 from .strategies.evolution.truncation_ga import TruncationGA as TruncationGA
 from .strategies.evolution.xnes import XNES as XNES
 from .strategies.gradient.bptt import BPTT as BPTT
+from .strategies.gradient.ekf import EKF as EKF
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then
 from .strategies.reservoir.echo_state import EchoState as EchoState

@@ -33,13 +33,26 @@ def cached(function: F) -> F:
     >>> total(np.array([1.0, 2.0, 3.0]))
     6.0
     """
+    return _stored(function, frozenset())
+
+
+def reordered(function: F) -> F:
+    """Return a function compiled and stored as by `cached`, whose sums may be added in another order.
+
+    Loops that add are then vectorised. The order is the same in every call on one processor.
+    """
+    return _stored(function, frozenset({"contract", "reassoc"}))
+
+
+def _stored(function: F, fastmath: frozenset[str]) -> F:
     compiler: Any = numba.njit
     options: Any = numba.config
+    allowed = {"nogil": True, "error_model": "numpy", **({"fastmath": set(fastmath)} if fastmath else {})}
     given = options.CACHE_DIR
     options.CACHE_DIR = given or str(cache_folder())
     try:
-        return cast("F", checked(compiler(function, cache=True, nogil=True, error_model="numpy")))
+        return cast("F", checked(compiler(function, cache=True, **allowed)))
     except RuntimeError:  # numba found no folder that can be written
-        return compiler(function, nogil=True, error_model="numpy")
+        return compiler(function, **allowed)
     finally:
         options.CACHE_DIR = given

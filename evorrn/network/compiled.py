@@ -103,25 +103,25 @@ class CompiledNetwork(Architecture):
         With a genome (n,) given, the zeros of recurrent matrices that have few other entries are not counted.
         """
         saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome))
-        return (self._costs[0] - saved) * batch.moved_steps
+        return (self.step_work[0] - saved) * batch.moved_steps
 
     def backward_work(self, batch: Batch) -> int:
         """Return the multiply-adds of the backward pass of one genome over a batch, without the forward pass.
 
         Under a loss on whole sequences it runs forward once more, which is counted here.
         """
-        again = self._costs[0] if isinstance(self.loss_function, SequenceLoss) else 0
-        return (self._costs[1] + again) * batch.moved_steps
+        again = self.step_work[0] if isinstance(self.loss_function, SequenceLoss) else 0
+        return (self.step_work[1] + again) * batch.moved_steps
 
     def simulation_work(self, lengths: np.ndarray) -> int:
         """Return the multiply-adds of the network in episodes of the given lengths.
 
         The computations of the environment are not counted, since their cost is not known.
         """
-        return self._costs[0] * int(np.sum(lengths))
+        return self.step_work[0] * int(np.sum(lengths))
 
     @cached_property
-    def _costs(self) -> tuple[int, int]:
+    def step_work(self) -> tuple[int, int]:
         """Return the multiply-adds of one time step forward and of one backward."""
         graph = self.step.graph
         forward = graph.cost(self.sizes, graph.reachable(graph.outputs.values()))

@@ -44,7 +44,7 @@ class DescribedNetwork(DifferentiatedNetwork):
             ("fed back", self.fed_back if self.step.feeds_back else ""),
             ("dtype", self.dtype.name),
             ("state", f"{self.state_size} numbers a sequence"),
-            ("time step", f"{amount(self._costs[0])} multiply-adds"),
+            ("time step", f"{amount(self.step_work[0])} multiply-adds"),
         ]
         rows = []
         for block in self.layout:

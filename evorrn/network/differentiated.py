@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
@@ -10,6 +12,7 @@ from evorrn.data.batch import numeric
 from evorrn.engine.influence.steps import Directions
 from evorrn.network import arguments
 from evorrn.network.exchanged import ExchangedNetwork
+from evorrn.network.linearised import Linearised
 
 MOST_NUMBERS = 2**24
 """Numbers of the derivatives of the time steps that are computed in one go."""
@@ -95,6 +98,36 @@ class DifferentiatedNetwork(ExchangedNetwork):
                 genes = self._programs.of_all_weights(vector, self._settings, found, time)
                 carried = found.old[:, time] @ carried + genes
         return outputs, at, carried
+
+    def linearised(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        state: np.ndarray | None = None,
+        *,
+        lengths: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> Linearised:
+        """Return the time steps of sequences with their derivatives; the arguments are those of `predict`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
+        >>> steps = network.linearised(network.init(seed=0), np.ones((3, 5, 1)))
+        >>> steps.by_state.shape, steps.by_genome(0).shape
+        ((3, 5, 3, 2), (3, 3, 11))
+        """
+        shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
+        vector, size = self.check_genome(genome), self.state_size
+        rows = np.eye(size + self.outputs)
+        of_outputs = np.broadcast_to(rows[:, size:], (*shown.x.shape[:2], size + self.outputs, self.outputs))
+        found = self._programs.step_derivatives(
+            vector, self._settings, shown, Directions(rows[:, :size], of_outputs)
+        )
+        genes = partial(self._programs.of_all_weights, vector, self._settings, found)
+        return Linearised(found.outputs, found.last, found.old, genes)
 
     def jacobian(self, genome: np.ndarray, x: np.ndarray, state: np.ndarray | None = None) -> np.ndarray:
         """Return the derivative of the last outputs of each sequence with respect to the genome.

@@ -127,7 +127,7 @@ class EnvironmentProblem(MeteredProblem):
         self, genomes: np.ndarray, starts: np.ndarray, evaluations: int, time_limit: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the returns and lengths (P, E) of episodes, and add their cost to the meter."""
-        with self._compiling():
+        with self.compiling():
             returns, lengths = playing.episodes(self.environment, self.network, genomes, starts, time_limit)
         self.meter.work += self.network.simulation_work(lengths)
         self.meter.steps_forward += int(lengths.sum())

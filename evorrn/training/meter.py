@@ -153,6 +153,22 @@ class MeteredProblem:
         """Add the multiply-adds of a computation of the strategy, for instance a linear solve, to the meter."""
         self.meter.work += int(work)
 
+    def charge_pass(self, steps: int, work: int, evaluations: int = 0) -> None:
+        """Add a pass that the strategy runs by itself to the meter.
+
+        Parameters
+        ----------
+        steps : int
+            Network time steps; time steps with derivatives count once.
+        work : int
+            Multiply-adds of all of them.
+        evaluations : int
+            Losses of a genome on training data.
+        """
+        self.meter.work += int(work)
+        self.meter.steps_forward += int(steps)
+        self.meter.evaluations += evaluations
+
     def charge_own(self, work: float, evaluated: int) -> None:
         """Charge what a strategy itself computes in a step if it is more than a tenth of the work of its evaluations.
 
@@ -196,7 +212,7 @@ class MeteredProblem:
         raise NotImplementedError
 
     @contextmanager
-    def _compiling(self) -> Iterator[None]:
+    def compiling(self) -> Iterator[None]:
         """Add the seconds that the network spends on compiling inside the block to the meter."""
         before = self.network.compile_seconds
         yield

@@ -157,7 +157,7 @@ class Problem(MeteredProblem):
     ) -> np.ndarray:
         """Return the state (B, S) after parts of training sequences; the arguments are those of `predict`."""
         given = {"lengths": lengths, "teacher": teacher, **self._seeded}
-        with self._compiling():
+        with self.compiling():
             _, last = self.network.predict(genome, x, state, return_state=True, **given)
         self.meter.work += self.network.simulation_work(lengths)
         self.meter.steps_forward += int(lengths.sum())
@@ -281,7 +281,7 @@ class Problem(MeteredProblem):
 
         `passes` is the number of forward passes, by default one for each evaluation and at least one.
         """
-        with self._compiling():
+        with self.compiling():
             yield
         passes = max(evaluations, 1) if passes is None else passes
         self.meter.work += passes * self.network.forward_work(batch, genome)

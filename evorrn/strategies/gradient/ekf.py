@@ -1,0 +1,189 @@
+"""EKF: the extended Kalman filter, which takes the weights for a hidden state and each target for an observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from evorrn.base.blas import one_thread
+from evorrn.base.settings import setting
+from evorrn.kernels.kalman import kalman_update
+from evorrn.strategies.base import State
+from evorrn.strategies.evolution.units import units
+from evorrn.strategies.gradient.jacobian import Influence, check_memory, jacobian_work
+from evorrn.strategies.gradient.observation import check_steps, predicted, predicted_derivative
+from evorrn.strategies.gradient.restarting import Restarting, random_genome, targets_of
+
+if TYPE_CHECKING:
+    from evorrn.training.problem import Problem
+
+GROUPS = {"global": "", "neuron": "neuron", "block": "block", "weight": "gene"}
+"""How weights are grouped, and the unit of `evorrn.strategies.evolution.units.units` for it."""
+
+
+@dataclass(frozen=True)
+class EKF(Restarting):
+    """Extended Kalman filter: every time step with a target updates the weights by an estimate of their covariance.
+
+    One step is one epoch: every training sequence once, in a new random order, `streams` at a time. The derivatives of the
+    outputs with respect to the weights are carried forward in time (real-time recurrent learning), so nothing is unrolled.
+    With `groups` ``"neuron"`` the weights into different neurons are taken as independent (DEKF), which costs the
+    sum of the squares of the groups' sizes in place of the square of all.
+
+    Notes
+    -----
+    An observation is a target, or for classes 1 for a true class and 0 for another, and its prediction the output or the
+    probability. Between updates the influence of the weights on the state is that of the weights used at each step.
+    When an update is impossible or not finite, the filter goes back to the last epoch's genome with its first
+    covariance, and the record counts it. Needs a loss that is a sum over time steps.
+
+    Source: Singhal & Wu 1989; decoupled and with several streams: Puskorius & Feldkamp 1994, sections III and IV;
+    derivatives: Williams & Zipser 1989.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("sunspots")
+    >>> network = evorrn.Network.for_task(task, cell="elman", hidden=2)
+    >>> losses = evorrn.EKF().fit(network, task, budget="3gen").history["train_loss"]
+    >>> bool(losses[-1] < losses[0])
+    True
+    """
+
+    name: ClassVar[str] = "ekf"
+
+    groups: str = setting("global", "weights whose covariance is estimated together", choices=tuple(GROUPS))
+    streams: int = setting(4, "sequences that run side by side and share their updates", minimum=1)
+    variance: float = setting(1.0, "variance of each weight at the start", above=0)
+    noise: float = setting(10.0, "variance of the noise of an observation at the start", above=0)
+    last_noise: float = setting(
+        1.0, "variance of the noise of an observation after `annealing` updates", above=0
+    )
+    drift: float = setting(1e-3, "variance that each weight gains at an update at the start", minimum=0)
+    last_drift: float = setting(
+        1e-6, "variance that each weight gains at an update after `annealing` updates", minimum=0
+    )
+    annealing: int = setting(2000, "updates during which noise and drift go to their last values", minimum=1)
+
+    def check(self, problem: Problem) -> None:  # type: ignore[override]
+        """Raise ConfigError for losses on whole sequences, and for a covariance that does not fit into memory."""
+        check_steps(self.name, problem.network.loss_function)
+        check_memory(
+            f"strategy {self.name}: the covariance of groups={self.groups}", (_numbers(self.groups, problem),)
+        )
+
+    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:  # type: ignore[override]
+        """Return a random genome with the first covariance of its weights."""
+        return {"genome": random_genome(problem, rng), "updates": 0, "covariance": _first(self, problem)}
+
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:  # type: ignore[override]
+        """Return the state after one pass through all training sequences."""
+        order = rng.permutation(problem.scored_sequences)
+        run = _Filter(self, problem, state)
+        with problem.compiling(), one_thread():
+            for start in range(0, len(order), self.streams):
+                if not run.follow(np.sort(order[start : start + self.streams])):
+                    break
+        problem.charge_pass(run.steps, run.steps * jacobian_work(problem.network), evaluations=1)
+        problem.charge(run.observations * (2 * run.covariance.size + 6 * problem.size))
+        if run.failed:
+            changed = {"genome": state["genome"], "covariance": _first(self, problem)}
+        else:
+            changed = {"genome": run.genome, "covariance": run.covariance}
+        noise, drift = annealed(self, run.updates)
+        return {
+            **changed,
+            "updates": run.updates,
+            "train_loss": np.inf if run.failed else run.loss(),
+            "record": {"noise": noise, "drift": drift, "failed": int(run.failed)},
+        }
+
+
+def annealed(settings: EKF, updates: int) -> tuple[float, float]:
+    """Return the noise of an observation and the drift of a weight after a number of updates.
+
+    Both go from their first to their last value along a line whose axis is logarithmic, the drift along a straight one
+    when an end is 0.
+    """
+    share = min(updates / settings.annealing, 1.0)
+    noise = settings.noise * (settings.last_noise / settings.noise) ** share
+    if min(settings.drift, settings.last_drift) > 0:
+        return noise, settings.drift * (settings.last_drift / settings.drift) ** share
+    return noise, settings.drift + share * (settings.last_drift - settings.drift)
+
+
+def _sizes(groups: str, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order (n,) of the genes by their groups, and the number of genes of each group."""
+    owner = np.zeros(problem.size, np.int64)
+    if GROUPS[groups]:
+        owner = units(problem.network.blocks, GROUPS[groups])
+    return np.argsort(owner, kind="stable"), np.bincount(owner)
+
+
+def _numbers(groups: str, problem: Problem) -> int:
+    """Return the numbers of the covariance's triangles."""
+    sizes = _sizes(groups, problem)[1]
+    return int((sizes * (sizes + 1) // 2).sum())
+
+
+def _first(settings: EKF, problem: Problem) -> np.ndarray:
+    """Return the triangles of the first covariance, one after the other."""
+    triangles = []
+    for size in _sizes(settings.groups, problem)[1]:
+        triangle = np.zeros(size * (size + 1) // 2)
+        triangle[np.cumsum(np.arange(1, size + 1)) - 1] = settings.variance
+        triangles.append(triangle)
+    return np.concatenate(triangles)
+
+
+class _Filter:
+    """The filter during one epoch: its genome, covariance and what it has seen."""
+
+    def __init__(self, settings: EKF, problem: Problem, state: State) -> None:
+        self._settings, self._network, self._batch = settings, problem.network, problem.train
+        self._targets = targets_of(problem)
+        self._order, self._sizes = _sizes(settings.groups, problem)
+        self.genome, self.covariance = np.array(state["genome"]), np.array(state["covariance"])
+        self.updates: int = state["updates"]
+        self.steps, self.observations, self.failed = 0, 0, False
+        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def loss(self) -> float:
+        """Return the mean loss of the outputs before the updates that followed from them."""
+        outputs, targets = (np.concatenate(part) for part in zip(*self._seen))
+        return float(self._network.loss_function.mean(outputs, targets))
+
+    def follow(self, sequences: np.ndarray) -> bool:
+        """Run some sequences side by side, with an update at each time step with a target; return False on failure."""
+        batch, network, loss = self._batch.take(sequences), self._network, self._network.loss_function
+        targets, teacher = self._targets[sequences], network.warm_up(batch)
+        run = Influence(network, batch.size)
+        last = int(np.flatnonzero(batch.scored.any(axis=0))[-1])
+        for t in range(last + 1):
+            part = slice(t, t + 1)
+            taught = None if teacher is None else teacher[:, part]
+            ((outputs, jacobian),) = run.advance(self.genome, batch.inputs[:, part], taught)
+            self.steps += int((np.asarray(batch.lengths) > t).sum())
+            scored = np.flatnonzero(batch.scored[:, t])
+            if len(scored):
+                shown, rows = outputs[scored], predicted_derivative(loss, outputs[scored], jacobian[scored])
+                self._seen.append((shown, batch.targets[scored, t]))
+                errors = targets[scored, t] - predicted(loss, shown)
+                if not self._update(errors.ravel(), rows.reshape(errors.size, -1)):
+                    return False
+        return True
+
+    def _update(self, errors: np.ndarray, jacobian: np.ndarray) -> bool:
+        """Update the genome and its covariance from errors (m,) and their Jacobian (m, n)."""
+        noise, drift = annealed(self._settings, self.updates)
+        change = np.empty(len(self.genome))
+        rows = np.ascontiguousarray(jacobian[:, self._order], np.float64)
+        possible = kalman_update(self.covariance, self._sizes, rows, errors, noise, drift, change)
+        self.failed = not (possible and np.isfinite(change).all())
+        if not self.failed:
+            self.genome[self._order] += change
+            self.updates += 1
+            self.observations += len(errors)
+        return not self.failed
