@@ -49,7 +49,8 @@ def kalman_update(
     Notes
     -----
     Independent observations are taken in one after the other, which is the same as all at once and needs no matrix
-    to be inverted: each sees the change that those before it made.
+    to be inverted: each sees the change that those before it made. Deviation where there are several groups: what
+    two groups have in common is dropped after each observation, in the source after all of a time step.
 
     Source: Puskorius & Feldkamp 1994, equations 5 to 9; one observation at a time: Bierman 1977, chapter II.
     """

@@ -40,7 +40,8 @@ class EKF(Restarting):
     covariance, and the record counts it. Needs a loss that is a sum over time steps.
 
     Source: Singhal & Wu 1989; decoupled and with several streams: Puskorius & Feldkamp 1994, sections III and IV;
-    derivatives: Williams & Zipser 1989.
+    derivatives: Williams & Zipser 1989. Deviation: the observations of a time step are taken in one after the other, so
+    that with several groups what these have in common is dropped after each.
 
     Examples
     --------

@@ -70,7 +70,7 @@ class Influence:
 
 def jacobians(
     network: Network, genome: np.ndarray, batch: Batch
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, int, np.ndarray, np.ndarray]]:
     """Yield the outputs of a batch and their Jacobians, time step after time step.
 
     Yields
