@@ -77,6 +77,7 @@ from .strategies.gradient.ekf import EKF as EKF
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then
 from .strategies.reservoir.echo_state import EchoState as EchoState
+from .strategies.reservoir.force import FORCE as FORCE
 from .strategies.reservoir.lms import LMS as LMS
 from .strategies.reservoir.ng_rc import NGRC as NGRC
 from .strategies.reservoir.rls import RLS as RLS

@@ -93,12 +93,11 @@ class EvolvedReservoir(EchoState):
         values = self._settings(problem.network, asked[len(fitness)])
         options = {"leak": values["leak"]} if "leak" in values else {}
         variant = problem.with_options(options)
-        genome, work = draw_reservoir(
-            variant.network, self.scales(values, variant.network), np.random.default_rng(seed)
-        )
+        draws = np.random.default_rng(seed)
+        genome, work = draw_reservoir(variant.network, self.scales(values, variant.network), draws)
         problem.charge(work)
         self.adapt(variant, genome)
-        train_loss, solved = self.solve(variant, genome)
+        train_loss, solved = self.solve(variant, genome, draws)
         usable = bool(np.isfinite(train_loss))
         valid = variant.validate(genome) if usable else np.inf
         fitness = np.append(fitness, -valid if np.isfinite(valid) else -np.inf)

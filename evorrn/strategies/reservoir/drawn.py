@@ -166,7 +166,7 @@ class DrawnReservoir(Strategy):
         genome, work = draw_reservoir(variant.network, self.scales(values, variant.network), rng)
         problem.charge(work)
         self.adapt(variant, genome)
-        train_loss, solved = self.solve(variant, genome)
+        train_loss, solved = self.solve(variant, genome, rng)
         return {
             "rng": generator_state(rng),
             "drawn": drawn,
@@ -222,7 +222,9 @@ class DrawnReservoir(Strategy):
             graph=Graph(self.topology, self.distribution, self.jump, self.moved),
         )
 
-    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
+    def solve(
+        self, problem: Problem, genome: np.ndarray, rng: np.random.Generator
+    ) -> tuple[float, dict[str, float]]:
         """Fit the readout and write it into a genome (n,); return the training loss and what the history keeps."""
         raise NotImplementedError
 

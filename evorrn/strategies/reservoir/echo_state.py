@@ -182,7 +182,9 @@ class EchoState(DrawnReservoir):
         strategy = self if alphas is None else dataclasses.replace(self, alphas=tuple(alphas))
         return fit(GivenReservoir(strategy, network.check_genome(genome)), network, data)
 
-    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
+    def solve(
+        self, problem: Problem, genome: np.ndarray, rng: np.random.Generator
+    ) -> tuple[float, dict[str, float]]:
         """Solve the readout and write it into a genome (n,); return the training loss and what the history keeps."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.strategies.base import State
+from evorrn.strategies.base import State, generator
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
@@ -29,7 +29,9 @@ class Solving(Protocol):
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a state; raise ConfigError for a network whose readout cannot be solved."""
 
-    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
+    def solve(
+        self, problem: Problem, genome: np.ndarray, rng: np.random.Generator
+    ) -> tuple[float, dict[str, float]]:
         """Solve the readout of a genome (n,) in place; return training loss and record."""
 
 
@@ -64,7 +66,7 @@ class GivenReservoir:
             When the states of the genome are not finite.
         """
         genome = np.array(problem.network.check_genome(self.genome))
-        train_loss, record = self.strategy.solve(problem, genome)
+        train_loss, record = self.strategy.solve(problem, genome, generator(state))
         if not np.isfinite(train_loss):
             raise ConfigError("fit_readout: the states of this genome are not finite on the training data")
         solved = {"candidate": genome, "train_loss": train_loss, "record": record}

@@ -74,7 +74,9 @@ class OnlineReadout(DrawnReservoir):
         check_washout(self.name, problem, self.washout)
         return super().start(problem, rng)
 
-    def solve(self, problem: Problem, genome: np.ndarray) -> tuple[float, dict[str, float]]:
+    def solve(
+        self, problem: Problem, genome: np.ndarray, rng: np.random.Generator
+    ) -> tuple[float, dict[str, float]]:
         """Learn the readout of a genome (n,) in place; return the training loss and what the history keeps."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
