@@ -1,3 +1,4 @@
+from . import trees as trees
 from .base.errors import EvorrnError as EvorrnError
 from .base.errors import StopTraining as StopTraining
 from .base.settings import setting as setting

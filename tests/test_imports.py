@@ -20,6 +20,7 @@ HOUSE = (
     "exchange",
     "network",
     "automata.extraction",
+    "trees",
     "associative",
     "training",
     "strategies",

@@ -10,9 +10,11 @@ A cell is written in the notation of the literature and also runs as it stands o
         return activation(p.W_x @ x + p.W_h @ h + p.b)
 
 Positional arguments are the parameters ``p``, the input ``x`` (I), the states in the declared order, ``y`` (O), the
-previous output of the network, if the cell needs it, delayed values and noise. Keyword-only arguments are options: one
-whose default is a function chooses a function, one whose default is a number is a setting that is not trained. The
-function returns the new states.
+previous output of the network, if the cell needs it, delayed values and noise. In place of the states there may be names
+of earlier steps, ``def tree(p, x, left, right)``: ``left.h`` is the state h of the first step that a step is linked to,
+zero where there is none, and ``left.there`` is 1 or 0; see the links of `evorrn.Batch`. Keyword-only arguments are
+options: one whose default is a function chooses a function, one whose default is a number is a setting that is not
+trained. The function returns the new states.
 """
 
 from __future__ import annotations

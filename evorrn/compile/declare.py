@@ -18,6 +18,7 @@ from evorrn.compile.equations import Fixed
 from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.op import Shape
 from evorrn.compile.ops import ACTIVATIONS
+from evorrn.compile.predecessors import predecessors
 
 DIMENSIONS = ("I", "H", "O")
 
@@ -71,7 +72,9 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
     output = _output(title, states, given.output)
     delays = _delays(title, states, given.delays)
     noise = _noise(title, given, letters)
-    sees_output = _sees_output(title, function, (states, delays, noise))
+    chained: dict[str, Mapping[str, Any]] = {"delays": delays, "start": given.start, "noise": noise}
+    linked = predecessors(title, function, states, chained)
+    sees_output = not linked and _sees_output(title, function, (states, delays, noise))
     options, functions, choices = _options(title, function, given.choices)
     arrays = {each: array.default for each, array in given.fixed.items() if array.rule is None}
     for kind, names in (("size", given.sizes), ("fixed array", arrays)):
@@ -103,6 +106,7 @@ def declare(function: Callable[..., Any], name: str | None, given: Declared) -> 
         "fixed": _fixed(title, given, letters, shapes, ranged),
         "choices": choices,
         "delays": delays,
+        "predecessors": linked,
         "initial": _initialisations(title, shapes, given.initial),
         "recurrent": tuple(chosen.split()) if chosen is not None else square,
         "ranges": _ranges(title, ranged, given.ranges),
@@ -166,10 +170,11 @@ def _check_sizes(title: str, sizes: Mapping[str, int]) -> None:
 def _shape(what: str, text: str, letters: Sequence[str]) -> Shape:
     """Return the dimensions in a text such as ``"N M"``."""
     shape = tuple(text.split()) if isinstance(text, str) else ()
-    known = all(each in letters or re.fullmatch("[1-9][0-9]*", each) for each in shape)
+    parts = [part for each in shape for part in each.split("+")]
+    known = all(part in letters or re.fullmatch("[1-9][0-9]*", part) for part in parts)
     if not 1 <= len(shape) <= 3 or not known:
         raise CellError(
-            f"{what}: expected one to three dimensions among {', '.join(letters)} and whole numbers, got {text!r}"
+            f"{what}: expected one to three dimensions among {', '.join(letters)}, whole numbers and sums, got {text!r}"
         )
     return shape
 

@@ -73,6 +73,8 @@ class Equations:
         How many past values of ``x``, ``y`` or a state the equations read.
     noise : dict of str to tuple of str
         ``{name: dimensions}`` of random numbers, drawn anew at each time step.
+    predecessors : tuple of str
+        The arguments that are earlier steps, in the order of the links of a batch; empty for a cell of a chain of steps.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Equations:
     choices: dict[str, dict[str, Callable[..., Any]]]
     delays: dict[str, int]
     noise: dict[str, Shape]
+    predecessors: tuple[str, ...]
 
     @property
     def fixed_shapes(self) -> dict[str, Shape]:

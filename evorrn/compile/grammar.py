@@ -20,6 +20,7 @@ from evorrn.compile.calls import HANDLERS, NAMES, Call, Literal, contraction, sl
 from evorrn.compile.equations import Equations
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.ops import ACTIVATIONS, FUNCTIONS
+from evorrn.compile.predecessors import Predecessor
 from evorrn.compile.source import Function, Text, read_function
 
 ALLOWED = (
@@ -46,7 +47,7 @@ DEEPEST = 20
 """Functions that may call each other in turn."""
 
 Value = Any
-"""The index of a node, a tuple of values, a `Function`, or `_PARAMETERS`."""
+"""The index of a node, a tuple of values, a `Function`, a `Predecessor`, or `_PARAMETERS`."""
 
 _PARAMETERS = object()
 """The value of the argument ``p``."""
@@ -83,8 +84,10 @@ class _Reader:
         self.cell = cell
         self.builder = b = Builder()
         self.names: dict[str, Value] = {"p": _PARAMETERS, "x": b.leaf("input", "x", ("I",))}
-        for name, shape in cell.states.items():
-            self.names[name] = b.leaf("input", name, shape)
+        if cell.predecessors:
+            self.names.update({name: Predecessor(name) for name in cell.predecessors})
+        else:
+            self.names.update({name: b.leaf("input", name, shape) for name, shape in cell.states.items()})
         if cell.sees_output or cell.delays.get("y"):
             self.names["y"] = b.leaf("input", "y", ("O",))
         for name, shape in cell.noise.items():
@@ -234,6 +237,9 @@ class _Reader:
                 )
             kind = "fixed" if expression.attr in self.cell.fixed else "parameter"
             return self.builder.leaf(kind, expression.attr, shapes[expression.attr])
+        found = self.names.get(expression.value.id) if isinstance(expression.value, ast.Name) else None
+        if isinstance(found, Predecessor):
+            return found.value(self.builder, expression.attr, self.cell.state)
         if expression.attr == "T":
             matrix = self._value(expression.value)
             if len(self.builder.shape(matrix)) != 2:

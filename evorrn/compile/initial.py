@@ -34,6 +34,12 @@ def identity(rng: np.random.Generator, count: int, shape: Shape, units: int) -> 
     return np.broadcast_to(one, (count, *shape))
 
 
+def half_identity(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Return half the identity plus uniform numbers on ±1/(2 H): a node is at first near the mean of two children."""
+    bound = 0.5 / units
+    return 0.5 * identity(rng, count, shape, units) + rng.uniform(-bound, bound, (count, *shape))
+
+
 def uniform(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
     """Return uniform weights on ±1/sqrt(H), PyTorch's default for recurrent layers."""
     bound = 1.0 / np.sqrt(units)
@@ -58,6 +64,7 @@ def ones(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.n
 Initialiser = Callable[[np.random.Generator, int, Shape, int], np.ndarray]
 
 INITIALISERS: dict[str, Initialiser] = {
-    function.__name__: function for function in (glorot, orthogonal, identity, uniform, unit, zeros, ones)
+    function.__name__: function
+    for function in (glorot, orthogonal, identity, half_identity, uniform, unit, zeros, ones)
 }
 """``initialiser(rng, count, shape, units) -> (count, *shape)``; `units` is the number of units of the layer."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
 
 from evorrn.compile.adjoint import AdjointGraph, adjoint
+from evorrn.compile.biases import bias_nodes
 from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
 from evorrn.compile.cell import Cell
 from evorrn.compile.graph import Builder, Graph
 from evorrn.compile.op import WEIGHTS, Shape, renamed
 from evorrn.compile.ops import LEAVES, OPS
+from evorrn.compile.predecessors import THERE
 from evorrn.compile.prologue import Prologue, split
 from evorrn.compile.schedule import group_products
 from evorrn.compile.verify import verify
@@ -56,6 +58,10 @@ class Step:
         The derived weights, which are parameters of `graph`.
     noise : dict of str to tuple of str
         Symbolic shapes of the noise that is further input, after ``x``; empty where it is zero, an array among `fixed`.
+    predecessors : dict of str to (int, str)
+        ``{"layer0.left.h": (0, "layer0.h")}``: the inputs of linked steps that are read from predecessors, with the
+        number of the link and the name of the state; the name is empty where the input says whether there is one.
+        Empty for a chain of steps, whose inputs have the names of the states.
     """
 
     graph: Graph
@@ -70,6 +76,17 @@ class Step:
     start: dict[str, float]
     prologue: Prologue | None
     noise: dict[str, Shape]
+    predecessors: dict[str, tuple[int, str]]
+
+    @property
+    def arity(self) -> int:
+        """The number of predecessors of a step, 0 for a chain."""
+        return 1 + max((link for link, _ in self.predecessors.values()), default=-1)
+
+    @property
+    def sources(self) -> list[str]:
+        """The inputs that hold states: those before a time step, or those of predecessors."""
+        return [name for name, (_, state) in self.predecessors.items() if state] or list(self.states)
 
     @cached_property
     def weights(self) -> dict[str, Shape]:
@@ -94,7 +111,7 @@ class Step:
     @property
     def plain(self) -> bool:
         """Whether all values are vectors of units, inputs and outputs, and all operations elementwise or products."""
-        if self.noise:
+        if self.noise or self.predecessors:
             return False
         names = {*self.dimensions[: 2 + len(self.signals)]}
         for node in self.graph.nodes:
@@ -117,16 +134,16 @@ class Step:
         """The adjoint of the step, with sums reordered by `group_products`.
 
         Its inputs ``d.output`` and ``d.next.<state>`` hold the gradients with respect to the output and the new
-        states; its outputs are the gradients with respect to the old states.
+        states; its outputs are the gradients with respect to the old states, or those of predecessors.
         """
         seeds = {f"d.next.{name}": name for name in self.states}
-        derived = adjoint(self.graph, {**seeds, "d.output": OUTPUT}, self.states)
+        derived = adjoint(self.graph, {**seeds, "d.output": OUTPUT}, self.sources)
         terms = {str(k): node for k, (_, node) in enumerate(derived.parameter_terms)}
         graph, new = group_products(derived.graph, terms)
         builder = Builder(graph)
         outputs: dict[str, int] = {}
         for name, index in graph.outputs.items():
-            outputs[name] = _result_node(builder, index, set(outputs.values()))
+            outputs[name] = result_node(builder, index, set(outputs.values()))
         renamed = []
         for name, index in derived.parameter_terms:
             renamed.append((name, self._time_series(builder, new[index])))
@@ -200,13 +217,14 @@ def compose(
     results: dict[str, int] = {}
     named: dict[str, int] = {}
     signals: list[int] = []
+    predecessors: dict[str, tuple[int, str]] = {}
     for layer, (cell, functions) in enumerate(zip(cells, activations)):
         prefix = f"layer{layer}."
         rename = {"I": builder.shape(signal)[0], "H": f"H{layer}", "O": "O"}
         rename |= {name: f"{name}{layer}" for name in cell.sizes}
         further += [rename[name] for name in cell.sizes]
         graph = cell.graph(functions) if noisy else _silent(cell.graph(functions), cell.noise)
-        bias_nodes = _bias_nodes(graph)
+        bias_nodes = bias_nodes(graph)
         added = {graph.nodes[index].name for index in bias_nodes}
         absent = set() if biases else bias_nodes
         for name, shape in cell.parameters.items():
@@ -219,6 +237,9 @@ def compose(
         drawn = {prefix + name: _renamed(shape, rename) for name, shape in cell.noise.items()}
         (noise if noisy else fixed).update(drawn)
         options.update({prefix + name: name for name in cell.options})
+        for link, name in enumerate(cell.predecessors):
+            predecessors |= {f"{prefix}{name}.{state}": (link, prefix + state) for state in cell.state}
+            predecessors[f"{prefix}{name}.{THERE}"] = link, ""
         starts = _starts(cell, graph) if learn_start else []
         learned = [
             Block(layer, f"start.{name}", _renamed(cell.state[name], rename), OTHER, "zeros")
@@ -255,7 +276,7 @@ def compose(
     builder = Builder(graph)
     outputs: dict[str, int] = {}
     for name in results:
-        outputs[name] = _result_node(builder, new_index[main.outputs[name]], set(outputs.values()))
+        outputs[name] = result_node(builder, new_index[main.outputs[name]], set(outputs.values()))
     whole = verify(builder.graph(outputs))
     return Step(
         graph=whole,
@@ -270,6 +291,7 @@ def compose(
         start=start,
         prologue=prologue,
         noise=noise,
+        predecessors=predecessors,
     )
 
 
@@ -315,33 +337,12 @@ def _role(cell: Cell, parameter: str, only_added: bool) -> str:
     return BIAS if only_added else OTHER
 
 
-def _result_node(builder: Builder, index: int, taken: set[int]) -> int:
+def result_node(builder: Builder, index: int, taken: set[int]) -> int:
     """Return a node with the value of another that can be a result: a copy if it is a leaf or in `taken`."""
     copied = builder.nodes[index].op in LEAVES
     while copied or index in taken:
         index, copied = builder.apply("identity", index), False
     return index
-
-
-def _bias_nodes(graph: Graph) -> set[int]:
-    """Return the nodes that are zero without biases: the vector parameters that are only added, and sums of these."""
-    nodes = graph.nodes
-    biases = {k for k, node in enumerate(nodes) if node.op == "parameter" and len(node.shape) == 1}
-    while True:
-        zero = set(biases)
-        needed = set()
-        for index, node in enumerate(nodes):
-            absent = [operand for operand in node.operands if operand in zero]
-            if node.op == "add" and len(absent) == 2:
-                zero.add(index)
-            elif absent:
-                others = [operand for operand in node.operands if operand not in zero]
-                if node.op != "add" or nodes[others[0]].shape != node.shape:
-                    needed.update(absent)
-        needed.update(zero.intersection(graph.outputs.values()))
-        if not needed:
-            return zero
-        biases.difference_update(graph.reachable(needed))
 
 
 def _inline(
@@ -361,7 +362,7 @@ def _inline(
     graph : Graph
         Graph of the cell.
     absent : set of int
-        Nodes of the cell that are left out, see `_bias_nodes`.
+        Nodes of the cell that are left out, see `bias_nodes`.
     prefix : str
         Put before the names of states, parameters and options, for instance ``"layer0."``.
     renaming : tuple of mapping

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import DataError, ShapeError
+from evorrn.data.links import checked_links
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,9 @@ class Batch:
         With it, targets are integers (B, U): the labels of a whole sequence in their order, without a time step for each.
         Row b has `target_lengths[b]` of them, from 0 to U; what stands beyond has no effect. All time steps count, so
         there is no mask. For losses on whole sequences, such as ``"ctc"``.
+    links : array_like of int, shape (B, T, A), optional
+        For cells whose steps see A earlier steps in place of the last one, such as the nodes of trees and grids: step t
+        of sequence b sees the states of the steps ``links[b, t]``, each smaller than t, or -1 for none.
 
     Attributes
     ----------
@@ -44,8 +48,8 @@ class Batch:
     ShapeError
         When the shapes do not fit each other.
     DataError
-        When an input within its length or a target at a scored step is not finite, no step is scored, or an array
-        has masked entries.
+        When an input within its length or a target at a scored step is not finite, no step is scored, a link goes to no
+        earlier step, or an array has masked entries.
 
     Examples
     --------
@@ -78,6 +82,7 @@ class Batch:
     mask: np.ndarray | None = None
     lengths: np.ndarray | None = None
     target_lengths: np.ndarray | None = None
+    links: np.ndarray | None = None
     packed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -122,7 +127,10 @@ class Batch:
             )
         if not self.whole and targets.ndim == 2 and targets[scored].min() < 0:
             raise DataError(f"targets: expected labels from 0 on, got {targets[scored].min()}")
-        for name, value in (("inputs", inputs), ("targets", targets), ("lengths", lengths), ("mask", scored)):
+        checked = {"inputs": inputs, "targets": targets, "lengths": lengths, "mask": scored}
+        if self.links is not None:
+            checked["links"] = checked_links(unmasked("links", self.links), lengths, steps)
+        for name, value in checked.items():
             value = np.array(value)
             value.setflags(write=False)
             object.__setattr__(self, name, value)
@@ -198,9 +206,11 @@ class Batch:
         index = np.asarray(sequences)
         assert self.lengths is not None
         inputs, targets, lengths = self.inputs[index], self.targets[index], self.lengths[index]
+        links = None if self.links is None else self.links[index]
         if self.target_lengths is not None:
-            return Batch(inputs, targets, lengths=lengths, target_lengths=self.target_lengths[index])
-        return Batch(inputs, targets, mask=self.scored[index], lengths=lengths)
+            rows = self.target_lengths[index]
+            return Batch(inputs, targets, lengths=lengths, target_lengths=rows, links=links)
+        return Batch(inputs, targets, mask=self.scored[index], lengths=lengths, links=links)
 
 
 def unmasked(name: str, value: Any) -> np.ndarray:

@@ -167,6 +167,8 @@ class Task(Settings):
         Keys of `evorrn.data.metrics.METRICS`; runs are ranked by the first.
     seed_changes : str
         ``"data"`` when another seed gives other data, ``"training"`` when the data are the same for every seed.
+    arity : int
+        How many predecessors each step sees, see the links of `evorrn.Batch`; 0 for ordinary sequences.
     horizon : int or None
         How many time steps after the input its target lies. With 1, the targets are the first O inputs of the
         next step, so the network can run on its own outputs. None when the target is not a later input.
@@ -211,6 +213,7 @@ class Task(Settings):
     seed_changes: ClassVar[str] = "data"
     provides: ClassVar[frozenset[str]] = ANSWERS
     free_run: ClassVar[bool] = False
+    arity: ClassVar[int] = 0
     references: ClassVar[tuple[Reference, ...]] = ()
 
     horizon: Any = None  # tasks with a horizon make it a setting

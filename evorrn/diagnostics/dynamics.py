@@ -19,6 +19,7 @@ from evorrn.compile.many import Values, evaluate
 from evorrn.compile.step import OUTPUT
 from evorrn.compile.tangent import tangent
 from evorrn.data.batch import numeric
+from evorrn.network import arguments
 from evorrn.network.network import Network
 
 
@@ -48,12 +49,13 @@ class Dynamics:
     ShapeError
         When the genome has a wrong shape.
     ConfigError
-        When the outputs cannot replace inputs.
+        When the outputs cannot replace inputs, or steps are linked to other steps than the last.
     """
 
     def __init__(self, network: Network, genome: np.ndarray, closed: bool = False) -> None:
         if closed and network.outputs > network.inputs:
             raise ConfigError(f"closed: {network.outputs} outputs cannot replace {network.inputs} inputs")
+        arguments.check_chain(network, "diagnostics of a time step")
         self.network, self.closed = network, closed
         weights = {name: value.astype(np.float64) for name, value in network.weights(genome).items()}
         options = {

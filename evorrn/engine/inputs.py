@@ -33,8 +33,11 @@ class Sequences(NamedTuple):
     x : ndarray, shape (B, T, I)
     lengths : ndarray of int64, shape (B,)
     conditions : Conditions
+    links : ndarray of int64, shape (B, T, A), or None
+        The earlier steps that each step is linked to, see `evorrn.Batch`; None for a chain.
     """
 
     x: np.ndarray
     lengths: np.ndarray
     conditions: Conditions
+    links: np.ndarray | None = None

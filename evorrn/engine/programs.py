@@ -13,6 +13,7 @@ import numpy as np
 from evorrn.engine.influence.steps import Directions, StepDerivatives, Steps
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
+from evorrn.engine.levels.run import Linked
 from evorrn.engine.model import Form, Model, Modules, Settings
 from evorrn.engine.rows.run import Rows
 from evorrn.kernels import threads
@@ -38,6 +39,7 @@ class Programs:
         self.rows = Rows(self._model, modules)
         self.gradients = Gradient(self._model, modules)
         self.steps = Steps(self._model, modules)
+        self.linked = Linked(self._model, modules) if form.step.arity else None
 
     def weights(self, genome: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:
         """Return all weights of a genome (n,) by their names in the time step, see `Model.weights`."""
@@ -61,9 +63,11 @@ class Programs:
         values : ndarray, shape (B, T, K)
             The outputs or the units that the readout sees; zero beyond the length of a sequence.
         last_state : ndarray, shape (B, S)
-            The state after the last step of each sequence.
+            The state after the last step of each sequence; of linked steps, which have no last state, none.
         """
         individual = self._model.individuals(genome[None], settings)
+        if self.linked:
+            return self.linked.run(individual, shown, want), shown.conditions.state
         layout = self.rows if self.rows.suit(genome, len(shown.x)) else self.lanes
         values, ends = layout.run(individual, shown, want)
         values[np.arange(shown.x.shape[1])[None, :] >= shown.lengths[:, None]] = 0
@@ -80,6 +84,10 @@ class Programs:
             states[index], _ = self.run(genomes[index], settings, shown, want)
 
         one(0)  # the first call compiles
+        if self.linked:
+            for index in range(1, len(genomes)):
+                one(index)
+            return states
         rest = [functools.partial(one, index) for index in range(1, len(genomes))]
         layout = self.rows if self.rows.suit(genomes[0], len(shown.x)) else self.lanes
         if layout.jobs(genomes[0], len(shown.x)) == 1:
@@ -103,6 +111,8 @@ class Programs:
         another order, so results may differ in the last bits from those of a population.
         """
         individuals = self._model.individuals(genomes, settings)
+        if self.linked:
+            return self.linked.losses(individuals, batch)
         blocks = self.rows.sparse_blocks(genomes[0], batch.size) if sparse else frozenset()
         if not blocks and not self.rows.fit(batch.size):
             return self.lanes.losses(individuals, batch, conditions)
@@ -121,6 +131,9 @@ class Programs:
         The third result is the state (B, S) after the last step of each sequence.
         """
         individual = self._model.individuals(genome, settings)
+        if self.linked:
+            loss, gradient = self.linked.of_loss(individual, batch, scale)
+            return loss, self._model.of_genes(genome, settings, gradient), conditions.state
         loss, gradient, last = self.gradients.of_loss(individual, batch, conditions, scale)
         return loss, self._model.of_genes(genome, settings, gradient), last
 
@@ -129,7 +142,8 @@ class Programs:
     ) -> np.ndarray:
         """Return the gradient (n,) of a function of the outputs, from its gradient (B, T, O) with respect to these."""
         individual = self._model.individuals(genome, settings)
-        gradient = self.gradients.of_outputs(individual, shown, output_gradient)
+        gradients = self.linked or self.gradients
+        gradient = gradients.of_outputs(individual, shown, output_gradient)
         return self._model.of_genes(genome, settings, gradient)
 
     def step_derivatives(
@@ -152,4 +166,6 @@ class Programs:
 
     def source(self) -> str:
         """Return the listings and the emitted source, one after the other."""
+        if self.linked:
+            return self.linked.source()
         return "\n\n".join((self.lanes.source(), self.gradients.source(), self.rows.source()))

@@ -13,6 +13,7 @@ from evorrn.data.environment import Environment
 from evorrn.data.faults import not_finite, state_text
 from evorrn.engine.individuals import environments
 from evorrn.engine.individuals.run import Trajectory
+from evorrn.network import arguments
 from evorrn.network.states import ShownNetwork
 from evorrn.network.stepping import LANES, Stepper
 
@@ -60,6 +61,7 @@ def _checked(
     network: ShownNetwork, environment: Environment, starts: np.ndarray, limit: int | None
 ) -> tuple[np.ndarray, int]:
     """Return the starts and the time limit, checked."""
+    arguments.check_chain(network, environment.name)
     environments.check_fits(environment, network.inputs, network.outputs)
     begins = environments.checked_starts(environment, starts)
     return begins, environments.checked_limit(environment, limit)

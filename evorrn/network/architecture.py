@@ -105,6 +105,11 @@ class Architecture(NetworkSettings):
         self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
         self._options = options
         self.step: Step = self._composed(options)
+        chained = [name for name in ("feedback", "learn_start") if self.step.arity and getattr(self, name)]
+        if chained:
+            raise ConfigError(
+                [f"network.{name}: expected false, since linked steps have no last step" for name in chained]
+            )
         self.layout = self.step.blocks
         self.blocks: dict[str, tuple[int, ...]] = {
             block.name: tuple(size_of(d, self.sizes) for d in block.shape) for block in self.layout

@@ -6,6 +6,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError, DataError, ShapeError
 from evorrn.data.batch import Batch, numeric, unmasked
+from evorrn.data.links import checked_links
 from evorrn.engine.inputs import Conditions, Sequences
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.architecture import Architecture
@@ -19,11 +20,45 @@ def sequences(
     state: np.ndarray | None = None,
     teacher: np.ndarray | None = None,
     free_from: np.ndarray | None = None,
+    links: np.ndarray | None = None,
 ) -> Sequences:
-    """Return inputs (B, T, I), lengths (B,) and conditions, checked; `conditions` describes the last three."""
+    """Return inputs (B, T, I), lengths (B,), conditions and links, checked.
+
+    `conditions` describes `state`, `teacher` and `free_from`; `linked` describes `links`.
+    """
     array, ends = _inputs(network, x, lengths)
     given = conditions(network, x, lengths, state=state, teacher=teacher, free_from=free_from)
-    return Sequences(array, ends, given)
+    checked = None if links is None else checked_links(unmasked("links", links), ends, array.shape[1])
+    return Sequences(array, ends, given, linked(network, checked))
+
+
+def linked(network: Architecture, links: np.ndarray | None, name: str = "links") -> np.ndarray | None:
+    """Return checked links (B, T, A) of sequences.
+
+    Raises
+    ------
+    ShapeError
+        When a cell with predecessors is given no links, or another number of them, and when another cell is given some.
+    """
+    arity, cell = network.step.arity, network.cell.name
+    if (0 if links is None else links.shape[2]) == arity:
+        return links
+    if not arity:
+        raise ShapeError(
+            f"{name}: cell {cell} sees the last step and takes no links; choose a cell with predecessors"
+        )
+    got = "none" if links is None else f"{links.shape[2]}"
+    raise ShapeError(
+        f"{name}: cell {cell} sees {arity} predecessors of each step: expected links (B, T, {arity}), got {got}"
+    )
+
+
+def check_chain(network: Architecture, what: str, asked: bool = True) -> None:
+    """Raise ConfigError where something is asked for that needs steps that follow each other and these are linked."""
+    if asked and network.step.arity:
+        raise ConfigError(
+            f"{what}: cell {network.cell.name} sees linked steps, of which none is the last; choose a cell of a chain"
+        )
 
 
 def conditions(
@@ -56,6 +91,8 @@ def conditions(
     ConfigError
         When the network does not see its output but a teacher is given, or when it cannot run on its own outputs.
     """
+    if not (state is None and free_from is None):
+        check_chain(network, "state" if free_from is None else "free_from")
     begin = _state(network, state, np.shape(x)[0])
     free = _free_from(network, free_from, x)
     return Conditions(begin, _teacher(network, teacher, x, lengths), free)
@@ -104,6 +141,7 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         )
     if batch.n_inputs != network.inputs:
         raise ShapeError(f"batch: expected {network.inputs} inputs, got {batch.n_inputs}")
+    linked(network, batch.links, "batch")
     if isinstance(network.loss_function, SequenceLoss) != batch.whole:
         wanted = (
             "labels of whole sequences, with target_lengths"

@@ -13,6 +13,7 @@ from evorrn.base.files import write_atomic
 from evorrn.data.task import Scaling
 from evorrn.exchange.onnx.model import onnx_bytes
 from evorrn.exchange.safetensors import read_safetensors, safetensors_bytes
+from evorrn.network import arguments
 from evorrn.network.states import ShownNetwork
 
 
@@ -51,10 +52,11 @@ class ExchangedNetwork(ShownNetwork):
         ShapeError
             When the genome has a wrong shape.
         ConfigError
-            When the time step has an operation without an ONNX form; the error names it.
+            When the time step has an operation without an ONNX form, which the error names, or linked steps.
         EvorrnError
             When onnx is not installed, or the file cannot be written.
         """
+        arguments.check_chain(self, "onnx")
         numbers = {
             name: np.asarray(self._settings.numbers[option]) for name, option in self.step.options.items()
         }

@@ -13,7 +13,7 @@ from evorrn.engine.individuals.run import Trajectory
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network import acting, arguments
 from evorrn.network.described import DescribedNetwork
-from evorrn.network.noise import beside, noisy_batch
+from evorrn.network.noise import noisy_batch, with_noise
 
 
 class Network(DescribedNetwork):
@@ -86,6 +86,7 @@ class Network(DescribedNetwork):
         free_from: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
         noise: int | None = None,
+        links: np.ndarray | None = None,
     ) -> Any:
         """Return the outputs of a network with the given genome.
 
@@ -107,6 +108,8 @@ class Network(DescribedNetwork):
             sees its own. Together with `free_from`, the first O inputs are still the network's own output.
         noise : int, optional
             The seed of the noise of the cell, see `fitness`.
+        links : ndarray of int, shape (B, T, A), optional
+            The predecessors of each step, for a cell that takes A of them, see `evorrn.Batch`.
 
         Returns
         -------
@@ -137,9 +140,10 @@ class Network(DescribedNetwork):
         True
         """
         vector = self.check_genome(genome)
-        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, free_from=free_from)
-        if noise is not None:
-            sequences = sequences._replace(x=beside(self, sequences.x, noise))
+        given = {"state": state, "teacher": teacher, "free_from": free_from, "links": links}
+        sequences = arguments.sequences(self, x, lengths, **given)
+        arguments.check_chain(self, "return_state", return_state)
+        sequences = with_noise(self, sequences, noise)
         run = self._running(noise).run(vector, self._settings, sequences, "outputs")
         return run if return_state else run[0]
 
@@ -269,6 +273,7 @@ class Network(DescribedNetwork):
         [-2.0]
         """
         self.check_batch(batch)
+        arguments.check_chain(self, "return_state", return_state)
         entries = float(self._scored_entries(batch).sum())
         vector = self.check_genome(genome)
         given = self.warm_up(batch) if teacher is None else teacher
@@ -292,6 +297,7 @@ class Network(DescribedNetwork):
         state: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
         noise: int | None = None,
+        links: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the gradient (n,) of a scalar function of the outputs with respect to the genome.
 
@@ -301,7 +307,7 @@ class Network(DescribedNetwork):
         x : ndarray, shape (B, T, I)
         output_gradient : ndarray, shape (B, T, O)
             The gradient of the function with respect to the outputs.
-        lengths, state, teacher, noise
+        lengths, state, teacher, noise, links
             Those of `predict`.
 
         Raises
@@ -312,12 +318,11 @@ class Network(DescribedNetwork):
             When `teacher` or `noise` is given but the network cannot use it.
         """
         given = numeric("output_gradient", output_gradient)
-        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
+        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, links=links)
         wanted = (*sequences.x.shape[:2], self.outputs)
         if given.shape != wanted:
             raise ShapeError(f"output_gradient: expected shape {wanted}, got {given.shape}")
-        if noise is not None:
-            sequences = sequences._replace(x=beside(self, sequences.x, noise))
+        sequences = with_noise(self, sequences, noise)
         return self._running(noise).vjp(self.check_genome(genome), self._settings, sequences, given)
 
     # --- Acting ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from evorrn.base.errors import ConfigError
 from evorrn.base.settings import check_seed
 from evorrn.compile.op import count_of
 from evorrn.data.batch import Batch
+from evorrn.engine.inputs import Sequences
 from evorrn.network.architecture import Architecture
 
 
@@ -45,8 +46,13 @@ def beside(network: Architecture, inputs: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([inputs, drawn], axis=2)
 
 
+def with_noise(network: Architecture, shown: Sequences, seed: int | None) -> Sequences:
+    """Return sequences with noise behind their inputs, or as they are without a seed."""
+    return shown if seed is None else shown._replace(x=beside(network, shown.x, seed))
+
+
 def noisy_batch(network: Architecture, batch: Batch, seed: int) -> Batch:
     """Return a batch with noise behind its inputs."""
     inputs = beside(network, batch.inputs, seed)
     mask = None if batch.whole else batch.scored
-    return Batch(inputs, batch.targets, mask, batch.lengths, batch.target_lengths)
+    return Batch(inputs, batch.targets, mask, batch.lengths, batch.target_lengths, batch.links)

@@ -52,13 +52,14 @@ class ShownNetwork(CompiledNetwork):
         lengths: np.ndarray | None = None,
         state: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
+        links: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the output of the last layer at every time step, shape (B, T, H).
 
         The parameters are those of `predict`. Values beyond the length of a sequence are zero. A readout with
         ``reads="all"`` sees more, see `readout_states`.
         """
-        seen = self.readout_states(genome, x, lengths=lengths, state=state, teacher=teacher)
+        seen = self.readout_states(genome, x, lengths=lengths, state=state, teacher=teacher, links=links)
         return seen[:, :, -self.last_width :]
 
     def readout_states(
@@ -69,6 +70,7 @@ class ShownNetwork(CompiledNetwork):
         lengths: np.ndarray | None = None,
         state: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
+        links: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the units that the readout sees at every time step, shape (B, T, R).
 
@@ -76,7 +78,7 @@ class ShownNetwork(CompiledNetwork):
         parameters are those of `predict`. Values beyond the length of a sequence are zero.
         """
         vector = self.check_genome(genome)
-        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
+        sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, links=links)
         return self._programs.run(vector, self._settings, sequences, "hidden")[0]
 
     def population_states(
@@ -86,9 +88,10 @@ class ShownNetwork(CompiledNetwork):
         *,
         lengths: np.ndarray | None = None,
         teacher: np.ndarray | None = None,
+        links: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the units that the readout sees for each genome (P, n), shape (P, B, T, R); see `readout_states`."""
-        sequences = arguments.sequences(self, x, lengths, teacher=teacher)
+        sequences = arguments.sequences(self, x, lengths, teacher=teacher, links=links)
         return self._programs.series(arguments.genomes(self, genomes), self._settings, sequences, "hidden")
 
     def check_genome(self, genome: np.ndarray) -> np.ndarray:

@@ -72,4 +72,4 @@ class Run:
 def _shown(batch: Batch, conditions: Conditions) -> Sequences:
     """Return the sequences of a batch as a network sees them."""
     assert batch.lengths is not None
-    return Sequences(batch.inputs, batch.lengths, conditions)
+    return Sequences(batch.inputs, batch.lengths, conditions, batch.links)

@@ -49,37 +49,52 @@ def check_cell(cell: str | Cell, *, seed: int = 0, options: dict[str, Any] | Non
     genome = network.init(rng=rng) + 0.1 * rng.standard_normal(network.size)
     x, many = rng.standard_normal((2, 9, 3)), rng.standard_normal((40, 9, 3))
     many[:2] = x
+    given = _links(rng, len(found.predecessors), many.shape[:2])
+    links: dict[str, Any] = {"links": given}
+    few: dict[str, Any] = {"links": None if given is None else given[:2]}
     cotangent, direction = rng.standard_normal((2, 9, 2)), rng.standard_normal(network.size)
     with checking.part("compiling, and comparing outputs with those of the function"):
-        wanted = _by_hand(found, network, genome, x)
-        _agree(checking, "compiled outputs", network.predict(genome, x), wanted, 1e-10)
+        wanted = _by_hand(found, network, genome, x, few["links"])
+        _agree(checking, "compiled outputs", network.predict(genome, x, **few), wanted, 1e-10)
     with checking.part("outputs of a large batch, which is computed in another way"):
-        given = network.predict(genome, many)[:2]
-        _agree(checking, "outputs of a large batch", given, network.predict(genome, x), 1e-10)
+        first = network.predict(genome, many, **links)[:2]
+        _agree(checking, "outputs of a large batch", first, network.predict(genome, x, **few), 1e-10)
     with checking.part("compiling the gradient, and comparing it with finite differences"):
-        numeric = float((cotangent * _change(found, network, genome, direction, x)).sum())
-        slope = np.array(network.vjp(genome, x, cotangent) @ direction)
+        numeric = float((cotangent * _change(network, genome, direction, x, few["links"])).sum())
+        slope = np.array(network.vjp(genome, x, cotangent, **few) @ direction)
         _agree(checking, "gradient", slope, np.array(numeric), 1e-5 * (1 + abs(numeric)))
     with checking.part("compiling for float32, and comparing with float64"):
-        single = Network(3, 2, cell=cell, hidden=5, cell_options=options).predict(genome, x)
-        _agree(checking, "float32 outputs", single, network.predict(genome, x), 1e-3)
+        single = Network(3, 2, cell=cell, hidden=5, cell_options=options).predict(genome, x, **few)
+        _agree(checking, "float32 outputs", single, network.predict(genome, x, **few), 1e-3)
     checking.finish()
 
 
+def _links(rng: np.random.Generator, count: int, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return random predecessors (B, T, A) of each step, about a third of them absent; None for a chain."""
+    if not count:
+        return None
+    steps = np.arange(shape[1])[None, :, None]
+    return np.where(
+        rng.random((*shape, count)) < 0.3, -1, rng.integers(0, 2**31, (*shape, count)) % (steps + 1) - 1
+    )
+
+
 def _change(
-    cell: Cell, network: Network, genome: np.ndarray, direction: np.ndarray, x: np.ndarray
+    network: Network, genome: np.ndarray, direction: np.ndarray, x: np.ndarray, links: np.ndarray | None
 ) -> np.ndarray:
     """Return the change of the outputs (B, T, O) along a direction of the genome.
 
     A spike is a step, whose differences say nothing; its surrogate slope acts on imaginary parts.
     """
-    if any(node.op == "spike" for node in cell.graph().nodes):
-        return _by_hand(cell, network, genome + 1e-30j * direction, x).imag / 1e-30
-    ahead, behind = (network.predict(genome + step * direction, x) for step in (1e-6, -1e-6))
+    if any(node.op == "spike" for node in network.cell.graph().nodes):
+        return _by_hand(network.cell, network, genome + 1e-30j * direction, x, links).imag / 1e-30
+    ahead, behind = (network.predict(genome + step * direction, x, links=links) for step in (1e-6, -1e-6))
     return (ahead - behind) / 2e-6
 
 
-def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _by_hand(
+    cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray, links: np.ndarray | None
+) -> np.ndarray:
     """Return the outputs (B, T, O) of the cell's own function, called step by step; the genome may be complex."""
     blocks = network.unpack(genome.real)
     if np.iscomplexobj(genome):
@@ -96,19 +111,27 @@ def _by_hand(cell: Cell, network: Network, genome: np.ndarray, x: np.ndarray) ->
     registers = cell.registers
     outputs = np.zeros((*x.shape[:2], network.outputs), genome.dtype)
     for b in range(len(x)):
-        values = {"y": np.zeros(network.outputs)}
+        values: dict[str, Any] = {"y": np.zeros(network.outputs)}
         for name, shape in cell.noise.items():
             values[name] = np.zeros([size_of(dimension, letters) for dimension in shape])
         for name, shape in cell.states.items():
             size = [size_of(dimension, letters) for dimension in shape]
             values[name] = np.full(size, cell.start.get(name, 0.0))
+        zeros = {name: 0 * values[name] for name in cell.state}
+        done: list[dict[str, Any]] = []
         for t in range(x.shape[1]):
             values["x"] = x[b, t]
+            for place, name in enumerate(cell.predecessors):
+                assert links is not None
+                to = int(links[b, t, place])
+                found = done[to] if to >= 0 else zeros
+                values[name] = SimpleNamespace(**found, there=np.array([float(to >= 0)]))
             values |= {f"{name}_1": values[name] for name in cell.delays if name != "x"}
             new = cell(p, *(values[name] for name in _arguments(cell)), **options)
             states = dict(zip(cell.state, new if isinstance(new, tuple) else (new,)))
             late = {name: values[before] for name, (before, _) in registers.items()}
             values |= {**states, **late}
+            done.append(states)
             seen = np.concatenate([np.ravel(states[name]) for name in cell.output])
             values["y"] = blocks["readout.W"] @ seen + blocks["readout.b"]
             outputs[b, t] = values["y"]

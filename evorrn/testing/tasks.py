@@ -103,6 +103,8 @@ def _check_batch(checking: Checking, task: Task, name: str, batch: Batch) -> Non
     checking.require(
         batch.n_inputs == task.inputs, f"{name}: expected {task.inputs} inputs, got {batch.n_inputs}"
     )
+    arity = 0 if batch.links is None else batch.links.shape[2]
+    checking.require(arity == task.arity, f"{name}: expected links to {task.arity} predecessors, got {arity}")
     loss = find_loss(task.loss)
     if isinstance(loss, SequenceLoss):
         checking.require(batch.whole, f"{name}: expected labels of whole sequences, with target_lengths")
@@ -208,6 +210,7 @@ def _with_test(splits: Splits, test: Batch, **changes: Any) -> Splits:
     """Return splits with some arrays of the test batch replaced."""
     arrays = {"inputs": test.inputs, "targets": test.targets, "lengths": test.lengths}
     arrays |= {"target_lengths": test.target_lengths} if test.whole else {"mask": test.mask}
+    arrays["links"] = test.links
     return dataclasses.replace(splits, test=Batch(**{**arrays, **changes}))
 
 
@@ -217,7 +220,7 @@ def _bytes(splits: Splits) -> bytes:
         getattr(batch, name)
         for batch in splits
         if batch is not None
-        for name in ("inputs", "targets", "mask", "lengths", "target_lengths")
+        for name in ("inputs", "targets", "mask", "lengths", "target_lengths", "links")
         if getattr(batch, name) is not None
     ]
     if splits.scaling is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -216,7 +216,8 @@ def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bo
     A network that sees its own output is taught until then, see `evorrn.Network.warm_up`.
     """
     free_from, teacher = first_scored(batch) if free_run else None, network.warm_up(batch)
-    return network.predict(genome, batch.inputs, lengths=batch.lengths, free_from=free_from, teacher=teacher)
+    about: dict[str, Any] = {"free_from": free_from, "teacher": teacher, "links": batch.links}
+    return network.predict(genome, batch.inputs, lengths=batch.lengths, **about)
 
 
 def score(

@@ -9,6 +9,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data import metrics
 from evorrn.data.environment import Environment, Starts
+from evorrn.network import arguments
 from evorrn.network.network import Network
 from evorrn.training import playing
 from evorrn.training.assessment import Assessment, Record
@@ -209,7 +210,10 @@ def baseline_episodes(
 
 
 def check_fit(network: Network, environment: Environment) -> None:
-    """Raise ShapeError when a network has not one input per observation and one output per action."""
+    """Raise ShapeError when a network has not one input per observation and one output per action.
+
+    Raises ConfigError when its steps are linked to other steps than the last.
+    """
     for name, has, wants in (
         ("inputs", network.inputs, environment.observations),
         ("outputs", network.outputs, environment.actions),
@@ -219,6 +223,7 @@ def check_fit(network: Network, environment: Environment) -> None:
             raise ShapeError(
                 f"network: expected {wants} {name} for the {what} of {environment.name}, got {has}"
             )
+    arguments.check_chain(network, environment.name)
 
 
 def _checked_starts(name: str, starts: np.ndarray, environment: Environment) -> np.ndarray:

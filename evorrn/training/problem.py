@@ -186,7 +186,11 @@ class Problem(MeteredProblem):
         batch = self.batch(split)
         with self._charged(batch, 1, genome):
             return self.network.readout_states(
-                genome, batch.inputs, lengths=batch.lengths, teacher=self._previous(batch, teacher)
+                genome,
+                batch.inputs,
+                lengths=batch.lengths,
+                teacher=self._previous(batch, teacher),
+                links=batch.links,
             )
 
     def population_states(
@@ -210,7 +214,11 @@ class Problem(MeteredProblem):
         batch = self._batch(sequences)
         with self._charged(batch, 0, passes=len(genomes)):
             return self.network.population_states(
-                genomes, batch.inputs, lengths=batch.lengths, teacher=self._previous(batch, teacher)
+                genomes,
+                batch.inputs,
+                lengths=batch.lengths,
+                teacher=self._previous(batch, teacher),
+                links=batch.links,
             )
 
     def targets(self, split: str = "train") -> np.ndarray:
@@ -230,7 +238,8 @@ class Problem(MeteredProblem):
         batch = self.train
         with self._charged(batch, 0, genome):
             teacher = self.network.warm_up(batch)
-            outputs = self.network.predict(genome, batch.inputs, lengths=batch.lengths, teacher=teacher)
+            about: dict[str, Any] = {"lengths": batch.lengths, "teacher": teacher, "links": batch.links}
+            outputs = self.network.predict(genome, batch.inputs, **about)
         if isinstance(self.network.loss_function, SequenceLoss):
             return score_decoded(self.network.loss_function, outputs, batch, ["exact_match"])["exact_match"]
         right = self.network.loss_function.learned(outputs, batch.targets, tolerance)

@@ -24,7 +24,7 @@ from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
 from evorrn_tasks.common.shares import cut, file_problems
 
-NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "target_lengths", "split")
+NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "target_lengths", "links", "split")
 SPLITS = ("train", "valid", "test")
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -39,7 +39,8 @@ class NpzFile(Task):
     scored, ``lengths`` (B,) is the number of steps of each sequence, ``split`` (B,) holds 0, 1, 2 or ``"train"``,
     ``"valid"``, ``"test"``. Without ``split`` the sequences, at least three, are split in their order by
     `shares`. With ``target_lengths`` (B,) the targets (B, U) are labels of whole sequences, from 1 on, whose time steps
-    are not known, and the loss is ``ctc``.
+    are not known, and the loss is ``ctc``. With ``links`` (B, T, A), integers from -1 on, each step sees A earlier steps in
+    place of the last one, see `evorrn.Batch`, which takes a cell with A predecessors.
 
     One long sequence may be given without the first axis: ``inputs`` (T, I), ``targets`` (T, O) or (T,). A single
     sequence is split in order of time, and each split begins with `washout` unscored steps.
@@ -85,6 +86,12 @@ class NpzFile(Task):
                     f"{self.path}: target_lengths: expected at least three sequences, inputs (B, T, I), got one"
                 )
             given["target_lengths"] = arrays["target_lengths"]
+        if "links" in arrays:
+            if single:
+                raise DataError(
+                    f"{self.path}: links: expected at least three sequences, inputs (B, T, I), got one"
+                )
+            given["links"] = arrays["links"]
         try:
             return Batch(**given)
         except EvorrnError as error:
@@ -123,6 +130,11 @@ class NpzFile(Task):
     def provides(self) -> frozenset[str]:  # type: ignore[override]  # the file decides
         """What can be computed; labels of whole sequences are no targets of time steps."""
         return ANSWERS_OF_WHOLE if self.batch.whole else ANSWERS
+
+    @property
+    def arity(self) -> int:  # type: ignore[override]  # the file decides
+        """The predecessors of each step."""
+        return 0 if self.batch.links is None else int(self.batch.links.shape[2])
 
     @property
     def horizon(self) -> int | None:  # type: ignore[override]  # the file decides
@@ -267,8 +279,9 @@ class NpzFile(Task):
             known = np.isfinite(targets) & inside[:, :, None]
             targets = np.where(known, scaling.scale_targets(np.where(known, targets, 0.0)), 0.0)
         if part.whole:
-            return Batch(inputs, targets, lengths=part.lengths, target_lengths=part.target_lengths)
-        return Batch(inputs, targets, mask=part.scored, lengths=part.lengths)
+            rows = part.target_lengths
+            return Batch(inputs, targets, lengths=part.lengths, target_lengths=rows, links=part.links)
+        return Batch(inputs, targets, mask=part.scored, lengths=part.lengths, links=part.links)
 
     def _check_classes(self, parts: list[Batch]) -> None:
         """Raise DataError when training has one class, or lacks a class of validation or test."""

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import naive
 import numpy as np
 import pytest
+from chains import CHAINS
 
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
-from evorrn.cells.find import cells
 from evorrn.data.task import Scaling
 from evorrn.exchange.onnx import model
 from evorrn.exchange.onnx.expressions import EXPRESSIONS
@@ -103,7 +103,7 @@ def test_onnxruntime_computes_what_plain_numpy_does(cell, seed, tmp_path):
 
 QUICK = ("elman", "lstm", "clockwork", "stack", "ntm-feed-forward")
 """Cells that stand for the others in the quick tests: each cell compiles programs of its own."""
-EVERY = [pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in sorted(cells())]
+EVERY = [pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in CHAINS]
 
 
 @pytest.mark.parametrize("cell", EVERY)

@@ -61,6 +61,8 @@ class Derivative:
     Parameters
     ----------
     step : Step
+    again : frozenset of str
+        Operations whose results are computed again where a product reads them, rather than stored.
 
     Attributes
     ----------
@@ -76,7 +78,7 @@ class Derivative:
         The schedules of the forward pass that stores values, and of the adjoint.
     """
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, again: frozenset[str] = frozenset()) -> None:
         derived, forward = step.adjoint, step.graph
         self.graph: Graph = derived.graph
         nodes, count = self.graph.nodes, len(forward.nodes)
@@ -87,10 +89,12 @@ class Derivative:
         factors = [index for _, pair in self.terms for index in pair]
         wanted = [*self.graph.outputs.values(), *factors]
         computed = self.graph.reachable(wanted, range(count))
-        kept = kept_for_adjoint(self.graph, count, computed, factors) | {forward.outputs[OUTPUT]}
+        stored = [index for index in factors if nodes[index].op not in again]
+        kept = kept_for_adjoint(self.graph, count, computed, stored) | {forward.outputs[OUTPUT]}
         # A new state is stored as the old state of the next time step.
         self.taped = sorted(kept - {forward.outputs[name] for name in step.states})
-        self.ring = sorted({i for i in factors if i >= count and nodes[i].op != "input"})
+        made = {i for i in factors if i >= count or nodes[i].op in again}
+        self.ring = sorted({i for i in made - kept if nodes[i].op != "input"})
         self.record: Schedule = schedule(forward, [*forward.outputs.values(), *self.taped])
         self.back: Schedule = schedule(self.graph, wanted, available=kept)
 

@@ -98,6 +98,10 @@ class NetworkRows:
         """Return the place of an array that does not change in time."""
         return Place(base)
 
+    def losses(self) -> Place:
+        """Return the place of the losses of the lanes."""
+        return self.vector("losses")
+
     def first_state(self, name: str, start: int) -> Place:
         """Return the place of a state before the first time step, from its first row among all states."""
         return Place("state", start * self.listing.lanes, name=f"first_{variable(name)}")
@@ -125,7 +129,7 @@ class NetworkRows:
             target_rows,
             lanes,
         )
-        self.listing.row(fixed("loss", "add_loss", self._loss.module), self.vector("losses"), *about)
+        self.listing.row(fixed("loss", "add_loss", self._loss.module), self.losses(), *about)
         if gradient is not None:
             kernel = fixed("gradient_of_loss", "loss_gradient", self._loss.module)
             self.listing.row(kernel, gradient, self.vector("scale"), *about)
@@ -259,4 +263,4 @@ def step_names(step: Step) -> Names:
     graph = step.graph
     leaves = {index: variable(node.name) for index, node in enumerate(graph.nodes) if node.name}
     new = {index: f"{variable(name)}_new" for name, index in graph.outputs.items()}
-    return Names(graph, {**leaves, graph.leaves("input")["x"]: "x_t", **new})
+    return Names(graph, {**leaves, graph.leaves("input").get("x", -1): "x_t", **new})

@@ -135,25 +135,47 @@ class Listings(Generic[W]):
         memory : mapping of str to int, optional
             See `Walk.run`.
         """
-        ready = self._get(wanted)
-        packed, genomes, dtype = task.packed, task.individuals.genomes, self._model.dtype
-        tiling = packed.tiling
-        numbers = ready.numbers(task.individuals.options)
-        state = tiling.pack(task.conditions.state[:, None], dtype)
+        packed, dtype = task.packed, self._model.dtype
+        state = packed.tiling.pack(task.conditions.state[:, None], dtype)
+        given = {**packed.bases, **bases, "state": base(state, "q")}
+        if task.conditions.teacher is not None:
+            teacher = packed.tiling.pack(task.conditions.teacher, dtype)
+            given["teacher"] = base(teacher, "q")
+        self.walk(wanted, task.individuals, task.spans, given, memory, int(packed.span[:, 1].sum()))
+
+    def walk(
+        self,
+        wanted: W,
+        individuals: Individuals,
+        spans: np.ndarray,
+        bases: Mapping[str, Base],
+        memory: Mapping[str, int] | None,
+        steps: int,
+    ) -> None:
+        """Run a listing for every genome and every row of spans, see `Task`.
+
+        Parameters
+        ----------
+        wanted : hashable
+        individuals : Individuals
+        spans : ndarray of int64, shape (Q, K)
+        bases : mapping of str to Base
+            Where all arrays of the listing are but those of the genomes.
+        memory : mapping of str to int, optional
+        steps : int
+            The time steps of one genome on all tiles.
+        """
+        ready, genomes = self._get(wanted), individuals.genomes
+        numbers = ready.numbers(individuals.options)
         given = {
-            **packed.bases,
             **bases,
             "numbers": base(numbers),
             "genome": base(genomes, "p" if genomes.ndim == 2 else ""),
-            "state": base(state, "q"),
         }
-        if task.conditions.teacher is not None:
-            teacher = tiling.pack(task.conditions.teacher, dtype)
-            given["teacher"] = base(teacher, "q")
-        individuals = len(genomes) if genomes.ndim == 2 else 1
-        ready.walk.run(individuals * tiling.tiles, given, *ready.timetable(task.spans), memory)
+        count = len(genomes) if genomes.ndim == 2 else 1
+        ready.walk.run(count * len(spans), given, *ready.timetable(spans), memory)
         with self._lock:
-            self._spare += ready.written.spare * individuals * int(packed.span[:, 1].sum())
+            self._spare += ready.written.spare * count * steps
 
     def size(self, wanted: W, base: str) -> int:
         """Return how many numbers of a base a listing uses, in one time step if the base is a tape."""

@@ -91,6 +91,8 @@ class Windows:
                 f"{problem.network.loss_name} is a loss on whole sequences, leave out window and carry"
             )
         train = problem.batch("train")
+        if train.links is not None:
+            raise ConfigError("window: expected none, since linked steps cannot be cut into windows")
         if train.whole:
             raise ConfigError(
                 "window: expected none, since the labels of whole sequences cannot be cut into windows"
