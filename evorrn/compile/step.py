@@ -224,9 +224,9 @@ def compose(
         rename |= {name: f"{name}{layer}" for name in cell.sizes}
         further += [rename[name] for name in cell.sizes]
         graph = cell.graph(functions) if noisy else _silent(cell.graph(functions), cell.noise)
-        bias_nodes = bias_nodes(graph)
-        added = {graph.nodes[index].name for index in bias_nodes}
-        absent = set() if biases else bias_nodes
+        zero = bias_nodes(graph)
+        added = {graph.nodes[index].name for index in zero}
+        absent = set() if biases else zero
         for name, shape in cell.parameters.items():
             if biases or name not in added:
                 role = _role(cell, name, name in added)
