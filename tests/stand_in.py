@@ -1,6 +1,7 @@
 """A network that is a linear map, for tests of what stands above the engine: nothing to compile."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class LinearNetwork:
     loss_name = "mse"
     loss_function = find_loss("mse")
     feedback = False
+    cell = SimpleNamespace(noise=())
     compile_seconds = 0.0
 
     def __init__(self, inputs=2, outputs=1):

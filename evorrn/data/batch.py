@@ -201,6 +201,12 @@ class Batch:
             found += map(abs, self.target_range)
         return float(max(found))
 
+    def with_inputs(self, inputs: np.ndarray) -> Batch:
+        """Return the same batch with other inputs (B, T, I)."""
+        if self.target_lengths is not None:
+            return Batch(inputs, self.targets, lengths=self.lengths, target_lengths=self.target_lengths)
+        return Batch(inputs, self.targets, mask=self.scored, lengths=self.lengths)
+
     def take(self, sequences: Sequence[int] | np.ndarray) -> Batch:
         """Return a batch of the sequences with the given indices, in their order."""
         index = np.asarray(sequences)

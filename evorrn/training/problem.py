@@ -22,6 +22,9 @@ from evorrn.training.meter import Meter, MeteredProblem
 if TYPE_CHECKING:
     from evorrn.network.network import Network
 
+Chosen = Sequence[int] | np.ndarray | Batch | None
+"""Training sequences: their indices, a batch of them, or None for all."""
+
 RANDOM_NUMBER = 10
 """Multiply-adds that a number of the noise counts for."""
 
@@ -108,7 +111,7 @@ class Problem(MeteredProblem):
         -------
         ndarray, shape (P,), float64
         """
-        batch = self._batch(sequences)
+        batch = self.chosen(sequences)
         self._charge_noise(batch)
         with self._charged(batch, len(genomes)):
             free_from = first_scored(batch) if free_run else None
@@ -119,14 +122,12 @@ class Problem(MeteredProblem):
         with self._charged(self.train, len(genomes)):
             return self.network.sequence_losses(genomes, self.train, **self._seeded)
 
-    def loss_and_gradient(
-        self, genome: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None
-    ) -> tuple[float, np.ndarray]:
+    def loss_and_gradient(self, genome: np.ndarray, sequences: Chosen = None) -> tuple[float, np.ndarray]:
         """Return the training loss of a genome (n,) and its exact gradient (n,).
 
-        `sequences` are the indices of the training sequences to use, all by default.
+        `sequences` are the indices of the training sequences to use, or a batch made of them; all by default.
         """
-        batch = self._batch(sequences)
+        batch = self.chosen(sequences)
         self._charge_noise(batch)
         with self._charged(batch, 1):
             result = self.network.loss_and_gradient(genome, batch, **self._seeded)
@@ -211,7 +212,7 @@ class Problem(MeteredProblem):
         teacher : bool
             As for `states`.
         """
-        batch = self._batch(sequences)
+        batch = self.chosen(sequences)
         with self._charged(batch, 0, passes=len(genomes)):
             return self.network.population_states(
                 genomes,
@@ -264,7 +265,10 @@ class Problem(MeteredProblem):
         shifted[:, 1:] = np.where(known, targets, 0)[:, :-1]
         return shifted
 
-    def _batch(self, sequences: Sequence[int] | np.ndarray | None) -> Batch:
+    def chosen(self, sequences: Chosen) -> Batch:
+        """Return training sequences by their indices, a batch of them as it is, or all."""
+        if isinstance(sequences, Batch):
+            return sequences
         return self.train if sequences is None else self.train.take(sequences)
 
     @property

@@ -11,7 +11,9 @@ import numpy as np
 
 from evorrn.base.huge import mean, scale_of
 from evorrn.base.settings import setting
+from evorrn.data.batch import Batch
 from evorrn.strategies.base import DRAW, State, Strategy, generator, generator_state
+from evorrn.strategies.gradient.corruption import corrupted
 from evorrn.strategies.gradient.optimisers import (
     OPTIMISERS,
     USUAL_DECAY,
@@ -58,7 +60,8 @@ class BPTT(Strategy):
 
     Source: Werbos 1990; truncated: Williams & Peng 1990, see `evorrn.strategies.gradient.windows.Windows`; clipping:
     Pascanu, Mikolov & Bengio 2013; weight decay: Loshchilov & Hutter 2019; warm-up: Goyal et al. 2017, section 2.2;
-    noise: Neelakantan et al. 2015, added after clipping.
+    noise of the gradient: Neelakantan et al. 2015, added after clipping; of the inputs: Bishop 1995; dropout of inputs: Srivastava et al.
+    2014.
 
     Examples
     --------
@@ -134,6 +137,16 @@ class BPTT(Strategy):
         0.0,
         "variance of the noise on the first gradient; it falls with the number of updates to the power 0.55",
         minimum=0,
+        absent=0.0,
+    )
+    input_noise: float = setting(
+        0.0, "standard deviation of the noise on the inputs, drawn for every minibatch", minimum=0, absent=0.0
+    )
+    input_dropout: float = setting(
+        0.0,
+        "share of the inputs that are set to zero, drawn for every minibatch",
+        minimum=0,
+        below=1,
         absent=0.0,
     )
 
@@ -254,7 +267,10 @@ class BPTT(Strategy):
             norms.append(norm)
         scale = scale_of(np.array(losses))
         per_weight = PER_UPDATE + (DRAW if self.gradient_noise else 0)
-        problem.charge_own(per_weight * genome.size * len(losses), problem.meter.work - paid)
+        own = per_weight * genome.size * len(losses)
+        kinds = bool(self.input_noise) + bool(self.input_dropout)
+        own += DRAW * kinds * problem.batch("train").inputs.size if kinds else 0
+        problem.charge_own(own, problem.meter.work - paid)
         return {
             **({"updates": updates} if self._counts_updates else {}),
             "genome": genome,
@@ -276,15 +292,24 @@ class BPTT(Strategy):
     def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
         """Yield the gradient of each update of an epoch, and the number of scored steps, or sequences, that it is of."""
         for sequences in self._minibatches(problem, rng):
+            shown, entries = self._shown(problem, sequences, rng), _entries(problem, sequences)
             if self._back is None:
-                yield partial(problem.loss_and_gradient, sequences=sequences), _entries(problem, sequences)
+                yield partial(problem.loss_and_gradient, sequences=shown), entries
                 continue
-            windows = Windows(problem, sequences, self._back, self._apart)
+            windows = Windows(problem, shown, self._back, self._apart)
             if not self.carry:
-                yield windows.gradient, _entries(problem, sequences)
+                yield windows.gradient, entries
                 continue
             for number, window in enumerate(windows.windows):
                 yield partial(windows.carried_gradient, number), window.scored
+
+    def _shown(
+        self, problem: Problem, sequences: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray | Batch | None:
+        """Return the sequences of a minibatch as they are, or a batch of them with noise or dropout on the inputs."""
+        if not (self.input_noise or self.input_dropout):
+            return sequences
+        return corrupted(problem.chosen(sequences), rng, self.input_noise, self.input_dropout)
 
     def _minibatches(self, problem: Problem, rng: np.random.Generator) -> list[np.ndarray | None]:
         """Return the sequences of each minibatch; None means all sequences."""

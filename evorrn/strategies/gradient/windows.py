@@ -58,8 +58,8 @@ class Windows:
     ----------
     problem : Problem
         Computes the gradients, and counts their cost.
-    sequences : ndarray of int, or None
-        Indices of the training sequences; None for all.
+    sequences : ndarray of int, Batch or None
+        Indices of the training sequences, or these themselves; None for all.
     window, every : int
         Time steps of a window, and from the end of one to the end of the next; ``every <= window``.
 
@@ -84,7 +84,9 @@ class Windows:
     its first states, a carried state moves with them.
     """
 
-    def __init__(self, problem: Problem, sequences: np.ndarray | None, window: int, every: int) -> None:
+    def __init__(
+        self, problem: Problem, sequences: np.ndarray | Batch | None, window: int, every: int
+    ) -> None:
         if isinstance(problem.network.loss_function, SequenceLoss):
             raise ConfigError(
                 f"strategy.window: expected a loss that is a sum over time steps, as windows divide sequences; "
@@ -98,7 +100,7 @@ class Windows:
                 "window: expected none, since the labels of whole sequences cannot be cut into windows"
             )
         self._problem, self._network = problem, problem.network
-        self._batch = train if sequences is None else train.take(sequences)
+        self._batch = problem.chosen(sequences)
         self._teacher = self._network.warm_up(self._batch)
         if self._teacher is None and self._network.step.feeds_back:
             # Without a teacher, a window would be taught up to its own first scored step.
