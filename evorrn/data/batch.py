@@ -203,20 +203,20 @@ class Batch:
 
     def with_inputs(self, inputs: np.ndarray) -> Batch:
         """Return the same batch with other inputs (B, T, I)."""
-        if self.target_lengths is not None:
-            return Batch(inputs, self.targets, lengths=self.lengths, target_lengths=self.target_lengths)
-        return Batch(inputs, self.targets, mask=self.scored, lengths=self.lengths)
+        return Batch(inputs, self.targets, **self._others)
 
     def take(self, sequences: Sequence[int] | np.ndarray) -> Batch:
         """Return a batch of the sequences with the given indices, in their order."""
         index = np.asarray(sequences)
-        assert self.lengths is not None
-        inputs, targets, lengths = self.inputs[index], self.targets[index], self.lengths[index]
-        links = None if self.links is None else self.links[index]
-        if self.target_lengths is not None:
-            rows = self.target_lengths[index]
-            return Batch(inputs, targets, lengths=lengths, target_lengths=rows, links=links)
-        return Batch(inputs, targets, mask=self.scored[index], lengths=lengths, links=links)
+        others = {name: values[index] for name, values in self._others.items()}
+        return Batch(self.inputs[index], self.targets[index], **others)
+
+    @property
+    def _others(self) -> dict[str, np.ndarray]:
+        """The arguments besides inputs and targets."""
+        found = {"lengths": self.lengths, "links": self.links, "target_lengths": self.target_lengths}
+        found |= {} if self.whole else {"mask": self.scored}
+        return {name: values for name, values in found.items() if values is not None}
 
 
 def unmasked(name: str, value: Any) -> np.ndarray:
