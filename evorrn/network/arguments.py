@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 
 from evorrn.base.errors import ConfigError, DataError, ShapeError
@@ -10,6 +12,15 @@ from evorrn.data.links import checked_links
 from evorrn.engine.inputs import Conditions, Sequences
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.architecture import Architecture
+
+
+class Given(TypedDict, total=False):
+    """What sequences may be given besides inputs and a first state; `evorrn.Network.predict` describes it."""
+
+    lengths: np.ndarray | None
+    free_from: np.ndarray | None
+    teacher: np.ndarray | None
+    links: np.ndarray | None
 
 
 def sequences(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Trajectory
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network import acting, arguments
+from evorrn.network.arguments import Given
 from evorrn.network.described import DescribedNetwork
 from evorrn.network.noise import noisy_batch, with_noise
 
@@ -82,11 +83,8 @@ class Network(DescribedNetwork):
         state: np.ndarray | None = None,
         return_state: bool = False,
         *,
-        lengths: np.ndarray | None = None,
-        free_from: np.ndarray | None = None,
-        teacher: np.ndarray | None = None,
         noise: int | None = None,
-        links: np.ndarray | None = None,
+        **given: Unpack[Given],
     ) -> Any:
         """Return the outputs of a network with the given genome.
 
@@ -140,8 +138,7 @@ class Network(DescribedNetwork):
         True
         """
         vector = self.check_genome(genome)
-        given = {"state": state, "teacher": teacher, "free_from": free_from, "links": links}
-        sequences = arguments.sequences(self, x, lengths, **given)
+        sequences = arguments.sequences(self, x, state=state, **given)
         arguments.check_chain(self, "return_state", return_state)
         sequences = with_noise(self, sequences, noise)
         run = self._running(noise).run(vector, self._settings, sequences, "outputs")
