@@ -253,6 +253,12 @@ class Problem(MeteredProblem):
             free_from = first_scored(batch) if self.free_run else None
             return self.network.loss(genome, batch, free_from=free_from)
 
+    def previous_targets(self) -> np.ndarray:
+        """Return what a network with feedback is taught on training data, (B, T, O): the targets one time step later."""
+        taught = self._previous(self.train, True)
+        assert taught is not None
+        return taught
+
     def _previous(self, batch: Batch, teacher: bool) -> np.ndarray | None:
         """Return the targets (B, T, O) one time step later, zero at the first step; None when `teacher` is False."""
         if not teacher:

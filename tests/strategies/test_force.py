@@ -34,7 +34,9 @@ def by_hand(network, genome, batch, strategy, target_weights):
     weights = p = None
     for row, length in enumerate(batch.lengths):
         state, output, back = np.zeros(units), np.zeros(units), np.zeros(network.outputs)
-        other_state, other, before = np.zeros(units), np.zeros(units), np.zeros(network.outputs)
+        if network.cell.name == "ctrnn":
+            output = FUNCTIONS[network.cell_options["activation"]](blocks["layer0.theta"])
+        other_state, other, before = np.zeros(units), output.copy(), np.zeros(network.outputs)
         scored, updates = batch.scored[row], 0
         for t in range(length):
             x, target = batch.inputs[row, t].copy(), batch.targets[row, t]
@@ -80,7 +82,10 @@ def by_hand(network, genome, batch, strategy, target_weights):
             {"alpha": 0.5},
         ),
         ({"cell": "leaky", "cell_options": {"leak": 0.4}, "direct": True}, {"full": True, "links": 2}),
-        ({"cell": "ctrnn", "cell_options": {"dt": 0.3, "method": "euler"}}, {"full": True, "alpha": 0.2}),
+        (
+            {"cell": "ctrnn", "cell_options": {"dt": 0.3, "method": "euler", "activation": "sigmoid"}},
+            {"full": True, "alpha": 0.2},
+        ),
     ],
 )
 def test_training_is_the_loop_by_hand(options, settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,3 +84,26 @@ def check_density(name: str, network: Network, density: float | tuple[float, flo
             f"strategy {name}: a density of {least:g} is {least * units:.3g} links into each of {units} units; "
             f"expected at least one, a density of {1 / units:.3g}"
         )
+
+
+def check_factors(name: str, network: Network, strategy: Any) -> None:
+    """Raise ConfigError when a strategy has another number of factors than there are inputs, or layers.
+
+    `strategy` has the settings `input_factors`, `radius_factors`, `layer_factors` and `groups`.
+    """
+    wanted = {
+        "input_factors": (network.inputs, "inputs"),
+        "radius_factors": (len(network.hidden), "layers"),
+        "layer_factors": (len(network.hidden), "layers"),
+    }
+    problems = [
+        f"strategy {name}: {setting}: expected {count} factors, one for each of the {what}, got {len(getattr(strategy, setting))}"
+        for setting, (count, what) in wanted.items()
+        if len(getattr(strategy, setting)) not in (0, count)
+    ]
+    if strategy.groups > min(network.hidden):
+        problems.append(
+            f"strategy {name}: groups: expected at most {min(network.hidden)} units, got {strategy.groups}"
+        )
+    if problems:
+        raise ConfigError(problems)

@@ -32,6 +32,12 @@ class Scales:
         Share of recurrent links that are not zero, in place of `links`: so many whole links into each unit.
     graph : Graph
         Which units are linked, and the distribution of the weights. Biases are uniform between minus and plus their scale.
+    groups : int
+        Groups of units, the same number in each if they divide; units of one group have no links to those of another.
+    input_factors : tuple of float
+        Factors of the weights from each input of the network; empty for 1.
+    radius_factors, layer_factors : tuple of float
+        Factors of the spectral radius and of the input weights of each layer; empty for 1.
     """
 
     spectral_radius: float
@@ -41,6 +47,14 @@ class Scales:
     feedback: float
     density: float | None = None
     graph: Graph = RANDOM
+    groups: int = 1
+    input_factors: tuple[float, ...] = ()
+    radius_factors: tuple[float, ...] = ()
+    layer_factors: tuple[float, ...] = ()
+
+    def radius(self, layer: int) -> float:
+        """Return the spectral radius of a layer."""
+        return self.spectral_radius * (self.radius_factors[layer] if self.radius_factors else 1.0)
 
 
 def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -> tuple[np.ndarray, int]:
@@ -73,21 +87,15 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
         if block.layer is None:
             continue
         if block.role == RECURRENT and block.square:
-            links = scales.links if scales.density is None else round(scales.density * len(values))
-            mask = mask_of(network, block)
-            values[...] = graph.matrix(len(values), links, rng, mask)
-            radius, cost = graph.radius(values if mask is None else mask * values, rng)
-            if radius > 0:
-                values *= scales.spectral_radius / radius
-            work += cost
+            work += _draw_square(values, mask_of(network, block), scales, scales.radius(block.layer), rng)
         elif block.role == RECURRENT and values.ndim == 1:
             values[...] = graph.draw(rng, values.shape)
-            values *= scales.spectral_radius / np.abs(values).max()
+            values *= scales.radius(block.layer) / np.abs(values).max()
         elif block.role == RECURRENT and "O" not in block.shape:
             values[...] = graph.draw(rng, values.shape)
             matrix = values.reshape(len(values), -1)
             with one_thread():
-                values *= scales.spectral_radius / np.linalg.norm(matrix, 2)
+                values *= scales.radius(block.layer) / np.linalg.norm(matrix, 2)
             # Singular values alone: 4 m n² operations (Golub & Van Loan, 8.6).
             work += 2 * max(matrix.shape) * min(matrix.shape) ** 2
         elif block.role == RECURRENT:
@@ -103,12 +111,32 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
     return genome, work
 
 
+def _draw_square(
+    values: np.ndarray, mask: np.ndarray | None, scales: Scales, radius: float, rng: np.random.Generator
+) -> int:
+    """Draw a square recurrent block (H, H), each group of units with the spectral radius, and return the work."""
+    work, graph = 0, scales.graph
+    for units in np.array_split(np.arange(len(values)), min(scales.groups, len(values))):
+        part = slice(units[0], units[-1] + 1)
+        links = scales.links if scales.density is None else round(scales.density * len(units))
+        kept = None if mask is None else mask[part, part]
+        drawn = graph.matrix(len(units), links, rng, kept)
+        found, cost = graph.radius(drawn if kept is None else kept * drawn, rng)
+        values[part, part] = drawn * (radius / found) if found > 0 else drawn
+        work += cost
+    return work
+
+
 def _input_scales(network: Network, scales: Scales, layer: int, columns: int) -> np.ndarray:
     """Return the scale of each column of a block that reads the layer's input."""
+    factor = scales.layer_factors[layer] if scales.layer_factors else 1.0
     if layer > 0:
-        return np.full(columns, scales.inputs / np.sqrt(columns))
+        return np.full(columns, factor * scales.inputs / np.sqrt(columns))
     fed_back = network.outputs if network.feedback else 0
-    return np.repeat([scales.inputs, scales.feedback], [columns - fed_back, fed_back])
+    each = np.repeat([factor * scales.inputs, scales.feedback], [columns - fed_back, fed_back])
+    if scales.input_factors:
+        each[: columns - fed_back] *= scales.input_factors
+    return each
 
 
 def mask_of(network: Network, block: Block) -> np.ndarray | None:

@@ -9,10 +9,11 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
-from evorrn.strategies.reservoir.conditions import check_density, sees_output
+from evorrn.strategies.reservoir.conditions import check_density, check_factors, sees_output
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.plasticity import Plasticity, check_plasticity
 from evorrn.strategies.reservoir.topology import DISTRIBUTIONS, DRAWN, TOPOLOGIES, Graph
+from evorrn.strategies.reservoir.units import check_units
 from evorrn.training.budget import Budget
 
 if TYPE_CHECKING:
@@ -93,6 +94,27 @@ class DrawnReservoir(Strategy):
         maximum=1,
         absent=0.1,
     )
+    groups: int = setting(
+        1,
+        "groups of units, without links from one to another; each has the spectral radius",
+        minimum=1,
+        absent=1,
+    )
+    input_factors: tuple[float, ...] = setting(
+        (), "factors of the weights from each input, in their order; none for 1", absent=()
+    )
+    radius_factors: tuple[float, ...] = setting(
+        (), "factors of the spectral radius in each layer; none for 1", minimum=0, absent=()
+    )
+    layer_factors: tuple[float, ...] = setting(
+        (), "factors of the input weights of each layer; none for 1", absent=()
+    )
+    state_noise: float = setting(
+        0.0,
+        "standard deviation of noise in every unit's sum while the states for the fit are computed",
+        minimum=0,
+        absent=0.0,
+    )
     plasticity: str = setting(
         "none",
         "whether gains and biases of the units adapt to the training inputs before the readout is solved (intrinsic)",
@@ -141,9 +163,13 @@ class DrawnReservoir(Strategy):
         Raises
         ------
         ConfigError
-            For a density of less than one link into a unit, and for a network that cannot adapt as `plasticity` says.
+            For a density of less than one link into a unit, for another number of factors than there are inputs or layers,
+            and for a network that cannot adapt as `plasticity` says or have noise.
         """
         check_density(self.name, problem.network, self.density)
+        check_factors(self.name, problem.network, self)
+        if self.state_noise:
+            check_units(f"strategy {self.name}: state_noise", problem.network)
         if self.plasticity == "intrinsic":
             check_plasticity(self.name, problem.network, self.activity_mean)
         return {
@@ -220,6 +246,10 @@ class DrawnReservoir(Strategy):
             biases=values["bias_scaling"],
             feedback=values.get("feedback_scaling", 0.0),
             graph=Graph(self.topology, self.distribution, self.jump, self.moved),
+            groups=self.groups,
+            input_factors=self.input_factors,
+            radius_factors=self.radius_factors,
+            layer_factors=self.layer_factors,
         )
 
     def solve(

@@ -73,7 +73,7 @@ class EchoState(DrawnReservoir):
     turns the outputs into logits. A reservoir whose states diverge is recorded, and is not a candidate.
 
     Source: Jaeger 2001 (GMD report 148); leaky units: Jaeger, Lukoševičius, Popovici & Siewert 2007;
-    practice: Lukoševičius 2012. No state noise is added.
+    practice: Lukoševičius 2012. No state noise is added unless `state_noise` is set.
 
     Examples
     --------
@@ -121,6 +121,12 @@ class EchoState(DrawnReservoir):
         "digits; auto is svd up to 600 features",
         choices=("auto", "svd", "cholesky"),
         absent="cholesky",
+    )
+    penalties: str = setting(
+        "shared",
+        "one penalty for all outputs (shared), or for every output the one that predicts it best (each)",
+        choices=("shared", "each"),
+        absent="shared",
     )
 
     def problems(self) -> list[str]:
@@ -188,7 +194,7 @@ class EchoState(DrawnReservoir):
         """Solve the readout and write it into a genome (n,); return the training loss and what the history keeps."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
-        features = readout_features(problem, genome, rows)
+        features = readout_features(problem, genome, rows, self.state_noise, rng)
         if features is None:
             return np.inf, {"alpha": np.nan, "alpha_at_edge": 0}
         truth = batch.targets[rows]
@@ -202,6 +208,7 @@ class EchoState(DrawnReservoir):
             blocks=self.blocks,
             sequences=np.nonzero(rows)[0],
             solver=self.solver,
+            each_output=self.penalties == "each",
         )
         problem.charge(solution.work)
         with one_thread():

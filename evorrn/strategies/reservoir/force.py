@@ -14,7 +14,15 @@ from evorrn.strategies.base import State
 from evorrn.strategies.reservoir.closed_loop import learn_in_loop
 from evorrn.strategies.reservoir.readout import write_readout
 from evorrn.strategies.reservoir.rls import RLS
-from evorrn.strategies.reservoir.units import Units, check_units, recurrent_name, run, sparse_rows, units_of
+from evorrn.strategies.reservoir.units import (
+    Units,
+    check_units,
+    recurrent_name,
+    run,
+    sparse_rows,
+    start_of,
+    units_of,
+)
 from evorrn.training.assessment import detect_horizon
 
 if TYPE_CHECKING:
@@ -128,7 +136,7 @@ class FORCE(RLS):
         for _ in range(self.epochs):
             squares, updates = 0.0, 0
             for series in sequences:
-                start = _start(network, len(units.bias), units.last)
+                start = start_of(units)
                 wrong, count = learn_in_loop(
                     series, (columns, places, back), units.step, start, weights, p, rule
                 )
@@ -196,7 +204,7 @@ class FORCE(RLS):
         run(
             drive,
             sparse_rows(units.recurrent),
-            *_start(network, len(units.bias), units.last),
+            *start_of(units),
             units.step,
             outputs,
         )
@@ -220,13 +228,3 @@ def _returning(network: Network) -> slice:
     """Return the columns of the input weights that what goes back is multiplied with."""
     first = network.inputs if network.feedback else 0
     return slice(first, first + network.outputs)
-
-
-def _start(network: Network, units: int, last: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first state and output of the units, (H,) each."""
-    first = np.array(network.first_state, np.float64)
-    return (
-        (first[units : 2 * units].copy(), first[:units].copy())
-        if last
-        else (first[:units].copy(), first[:units].copy())
-    )

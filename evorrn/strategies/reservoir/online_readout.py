@@ -80,7 +80,7 @@ class OnlineReadout(DrawnReservoir):
         """Learn the readout of a genome (n,) in place; return the training loss and what the history keeps."""
         network, batch = problem.network, problem.batch("train")
         rows = fitted_steps(batch, self.washout)
-        seen = readout_features(problem, genome, rows)
+        seen = readout_features(problem, genome, rows, self.state_noise, rng)
         if seen is None:
             return np.inf, {"online_error": np.nan}
         features = np.hstack([seen, np.ones((len(seen), 1))]) if network.biases else seen

@@ -9,6 +9,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.losses.base import Loss
 from evorrn.strategies.reservoir.conditions import LARGEST_STATE, sees_output
+from evorrn.strategies.reservoir.noise import noisy_states
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 NEWTON_STEPS = 30
 
 
-def readout_features(problem: Problem, genome: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+def readout_features(
+    problem: Problem, genome: np.ndarray, rows: np.ndarray, noise: float, rng: np.random.Generator
+) -> np.ndarray | None:
     """Return what the readout sees at the training steps of a mask (B, T), shape (R, F); None when states diverged.
+
+    With `noise` above 0 it is that standard deviation of the noise of the states, whose key is drawn from `rng`.
 
     These are the inputs, of a network with ``direct=True``, followed by the units that are read. A network that sees
     its own output is given the true outputs.
@@ -28,7 +33,12 @@ def readout_features(problem: Problem, genome: np.ndarray, rows: np.ndarray) -> 
     features = np.empty((int(rows.sum()), inputs + network.readout_width))
     features[:, :inputs] = batch.inputs[rows][:, :inputs]
     states = features[:, inputs:]
-    states[...] = problem.readout_states(genome, teacher=sees_output(network))[rows]
+    found = (
+        noisy_states(problem, genome, noise, int(rng.integers(2**63)))
+        if noise
+        else problem.readout_states(genome, teacher=sees_output(network))
+    )
+    states[...] = found[rows]
     return features if -LARGEST_STATE < states.min() <= states.max() < LARGEST_STATE else None  # None for NaN
 
 

@@ -26,12 +26,14 @@ class RidgeFit:
     weights : ndarray, shape (O, F)
     bias : ndarray, shape (O,)
     alpha : float
-        The chosen penalty.
+        The chosen penalty; the largest of several.
+    alphas : ndarray, shape (O,)
+        The penalty of each output.
     at_edge : int
-        -1 or 1 when the chosen penalty is the smallest or the largest of several, else 0.
+        -1 or 1 when a chosen penalty is the smallest or the largest of several, else 0.
     scores : ndarray, shape (A,)
         The score of each α, from the largest α to the smallest, lower is better: squared error on held-out
-        rows, or the criterion of generalised cross-validation; empty when there was no choice.
+        rows, or the criterion of generalised cross-validation, both added up over outputs; empty when there was no choice.
     unseen : ndarray, shape (R', O), or None
         Outputs for the held-out rows by readouts with the chosen α that were fitted without these rows; None when no
         rows were held out.
@@ -44,6 +46,7 @@ class RidgeFit:
     weights: np.ndarray
     bias: np.ndarray
     alpha: float
+    alphas: np.ndarray
     at_edge: int
     scores: np.ndarray
     unseen: np.ndarray | None
@@ -61,6 +64,7 @@ def ridge(
     blocks: int = 2,
     sequences: np.ndarray | None = None,
     solver: str = "auto",
+    each_output: bool = False,
 ) -> RidgeFit:
     """Return a linear readout fitted with the penalty that predicts best.
 
@@ -87,6 +91,8 @@ def ridge(
         ``"svd"`` works on the rows (QR, then bidiagonal form), which keeps directions of X down to 1e-16 of the largest.
         ``"cholesky"`` works on their Gram matrix: directions down to 1e-8, in about a third of the time.
         ``"auto"`` is ``"svd"`` up to 600 features.
+    each_output : bool
+        Whether every output has the penalty that predicts it best, in place of one for all.
 
     Notes
     -----
@@ -113,18 +119,22 @@ def ridge(
     unseen = None
     with one_thread():
         sums: Solver = (Rows if direct else Gram)(x, y, pieces)
-        if not choice:
-            chosen, scores = 0, np.zeros(0)
-        elif not pieces.trials:
-            scores = _generalised(sums, grid)
-            chosen = int(np.argmin(scores))
-        else:
-            scores, outputs = _held_out(sums, grid)
-            chosen = int(np.argmin(scores))
-            unseen = outputs[:, chosen]
-        weights, bias = sums.readout(grid[chosen])
-    edge = (chosen == 0) - (chosen == len(grid) - 1) if choice else 0
-    return RidgeFit(weights, bias, float(grid[chosen]), edge, scores, unseen, pieces.held_out, sums.work)
+        places, scores = np.zeros(y.shape[1], np.int64), np.zeros(0)
+        if choice:
+            by_output, outputs = _held_out(sums, grid) if pieces.trials else _generalised(sums, grid)
+            scores = by_output.sum(axis=1)
+            places[:] = np.argmin(by_output, axis=0) if each_output else np.argmin(scores)
+            if pieces.trials:
+                unseen = np.take_along_axis(outputs, places[None, None], axis=1)[:, 0]
+        weights, bias = np.empty((y.shape[1], x.shape[1])), np.empty(y.shape[1])
+        for place in np.unique(places):
+            solved = sums.readout(grid[place])
+            used = places == place
+            weights[used], bias[used] = solved[0][used], solved[1][used]
+    edge = int((places == 0).any()) or -int((places == len(grid) - 1).any()) if choice else 0
+    alphas_used = grid[places]
+    alpha = float(alphas_used.max(initial=grid[-1]))
+    return RidgeFit(weights, bias, alpha, alphas_used, edge, scores, unseen, pieces.held_out, sums.work)
 
 
 def ridge_each(features: np.ndarray, targets: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray, int]:
@@ -170,28 +180,28 @@ def _classes(sequences: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _held_out(sums: Solver, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the squared error of every α on the held-out rows, (A,), and the outputs there, (R', A, O)."""
+    """Return the squared error of every α and output on the held-out rows, (A, O), and the outputs there, (R', A, O)."""
     trials = sums.division.trials
     solved = together([partial(sums.solve, fitted, grid) for fitted, _ in trials])
-    total, outputs, rows = np.zeros(len(grid)), [], 0
+    total, outputs, rows = np.zeros((len(grid), sums.outputs)), [], 0
     for (fitted, piece), (weights, bias, _) in zip(trials, solved):
         sums.charge(fitted, grid)
         predicted = sums.predict(piece, weights, bias)
-        total += np.square(predicted - sums.y[sums.division.rows(piece), None]).sum(axis=(0, 2))
+        total += np.square(predicted - sums.y[sums.division.rows(piece), None]).sum(axis=0)
         outputs.append(predicted + sums.y_shift)
         rows += len(predicted)
     return np.where(np.isfinite(total), total, np.inf) / rows, np.concatenate(outputs)
 
 
-def _generalised(sums: Solver, grid: np.ndarray) -> np.ndarray:
-    """Return the criterion of generalised cross-validation for every α."""
+def _generalised(sums: Solver, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the criterion of generalised cross-validation for every α and output, (A, O), and the outputs."""
     pieces = sums.division.pieces
     weights, bias, values = sums.solve(pieces, grid, values=True)
     sums.charge(pieces, grid)
     predicted = sums.predict(0, weights, bias)
-    error = np.square(predicted - sums.y[:, None]).sum(axis=2).mean(axis=0)
+    error = np.square(predicted - sums.y[:, None]).mean(axis=0)
     freedom = 1 + (values / (values + grid[:, None])).sum(axis=1)  # the bias counts as one
     remaining = np.maximum(1 - freedom / len(sums.y), 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        score = error / remaining**2
-    return np.where(np.isfinite(score), score, np.inf)
+        score = error / remaining[:, None] ** 2
+    return np.where(np.isfinite(score), score, np.inf), predicted

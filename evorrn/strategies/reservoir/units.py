@@ -58,6 +58,8 @@ def check_units(name: str, network: Network) -> None:
     options = {**network.cell.activations, **network.cell_options}
     function = _called(options.get("activation"))
     method = _called(options.get("method", euler))
+    if network.learn_start:
+        raise ConfigError(f"{name}: needs states that start at 0, got learn_start")
     if network.cell.name not in CELLS or function not in FUNCTIONS or method not in METHODS:
         raise ConfigError(
             f"{name}: needs a cell elman, leaky or ctrnn (euler or exponential) with an activation "
@@ -84,6 +86,15 @@ def units_of(network: Network, genome: np.ndarray, layer: int = 0) -> Units:
     leak = np.full(count, float(options.get("leak", 1.0)))
     bias = own.get("b", np.zeros(count))
     return Units(own["W_x"], own[recurrent], bias, 1 - leak, leak, function, False)
+
+
+def start_of(units: Units) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first state and the first output of a layer, (H,) each, as arrays that may be changed."""
+    state, output = np.zeros(len(units.bias)), np.zeros(len(units.bias))
+    if units.last:
+        output[:] = units.bias
+        activate(output, units.function)
+    return state, output
 
 
 def recurrent_name(network: Network, layer: int = 0) -> str:

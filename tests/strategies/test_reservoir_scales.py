@@ -1,0 +1,85 @@
+"""Scales by input and by layer, groups of units, and penalties for each output."""
+
+import numpy as np
+import pytest
+
+from evorrn import Batch, EchoState, Network
+from evorrn.base.errors import ConfigError
+from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
+from evorrn.strategies.reservoir.ridge import ridge
+
+
+def drawn(network, **scales):
+    usual = {"spectral_radius": 0.8, "links": 4, "inputs": 0.5, "biases": 0.1, "feedback": 0.2}
+    genome, _ = draw_reservoir(network, Scales(**{**usual, **scales}), np.random.default_rng(0))
+    return network.unpack(genome)
+
+
+def radius(matrix):
+    return np.abs(np.linalg.eigvals(matrix)).max()
+
+
+def test_each_input_and_each_layer_has_its_factor():
+    network = Network(2, 1, cell="leaky", hidden=(12, 9), feedback=True, dtype="float64")
+    plain = drawn(network)
+    found = drawn(network, input_factors=(0.0, 3.0), radius_factors=(1.0, 0.5), layer_factors=(2.0, 0.1))
+    np.testing.assert_allclose(found["layer0.W_x"], plain["layer0.W_x"] * [0.0, 6.0, 1.0])
+    np.testing.assert_allclose(found["layer1.W_x"], plain["layer1.W_x"] * 0.1)
+    assert radius(found["layer0.W_h"]) == pytest.approx(0.8) and radius(found["layer1.W_h"]) == pytest.approx(
+        0.4
+    )
+
+
+@pytest.mark.parametrize(("units", "groups"), [(12, 3), (10, 4), (5, 5), (7, 1)])
+def test_units_of_one_group_have_no_links_to_others_and_each_group_has_the_radius(units, groups):
+    matrix = drawn(Network(1, 1, hidden=units, dtype="float64"), groups=groups)["layer0.W_h"]
+    whole = np.zeros_like(matrix)
+    for part in np.array_split(np.arange(units), groups):
+        whole[np.ix_(part, part)] = matrix[np.ix_(part, part)]
+        assert radius(matrix[np.ix_(part, part)]) == pytest.approx(0.8)
+    np.testing.assert_array_equal(matrix, whole)
+
+
+def test_a_wrong_number_of_factors_or_groups_is_refused_with_every_problem():
+    batch = Batch(np.zeros((1, 30, 2)), np.zeros((1, 30, 1)))
+    network = Network(2, 1, cell="leaky", hidden=6, dtype="float64")
+    strategy = EchoState(reservoirs=1, input_factors=(1.0,), layer_factors=(1.0, 2.0), groups=7)
+    with pytest.raises(ConfigError) as caught:
+        strategy.fit(network, batch)
+    text = str(caught.value)
+    assert "input_factors: expected 2 factors, one for each of the inputs, got 1" in text
+    assert "layer_factors: expected 1 factors" in text and "groups: expected at most 6 units, got 7" in text
+
+
+@pytest.mark.parametrize("select", ["blocks", "gcv"])
+@pytest.mark.parametrize("solver", ["svd", "cholesky"])
+def test_a_penalty_for_each_output_is_the_fit_of_each_output_alone(select, solver):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 20))
+    noise = rng.normal(size=(60, 3)) * [0.01, 1.0, 30.0]
+    targets = features @ rng.normal(size=(20, 3)) + noise
+    alphas = np.logspace(-8, 2, 11)
+    options = {"select": select, "solver": solver}
+    found = ridge(features, targets, alphas, each_output=True, **options)
+    for o in range(3):
+        alone = ridge(features, targets[:, o : o + 1], alphas, **options)
+        assert found.alphas[o] == alone.alpha
+        np.testing.assert_allclose(found.weights[o], alone.weights[0], rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(found.bias[o], alone.bias[0], rtol=1e-8, atol=1e-12)
+        if found.unseen is not None:
+            np.testing.assert_allclose(found.unseen[:, o], alone.unseen[:, 0], rtol=1e-7, atol=1e-9)
+    assert len(set(found.alphas)) > 1 and found.alpha == found.alphas.max()
+
+
+def test_an_echo_state_network_takes_penalties_for_each_output():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(1, 200, 1))
+    targets = np.concatenate([inputs, rng.normal(size=(1, 200, 1))], axis=2)
+    network = Network(1, 2, cell="leaky", hidden=40, dtype="float64")
+    losses = [
+        EchoState(reservoirs=1, penalties=kind, alphas=(1e-9, 1.0))
+        .fit(network, Batch(inputs, targets))
+        .genome
+        for kind in ("shared", "each")
+    ]
+    assert not np.array_equal(*losses)
