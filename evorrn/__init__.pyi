@@ -75,6 +75,8 @@ from .strategies.evolution.truncation_ga import TruncationGA as TruncationGA
 from .strategies.evolution.xnes import XNES as XNES
 from .strategies.gradient.bptt import BPTT as BPTT
 from .strategies.gradient.ekf import EKF as EKF
+from .strategies.gradient.hessian_free import HessianFree as HessianFree
+from .strategies.gradient.levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then
 from .strategies.reservoir.echo_state import EchoState as EchoState
