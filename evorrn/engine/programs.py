@@ -162,7 +162,7 @@ class Programs:
 
     def saved_work(self, genome: np.ndarray) -> int:
         """Return the multiply-adds that the zeros of sparse matrices save in one time step of one sequence."""
-        return self.rows.saved_work(genome)
+        return 0 if self.linked else self.rows.saved_work(genome)
 
     def source(self) -> str:
         """Return the listings and the emitted source, one after the other."""

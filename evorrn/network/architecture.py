@@ -12,7 +12,7 @@ import numpy as np
 from evorrn.base.errors import CellError, ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.base.memory import excess
 from evorrn.base.settings import check_seed
-from evorrn.cells.find import cell_reference, find_cell
+from evorrn.cells.find import cell_reference, cells, find_cell
 from evorrn.compile.cell import Cell, Options
 from evorrn.compile.initial import INITIALISERS
 from evorrn.compile.op import count_of, size_of
@@ -134,13 +134,27 @@ class Architecture(NetworkSettings):
         **settings
             The other arguments of `Network`.
 
+        Raises
+        ------
+        ConfigError
+            When arguments are wrong, or the cell does not see as many predecessors as the steps of the task have.
+
         Examples
         --------
         >>> import evorrn
         >>> evorrn.Network.for_task(evorrn.task("mackey-glass"), cell="gru", hidden=16)
         Network(1 -> gru 16 -> 1, 897 genes)
         """
-        return cls(task.inputs, task.outputs, loss=task.loss, **settings)
+        made = cls(task.inputs, task.outputs, loss=task.loss, **settings)
+        arity = getattr(task, "arity", 0)
+        if made.step.arity != arity:
+            fitting = [name for name, cell in cells().items() if len(cell.predecessors) == arity]
+            shown = ", ".join(fitting[:6]) if arity else "elman, gru, lstm and other cells of a chain"
+            raise ConfigError(
+                f"network.cell: {task.name} links each step to {arity or 'no'} predecessors, of which cell {made.cell.name} "
+                f"sees {made.step.arity or 'none'}; choose one of {shown}"
+            )
+        return made
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:

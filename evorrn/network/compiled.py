@@ -10,9 +10,12 @@ from typing import Self
 import numpy as np
 
 from evorrn.base.errors import ConfigError
+from evorrn.compile.work import work
 from evorrn.data.batch import Batch
 from evorrn.data.environment import Environment
 from evorrn.engine.individuals.run import Simulator
+from evorrn.engine.levels.forward import step_of
+from evorrn.engine.levels.packing import KINDS, nodes_of_kinds
 from evorrn.engine.model import Form, Modules
 from evorrn.engine.programs import Programs
 from evorrn.losses.sequence import SequenceLoss
@@ -103,6 +106,8 @@ class CompiledNetwork(Architecture):
         With a genome (n,) given, the zeros of recurrent matrices that have few other entries are not counted.
         """
         saved = 0 if genome is None else self._programs.saved_work(np.asarray(genome))
+        if batch.links is not None:
+            return self._linked_work(batch)[0]
         return (self.step_work[0] - saved) * batch.moved_steps
 
     def backward_work(self, batch: Batch) -> int:
@@ -110,8 +115,10 @@ class CompiledNetwork(Architecture):
 
         Under a loss on whole sequences it runs forward once more, which is counted here.
         """
-        again = self.step_work[0] if isinstance(self.loss_function, SequenceLoss) else 0
-        return (self.step_work[1] + again) * batch.moved_steps
+        forward, backward = (cost * batch.moved_steps for cost in self.step_work)
+        if batch.links is not None:
+            forward, backward = self._linked_work(batch)
+        return backward + (forward if isinstance(self.loss_function, SequenceLoss) else 0)
 
     def simulation_work(self, lengths: np.ndarray) -> int:
         """Return the multiply-adds of the network in episodes of the given lengths.
@@ -123,9 +130,16 @@ class CompiledNetwork(Architecture):
     @cached_property
     def step_work(self) -> tuple[int, int]:
         """Return the multiply-adds of one time step forward and of one backward."""
-        graph = self.step.graph
-        forward = graph.cost(self.sizes, graph.reachable(graph.outputs.values()))
-        derived = self.step.adjoint
-        wanted = [*derived.graph.outputs.values(), *(term for _, term in derived.parameter_terms)]
-        nodes = derived.graph.reachable(wanted, range(len(graph.nodes)))
-        return forward, derived.graph.cost(self.sizes, nodes)
+        return work(self.step, self.sizes)
+
+    def _linked_work(self, batch: Batch) -> tuple[int, int]:
+        """Return the multiply-adds forward and backward of a batch of linked steps, where a leaf costs less than a node."""
+        total = np.zeros(2, np.int64)
+        for kind, count in nodes_of_kinds(batch).items():
+            total += count * np.array(self._work_of_kind[kind])
+        return int(total[0]), int(total[1])
+
+    @cached_property
+    def _work_of_kind(self) -> dict[int, tuple[int, int]]:
+        """The multiply-adds of each kind of nodes of linked steps."""
+        return {kind: work(step_of(self.step, kind), self.sizes) for kind in KINDS}

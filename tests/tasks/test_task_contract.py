@@ -63,6 +63,13 @@ SMALL = [
     ("delayed-recall", {"delays": 1, "steps": 3, "train": 1, "valid": 1, "test": 2}),
     ("phonemes", {"phonemes": 1, "longest": 3, "features": 1, "train": 5, "valid": 3, "test": 4}),
     ("phonemes", {"language": 3, "noise": 0.0, "train": 5, "valid": 3, "test": 4}),
+    ("list-operations", {"depth": 1, "arguments": 2, "operators": 1, "train": 9, "valid": 4, "test": 5}),
+    (
+        "propositional-logic",
+        {"variables": 1, "longest": 0, "test_longest": 1, "train": 9, "valid": 4, "test": 5},
+    ),
+    ("sentiment-grammar", {"longest": 1, "test_longest": 9, "train": 9, "valid": 4, "test": 5}),
+    ("grid-digits", {"rows": 5, "columns": 3, "noise": 0.5, "corner": "bottom-left", "train": 9, "test": 5}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
 
@@ -77,7 +84,8 @@ def paths(tmp_path):
     np.savez(tmp_path / "a.npz", inputs=rng.normal(size=(12, 9, 3)), targets=rng.integers(0, 2, (12, 9)))
     steps = [f"{np.sin(n + t):.4f},{n},{'ab'[n % 2]}" for n in range(12) for t in range(5 + n % 3)]
     (tmp_path / "b.csv").write_text("x,sequence,label\n" + "\n".join(steps) + "\n")
-    files = {"csv": "a.csv", "npz": "a.npz", "sequence-classes": "b.csv"}
+    (tmp_path / "c.txt").write_text("(1 (0 not) (2 good))\n(0 (2 good))\n(2 (0 bad) (1 film))\n" * 5)
+    files = {"csv": "a.csv", "brackets": "c.txt", "npz": "a.npz", "sequence-classes": "b.csv"}
     return {name: {"path": str(tmp_path / file)} for name, file in files.items()}
 
 

@@ -7,6 +7,7 @@ and stands for a predecessor that is absent.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +20,9 @@ from evorrn.kernels import machine
 
 LEAF, FULL, MIXED = 0, 1, 2
 """Tiles whose nodes have no predecessor, all predecessors, or some."""
+
+KINDS = tuple(range(6))
+"""All kinds of tiles, see `parts_of`."""
 
 NODES = 2048
 """Nodes of a group at least, where there is more than one for each of two threads."""
@@ -168,6 +172,15 @@ def packed_batch(batch: Batch, dtype: np.dtype) -> PackedLevels:
         scored = None if whole else batch.scored
         batch.packed[key] = pack(levels, batch.inputs, dtype, None if whole else batch.targets, scored)
     return batch.packed[key]
+
+
+def nodes_of_kinds(batch: Batch) -> Counter[int]:
+    """Return how many nodes of each kind a batch has, counted one by one: those of a tile may be of several kinds."""
+    assert batch.links is not None and batch.lengths is not None
+    inside = np.arange(batch.steps) < batch.lengths[:, None]
+    has = batch.links[inside] >= 0
+    predecessors = np.where(has.all(axis=1), FULL, np.where(has.any(axis=1), MIXED, LEAF))
+    return Counter((2 * predecessors + batch.inputs[inside].any(axis=1)).tolist())
 
 
 def _levels(links: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 
 from evorrn.data.batch import Batch
@@ -11,7 +9,7 @@ from evorrn.engine.inputs import Sequences
 from evorrn.engine.lanes.listings import Listings
 from evorrn.engine.levels.backward import GradientLevels, WantedLevelsGradient
 from evorrn.engine.levels.forward import TAPE, ForwardLevels, WantedLevels
-from evorrn.engine.levels.packing import Levels, PackedLevels, pack, packed_batch
+from evorrn.engine.levels.packing import KINDS, Levels, PackedLevels, pack, packed_batch
 from evorrn.engine.listing.walk import Base, base
 from evorrn.engine.model import Individuals, Model, Modules
 
@@ -81,17 +79,11 @@ class Linked:
         given = packed.levels.pack(output_gradient, self._model.dtype)
         return self._gradient(individual, packed, 0, {"given": base(given, "q")})
 
-    def work(self, levels: Levels) -> Counter[int]:
-        """Return how many nodes there are in the tiles of each kind."""
-        kinds = levels.kinds[levels.group, levels.tile]
-        return Counter(kinds.tolist())
-
     def source(self) -> str:
         """Return the listings of fitness and gradient for readers."""
         target_rows = 1 if self._model.form.loss.labels else self._model.outputs
-        kinds = tuple(range(6))
-        forward = ForwardLevels(self._model, WantedLevels(1, kinds, target_rows))
-        backward = GradientLevels(self._model, WantedLevelsGradient(1, kinds, target_rows))
+        forward = ForwardLevels(self._model, WantedLevels(1, KINDS, target_rows))
+        backward = GradientLevels(self._model, WantedLevelsGradient(1, KINDS, target_rows))
         return f"{forward.listing.text()}\n\n{backward.listing.text()}"
 
     def _gradient(

@@ -64,10 +64,11 @@ def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:
     batch : Batch
     washout : int or None
         First steps of each sequence that are left out, even if scored; None for a tenth of the sequence,
-        at most 100 steps. When all scored steps of a sequence are in the washout, its last one is kept.
+        at most 100 steps, and no steps where these are linked. When all scored steps of a sequence are in the washout, its last one is kept.
     """
     assert batch.lengths is not None
-    first = np.minimum(batch.lengths // 10, 100) if washout is None else np.full(batch.size, washout)
+    forgets = washout is None and batch.links is None
+    first = np.minimum(batch.lengths // 10, 100) if forgets else np.full(batch.size, washout or 0)
     kept = batch.scored & (np.arange(batch.steps) >= first[:, None])
     last = batch.steps - 1 - batch.scored[:, ::-1].argmax(axis=1)
     emptied = np.flatnonzero(batch.scored.any(axis=1) & ~kept.any(axis=1))
