@@ -8,7 +8,8 @@ from evorrn.base.errors import ConfigError
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
-from evorrn.strategies.reservoir.plasticity import Plasticity
+from evorrn.strategies.reservoir.plasticity import Plasticity, adapt_intrinsic
+from evorrn.strategies.reservoir.units import FUNCTIONS
 from evorrn.training.problem import Problem
 
 SCALES = Scales(spectral_radius=0.9, links=10, inputs=1.0, biases=0.1, feedback=0.0)
@@ -25,7 +26,7 @@ def prepared(activation: str, cell: str = "elman", hidden=50, **options) -> tupl
 @pytest.mark.parametrize("function", ["tanh", "sigmoid"])
 def test_the_rule_descends_the_divergence_from_the_wanted_density(function):
     """Of a sample the divergence is -log of the slope dy/ds minus the log of the wanted density at y."""
-    rule, rng = Plasticity(1e-3, 1, 0.2, 0.4), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
 
     def divergence(gain, bias, net):
         if function == "tanh":
@@ -34,14 +35,16 @@ def test_the_rule_descends_the_divergence_from_the_wanted_density(function):
         y = 1 / (1 + np.exp(-gain * net - bias))
         return -np.log(gain * y * (1 - y)) + y / 0.2
 
-    for net, gain, bias in zip(rng.normal(size=9), rng.uniform(0.3, 2, 9), rng.normal(size=9)):
-        h = 1e-6
-        by_bias = (divergence(gain, bias + h, net) - divergence(gain, bias - h, net)) / (2 * h)
-        by_gain = (divergence(gain + h, bias, net) - divergence(gain - h, bias, net)) / (2 * h)
-        y = np.tanh(gain * net + bias) if function == "tanh" else 1 / (1 + np.exp(-gain * net - bias))
-        slope = rule.slope(np.array([y]), function)[0]
-        assert slope == pytest.approx(-by_bias, rel=1e-5)
-        assert 1 / gain + slope * net == pytest.approx(-by_gain, rel=1e-5)
+    nets, gains, biases = rng.normal(size=9), rng.uniform(0.3, 2, 9), rng.normal(size=9)
+    gain, bias, none = gains.copy(), biases.copy(), np.zeros(9)
+    unlinked = np.zeros((9, 1), np.int64), np.zeros((9, 1))
+    units = none, none, np.ones(9), FUNCTIONS.index(function), False
+    adapt_intrinsic(nets[None], unlinked, units, gain, bias, (1e-3, 0.2, 0.4))
+    h = 1e-6
+    by_bias = (divergence(gains, biases + h, nets) - divergence(gains, biases - h, nets)) / (2 * h)
+    by_gain = (divergence(gains + h, biases, nets) - divergence(gains - h, biases, nets)) / (2 * h)
+    np.testing.assert_allclose((bias - biases) / 1e-3, -by_bias, rtol=1e-5)
+    np.testing.assert_allclose((gain - gains) / 1e-3, -by_gain, rtol=1e-5)
 
 
 def activations(problem: Problem, genome: np.ndarray) -> np.ndarray:

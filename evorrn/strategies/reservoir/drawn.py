@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator, generator_state
 from evorrn.strategies.reservoir.conditions import check_density, check_factors, sees_output
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
+from evorrn.strategies.reservoir.hebbian import RULES, RecurrentPlasticity
 from evorrn.strategies.reservoir.plasticity import Plasticity, check_plasticity
 from evorrn.strategies.reservoir.topology import DISTRIBUTIONS, DRAWN, TOPOLOGIES, Graph
 from evorrn.strategies.reservoir.units import check_units
@@ -117,13 +119,14 @@ class DrawnReservoir(Strategy):
     )
     plasticity: str = setting(
         "none",
-        "whether gains and biases of the units adapt to the training inputs before the readout is solved (intrinsic)",
-        choices=("none", "intrinsic"),
+        "how the reservoir adapts to the training inputs before the readout is fitted: gains and biases of the units "
+        "(intrinsic), or recurrent weights by the anti-Hebbian rule or the rule BCM",
+        choices=("none", "intrinsic", *RULES),
         absent="none",
     )
-    plasticity_rate: float = setting(1e-3, "learning rate of intrinsic plasticity", above=0, absent=1e-3)
+    plasticity_rate: float = setting(1e-3, "learning rate of the plasticity", above=0, absent=1e-3)
     plasticity_epochs: int = setting(
-        3, "passes of intrinsic plasticity over the training data", minimum=1, absent=3
+        3, "passes of the plasticity over the training data", minimum=1, absent=3
     )
     activity_mean: float = setting(
         0.0, "mean of the activations that intrinsic plasticity aims at; above 0 for sigmoid", absent=0.0
@@ -172,6 +175,10 @@ class DrawnReservoir(Strategy):
             check_units(f"strategy {self.name}: state_noise", problem.network)
         if self.plasticity == "intrinsic":
             check_plasticity(self.name, problem.network, self.activity_mean)
+        elif self.plasticity != "none":
+            check_units(f"strategy {self.name}: plasticity", problem.network)
+            if sees_output(problem.network):
+                raise ConfigError(f"strategy {self.name}: plasticity needs a network without feedback")
         return {
             "rng": generator_state(rng),
             "drawn": 0,
@@ -204,10 +211,13 @@ class DrawnReservoir(Strategy):
         }
 
     def adapt(self, problem: Problem, genome: np.ndarray) -> None:
-        """Apply intrinsic plasticity, if it is set, to a drawn reservoir (n,) in place."""
+        """Apply the plasticity, if one is set, to a drawn reservoir (n,) in place."""
         if self.plasticity == "intrinsic":
             rule = (self.plasticity_rate, self.plasticity_epochs, self.activity_mean, self.activity_deviation)
             Plasticity(*rule).adapt(problem, genome)
+        elif self.plasticity != "none":
+            learning = RecurrentPlasticity(self.plasticity, self.plasticity_rate, self.plasticity_epochs)
+            learning.adapt(problem, genome)
 
     def _draw(self, network: Network, rng: np.random.Generator, *, first: bool) -> dict[str, float]:
         """Return the settings of one reservoir."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,16 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
+from evorrn.kernels.cached import cached
+from evorrn.strategies.reservoir.units import (
+    Units,
+    activate,
+    add_sparse,
+    run,
+    sparse_rows,
+    start_of,
+    units_of,
+)
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -48,13 +57,6 @@ class Plasticity:
     mean: float
     deviation: float
 
-    def slope(self, y: np.ndarray, function: str) -> np.ndarray:
-        """Return the direction of the bias (N,) for activations y (N,); that of the gain is ``1 / a + s`` times it."""
-        if function == "tanh":
-            variance = self.deviation**2
-            return self.mean / variance - y / variance * (2 * variance + 1 - y * y + self.mean * y)
-        return 1 - (2 + 1 / self.mean) * y + y * y / self.mean
-
     def adapt(self, problem: Problem, genome: np.ndarray) -> None:
         """Adapt a genome (n,) in place, one layer after the other, and charge the work.
 
@@ -62,62 +64,76 @@ class Plasticity:
         radius of the result is another.
         """
         network, batch = problem.network, problem.batch("train")
-        functions = check_plasticity("plasticity", network, self.mean)
+        check_plasticity("plasticity", network, self.mean)
         blocks = network.unpack(genome)
-        leak = {**network.cell.options, **network.cell_options}.get("leak", 1.0)
         assert batch.lengths is not None
         sequences = [
             np.asarray(batch.inputs[row, :length], np.float64) for row, length in enumerate(batch.lengths)
         ]
-        for layer, units in enumerate(network.hidden):
-            weights, recurrent, bias = (blocks[f"layer{layer}.{name}"] for name in ("W_x", "W_h", "b"))
-            unit = _Units(weights, recurrent, bias, float(leak), functions)
+        for layer, count in enumerate(network.hidden):
+            units = units_of(network, genome, layer)
+            gain, bias, linked = np.ones(count), units.bias.copy(), sparse_rows(units.recurrent)
+            rule = self.rate, self.mean, self.deviation
             with one_thread():
-                for _ in range(self.epochs):
-                    for sequence in sequences:
-                        unit.run(sequence, self)
-                weights *= unit.gain[:, None]
-                recurrent *= unit.gain[:, None]
-                bias[...] = unit.bias
-                further = layer + 1 < len(network.hidden)
-                settled = _Units(weights, recurrent, bias, float(leak), functions)
-                steps = sum(map(len, sequences)) * (self.epochs + further)
-                problem.charge(steps * units * (weights.shape[1] + units + UPDATE))
-                if further:
-                    sequences = [settled.run(sequence, None) for sequence in sequences]
+                driven = [sequence @ units.inputs.T for sequence in sequences]
+            for _ in range(self.epochs):
+                for drive in driven:
+                    adapt_intrinsic(drive, linked, units.step, gain, bias, rule)
+            weights, recurrent = blocks[f"layer{layer}.W_x"], blocks[f"layer{layer}.W_h"]
+            weights *= gain[:, None]
+            recurrent *= gain[:, None]
+            blocks[f"layer{layer}.b"][...] = bias
+            further = layer + 1 < len(network.hidden)
+            steps = sum(map(len, sequences)) * (self.epochs + further)
+            problem.charge(steps * count * (weights.shape[1] + count + UPDATE))
+            if further:
+                sequences = outputs_of(units_of(network, genome, layer), sequences)
 
 
-class _Units:
-    """A layer with a gain and a bias of each unit, which starts with the gain 1."""
+@cached
+def adapt_intrinsic(
+    drive: np.ndarray,
+    linked: tuple[np.ndarray, np.ndarray],
+    units: tuple[np.ndarray, np.ndarray, np.ndarray, int, bool],
+    gain: np.ndarray,
+    bias: np.ndarray,
+    rule: tuple[float, float, float],
+) -> None:
+    """Adapt gains and biases (H,) in place over a sequence of weighted inputs (T, H).
 
-    def __init__(
-        self, weights: np.ndarray, recurrent: np.ndarray, bias: np.ndarray, leak: float, function: str
-    ) -> None:
-        self.weights, self.recurrent = weights.copy(), recurrent.copy()
-        self.gain, self.bias = np.ones(len(bias)), bias.copy()
-        self.leak, self.name, self.function = leak, function, FUNCTIONS[function]
-
-    def run(self, inputs: np.ndarray, rule: Plasticity | None) -> np.ndarray:
-        """Return the states (T, N) for inputs (T, I), adapting gains and biases after each step if there is a rule."""
-        driven, state = inputs @ self.weights.T, np.zeros(len(self.bias))
-        states = np.empty((len(inputs), len(state)))
-        for step, drive in enumerate(driven):
-            net = drive + self.recurrent @ state
-            y = self.function(self.gain * net + self.bias)
-            state = (1 - self.leak) * state + self.leak * y
-            states[step] = state
-            if rule is not None:
-                slope = rule.slope(y, self.name)
-                self.bias += rule.rate * slope
-                self.gain += rule.rate * (1 / self.gain + slope * net)
-        return states
-
-
-def _logistic(v: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-v))
+    `linked` are the `sparse_rows` of the recurrent weights, `units` those of `Units.step`, and `rule` is rate, mean and
+    deviation.
+    """
+    _, kept, taken, function, _ = units
+    rate, mean, deviation = rule
+    count = drive.shape[1]
+    variance = deviation * deviation
+    state, net, y = np.zeros(count), np.zeros(count), np.zeros(count)
+    for t in range(len(drive)):
+        net[:] = drive[t]
+        add_sparse(linked[0], linked[1], state, net)
+        for i in range(count):
+            y[i] = gain[i] * net[i] + bias[i]
+        activate(y, function)
+        for i in range(count):
+            state[i] = kept[i] * state[i] + taken[i] * y[i]
+            if function == 0:
+                slope = mean / variance - y[i] / variance * (2 * variance + 1 - y[i] * y[i] + mean * y[i])
+            else:
+                slope = 1 - (2 + 1 / mean) * y[i] + y[i] * y[i] / mean
+            bias[i] += rate * slope
+            gain[i] += rate * (1 / gain[i] + slope * net[i])
 
 
-FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"tanh": np.tanh, "sigmoid": _logistic}
+def outputs_of(units: Units, sequences: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the outputs (T, H) of a layer for each sequence of inputs (T, I)."""
+    linked, found = sparse_rows(units.recurrent), []
+    for sequence in sequences:
+        with one_thread():
+            drive = sequence @ units.inputs.T
+        found.append(np.empty_like(drive))
+        run(drive, linked, *start_of(units), units.step, found[-1])
+    return found
 
 
 def check_plasticity(name: str, network: Network, mean: float) -> str:
@@ -131,7 +147,7 @@ def check_plasticity(name: str, network: Network, mean: float) -> str:
     """
     function = {**network.cell.activations, **network.cell_options}.get("activation")
     function = str(getattr(function, "__name__", function))
-    if network.cell.name not in CELLS or function not in FUNCTIONS or network.feedback:
+    if network.cell.name not in CELLS or function not in ("tanh", "sigmoid") or network.feedback:
         raise ConfigError(
             f"strategy {name}: intrinsic plasticity needs units tanh or sigmoid of the cells elman or leaky without "
             f"feedback, got {network.cell.name} with {function}" + " and feedback" * network.feedback
