@@ -10,7 +10,18 @@ PAGES = Path(__file__).parent / "pages"
 
 CONTENTS = {
     "First steps": ("index", "start"),
-    "Add your own": ("extend/cell",),
+    "Guides": ("guides/forecaster", "guides/batch", "guides/python", "examples/exchange"),
+    "A course in recurrent networks": (
+        "course/unrolling",
+        "course/gradients",
+        "course/gates",
+        "course/reservoirs",
+        "course/evolution",
+        "course/memory",
+        "course/attractors",
+        "course/comparison",
+    ),
+    "Add your own": ("extend/cell", "extend/task", "extend/strategy", "extend/environment"),
     "Reference": (
         "reference/commands",
         "reference/python",
@@ -18,6 +29,7 @@ CONTENTS = {
         "reference/strategies",
         "reference/tasks",
     ),
+    "Background": ("tables", "scale", "design", "policy"),
 }
 """The names of the pages by chapter; the pages of the reference are made from the package."""
 
