@@ -23,6 +23,7 @@ from evorrn.cli.options import (
     Jobs,
     Json,
     Level,
+    Multistep,
     Quiet,
     Runs,
     Separator,
@@ -67,6 +68,7 @@ def compare(
     fill: Fill = None,
     time: Time = None,
     calendar: Calendar = None,
+    multistep: Multistep = None,
     level: Level = None,
     baselines: Annotated[
         str | None,
@@ -112,6 +114,7 @@ def compare(
             "inputs": inputs,
             "horizon": ahead[0] if len(ahead) == 1 else None,
             "calendar": calendar,
+            "multistep": multistep,
             **table_rules(header, decimal, separator, fill, time),
         },
         assignments=set_ or (),

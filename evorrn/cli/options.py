@@ -27,6 +27,13 @@ Horizons = Annotated[
         "--horizon", help="Steps ahead that the target lies; several with commas, each trained for."
     ),
 ]
+Multistep = Annotated[
+    str | None,
+    typer.Option(
+        "--multistep",
+        help="How a horizon of several rows is reached: direct (by default), recursive or multi-output.",
+    ),
+]
 Folds = Annotated[
     int | None,
     typer.Option("--folds", help="Folds of a backtest of a table: the origin rolls forward; 1 by default."),

@@ -16,6 +16,7 @@ from evorrn.cli.options import (
     Horizon,
     Inputs,
     Json,
+    Multistep,
     Quiet,
     Runs,
     Separator,
@@ -56,6 +57,7 @@ def run(
     fill: Fill = None,
     time: Time = None,
     calendar: Calendar = None,
+    multistep: Multistep = None,
     set_: Set = None,
     continue_: Annotated[
         str | None,
@@ -83,7 +85,13 @@ def run(
     from evorrn.lab.runs.typed import typed
 
     root = runs_root(runs)
-    columns = {"target": target, "inputs": inputs, "horizon": horizon, "calendar": calendar}
+    columns = {
+        "target": target,
+        "inputs": inputs,
+        "horizon": horizon,
+        "calendar": calendar,
+        "multistep": multistep,
+    }
     columns |= table_rules(header, decimal, separator, fill, time)
     if (task is None) == (continue_ is None):
         raise EvorrnError("run: expected a task, a data file or a spec file, or --continue RUN")

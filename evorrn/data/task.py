@@ -172,6 +172,9 @@ class Task(Settings):
     horizon : int or None
         How many time steps after the input its target lies. With 1, the targets are the first O inputs of the
         next step, so the network can run on its own outputs. None when the target is not a later input.
+    multistep : str
+        How a horizon of several steps is reached: ``"direct"``, ``"recursive"`` or ``"multi-output"``, see
+        `evorrn.training.multistep`.
     step_time : float
         Lyapunov times between two steps, the unit of the metric ``valid_time``: the largest Lyapunov exponent of the system
         per step. 1 where it is not known.
@@ -217,6 +220,7 @@ class Task(Settings):
     references: ClassVar[tuple[Reference, ...]] = ()
 
     horizon: Any = None  # tasks with a horizon make it a setting
+    multistep: Any = "direct"  # and those with several ways to reach it make that one too
 
     @property
     def step_time(self) -> float:
@@ -263,6 +267,11 @@ class Task(Settings):
     def output_names(self) -> tuple[str, ...]:
         """The names of the O outputs."""
         return tuple(f"output{place}" for place in range(1, self.outputs + 1))
+
+    @property
+    def scored_names(self) -> tuple[str, ...]:
+        """The names of the outputs that are scored; all of them but where a network has outputs for several rows ahead."""
+        return self.output_names
 
     def data(self, seed: int) -> Splits:
         """Return training, validation and test data; the same seed gives equal bytes."""

@@ -156,7 +156,11 @@ def _task(task: Task | Environment, wanted: Asked) -> dict[str, Any]:
     content.pop("fold", None)
     if task.name not in DATA_FILES.values():
         return content
-    return {**content, "outputs": list(task.output_names), "notes": _notes(task)}
+    return {
+        **content,
+        "outputs": list(getattr(task, "scored_names", task.output_names)),
+        "notes": _notes(task),
+    }
 
 
 def _notes(task: Task | Environment) -> list[str]:

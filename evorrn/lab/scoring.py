@@ -123,7 +123,7 @@ def _baseline_targets(spec: Spec, names: Sequence[str]) -> dict[str, dict[str, d
 
 def _target_metrics(task: Task | Environment) -> list[tuple[str, str]]:
     """Return each target of a table with several of them, with each metric of its task."""
-    names = getattr(task, "output_names", ()) if getattr(task, "column_names", ()) else ()
+    names = getattr(task, "scored_names", ()) if getattr(task, "column_names", ()) else ()
     return [(target, name) for target in names for name in task.metrics] if len(names) > 1 else []
 
 

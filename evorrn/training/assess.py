@@ -10,6 +10,7 @@ from evorrn.data.environment import Environment
 from evorrn.data.task import Splits, Task
 from evorrn.training.assessment import Assessment, SequenceAssessment
 from evorrn.training.episodes import EpisodeAssessment
+from evorrn.training.multistep import MultistepAssessment
 from evorrn.training.playing import starts_of
 
 
@@ -24,6 +25,8 @@ def assess(data: Task | Environment | Batch | Splits | Sequence[Batch], seed: in
     if isinstance(data, Environment):
         return EpisodeAssessment(data, starts_of(data, seed), seed)
     if isinstance(data, Task):
+        if data.multistep != "direct":
+            return MultistepAssessment(data, seed)
         return SequenceAssessment(data.data(seed), data)
     return SequenceAssessment(as_splits(data))
 

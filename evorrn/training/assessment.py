@@ -104,9 +104,11 @@ class SequenceAssessment(Assessment):
         self.free_run = task is not None and task.free_run
         self.scaling = splits.scaling
         self.horizon = task.horizon if task is not None else detect_horizon(splits.train)
+        self.forecasts = bool(self.horizon)
         self.input_names = task.input_names if task is not None else ()
         self.output_names = task.output_names if task is not None else ()
         self.step_time = task.step_time if task is not None else 1.0
+        self._names = self.output_names
         self._compared: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
 
     def problem(self, network: Network) -> Problem:
@@ -124,7 +126,7 @@ class SequenceAssessment(Assessment):
             if batch is not None:
                 free_run = self.free_run and split != "train"
                 shown = names if free_run else [name for name in names if name not in metrics.FREE_RUN]
-                outputs = predictions(network, genome, batch, free_run)
+                outputs = self.outputs(network, genome, split)
                 if isinstance(loss, SequenceLoss):
                     measured[split] = score_decoded(loss, outputs, batch, shown or loss.measured)
                     continue
@@ -132,16 +134,20 @@ class SequenceAssessment(Assessment):
                     outputs,
                     batch,
                     [*shown, *self._by_target(shown)],
-                    self.scaling,
-                    self.output_names,
+                    self.splits.scaling,
+                    self._names,
                     self.step_time,
                 )
         return measured
 
+    def outputs(self, network: Network, genome: np.ndarray, split: str) -> np.ndarray:
+        """Return the outputs (B, T, O) of a genome that are scored, for the split ``"train"``, ``"valid"`` or ``"test"``."""
+        return predictions(network, genome, getattr(self.splits, split), self.free_run and split != "train")
+
     def _by_target(self, names: Sequence[str]) -> list[str]:
         """Return the metrics of each target of a table with several of them, for instance ``rmse[load]``."""
-        several = self.task is not None and bool(self.task.column_names) and len(self.output_names) > 1
-        return [f"{name}[{target}]" for target in self.output_names for name in names] if several else []
+        several = self.task is not None and bool(self.task.column_names) and len(self._names) > 1
+        return [f"{name}[{target}]" for target in self._names for name in names] if several else []
 
     def comparators(self, metric: str, names: Sequence[str]) -> dict[str, float]:
         """Return the scores of the comparators of the task, see `evorrn.Task.comparators`."""
@@ -165,9 +171,12 @@ class SequenceAssessment(Assessment):
         batch = self.splits.test
         if batch is None:
             return None
-        predicted, truth = predictions(network, genome, batch, self.free_run), batch.targets
-        if self.scaling is not None and not batch.labelled:
-            predicted, truth = self.scaling.restore_targets(predicted), self.scaling.restore_targets(truth)
+        predicted, truth = self.outputs(network, genome, "test"), batch.targets
+        if self.splits.scaling is not None and not batch.labelled:
+            predicted, truth = (
+                self.splits.scaling.restore_targets(predicted),
+                self.splits.scaling.restore_targets(truth),
+            )
         arrays = {"truth": truth, "predicted": predicted, "scored": batch.scored}
         if isinstance(network.loss_function, SequenceLoss):
             arrays |= decoded_arrays(network.loss_function, predicted, batch)
@@ -178,11 +187,17 @@ class SequenceAssessment(Assessment):
     def _residuals(self, network: Network, genome: np.ndarray) -> np.ndarray | None:
         """Return truth minus prediction (n, O) at the scored steps of validation, in original units; of forecasts alone."""
         batch = self.splits.valid
-        if batch is None or batch.labelled or not self.horizon or self.free_run or network.loss_name != "mse":
+        if (
+            batch is None
+            or batch.labelled
+            or not self.forecasts
+            or self.free_run
+            or network.loss_name != "mse"
+        ):
             return None
-        outputs = predictions(network, genome, batch, False)
-        difference = (batch.targets - outputs)[batch.scored]
-        return difference if self.scaling is None else difference * self.scaling.target_deviation
+        difference = (batch.targets - self.outputs(network, genome, "valid"))[batch.scored]
+        scaling = self.splits.scaling
+        return difference if scaling is None else difference * scaling.target_deviation
 
     def record(self, result: Result) -> Record:
         """Return the predictions of a result, which the splits of a task always have."""
@@ -205,7 +220,7 @@ class SequenceAssessment(Assessment):
                 name: score_decoded(loss, each, batch, [metric])[metric] for name, each in outputs.items()
             }
         return {
-            name: score(each, batch, [metric], self.scaling, self.output_names, self.step_time)[metric]
+            name: score(each, batch, [metric], self.splits.scaling, self._names, self.step_time)[metric]
             for name, each in outputs.items()
         }
 

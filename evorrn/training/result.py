@@ -73,7 +73,8 @@ class Result(Model):
 
     def __post_init__(self) -> None:
         if self.residuals is None and self.predictions is not None:
-            self.residuals = self.predictions.get("residuals")
+            found = self.predictions.get("own_residuals")
+            self.residuals = self.predictions.get("residuals") if found is None else found
 
     def __repr__(self) -> str:
         """Return network, cost and scores in a few lines."""

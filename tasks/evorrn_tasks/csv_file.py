@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -107,6 +108,14 @@ class CsvFile(Task):
         1, "which fold, the last one with the newest rows; later rows are not read", absent=1, minimum=1
     )
 
+    multistep: str = setting(
+        "direct",
+        "how a horizon of several rows is reached: by a network for that row (direct), by one for the next row that goes on "
+        "from its own outputs (recursive), or by one with an output for each row up to it (multi-output)",
+        choices=("direct", "recursive", "multi-output"),
+        absent="direct",
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("target", "input_columns", "time"):
@@ -135,8 +144,8 @@ class CsvFile(Task):
 
     @property
     def outputs(self) -> int:
-        """Number of target columns."""
-        return len(self.targets)
+        """Number of target columns, times the rows ahead that have outputs of their own."""
+        return len(self.output_names)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -150,6 +159,13 @@ class CsvFile(Task):
 
     @property
     def output_names(self) -> tuple[str, ...]:
+        """The target columns; with an output for each row ahead, those of the next row first."""
+        if self.multistep != "multi-output":
+            return tuple(self.targets)
+        return tuple(f"{name}, {rows} ahead" for rows in range(1, self.horizon + 1) for name in self.targets)
+
+    @property
+    def scored_names(self) -> tuple[str, ...]:
         """The target columns."""
         return tuple(self.targets)
 
@@ -194,7 +210,8 @@ class CsvFile(Task):
     def data_notes(self) -> tuple[str, ...]:
         """How the file was read, what is forecast from what, and which columns are left out and why."""
         ahead = "the next row" if self.horizon == 1 else f"{self.horizon} rows ahead"
-        found = [f"forecasts {listing(self.targets)} of {ahead} from {listing(self.input_names)}"]
+        how = "" if self.multistep == "direct" or self.horizon == 1 else f", {self.multistep}"
+        found = [f"forecasts {listing(self.targets)} of {ahead} from {listing(self.input_names)}{how}"]
         left = [f"{name} ({why})" for name, why in self.choice.left_out.items()]
         found += [f"left out {', '.join(left)}"] if left else []
         for name in self.columns_used:
@@ -226,12 +243,11 @@ class CsvFile(Task):
         try:
             splits = forecasting_splits(
                 record,
-                targets=self.outputs,
-                horizon=self.horizon,
+                targets=len(self.targets),
                 ends=ends,
-                washout=self._washout(rows),
                 windows=windows,
                 mask=np.asarray(~table.gaps(self.targets).any(axis=1)),
+                **self._steps(self._washout(rows)),
             )
         except DataError as error:
             constant = bool((record[:train_end, 0] == record[0, 0]).all())
@@ -269,6 +285,23 @@ class CsvFile(Task):
         if strategy == "bptt":
             return Recommended({"cell": "gru", "hidden": 8}, {"batch_size": 4})
         return Recommended({"cell": "gru", "hidden": 4, "direct": True})
+
+    def _steps(self, washout: int) -> dict[str, Any]:
+        """Return horizon, unscored steps and width of the targets that the network is trained on.
+
+        Raises
+        ------
+        DataError
+            When outputs cannot be fed back, since later values of other inputs are not known.
+        """
+        if self.multistep != "recursive" or self.horizon == 1:
+            return {"horizon": self.horizon, "washout": washout, "every": self.multistep == "multi-output"}
+        if self.further_inputs:
+            raise DataError(
+                f"multistep: recursive forecasts need the later values of every input, and those of "
+                f"{listing(self.further_inputs)} are not known; leave them out (--inputs '') or take direct forecasts"
+            )
+        return {"horizon": 1, "washout": washout + self.horizon - 1}
 
     def _another_target(self) -> str:
         """Return a hint to choose another target; empty if a target was named or there is no other."""

@@ -18,7 +18,9 @@ def horizons_table(comparison: Comparison) -> Table:
     """Return the medians at each horizon, over all folds; empty where there is one horizon."""
     parts = horizons(comparison)
     names = [f"{part.task['horizon']} ahead" for part in parts]
-    return _table(comparison, parts, names, f"{comparison.metric} on test by horizon, in rows")
+    how = comparison.task.get("multistep", "direct")
+    heading = f"{comparison.metric} on test by horizon, in rows" + ("" if how == "direct" else f", {how}")
+    return _table(comparison, parts, names, heading)
 
 
 def folds_table(comparison: Comparison) -> Table:

@@ -109,8 +109,9 @@ def typical_outputs(comparison: Comparison, root: Path) -> Iterator[tuple[Row, i
     def read(folder: Path) -> Outputs:
         shown = read_outputs(folder)
         names = readable_json(folder / "result.json").get("output_names") or ["output1"]
-        named = isinstance(shown, Predictions) and names[0] != "output1"  # the default name
-        return dataclasses.replace(shown, name=names[0]) if named else shown
+        if not isinstance(shown, Predictions) or names[0] == "output1":  # the default name
+            return shown
+        return dataclasses.replace(shown, name=names[-min(shown.outputs, len(names))])
 
     return typical(comparison, root, read)
 

@@ -22,7 +22,8 @@ class Predictions:
 
     The truth is (B, T, O), or (B, T) of labels; `predicted` is (B, T, O), logits for labels; `scored` is (B, T).
     `name` is that of the first output. `dates` (B, T) are those of the truth: datetime64, or plain numbers such as years.
-    `residuals` (n, O) are truth minus prediction at the scored steps of validation, for forecasts. Where labels belong to
+    `residuals` (n, O) are truth minus prediction at the scored steps of validation, for forecasts, and `own_residuals` those
+    of the network's own outputs where these are not the forecasts that are judged. Where labels belong to
     whole sequences, the truth is (B, U) with `target_lengths` (B,), and `tokens` (B, V) with `token_lengths` (B,) are the
     labels that the outputs were decoded to.
     """
@@ -35,6 +36,7 @@ class Predictions:
     name: str = "value"
     dates: np.ndarray | None = None
     residuals: np.ndarray | None = None
+    own_residuals: np.ndarray | None = None
     target_lengths: np.ndarray | None = None
     tokens: np.ndarray | None = None
     token_lengths: np.ndarray | None = None

@@ -24,6 +24,7 @@ def forecasting_splits(
     washout: int,
     windows: int = 1,
     mask: np.ndarray | None = None,
+    every: bool = False,
 ) -> Splits:
     """Return the splits of a forecast of the first columns of a record.
 
@@ -46,18 +47,27 @@ def forecasting_splits(
         Sequences that the training part is divided into.
     mask : ndarray of bool, shape (N,), optional
         False at rows that are not scored as targets.
+    every : bool
+        Whether the targets are those of every row up to the horizon, side by side, the next row first.
     """
     train_end, valid_end = ends
     scaling = learn_scaling(record[:train_end], record[:train_end, :targets], own=targets)
     scored = (train_end - horizon - washout, valid_end - train_end, len(record) - valid_end)
+    values, count = scaling.scale_targets(record[:, :targets]), len(record) - horizon
+    ahead = range(1 if every else horizon, horizon + 1)
+    scaled = np.hstack([values[rows : rows + count] for rows in ahead])
+    usable = None if mask is None else np.logical_and.reduce([mask[rows : rows + count] for rows in ahead])
     batches = split_record(
         scaling.scale_inputs(record[:-horizon]),
-        scaling.scale_targets(record[horizon:, :targets]),
+        scaled,
         scored=scored,
         washout=washout,
         windows=windows,
-        mask=None if mask is None else mask[horizon:],
+        mask=usable,
     )
+    if every:
+        wide = [np.tile(each, horizon) for each in (scaling.target_mean, scaling.target_deviation)]
+        scaling = Scaling(scaling.input_mean, scaling.input_deviation, *wide)
     return Splits(*batches, scaling=scaling)
 
 
