@@ -144,6 +144,7 @@ class Strategy(Settings):
         seed: int = 0,
         budget: Budget | str | None = None,
         callbacks: Sequence[Callable[[Progress], None]] = (),
+        free_run: bool | None = None,
     ) -> Result:
         """Train a network on a task, on ``(train, valid, test)`` batches or on one batch.
 
@@ -157,6 +158,9 @@ class Strategy(Settings):
             When to stop, for instance ``"100gen"``; may be left out if the strategy ends by itself.
         callbacks : sequence of callable
             Called with a `Progress` after every step; raising `StopTraining` ends the run with a result.
+        free_run : bool, optional
+            Whether validation and test run in closed loop from the first scored step on, so that the network is chosen
+            as a generator; by default as the task says, and False for batches. Targets must be the next inputs.
 
         Returns
         -------
@@ -164,7 +168,7 @@ class Strategy(Settings):
         """
         from evorrn.training.loop import fit
 
-        return fit(self, network, data, seed=seed, budget=budget, callbacks=callbacks)
+        return fit(self, network, data, seed=seed, budget=budget, callbacks=callbacks, free_run=free_run)
 
 
 def generator(state: State) -> np.random.Generator:

@@ -14,21 +14,31 @@ from evorrn.training.multistep import MultistepAssessment
 from evorrn.training.playing import starts_of
 
 
-def assess(data: Task | Environment | Batch | Splits | Sequence[Batch], seed: int) -> Assessment:
+def assess(
+    data: Task | Environment | Batch | Splits | Sequence[Batch], seed: int, free_run: bool | None = None
+) -> Assessment:
     """Return the assessment of a task or an environment for a seed, or of one to three batches.
+
+    `free_run` is that of `evorrn.Strategy.fit`.
 
     Raises
     ------
     ConfigError
-        When `data` is none of these.
+        When `data` is none of these, or a free run is wanted of data whose targets are not the next inputs.
     """
     if isinstance(data, Environment):
+        if free_run:
+            raise ConfigError(
+                "free_run: expected sequences whose targets are the next inputs, got an environment"
+            )
         return EpisodeAssessment(data, starts_of(data, seed), seed)
     if isinstance(data, Task):
         if data.multistep != "direct":
+            if free_run:
+                raise ConfigError(f"free_run: expected a task with multistep direct, got {data.multistep}")
             return MultistepAssessment(data, seed)
-        return SequenceAssessment(data.data(seed), data)
-    return SequenceAssessment(as_splits(data))
+        return SequenceAssessment(data.data(seed), data, free_run)
+    return SequenceAssessment(as_splits(data), free_run=free_run)
 
 
 def as_splits(data: Batch | Splits | Sequence[Batch]) -> Splits:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evorrn.base.errors import ConfigError
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
 from evorrn.data.task import Scaling, Splits, Task
@@ -96,15 +97,24 @@ class SequenceAssessment(Assessment):
     splits : Splits
     task : Task, optional
         The source of the data. Without a task, the loss of the network determines the metrics.
+    free_run : bool, optional
+        Whether validation and test run in closed loop; by default as the task says, else not.
+
+    Raises
+    ------
+    ConfigError
+        When a free run is wanted of data whose targets are not the next inputs.
     """
 
-    def __init__(self, splits: Splits, task: Task | None = None) -> None:
+    def __init__(self, splits: Splits, task: Task | None = None, free_run: bool | None = None) -> None:
         self.splits = splits
         self.task = task
-        self.free_run = task is not None and task.free_run
+        self.free_run = (task is not None and task.free_run) if free_run is None else free_run
         self.scaling = splits.scaling
         self.horizon = task.horizon if task is not None else detect_horizon(splits.train)
         self.forecasts = bool(self.horizon)
+        if free_run and self.horizon != 1:
+            raise ConfigError("free_run: expected data whose targets are the first inputs of the next step")
         self.input_names = task.input_names if task is not None else ()
         self.output_names = task.output_names if task is not None else ()
         self.step_time = task.step_time if task is not None else 1.0
@@ -120,7 +130,7 @@ class SequenceAssessment(Assessment):
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
         """Return the metrics of all splits that exist, in original units."""
         loss = network.loss_function
-        names = self.task.metrics if self.task is not None else loss.metrics
+        names = self.task.metrics if self.task is not None else (*loss.metrics, *self._of_free_runs)
         measured = {}
         for split, batch in zip(("train", "valid", "test"), self.splits):
             if batch is not None:
@@ -143,6 +153,15 @@ class SequenceAssessment(Assessment):
     def outputs(self, network: Network, genome: np.ndarray, split: str) -> np.ndarray:
         """Return the outputs (B, T, O) of a genome that are scored, for the split ``"train"``, ``"valid"`` or ``"test"``."""
         return predictions(network, genome, getattr(self.splits, split), self.free_run and split != "train")
+
+    @property
+    def _of_free_runs(self) -> tuple[str, ...]:
+        """The metrics of free runs of batches: the valid time, and the error after 84 steps where they have so many."""
+        if not self.free_run or self.task is not None:
+            return ()
+        judged = [batch for batch in (self.splits.valid, self.splits.test) if batch is not None]
+        long = all((batch.scored.sum(axis=1) == 84).all() for batch in judged)
+        return ("valid_time", "nrmse84") if long else ("valid_time",)
 
     def _by_target(self, names: Sequence[str]) -> list[str]:
         """Return the metrics of each target of a table with several of them, for instance ``rmse[load]``."""

@@ -50,6 +50,7 @@ def fit(
     seed: int = 0,
     budget: Budget | str | None = None,
     callbacks: Sequence[Callable[[Progress], None]] = (),
+    free_run: bool | None = None,
 ) -> Result:
     """Train a network, score it, and return the result; `evorrn.Strategy.fit` describes the parameters.
 
@@ -59,7 +60,7 @@ def fit(
         When the budget is missing but the strategy needs one, or an argument is wrong.
     """
     seed = check_seed(seed)
-    assessment = assess(data, seed)
+    assessment = assess(data, seed, free_run)
     limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.parse(budget)
     if limit.empty and not getattr(strategy, "ends_by_itself", False):
         raise ConfigError(

@@ -66,6 +66,11 @@ class CsvFile(Task):
         alias="inputs",
     )
     horizon: int = setting(1, "rows from an input to its target; with 1 the network can run free", minimum=1)
+    free_run: bool = setting(  # type: ignore[misc]
+        False,
+        "whether validation and test are free runs, on the network's own outputs from the first scored row on",
+        absent=False,
+    )
     shares: tuple[float, float, float] = setting((0.7, 0.15, 0.15), "shares of training, validation and test")
     washout: int | None = setting(
         None,
@@ -130,6 +135,10 @@ class CsvFile(Task):
         found += fold_problems(self.shares, self.folds)
         if self.fold > self.folds:
             found.append(f"fold: expected at most {self.folds}, the number of folds, got {self.fold}")
+        if self.free_run and (self.horizon != 1 or self.washout == 0):
+            found.append(
+                f"free_run: expected the horizon 1 and a washout, got {self.horizon} and {self.washout}"
+            )
         return super().problems() or [*found, *calendar_problems(self.cycles)]
 
     @property
@@ -262,14 +271,19 @@ class CsvFile(Task):
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the mean, persistence and a linear model of the present and past rows."""
         name = "linear model of the last rows" if self.further_inputs else "linear autoregression"
-        return baselines.forecasts(splits, linear_name=name)
+        return baselines.forecasts(splits, linear_name=name, free_run=self.free_run)
 
     def comparator_problems(self, names: Sequence[str]) -> list[str]:
         """Return one sentence for each comparator that is not known, or whose library is not installed."""
         return comparators.comparator_problems(names)
 
     def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return seasonal naive, drift, and the models that are named: boosting, mlp, ets, arima."""
+        """Return seasonal naive, drift, and the models that are named: boosting, mlp, ets, arima; none for free runs.
+
+        They forecast every row from those before it, which a free run does not know.
+        """
+        if self.free_run:
+            return {}
         table, cuts = self.known, self._cut(len(self.table.rows))
         ends = (cuts[0], cuts[0] + cuts[1])
         assert splits.scaling is not None

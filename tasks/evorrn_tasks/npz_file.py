@@ -58,6 +58,11 @@ class NpzFile(Task):
     shares: tuple[float, float, float] = setting(
         (0.7, 0.15, 0.15), "shares of training, validation and test when the file has no array split"
     )
+    free_run: bool = setting(  # type: ignore[misc]
+        False,
+        "whether validation and test are free runs, on the network's own outputs from the first scored step on",
+        absent=False,
+    )
     washout: int | None = setting(
         None,
         "unscored steps at the start of each split of a single sequence; by default a tenth of training, up to 50",
@@ -154,6 +159,11 @@ class NpzFile(Task):
         parts = self._parts
         if self.batch.labelled:
             self._check_classes(parts)
+        if self.free_run and (self.horizon != 1 or any(part.scored[:, 0].any() for part in parts[1:])):
+            raise DataError(
+                f"{self.path}: free_run: expected targets that are the first inputs of the next step, and unscored steps "
+                "before them in validation and test"
+            )
         try:
             scaling = self._scaling(parts[0])
             train, valid, test = [self._scaled(part, scaling) for part in parts]
@@ -170,8 +180,11 @@ class NpzFile(Task):
             return {"class frequencies": baselines.class_frequencies(splits, self.outputs)}
         found = {"mean": baselines.mean(splits)}
         if self.horizon == 1:
-            found["persistence"] = baselines.persistence(splits)
-        return {**found, **baselines.linear_models(splits, "linear model of the last steps")}
+            found["persistence"] = baselines.persistence(splits, free_run=self.free_run)
+        return {
+            **found,
+            **baselines.linear_models(splits, "linear model of the last steps", free_run=self.free_run),
+        }
 
     def comparator_problems(self, names: Sequence[str]) -> list[str]:
         """Return one sentence for each name that is not known, or that does not fit the targets of the file."""
