@@ -77,6 +77,7 @@ from .strategies.gradient.bptt import BPTT as BPTT
 from .strategies.gradient.ekf import EKF as EKF
 from .strategies.gradient.hessian_free import HessianFree as HessianFree
 from .strategies.gradient.levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
+from .strategies.gradient.reinforce import Reinforce as Reinforce
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then
 from .strategies.reservoir.echo_state import EchoState as EchoState

@@ -80,7 +80,8 @@ class Environment(Settings):
     train, valid, test : int
         Number of starts of each split; an environment may make them settings.
     provides : frozenset of str
-        What an `EnvironmentProblem` can compute: an environment has no targets, so there is no gradient.
+        What an `EnvironmentProblem` can compute: an environment has no targets, so there is no
+        gradient of a loss, but ``exploration``: episodes with random actions.
     short : str or None
         The setting that may be written after the name and a colon, as in ``gym:CartPole-v1``.
     horizon, free_run
@@ -123,7 +124,7 @@ class Environment(Settings):
     loss: ClassVar[str] = "reward"
     metrics: ClassVar[tuple[str, ...]] = ("return", "steps")
     seed_changes: ClassVar[str] = "data"
-    provides: ClassVar[frozenset[str]] = frozenset({"fitness", "sequence_losses"})
+    provides: ClassVar[frozenset[str]] = frozenset({"fitness", "sequence_losses", "exploration"})
     free_run: ClassVar[bool] = False
     references: ClassVar[tuple[Reference, ...]] = ()
 

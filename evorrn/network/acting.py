@@ -33,7 +33,7 @@ def simulate(
         lanes = np.arange(first, min(first + LANES, pairs))
         stepper = Stepper(network, len(lanes))
         stepper.begin(np.arange(len(lanes)), genomes[lanes // len(begins)])
-        worlds = _Worlds(network, environment, begins[lanes % len(begins)])
+        worlds = RunningWorlds(network, environment, begins[lanes % len(begins)])
         while worlds.alive.any() and worlds.steps < most:
             worlds.step(stepper.step(worlds.observe()))
         returns[lanes], lengths[lanes] = worlds.returns, worlds.lengths
@@ -45,7 +45,7 @@ def trajectory(
 ) -> Trajectory:
     """Return one episode of a genome (n,) from a start (states,); see `evorrn.Network.trajectory`."""
     begins, most = _checked(network, environment, np.asarray(start)[None], limit)
-    stepper, worlds = Stepper(network, 1), _Worlds(network, environment, begins)
+    stepper, worlds = Stepper(network, 1), RunningWorlds(network, environment, begins)
     stepper.begin(np.zeros(1, np.int64), genome[None])
     series: list[tuple[Any, ...]] = []
     while worlds.alive.any() and worlds.steps < most:
@@ -67,7 +67,7 @@ def _checked(
     return begins, environments.checked_limit(environment, limit)
 
 
-class _Worlds:
+class RunningWorlds:
     """Copies of an environment, one in each lane, that are stepped together.
 
     Attributes

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from evorrn.base.files import load_tree, save_tree, tree_bytes
 from evorrn.base.settings import build
 from evorrn.data.batch import Batch
+from evorrn.data.environment import Environment
 from evorrn.strategies.base import EvolutionStrategy, State, Strategy
 from evorrn.strategies.find import STRATEGIES
 from evorrn.testing.checking import Checking, made
 from evorrn.training.budget import Budget
+from evorrn.training.meter import MeteredProblem
 from evorrn.training.problem import Problem
 from evorrn.training.trainer import Trainer
 
 
 def check_strategy(
     strategy: Strategy | type[Strategy] | str,
-    problem: Callable[[], Problem] | None = None,
+    problem: Callable[[], Any] | None = None,
     *,
     steps: int = 4,
     seed: int = 0,
@@ -40,7 +44,8 @@ def check_strategy(
     strategy : Strategy, type or str
         A class, a name or ``"file.py:name"`` stands for the strategy with the default settings.
     problem : callable, optional
-        Returns a new problem at each call; by default the forecast of a sine by a network of four units.
+        Returns a new problem at each call; by default the forecast of a sine by a network of four units, for a strategy
+        that explores a point that is to be held at zero.
     steps : int
         Steps to take, at least 2.
     seed : int
@@ -59,7 +64,8 @@ def check_strategy(
     >>> check_strategy(evorrn.GeneticAlgorithm(population=8), steps=2)
     """
     checked = made(strategy, STRATEGIES.find_with_settings, Strategy, "a strategy")
-    make = problem or (lambda: _sine(checked))
+    usual = _point if "exploration" in checked.requires else _sine
+    make = problem or (lambda: usual(checked))
     label = type(checked).__name__
     checking = Checking(f"check_strategy {label}")
     with checking.part("settings"):
@@ -78,7 +84,7 @@ def check_strategy(
 
 
 def _check_steps(
-    checking: Checking, strategy: Strategy, problem: Problem, steps: int, seed: int, label: str
+    checking: Checking, strategy: Strategy, problem: Any, steps: int, seed: int, label: str
 ) -> None:
     """Check each state, and that a step changes neither the given state nor a global generator."""
     random.seed(seed)
@@ -105,7 +111,7 @@ def _check_steps(
     checking.require(unchanged, f"{label}: changed a global random generator")
 
 
-def _check_state(checking: Checking, state: State, problem: Problem, where: str) -> None:
+def _check_state(checking: Checking, state: State, problem: Any, where: str) -> None:
     """Check the keys and types of a state."""
     missing = {"rng", "candidate", "train_loss", "finished", "record"} - set(state)
     assert not missing, f"{where}: the state lacks {', '.join(sorted(missing))}"
@@ -123,9 +129,7 @@ def _check_state(checking: Checking, state: State, problem: Problem, where: str)
     )
 
 
-def _check_resuming(
-    strategy: Strategy, make: Callable[[], Problem], steps: int, seed: int, label: str
-) -> None:
+def _check_resuming(strategy: Strategy, make: Callable[[], Any], steps: int, seed: int, label: str) -> None:
     """Check that a run resumed from files after every step has the same history, state and meter."""
     budget = Budget(generations=steps)
     whole = Trainer(strategy, make(), seed=seed, budget=budget)
@@ -196,3 +200,38 @@ def _sine(strategy: Strategy) -> Problem:
     return Problem(
         Network(1, 1, **{**strategy.network_defaults, "hidden": 4, **strategy.needs_network(1)}), train, valid
     )
+
+
+def _point(strategy: Strategy) -> MeteredProblem:
+    """Return a small problem: hold a point at zero."""
+    from evorrn.network.network import Network
+    from evorrn.training.episodes import EnvironmentProblem
+
+    usual = {**strategy.network_defaults, "cell": "second-order", "hidden": 4}  # runs without compiling
+    network = Network(1, 1, loss="reward", **usual)
+    return EnvironmentProblem(network, _Point(), np.array([[-0.5], [0.7]]))
+
+
+@njit
+def _reset(state: np.ndarray, rng: np.random.Generator) -> None:
+    state[0] = rng.uniform(-1.0, 1.0)
+
+
+@njit
+def _observe(state: np.ndarray, observation: np.ndarray) -> None:
+    observation[0] = state[0]
+
+
+@njit
+def _step(state: np.ndarray, action: np.ndarray) -> tuple[float, bool]:
+    state[0] += 0.1 * min(max(action[0], -2.0), 2.0)
+    return 1.0 - state[0] * state[0], abs(state[0]) > 2.0
+
+
+@dataclass(frozen=True)
+class _Point(Environment):
+    """A point on a line, which is to be held at zero."""
+
+    name = "point"
+    observations, actions, states, time_limit = 1, 1, 1, 10
+    reset, observe, step = staticmethod(_reset), staticmethod(_observe), staticmethod(_step)

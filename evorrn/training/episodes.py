@@ -13,6 +13,7 @@ from evorrn.network import arguments
 from evorrn.network.network import Network
 from evorrn.training import playing
 from evorrn.training.assessment import Assessment, Record
+from evorrn.training.exploring import Episodes, explore
 from evorrn.training.meter import Meter, MeteredProblem
 from evorrn.training.result import Result
 
@@ -25,7 +26,8 @@ RECORDED_STEPS = 10_000
 class EnvironmentProblem(MeteredProblem):
     """A network in an environment. The fitness of a genome is its mean return over the training starts.
 
-    There are no targets, so the problem provides no gradient. The work is that of the network in all time steps of
+    There are no targets, so the problem provides no gradient of a loss, but episodes with random actions and
+    the gradient of a function of the actions. The work is that of the network in all time steps of
     the episodes; the meter counts these as ``steps_forward``.
 
     Parameters
@@ -89,6 +91,34 @@ class EnvironmentProblem(MeteredProblem):
     def sequence_losses(self, genomes: np.ndarray) -> np.ndarray:
         """Return the negative return of each genome from each training start, shape (P, E), float64."""
         return -self._episodes(genomes, self.train, len(genomes))[0]
+
+    def explore(
+        self, genome: np.ndarray, sequences: np.ndarray, deviation: float, rng: np.random.Generator
+    ) -> Episodes:
+        """Return episodes with random actions from training starts, see `evorrn.training.exploring.explore`.
+
+        `sequences` (E,) are the indices of the starts. The episodes count as one evaluation.
+        """
+        with self.compiling():
+            genome = self.network.check_genome(genome)
+            starts = self.train[sequences]
+            found = explore(self.environment, self.network, genome, starts, deviation, rng)
+        steps = int(found.lengths.sum())
+        self.charge_pass(steps, self.network.simulation_work(found.lengths), evaluations=1)
+        return found
+
+    def action_gradient(
+        self, genome: np.ndarray, episodes: Episodes, output_gradient: np.ndarray
+    ) -> np.ndarray:
+        """Return the gradient (n,) of a function of the network's outputs in episodes, from that (E, T, O) by these."""
+        with self.compiling():
+            gradient = self.network.vjp(
+                genome, episodes.observations, output_gradient, lengths=episodes.lengths
+            )
+        steps = int(episodes.lengths.sum())
+        self.charge_pass(steps, steps * sum(self.network.step_work))
+        self.meter.steps_backward += steps
+        return gradient
 
     def learned(self, genome: np.ndarray, tolerance: float) -> float:
         """Return the share (0 to 1) of the environment that a genome has learned, see `Environment.learned`.

@@ -56,7 +56,7 @@ def trajectory(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return observations (T, I), actions (T, O), rewards (T,) and again the observations, as states are not known."""
     stepper, one = Stepper(network, 1), np.ones(1, dtype=bool)
-    worlds, seeds = _CheckedWorlds(environment, 1), start.astype(np.int64)
+    worlds, seeds = CheckedWorlds(environment, 1), start.astype(np.int64)
     stepper.begin(np.zeros(1, dtype=np.int64), genome[None])
     observation, done = worlds.begin(seeds, one), one & False
     steps: list[tuple[np.ndarray, np.ndarray, float]] = []
@@ -102,7 +102,7 @@ def _play(
     seeds = seeds.astype(np.int64)
     lanes = np.arange(min(LANES, len(seeds)))
     returns, lengths = np.zeros(len(seeds)), np.zeros(len(seeds), dtype=np.int64)
-    worlds, episodes, waiting = _CheckedWorlds(environment, len(lanes)), lanes.copy(), len(lanes)
+    worlds, episodes, waiting = CheckedWorlds(environment, len(lanes)), lanes.copy(), len(lanes)
     busy = np.ones(len(lanes), dtype=bool)
     begin(lanes, episodes)
     observations = worlds.begin(seeds[episodes], busy)
@@ -122,7 +122,7 @@ def _play(
     return returns, lengths
 
 
-class _CheckedWorlds:
+class CheckedWorlds:
     """The copies of an environment, whose observations and rewards are checked.
 
     Parameters
