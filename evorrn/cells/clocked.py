@@ -40,6 +40,18 @@ def clockwork(p, x, h, t, *, modules=4, base=2, activation=tanh):
     return moves * new + (1 - moves) * h, t + 1
 
 
+def period_of_middle(sizes, options):
+    """Return the period of the middle level, (1,)."""
+    if options["period"] % 1:
+        raise ValueError(f"period: expected a whole number, got {options['period']:g}")
+    return np.array([options["period"]])
+
+
+def period_of_high(sizes, options):
+    """Return the period of the high level, (1,)."""
+    return period_of_middle(sizes, options) ** 2
+
+
 @cell(
     state={"low": "H", "middle": "H", "high": "H", "t": "1"},
     parameters={
@@ -51,6 +63,7 @@ def clockwork(p, x, h, t, *, modules=4, base=2, activation=tanh):
     },
     initial={"U_middle U_high V_low V_middle": "glorot"},
     recurrent="W_low W_middle W_high V_low V_middle",
+    fixed={"middle_period": Fixed("1", period_of_middle), "high_period": Fixed("1", period_of_high)},
     ranges={"period": (1, 1e4)},
     output="low middle high",
 )
@@ -65,9 +78,9 @@ def hierarchical(p, x, low, middle, high, t, *, period=4, activation=tanh):
     """
     low = activation(p.W_x @ x + p.W_low @ low + p.V_low @ middle + p.b_low)
     new_middle = activation(p.U_middle @ low + p.W_middle @ middle + p.V_middle @ high + p.b_middle)
-    moves = every(period, t)
+    moves = every(p.middle_period, t)
     middle = moves * new_middle + (1 - moves) * middle
     new_high = activation(p.U_high @ middle + p.W_high @ high + p.b_high)
-    moves = every(period * period, t)
+    moves = every(p.high_period, t)
     high = moves * new_high + (1 - moves) * high
     return low, middle, high, t + 1

@@ -15,6 +15,8 @@ import numpy as np
 
 from evorrn.compile import circuits, products, tensors
 from evorrn.compile.graph import Builder
+from evorrn.compile.op import LEAVES, NUMBER
+from evorrn.compile.ops import OPS
 
 DIMENSIONS = 3
 """The most dimensions that an array may have."""
@@ -312,6 +314,8 @@ def sliced(b: Builder, array: int, places: Sequence[ast.expr]) -> int:
     axis = 0
     if len(places) > len(b.shape(array)):
         raise ValueError(f"expected at most {len(b.shape(array))} places")
+    if _is_number(b, array):
+        raise ValueError("a number has no entries")
     for place in places:
         if isinstance(place, ast.Slice):
             if place.step is not None:
@@ -326,6 +330,17 @@ def sliced(b: Builder, array: int, places: Sequence[ast.expr]) -> int:
             start = _constant(place)
             array = b.apply("slice", array, form=f"{axis}:{start}:{start + 1}:1")
     return array
+
+
+def _is_number(b: Builder, index: int) -> bool:
+    """Return whether the value of a node is a number for NumPy; a state of one entry is a vector."""
+    node = b.nodes[index]
+    if node.shape in ((), NUMBER) and node.op not in LEAVES:
+        if OPS[node.op].emit is not None:
+            return all(_is_number(b, operand) for operand in node.operands)
+        dropped = node.op == "slice" and node.form.endswith(":1") and len(b.shape(node.operands[0])) == 1
+        return dropped or node.form.endswith("->")
+    return node.shape == ()
 
 
 def _constant(place: ast.expr) -> int:

@@ -205,6 +205,12 @@ def test_levels_keep_every_bit_between_their_ticks_and_lower_ones_see_higher_one
     assert (other[:, 3, 3:6] != states[:, 3, 3:6]).any()
 
 
+def test_periods_of_parts_of_a_step_are_refused_in_words():
+    for name, options in (("hierarchical", {"period": 2.5}), ("clockwork", {"base": 1.5})):
+        with pytest.raises(EvorrnError, match=r"expected (a whole number|whole numbers), got"):
+            Network(1, 1, cell=name, hidden=4, cell_options=options)
+
+
 # --- Time constants ----------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,10 @@ def write(path, body, state="{'h': 'H', 'm': '3 H'}", arguments="p, x, h, m"):
         ("m[-1]", "expected whole numbers as places"),
         ("m[0:2:2]", "expected a slice first:end"),
         ("m[0, 0, 0]", "expected at most 2 places"),
+        ("h * dot(h, h)[0]", "a number has no entries at `dot(h, h)[0]`"),
+        ("h * (1 + 2 * h[0])[0]", "a number has no entries"),
+        ("h * m[0, 1][0]", "a number has no entries"),
+        ("h * total(p.U)[0]", "a number has no entries"),
         ("concatenate(h, 1.0)", "H and a number cannot be concatenated"),
         ("h + x", "operands of shape H and I do not fit"),
         ("p.U @ x", "got H x H @ I"),
@@ -186,6 +190,18 @@ def test_a_declaration_that_does_not_fit_is_refused(declarations, words):
 def test_a_state_that_takes_the_name_of_the_output_is_refused():
     with pytest.raises(CellError, match="state y: p, x and y name other arguments"):
         cell(state={"h": "H", "y": "H"}, parameters={})(of_two)
+
+
+def test_a_vector_of_one_entry_has_that_entry(tmp_path):
+    path = tmp_path / "one.py"
+    cell = write(
+        path,
+        "return h * p.c[0] + m[0:1, 0][0] + (c + p.c)[0], m, c",
+        "{'h': 'H', 'm': '3 H', 'c': '1'}",
+        "p, x, h, m, c",
+    )
+    network = Network(1, 1, cell=cell, hidden=2)
+    assert np.isfinite(network.predict(network.init(seed=0), np.ones((1, 3, 1)))).all()
 
 
 @pytest.mark.parametrize("option", [True, math.nan, math.inf, None, [1], np.ones(3)])
