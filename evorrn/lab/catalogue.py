@@ -127,6 +127,9 @@ def cell_page(cell: Cell) -> Page:
             for name, array in cell.fixed.items()
         ]
         tables.append(text_table("arrays that are not trained", ("name", "shape", "where from"), fixed))
+    if cell.noise:
+        drawn = [(name, " x ".join(shape)) for name, shape in cell.noise.items()]
+        tables.append(text_table("noise, zero unless a seed is given", ("name", "shape"), drawn))
     if options:
         tables.append(text_table("options", ("name", "default", "range"), options))
     text = "" if compose([cell], [{}], direct=False, feedback=False).plain else RUNS_AS

@@ -9,6 +9,7 @@ import evorrn
 from evorrn import Batch, Network, cell, einsum, outer, sigmoid, tanh
 from evorrn.base.errors import ConfigError
 from evorrn.kernels import threads
+from evorrn.lab import catalogue
 
 GIVEN = np.random.default_rng(3)
 
@@ -229,3 +230,8 @@ def test_strategies_train_with_noise_and_validate_without_it(strategy):
             network.loss(result.genome, data), rel=1e-5
         )
     assert strategy.name == "random" or found[0.0] != found[0.5]
+
+
+def test_the_page_of_a_cell_names_its_noise():
+    page = catalogue.cell_page(noisy_memory)
+    assert ["nu", "N x H"] in [list(row) for table in page.tables for row in table.rows]
