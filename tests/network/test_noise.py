@@ -234,4 +234,5 @@ def test_strategies_train_with_noise_and_validate_without_it(strategy):
 
 def test_the_page_of_a_cell_names_its_noise():
     page = catalogue.cell_page(noisy_memory)
-    assert ["nu", "N x H"] in [list(row) for table in page.tables for row in table.rows]
+    tables = {table.heading: table.records() for table in page.tables}
+    assert {"name": "nu", "shape": "N x H"} in tables["noise, zero unless a seed is given"]
