@@ -154,6 +154,11 @@ def cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(log_total - shifted[np.arange(len(truth)), truth]))
 
 
+def bits_per_symbol(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the cross-entropy of labels in bits: what a perfect code by these predictions needs for each, on average."""
+    return cross_entropy(predicted, truth) / math.log(2)
+
+
 @nan_unless_finite
 def binary_accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the share of scored entries where logit > 0 and truth > 0.5 are both true or both false."""
@@ -242,6 +247,7 @@ METRICS: dict[str, Metric] = {
         accuracy,
         within_004,
         cross_entropy,
+        bits_per_symbol,
         binary_accuracy,
         binary_cross_entropy,
         token_accuracy,

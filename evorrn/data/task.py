@@ -18,6 +18,10 @@ ANSWERS_OF_WHOLE = ANSWERS - {"targets"}
 """What it can where a sequence has labels in place of a target for each time step."""
 
 
+Baselines = Mapping[str, "np.ndarray | Mapping[str, float]"]
+"""Baselines by name: predictions of the test split, or values of metrics where nothing is predicted step by step."""
+
+
 @dataclass(frozen=True)
 class Scaling:
     """The affine map between the original units of a task and the scaled units of the network.
@@ -277,14 +281,15 @@ class Task(Settings):
         """Return training, validation and test data; the same seed gives equal bytes."""
         raise NotImplementedError
 
-    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
+    def baselines(self, splits: Splits) -> Baselines:
         """Return trivial predictions of the test split, in scaled units (logits for classes).
 
         Returns
         -------
-        dict of str to ndarray, shape (B, T, O)
+        dict of str to ndarray, shape (B, T, O), or to a dict of metrics
             The keys are names for the report, for instance ``"persistence"``. Baselines with parameters are
-            fitted on the training split only.
+            fitted on the training split only. What predicts no single steps, such as a program that compresses files, gives
+            the values of the metrics that it has, for instance ``{"bits_per_symbol": 2.1}``.
         """
         raise NotImplementedError
 
@@ -292,7 +297,7 @@ class Task(Settings):
         """Return one sentence for each name of a comparator that the task does not have, or cannot make here."""
         return [f"{self.name} has no baselines of this name: {name}" for name in names]
 
-    def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
+    def comparators(self, splits: Splits, names: Sequence[str]) -> Baselines:
         """Return forecasts of the test split by models in use, as `baselines` does; the usual ones without names."""
         return {}
 

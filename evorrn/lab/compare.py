@@ -154,13 +154,10 @@ def _task(task: Task | Environment, wanted: Asked) -> dict[str, Any]:
     content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
     content |= {"horizon": list(wanted.horizons)} if len(wanted.horizons) > 1 else {}
     content.pop("fold", None)
-    if task.name not in DATA_FILES.values():
-        return content
-    return {
-        **content,
-        "outputs": list(getattr(task, "scored_names", task.output_names)),
-        "notes": _notes(task),
-    }
+    if task.name in DATA_FILES.values():
+        outputs = getattr(task, "scored_names", task.output_names)
+        return {**content, "outputs": list(outputs), "notes": _notes(task)}
+    return {**content, "notes": _notes(task)} if _notes(task) else content
 
 
 def _notes(task: Task | Environment) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,12 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
     """Check the baselines' shapes, and that none uses the test targets or later inputs."""
     test = splits.test
     assert test is not None
-    found = task.baselines(splits)
+    given = task.baselines(splits)
+    for name, values in given.items():
+        if isinstance(values, Mapping):
+            good = bool(values) and set(values) <= set(task.metrics) and np.isfinite(list(values.values())).all()
+            checking.require(bool(good), f"baseline {name}: expected finite values of the metrics of the task")
+    found = {name: each for name, each in given.items() if not isinstance(each, Mapping)}
     checking.require(bool(found), "baselines: expected at least one")
     loss, scored = losses().get(task.loss), test.scored
     known = [name for name in task.metrics if name in metrics.METRICS]
@@ -197,12 +203,12 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
     later[:, middle:] = later[:, middle:] + 1.0
     causal = task.baselines(_with_test(splits, test, inputs=later))
     for name, outputs in found.items():
-        same = np.array_equal(outputs, other[name], equal_nan=True)
+        same = np.array_equal(outputs, np.asarray(other[name]), equal_nan=True)
         checking.require(same, f"baseline {name}: expected no use of test targets")
         if (
             np.shape(outputs) == wanted and not test.whole
         ):  # labels of whole sequences may be found with all frames
-            same = np.array_equal(outputs[:, :middle], causal[name][:, :middle], equal_nan=True)
+            same = np.array_equal(outputs[:, :middle], np.asarray(causal[name])[:, :middle], equal_nan=True)
             checking.require(same, f"baseline {name}: expected no use of later inputs")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
-from evorrn.data.task import Scaling, Splits, Task
+from evorrn.data.task import Baselines, Scaling, Splits, Task
 from evorrn.losses.find import find_loss
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.training.decoded import decoded_arrays, score_decoded
@@ -119,7 +119,7 @@ class SequenceAssessment(Assessment):
         self.output_names = task.output_names if task is not None else ()
         self.step_time = task.step_time if task is not None else 1.0
         self._names = self.output_names
-        self._compared: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+        self._compared: dict[tuple[str, ...], Baselines] = {}
 
     def problem(self, network: Network) -> Problem:
         """Return the problem of the training and validation sequences; raise ShapeError when data do not fit."""
@@ -177,8 +177,8 @@ class SequenceAssessment(Assessment):
         return self._scored(self._compared[key], metric)
 
     @cached_property
-    def _baseline_outputs(self) -> dict[str, np.ndarray]:
-        """The predictions of the baselines on test data, (B, T, O)."""
+    def _baseline_outputs(self) -> Baselines:
+        """The predictions of the baselines on test data, (B, T, O), or their metrics."""
         assert self.task is not None
         return self.task.baselines(self.splits)
 
@@ -230,18 +230,23 @@ class SequenceAssessment(Assessment):
         """Return the scores of the baselines of the task."""
         return self._scored(self._baseline_outputs, metric)
 
-    def _scored(self, outputs: Mapping[str, np.ndarray], metric: str) -> dict[str, float]:
-        """Return a metric of named predictions of test data."""
+    def _scored(self, found: Baselines, metric: str) -> dict[str, float]:
+        """Return a metric of named predictions of test data; what has no value of this metric is left out."""
+        values = {}
+        for name, each in found.items():
+            if not isinstance(each, Mapping):
+                values[name] = self._score(each, metric)
+            elif metric in each:
+                values[name] = each[metric]
+        return values
+
+    def _score(self, outputs: np.ndarray, metric: str) -> float:
+        """Return a metric of predictions (B, T, O) of test data."""
         batch = self.splits.test
         assert batch is not None
         if self.task is not None and isinstance(loss := find_loss(self.task.loss), SequenceLoss):
-            return {
-                name: score_decoded(loss, each, batch, [metric])[metric] for name, each in outputs.items()
-            }
-        return {
-            name: score(each, batch, [metric], self.splits.scaling, self._names, self.step_time)[metric]
-            for name, each in outputs.items()
-        }
+            return score_decoded(loss, outputs, batch, [metric])[metric]
+        return score(outputs, batch, [metric], self.splits.scaling, self._names, self.step_time)[metric]
 
 
 def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bool) -> np.ndarray:

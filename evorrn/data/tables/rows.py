@@ -13,12 +13,12 @@ from evorrn.base.errors import DataError
 from evorrn.data.tables.cells import is_bare, is_missing, is_number_like, is_truth
 from evorrn.data.tables.dates import is_date, time_of_day
 from evorrn.data.tables.rules import KNOWN_SEPARATORS, SEPARATORS, Rules
+from evorrn.data.text_file import read_text
 
 SAMPLE = 50
 """Lines from which the separator is found."""
 NO_SEPARATOR = "\x1f"
 """What stands for the separator of a file with one column; no text file holds it."""
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _EXCEL = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 
@@ -47,7 +47,7 @@ def read_rows(path: Path, rules: Rules) -> Rows:
         When the file is missing, a folder, empty or binary, its columns are separated by spaces, or rows have
         different numbers of cells.
     """
-    text = _text(path)
+    text = read_text(path, "a table")
     said = _EXCEL.match(text)
     named = SEPARATORS.get(rules.separator) or (said.group(1) if said else "")
     table = [line for line in _LINE_END.split(text) if line.strip() and not line.startswith("#")]
@@ -72,23 +72,6 @@ def read_rows(path: Path, rules: Rules) -> Rows:
             )
     spaced = bool(separator) and all(line.count(separator) == line.count(f"{separator} ") for line in sample)
     return Rows(cells, lines, separator if width > 1 or named else "", bool(named), spaced)
-
-
-def _text(path: Path) -> str:
-    """Return the text of a file: UTF-8, UTF-16 with a byte order mark, or else Latin-1."""
-    if path.is_dir():
-        raise DataError(f"cannot read {path}: Is a directory; expected the file of a table")
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    if _CONTROL.search(text):
-        raise DataError(f"{path}: expected a text file with a table, got binary data")
-    return text
 
 
 def _cells(text: str, separator: str, skip: int) -> tuple[list[list[str]], list[int]]:

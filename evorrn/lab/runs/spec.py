@@ -15,7 +15,7 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from evorrn.base.settings import build, check_seed
 from evorrn.base.trust import only_recorded, recorded_files
 from evorrn.data.find import expand_task, find_task
 from evorrn.data.task import Recommended, Task
+from evorrn.data.text_file import is_running_text
 from evorrn.lab.runs.spec_files import LEAVE_OUT, absolute, digests, identity, reference, with_absolute_names
 from evorrn.lab.runs.typed import read, table_of, unknown_entry
 from evorrn.strategies.find import find_strategy
@@ -247,9 +248,19 @@ def _budget(value: Any) -> Budget:
     return budget
 
 
-def data_task(name: Any) -> str | None:
-    """Return the task that reads a data file, None for a name that is none."""
-    return DATA_FILES.get(Path(name).suffix.lower()) if isinstance(name, str) else None
+def data_task(name: Any, base: Path, settings: Iterable[str] = ()) -> str | None:
+    """Return the task that reads a data file, None for a name that is none.
+
+    A file that ends in .txt and holds running text is read as such, unless one of the settings is of tables alone.
+    """
+    reader = DATA_FILES.get(Path(name).suffix.lower()) if isinstance(name, str) else None
+    if reader != "csv" or Path(name).suffix.lower() != ".txt":
+        return reader
+    tables, texts = (
+        {field.name for field in dataclasses.fields(find_task(task))} for task in (reader, "text")
+    )
+    tabular = any(setting in tables - texts for setting in settings)
+    return "text" if not tabular and is_running_text(absolute(base, name, "task.path")) else reader
 
 
 def named_task(table: Mapping[str, Any], base: Path | None = None) -> Task | Environment:
@@ -261,7 +272,7 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """Return the task's table with a data file as the task that reads it, and absolute paths."""
     result = dict(table)
     name = result.get("name")
-    reader = data_task(name)
+    reader = data_task(name, base, result)
     if reader is not None:
         result["name"], result["path"] = reader, name
     elif isinstance(name, str):

@@ -84,5 +84,5 @@ def find_kind(table: str, name: Any, home: Path) -> type[Settings]:
     """
     if table == "strategy":
         return find_strategy(reference(name, home))
-    plain, _ = expand_task(data_task(name) or str(name))
+    plain, _ = expand_task(data_task(name, home) or str(name))
     return find_task(reference(plain, home))

@@ -19,7 +19,7 @@ def is_symbolic(batch: Batch) -> bool:
     """Return whether a batch has labels at time steps, and inputs that take at most `MOST_SYMBOLS` different values."""
     assert batch.lengths is not None
     inside = np.arange(batch.steps) < batch.lengths[:, None]
-    return batch.labelled and len(np.unique(batch.inputs[inside], axis=0)) <= MOST_SYMBOLS
+    return batch.labelled and int(_symbols(batch.inputs[inside]).max()) < MOST_SYMBOLS
 
 
 def next_labels(splits: Splits, classes: int) -> tuple[str, np.ndarray]:
@@ -82,11 +82,7 @@ def probabilities(
 
 def _pasts(batches: list[Batch]) -> list[np.ndarray]:
     """Return the last symbols at every step, the newest first, (B, T, `LONGEST`); 0 before the start of a sequence."""
-    symbols = np.unique(
-        np.concatenate([batch.inputs.reshape(-1, batch.n_inputs) for batch in batches]),
-        axis=0,
-        return_inverse=True,
-    )[1].ravel()
+    symbols = _symbols(np.concatenate([batch.inputs.reshape(-1, batch.n_inputs) for batch in batches]))
     found, first = [], 0
     for batch in batches:
         own = symbols[first : first + batch.size * batch.steps].reshape(batch.size, batch.steps) + 1
@@ -96,3 +92,9 @@ def _pasts(batches: list[Batch]) -> list[np.ndarray]:
             past[:, back:, back] = own[:, : batch.steps - back]
         found.append(past)
     return found
+
+
+def _symbols(rows: np.ndarray) -> np.ndarray:
+    """Return a number from 0 on for each row (N, I), the same for equal rows, in the order in which they appear."""
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows + 0.0], dtype=np.int64)

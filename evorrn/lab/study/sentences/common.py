@@ -13,7 +13,7 @@ from evorrn.lab.study.comparison import Baseline, badness
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.statistics import LEVEL, seeds_needed, smallest_p
 
-FILE_TASKS = ("csv", "npz")
+FILE_TASKS = ("csv", "npz", "text")
 """Tasks named after the format of their file; titles name the file instead."""
 MEDIANS = "Intervals of medians are exact 95 % percentile bootstrap intervals."
 COSTS = "Work counts multiply-adds and is the same on every machine; seconds are without compiling."
