@@ -93,5 +93,6 @@ from .training.model import load_model as load_model
 from .training.problem import Problem as Problem
 from .training.result import Result as Result
 from .training.result import load as load
+from .training.text import TextModel as TextModel
 
 __version__: str

@@ -17,6 +17,7 @@ from evorrn.cli.export import export
 from evorrn.cli.reproduce import reproduce
 from evorrn.cli.results import diff, results
 from evorrn.cli.run import run
+from evorrn.cli.sample import sample
 from evorrn.cli.sweep import sweep
 from evorrn.cli.use import forecast, predict
 
@@ -51,6 +52,7 @@ app.command()(compare)
 app.command()(reproduce)
 app.command()(predict)
 app.command()(forecast)
+app.command()(sample)
 app.command()(export)
 app.command()(automaton)
 app.command()(diagnose)

@@ -176,8 +176,12 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
     given = task.baselines(splits)
     for name, values in given.items():
         if isinstance(values, Mapping):
-            good = bool(values) and set(values) <= set(task.metrics) and np.isfinite(list(values.values())).all()
-            checking.require(bool(good), f"baseline {name}: expected finite values of the metrics of the task")
+            good = (
+                bool(values) and set(values) <= set(task.metrics) and np.isfinite(list(values.values())).all()
+            )
+            checking.require(
+                bool(good), f"baseline {name}: expected finite values of the metrics of the task"
+            )
     found = {name: each for name, each in given.items() if not isinstance(each, Mapping)}
     checking.require(bool(found), "baselines: expected at least one")
     loss, scored = losses().get(task.loss), test.scored

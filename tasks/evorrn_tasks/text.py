@@ -57,9 +57,7 @@ class Text(Task):
     characters: int | None = setting(
         None, "first characters of the text that are used; all by default", minimum=5 * LEAST
     )
-    rare: int = setting(
-        1, "characters that occur at most so often in training count as unknown", minimum=0
-    )
+    rare: int = setting(1, "characters that occur at most so often in training count as unknown", minimum=0)
     length: int = setting(100, "scored characters of a training sequence", minimum=1)
     context: int = setting(20, "characters before the scored ones of a sequence", minimum=0)
 
@@ -108,7 +106,9 @@ class Text(Task):
     def data_notes(self) -> tuple[str, ...]:
         """How the text was read, and which of its characters are unknown."""
         known = len(self.alphabet.known)
-        notes = [f"{self._file}: running text of {len(self.text)} characters, {known} of them different and known"]
+        notes = [
+            f"{self._file}: running text of {len(self.text)} characters, {known} of them different and known"
+        ]
         unknown = Counter(each for each in self.text if each not in set(self.alphabet.known))
         if unknown:
             shown = " ".join(repr(each) for each, _ in unknown.most_common(8))
@@ -152,12 +152,15 @@ class Text(Task):
         return sequence_labels.classifiers(splits, self.outputs, (*usual, *names))
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return an LSTM whose state is carried on for gradients, a reservoir, else few units on part of the text."""
+        """Return a GRU for gradients, a reservoir of 100 units with few penalties, else few units."""
         if strategy in ("esn", "evolved-esn"):
-            return Recommended({"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"})
+            network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
+            few = {"alphas": (1e-8, 1e-6, 1e-4, 1e-2), "held_out": 0.2, "solver": "cholesky"}
+            return Recommended(network, few if strategy == "esn" else {})
         if strategy == "bptt":
             return Recommended({"cell": "gru", "hidden": 48}, {"batch_size": 8, "rate": 0.01})
-        return Recommended({"cell": "elman", "hidden": 8}, {"sequences": 20} if strategy == "ga" else {})
+        part = {"ga": {"sequences": 20}, "random": {"count": 4}}.get(strategy, {})
+        return Recommended({"cell": "elman", "hidden": 8}, part)
 
     @property
     def _file(self) -> str:

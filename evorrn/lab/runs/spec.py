@@ -256,9 +256,7 @@ def data_task(name: Any, base: Path, settings: Iterable[str] = ()) -> str | None
     reader = DATA_FILES.get(Path(name).suffix.lower()) if isinstance(name, str) else None
     if reader != "csv" or Path(name).suffix.lower() != ".txt":
         return reader
-    tables, texts = (
-        {field.name for field in dataclasses.fields(find_task(task))} for task in (reader, "text")
-    )
+    tables, texts = (set(inspect.signature(find_task(task)).parameters) for task in (reader, "text"))
     tabular = any(setting in tables - texts for setting in settings)
     return "text" if not tabular and is_running_text(absolute(base, name, "task.path")) else reader
 
@@ -280,7 +278,7 @@ def _task_table(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
         result = {**implied, **result}
     if "name" in result:
         result["name"] = reference(result["name"], base)
-    if isinstance(result.get("path"), str):
+    if isinstance(result.get("path"), str) and result["path"]:
         result["path"] = str(absolute(base, result["path"], "task.path"))
     return result
 

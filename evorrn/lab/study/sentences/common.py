@@ -25,7 +25,8 @@ def subject(task: Mapping[str, Any]) -> str:
         return f"gym:{task['id']}"
     if task["name"] not in FILE_TASKS or not task.get("path"):
         return str(task["name"])
-    names = [name for name in task.get("outputs", ()) if not re.fullmatch(r"output\d+", name)]
+    outputs = () if task["name"] == "text" else task.get("outputs", ())  # its characters are no columns
+    names = [name for name in outputs if not re.fullmatch(r"output\d+", name)]
     targets = f", {'target' if len(names) == 1 else 'targets'} {listed(names)}" if names else ""
     return Path(task["path"]).name + targets
 

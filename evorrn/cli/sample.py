@@ -1,0 +1,68 @@
+"""``evorrn sample``: text that a network writes, and how probable a text is to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evorrn.cli.options import Json, Runs, Trust
+
+
+def sample(
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A complete run of the task text: its folder, its id or the beginning of it; or a model file."
+        ),
+    ],
+    prompt: Annotated[str, typer.Option("--prompt", help="Text that is read before.")] = "",
+    length: Annotated[int, typer.Option("--length", help="Characters to write.")] = 200,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            "--temperature", help="Below 1 probable characters are more probable; 0: the most probable."
+        ),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 0,
+    probability: Annotated[
+        str | None,
+        typer.Option(
+            "--probability", help="Write nothing; tell the probability of this text after the prompt."
+        ),
+    ] = None,
+    runs: Runs = None,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Let a network that was trained on running text write, or tell how probable a text is to it."""
+    from evorrn.base.text import counted
+    from evorrn.base.trust import trusting
+    from evorrn.cli.output import note, print_json, say
+    from evorrn.lab.runs.source import find_source
+    from evorrn.lab.runs.store import runs_root
+    from evorrn.training.text import TextModel, repetition
+
+    with trusting(trust, note):
+        text = TextModel(find_source(run, runs_root(runs)).model)
+    unknown = text.unknown(prompt + (probability or ""))
+    if unknown:
+        note(
+            f"the network does not know {' '.join(map(repr, unknown))}; these are one symbol, unknown, to it"
+        )
+    if probability is not None:
+        bits = -text.log2_probability(probability, prompt)
+        found = {"text": probability, "bits": bits, "bits_per_symbol": bits / len(probability)}
+        characters = counted(len(probability), "character")
+        shown = f"{bits:.2f} bits for {characters}, {bits / len(probability):.3f} a character: probability 2^-{bits:.2f}"
+        print_json(found) if json else say(shown)
+        return
+    written = text.sample(length, prompt, temperature, seed)
+    repeated = repetition(written)
+    if json:
+        print_json({"prompt": prompt, "text": written, "repeats": repeated})
+    else:
+        print(prompt + written)
+    if repeated:
+        why = ": the most probable character at every step leads into a circle" if temperature == 0 else ""
+        note(f"at its end the text repeats {repeated!r}{why}")

@@ -1,0 +1,43 @@
+"""Running text at the command line: a file that ends in .txt, and evorrn sample."""
+
+import json
+
+PROSE = "It was late; the lamp, as ever, was lit. Nobody came.\n"
+QUICK = ("--strategy", "random", "--hidden", "2", "--budget", "1gen", "--set", "strategy.count=2")
+
+
+def test_a_text_file_is_read_as_running_text_and_a_table_as_a_table(console, tmp_path):
+    (tmp_path / "my.txt").write_text(PROSE * 20)
+    said = console.type("run", "my.txt", *QUICK)
+    assert said.code == 0 and "my.txt: running text of 1080 characters" in said.err, said.err
+    assert "random on my.txt:" in said.out
+    said = console.type("run", "my.txt", *QUICK, "--target", "load")
+    assert said.code == 2 and "running text" not in said.err  # a target is asked of a table
+    rows = "\n".join(f"{k},{k % 7}" for k in range(80))
+    (tmp_path / "table.txt").write_text(f"a,b\n{rows}\n")
+    said = console.type("run", "table.txt", *QUICK)
+    assert said.code == 0 and "running text" not in said.err
+    said = console.type("run", "my.txt", *QUICK, "--set", "task.lenght=3")
+    assert said.code == 2 and "did you mean 'length'" in said.err
+
+
+def test_sample_writes_and_tells_probabilities(console, tmp_path):
+    (tmp_path / "my.txt").write_text(PROSE * 20)
+    folder = json.loads(console.type("run", "my.txt", *QUICK, "--json").out)["folder"]
+    said = console.type("sample", folder, "--length", 40, "--prompt", "It ", "--seed", 3)
+    assert said.code == 0 and said.out.startswith("It ") and len(said.out) == len("It ") + 40 + 1
+    said = console.type("sample", folder, "--temperature", 0, "--length", 300, "--json")
+    assert json.loads(said.out)["repeats"] and len(json.loads(said.out)["text"]) == 300
+    said = console.type("sample", folder, "--temperature", 0, "--length", 300)
+    assert "leads into a circle" in said.err
+    said = console.type("sample", folder, "--probability", "It was é", "--json")
+    found = json.loads(said.out)
+    assert found["bits"] > 0 and found["bits"] / 8 == found["bits_per_symbol"] and "'é'" in said.err
+    said = console.type("sample", folder, "--length", 0)
+    assert said.code == 2 and "length: expected at least 1" in said.err
+
+
+def test_sample_of_another_task_is_refused(console):
+    run = console.type("run", "adding", *QUICK, "--set", "task.length=3", "--json")
+    said = console.type("sample", json.loads(run.out)["folder"])
+    assert said.code == 2 and "trained on running text" in said.err
