@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from naive_linked import draw_links
 
 from evorrn import Batch, Network
-from naive_linked import draw_links
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.oracle
