@@ -23,6 +23,7 @@ MODULES = (
     "control",
     "architectures",
     "labels",
+    "trees",
     "reservoir",
     "start_up",
     "scaling",

@@ -22,6 +22,7 @@ from evorrn.bench import (
     start_up,
     strategies,
     suite,
+    trees,
 )
 from evorrn.bench.group import Group
 from evorrn.bench.peers import numpy_peer, python_control_peer
@@ -78,6 +79,13 @@ def test_cells_beyond_gates_agree_with_their_peers(peer, case):
 def test_losses_of_labels_agree_with_those_of_their_peer():
     pytest.importorskip("torch")
     row = labels.measure(labels.Case(5, 12, 4, 3), QUICK)
+    assert row.findings[0].numbers["deviation"] < 1e-5
+
+
+@pytest.mark.parametrize("cell", ["recursive", "rntn"])
+def test_recursive_networks_agree_with_their_peer(cell):
+    pytest.importorskip("torch")
+    row = trees.measure(trees.Case(cell, 4, 5, 1, 9, 1.0), QUICK)
     assert row.findings[0].numbers["deviation"] < 1e-5
 
 
