@@ -11,6 +11,7 @@ import numpy as np
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
+from evorrn.strategies.reservoir.classifiers import CLASSIFIERS, check_classifier, classify
 from evorrn.strategies.reservoir.conditions import (
     check_fed_back,
     check_solvable,
@@ -122,6 +123,13 @@ class EchoState(DrawnReservoir):
         choices=("auto", "svd", "cholesky"),
         absent="cholesky",
     )
+    classifier: str = setting(
+        "ridge",
+        "how the readout of classes is fitted: ridge regression, logistic regression, or a linear support vector machine; the "
+        "last two need scikit-learn and penalties of at least 1e-8",
+        choices=CLASSIFIERS,
+        absent="ridge",
+    )
     penalties: str = setting(
         "shared",
         "one penalty for all outputs (shared), or for every output the one that predicts it best (each)",
@@ -148,6 +156,7 @@ class EchoState(DrawnReservoir):
         check_solvable(self.name, network)
         check_fed_back(self.name, network)
         check_washout(self.name, problem, self.washout)
+        check_classifier(self.name, self.classifier, network)
         return super().start(problem, rng)
 
     @either
@@ -198,6 +207,8 @@ class EchoState(DrawnReservoir):
         if features is None:
             return np.inf, {"alpha": np.nan, "alpha_at_edge": 0}
         truth = batch.targets[rows]
+        if self.classifier != "ridge":
+            return self._classify(problem, genome, features, truth, np.nonzero(rows)[0])
         fitted = network.loss_function.regression_targets(truth, network.outputs)
         solution = ridge(
             features,
@@ -222,3 +233,23 @@ class EchoState(DrawnReservoir):
         if sees_output(network):  # the fit saw true outputs; the network sees its own
             return -float(problem.fitness(genome[None])[0]), solved
         return mean_loss(network.loss_function, scale * outputs, truth), solved
+
+    def _classify(
+        self,
+        problem: Problem,
+        genome: np.ndarray,
+        features: np.ndarray,
+        truth: np.ndarray,
+        sequences: np.ndarray,
+    ) -> tuple[float, dict[str, float]]:
+        """Write the readout of a classifier into a genome (n,); return the training loss and what the history keeps."""
+        network = problem.network
+        division = self.held_out, self.blocks
+        found = classify(self.classifier, features, truth, network.outputs, self.alphas, sequences, division)
+        problem.charge(found.work)
+        with one_thread():
+            outputs = features @ found.weights.T + found.bias
+        scale = logit_scale(network.loss_function, outputs, truth) if self.classifier == "svm" else 1.0
+        write_readout(network, genome, scale * found.weights, scale * found.bias)
+        loss = mean_loss(network.loss_function, scale * outputs, truth)
+        return loss, {"alpha": found.alpha, "alpha_at_edge": 0}
