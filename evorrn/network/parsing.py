@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.batch import numeric
-import itertools
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network

@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
-from evorrn.data.task import Recommended, Reference, Splits, Task
+from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common import baselines
 from evorrn_tasks.common.draws import generator
 from evorrn_tasks.common.nodes import Tree, batch_of, naive_bayes, recommended
@@ -53,14 +53,6 @@ class PropositionalLogic(Task):
     loss = "cross-entropy"
     metrics = ("accuracy", "cross_entropy")
     arity = 2
-    references = (
-        Reference(
-            0.95,
-            "accuracy",
-            "pairs of up to four operators, tensor network of 25 units, 60,000 pairs with a comparison layer",
-            "Bowman, Potts and Manning 2015, figure 3",
-        ),
-    )
 
     variables: int = setting(3, "variables", minimum=1, maximum=6)
     longest: int = setting(
@@ -107,7 +99,7 @@ class PropositionalLogic(Task):
         }
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a tensor network for gradients, the best of the paper."""
+        """Return a tensor network for gradients, as in the paper."""
         trained = Recommended({"cell": "rntn", "hidden": 12}, {"batch_size": 25, "rate": 0.01})
         return recommended(strategy, trained=trained)
 

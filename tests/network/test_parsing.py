@@ -1,5 +1,7 @@
 """Greedy parsing against a search in plain NumPy, and a score that is learned from right and wrong nodes."""
 
+import itertools
+
 import numpy as np
 import pytest
 from naive_linked import outputs
@@ -7,7 +9,6 @@ from naive_linked import outputs
 import evorrn
 from evorrn import trees
 from evorrn.base.errors import ConfigError, ShapeError
-import itertools
 
 
 def greedy(network, genome, leaves, output):
