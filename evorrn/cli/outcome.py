@@ -43,7 +43,7 @@ def as_dict(run: Run) -> dict[str, Any]:
         "task": spec.task.name,
         "strategy": spec.strategy.name,
         "network": {
-            "cell": spec.network.cell.name,
+            "cell": spec.network.cell_name,
             "hidden": list(spec.network.hidden),
             "genes": spec.network.size,
         },
@@ -101,7 +101,7 @@ def _lines(run: Run) -> list[str]:
         )
     lines += [f"  note: {text}" for text in result.notes]
     lines += [
-        f"  network {spec.network.cell.name}, {units} units, {spec.network.size:,} genes",
+        f"  network {spec.network.cell_name}, {units} units, {spec.network.size:,} genes",
         f"  cost    {amount(meter.work)} multiply-adds, {amount(meter.steps)} network steps, "
         f"{amount(meter.evaluations)} evaluations, {meter.seconds:.1f} s, {meter.compile_seconds:.1f} s compiling",
         f"  folder  {run.path}",

@@ -27,6 +27,8 @@ class Block:
         ``"bias"`` for a vector that is only added, ``"readout"`` for a matrix of the readout, ``"other"`` otherwise.
     initial : str
         Name of its default initialisation.
+    place : str
+        Where it is, for instance ``"layer0.forward"``, if that does not follow from the layer.
     """
 
     layer: int | None
@@ -34,11 +36,13 @@ class Block:
     shape: Shape
     role: str
     initial: str
+    place: str = ""
 
     @property
     def name(self) -> str:
         """The name of the block in a genome, ``"layer0.W_i"`` or ``"readout.W"``."""
-        return ("readout" if self.layer is None else f"layer{self.layer}") + "." + self.parameter
+        place = "readout" if self.layer is None else f"layer{self.layer}"
+        return f"{self.place or place}.{self.parameter}"
 
     @property
     def square(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
 
@@ -11,15 +11,17 @@ from evorrn.compile.biases import bias_nodes
 from evorrn.compile.blocks import BIAS, INPUT, OTHER, READOUT, RECURRENT, Block
 from evorrn.compile.cell import Cell
 from evorrn.compile.graph import Builder, Graph
-from evorrn.compile.op import WEIGHTS, Shape, renamed
+from evorrn.compile.inlining import OUTPUT as OUTPUT
+from evorrn.compile.inlining import inline, renamed_shape
+from evorrn.compile.op import WEIGHTS, Shape
 from evorrn.compile.ops import LEAVES, OPS
 from evorrn.compile.predecessors import THERE
 from evorrn.compile.prologue import Prologue, split
 from evorrn.compile.schedule import group_products
 from evorrn.compile.verify import verify
 
-OUTPUT = "y"
-"""Name of the output of the network, and of the leaf that holds the previous output."""
+INPUT_NAME = "x"
+"""Name of the input of the network."""
 HIDDEN = "hidden"
 """Name of the result that holds what the readout sees, where this is no state."""
 PLAIN = ("matvec", "matvec_transposed", "concatenate")
@@ -136,8 +138,16 @@ class Step:
         Its inputs ``d.output`` and ``d.next.<state>`` hold the gradients with respect to the output and the new
         states; its outputs are the gradients with respect to the old states, or those of predecessors.
         """
+        return self._derived(self.sources)
+
+    @cached_property
+    def adjoint_with_input(self) -> AdjointGraph:
+        """The adjoint of the step, whose outputs have also the gradient with respect to the input, ``"x"``."""
+        return self._derived([*self.sources, INPUT_NAME])
+
+    def _derived(self, wanted: Iterable[str]) -> AdjointGraph:
         seeds = {f"d.next.{name}": name for name in self.states}
-        derived = adjoint(self.graph, {**seeds, "d.output": OUTPUT}, self.sources)
+        derived = adjoint(self.graph, {**seeds, "d.output": OUTPUT}, wanted)
         terms = {str(k): node for k, (_, node) in enumerate(derived.parameter_terms)}
         graph, new = group_products(derived.graph, terms)
         builder = Builder(graph)
@@ -178,6 +188,8 @@ def compose(
 ) -> Step:
     """Return the step of stacked layers under a linear readout.
 
+    Without a cell it is the readout alone.
+
     Parameters
     ----------
     cells : sequence of Cell
@@ -192,7 +204,8 @@ def compose(
         Whether there are biases. If not, the readout has no bias, and every vector parameter of a cell that is only
         added is left out of the equations and the blocks.
     reads : str
-        ``"last"``: the readout sees the last layer; ``"all"``: it sees all layers, the first one first.
+        ``"last"``: the readout sees the last layer; ``"all"``: it sees all layers, the first one first; ``"none"``: there is
+        no readout, and the output is that of the last layer.
     learn_start : bool
         Whether the first values of the states are blocks of the genome, ``"layer0.start.h"``. The states of the step
         are then what the states of the cells have more than these.
@@ -200,7 +213,7 @@ def compose(
         Whether the noise of the cells is further input; if not, it is zero.
     """
     builder = Builder()
-    inputs = builder.leaf("input", "x", ("I",))
+    inputs = builder.leaf("input", INPUT_NAME, ("I",))
     sees_output = feedback or any(cell.sees_output for cell in cells)
     last_output = builder.leaf("input", OUTPUT, ("O",)) if sees_output else None
     signal = inputs
@@ -230,11 +243,13 @@ def compose(
         for name, shape in cell.parameters.items():
             if biases or name not in added:
                 role = _role(cell, name, name in added)
-                blocks.append(Block(layer, name, _renamed(shape, rename), role, cell.initial[name]))
-        states.update({prefix + name: _renamed(shape, rename) for name, shape in cell.states.items()})
+                blocks.append(Block(layer, name, renamed_shape(shape, rename), role, cell.initial[name]))
+        states.update({prefix + name: renamed_shape(shape, rename) for name, shape in cell.states.items()})
         start.update({prefix + name: value for name, value in cell.start.items()})
-        fixed.update({prefix + name: _renamed(shape, rename) for name, shape in cell.fixed_shapes.items()})
-        drawn = {prefix + name: _renamed(shape, rename) for name, shape in cell.noise.items()}
+        fixed.update(
+            {prefix + name: renamed_shape(shape, rename) for name, shape in cell.fixed_shapes.items()}
+        )
+        drawn = {prefix + name: renamed_shape(shape, rename) for name, shape in cell.noise.items()}
         (noise if noisy else fixed).update(drawn)
         options.update({prefix + name: name for name in cell.options})
         for link, name in enumerate(cell.predecessors):
@@ -242,33 +257,29 @@ def compose(
             predecessors[f"{prefix}{name}.{THERE}"] = link, ""
         starts = _starts(cell, graph) if learn_start else []
         learned = [
-            Block(layer, f"start.{name}", _renamed(cell.state[name], rename), OTHER, "zeros")
+            Block(layer, f"start.{name}", renamed_shape(cell.state[name], rename), OTHER, "zeros")
             for name in starts
         ]
         blocks += learned
         shifts = {name: _leaf(builder, block) for name, block in zip(starts, learned)}
-        new, assigned = _inline(builder, graph, absent, prefix, (rename, shifts), signal)
+        new, assigned = inline(builder, graph, absent, prefix, (rename, shifts), signal)
         named.update(assigned)
         signal = _output(builder, [new[prefix + name] for name in cell.output])
         new.update({prefix + n: builder.apply("subtract", new[prefix + n], k) for n, k in shifts.items()})
         results.update(new)
         signals.append(signal)
-    hidden = f"layer{len(cells) - 1}.{cells[-1].output[0]}"
-    if results[hidden] != signal:
+    hidden = f"layer{len(cells) - 1}.{cells[-1].output[0]}" if cells else HIDDEN
+    if results.get(hidden) != signal:
         hidden = HIDDEN
     if reads == "all" and len(cells) > 1:
         hidden, signal = HIDDEN, reduce(partial(builder.apply, "concatenate"), signals)
     results[hidden] = signal
     widths = tuple(builder.shape(index)[0] for index in signals)
-    readout = [Block(None, "W", ("O", builder.shape(signal)[0]), READOUT, "glorot")]
-    output = builder.apply("matvec", _leaf(builder, readout[0]), signal)
-    if direct:
-        readout.append(Block(None, "W_x", ("O", "I"), READOUT, "glorot"))
-        output = builder.apply("add", output, builder.apply("matvec", _leaf(builder, readout[-1]), inputs))
-    if biases:
-        readout.append(Block(None, "b", ("O",), BIAS, "zeros"))
-        output = builder.apply("add", output, _leaf(builder, readout[-1]))
-    results[OUTPUT] = output
+    results[OUTPUT] = signal
+    if reads != "none":
+        output, linear = _readout(builder, signal, inputs if direct else None, biases)
+        results[OUTPUT] = output
+        blocks += linear
     if sees_output:
         states[OUTPUT] = ("O",)
     main, prologue = split(builder.graph(results, named))
@@ -281,7 +292,7 @@ def compose(
     return Step(
         graph=whole,
         states=states,
-        blocks=(*blocks, *readout),
+        blocks=tuple(blocks),
         options=options,
         hidden=hidden,
         named={name: new_index[index] for name, index in main.named.items()},
@@ -302,8 +313,17 @@ def _silent(graph: Graph, noise: Mapping[str, Shape]) -> Graph:
     return Graph(tuple(nodes), graph.outputs, graph.named)
 
 
-def _renamed(shape: Shape, names: Mapping[str, str]) -> Shape:
-    return tuple(renamed(dimension, names) for dimension in shape)
+def _readout(builder: Builder, signal: int, direct: int | None, biases: bool) -> tuple[int, list[Block]]:
+    """Return the node of a linear readout of one or two nodes, and its blocks."""
+    blocks = [Block(None, "W", ("O", builder.shape(signal)[0]), READOUT, "glorot")]
+    output = builder.apply("matvec", _leaf(builder, blocks[0]), signal)
+    if direct is not None:
+        blocks.append(Block(None, "W_x", ("O", "I"), READOUT, "glorot"))
+        output = builder.apply("add", output, builder.apply("matvec", _leaf(builder, blocks[-1]), direct))
+    if biases:
+        blocks.append(Block(None, "b", ("O",), BIAS, "zeros"))
+        output = builder.apply("add", output, _leaf(builder, blocks[-1]))
+    return output, blocks
 
 
 def _output(builder: Builder, states: list[int]) -> int:
@@ -343,54 +363,3 @@ def result_node(builder: Builder, index: int, taken: set[int]) -> int:
     while copied or index in taken:
         index, copied = builder.apply("identity", index), False
     return index
-
-
-def _inline(
-    builder: Builder,
-    graph: Graph,
-    absent: set[int],
-    prefix: str,
-    renaming: tuple[Mapping[str, str], Mapping[str, int]],
-    signal: int,
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Add the graph of a cell, without the nodes in `absent`, to that of the network.
-
-    Parameters
-    ----------
-    builder : Builder
-        Builder of the graph of the network.
-    graph : Graph
-        Graph of the cell.
-    absent : set of int
-        Nodes of the cell that are left out, see `bias_nodes`.
-    prefix : str
-        Put before the names of states, parameters and options, for instance ``"layer0."``.
-    renaming : tuple of mapping
-        The network's dimension for each dimension of the cell; and for some states a node that is added to them.
-    signal : int
-        The node of the input of the layer.
-
-    Returns
-    -------
-    outputs, named : dict of str to int
-        The nodes of the new states, and of the names that equations assign to, by name with prefix.
-    """
-    rename, shifts = renaming
-    new: list[int] = []
-    for index, node in enumerate(graph.nodes):
-        left = [new[operand] for operand in node.operands if operand not in absent]
-        if index in absent:
-            new.append(-1)
-        elif len(left) < len(node.operands):  # a sum without its bias is the other operand
-            new.append(left[0])
-        elif node.op == "input" and node.name == "x":
-            new.append(signal)
-        elif node.op in LEAVES and node.op != "constant":
-            name = node.name if node.op == "input" and node.name == OUTPUT else prefix + node.name
-            leaf = builder.leaf(node.op, name, _renamed(node.shape, rename))
-            shifted = node.op == "input" and node.name in shifts
-            new.append(builder.apply("add", leaf, shifts[node.name]) if shifted else leaf)
-        else:
-            new.append(builder.again(node, left))
-    named = {prefix + name: new[index] for name, index in graph.named.items() if index not in absent}
-    return {prefix + name: new[index] for name, index in graph.outputs.items()}, named

@@ -58,10 +58,7 @@ class Dynamics:
         arguments.check_chain(network, "diagnostics of a time step")
         self.network, self.closed = network, closed
         weights = {name: value.astype(np.float64) for name, value in network.weights(genome).items()}
-        options = {
-            name: np.asarray(network.cell_options[option], np.float64)
-            for name, option in network.step.options.items()
-        }
+        options = {name: np.asarray(network.numbers[name], np.float64) for name in network.step.options}
         self._fixed: dict[str, np.ndarray] = {**weights, **options}
         sizes = network.sizes
         self.parts = {name: tuple(sizes[d] for d in shape) for name, shape in network.step.states.items()}

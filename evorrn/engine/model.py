@@ -27,7 +27,7 @@ class Settings(NamedTuple):
     Attributes
     ----------
     numbers : mapping of str to float
-        The numeric options.
+        The numeric options by their names in the step, such as ``"layer0.leak"``.
     arrays : mapping of str to ndarray
         The arrays that are not trained, by their names in the step.
     """
@@ -98,6 +98,8 @@ class Form:
     feed : str
         The function of the loss's module that turns an output into the value that goes back into the network; empty
         when the output itself goes back.
+    backward : bool
+        Whether the steps run from the last one of each sequence to the first.
     """
 
     step: Step
@@ -108,6 +110,7 @@ class Form:
     cell: str
     title: str
     feed: str = ""
+    backward: bool = False
 
 
 class Model:
@@ -150,7 +153,7 @@ class Model:
             name: slice(int(start), int(stop)) for name, start, stop in zip(step.weights, ends[:-1], ends[1:])
         }
         self._genes = sum(count_of(block.shape, sizes) for block in step.blocks)
-        self._options = list(step.options.values())
+        self._options = list(step.options)
         self._dimensions = np.array([sizes[name] for name in step.dimensions], np.int64)
         self._offsets = ends.astype(np.int64)
 
@@ -213,7 +216,7 @@ class Model:
 
     def _others(self, settings: Settings) -> dict[str, np.ndarray | float]:
         """Return the arrays that are not trained, and the options by their names in the step, in the dtype."""
-        options = {name: self.dtype.type(settings.numbers[o]) for name, o in self.form.step.options.items()}
+        options = {name: self.dtype.type(settings.numbers[name]) for name in self.form.step.options}
         return {**options, **{name: array.astype(self.dtype) for name, array in settings.arrays.items()}}
 
     def _shape(self, shape: Shape) -> tuple[int, ...]:

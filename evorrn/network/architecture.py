@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from evorrn.base.errors import CellError, ConfigError, EvorrnError, ShapeError, unknown
+from evorrn.base.errors import ConfigError
 from evorrn.base.memory import excess
-from evorrn.base.settings import check_seed
-from evorrn.cells.find import cell_reference, cells, find_cell
-from evorrn.compile.cell import Cell, Options
-from evorrn.compile.initial import INITIALISERS
-from evorrn.compile.op import count_of, size_of
-from evorrn.compile.step import Step, compose
-from evorrn.engine.model import Settings
-from evorrn.exchange import torch as torch_weights
+from evorrn.cells.find import cells
+from evorrn.compile.cell import Cell
+from evorrn.compile.step import Step
 from evorrn.losses.find import find_loss
+from evorrn.network import parts
 from evorrn.network.initial import choose
+from evorrn.network.layers import Layer, chosen, listed, once_or_listed, plain
 from evorrn.network.settings import (
     NetworkSettings,
     checked_mapping,
     problems_of_fed_back,
     problems_of_settings,
 )
+from evorrn.network.wired import problems_of_wiring
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
@@ -42,18 +40,21 @@ class Architecture(NetworkSettings):
     ----------
     inputs, outputs : int
     cell : Cell
+        The cell of the first layer.
+    cells : tuple of Cell
+        The cell of each layer.
     hidden : tuple of int
         Units of each layer.
     loss_name : str
     loss_function : Loss
-    direct, feedback, biases, learn_start : bool
+    direct, feedback, biases, learn_start, bidirectional : bool
     reads : str
     fed_back : str
         ``"output"``, ``"probability"`` or ``"bit"``.
     dtype : dtype
         Type of genomes, states and outputs.
-    step : Step
-        One time step of all layers and the readout, as a graph.
+    parts : list of list of Part
+        What is compiled as a time step of its own: all in one, or the passes of each layer, then the readout.
     layout : tuple of Block
         The blocks of a genome, in order.
     blocks : dict of str to tuple of int
@@ -65,55 +66,52 @@ class Architecture(NetworkSettings):
         When arguments are wrong; the error lists all of them.
     """
 
-    cell: Cell
     hidden: tuple[int, ...]
     dtype: np.dtype
 
     def __post_init__(
         self,
-        cell: str | Cell,
+        cell: str | Cell | Sequence[str | Cell],
         hidden: int | Sequence[int],
-        cell_options: Mapping[str, Any] | None,
+        cell_options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
         loss: str,
         dtype: str | np.dtype | type,
         initial: Mapping[str, str] | None,
         fed_back: str | None,
     ) -> None:
         inputs, outputs = self.inputs, self.outputs
-        names = ("direct", "feedback", "biases", "learn_start")
+        names = ("direct", "feedback", "biases", "learn_start", "bidirectional")
         flags = {name: getattr(self, name) for name in names}
-        sizes: tuple[Any, ...] = tuple(hidden) if isinstance(hidden, list | tuple | np.ndarray) else (hidden,)
+        given_sizes = listed(hidden)
+        sizes: tuple[Any, ...] = (hidden,) if given_sizes is None else given_sizes
         kind = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype))
         named_sizes = {"inputs": (inputs,), "outputs": (outputs,), "hidden": sizes}
         problems = problems_of_settings(named_sizes, loss, kind, self.reads, flags)
         problems += problems_of_fed_back(loss, fed_back)
-        options = None
-        try:
-            self.cell = find_cell(cell)
-            options = self.cell.check_options(checked_mapping("cell_options", cell_options))
-        except EvorrnError as error:
-            problems.append(f"network.cell: {error}")
-        if problems or options is None:
+        layers, of_cells = chosen(cell, cell_options, sizes if not problems else (1,) * len(sizes))
+        problems += of_cells
+        if not problems:
+            problems = problems_of_wiring(flags, layers)
+        if problems:
             raise ConfigError(problems)
         self.inputs, self.outputs = int(inputs), int(outputs)
-        self.hidden = tuple(int(size) for size in sizes)
+        self.hidden = tuple(layer.units for layer in layers)
+        self._layers = layers
         self.loss_name = loss
         self.loss_function = find_loss(loss)
         self.fed_back: str = fed_back or self.loss_function.fed_back[0]
-        self.direct, self.feedback, self.biases, self.learn_start = map(bool, flags.values())
+        for name, flag in flags.items():
+            setattr(self, name, bool(flag))
         self.dtype = np.dtype(kind)
-        self._reference = cell if isinstance(cell, str) and ".py:" not in cell else cell_reference(self.cell)
-        self._options = options
-        self.step: Step = self._composed(options)
-        chained = [name for name in ("feedback", "learn_start") if self.step.arity and getattr(self, name)]
+        self.parts: list[list[parts.Part]] = self._divided()
+        chained = [name for name in ("feedback", "learn_start") if self.arity and getattr(self, name)]
         if chained:
             raise ConfigError(
                 [f"network.{name}: expected false, since linked steps have no last step" for name in chained]
             )
-        self.layout = self.step.blocks
-        self.blocks: dict[str, tuple[int, ...]] = {
-            block.name: tuple(size_of(d, self.sizes) for d in block.shape) for block in self.layout
-        }
+        named = [pair for layer in self.parts for part in layer for pair in part.blocks()]
+        self.layout = tuple(block for block, _ in named)
+        self.blocks: dict[str, tuple[int, ...]] = {block.name: shape for block, shape in named}
         for what, count in (
             ("genome of {:.3g} genes", self.size),
             ("state of {:.3g} numbers", self.state_size),
@@ -121,7 +119,7 @@ class Architecture(NetworkSettings):
             too_large = excess(count, self.dtype.itemsize)
             if too_large:
                 raise ConfigError(f"network.hidden: a {what.format(count)} takes {too_large}")
-        self._set_options(options)
+        self._set_layers(layers)
         self._initial = choose(self.layout, checked_mapping("initial", initial))
 
     @classmethod
@@ -147,12 +145,12 @@ class Architecture(NetworkSettings):
         """
         made = cls(task.inputs, task.outputs, loss=task.loss, **settings)
         arity = getattr(task, "arity", 0)
-        if made.step.arity != arity:
+        if made.arity != arity:
             fitting = [name for name, cell in cells().items() if len(cell.predecessors) == arity]
             shown = ", ".join(fitting[:6]) if arity else "elman, gru, lstm and other cells of a chain"
             raise ConfigError(
-                f"network.cell: {task.name} links each step to {arity or 'no'} predecessors, of which cell {made.cell.name} "
-                f"sees {made.step.arity or 'none'}; choose one of {shown}"
+                f"network.cell: {task.name} links each step to {arity or 'no'} predecessors, of which cell {made.cell_name} "
+                f"sees {made.arity or 'none'}; choose one of {shown}"
             )
         return made
 
@@ -164,7 +162,7 @@ class Architecture(NetworkSettings):
 
     def means(self, settings: Mapping[str, Any]) -> bool:
         """Return whether stored settings mean this network; without `fed_back`, outputs go back as they are."""
-        return "fed_back" in settings or self.fed_back == "output" or not self.step.feeds_back
+        return "fed_back" in settings or self.fed_back == "output" or not self.feeds_back
 
     def settings(self) -> dict[str, Any]:
         """Return the keyword arguments that make this network again, as plain data.
@@ -173,11 +171,11 @@ class Architecture(NetworkSettings):
         or when the network does not see its output and it is the default. Names of run folders are hashes of the
         settings, and runs made before these arguments existed keep their names.
         """
-        earlier = "output" if self.step.feeds_back else self.loss_function.fed_back[0]
+        earlier = "output" if self.feeds_back else self.loss_function.fed_back[0]
         return {
             "inputs": self.inputs,
             "outputs": self.outputs,
-            "cell": self._reference,
+            "cell": once_or_listed([layer.reference for layer in self._layers]),
             "hidden": list(self.hidden),
             "cell_options": self.cell_options,
             "loss": self.loss_name,
@@ -193,6 +191,7 @@ class Architecture(NetworkSettings):
             **({} if self.reads == "last" else {"reads": self.reads}),
             **({"learn_start": True} if self.learn_start else {}),
             **({} if self.fed_back == earlier else {"fed_back": self.fed_back}),
+            **({"bidirectional": True} if self.bidirectional else {}),
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -200,52 +199,114 @@ class Architecture(NetworkSettings):
         return type(self).from_settings, (self.settings(),)
 
     @property
-    def cell_options(self) -> dict[str, Any]:
-        """The options of the cell: numbers, and names of activations."""
-        options = self._options
-        return {**options.functions, **options.numbers, **options.sizes, **options.arrays}
+    def cell(self) -> Cell:
+        """The cell of the first layer."""
+        return self._layers[0].cell
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cell of each layer."""
+        return tuple(layer.cell for layer in self._layers)
+
+    @property
+    def cell_name(self) -> str:
+        """The name of the cell; names joined by ``+`` where the layers have different ones."""
+        return "+".join([self.cell.name] if len(set(self.cells)) == 1 else [cell.name for cell in self.cells])
+
+    @property
+    def cell_options(self) -> Any:
+        """The options of the cell, numbers and names of activations; a list of one entry a layer where they differ."""
+        if len(set(self.cells)) > 1:
+            return [plain(layer.options) for layer in self._layers]
+        return once_or_listed([plain(layer.options) for layer in self._layers])
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all layers have one cell with the same options and run in one direction."""
+        return not self.bidirectional and isinstance(self.cell_options, dict)
+
+    def options_of(self, layer: int) -> dict[str, Any]:
+        """Return the options of the cell of a layer."""
+        return plain(self._layers[layer].options)
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The numeric options of the cells by their names in `step`, such as ``"layer0.leak"``."""
+        return self._only_part.settings(self._layers, self.feedback).numbers
 
     @property
     def fixed_arrays(self) -> Mapping[str, np.ndarray]:
         """The arrays of the equations that are not trained, by their names, such as ``"layer0.mask"``."""
-        return self._settings.arrays
+        found = {}
+        every = [self._settings] if len(self._every_part) == 1 else self._settings
+        for part, settings in zip(self._every_part, every):
+            for name, array in settings.arrays.items():
+                layer, _, own = name.partition(".")
+                number = part.layers[int(layer.removeprefix("layer"))]
+                found[f"layer{number}.{part.way}{'.' * bool(part.way)}{own}"] = array
+        return found
 
-    def _composed(self, options: Options, noisy: bool = False) -> Step:
-        """Return one time step; `noisy` says whether the noise of the cell is further input, or zero."""
-        return compose(
-            [self.cell] * len(self.hidden),
-            [options.functions] * len(self.hidden),
-            direct=self.direct,
-            feedback=self.feedback,
-            biases=self.biases,
-            reads=self.reads,
-            learn_start=self.learn_start,
-            noisy=noisy,
-        )
+    def _set_layers(self, layers: Sequence[Layer]) -> None:
+        """Set the layers, and what follows from the options of their cells."""
+        self._layers = list(layers)
+        found = [part.settings(layers, self.feedback) for part in self._every_part]
+        self._settings: Any = found[0] if len(found) == 1 else found
 
-    def _set_options(self, options: Options) -> None:
-        """Set the options of the cell, and the arrays that follow from these."""
-        self._options = options
-        arrays: dict[str, np.ndarray] = {}
-        for layer, width in enumerate(self.hidden):
-            before = self.step.signals[layer - 1] if layer else "I+O" if self.feedback else "I"
-            letters = {"I": size_of(before, self.sizes), "H": width, "O": self.outputs, **options.sizes}
-            try:
-                made = self.cell.fixed_arrays(letters, options)
-            except CellError as error:
-                raise ConfigError(f"network.cell_options: {error}") from error
-            silent = {
-                name: np.zeros([size_of(d, letters) for d in shape])
-                for name, shape in self.cell.noise.items()
-            }
-            arrays.update({f"layer{layer}.{name}": array for name, array in {**made, **silent}.items()})
-        try:
-            self.step.graph.check_slices(self.sizes)
-            if self.step.prologue:
-                self.step.prologue.graph.check_slices(self.sizes)
-        except CellError as error:
-            raise ConfigError(f"network.cell_options: cell {self.cell.name}: {error}") from error
-        self._settings = Settings(options.numbers, arrays)
+    # --- Parts -------------------------------------------------------------------------------------
+
+    def _divided(self, noisy: bool = False) -> list[list[parts.Part]]:
+        """Return the parts; `noisy` says whether the noise of the cells is further input, or zero."""
+        names = ("biases", "learn_start", "reads")
+        form: dict[str, Any] = {name: getattr(self, name) for name in names}
+        sizes = self.inputs, self.outputs
+        if self.bidirectional:
+            return parts.wired(self._layers, *sizes, **form)
+        form |= {"direct": self.direct, "feedback": self.feedback, "noisy": noisy}
+        return [[parts.whole(self._layers, *sizes, **form)]]
+
+    @property
+    def _every_part(self) -> list[parts.Part]:
+        return [part for layer in self.parts for part in layer]
+
+    @property
+    def causal(self) -> bool:
+        """Whether an output depends on inputs up to its own time step alone, so that a run can be cut in two."""
+        return not self.bidirectional
+
+    @property
+    def arity(self) -> int:
+        """How many predecessors a step sees; 0 where each step follows the last one."""
+        return self.parts[0][0].step.arity
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether the network sees its previous output."""
+        return any(part.step.feeds_back for part in self._every_part)
+
+    @property
+    def step(self) -> Step:
+        """One time step of all layers and the readout, as a graph.
+
+        Raises
+        ------
+        ConfigError
+            When the network has no such time step.
+        """
+        return self._only_part.step
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of each symbolic dimension of `step` by name."""
+        return dict(self._only_part.sizes)
+
+    @property
+    def _only_part(self) -> parts.Part:
+        if len(self.parts) > 1 or len(self.parts[0]) > 1:
+            raise ConfigError(
+                "this needs a network with one time step, which a bidirectional one has not: its layers also run from "
+                "the last step to the first; make it without bidirectional=True"
+            )
+        return self.parts[0][0]
 
     @cached_property
     def size(self) -> int:
@@ -253,139 +314,26 @@ class Architecture(NetworkSettings):
         return sum(math.prod(shape) for shape in self.blocks.values())
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """The size of each symbolic dimension by name."""
-        return self._sizes_of(self.step)
-
-    def _sizes_of(self, step: Step) -> dict[str, int]:
-        given = {"I": self.inputs, "O": self.outputs}
-        for layer, size in enumerate(self.hidden):
-            given |= {f"H{layer}": size, **{f"{n}{layer}": count for n, count in self._options.sizes.items()}}
-        for dimension in {d for node in step.graph.nodes for d in node.shape}:
-            given.setdefault(dimension, size_of(dimension, given))
-        return given
-
-    @property
     def readout_width(self) -> int:
         """The number of units that the readout sees: those of the last layer, or of all layers."""
-        return size_of(self.step.width, self.sizes)
+        return self.parts[-1][0].width
 
     @property
     def last_width(self) -> int:
         """The length of the output of the last layer."""
-        return size_of(self.step.signals[-1], self.sizes)
+        return self.parts[-2][0].room if len(self.parts) > 1 else self.parts[0][0].last_width
 
     @cached_property
     def state_size(self) -> int:
         """The number of values in the state of one sequence, S."""
-        return sum(count_of(shape, self.sizes) for shape in self.step.states.values())
+        return sum(part.state_size for part in self._every_part)
 
     @cached_property
     def first_state(self) -> np.ndarray:
         """The state of a sequence before its first time step, shape (S,)."""
-        parts = [
-            np.full(count_of(shape, self.sizes), self.step.start.get(name, 0.0))
-            for name, shape in self.step.states.items()
-        ]
-        return np.concatenate(parts).astype(self.dtype)
+        return np.concatenate([part.first_state for part in self._every_part]).astype(self.dtype)
 
     def __repr__(self) -> str:
         hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
-        return f"{type(self).__name__}({self.inputs} -> {self.cell.name} {hidden} -> {self.outputs}, {self.size} genes)"
-
-    # --- Genomes -----------------------------------------------------------------------------------
-
-    def init(self, seed: int | None = None, rng: np.random.Generator | None = None) -> np.ndarray:
-        """Return a random genome, shape (n,), from either a seed or a generator.
-
-        Raises
-        ------
-        EvorrnError
-            When both or neither are given.
-
-        Examples
-        --------
-        >>> import evorrn
-        >>> evorrn.Network(inputs=1, outputs=1, hidden=2).init(seed=0).shape
-        (11,)
-        """
-        if (seed is None) == (rng is None) or not (rng is None or isinstance(rng, np.random.Generator)):
-            raise EvorrnError("init: expected either a seed or rng=Generator")
-        return self.init_many(np.random.default_rng(check_seed(seed)) if rng is None else rng, 1)[0]
-
-    def init_many(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Return `count` random genomes, shape (count, n).
-
-        Each block is drawn for all genomes at once. So the genomes differ from those of `count` calls of `init`.
-        """
-        parts = []
-        for block in self.layout:
-            units = self.readout_width if block.layer is None else self.hidden[block.layer]
-            draw = INITIALISERS[self._initial[block.name]]
-            drawn = draw(rng, count, self.blocks[block.name], units)
-            parts.append(drawn.reshape(count, -1))
-        return np.concatenate(parts, axis=1).astype(self.dtype)
-
-    def unpack(self, genome: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the named blocks of a genome (n,), or of a gradient (n,), as views.
-
-        Raises
-        ------
-        ShapeError
-            When the array is not of shape (n,).
-
-        Examples
-        --------
-        >>> import evorrn
-        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
-        >>> blocks = network.unpack(network.init(seed=0))
-        >>> {name: block.shape for name, block in blocks.items()}
-        {'layer0.W_x': (2, 1), 'layer0.W_h': (2, 2), 'layer0.b': (2,), 'readout.W': (1, 2), 'readout.b': (1,)}
-        """
-        array = np.asarray(genome)
-        if array.shape != (self.size,):
-            raise ShapeError(f"genome: expected shape ({self.size},), got {array.shape}")
-        views, start = {}, 0
-        for name, shape in self.blocks.items():
-            stop = start + int(np.prod(shape))
-            views[name] = array[start:stop].reshape(shape)
-            start = stop
-        return views
-
-    def pack(self, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the genome (n,) with the given blocks; the inverse of `unpack`.
-
-        Raises
-        ------
-        ShapeError
-            When blocks are missing, unknown or of a wrong shape; the error lists all of them.
-
-        Examples
-        --------
-        >>> import evorrn
-        >>> network = evorrn.Network(inputs=1, outputs=1, hidden=2)
-        >>> genome = network.init(seed=0)
-        >>> bool((network.pack(network.unpack(genome)) == genome).all())
-        True
-        """
-        problems = [unknown("block", name, self.blocks) for name in blocks if name not in self.blocks]
-        for name, shape in self.blocks.items():
-            if name not in blocks:
-                problems.append(f"block {name!r} of shape {shape} is missing")
-            elif np.shape(blocks[name]) != shape:
-                problems.append(f"block {name!r}: expected shape {shape}, got {np.shape(blocks[name])}")
-        if problems:
-            raise ShapeError("\n".join(problems))
-        parts = [np.asarray(blocks[name]).ravel() for name in self.blocks]
-        kind = np.result_type(*parts)
-        return np.concatenate(parts).astype(kind if kind.kind == "f" else self.dtype)
-
-    def from_torch(self, state_dict: Mapping[str, Any]) -> np.ndarray:
-        """Return the genome (n,) with the weights of a PyTorch state dict of ``rnn.*`` and ``readout.*`` entries."""
-        return self.pack(torch_weights.from_torch(self.cell, self.layout, self.blocks, state_dict)).astype(
-            self.dtype
-        )
-
-    def to_torch(self, genome: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the weights of a genome (n,), or a gradient (n,), as arrays by PyTorch's names."""
-        return torch_weights.to_torch(self.cell, self.layout, self.unpack(genome))
+        cell = "bidirectional " * self.bidirectional + self.cell_name
+        return f"{type(self).__name__}({self.inputs} -> {cell} {hidden} -> {self.outputs}, {self.size} genes)"

@@ -51,7 +51,7 @@ def linked(network: Architecture, links: np.ndarray | None, name: str = "links")
     ShapeError
         When a cell with predecessors is given no links, or another number of them, and when another cell is given some.
     """
-    arity, cell = network.step.arity, network.cell.name
+    arity, cell = network.arity, network.cell_name
     if (0 if links is None else links.shape[2]) == arity:
         return links
     if not arity:
@@ -65,10 +65,15 @@ def linked(network: Architecture, links: np.ndarray | None, name: str = "links")
 
 
 def check_chain(network: Architecture, what: str, asked: bool = True) -> None:
-    """Raise ConfigError where something is asked for that needs steps that follow each other and these are linked."""
-    if asked and network.step.arity:
+    """Raise ConfigError where something is asked for that needs steps that follow each other in one direction."""
+    if asked and network.arity:
         raise ConfigError(
-            f"{what}: cell {network.cell.name} sees linked steps, of which none is the last; choose a cell of a chain"
+            f"{what}: cell {network.cell_name} sees linked steps, of which none is the last; choose a cell of a chain"
+        )
+    if asked and not network.causal:
+        raise ConfigError(
+            f"{what}: a bidirectional network sees a whole sequence before its first output, so that a run cannot go on "
+            "from one; make it without bidirectional=True"
         )
 
 
@@ -112,7 +117,7 @@ def conditions(
 def warm_up(network: Architecture, batch: Batch) -> np.ndarray | None:
     """Return the teacher (B, T, O) of `evorrn.Network.warm_up`, None when there is none."""
     logits_go_back = network.loss_function.logits and network.fed_back == "output"  # targets are not logits
-    if not network.step.feeds_back or batch.labelled or logits_go_back:
+    if not network.feeds_back or batch.labelled or logits_go_back:
         return None
     first = np.where(batch.scored.any(axis=1), batch.scored.argmax(axis=1), batch.steps)
     teacher = np.full(batch.targets.shape, np.nan)
@@ -232,7 +237,7 @@ def _teacher(
     """Return the values (B, T, O) that a network sees in place of its previous output, zero beyond the lengths."""
     if teacher is None:
         return None
-    if not network.step.feeds_back:
+    if not network.feeds_back:
         raise ConfigError("teacher: this network does not see its own output; make it with feedback=True")
     array = numeric("teacher", teacher)
     wanted = (*np.shape(x)[:2], network.outputs)

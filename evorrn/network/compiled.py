@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError
 from evorrn.compile.work import work
 from evorrn.data.batch import Batch
 from evorrn.data.environment import Environment
@@ -17,13 +16,17 @@ from evorrn.engine.individuals.run import Simulator
 from evorrn.engine.levels.forward import step_of
 from evorrn.engine.levels.packing import KINDS, nodes_of_kinds
 from evorrn.engine.model import Form, Modules
+from evorrn.engine.passes import Pass
 from evorrn.engine.programs import Programs
+from evorrn.engine.wiring import Piece, Wiring
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network import whole
-from evorrn.network.architecture import Architecture
+from evorrn.network.genomes import Genomes
+from evorrn.network.layers import with_options
+from evorrn.network.parts import WAYS, Part
 
 
-class CompiledNetwork(Architecture):
+class CompiledNetwork(Genomes):
     """An architecture with its compiled programs, which are compiled when first used."""
 
     @property
@@ -45,43 +48,60 @@ class CompiledNetwork(Architecture):
         ConfigError
             When an activation would change.
         """
-        given = self.cell.check_options({**self.cell_options, **options})
-        if (given.functions, given.sizes) != (self._options.functions, self._options.sizes):
-            raise ConfigError(
-                "network.cell_options: an activation or a size cannot be changed after a network is made"
-            )
-        self._programs, self._simulator  # noqa: B018  (created before the copy, so that both share them)
-        if self.cell.noise:
+        given = with_options(self._layers, options)
+        self._programs  # noqa: B018  (created before the copy, so that both share them)
+        if self.causal:
+            self._simulator  # noqa: B018
+        if any(cell.noise for cell in self.cells):
             self._noisy_programs  # noqa: B018
         other = object.__new__(
             type(self)
         )  # `copy` makes a network anew, which would compile its own programs
         vars(other).update(vars(self))
-        other._set_options(given)
+        other._set_layers(given)
         return other
 
-    @cached_property
-    def _form(self) -> Form:
+    def _form_of(self, part: Part) -> Form:
         kind = "direct " * self.direct + "feedback " * self.feedback
-        title = f"{kind}{self.cell.name} x {len(self.hidden)}, {self.loss_name}, {self.dtype.name}"
+        names = "+".join(dict.fromkeys(self.cells[layer].name for layer in part.layers)) or "readout"
+        title = f"{kind}{names} x {len(part.layers)}, {self.loss_name}, {self.dtype.name}"
         feed = "" if self.fed_back == "output" else f"feed_{self.fed_back}"
-        return Form(
-            self.step, self.sizes, self.hidden, self.dtype, self.loss_function, self.cell.name, title, feed
-        )
+        units = tuple(self.hidden[layer] for layer in part.layers)
+        about = part.step, dict(part.sizes), units, self.dtype, self.loss_function, names
+        return Form(*about, title, feed, backward=part.way == WAYS[1])
+
+    @property
+    def _form(self) -> Form:
+        return self._form_of(self._only_part)
 
     @cached_property
     def _modules(self) -> Modules:
         return Modules()
 
     @cached_property
-    def _programs(self) -> Programs:
-        return Programs(self._form, self._modules)
+    def _programs(self) -> Any:
+        return Programs(self._form, self._modules) if len(self._every_part) == 1 else self._wiring()
+
+    def _wiring(self) -> Wiring:
+        """Return the passes of the network, put together."""
+        genes = states = count = 0
+        layers: list[list[Piece]] = []
+        for number, layer in enumerate(self.parts):
+            pieces = []
+            for part in layer:
+                form = self._form_of(part)
+                made = Pass(form, self._modules, first=part.first, room=part.room, inputs=number > 0)
+                ends = genes + sum(math.prod(shape) for _, shape in part.blocks()), states + part.state_size
+                pieces.append(Piece(made, slice(genes, ends[0]), slice(states, ends[1]), count))
+                (genes, states), count = ends, count + 1
+            layers.append(pieces)
+        return Wiring(layers[:-1], layers[-1][0], self.reads == "all")
 
     @cached_property
     def _noisy_programs(self) -> Programs:
         """What runs the network with noise, which stands behind its inputs."""
-        step = self._composed(self._options, noisy=True)
-        return Programs(replace(self._form, step=step, sizes=self._sizes_of(step)), self._modules)
+        (part,) = self._divided(noisy=True)[0]
+        return Programs(self._form_of(part), self._modules)
 
     @cached_property
     def _simulator(self) -> Simulator:
@@ -130,7 +150,12 @@ class CompiledNetwork(Architecture):
     @cached_property
     def step_work(self) -> tuple[int, int]:
         """Return the multiply-adds of one time step forward and of one backward."""
-        return work(self.step, self.sizes)
+        found = [
+            work(part.step, part.sizes, inputs=number > 0)
+            for number, layer in enumerate(self.parts)
+            for part in layer
+        ]
+        return sum(forward for forward, _ in found), sum(backward for _, backward in found)
 
     def _linked_work(self, batch: Batch) -> tuple[int, int]:
         """Return the multiply-adds forward and backward of a batch of linked steps, where a leaf costs less than a node."""

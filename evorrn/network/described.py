@@ -36,12 +36,16 @@ class DescribedNetwork(DifferentiatedNetwork):
         flags = [name for name in ("direct", "feedback") if getattr(self, name)]
         more = [] if self.biases else ["no biases"]
         more += ["the readout sees all layers"] if self.reads == "all" else []
-        options = ", ".join(f"{name} = {value}" for name, value in self.cell_options.items())
+        given = self.cell_options
+        options = "; ".join(
+            ", ".join(f"{name} = {value}" for name, value in one.items())
+            for one in (given if isinstance(given, list) else [given])
+        )
         facts = [
             ("options", options),
             ("connections", ", ".join([*flags, *more])),
             ("loss", self.loss_name),
-            ("fed back", self.fed_back if self.step.feeds_back else ""),
+            ("fed back", self.fed_back if self.feeds_back else ""),
             ("dtype", self.dtype.name),
             ("state", f"{self.state_size} numbers a sequence"),
             ("time step", f"{amount(self.step_work[0])} multiply-adds"),

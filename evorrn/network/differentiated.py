@@ -67,6 +67,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
         >>> influence.shape
         (3, 2, 11)
         """
+        arguments.check_chain(self, "influence")
         shown = arguments.sequences(self, x, state=state)
         sequences, steps = shown.x.shape[:2]
         wanted = (sequences, self.state_size, self.size)

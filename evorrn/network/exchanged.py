@@ -57,10 +57,8 @@ class ExchangedNetwork(ShownNetwork):
             When onnx is not installed, or the file cannot be written.
         """
         arguments.check_chain(self, "onnx")
-        numbers = {
-            name: np.asarray(self._settings.numbers[option]) for name, option in self.step.options.items()
-        }
-        layers = [(self.cell, self._options.functions)] * len(self.hidden)
+        numbers = {name: np.asarray(self._settings.numbers[name]) for name in self.step.options}
+        layers = [(layer.cell, layer.options.functions) for layer in self._layers]
         properties = {"network": self.settings(), **(notes or {})}
         content = onnx_bytes(self._form, layers, {**self.weights(genome), **numbers}, properties, scaling)
         _write(Path(path), content)

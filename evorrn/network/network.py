@@ -27,12 +27,12 @@ class Network(DescribedNetwork):
     inputs, outputs : int
         Number of inputs and outputs at a time step; the outputs for classes are logits. Without inputs, with
         feedback, a network generates a series by itself.
-    cell : str or Cell
-        A name, a function made with ``@evorrn.cell``, or ``"file.py:function"``.
+    cell : str or Cell, or a sequence of these
+        A name, a function made with ``@evorrn.cell``, or ``"file.py:function"``; a sequence has one for each layer.
     hidden : int or sequence of int
         Units of each layer.
-    cell_options : mapping, optional
-        Settings of the cell that are not genes, for every layer, for instance ``{"leak": 0.3}``.
+    cell_options : mapping, or a sequence of mappings, optional
+        Settings of the cell that are not genes, for all layers or for each, for instance ``{"leak": 0.3}``.
     loss : str
         ``"mse"``, ``"cross-entropy"``, ``"binary-cross-entropy"``; ``"ctc"`` for labels of whole sequences whose time
         steps are not known; or ``"reward"`` when the fitness comes from episodes in an environment and there are no targets.
@@ -58,6 +58,9 @@ class Network(DescribedNetwork):
         and in closed loop. For the losses of classes ``"probability"``, the default, ``"bit"`` (1 for a class whose
         probability is above one half, or for the most probable of several classes, and 0 elsewhere), or
         ``"output"``, the logit itself. For the other losses always ``"output"``. The gradient through a bit is zero.
+    bidirectional : bool
+        Whether each layer has also a pass from the last step of each sequence to the first (Schuster & Paliwal 1997), with
+        weights of its own, blocks ``"layer0.backward.W_x"``; the next layer and the readout see both, the forward one first.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from evorrn.network.architecture import Architecture
 
 def width(network: Architecture) -> int:
     """Return how many numbers of noise the cells of a network take at a time step."""
-    names = [f"layer{layer}.{name}" for layer in range(len(network.hidden)) for name in network.cell.noise]
+    names = [f"layer{layer}.{name}" for layer, cell in enumerate(network.cells) for name in cell.noise]
     return sum(count_of(network.step.fixed[name], network.sizes) for name in names)
 
 
@@ -39,8 +39,8 @@ def beside(network: Architecture, inputs: np.ndarray, seed: int) -> np.ndarray:
     ConfigError
         When the cell of the network has no noise.
     """
-    if not network.cell.noise:
-        raise ConfigError(f"noise: expected none, since the cell {network.cell.name} declares no noise")
+    if not any(cell.noise for cell in network.cells):
+        raise ConfigError(f"noise: expected none, since the cell {network.cell_name} declares no noise")
     sequences, steps, _ = inputs.shape
     drawn = numbers(seed, sequences, steps, width(network))
     return np.concatenate([inputs, drawn], axis=2)

@@ -24,9 +24,9 @@ class NetworkSettings:
 
     inputs: int
     outputs: int
-    cell: InitVar[str | Cell] = "elman"
+    cell: InitVar[str | Cell | Sequence[str | Cell]] = "elman"
     hidden: InitVar[int | Sequence[int]] = 16
-    cell_options: InitVar[Mapping[str, Any] | None] = None
+    cell_options: InitVar[Mapping[str, Any] | Sequence[Mapping[str, Any]] | None] = None
     loss: InitVar[str] = "mse"
     direct: bool = False
     feedback: bool = False
@@ -36,6 +36,7 @@ class NetworkSettings:
     reads: str = "last"
     learn_start: bool = False
     fed_back: InitVar[str | None] = None
+    bidirectional: bool = False
 
     def __new__(cls, *given: Any, **named: Any) -> Self:
         """Raise ConfigError for unknown names, with the nearest valid one, and where inputs or outputs are missing."""

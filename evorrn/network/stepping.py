@@ -40,9 +40,7 @@ class Stepper:
             name: np.zeros((*(size_of(d, sizes) for d in shape), lanes), dtype)
             for name, shape in network.step.states.items()
         }
-        self._options = {
-            name: dtype.type(network.cell_options[option]) for name, option in network.step.options.items()
-        }
+        self._options = {name: dtype.type(network.numbers[name]) for name in network.step.options}
 
     def begin(self, lanes: np.ndarray, genomes: np.ndarray) -> None:
         """Set the weights of the lanes with the indices (K,) to genomes (K, n), and their states to the first ones."""

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from evorrn.base.errors import RunError
 from evorrn.base.trust import only_recorded, recorded_files, stored_spec
-from evorrn.network.architecture import Architecture
+from evorrn.network.genomes import Genomes
 
-A = TypeVar("A", bound=Architecture)
+A = TypeVar("A", bound=Genomes)
 
 
 def stored_network(kind: type[A], folder: Path, settings: Mapping[str, Any]) -> A:

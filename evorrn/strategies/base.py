@@ -185,7 +185,7 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
 
 def with_noise(problem: Problem, state: State) -> State:
     """Draw the seed of the noise of a generation, if the network's cell has noise; return the state after that."""
-    if not problem.network.cell.noise:
+    if not any(cell.noise for cell in problem.network.cells):
         return state
     rng = generator(state)
     problem.draw_noise(rng)

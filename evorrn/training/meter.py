@@ -142,7 +142,7 @@ class MeteredProblem:
 
         Strategies call this once a generation or an update. Validation and test are without noise.
         """
-        if self.network.cell.noise:
+        if any(cell.noise for cell in self.network.cells):
             self._noise = int(rng.integers(2**63))
 
     def fitness(self, genomes: np.ndarray, sequences: Sequence[int] | np.ndarray | None = None) -> np.ndarray:

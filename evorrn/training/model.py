@@ -191,7 +191,7 @@ class Model:
         """
         network = self.network
         sequences, length, width = known.shape
-        if not network.step.feeds_back:
+        if not network.feeds_back:
             if teacher is not None:
                 raise EvorrnError(
                     "teacher: this network does not see its own output; make it with feedback=True"

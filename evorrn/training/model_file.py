@@ -35,11 +35,12 @@ def write(path: Path, settings: Mapping[str, Any], values: Mapping[str, Any]) ->
         When the file cannot be written.
     """
     scaling = values["scaling"]
-    source, separator, _ = str(settings["cell"]).rpartition(":")
+    cell = settings["cell"]
+    sources = [str(each).rpartition(":")[0] for each in (cell if isinstance(cell, list) else [cell])]
     content = {
         "kind": KIND,
         "network": dict(settings),
-        "files": [_digest(Path(source))] if separator and source.endswith(".py") else [],
+        "files": [_digest(Path(source)) for source in sources if source.endswith(".py")],
         "genome": values["genome"],
         "scaling": None if scaling is None else dict(vars(scaling)),
         "horizon": values["horizon"],

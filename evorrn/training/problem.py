@@ -15,6 +15,7 @@ import numpy as np
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS
 from evorrn.losses.sequence import SequenceLoss
+from evorrn.network.arguments import check_chain
 from evorrn.network.noise import width
 from evorrn.training.decoded import score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
@@ -75,6 +76,8 @@ class Problem(MeteredProblem):
         network.check_batch(train)
         if valid is not None:
             network.check_batch(valid)
+        if free_run:
+            check_chain(network, "free run")
         super().__init__(network, meter)
         self.train = train
         self.valid = valid

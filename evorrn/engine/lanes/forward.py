@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evorrn.compile.schedule import schedule
-from evorrn.compile.step import OUTPUT, Step
+from evorrn.compile.step import INPUT_NAME, OUTPUT, Step
 from evorrn.engine.listing.kernel import fixed
 from evorrn.engine.listing.listing import Listing, Place
 from evorrn.engine.listing.writer import CLEAR, COPY, Numbers, Sizes, StageRows
@@ -38,6 +38,8 @@ class Wanted(NamedTuple):
         ``"outputs"`` or ``"hidden"``, empty for neither. With a series the last state is also wanted.
     teacher, free : bool
         Whether a teacher is given, and whether sequences run in closed loop.
+    room : int
+        Rows of the array that the series is a part of, if it is a part of one; it is then zero beyond the lengths.
     """
 
     lanes: int
@@ -45,6 +47,7 @@ class Wanted(NamedTuple):
     series: str = ""
     teacher: bool = False
     free: bool = False
+    room: int = 0
 
 
 class NetworkRows:
@@ -110,6 +113,10 @@ class NetworkRows:
         """Write the row that takes another tile in the lanes that have ended."""
         self.listing.row(SELECT, target, other, self.vector(ends), rows, self.listing.lanes)
 
+    def clear_ended(self, target: Place, rows: int) -> None:
+        """Write the row that sets a tile to zero in the lanes that have ended."""
+        self.listing.row(CLEAR_ENDED, target, self.vector("lengths"), rows, self.listing.lanes)
+
     def copy(self, out: Place, source: Place, rows: int) -> None:
         """Write the row that copies a tile."""
         self.listing.row(COPY, out, source, rows * self.listing.lanes)
@@ -153,12 +160,13 @@ class ForwardRows(NetworkRows):
     def __init__(self, model: Model, wanted: Wanted, whole: bool = False) -> None:
         super().__init__(model, Listing(wanted.lanes, (*BASES, *RESULTS)))
         self._wanted = wanted
+        self._backward = model.form.backward
         step, graph, listing = self.step, self.step.graph, self.listing
         inputs = graph.leaves("input")
         self._old = {name: listing.slots(rows, variable(name)) for name, _, rows in self.states()}
         self._new = {name: place.later() for name, place in self._old.items()}
         where = self.inputs()
-        self._x = where[inputs["x"]]
+        self._x = where[inputs[INPUT_NAME]]
         where.update({inputs[name]: place for name, place in self._old.items() if name in inputs})
         for name, index in graph.outputs.items():
             where[index] = self._new.get(name) or self._result(name)
@@ -189,6 +197,9 @@ class ForwardRows(NetworkRows):
         table[1:, 1] = np.arange(longest + 1)
         table[1:, 0] = sections["step"]
         table[1 + shortest :, 0] = sections["step_ended"]
+        if self._backward:  # a sequence begins at its own last step; `before` comes at the first of all
+            table[1:-1] = table[-2:0:-1].copy()
+            table[0, 1], table[-1, 1] = longest - 1, 1
         if first_free < longest:
             start = max(0, first_free - 1)  # the output of this step is the first that goes back
             table[1 + start :, 0] = sections["step_free"]
@@ -211,7 +222,7 @@ class ForwardRows(NetworkRows):
     def _time_step(self, free: bool, ended: bool) -> None:
         wanted, sizes, outputs = self._wanted, self.sizes, self.sizes.of("O")
         last_y = self._old.get(OUTPUT, self._y)
-        x = self.step.graph.leaves("input")["x"]
+        x = self.step.graph.leaves("input")[INPUT_NAME]
         self._stages.where[x] = self._x
         if free:
             self._stages.where[x] = closed = self._closed
@@ -225,7 +236,9 @@ class ForwardRows(NetworkRows):
         if wanted.target_rows:
             self.loss(self._y, wanted.target_rows)
         if wanted.series == "outputs":
-            self.copy(self.series("outputs", outputs), self._y, outputs)
+            self.copy(self.series("outputs", wanted.room or outputs), self._y, outputs)
+            if wanted.room and ended:
+                self.clear_ended(self.series("outputs", wanted.room), outputs)
         if self.feed and (free or self.step.feeds_back):
             self.listing.row(self.feed, self._y, outputs, wanted.lanes)
         if ended:
@@ -263,4 +276,4 @@ def step_names(step: Step) -> Names:
     graph = step.graph
     leaves = {index: variable(node.name) for index, node in enumerate(graph.nodes) if node.name}
     new = {index: f"{variable(name)}_new" for name, index in graph.outputs.items()}
-    return Names(graph, {**leaves, graph.leaves("input").get("x", -1): "x_t", **new})
+    return Names(graph, {**leaves, graph.leaves("input").get(INPUT_NAME, -1): "x_t", **new})

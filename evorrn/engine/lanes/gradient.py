@@ -70,7 +70,7 @@ class Gradient:
         """Return the gradient (n,), the sum of those of all tiles added in float64, and the last state (B, S)."""
         model, tiling, steps = self._model, packed.tiling, packed.x.shape[1]
         wanted = WantedGradient(tiling.lanes, target_rows, conditions.teacher is not None)
-        segment = self._segment(wanted, steps)
+        segment = segment_of(self._listings, model, wanted, steps)
         gradients = np.zeros((tiling.tiles, individual.genomes.size), model.dtype)
         last = np.zeros((tiling.tiles, model.state_size, tiling.lanes), model.dtype)
         bases |= {"gradient": base(gradients, "q"), "last_state": base(last, "q")}
@@ -81,11 +81,17 @@ class Gradient:
         gradient = gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
         return gradient, tiling.unpack(last[:, None])[:, 0]
 
-    def _segment(self, wanted: WantedGradient, steps: int) -> int:
-        """Return the number of time steps of a segment."""
-        bytes_a_step = self._listings.size(wanted, TAPE) * self._model.dtype.itemsize
-        most = max(BLOCK, TAPE_BYTES // bytes_a_step // BLOCK * BLOCK)
-        return max(1, min(most, steps))
-
     def _tiling(self, sequences: int) -> Tiling:
-        return Tiling.of(sequences, self._model.dtype, widest=2, at_least=2)
+        return gradient_tiling(sequences, self._model.dtype)
+
+
+def gradient_tiling(sequences: int, dtype: np.dtype) -> Tiling:
+    """Return the tiling of sequences for a gradient."""
+    return Tiling.of(sequences, dtype, widest=2, at_least=2)
+
+
+def segment_of(listings: Listings[WantedGradient], model: Model, wanted: WantedGradient, steps: int) -> int:
+    """Return the number of time steps of a segment."""
+    bytes_a_step = listings.size(wanted, TAPE) * model.dtype.itemsize
+    most = max(BLOCK, TAPE_BYTES // max(1, bytes_a_step) // BLOCK * BLOCK)
+    return max(1, min(most, steps))

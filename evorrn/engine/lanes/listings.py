@@ -137,7 +137,7 @@ class Listings(Generic[W]):
         """
         packed, dtype = task.packed, self._model.dtype
         state = packed.tiling.pack(task.conditions.state[:, None], dtype)
-        given = {**packed.bases, **bases, "state": base(state, "q")}
+        given = {**packed.bases, "state": base(state, "q"), **bases}
         if task.conditions.teacher is not None:
             teacher = packed.tiling.pack(task.conditions.teacher, dtype)
             given["teacher"] = base(teacher, "q")

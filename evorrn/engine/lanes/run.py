@@ -75,4 +75,9 @@ class Lanes:
         self._listings.run(wanted, task, {**results, "free_from": base(closed, "q")})
 
     def _tiling(self, sequences: int) -> Tiling:
-        return Tiling.of(sequences, self._model.dtype, widest=4, at_least=1)
+        return forward_tiling(sequences, self._model.dtype)
+
+
+def forward_tiling(sequences: int, dtype: np.dtype) -> Tiling:
+    """Return the tiling of sequences for a forward pass."""
+    return Tiling.of(sequences, dtype, widest=4, at_least=1)

@@ -280,12 +280,14 @@ def plain_outer_at(F, row, at, steps):
     """
     rows, columns, lanes = row[5], row[8], row[9]
     result = tile(F, at[row[2]], rows, columns)
-    a, b = tile(F, at[row[3]], steps, row[4]), tile(F, at[row[6]], steps, row[7])
+    size = result.itemsize
     for r in range(rows):
         for c in range(columns):
-            for t in range(steps):
+            for t in range(steps):  # a series that runs backward has a negative stride
+                a = vector(F, at[row[3]] + t * row[4] * size, rows * lanes)
+                b = vector(F, at[row[6]] + t * row[7] * size, columns * lanes)
                 for k in range(lanes):
-                    result[r, c] += a[t, r * lanes + k] * b[t, c * lanes + k]
+                    result[r, c] += a[r * lanes + k] * b[c * lanes + k]
 
 
 affine_at: Any = _affine_at if machine.simd() and machine.compiling() else plain_affine_at

@@ -72,7 +72,7 @@ class GradientLevels(LinkedRows):
         listing = Listing(wanted.lanes, (*BASES, "gradient", "given", "scale", TAPE))
         super().__init__(model, listing, BLOCK * wanted.lanes)
         self._wanted = wanted
-        derivatives = {kind: Derivative(step_of(self.step, kind), AGAIN) for kind in wanted.kinds}
+        derivatives = {kind: Derivative(step_of(self.step, kind), again=AGAIN) for kind in wanted.kinds}
         rows = {name: rows for name, _, rows in self.states()}
         shared = {
             **rows,

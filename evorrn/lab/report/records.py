@@ -129,12 +129,12 @@ def read_genome(folder: Path) -> Mapping[str, np.ndarray]:
     RunError
         When a file cannot be read, or the genome does not fit its network.
     """
-    from evorrn.network.architecture import Architecture  # without the programs, which take long to import
+    from evorrn.network.genomes import Genomes  # without the programs, which take long to import
     from evorrn.network.stored import stored_network
 
     try:
         genome = read_arrays(folder / "genome.npz")["genome"]
-        network = stored_network(Architecture, folder, read_json(folder / "result.json")["network"])
+        network = stored_network(Genomes, folder, read_json(folder / "result.json")["network"])
         return network.unpack(genome)
     except Exception as error:  # a damaged file can fail in any way
         raise RunError(f"{folder}: the genome cannot be read ({error})") from None

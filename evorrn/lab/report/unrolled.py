@@ -27,7 +27,8 @@ def draw_unrolled(axes: Axes, network: Network) -> None:
     """Draw input, layers and readout at three time steps, and all connections; weights are the same at each step."""
     layers = len(network.hidden)
     names = {
-        row: f"{network.cell.name}\n{counted(units, 'unit')}" for row, units in enumerate(network.hidden, 1)
+        row: f"{cell.name}\n{counted(units, 'unit')}"
+        for row, (cell, units) in enumerate(zip(network.cells, network.hidden), 1)
     }
     names[layers + 1] = f"y\n{counted(network.outputs, 'output')}"
     if network.inputs:
@@ -52,8 +53,7 @@ def draw_unrolled(axes: Axes, network: Network) -> None:
     if network.direct and network.inputs:
         _note(axes, (middle - BOX_WIDTH / 2 - 0.1, (layers + 0.5) * ROW), "W_x", "right")
     for layer in range(layers):
-        states = [name for name in network.step.states if name.startswith(f"layer{layer}.")]
-        text = _listed([name.partition(".")[2] for name in states], ", ")
+        text = _listed(list(network.cells[layer].states), ", ")
         between, height = _middle(0.5), (layer + 1) * ROW
         _note(axes, (between, height + 0.15), text, "center", SERIES[1], 9)
         _note(axes, (between, height - 0.17), _weights(network, layer, RECURRENT), "center", SERIES[1])
@@ -79,8 +79,9 @@ def _draw_onwards(axes: Axes, column: int, network: Network) -> None:
     for row in range(1, len(network.hidden) + 1):
         ends = (end - STUB if first else start, row * ROW), (start + STUB if last else end, row * ROW)
         _arrow(axes, *ends, colour=SERIES[1])
-    if network.step.feeds_back and not (first or last):
-        for row in range(1, len(network.hidden) + 1) if network.cell.sees_output else [1]:
+    if network.feeds_back and not (first or last):
+        seeing = [row for row, cell in enumerate(network.cells, 1) if cell.sees_output]
+        for row in seeing or [1]:
             high = (start, (len(network.hidden) + 1) * ROW - 0.1)
             _arrow(axes, high, (end, row * ROW + 0.15), colour=SERIES[3], dashed=True)
 
@@ -132,7 +133,7 @@ def _note(
 def _weights(network: Network, layer: int, role: str) -> str:
     """Return the names of the weights of a layer that have a role; of many the first and the last."""
     names = [block.parameter for block in network.layout if block.layer == layer and block.role == role]
-    return _listed(names, " ")
+    return _listed(list(dict.fromkeys(names)), " ")
 
 
 def _listed(names: list[str], between: str) -> str:

@@ -208,7 +208,7 @@ def _residual_widths(source: Source, level: float) -> np.ndarray | None:
 def _forecast_widths(source: Source, steps: int, level: float) -> np.ndarray | None:
     """Return the half widths (steps, O) of a forecast; None without residuals, or without the data of the run."""
     run, model = source.run, source.model
-    if source.model.residuals is None or run is None or model.network.step.feeds_back:
+    if source.model.residuals is None or run is None or model.network.feeds_back:
         return None
     try:
         spec = resolve_stored(run.path, run.path)
@@ -280,7 +280,7 @@ def _end_of_test(run: RunFolder, result: Model, wanted: Wanted) -> tuple[Given, 
         targets = targets if batch.labelled else result.scaling.restore_targets(targets)
     if result.horizon == 1 and batch.n_outputs == batch.n_inputs:
         inputs = np.concatenate([inputs, targets[:, -1:]], axis=1)
-    taught = result.network.step.feeds_back and not result.horizon and result.network.loss_name == "mse"
+    taught = result.network.feeds_back and not result.horizon and result.network.loss_name == "mse"
     return Given(inputs, []), targets if taught and np.isfinite(targets).all() else None
 
 

@@ -45,9 +45,9 @@ DATA_FILES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".npz": "npz"}
 """The task that reads a file, by the end of its name in small letters."""
 FROM_TASK = ("inputs", "outputs", "loss")
 NETWORK_KINDS: dict[str, tuple[str, Any]] = {
-    "cell": ("a name or file.py:function", str),
+    "cell": ("a name or file.py:function, or a list of these", str | list | tuple),
     "hidden": ("a whole number or a list of them", int | list | tuple),
-    "cell_options": ("a table", Mapping),
+    "cell_options": ("a table, or a list of tables", Mapping | list | tuple),
     "initial": ("a table", Mapping),
     "dtype": ("a name", str),
 }
@@ -80,7 +80,7 @@ class Spec:
     @property
     def folder(self) -> Path:
         """Where the run lies below the runs folder: ``<task>/<strategy>-<cell>/<id>``."""
-        names = [self.task.name, f"{self.strategy.name}-{self.network.cell.name}"]
+        names = [self.task.name, f"{self.strategy.name}-{self.network.cell_name}"]
         return Path(*[re.sub(r"[^\w.+-]", "_", name) for name in names], self.id)
 
     def with_seed(self, seed: int) -> Spec:
@@ -171,7 +171,7 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
             )
     network_table = {**tables["network"]}
     if "cell" in network_table:
-        network_table["cell"] = reference(network_table["cell"], base)
+        network_table["cell"] = _absolute_cells(network_table["cell"], base)
     known = found.network_settings(network_table)
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
     if strategy is not None and task is not None:
@@ -181,6 +181,11 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         network = make(**_network_settings(usual, known))
         if "version" in task_table and not network.means(known):
             network = make(**_network_settings(usual, {**known, "fed_back": "output"}))
+    if network is not None and not network.causal and getattr(task, "free_run", False):
+        found.append(
+            f"network.bidirectional: expected false, since outputs of {task_table['name']} go back as inputs, and a "
+            "bidirectional network sees a whole sequence before its first output"
+        )
     if strategy is not None and network is not None:
         with found.under("strategy"):
             check_population(strategy, network.size)
@@ -239,6 +244,13 @@ def network_names() -> list[str]:
     from evorrn.network.network import Network
 
     return [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
+
+
+def _absolute_cells(cell: Any, base: Path) -> Any:
+    """Return the cell of all layers, or that of each layer, with ``file.py:name`` as absolute paths."""
+    return (
+        [reference(each, base) for each in cell] if isinstance(cell, list | tuple) else reference(cell, base)
+    )
 
 
 def _budget(value: Any) -> Budget:
@@ -333,6 +345,8 @@ _tasks: dict[tuple[Any, ...], Task | Environment] = {}
 def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the advised settings, replaced by the user's; cell options are kept only for the same cell."""
     merged = {**usual, **given}
+    if isinstance(given.get("cell_options"), list | tuple):  # a table for each layer, as it stands
+        return _with_tuples(merged)
     options = dict(given.get("cell_options") or {})
     if given.get("cell", usual.get("cell")) == usual.get("cell"):
         options = {**(usual.get("cell_options") or {}), **options}
@@ -340,9 +354,13 @@ def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dic
         merged["cell_options"] = options
     else:
         merged.pop("cell_options", None)
-    if isinstance(merged.get("hidden"), list):
-        merged["hidden"] = tuple(merged["hidden"])
-    return merged
+    return _with_tuples(merged)
+
+
+def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(table.get("hidden"), list):
+        table["hidden"] = tuple(table["hidden"])
+    return table
 
 
 def _network_content(network: Network, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,8 +54,9 @@ def canonical(content: Mapping[str, Any]) -> str:
     for name, digest in plain.pop("files", {}).items():
         *path, key = name.split(".")
         table = functools.reduce(dict.__getitem__, path, plain)
-        _, separator, member = _split_reference(table[key])
-        table[key] = f"sha256:{digest}{separator}{member}"
+        where = int(key) if isinstance(table, list) else key
+        _, separator, member = _split_reference(table[where])
+        table[where] = f"sha256:{digest}{separator}{member}"
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -81,8 +82,13 @@ def digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
 
 def _naming_files(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the settings that may name a file, by their dotted names; a strategy may contain others."""
-    for section, key in (("task", "path"), ("task", "name"), ("network", "cell")):
+    for section, key in (("task", "path"), ("task", "name")):
         yield f"{section}.{key}", content[section].get(key, "")
+    cell = content["network"].get("cell", "")
+    if isinstance(cell, list):
+        yield from ((f"network.cell.{layer}", each) for layer, each in enumerate(cell))
+    else:
+        yield "network.cell", cell
     yield from _names_of_strategies("strategy", content["strategy"])
 
 

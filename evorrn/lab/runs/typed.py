@@ -35,7 +35,8 @@ def typed(
         A task, a data file (``.csv``, ``.tsv``, ``.txt``, ``.npz``), a spec file (``.toml``) or a folder that holds
         ``spec.toml``.
     strategy, cell : str, optional
-        Replace those of a spec file, together with the settings that belong to them.
+        Replace those of a spec file, together with the settings that belong to them. Names of cells joined by ``+`` are
+        those of the layers.
     hidden : str, optional
         Units of each layer, ``32`` or ``32,32``.
     seed : int, optional
@@ -51,7 +52,11 @@ def typed(
         With every mistake.
     """
     raw, base = _start(target)
-    for section, key, value in (("strategy", "name", strategy), ("network", "cell", cell)):
+    layers = cell.split("+") if cell is not None and "/" not in cell and ".py" not in cell else [cell]
+    for section, key, value in (
+        ("strategy", "name", strategy),
+        ("network", "cell", cell if len(layers) == 1 else layers),
+    ):
         table = raw.get(section, {})
         if value is not None and isinstance(table, Mapping) and table.get(key) != value:
             kept = {} if section == "strategy" else {k: v for k, v in table.items() if k != "cell_options"}

@@ -277,7 +277,7 @@ def _test_data(run: RunFolder) -> Batch | None:
 def _closed(network: Network, genome: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return the exponents of a network that runs on its own outputs, from where test inputs lead."""
     outputs, state = network.predict(genome, x, return_state=True)
-    if not network.step.feeds_back:  # the state of a closed loop ends with what is fed back
+    if not network.feeds_back:  # the state of a closed loop ends with what is fed back
         state = np.concatenate([state, outputs[:, -1]], axis=1)
     return diagnostics.lyapunov_spectrum(
         network, genome, np.zeros((len(x), STEPS, network.inputs)), 1, state=state, washout=100, closed=True

@@ -111,16 +111,20 @@ def program_of(spec: Spec) -> tuple[Any, ...]:
     """
     network = spec.network
     settings = network.settings()
-    activations = {name: value for name, value in settings["cell_options"].items() if isinstance(value, str)}
+    layers = range(len(network.hidden))
+    activations = [
+        {n: v for n, v in network.options_of(layer).items() if isinstance(v, str)} for layer in layers
+    ]
     shape = ("loss", "direct", "feedback", "dtype")
     return (
         spec.task.name,
         spec.strategy.name,
-        settings["cell"],
+        network.cell_name,
         len(network.hidden),
         json.dumps(activations, sort_keys=True),
         *(settings[name] for name in shape),
         network.reads,
+        network.bidirectional,
     )
 
 

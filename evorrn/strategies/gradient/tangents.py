@@ -35,10 +35,7 @@ class Tangent:
         self._network, self._batch = network, batch
         self._teacher = network.warm_up(batch)
         weights = {**network.fixed_arrays, **network.weights(genome)}
-        options = {
-            name: np.asarray(network.cell_options[option], np.float64)
-            for name, option in network.step.options.items()
-        }
+        options = {name: np.asarray(network.numbers[name], np.float64) for name in network.step.options}
         self._fixed = {name: value.astype(np.float64) for name, value in weights.items()} | options
         sizes = network.sizes
         self._shapes = {name: tuple(sizes[d] for d in shape) for name, shape in network.step.states.items()}

@@ -92,6 +92,11 @@ class Windows:
                 f"strategy.window: expected a loss that is a sum over time steps, as windows divide sequences; "
                 f"{problem.network.loss_name} is a loss on whole sequences, leave out window and carry"
             )
+        if not problem.network.causal:
+            raise ConfigError(
+                "strategy.window: expected none, since windows go on from the state before them, and a bidirectional network "
+                "also runs from the end; leave out window and carry"
+            )
         train = problem.batch("train")
         if train.links is not None:
             raise ConfigError("window: expected none, since linked steps cannot be cut into windows")
@@ -102,7 +107,7 @@ class Windows:
         self._problem, self._network = problem, problem.network
         self._batch = problem.chosen(sequences)
         self._teacher = self._network.warm_up(self._batch)
-        if self._teacher is None and self._network.step.feeds_back:
+        if self._teacher is None and self._network.feeds_back:
             # Without a teacher, a window would be taught up to its own first scored step.
             self._teacher = np.full((*self._batch.scored.shape, self._network.outputs), np.nan)
         lengths = np.array(self._batch.lengths)

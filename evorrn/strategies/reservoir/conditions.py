@@ -20,7 +20,7 @@ LARGEST_STATE = 1e12
 
 def sees_output(network: Network) -> bool:
     """Return whether a network's last output is fed back, as an input or to its cell."""
-    return bool(network.feedback or network.cell.sees_output)
+    return network.feeds_back
 
 
 def check_fed_back(name: str, network: Network) -> None:

@@ -141,9 +141,11 @@ def _input_scales(network: Network, scales: Scales, layer: int, columns: int) ->
 
 def mask_of(network: Network, block: Block) -> np.ndarray | None:
     """Return the fixed array with which the equations multiply a block; None if there is none."""
-    nodes = network.cell.graph().nodes
+    assert block.layer is not None
+    nodes = network.cells[block.layer].graph().nodes
     for node in nodes:
         names = {nodes[operand].op: nodes[operand].name for operand in node.operands}
         if node.op == "multiply" and names.get("parameter") == block.parameter and "fixed" in names:
-            return network.fixed_arrays[f"layer{block.layer}.{names['fixed']}"]
+            place = block.name.removesuffix(f".{block.parameter}")
+            return network.fixed_arrays[f"{place}.{names['fixed']}"]
     return None

@@ -226,7 +226,7 @@ class DrawnReservoir(Strategy):
             for name, value in self.ranges(network).items()
         }
         if first and "leak" in values and isinstance(self.leak, tuple):
-            values["leak"] = {**network.cell.options, **network.cell_options}["leak"]
+            values["leak"] = next(given["leak"] for given in _options(network) if "leak" in given)
         if "links" in values:
             values["links"] = round(values["links"])
         return values
@@ -242,7 +242,7 @@ class DrawnReservoir(Strategy):
             ranges.update({"links": self.links} if self.density is None else {"density": self.density})
         if sees_output(network):
             ranges["feedback_scaling"] = self.feedback_scaling
-        if self.leak is not None and "leak" in network.cell.options:
+        if self.leak is not None and any("leak" in given for given in _options(network)):
             ranges["leak"] = self.leak
         return ranges
 
@@ -267,6 +267,11 @@ class DrawnReservoir(Strategy):
     ) -> tuple[float, dict[str, float]]:
         """Fit the readout and write it into a genome (n,); return the training loss and what the history keeps."""
         raise NotImplementedError
+
+
+def _options(network: Network) -> list[dict[str, Any]]:
+    """Return the options of the cell of each layer."""
+    return [network.options_of(layer) for layer in range(len(network.hidden))]
 
 
 def at_share(value: Any, share: float) -> float:

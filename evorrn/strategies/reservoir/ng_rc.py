@@ -188,9 +188,13 @@ class NGRC(Strategy):
             raise ConfigError(
                 f"strategy {self.name}: expected a network without feedback; in free runs its inputs are its outputs"
             )
+        if network.bidirectional:
+            raise ConfigError(
+                f"strategy {self.name}: expected a network that is not bidirectional; its only state are delayed inputs"
+            )
         needed = self.needs_network(network.inputs)
         settings = network.settings()
-        options = {**network.cell.sizes, **network.cell_options}
+        options = {**network.cell.sizes, **network.options_of(0)}
         found = {
             "cell": network.cell.name,
             "cell_options": {name: options.get(name) for name in needed["cell_options"]},

@@ -145,6 +145,10 @@ def check_plasticity(name: str, network: Network, mean: float) -> str:
         For another cell than elman or leaky, another activation than tanh or sigmoid, fed-back outputs, and a mean that the
         activations cannot have.
     """
+    if not network.uniform:
+        raise ConfigError(
+            f"strategy {name}: intrinsic plasticity needs layers of one cell with the same options in one direction, got {network}"
+        )
     function = {**network.cell.activations, **network.cell_options}.get("activation")
     function = str(getattr(function, "__name__", function))
     if network.cell.name not in CELLS or function not in ("tanh", "sigmoid") or network.feedback:

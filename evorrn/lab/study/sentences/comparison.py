@@ -144,7 +144,10 @@ def hidden(network: Mapping[str, Any]) -> str:
     """Return cell and sizes of a network, for instance ``lstm 32`` or ``gru 16+16``."""
     sizes = network.get("hidden")
     text = "+".join(map(str, sizes)) if isinstance(sizes, list | tuple) else str(sizes)
-    return f"{str(network.get('cell')).rpartition(':')[2]} {text}"
+    cell = network.get("cell")
+    names = cell if isinstance(cell, list | tuple) else [cell]
+    cells = "+".join(str(name).rpartition(":")[2] for name in names)
+    return f"{'bidirectional ' * bool(network.get('bidirectional'))}{cells} {text}"
 
 
 def _against_baseline(comparison: Comparison, best: Row, baseline: Baseline) -> str:

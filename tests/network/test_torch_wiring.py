@@ -1,0 +1,89 @@
+"""Networks of several passes against PyTorch: outputs, losses and gradients in float64, weight for weight."""
+
+import numpy as np
+import pytest
+
+from evorrn import Batch, Network
+
+pytestmark = pytest.mark.oracle
+torch = pytest.importorskip("torch")
+
+GATES = {"lstm": ("LSTM", "ifgo"), "gru": ("GRU", "rzn")}
+NEAR = {"rtol": 1e-10, "atol": 1e-12}
+
+
+def torch_parts(blocks, place, cell):
+    """Return weight_ih, weight_hh, bias_ih and bias_hh of the blocks at a place."""
+    gates = GATES[cell][1]
+    parts = [[blocks[f"{place}.{letter}_{gate}"] for gate in gates] for letter in "WUb"]
+    second = [np.zeros_like(part) for part in parts[2]]
+    if cell == "gru":
+        second[2] = blocks[f"{place}.c_n"]
+    return [np.concatenate(part) for part in (*parts, second)]
+
+
+def module(network, genome, prefix="", bidirectional=True):
+    """Return layers of PyTorch with the weights of a network."""
+    cell, blocks = network.cell.name, network.unpack(genome)
+    widths, found = [network.inputs, *(network.hidden[:-1])], torch.nn.ModuleList()
+    for layer, units in enumerate(network.hidden):
+        width = widths[layer] * (2 if layer and bidirectional else 1)
+        made = getattr(torch.nn, GATES[cell][0])(
+            width, units, batch_first=True, bidirectional=bidirectional, dtype=torch.float64
+        )
+        ways = ("forward", "backward") if bidirectional else ("",)
+        for way, suffix in zip(ways, ("", "_reverse")):
+            place = f"{prefix}layer{layer}" + (f".{way}" if way else "")
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            for name, value in zip(names, torch_parts(blocks, place, cell)):
+                getattr(made, f"{name}_l0{suffix}").data = torch.tensor(value)
+        found.append(made)
+    return found
+
+
+def through(layers, x, lengths):
+    """Return the series (B, T, R) of stacked modules, whose sequences end at their lengths."""
+    for layer in layers:
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        x, _ = torch.nn.utils.rnn.pad_packed_sequence(
+            layer(packed)[0], batch_first=True, total_length=x.shape[1]
+        )
+    return x
+
+
+def check_gradients(network, gradient, layers, prefix=""):
+    blocks = network.unpack(gradient)
+    for number, layer in enumerate(layers):
+        both = layer.bidirectional
+        for way, suffix in ((".forward", ""), (".backward", "_reverse")) if both else (("", ""),):
+            place = f"{prefix}layer{number}{way}"
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            for name, value in zip(names[:3], torch_parts(blocks, place, network.cell.name)):
+                np.testing.assert_allclose(value, getattr(layer, f"{name}_l0{suffix}").grad.numpy(), **NEAR)
+
+
+@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize(
+    ("hidden", "sequences", "steps"), [((5,), 1, 7), ((4, 3), 37, 19), ((3, 5, 2), 6, 1)]
+)
+def test_bidirectional_layers_are_those_of_pytorch(cell, hidden, sequences, steps):
+    rng = np.random.default_rng(len(hidden))
+    network = Network(3, 2, cell=cell, hidden=hidden, bidirectional=True, dtype="float64")
+    genome = network.init(rng=rng) + 0.2 * rng.standard_normal(network.size)
+    lengths = rng.integers(1, steps + 1, sequences)
+    lengths[0] = steps
+    x, y = rng.standard_normal((sequences, steps, 3)), rng.standard_normal((sequences, steps, 2))
+    layers = module(network, genome)
+    blocks = network.unpack(genome)
+    weight, bias = (torch.tensor(blocks[f"readout.{name}"], requires_grad=True) for name in "Wb")
+    outputs = through(layers, torch.tensor(x), torch.tensor(lengths)) @ weight.T + bias
+    inside = torch.arange(steps)[None, :] < torch.tensor(lengths)[:, None]
+    loss = ((outputs - torch.tensor(y)) ** 2)[inside].mean()
+    loss.backward()
+    batch = Batch(x, y, lengths=lengths)
+    found = network.predict(genome, x, lengths=lengths)
+    np.testing.assert_allclose(found[inside.numpy()], outputs.detach().numpy()[inside.numpy()], **NEAR)
+    value, gradient = network.loss_and_gradient(genome, batch)
+    assert value == pytest.approx(loss.item(), rel=1e-10)
+    check_gradients(network, gradient, layers)
+    np.testing.assert_allclose(network.unpack(gradient)["readout.W"], weight.grad.numpy(), **NEAR)
