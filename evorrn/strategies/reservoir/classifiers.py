@@ -39,10 +39,10 @@ def check_classifier(name: str, kind: str, network: Network) -> None:
     """Raise ConfigError for a loss without classes, for feedback, and where scikit-learn is not installed."""
     if kind == "ridge":
         return
-    if not network.loss_function.logits or network.step.feeds_back:
+    if not network.loss_function.logits or network.feeds_back:
         raise ConfigError(
             f"strategy {name}: classifier {kind}: needs a loss of classes and a network without feedback, got "
-            f"{network.loss_name}" + " with feedback" * network.step.feeds_back
+            f"{network.loss_name}" + " with feedback" * network.feeds_back
         )
     if importlib.util.find_spec("sklearn") is None:
         raise ConfigError(
