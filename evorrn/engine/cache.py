@@ -63,7 +63,10 @@ def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> Mod
 
 def _write(name: str, source: str) -> Path:
     """Write source to the cache folder, or to a temporary folder if that fails; return the path."""
-    for folder in (cache_folder(), Path(tempfile.gettempdir()) / f"evorrn-{os.getuid()}"):
+    for folder in (
+        cache_folder(),
+        Path(tempfile.gettempdir()) / f"evorrn-{getattr(os, 'getuid', os.getpid)()}",
+    ):
         path = folder / name
         try:
             if not _holds(path, source):

@@ -32,7 +32,7 @@ from evorrn.lab.runs import environment
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.spec import DATA_FILES
 from evorrn.lab.scoring import common_metric, make_part
-from evorrn.lab.study.backtest import combined
+from evorrn.lab.study.backtest import combined, same_names
 from evorrn.lab.study.comparison import Comparison
 from evorrn.lab.study.ranking import make_differences
 from evorrn.lab.sweep.many import run_all
@@ -114,7 +114,7 @@ def compare(
     task = order[0].task
     first = task.metrics[0]
     metric = common_metric(plans, runs, first)
-    parts = [make_part(plan, runs, metric, root, wanted) for plan in plans]
+    parts = same_names([make_part(plan, runs, metric, root, wanted) for plan in plans])
     rows, baselines = combined(parts, metric)
     folder = root / "comparisons" / identity(plans, wanted)
     comparison = Comparison(

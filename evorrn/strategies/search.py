@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -154,6 +156,36 @@ class Search:
             or bool(self.state.get("finished"))
         )
 
+    def run(
+        self, function: Callable[[np.ndarray], float], budget: Budget | str, executor: Executor | None = None
+    ) -> Best:
+        """Evaluate generations by a function of one genome until a limit of the budget is reached; return the best.
+
+        The genomes of a generation are evaluated side by side by an executor, for a function that is slow. The result does
+        not depend on the executor, nor on which genome is done first. After an error in the function the search can go on:
+        the generation is evaluated again.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(genome) -> fitness``: a genome (n,) to a number, higher is better. Other processes must be able to
+            import it.
+        budget : Budget or str
+            Of evaluations, generations or loss, see `done`; checked before each generation.
+        executor : concurrent.futures.Executor, optional
+            For instance a ``ProcessPoolExecutor``, or ``client.get_executor()`` of Dask; by default this thread.
+
+        Raises
+        ------
+        ShapeError
+            When the function does not return one number for each genome.
+        """
+        evaluate = map if executor is None else executor.map
+        while not self.done(budget):
+            genomes = self.ask()
+            self.tell(genomes, np.array([_number(value) for value in evaluate(function, list(genomes))]))
+        return self.best
+
     @property
     def best(self) -> Best:
         """The best genome so far and its fitness; None and ``-inf`` before any fitness was finite."""
@@ -173,3 +205,11 @@ class Search:
             "history": {name: np.array(column) for name, column in self.history.items()},
         }
         save_tree(Path(path), tree)
+
+
+def _number(value: Any) -> float:
+    """Return a fitness as a number; raise ShapeError when it is not one number."""
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        raise ShapeError(f"run: expected one number as the fitness of a genome, got {value!r}")
+    return float(array.reshape(()))

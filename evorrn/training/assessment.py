@@ -7,7 +7,7 @@ training loop and the lab use only the methods of their base class.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,10 @@ class Assessment:
     def baselines(self, metric: str) -> dict[str, float]:
         """Return ``{name: value}``: the value of a metric on test data of each trivial baseline."""
         raise NotImplementedError
+
+    def baseline_records(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return for each baseline of a forecast its predictions on test and its residuals on validation, else nothing."""
+        return {}
 
     def comparators(self, metric: str, names: Sequence[str]) -> dict[str, float]:
         """Return the same for the models that are compared with, those that are named and the usual ones."""
@@ -217,6 +221,35 @@ class SequenceAssessment(Assessment):
         difference = (batch.targets - self.outputs(network, genome, "valid"))[batch.scored]
         scaling = self.splits.scaling
         return difference if scaling is None else difference * scaling.target_deviation
+
+    def baseline_records(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return for each baseline of a forecast what `predictions` holds of a network; empty where it is no forecast.
+
+        Among them are the usual comparators of the task. Residuals are those of the same predictions on validation.
+        """
+        task, valid, test = self.task, self.splits.valid, self.splits.test
+        if (
+            task is None
+            or valid is None
+            or test is None
+            or not self.forecasts
+            or self.free_run
+            or test.labelled
+        ):
+            return {}
+        on_valid = replace(self.splits, test=valid)
+        ahead = {**task.baselines(on_valid), **task.comparators(on_valid, ())}
+        found = {}
+        for name, outputs in {**self._baseline_outputs, **task.comparators(self.splits, ())}.items():
+            if name in ahead:
+                difference = (valid.targets - ahead[name])[valid.scored]
+                arrays = {"truth": test.targets, "predicted": outputs}
+                scaling = self.splits.scaling
+                if scaling is not None:
+                    arrays = {key: scaling.restore_targets(values) for key, values in arrays.items()}
+                    difference = difference * scaling.target_deviation
+                found[name] = {**arrays, "scored": test.scored, "residuals": difference}
+        return found
 
     def record(self, result: Result) -> Record:
         """Return the predictions of a result, which the splits of a task always have."""

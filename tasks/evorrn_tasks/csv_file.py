@@ -288,6 +288,8 @@ class CsvFile(Task):
         ends = (cuts[0], cuts[0] + cuts[1])
         assert splits.scaling is not None
         values = splits.scaling.scale_targets(table.columns(self.targets, ends))
+        if splits.test is splits.valid:  # forecasts of validation: nothing later is known
+            values, ends = values[: ends[1]], (int(cuts[0] * cuts[0] / max(sum(cuts[:2]), 1)), ends[0])
         step = None if table.times is None else table.times.step
         series = comparators.Series(values, ends, self.horizon, comparators.seasons_of(step))
         return comparators.comparators(splits, series, [*dict.fromkeys((*comparators.USUAL, *names))])

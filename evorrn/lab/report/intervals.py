@@ -13,7 +13,7 @@ from evorrn.base.text import figure
 from evorrn.lab.report.tables import Entry, Table
 from evorrn.lab.runs.outputs import Predictions, read_outputs
 from evorrn.lab.study.backtest import horizons
-from evorrn.lab.study.comparison import Comparison, Row
+from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.intervals import conformal_ends, seed_ends
 from evorrn.lab.study.sentences.intervals import share, title
 
@@ -30,25 +30,28 @@ class Band(NamedTuple):
 
 
 def intervals_table(comparison: Comparison) -> Table:
-    """Return coverage and width of the intervals on test, for each way of training and target; empty without any."""
+    """Return coverage and width of the intervals on test, for each way of training, baseline and target; empty without any."""
     names = comparison.task.get("outputs") or ()
     parts = horizons(comparison)
-    rows = [(part.task["horizon"], row) for part in parts for row in part.rows]
-    rows = rows or [(None, row) for row in comparison.rows]
+    rows: list[tuple[int | None, Row | Baseline]] = []
+    for part in parts or [comparison]:
+        entries_of: list[Row | Baseline] = [*part.rows, *part.baselines]
+        rows += [(part.task["horizon"] if parts else None, entry) for entry in entries_of]
     several = any(len(each.coverage) > 1 for _, row in rows for each in row.intervals)
     entries = []
     for horizon, row in rows:
         kinds = {each.kind: each for each in row.intervals}
         count = max((len(each.coverage) for each in row.intervals), default=0)
         for output in range(count):
-            cells: list[str] = [row.strategy, *([str(horizon)] if parts else [])]
+            name = row.name if isinstance(row, Baseline) else row.strategy
+            cells: list[str] = [name, *([str(horizon)] if parts else [])]
             cells += [str(names[output]) if output < len(names) else f"output{output + 1}"] if several else []
             for kind in ("conformal", "adaptive", "seeds"):
                 each = kinds.get(kind)
                 cells += (
                     ["–", "–"] if each is None else [share(each.coverage[output]), figure(each.width[output])]
                 )
-            entries.append(Entry(tuple(cells)))
+            entries.append(Entry(tuple(cells), "baseline" if isinstance(row, Baseline) else ""))
     head = ("strategy", *(["ahead"] if parts else []), *(["target"] if several else []))
     heading = f"{title(comparison.level)} on test, medians over seeds"
     return Table((*head, *COLUMNS), "l" * len(head) + "r" * len(COLUMNS), entries, heading, COLUMNS[::-1][:4])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.runs.spec import Spec
 from evorrn.training.assess import assess
 from evorrn.training.assessment import Assessment
@@ -43,6 +44,12 @@ def baseline_values(spec: Spec, seeds: Sequence[int], metric: str) -> dict[str, 
 def comparator_values(spec: Spec, metric: str, names: Sequence[str]) -> dict[str, float]:
     """Return the score of each model that a task is compared with, on the test data of a run."""
     return assessment_of(spec).comparators(metric, names)
+
+
+def baseline_predictions(spec: Spec) -> dict[str, Predictions]:
+    """Return the predictions of the baselines of a forecast by name; empty where a task is no forecast."""
+    found: dict[str, dict[str, Any]] = {**assessment_of(spec).baseline_records()}
+    return {name: Predictions(**arrays) for name, arrays in found.items()}
 
 
 def _bytes(value: Any) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -36,8 +37,37 @@ def combined(parts: Sequence[Part], metric: str) -> tuple[list[Row], list[Baseli
     found = []
     for each in make_baselines(values, metric):
         mine = [b for part in parts for b in part.baselines if b.name == each.name]
-        found.append(dataclasses.replace(each, targets=_targets(mine), model=mine[0].model))
+        intervals = _intervals(mine) if len({part.horizon for part in parts}) == 1 else ()
+        found.append(
+            dataclasses.replace(each, targets=_targets(mine), model=mine[0].model, intervals=intervals)
+        )
     return rank(rows, metric), found
+
+
+def same_names(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts with the same baselines in all of them.
+
+    A seasonal forecast whose season differs from part to part is named without its rows; what a part lacks is left out.
+    """
+    names = [{_kind(each.name): each.name for each in part.baselines} for part in parts]
+    common = set.intersection(*map(set, names))
+    label = {kind: {each[kind] for each in names} for kind in common}
+    return [
+        dataclasses.replace(
+            part,
+            baselines=tuple(
+                dataclasses.replace(each, name=each.name if len(label[kind]) == 1 else kind)
+                for each in part.baselines
+                if (kind := _kind(each.name)) in common
+            ),
+        )
+        for part in parts
+    ]
+
+
+def _kind(name: str) -> str:
+    """Return the name of a baseline without the rows of its season."""
+    return re.sub(r", \d+ rows$", "", name)
 
 
 def every_row(comparison: Comparison) -> Iterator[tuple[Part | None, Row]]:
@@ -140,7 +170,7 @@ def _row(rows: Sequence[Row], parts: Sequence[Part]) -> Row:
     )
 
 
-def _intervals(rows: Sequence[Row]) -> tuple[Intervals, ...]:
+def _intervals(rows: Sequence[Row] | Sequence[Baseline]) -> tuple[Intervals, ...]:
     """Return the means over folds of each kind of intervals that all of them have."""
     found = []
     for first in rows[0].intervals:

@@ -69,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A prediction scored on the same test data: its median over seeds, one value a seed, and by target.
+    """A prediction scored on the same test data: its median over seeds, one value a seed, by target, and its intervals.
 
     It is a trivial one, or that of a model in use, fitted to the same rows.
     """
@@ -79,6 +79,7 @@ class Baseline:
     values: tuple[float, ...]
     targets: dict[str, dict[str, float]] = field(default_factory=dict)
     model: bool = False
+    intervals: tuple[Intervals, ...] = ()
 
     @property
     def median(self) -> float:
@@ -251,6 +252,7 @@ def _baselines(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Base
             _numbers(b["values"], worst),
             _targets(b),
             bool(b.get("model")),
+            tuple(map(Intervals.from_dict, b.get("intervals") or ())),
         )
         for b in content
     )
