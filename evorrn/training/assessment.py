@@ -241,8 +241,9 @@ class SequenceAssessment(Assessment):
         ahead = {**task.baselines(on_valid), **task.comparators(on_valid, ())}
         found = {}
         for name, outputs in {**self._baseline_outputs, **task.comparators(self.splits, ())}.items():
-            if name in ahead:
-                difference = (valid.targets - ahead[name])[valid.scored]
+            known = ahead.get(name)
+            if isinstance(outputs, np.ndarray) and isinstance(known, np.ndarray):
+                difference = (valid.targets - known)[valid.scored]
                 arrays = {"truth": test.targets, "predicted": outputs}
                 scaling = self.splits.scaling
                 if scaling is not None:
