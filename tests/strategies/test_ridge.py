@@ -48,7 +48,7 @@ def test_one_alpha_solves_the_augmented_problem(alpha, solver):
 @pytest.mark.parametrize("blocks", [1, 3])
 def test_blocks_are_predicted_from_the_rows_before_them(blocks, solver):
     features, targets = rows(count=200)
-    fit = ridge(features, targets, ALPHAS, held_out=0.3, blocks=blocks, solver=solver)
+    fit = ridge(features, targets, ALPHAS, held_out=(0.3, blocks), solver=solver)
     falling = sorted(ALPHAS, reverse=True)
     errors, outputs = np.zeros(len(falling)), {alpha: [] for alpha in falling}
     edges = np.linspace(140, 200, blocks + 1).astype(int)
@@ -194,7 +194,7 @@ def test_few_sequences_are_divided_too(count, blocks, held_out):
     division = by_sequence(sequences, np.zeros(count, int), held_out, blocks)
     assert division.trials and all(fitted for fitted, _ in division.trials)
     features, targets = rows(count=30 * count)
-    fit = ridge(features, targets, ALPHAS, held_out=held_out, blocks=blocks, sequences=sequences)
+    fit = ridge(features, targets, ALPHAS, held_out=(held_out, blocks), sequences=sequences)
     errors = {}
     for alpha in ALPHAS:
         left = []

@@ -153,8 +153,7 @@ class NGRC(Strategy):
             fitted,
             alphas,
             select="gcv" if self.select == "gcv" else "blocks",
-            held_out=self.held_out,
-            blocks=self.blocks,
+            held_out=(self.held_out, self.blocks),
             sequences=np.nonzero(rows)[0],
         )
         problem.charge(solution.work)

@@ -60,8 +60,7 @@ def ridge(
     alphas: Sequence[float],
     *,
     select: str = "blocks",
-    held_out: float = 0.5,
-    blocks: int = 2,
+    held_out: tuple[float, int] = (0.5, 2),
     sequences: np.ndarray | None = None,
     solver: str = "auto",
     each_output: bool = False,
@@ -80,10 +79,8 @@ def ridge(
         ``"blocks"``: α is chosen on held-out rows, the last ones, each block predicted from all rows before it; or, of
         several sequences, on whole held-out sequences, each block predicted from all other sequences.
         ``"gcv"``: generalised cross-validation on all rows.
-    held_out : float
-        Share of the rows, or of the sequences, that is divided into blocks.
-    blocks : int
-        Number of blocks.
+    held_out : tuple of float and int
+        Share of the rows, or of the sequences, that is divided into blocks, and their number.
     sequences : ndarray of int, shape (R,), optional
         The sequence of each row; all rows are one record by default. When targets have only two values, each block has
         about the same share of every class, which is the target of a sequence at its last row.
@@ -111,9 +108,9 @@ def ridge(
     if choice and select == "blocks":
         many = sequences is not None and len(np.unique(sequences)) > 1
         pieces = (
-            by_sequence(sequences, _classes(sequences, y), held_out, blocks)
+            by_sequence(sequences, _classes(sequences, y), *held_out)
             if sequences is not None and many
-            else by_time(len(x), held_out, blocks)
+            else by_time(len(x), *held_out)
         )
     direct = solver == "svd" or (solver == "auto" and x.shape[1] <= AFFORDABLE)
     unseen = None
