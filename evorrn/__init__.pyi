@@ -74,8 +74,12 @@ from .strategies.evolution.snes import SNES as SNES
 from .strategies.evolution.truncation_ga import TruncationGA as TruncationGA
 from .strategies.evolution.xnes import XNES as XNES
 from .strategies.gradient.bptt import BPTT as BPTT
+from .strategies.gradient.chunker import Chunker as Chunker
 from .strategies.gradient.ekf import EKF as EKF
 from .strategies.gradient.hessian_free import HessianFree as HessianFree
+from .strategies.gradient.history import Level as Level
+from .strategies.gradient.history import compress as compress
+from .strategies.gradient.history import decompress as decompress
 from .strategies.gradient.levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
 from .strategies.gradient.reinforce import Reinforce as Reinforce
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
