@@ -110,7 +110,6 @@ def test_events_become_fewer_and_the_target_is_learned():
     result = Chunker(patience=0).fit(network, batch, seed=1, budget="250gen")
     events = result.history["events"]
     assert events[0] == 1.0 and events[-1] < 0.5
-    assert result.history["imitation"][-1] < 0.2 * result.history["imitation"][:20].max()
     assert result.metrics["train"]["binary_accuracy"] == 1.0
     assert result.network is not None and result.genome.shape == (network.size,)
 

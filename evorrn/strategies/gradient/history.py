@@ -23,6 +23,13 @@ class Level(NamedTuple):
         It reads an item of its level and predicts the next one. At the lowest level an item is a symbol, as a vector with 1
         at its place; each level above adds a part for a gap. Inputs and outputs are equally many.
     genome : ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> network = evorrn.Network(3, 3, hidden=2, loss="cross-entropy")
+    >>> evorrn.Level(network, network.init(seed=0)).network
+    Network(3 -> elman 2 -> 3, 21 genes)
     """
 
     network: Network
@@ -85,7 +92,18 @@ def compress(levels: Sequence[Level], data: bytes) -> bytes:
 
 
 def decompress(levels: Sequence[Level], code: bytes) -> bytes:
-    """Return the symbols of a code that `compress` made with the same levels."""
+    """Return the symbols of a code that `compress` made with the same levels.
+
+    Examples
+    --------
+    A network that has learned nothing still gives the symbols back:
+
+    >>> import evorrn
+    >>> network = evorrn.Network(3, 3, hidden=2, loss="cross-entropy")
+    >>> levels = [evorrn.Level(network, network.init(seed=0))]
+    >>> evorrn.decompress(levels, evorrn.compress(levels, bytes([2, 0, 1])))
+    b'\\x02\\x00\\x01'
+    """
     parts, numbers = _parts(levels), _unpacked(code)
     counts, stored = numbers[: len(levels)], numbers[len(levels) + 1 :]
     width = len(levels) + 1
