@@ -19,6 +19,8 @@ CONTENTS = {
         "course/evolution",
         "course/memory",
         "course/attractors",
+        "course/online",
+        "course/trees",
         "course/comparison",
     ),
     "Add your own": ("extend/cell", "extend/task", "extend/strategy", "extend/environment"),

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -40,8 +41,16 @@ def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> Mod
     """
     digest = hashlib.sha256((source + _surroundings()).encode()).hexdigest()[:20]
     name = f"evorrn_kernel_{label}_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
+    with _loading:
+        return sys.modules[name] if name in sys.modules else _load(name, source, given)
+
+
+_loading = threading.RLock()
+"""Held while a module is loaded, so that another thread does not find it before all its functions are there."""
+
+
+def _load(name: str, source: str, given: Mapping[str, Any] | None) -> ModuleType:
+    """Return a new module of emitted source."""
     path = _write(f"{name}.py", source)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
