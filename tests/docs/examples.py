@@ -9,6 +9,7 @@ blocks of a page are one program, and share their names. A block of bash runs in
 
 import contextlib
 import io
+import linecache
 import os
 import re
 import shutil
@@ -77,9 +78,10 @@ def shell(source, folder):
 
 def python(source, shared, name):
     """Return what a block of Python prints."""
-    out = io.StringIO()
+    out, title = io.StringIO(), f"<{name}.md, {hash(source)}>"
+    linecache.cache[title] = len(source), None, source.splitlines(True), title  # where cells find their source
     with contextlib.redirect_stdout(out):
-        exec(compile(source, f"{name}.md", "exec"), shared)
+        exec(compile(source, title, "exec"), shared)
     return out.getvalue()
 
 
