@@ -25,6 +25,7 @@ MODULES = (
     "labels",
     "trees",
     "reservoir",
+    "adaptation",
     "start_up",
     "scaling",
 )

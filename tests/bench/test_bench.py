@@ -11,6 +11,7 @@ import pytest
 import scipy.linalg
 
 from evorrn.bench import (
+    adaptation,
     architectures,
     control,
     generation,
@@ -31,7 +32,9 @@ from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.bench.timing import Times, alternate, limited_threads
 from evorrn.cli import main
+from evorrn.diagnostics import lyapunov_spectrum
 from evorrn.kernels.threads import get_threads
+from evorrn.network.network import Network
 from evorrn.strategies import find
 
 SMALL = population.Case("elman", 5, 3, sequences=4, steps=6, peers=("numpy",), product=False)
@@ -87,6 +90,23 @@ def test_recursive_networks_agree_with_their_peer(cell):
     pytest.importorskip("torch")
     row = trees.measure(trees.Case(cell, 4, 5, 1, 9, 1.0), QUICK)
     assert row.findings[0].numbers["deviation"] < 1e-5
+
+
+@pytest.mark.parametrize("case", adaptation.GROUP.cases, ids=lambda c: c.name)
+def test_rules_of_reservoirs_and_memories_agree_with_their_peers(case):
+    if case.name.startswith(("rls", "plasticity")):
+        pytest.importorskip("reservoirpy")
+    row = adaptation.measure(replace(case, units=24, steps=90), QUICK)
+    assert row.remarks == [] and len(row.findings) == 1
+    assert row.findings[0].numbers.get("deviation", 0.0) < 1e-5
+
+
+def test_the_exponents_of_the_peer_are_those_of_the_diagnostics():
+    network = Network(1, 1, hidden=6, dtype="float64")
+    genome, x = network.init(seed=0), np.random.default_rng(0).normal(size=(300, 1))
+    found = numpy_peer.lyapunov_exponents(network.unpack(genome), x, 3).call()
+    ours = lyapunov_spectrum(network, genome, x[None], 3, washout=0)
+    np.testing.assert_allclose(ours, found, atol=0.01)
 
 
 def test_gated_cells_of_peers_agree_with_ours():

@@ -80,3 +80,34 @@ def _sigmoid(a: np.ndarray) -> np.ndarray:
 
 
 CELLS: dict[str, Callable[..., tuple[np.ndarray, ...]]] = {"elman": _elman, "lstm": _lstm, "gru": _gru}
+
+
+def lyapunov_exponents(blocks: Weights, x: np.ndarray, count: int) -> Contender:
+    """Return the contender that computes exponents of an Elman network along x (T, I), a QR decomposition a step."""
+    inner, given, bias = blocks["layer0.W_h"], blocks["layer0.W_x"], blocks["layer0.b"]
+
+    def call() -> np.ndarray:
+        state, q, total = np.zeros(len(inner)), np.eye(len(inner))[:, :count], np.zeros(count)
+        for u in x:
+            state = np.tanh(inner @ state + given @ u + bias)
+            q, r = np.linalg.qr((1 - state**2)[:, None] * (inner @ q))
+            total += np.log(np.abs(np.diag(r)))
+        return total / len(x)
+
+    return Contender("NumPy, QR at every step", call)
+
+
+def associative_recall(weights: np.ndarray, cues: np.ndarray) -> Contender:
+    """Return the contender that updates all cues (B, N) unit by unit until nothing changes."""
+
+    def call() -> np.ndarray:
+        states = cues.copy()
+        while True:
+            before = states.copy()
+            for unit, row in enumerate(weights):
+                fields = states @ row
+                states[:, unit] = np.where(fields == 0, states[:, unit], np.sign(fields))
+            if np.array_equal(states, before):
+                return states
+
+    return Contender("NumPy, unit by unit", call, lambda: [call()])

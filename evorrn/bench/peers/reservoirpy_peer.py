@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from reservoirpy.nodes import Reservoir, Ridge
+from reservoirpy.nodes import RLS, IPReservoir, Reservoir, Ridge
 from scipy.sparse import csr_matrix
 
 from evorrn.bench.session import Contender
@@ -44,6 +44,39 @@ def fit(network: Network, genome: np.ndarray, x: np.ndarray, y: np.ndarray, alph
         return [np.mean(np.square(model.run(x) - y))]
 
     return Contender("reservoirpy, one penalty", call, check)
+
+
+def recursive(x: np.ndarray, y: np.ndarray) -> Contender:
+    """Return the contender that fits y (T, O) to features x (T, N) by recursive least squares, from a penalty of 1."""
+
+    def call() -> np.ndarray:
+        readout = RLS(alpha=1.0, fit_bias=False)
+        readout.partial_fit(x, y)
+        return readout.Wout.T
+
+    return Contender("reservoirpy", call, lambda: [call()])
+
+
+def plasticity(
+    matrix: np.ndarray, weights: np.ndarray, x: np.ndarray, rule: tuple[float, float, float]
+) -> Contender:
+    """Return the contender that adapts tanh units without leak and bias; the rule is rate, mean and deviation."""
+    rate, mean, deviation = rule
+
+    def call() -> list[np.ndarray]:
+        node = IPReservoir(
+            lr=1.0,
+            mu=mean,
+            sigma=deviation,
+            learning_rate=rate,
+            W=csr_matrix(matrix),
+            Win=weights,
+            bias=np.zeros(len(matrix)),
+        )
+        node.fit(x)
+        return [node.a, node.b]
+
+    return Contender("reservoirpy", call, call)
 
 
 def _reservoir(network: Network, genome: np.ndarray) -> Reservoir:
