@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -42,6 +43,13 @@ def show(
     plot: Annotated[
         bool, typer.Option("--plot", help="Draw a run's pictures into its folder, and name the files.")
     ] = False,
+    graph: Annotated[
+        bool,
+        typer.Option(
+            "--graph",
+            help="Draw a cell's signal-flow graph, its reversal and its tangent into this folder, and name the files.",
+        ),
+    ] = False,
     runs: Runs = None,
     trust: Trust = False,
 ) -> None:
@@ -58,6 +66,11 @@ def show(
             from evorrn.lab.report.plots import draw_run
 
             files = draw_run(find_run(name, root))
+        if graph:
+            from evorrn.cells.find import find_cell
+            from evorrn.lab.report.signal_flow import draw_cell
+
+            files = draw_cell(find_cell(name), Path())
         page = catalogue.page(name, root, kernel)
     if files:
         page.tables.append(text_table("pictures", ("",), [(str(path),) for path in files]))
