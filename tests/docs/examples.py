@@ -79,7 +79,12 @@ def shell(source, folder):
 def python(source, shared, name):
     """Return what a block of Python prints."""
     out, title = io.StringIO(), f"<{name}.md, {hash(source)}>"
-    linecache.cache[title] = len(source), None, source.splitlines(True), title  # where cells find their source
+    linecache.cache[title] = (
+        len(source),
+        None,
+        source.splitlines(True),
+        title,
+    )  # where cells find their source
     with contextlib.redirect_stdout(out):
         exec(compile(source, title, "exec"), shared)
     return out.getvalue()
