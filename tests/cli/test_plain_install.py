@@ -50,7 +50,7 @@ def optional_modules():
     [
         (["list", "tasks"], "sunspots"),
         (["list"], "second-order"),
-        (["docs", "--no-browser"], "index.html"),
+        pytest.param(["docs", "--no-browser"], "index.html", marks=pytest.mark.thorough),
         (
             ["compare", "sunspots", "--quick", "--budget", "5M", "--seeds", "1", "--strategies", "random"],
             "nrmse_std",

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from browser import Browser, find_browser
 from examples import PICTURE, run_page
 
 from evorrn.cells.find import CELLS
@@ -109,6 +110,31 @@ def test_equations_in_markdown_become_mathml_and_prices_do_not():
 def test_links_between_pages_in_markdown_lead_to_their_html():
     html = to_html("[a](x.md) [b](../y.md#part) [c](https://example.org/z.md)")
     assert 'href="x.html"' in html and 'href="../y.html#part"' in html and "z.md" in html
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(find_browser() is None, reason="no browser on PATH: chromium or another of its kind")
+def test_pages_fit_into_a_narrow_window_and_the_search_finds_a_cell(built, tmp_path):
+    page = Browser(find_browser(), tmp_path / "profile")
+    try:
+        for name in ("index", "course/gates", "tables", "reference/cells"):
+            page.open(built / f"{name}.html")
+            for width in (1280, 480):
+                page.resize(width)
+                wide = page.evaluate(
+                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                )
+                assert wide == 0, (name, width)
+        page.evaluate(
+            "(field => { field.value = 'reset before'; field.dispatchEvent(new Event('input')); })"
+            "(document.querySelector('.search input'))"
+        )
+        assert page.evaluate("document.querySelector('.search ol li a').getAttribute('href')").startswith(
+            "../reference/"
+        )
+        assert page.errors == [] and all(address.startswith(("file:", "data:")) for address in page.requests)
+    finally:
+        page.close()
 
 
 @pytest.mark.thorough
