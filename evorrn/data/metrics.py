@@ -27,7 +27,10 @@ HIGHER_IS_BETTER = frozenset(
         "accuracy",
         "binary_accuracy",
         "exact_match",
+        "f1",
         "memory_capacity",
+        "precision",
+        "recall",
         "token_accuracy",
         "valid_time",
         "within_004",
@@ -166,6 +169,30 @@ def binary_accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 @nan_unless_finite
+def precision(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of entries with logit > 0 whose truth is above 0.5; 0 where there are none."""
+    found = predicted > 0
+    return float((found & (truth > 0.5)).sum() / max(found.sum(), 1))
+
+
+@nan_unless_finite
+def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of entries with truth above 0.5 whose logit is > 0; NaN where there are none."""
+    wanted = truth > 0.5
+    return float(((predicted > 0) & wanted).sum() / wanted.sum()) if wanted.any() else math.nan
+
+
+def f1(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the harmonic mean of precision and recall."""
+    return harmonic_mean(precision(predicted, truth), recall(predicted, truth))
+
+
+def harmonic_mean(first: float, second: float) -> float:
+    """Return the harmonic mean of two numbers from 0 on; 0 where both are 0."""
+    return 2 * first * second / (first + second) if first + second != 0 else 0.0
+
+
+@nan_unless_finite
 def binary_cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the mean over scored entries of ``softplus(logit) - truth * logit`` in nats."""
     return float(np.mean(np.logaddexp(0, predicted) - truth * predicted))
@@ -249,6 +276,9 @@ METRICS: dict[str, Metric] = {
         cross_entropy,
         bits_per_symbol,
         binary_accuracy,
+        precision,
+        recall,
+        f1,
         binary_cross_entropy,
         token_accuracy,
         exact_match,

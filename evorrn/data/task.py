@@ -184,6 +184,8 @@ class Task(Settings):
         per step. 1 where it is not known.
     provides : frozenset of str
         What a problem of this task can compute, see `evorrn.Problem`.
+    judges : tuple of str
+        Those of the metrics that the method `judged` computes.
     free_run : bool
         Whether validation and test run in closed loop: the network sees the true inputs during the unscored
         steps at the start, and from the first scored step on its own last outputs in place of the first O inputs.
@@ -222,6 +224,8 @@ class Task(Settings):
     free_run: ClassVar[bool] = False
     arity: ClassVar[int] = 0
     references: ClassVar[tuple[Reference, ...]] = ()
+
+    judges: ClassVar[tuple[str, ...]] = ()
 
     horizon: Any = None  # tasks with a horizon make it a setting
     multistep: Any = "direct"  # and those with several ways to reach it make that one too
@@ -292,6 +296,17 @@ class Task(Settings):
             the values of the metrics that it has, for instance ``{"bits_per_symbol": 2.1}``.
         """
         raise NotImplementedError
+
+    def judged(self, splits: Splits, outputs: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        """Return the metrics named in `judges`, by split, where they need more than the outputs of that split.
+
+        Parameters
+        ----------
+        splits : Splits
+        outputs : mapping of str to ndarray, shape (B, T, O)
+            The outputs for ``"train"``, ``"valid"`` and ``"test"``, in scaled units.
+        """
+        return {}
 
     def comparator_problems(self, names: Sequence[str]) -> list[str]:
         """Return one sentence for each name of a comparator that the task does not have, or cannot make here."""

@@ -135,23 +135,27 @@ class SequenceAssessment(Assessment):
         """Return the metrics of all splits that exist, in original units."""
         loss = network.loss_function
         names = self.task.metrics if self.task is not None else (*loss.metrics, *self._of_free_runs)
+        given = {
+            split: batch for split, batch in zip(("train", "valid", "test"), self.splits) if batch is not None
+        }
+        found = {split: self.outputs(network, genome, split) for split in given}
+        judges = self.task.judges if self.task is not None else ()
+        judged = self.task.judged(self.splits, found) if self.task is not None else {}
         measured = {}
-        for split, batch in zip(("train", "valid", "test"), self.splits):
-            if batch is not None:
-                free_run = self.free_run and split != "train"
-                shown = names if free_run else [name for name in names if name not in metrics.FREE_RUN]
-                outputs = self.outputs(network, genome, split)
-                if isinstance(loss, SequenceLoss):
-                    measured[split] = score_decoded(loss, outputs, batch, shown or loss.measured)
-                    continue
-                measured[split] = score(
-                    outputs,
-                    batch,
-                    [*shown, *self._by_target(shown)],
-                    self.splits.scaling,
-                    self._names,
-                    self.step_time,
-                )
+        for split, batch in given.items():
+            free_run, outputs = self.free_run and split != "train", found[split]
+            shown = names if free_run else [name for name in names if name not in metrics.FREE_RUN]
+            if isinstance(loss, SequenceLoss):
+                measured[split] = score_decoded(loss, outputs, batch, shown or loss.measured)
+                continue
+            own = [name for name in shown if name not in judges]
+            scaling = self.splits.scaling
+            values = score(
+                outputs, batch, [*own, *self._by_target(own)], scaling, self._names, self.step_time
+            )
+            values |= judged.get(split, {})
+            first = [name for name in shown if name in values]
+            measured[split] = {name: values[name] for name in dict.fromkeys([*first, *values])}
         return measured
 
     def outputs(self, network: Network, genome: np.ndarray, split: str) -> np.ndarray:
