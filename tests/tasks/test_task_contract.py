@@ -11,7 +11,7 @@ from evorrn.data.task import Recommended, Task
 from evorrn.strategies.find import make_strategy
 from evorrn.testing import check_task
 
-SLOW = ("lorenz", "lorenz-96", "roessler", "henon", "kuramoto-sivashinsky")
+SLOW = ("counterpoint", "lorenz", "lorenz-96", "roessler", "henon", "kuramoto-sivashinsky")
 """Tasks whose baselines take seconds at the default sizes."""
 SEQUENCES = [name for name, kind in task_kinds().items() if issubclass(kind, Task)]
 SYNTHETIC = ("mackey-glass", "narma", "sines", "adding", "copy")
@@ -71,6 +71,8 @@ SMALL = [
     ("sentiment-grammar", {"longest": 1, "test_longest": 9, "train": 9, "valid": 4, "test": 5}),
     ("grid-digits", {"rows": 5, "columns": 3, "noise": 0.5, "corner": "bottom-left", "train": 9, "test": 5}),
     ("text", {"characters": 400, "length": 9, "context": 0, "rare": 0}),
+    ("counterpoint", {"scale": 10, "phrase": 2, "phrases": 1, "train": 9, "valid": 4, "test": 5}),
+    ("bouncing-balls", {"size": 4, "balls": 1, "frames": 2, "context": 0, "train": 5, "valid": 3, "test": 4}),
     ("anomalies", {"steps": 400, "anomalies": 1, "washout": 0, "noise": 0.0}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
