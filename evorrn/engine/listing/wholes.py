@@ -293,6 +293,9 @@ def _push(w: _Whole) -> None:
 
 
 def _product(w: _Whole) -> None:
+    if w.shape(0)[0] == 1:
+        w.copy(w.out, w.place(0), w.count)
+        return
     operands = w.out, w.place(0), w.shape(0)[0], w.count, w.lanes
     w.rows.listing.row(PRODUCT, *operands, equation=w.text)
 
