@@ -68,6 +68,7 @@ SMALL = [
         "propositional-logic",
         {"variables": 1, "longest": 0, "test_longest": 1, "train": 9, "valid": 4, "test": 5},
     ),
+    ("relation-joins", {"terms": 12, "elements": 3}),
     ("sentiment-grammar", {"longest": 1, "test_longest": 9, "train": 9, "valid": 4, "test": 5}),
     ("grid-digits", {"rows": 5, "columns": 3, "noise": 0.5, "corner": "bottom-left", "train": 9, "test": 5}),
     ("text", {"characters": 400, "length": 9, "context": 0, "rare": 0}),

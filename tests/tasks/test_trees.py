@@ -207,3 +207,34 @@ def test_windows_are_refused_for_linked_steps():
     network = evorrn.Network.for_task(task, cell="recursive", hidden=2)
     with pytest.raises(ConfigError, match="linked steps cannot be cut into windows"):
         evorrn.BPTT(window=3).fit(network, task, budget="1M")
+
+
+def test_pairs_that_follow_from_training_have_the_only_possible_relation():
+    """Three random sets never contradict the table of joins."""
+    from evorrn_tasks.propositional_logic import relation_of
+    from evorrn_tasks.relation_joins import joins
+
+    rng, table, seen = np.random.default_rng(0), joins(7), {}
+    for a, b, c in rng.integers(1, 127, (60000, 3)).tolist() + rng.integers(1, 15, (20000, 3)).tolist():
+        key = relation_of(a, b, 127), relation_of(b, c, 127)
+        seen.setdefault(key, set()).add(relation_of(a, c, 127))
+    for key, found in seen.items():
+        assert table[key] < 0 or found == {table[key]}
+    assert (
+        table[0].tolist() == list(range(7)) and table[1, 1] == 1 and table[3, 3] == 0
+    )  # equal, transitive, not not
+    assert joins(7)[1, 2] == -1 == joins(7)[6, 6]
+
+
+def test_relation_joins_test_only_pairs_that_follow_from_training():
+    task = evorrn.task("relation-joins", terms=16, elements=4)
+    train, valid, test = task.data(5)
+    names = {}
+    for batch in (train, valid, test):
+        for row in range(batch.size):
+            pair = tuple(batch.inputs[row, :2].argmax(axis=1).tolist())
+            names[pair] = (batch is train, int(batch.targets[row, 2]))
+    assert len(names) == train.size + valid.size + test.size and train.size == 128
+    known = {pair: label for pair, (trained, label) in names.items() if trained}
+    for (a, c), (trained, _) in names.items():
+        assert trained or any((a, b) in known and (b, c) in known for b in range(16))
