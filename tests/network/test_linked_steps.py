@@ -216,8 +216,8 @@ def test_what_needs_a_last_step_is_refused_in_a_sentence_for_linked_steps():
         (lambda: network.predict(genome, x, links=links, state=np.zeros((1, 3))), "none is the last"),
         (lambda: network.predict(genome, x, links=links, free_from=np.zeros(1, int)), "none is the last"),
         (lambda: network.loss_and_gradient(genome, batch, return_state=True), "none is the last"),
-        (lambda: network.influence(genome, x), "got none"),
-        (lambda: network.jacobian(genome, x), "got none"),
+        (lambda: network.influence(genome, x), "got none|none is the last"),
+        (lambda: network.jacobian(genome, x), "got none|none is the last"),
         (lambda: network.to_onnx(genome, "never.onnx"), "none is the last"),
         (
             lambda: evorrn.Network(2, 2, cell="recursive", feedback=True, learn_start=True),
