@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.influence.steps import Directions, StepDerivatives, Steps
+from evorrn.engine.influence.steps import StepJacobians, Steps
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
 from evorrn.engine.levels.run import Linked
@@ -146,19 +146,14 @@ class Programs:
         gradient = gradients.of_outputs(individual, shown, output_gradient)
         return self._model.of_genes(genome, settings, gradient)
 
-    def step_derivatives(
-        self, genome: np.ndarray, settings: Settings, shown: Sequences, directions: Directions
-    ) -> StepDerivatives:
-        """Return the derivatives of the time steps of a genome (n,) along sequences."""
-        return self.steps.of_outputs(self._model.individuals(genome, settings), shown, directions)
+    def step_jacobians(self, genome: np.ndarray, settings: Settings, shown: Sequences) -> StepJacobians:
+        """Return the time steps of a genome (n,) along sequences with their derivatives."""
+        return self.steps.along(self._model.individuals(genome, settings), shown)
 
-    def of_all_weights(
-        self, genome: np.ndarray, settings: Settings, found: StepDerivatives, time: int
-    ) -> np.ndarray:
-        """Return the derivatives (B, D, n) with respect to a genome (n,) of one time step, its state being constant."""
-        weights = self.steps.of_weights(found, time)
-        rows = [self._model.of_genes(genome, settings, row) for row in weights.reshape(-1, weights.shape[-1])]
-        return np.array(rows).reshape(*weights.shape[:-1], -1)
+    def of_genes(self, genome: np.ndarray, settings: Settings, rows: np.ndarray) -> np.ndarray:
+        """Return derivatives (..., n) with respect to a genome (n,), from those (..., N) with respect to all weights."""
+        found = [self._model.of_genes(genome, settings, row) for row in rows.reshape(-1, rows.shape[-1])]
+        return np.array(found).reshape(*rows.shape[:-1], -1)
 
     def saved_work(self, genome: np.ndarray) -> int:
         """Return the multiply-adds that the zeros of sparse matrices save in one time step of one sequence."""

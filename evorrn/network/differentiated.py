@@ -9,7 +9,6 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.memory import excess
 from evorrn.data.batch import numeric
-from evorrn.engine.influence.steps import Directions
 from evorrn.network import arguments
 from evorrn.network.exchanged import ExchangedNetwork
 from evorrn.network.linearised import Linearised
@@ -84,20 +83,17 @@ class DifferentiatedNetwork(ExchangedNetwork):
             carried[...] = given
         vector, outputs = self.check_genome(genome), np.empty((sequences, steps, self.outputs), self.dtype)
         at = shown.conditions.state
-        longest = max(1, MOST_NUMBERS // (sequences * self.state_size * self._programs.steps.numbers))
+        longest = max(1, MOST_NUMBERS // (sequences * self._programs.steps.numbers))
         for first in range(0, steps, longest):
             part = slice(first, min(first + longest, steps))
             inputs = shown._replace(x=shown.x[:, part], lengths=np.full(sequences, part.stop - first))
             inputs = inputs._replace(conditions=shown.conditions._replace(state=at))
-            directions = Directions(
-                np.eye(self.state_size),
-                np.zeros((sequences, part.stop - first, self.state_size, self.outputs)),
-            )
-            found = self._programs.step_derivatives(vector, self._settings, inputs, directions)
+            found = self._programs.step_jacobians(vector, self._settings, inputs)
             outputs[:, part], at = found.outputs, found.last
             for time in range(part.stop - first):
-                genes = self._programs.of_all_weights(vector, self._settings, found, time)
-                carried = found.old[:, time] @ carried + genes
+                weights = self._programs.steps.of_weights(found, time)
+                genes = self._programs.of_genes(vector, self._settings, weights)
+                carried = found.state[:, time] @ carried + genes
         return outputs, at, carried
 
     def linearised(

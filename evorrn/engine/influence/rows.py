@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evorrn.compile.graph import Node
+from evorrn.compile.lifted import LIFTED, lifted
 from evorrn.compile.op import count_of
 from evorrn.compile.step import OUTPUT, Step
 from evorrn.engine.lanes.backward import Derivative
@@ -28,7 +30,7 @@ from evorrn.engine.listing.writer import StageRows
 from evorrn.engine.model import Model
 from evorrn.engine.stages import variable
 
-RESULTS = ("outputs", "states", "old", "factors")
+RESULTS = ("outputs", "old", "factors")
 """Bases of the results, with an entry for each time step."""
 
 
@@ -41,14 +43,11 @@ class WantedRows(NamedTuple):
     target_rows : int
         Rows of the targets; the direction in the outputs is then the gradient of the loss. 0 if it is given.
     teacher : bool
-    moving : bool
-        Whether the directions in the state differ between time steps.
     """
 
     lanes: int
     target_rows: int
     teacher: bool = False
-    moving: bool = False
 
 
 class Factor(NamedTuple):
@@ -58,47 +57,91 @@ class Factor(NamedTuple):
     ----------
     row, rows : int
         First row, and their number.
-    forward : bool
-        Whether the forward pass computes it, so that it is the same for all directions.
     """
 
     row: int
     rows: int
-    forward: bool
+
+    @property
+    def places(self) -> slice:
+        """The rows."""
+        return slice(self.row, self.row + self.rows)
+
+
+class Term(NamedTuple):
+    """A part of the derivative with respect to a block of weights.
+
+    Attributes
+    ----------
+    block : str
+    slope : Factor
+        Depends on the direction. The derivative is its outer product with `source`, or itself where this is None.
+    source : Factor or None
+        A value of the forward pass, which the weights multiply.
+    first : bool
+        Whether the slope is the first factor of the outer product.
+    state : str
+        The name of the old state that `source` is a copy of, which a lifted product reads; empty for others.
+    """
+
+    block: str
+    slope: Factor
+    source: Factor | None = None
+    first: bool = True
+    state: str = ""
 
 
 class Layout(NamedTuple):
-    """How the results of a listing are laid out.
+    """How the factors of a time step are laid out.
 
     Attributes
     ----------
     rows : int
-        Rows of all factors of a time step.
-    terms : tuple of (str, tuple of Factor)
-        The block of each product that is added to the derivative, and its one or two factors; the other one is 1.
+        Rows of all factors, R.
+    terms : tuple of Term
     """
 
     rows: int
-    terms: tuple[tuple[str, tuple[Factor, ...]], ...]
+    terms: tuple[Term, ...]
 
 
 def layout(step: Step, model: Model) -> tuple[Layout, Derivative, dict[int, int]]:
-    """Return the layout of the factors, the derivative of the step, and the first row of each factor's node."""
+    """Return the layout of the factors of a lifted step, its derivative, and the first row of each factor's node."""
     derivative = Derivative(step)
-    count = len(step.graph.nodes)
+    nodes, seeded = derivative.graph.nodes, _seeded(derivative)
     first: dict[int, int] = {}
     total = 0
-    sizes = {}
-    for _, pair in derivative.terms:
-        for index in pair:
-            if index not in first:
-                sizes[index] = count_of(derivative.graph.nodes[index].shape, model.sizes)
-                first[index] = total
-                total += sizes[index]
-    terms = tuple(
-        (name, tuple(Factor(first[i], sizes[i], i < count) for i in pair)) for name, pair in derivative.terms
-    )
-    return Layout(total, terms), derivative, first
+    for index in (index for _, pair in derivative.terms for index in pair):
+        if index not in first:
+            first[index] = total
+            total += count_of(nodes[index].shape, model.sizes)
+
+    def factor(index: int) -> Factor:
+        return Factor(first[index], count_of(nodes[index].shape, model.sizes))
+
+    terms = []
+    for name, pair in derivative.terms:
+        slope, *sources = sorted(pair, key=lambda index: index not in seeded)
+        state = (
+            nodes[sources[0]].name.removeprefix(LIFTED) if sources and _is_lifted(nodes[sources[0]]) else ""
+        )
+        source = factor(sources[0]) if sources else None
+        terms.append(Term(name, factor(slope), source, slope == pair[0], state))
+    return Layout(total, tuple(terms)), derivative, first
+
+
+def _is_lifted(node: Node) -> bool:
+    return node.op == "input" and node.name.startswith(LIFTED)
+
+
+def _seeded(derivative: Derivative) -> set[int]:
+    """Return the nodes that depend on the direction."""
+    found: set[int] = set()
+    for index, node in enumerate(derivative.graph.nodes):
+        seed = node.op == "input" and node.name.startswith("d.")
+        if seed or found.intersection(node.reads):
+            found.add(index)
+    return found
 
 
 class DerivativeRows(NetworkRows):
@@ -118,6 +161,7 @@ class DerivativeRows(NetworkRows):
     def __init__(self, model: Model, wanted: WantedRows, whole: bool = False) -> None:
         listing = Listing(wanted.lanes, (*BASES, *RESULTS, "scale", "given", "directions", "last_state"))
         super().__init__(model, listing)
+        self.step = lifted(self.step)
         self._wanted = wanted
         self._layout, self._derivative, self._first = layout(self.step, model)
         self._old = {name: listing.slots(rows, variable(name)) for name, _, rows in self.states()}
@@ -164,7 +208,8 @@ class DerivativeRows(NetworkRows):
         graph, listing = self.step.graph, self.listing
         inputs, names = graph.leaves("input"), step_names(self.step)
         where = {inputs["x"]: self.series("x", self.sizes.of("I"))}
-        where |= {inputs[name]: place for name, place in self._old.items() if name in inputs}
+        for name, place in self._old.items():
+            where |= {inputs[leaf]: place for leaf in (name, LIFTED + name) if leaf in inputs}
         for name, index in graph.outputs.items():
             if name in self._old:
                 where[index] = self._old[name].later()
@@ -203,7 +248,7 @@ class DerivativeRows(NetworkRows):
     def _time_step(self, ended: bool) -> None:
         """Write a time step forward, and its adjoint."""
         sizes, lanes, wanted = self.sizes, self.listing.lanes, self._wanted
-        outputs, total = sizes.of("O"), sum(rows for _, _, rows in self.states())
+        outputs = sizes.of("O")
         if wanted.teacher and self.step.feeds_back:
             self.listing.row(OVERRIDE, self._old[OUTPUT], self.series("teacher", outputs), outputs * lanes)
         self._record.write(self._derivative.record)
@@ -216,19 +261,12 @@ class DerivativeRows(NetworkRows):
             self.copy(self._outputs, self._y, outputs)
             self.listing.row(self.feed, self._y, outputs, lanes)
         for name, start, rows in self.states():
-            direction = (
-                self._entry("directions", start, rows, total)
-                if wanted.moving
-                else Place("directions", start * lanes)
-            )
-            self.copy(self._d_new[name], direction, rows)
+            self.copy(self._d_new[name], Place("directions", start * lanes), rows)
         if self.gradient_of_feed and self.step.feeds_back:
             self.listing.row(self.gradient_of_feed, self._d_new[OUTPUT], self._outputs, outputs, lanes)
         self._step_back()
-        for name, start, rows in self.states():
-            if ended:
-                self.select(self._old[name].later(), self._old[name], rows)
-            self.copy(self._entry("states", start, rows, total), self._old[name].later(), rows)
+        for name, _, rows in self.states() if ended else ():
+            self.select(self._old[name].later(), self._old[name], rows)
 
     def _step_back(self) -> None:
         """Write the adjoint of a time step."""
