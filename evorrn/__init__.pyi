@@ -84,6 +84,13 @@ from .strategies.gradient.levenberg_marquardt import LevenbergMarquardt as Leven
 from .strategies.gradient.reinforce import Reinforce as Reinforce
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then
+from .strategies.online.block_rtrl import BlockRTRL as BlockRTRL
+from .strategies.online.e_prop import EProp as EProp
+from .strategies.online.kf_rtrl import KFRTRL as KFRTRL
+from .strategies.online.rflo import RFLO as RFLO
+from .strategies.online.rtrl import RTRL as RTRL
+from .strategies.online.snap import SnAp as SnAp
+from .strategies.online.uoro import UORO as UORO
 from .strategies.reservoir.echo_state import EchoState as EchoState
 from .strategies.reservoir.force import FORCE as FORCE
 from .strategies.reservoir.lms import LMS as LMS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.influence.steps import StepJacobians, Steps
+from evorrn.engine.influence.steps import Scored, StepJacobians, Steps
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
 from evorrn.engine.levels.run import Linked
@@ -146,9 +146,11 @@ class Programs:
         gradient = gradients.of_outputs(individual, shown, output_gradient)
         return self._model.of_genes(genome, settings, gradient)
 
-    def step_jacobians(self, genome: np.ndarray, settings: Settings, shown: Sequences) -> StepJacobians:
-        """Return the time steps of a genome (n,) along sequences with their derivatives."""
-        return self.steps.along(self._model.individuals(genome, settings), shown)
+    def step_jacobians(
+        self, genome: np.ndarray, settings: Settings, shown: Sequences, loss: Scored | None = None
+    ) -> StepJacobians:
+        """Return the time steps of a genome (n,) along sequences with their derivatives and those of the loss."""
+        return self.steps.along(self._model.individuals(genome, settings), shown, loss)
 
     def of_genes(self, genome: np.ndarray, settings: Settings, rows: np.ndarray) -> np.ndarray:
         """Return derivatives (..., n) with respect to a genome (n,), from those (..., N) with respect to all weights."""

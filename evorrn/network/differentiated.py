@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.memory import excess
 from evorrn.data.batch import numeric
+from evorrn.engine.influence.steps import Scored, StepJacobians, Steps
 from evorrn.network import arguments
 from evorrn.network.exchanged import ExchangedNetwork
 from evorrn.network.linearised import Linearised
@@ -117,14 +116,52 @@ class DifferentiatedNetwork(ExchangedNetwork):
         ((3, 5, 3, 2), (3, 3, 11))
         """
         shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
-        vector, size = self.check_genome(genome), self.state_size
-        rows = np.eye(size + self.outputs)
-        of_outputs = np.broadcast_to(rows[:, size:], (*shown.x.shape[:2], size + self.outputs, self.outputs))
-        found = self._programs.step_derivatives(
-            vector, self._settings, shown, Directions(rows[:, :size], of_outputs)
-        )
-        genes = partial(self._programs.of_all_weights, vector, self._settings, found)
-        return Linearised(found.outputs, found.last, found.old, genes)
+        vector, steps = self.check_genome(genome), self._programs.steps
+        found = self._programs.step_jacobians(vector, self._settings, shown)
+        readout = np.zeros((self.outputs, self.state_size), self.dtype)
+        readout[:, steps.seen] = self.unpack(vector)["readout.W"]
+
+        def by_genome(time: int) -> np.ndarray:
+            of_state = steps.of_weights(found, time)
+            of_outputs = readout @ of_state + steps.of_outputs(found, time, readout)
+            both = np.concatenate([of_state, of_outputs], axis=1)
+            return self._programs.of_genes(vector, self._settings, both)
+
+        by_state = np.concatenate([found.state, readout @ found.state], axis=2)
+        return Linearised(found.outputs, found.last, by_state, by_genome)
+
+    @property
+    def step_structure(self) -> Steps:
+        """What a time step's derivatives are made of, for strategies that learn without unrolling."""
+        return self._programs.steps
+
+    def step_jacobians(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        scored: Scored,
+        *,
+        lengths: np.ndarray | None = None,
+        state: np.ndarray | None = None,
+        teacher: np.ndarray | None = None,
+    ) -> StepJacobians:
+        """Return time steps with the derivatives of each one and of its loss.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+        x : ndarray, shape (B, T, I)
+        scored : Scored
+            Targets, mask and scale of the loss.
+        lengths, state, teacher
+            Those of `evorrn.Network.predict`.
+        """
+        shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
+        return self._programs.step_jacobians(self.check_genome(genome), self._settings, shown, scored)
+
+    def gradient_of_genes(self, genome: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the gradient (n,) of a genome (n,), from that with respect to all weights of a time step (N,)."""
+        return self._programs.of_genes(self.check_genome(genome), self._settings, weights)
 
     def jacobian(self, genome: np.ndarray, x: np.ndarray, state: np.ndarray | None = None) -> np.ndarray:
         """Return the derivative of the last outputs of each sequence with respect to the genome.

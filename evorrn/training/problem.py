@@ -21,6 +21,7 @@ from evorrn.training.decoded import score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
+    from evorrn.engine.influence.steps import Scored, StepJacobians
     from evorrn.network.network import Network
 
 Chosen = Sequence[int] | np.ndarray | Batch | None
@@ -150,6 +151,28 @@ class Problem(MeteredProblem):
             result = self.network.loss_and_gradient(genome, batch, state, True, **given)
         self._charge_backward(batch)
         return result
+
+    def step_jacobians(
+        self,
+        genome: np.ndarray,
+        x: np.ndarray,
+        scored: Scored,
+        lengths: np.ndarray,
+        state: np.ndarray,
+        teacher: np.ndarray | None = None,
+    ) -> StepJacobians:
+        """Return the time steps of parts of training sequences with their derivatives, see `evorrn.Network.step_jacobians`.
+
+        Sequences of length 0 are shown as one step long; they cost nothing.
+        """
+        shown = np.maximum(lengths, 1)
+        with self.compiling():
+            found = self.network.step_jacobians(
+                genome, x, scored, lengths=shown, state=state, teacher=teacher
+            )
+        self.meter.work += self.network.step_structure.work * int(lengths.sum())
+        self.meter.steps_forward += int(lengths.sum())
+        return found
 
     def last_state(
         self,

@@ -57,7 +57,7 @@ def find_pattern(
     rng = np.random.default_rng(0)
     nodes, given = list(graph.nodes), {}
     for index, node in enumerate(nodes):
-        shape = tuple(size_of(dimension, model.sizes) for dimension in node.shape)
+        sizes_of_node = tuple(size_of(dimension, model.sizes) for dimension in node.shape)
         seed = node.op == "input" and node.name.startswith("d.")
         if (
             node.op != "constant"
@@ -66,7 +66,7 @@ def find_pattern(
         ):
             nodes[index] = Node("input", (), node.shape, f"value.{index}")
             lead = (1,) if _varies(node, index, count) else ()
-            given[f"value.{index}"] = 0.5 + rng.random(lead + shape)
+            given[f"value.{index}"] = 0.5 + rng.random(lead + sizes_of_node)
     sizes = {name: count_of(shape, model.sizes) for name, shape in step.states.items()}
     start = 0
     for name, shape in step.states.items():

@@ -1,8 +1,7 @@
 """The listing of time steps with their derivatives, whose lanes are directions.
 
-Each lane runs a sequence, and has a direction of its own: weights of the new state, of the outputs, or both. The adjoint
-of each time step, without the later ones, gives the derivative of this combination with respect to the old state and
-to all weights. With one lane for each entry of the state these are the rows of the step's Jacobian matrices.
+Each lane runs a sequence, and has a direction of its own: weights of the new state. The adjoint of each time step, without
+the later ones, gives the derivative of this combination with respect to the old state and to all weights.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from evorrn.engine.listing.writer import StageRows
 from evorrn.engine.model import Model
 from evorrn.engine.stages import variable
 
-RESULTS = ("outputs", "old", "factors")
+RESULTS = ("outputs", "errors", "old", "factors")
 """Bases of the results, with an entry for each time step."""
 
 
@@ -41,7 +40,7 @@ class WantedRows(NamedTuple):
     ----------
     lanes : int
     target_rows : int
-        Rows of the targets; the direction in the outputs is then the gradient of the loss. 0 if it is given.
+        Rows of the targets; 0 if no loss is computed.
     teacher : bool
     """
 
@@ -159,7 +158,7 @@ class DerivativeRows(NetworkRows):
     """
 
     def __init__(self, model: Model, wanted: WantedRows, whole: bool = False) -> None:
-        listing = Listing(wanted.lanes, (*BASES, *RESULTS, "scale", "given", "directions", "last_state"))
+        listing = Listing(wanted.lanes, (*BASES, *RESULTS, "scale", "directions", "last_state"))
         super().__init__(model, listing)
         self.step = lifted(self.step)
         self._wanted = wanted
@@ -176,6 +175,7 @@ class DerivativeRows(NetworkRows):
             listing.section("step" + "_ended" * ended)
         for name, start, rows in self.states():
             self.copy(self._old[name], self.first_state(name, start), rows)
+        self.clear(self._d_output, self.sizes.of("O"))
         self._record.prologue()
         self._back.prologue()
         listing.section("before")
@@ -207,7 +207,7 @@ class DerivativeRows(NetworkRows):
     def _forward_places(self) -> dict[int, Place]:
         graph, listing = self.step.graph, self.listing
         inputs, names = graph.leaves("input"), step_names(self.step)
-        where = {inputs["x"]: self.series("x", self.sizes.of("I"))}
+        where = self.inputs()
         for name, place in self._old.items():
             where |= {inputs[leaf]: place for leaf in (name, LIFTED + name) if leaf in inputs}
         for name, index in graph.outputs.items():
@@ -254,9 +254,7 @@ class DerivativeRows(NetworkRows):
         self._record.write(self._derivative.record)
         self.copy(self.series("outputs", outputs), self._y, outputs)
         if wanted.target_rows:
-            self.loss(self._y, wanted.target_rows, self._d_output)
-        else:
-            self.copy(self._d_output, self.series("given", outputs), outputs)
+            self.loss(self._y, wanted.target_rows, self.series("errors", outputs))
         if self.feed and self.step.feeds_back:
             self.copy(self._outputs, self._y, outputs)
             self.listing.row(self.feed, self._y, outputs, lanes)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evorrn.compile.graph import Graph
 from evorrn.compile.lifted import lifted
 from evorrn.compile.op import count_of
 from evorrn.compile.step import OUTPUT
-from evorrn.data.batch import Batch
 from evorrn.engine.influence.pattern import Pattern, find_pattern
 from evorrn.engine.influence.rows import DerivativeRows, Layout, WantedRows, layout
 from evorrn.engine.inputs import Conditions, Sequences
@@ -18,6 +18,29 @@ from evorrn.engine.lanes.listings import Listings, Task
 from evorrn.engine.listing.walk import Base, base
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed, Tiling, pack
+
+READOUT = "readout."
+"""Begins the names of the blocks of the readout."""
+
+
+class Scored(NamedTuple):
+    """The loss of time steps.
+
+    Attributes
+    ----------
+    targets : ndarray, shape (B, T, O), or (B, T) of labels
+    mask : ndarray of bool, shape (B, T)
+        Whether a step is scored.
+    scale : float
+        Factor of the loss.
+    feedback : ndarray, shape (O, R), optional
+        Weights through which the loss goes back to the units that the readout sees, in place of the readout's.
+    """
+
+    targets: np.ndarray
+    mask: np.ndarray
+    scale: float
+    feedback: np.ndarray | None = None
 
 
 class StepJacobians(NamedTuple):
@@ -30,40 +53,44 @@ class StepJacobians(NamedTuple):
         The state after the last step of each sequence.
     state : ndarray, shape (B, T, S, S)
         The derivative of the new state with respect to the old one.
+    own : ndarray, shape (B, T, S, S)
+        Its part within a layer that does not go through products of weights and old states.
     slopes : ndarray, shape (B, T, S, R)
         Factors of the derivative of the new state with respect to the weights, see `Layout`.
     sources : ndarray, shape (B, T, R)
         Their other factors.
     loss : float
         The sum of the loss.
+    errors : ndarray, shape (B, T, O)
+        The derivative of the loss of each step with respect to its outputs.
     loss_state : ndarray, shape (B, T, S)
-        The derivative of the loss of each step with respect to the old state.
-    loss_slopes : ndarray, shape (B, T, R)
-        As `slopes`, of the loss.
+        That with respect to the new state.
     """
 
     outputs: np.ndarray
     last: np.ndarray
     state: np.ndarray
+    own: np.ndarray
     slopes: np.ndarray
     sources: np.ndarray
     loss: float
+    errors: np.ndarray
     loss_state: np.ndarray
-    loss_slopes: np.ndarray
 
 
 class Results(NamedTuple):
-    """What the listing gives: values of each direction, the last one being that of the loss if there is one.
+    """What the listing gives.
 
     Attributes
     ----------
-    outputs : ndarray, shape (B, T, O)
+    outputs, errors : ndarray, shape (B, T, O)
     last : ndarray, shape (B, S)
     old : ndarray, shape (B, C, T, S)
     factors : ndarray, shape (B, C, T, R)
     """
 
     outputs: np.ndarray
+    errors: np.ndarray
     last: np.ndarray
     old: np.ndarray
     factors: np.ndarray
@@ -98,6 +125,21 @@ class Steps:
         """Which entries of the derivatives can differ from zero."""
         return self._structure[1]
 
+    @property
+    def state_size(self) -> int:
+        """The numbers in the state of a sequence, S."""
+        return self._model.state_size
+
+    @property
+    def weights(self) -> int:
+        """The number of all weights, N."""
+        return self._model.weights_size
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """The places of each block among all weights."""
+        return self._model.slices
+
     @cached_property
     def places(self) -> dict[str, slice]:
         """The entries of each named state in the state."""
@@ -108,67 +150,169 @@ class Steps:
             start = stop
         return found
 
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """The entries of the state that the readout sees, in its order, shape (R,)."""
+        step = self._model.form.step
+        graph = step.graph
+        states = {_same(graph, graph.outputs[name]): place for name, place in self.places.items()}
+
+        def entries(index: int) -> list[int]:
+            node = graph.nodes[index]
+            if index in states:
+                return list(range(states[index].start, states[index].stop))
+            return [entry for operand in node.operands for entry in entries(_same(graph, operand))]
+
+        return np.array(entries(_same(graph, graph.outputs[step.hidden])))
+
+    @cached_property
+    def _starts(self) -> dict[str, slice]:
+        """The entries of the state whose first values are a block of weights, by its name."""
+        graph, found = self._model.form.step.graph, {}
+        for name, place in self.places.items():
+            node = graph.nodes[graph.outputs[name]]
+            if _same(graph, graph.outputs[name]) != graph.outputs[name] and node.op == "subtract":
+                found[graph.nodes[node.operands[1]].name] = place
+        return found
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """Whether a new state depends on an old one of its layer besides through products of weights, shape (S, S)."""
+        layers = np.concatenate(
+            [np.full(place.stop - place.start, name.split(".")[0]) for name, place in self.places.items()]
+        )
+        return self.pattern.old & (layers[:, None] == layers)
+
     @property
     def numbers(self) -> int:
         """The numbers that the derivatives of a time step take."""
         size = self._model.state_size
         return (size + 2) * (size + self.layout.rows)
 
-    def along(self, individual: Individuals, shown: Sequences) -> StepJacobians:
-        """Return the derivatives of the time steps along sequences, without a loss."""
-        tiling, directions = self._tiling(len(shown.x), 0)
-        count = len(directions)
-        packed = pack(tiling, _each(shown.x, count), _each(shown.lengths, count), self._model.dtype)
-        given = np.zeros(
-            (tiling.tiles, shown.x.shape[1], self._model.outputs, tiling.lanes), self._model.dtype
-        )
-        found = self._run(individual, packed, shown.conditions, directions, {"given": base(given, "q")})
-        return self._jacobians(individual, found, shown.conditions.teacher, 0.0, False)
+    @cached_property
+    def works(self) -> tuple[int, int, int]:
+        """The multiply-adds of a time step, of its adjoint in one direction, and of derivatives through products."""
+        step = lifted(self._model.form.step)
+        _, derivative, first = layout(step, self._model)
+        graph, count = derivative.graph, len(step.graph.nodes)
+        forward = graph.cost(self._model.sizes, graph.reachable(step.graph.outputs.values()))
+        wanted = [*graph.outputs.values(), *first]
+        backward = graph.cost(self._model.sizes, graph.reachable(wanted, range(count)))
+        through = 0
+        for term in self.layout.terms:
+            if term.state and term.source is not None:
+                entries = self.pattern.factors[:, term.slope.places].sum()
+                through += int(entries) * term.source.rows
+        return forward, backward, through
 
-    def of_loss(
-        self, individual: Individuals, batch: Batch, conditions: Conditions, scale: float
-    ) -> StepJacobians:
-        """Return the derivatives of the time steps along a batch, and of `scale` times the loss of each step."""
-        tiling, directions = self._tiling(batch.size, 1)
+    @property
+    def work(self) -> int:
+        """The multiply-adds of the derivatives of a time step of one sequence, with those of its loss."""
+        forward, backward, through = self.works
+        return forward + len(self.pattern.directions) * backward + through
+
+    def along(self, individual: Individuals, shown: Sequences, loss: Scored | None = None) -> StepJacobians:
+        """Return the derivatives of the time steps along sequences, and of the loss of each step."""
+        model, directions = self._model, self.pattern.directions
         count = len(directions)
-        scored = np.zeros((batch.size, count, batch.steps), bool)
-        scored[:, -1] = batch.scored
-        repeated = (_each(array, count) for array in (batch.inputs, np.asarray(batch.lengths), batch.targets))
-        inputs, lengths, targets = repeated
-        packed = pack(tiling, inputs, lengths, self._model.dtype, targets, scored.reshape(-1, batch.steps))
-        losses, scales = np.zeros((tiling.tiles, tiling.lanes)), np.array([scale], self._model.dtype)
+        tiling = Tiling.of(len(shown.x) * count, model.dtype, widest=4, at_least=1)
+        truth = None if loss is None else (_each(loss.targets, count), _each(loss.mask, count))
+        inputs, lengths = _each(shown.x, count), _each(shown.lengths, count)
+        packed = pack(tiling, inputs, lengths, model.dtype, *(truth or ()))
+        losses = np.zeros((tiling.tiles, tiling.lanes))
+        scales = np.array([1.0 if loss is None else loss.scale], model.dtype)
         bases = {"losses": base(losses, "q"), "scale": base(scales)}
-        found = self._run(individual, packed, conditions, directions, bases, packed.targets.shape[2])
-        return self._jacobians(individual, found, conditions.teacher, float(losses.sum()), True)
+        rows = 0 if loss is None else packed.targets.shape[2]
+        found = self._run(individual, packed, shown.conditions, bases, rows)
+        total = float(losses.reshape(-1)[: tiling.sequences : count].sum())
+        feedback = None if loss is None else loss.feedback
+        return self._jacobians(individual, found, shown.conditions.teacher, total, feedback)
+
+    def products(
+        self, slopes: np.ndarray, sources: np.ndarray, alone: np.ndarray | float = 1.0
+    ) -> np.ndarray:
+        """Return the derivatives (..., N) with respect to all weights from factors (..., R).
+
+        `alone` (..., 1) is the source of weights without one.
+        """
+        lead = slopes.shape[:-1]
+        whole = np.zeros((*lead, self.weights), slopes.dtype)
+        for term in self.layout.terms:
+            part = slopes[..., term.slope.places]
+            if term.source is None:
+                whole[..., self.slices[term.block]] += part * alone
+                continue
+            pair = part[..., :, None], sources[..., None, term.source.places]
+            if not term.first:
+                pair = pair[1].swapaxes(-1, -2), pair[0].swapaxes(-1, -2)
+            whole[..., self.slices[term.block]] += (pair[0] * pair[1]).reshape(*lead, -1)
+        return whole
+
+    def summed(self, slopes: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """Return the derivatives (B, K, N) with respect to all weights, summed over time steps.
+
+        `slopes` has shape (B, T, K, R) and `sources` (B, T, R).
+        """
+        sequences, _, rows, _ = slopes.shape
+        whole = np.zeros((sequences, rows, self.weights), slopes.dtype)
+        for term in self.layout.terms:
+            part = np.moveaxis(slopes[..., term.slope.places], 1, 3)  # (B, K, rows, T)
+            if term.source is None:
+                found = part.sum(axis=3)
+            else:
+                found = part @ sources[:, None, :, term.source.places]
+                found = found if term.first else found.swapaxes(2, 3)
+            whole[..., self.slices[term.block]] += found.reshape(sequences, rows, -1)
+        return whole
+
+    def of_outputs(self, found: StepJacobians, time: int, readout: np.ndarray) -> np.ndarray:
+        """Return the derivative (B, O, N) of the outputs of a time step with respect to all weights, its new state constant.
+
+        `readout` (O, S) holds the weights of each entry of the state.
+        """
+        outputs = len(readout)
+        slopes = np.zeros((len(found.outputs), outputs, self.layout.rows), found.state.dtype)
+        for term in self.layout.terms:
+            if term.block.startswith(READOUT):
+                slopes[..., term.slope.places] = np.eye(outputs)
+        whole = self.products(slopes, found.sources[:, time, None])
+        for block, place in self._starts.items():  # the readout sees a state with its first value
+            whole[..., self.slices[block]] += readout[:, place]
+        return whole
+
+    def of_readout(self, found: StepJacobians) -> np.ndarray:
+        """Return the derivative (N,) of the loss of all steps with respect to all weights, states being constant."""
+        slopes = np.zeros((*found.sources.shape[:2], 1, found.sources.shape[2]), found.sources.dtype)
+        for term in self.layout.terms:
+            if term.block.startswith(READOUT):
+                slopes[:, :, 0, term.slope.places] = found.errors
+        whole = self.summed(slopes, found.sources)[:, 0].sum(axis=0, dtype=np.float64)
+        for block, place in self._starts.items():  # the readout sees a state with its first value
+            whole[self.slices[block]] += found.loss_state[..., place].sum(axis=(0, 1))
+        return whole
 
     def of_weights(self, found: StepJacobians, time: int) -> np.ndarray:
         """Return the derivative (B, S, N) of the new state with respect to all weights at one time step."""
-        sequences, _, size, _ = found.slopes.shape
-        whole = np.zeros((sequences, size, self._model.weights_size), self._model.dtype)
-        for term in self.layout.terms:
-            product = found.slopes[:, time, :, term.slope.places]
-            if term.source is not None:
-                source = found.sources[:, time, None, term.source.places]
-                pair = (product[..., None], source[..., None, :])
-                product = (
-                    pair[0] * pair[1] if term.first else pair[1].swapaxes(-1, -2) * pair[0].swapaxes(-1, -2)
-                )
-            whole[:, :, self._model.slices[term.block]] += product.reshape(sequences, size, -1)
-        return whole
+        return self.products(found.slopes[:, time], found.sources[:, time, None])
 
     def _run(
         self,
         individual: Individuals,
         packed: Packed,
         conditions: Conditions,
-        directions: np.ndarray,
         bases: dict[str, Base],
-        target_rows: int = 0,
+        target_rows: int,
     ) -> Results:
-        model, tiling, steps, count = self._model, packed.tiling, packed.x.shape[1], len(directions)
-        sequences, dtype = tiling.sequences // count, model.dtype
+        model, tiling, steps = self._model, packed.tiling, packed.x.shape[1]
+        directions, dtype = self.pattern.directions, model.dtype
+        count, sequences = len(directions), tiling.sequences // len(directions)
         seeds = tiling.pack(np.tile(directions, (sequences, 1))[:, None], dtype)
-        rows = {"outputs": model.outputs, "old": model.state_size, "factors": self.layout.rows}
+        rows = {
+            "outputs": model.outputs,
+            "errors": model.outputs,
+            "old": model.state_size,
+            "factors": self.layout.rows,
+        }
         results = {
             name: np.zeros((tiling.tiles, steps, size, tiling.lanes), dtype) for name, size in rows.items()
         }
@@ -179,43 +323,50 @@ class Steps:
         repeated = Conditions(_each(conditions.state, count), teacher)
         wanted = WantedRows(tiling.lanes, target_rows, teacher is not None)
         self._listings.run(wanted, Task(individual, packed, repeated, packed.span), bases)
-        by_sequence = {
+        found = {
             name: tiling.unpack(results[name]).reshape(sequences, count, steps, size)
             for name, size in rows.items()
         }
         ends = tiling.unpack(last[:, None])[::count, 0]
-        return Results(by_sequence["outputs"][:, 0], ends, by_sequence["old"], by_sequence["factors"])
+        return Results(found["outputs"][:, 0], found["errors"][:, 0], ends, found["old"], found["factors"])
 
     def _jacobians(
-        self, individual: Individuals, found: Results, teacher: np.ndarray | None, loss: float, scored: bool
+        self,
+        individual: Individuals,
+        found: Results,
+        teacher: np.ndarray | None,
+        loss: float,
+        feedback: np.ndarray | None,
     ) -> StepJacobians:
         """Return the derivatives from those along the directions."""
         old, factors, colours = self.pattern.old, self.pattern.factors, self.pattern.colours
         slopes = np.where(factors, np.moveaxis(found.factors[:, colours], 1, 2), 0)
         state = np.where(old, np.moveaxis(found.old[:, colours], 1, 2), 0)
-        loss_state, loss_slopes = found.old[:, -1].copy(), found.factors[:, -1]
-        weights = individual.genomes
+        own = np.where(self.own, state, 0)
         for term in self.layout.terms:
             if term.state:
-                matrix = weights[self._model.slices[term.block]].reshape(term.slope.rows, -1)
-                place = self.places[term.state]
-                state[..., place] += slopes[..., term.slope.places] @ matrix
-                loss_state[..., place] += loss_slopes[..., term.slope.places] @ matrix
+                matrix = individual.genomes[self.slices[term.block]].reshape(term.slope.rows, -1)
+                state[..., self.places[term.state]] += slopes[..., term.slope.places] @ matrix
         if teacher is not None and OUTPUT in self.places:
-            taught = ~np.isnan(teacher)
-            loss_state[..., self.places[OUTPUT]][taught] = 0
-            state[..., self.places[OUTPUT]][
-                np.broadcast_to(taught[:, :, None], state[..., self.places[OUTPUT]].shape)
-            ] = 0
-        return StepJacobians(
-            found.outputs, found.last, state, slopes, found.factors[:, 0], loss, loss_state, loss_slopes
+            for whole in (own, state):
+                whole[..., self.places[OUTPUT]] *= np.isnan(teacher)[:, :, None]
+        readout = individual.genomes[self.slices[f"{READOUT}W"]].reshape(self._model.outputs, -1)
+        loss_state = np.zeros(found.old.shape[:1] + found.old.shape[2:], state.dtype)
+        loss_state[..., self.seen] = found.errors @ (
+            readout if feedback is None else feedback.astype(state.dtype)
         )
+        about = found.outputs, found.last, state, own, slopes, found.factors[:, 0]
+        return StepJacobians(*about, loss, found.errors, loss_state)
 
-    def _tiling(self, sequences: int, losses: int) -> tuple[Tiling, np.ndarray]:
-        """Return the tiling of sequences in all directions, and the directions (C, S), zeros for a loss."""
-        directions = self.pattern.directions
-        whole = np.concatenate([directions, np.zeros((losses, directions.shape[1]))])
-        return Tiling.of(sequences * len(whole), self._model.dtype, widest=4, at_least=1), whole
+
+def _same(graph: Graph, index: int) -> int:
+    """Return the node of which another is a copy: itself, or the same less what a state begins with."""
+    node = graph.nodes[index]
+    copied = node.op in ("identity", "flatten")
+    if node.op == "subtract":
+        start = graph.nodes[node.operands[1]]
+        copied = start.op == "parameter" and ".start." in start.name
+    return _same(graph, node.operands[0]) if copied else index
 
 
 def _each(array: np.ndarray, count: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Learning online: gradients that are carried forward in time, without unrolling."""

@@ -1,0 +1,73 @@
+"""The base of the strategies that learn online."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from evorrn.base.errors import ConfigError
+from evorrn.base.settings import setting
+from evorrn.losses.sequence import SequenceLoss
+from evorrn.strategies.gradient.descent import Gradient, GradientDescent
+from evorrn.strategies.online.stream import Estimator, Stream
+
+if TYPE_CHECKING:
+    from evorrn.training.problem import Problem
+
+
+@dataclass(frozen=True)
+class OnlineStrategy(GradientDescent):
+    """Base of the strategies that update weights while sequences go on, from derivatives carried forward in time.
+
+    A subclass defines `estimator`. One step is one epoch: every training sequence once, in minibatches; the sequences of
+    a minibatch run side by side, and after every `update_every` time steps there is an update with the gradient of the
+    loss of these steps. States and what the method carries are kept between updates; each sequence starts with the
+    network's first state. Cells with noise are trained without it.
+    """
+
+    update_every: int = setting(10, "time steps from one update to the next", minimum=1)
+
+    whole: ClassVar[str] = "bptt"
+    """The strategy that serves where a loss has no time steps."""
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> dict[str, object]:
+        """Return the state before the first epoch; raise ConfigError when the method cannot train the network."""
+        found = self.refusals(problem)
+        if found:
+            raise ConfigError(found)
+        return super().start(problem, rng)
+
+    def refusals(self, problem: Problem) -> list[str]:
+        """Return one sentence for each reason why the method cannot train this network on these data."""
+        if isinstance(problem.network.loss_function, SequenceLoss) or problem.batch("train").whole:
+            return [
+                f"strategy: {self.name} needs a loss that is a sum over time steps, and {problem.network.loss_name} is one "
+                f"on whole sequences; {self.whole} trains on it"
+            ]
+        if problem.network.step.arity:
+            return [
+                f"strategy: {self.name} carries derivatives along a chain of time steps, and the steps of {problem.network} are "
+                f"linked to others; {self.whole} trains it"
+            ]
+        return []
+
+    def estimator(self, problem: Problem, rng: np.random.Generator) -> Estimator:
+        """Return what the method carries from time step to time step."""
+        raise NotImplementedError
+
+    def feedback_weights(self, problem: Problem) -> np.ndarray | None:
+        """Return the weights through which the loss goes back to the units; None for those of the readout."""
+        return None
+
+    def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
+        """Yield the gradient of each chunk of an epoch, and its number of scored steps."""
+        for sequences in self._minibatches(problem, rng):
+            shown, estimator = self._shown(problem, sequences, rng), self.estimator(problem, rng)
+            feedback = self.feedback_weights(problem)
+            stream = Stream(problem, shown, estimator, self.update_every, feedback)
+            for number, (_, scored) in enumerate(stream.chunks):
+                yield partial(stream.gradient, number), scored

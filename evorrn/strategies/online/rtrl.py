@@ -1,0 +1,59 @@
+"""RTRL: real-time recurrent learning, the exact gradient carried forward in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from evorrn.engine.influence.groups import Influence
+from evorrn.strategies.online.influence import CarriedInfluence, beyond_memory
+from evorrn.strategies.online.learning import OnlineStrategy
+
+if TYPE_CHECKING:
+    from evorrn.training.problem import Problem
+
+
+@dataclass(frozen=True)
+class RTRL(OnlineStrategy):
+    """Real-time recurrent learning: the derivative of the state with respect to every weight is carried forward in time.
+
+    While the weights stay as they are, its gradient is that of backpropagation through all of the past. With S numbers in
+    the state and n weights, a time step of a dense network takes S² n multiply-adds and a memory of S n numbers, however
+    long the sequence is. Influences that are always zero are neither kept nor computed: a layer does not change those
+    below it, and in a network whose units see only their own past (``indrnn``) a time step takes about n multiply-adds.
+
+    Notes
+    -----
+    Source: Williams & Zipser 1989, equations 7 and 8; Robinson & Fallside 1987. With updates during a sequence, influences
+    belong to the earlier weights, as in the original.
+
+    Examples
+    --------
+    >>> import evorrn
+    >>> task = evorrn.task("sunspots")
+    >>> network = evorrn.Network.for_task(task, cell="elman", hidden=2)
+    >>> result = evorrn.RTRL(rate=0.05).fit(network, task, budget="5gen")
+    >>> losses = result.history["train_loss"]
+    >>> bool(losses[-1] < losses[0])
+    True
+    """
+
+    name: ClassVar[str] = "rtrl"
+
+    def refusals(self, problem: Problem) -> list[str]:
+        """Return one sentence for each reason why the method cannot train this network on these data."""
+        found, network = super().refusals(problem), problem.network
+        if found:
+            return found
+        side_by_side = min(self.batch_size or problem.sequences, problem.sequences)
+        dense = network.state_size * network.size
+        if not beyond_memory(self.name, dense, side_by_side, network.dtype.itemsize, ""):
+            return []
+        numbers = Influence(network.step_structure).size
+        return beyond_memory(self.name, numbers, side_by_side, network.dtype.itemsize, "snap or bptt")
+
+    def estimator(self, problem: Problem, rng: np.random.Generator) -> CarriedInfluence:
+        """Return the influence of all weights."""
+        return CarriedInfluence(Influence(problem.network.step_structure), problem.network.dtype)

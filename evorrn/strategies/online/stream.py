@@ -1,0 +1,114 @@
+"""Training sequences as streams of time steps, in chunks after each of which the weights change."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from evorrn.base.blas import one_thread
+from evorrn.engine.influence.steps import Scored, StepJacobians
+from evorrn.training.problem import Chosen, Problem
+
+MOST_NUMBERS = 2**24
+"""Numbers of the derivatives of the time steps that are computed in one go."""
+
+
+class Estimator(Protocol):
+    """What a method carries from time step to time step."""
+
+    def begin(self, sequences: int) -> None:
+        """Start at the first time step of B sequences."""
+
+    def advance(self, found: StepJacobians, lengths: np.ndarray) -> np.ndarray:
+        """Move on by the time steps of each sequence, and return the gradient (N,) of their loss through the states."""
+
+    @property
+    def work(self) -> float:
+        """The multiply-adds of one time step of one sequence, besides the step's derivatives."""
+
+
+class Stream:
+    """The chunks of training sequences side by side, and the states between them.
+
+    Parameters
+    ----------
+    problem : Problem
+    sequences : ndarray of int, Batch, or None
+        Indices of the training sequences, or a batch made of them; None for all.
+    estimator : Estimator
+    every : int
+        Time steps of a chunk.
+    feedback : ndarray, optional
+        See `Scored`.
+
+    Attributes
+    ----------
+    chunks : list of (int, int)
+        The time step at whose end each chunk ends, and its number of scored steps. Steps without a loss belong to
+        the next chunk that has one.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        sequences: Chosen,
+        estimator: Estimator,
+        every: int,
+        feedback: np.ndarray | None = None,
+    ) -> None:
+        self._problem, self._network, self._estimator = problem, problem.network, estimator
+        self._batch = problem.chosen(sequences)
+        self._feedback = feedback
+        self._state, self._at = np.empty(0), 0
+        self._teacher = self._network.warm_up(self._batch)
+        self._lengths = np.asarray(self._batch.lengths)
+        longest = int(self._lengths.max())
+        ends = [min(first + every, longest) for first in range(0, longest, every)]
+        counts = [int(self._batch.scored[:, k * every : end].sum()) for k, end in enumerate(ends)]
+        self.chunks = [(end, count) for end, count in zip(ends, counts) if count]
+
+    def gradient(self, number: int, genome: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the mean loss of a genome (n,) on a chunk and its gradient (n,), and move on to the next one.
+
+        Chunks are asked for in their order. Where loss or gradient is not finite, the next one starts from the network's
+        first state.
+        """
+        if number == 0:
+            self._begin()
+        stop, scored = self.chunks[number]
+        entries = float(self._network.loss_function.entries(np.array([scored]), self._network.outputs)[0])
+        structure = self._network.step_structure
+        longest = max(1, MOST_NUMBERS // (self._batch.size * structure.numbers))
+        loss, gradient = 0.0, np.zeros(structure.weights)
+        with one_thread(), np.errstate(all="ignore"):
+            for first in range(self._at, stop, longest):
+                found, lengths = self._steps(genome, first, min(first + longest, stop), 1 / entries)
+                loss += found.loss
+                gradient += structure.of_readout(found) + self._estimator.advance(found, lengths)
+                self._state = np.where(lengths[:, None] > 0, found.last, self._state)
+                self._problem.charge(int(self._estimator.work * lengths.sum()))
+            self._at = stop
+            genes = self._network.gradient_of_genes(genome, gradient)
+        if not (np.isfinite(loss) and np.isfinite(genes).all() and np.isfinite(self._state).all()):
+            self._begin()
+            self._at = stop
+        return loss / entries, genes
+
+    def _steps(
+        self, genome: np.ndarray, first: int, stop: int, scale: float
+    ) -> tuple[StepJacobians, np.ndarray]:
+        """Return time steps with their derivatives, and how many of them each sequence has."""
+        part = slice(first, stop)
+        lengths = np.clip(self._lengths - first, 0, stop - first)
+        batch = self._batch
+        scored = Scored(batch.targets[:, part], batch.scored[:, part], scale, self._feedback)
+        teacher = None if self._teacher is None else self._teacher[:, part]
+        about = batch.inputs[:, part], scored, lengths, self._state
+        return self._problem.step_jacobians(genome, *about, teacher), lengths
+
+    def _begin(self) -> None:
+        """Put every sequence at its first time step."""
+        self._state = np.repeat(self._network.first_state[None], self._batch.size, axis=0)
+        self._at = 0
+        self._estimator.begin(self._batch.size)
