@@ -48,10 +48,11 @@ class OnlineStrategy(GradientDescent):
                 f"strategy: {self.name} needs a loss that is a sum over time steps, and {problem.network.loss_name} is one "
                 f"on whole sequences; {self.whole} trains on it"
             ]
-        if problem.network.step.arity:
+        if problem.network.arity or not problem.network.causal:
+            why = "are linked to others" if problem.network.arity else "also run from the last to the first"
             return [
-                f"strategy: {self.name} carries derivatives along a chain of time steps, and the steps of {problem.network} are "
-                f"linked to others; {self.whole} trains it"
+                f"strategy: {self.name} carries derivatives forward along a chain of time steps, and those of "
+                f"{problem.network} {why}; {self.whole} trains it"
             ]
         return []
 
