@@ -66,7 +66,6 @@ class DifferentiatedNetwork(ExchangedNetwork):
         (3, 2, 11)
         """
         arguments.check_chain(self, "influence")
-        self._check_chain()
         shown = arguments.sequences(self, x, state=state)
         sequences, steps = shown.x.shape[:2]
         wanted = (sequences, self.state_size, self.size)
@@ -116,7 +115,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
         >>> steps.by_state.shape, steps.by_genome(0).shape
         ((3, 5, 3, 2), (3, 3, 11))
         """
-        self._check_chain()
+        arguments.check_chain(self, "linearised")
         shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
         vector, steps = self.check_genome(genome), self._programs.steps
         found = self._programs.step_jacobians(vector, self._settings, shown)
@@ -204,11 +203,3 @@ class DifferentiatedNetwork(ExchangedNetwork):
                 gradient[0, -1] = np.arange(self.outputs) == output
                 result[sequence, output] = self._programs.vjp(vector, self._settings, alone, gradient)
         return result
-
-    def _check_chain(self) -> None:
-        """Raise ConfigError where the steps of the network do not follow one another."""
-        if self.arity or not self.causal:
-            raise ConfigError(
-                f"{self}: expected time steps of which each follows the last one, for derivatives carried forward in time; "
-                "got linked ones, or layers in both directions; Network.loss_and_gradient serves these"
-            )

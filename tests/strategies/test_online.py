@@ -254,7 +254,7 @@ def test_networks_that_are_no_chain_are_refused_with_what_serves():
         ConfigError, match=r"rtrl carries derivatives forward .* from the last to the first; bptt trains it"
     ):
         RTRL().fit(both, batch, budget="1gen")
-    with pytest.raises(ConfigError, match="expected time steps of which each follows the last one"):
+    with pytest.raises(ConfigError, match="influence: a bidirectional network"):
         both.influence(both.init(seed=0), batch.inputs)
 
 
