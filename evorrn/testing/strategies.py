@@ -192,10 +192,13 @@ def _global_generators() -> bytes:
 
 
 def _sine(strategy: Strategy) -> Problem:
-    """Return a small problem: forecast the next value of a sine."""
+    """Return a small problem: forecast the next value of a sine, each value held for some steps if inputs are constant."""
     from evorrn.network.network import Network
 
     values = np.sin(np.arange(73) / 3.0).reshape(1, -1, 1)
+    if getattr(strategy, "constant_inputs", False):
+        values = np.repeat(values[0, :, None], 10, axis=1)
+        return Problem(Network(1, 1, cell="leaky", hidden=4), Batch(values[:8], values[1:9]))
     train, valid = (Batch(part[:, :-1], part[:, 1:]) for part in (values[:, :49], values[:, 48:]))
     return Problem(
         Network(1, 1, **{**strategy.network_defaults, "hidden": 4, **strategy.needs_network(1)}), train, valid
