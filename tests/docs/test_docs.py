@@ -138,6 +138,7 @@ def test_pages_fit_into_a_narrow_window_and_the_search_finds_a_cell(built, tmp_p
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", WRITTEN)
 def test_the_examples_of_every_page_run(name, tmp_path):
     run_page(name, tmp_path)
