@@ -33,6 +33,11 @@ RUNS_AS = (
     "environments NumPy takes its steps."
 )
 """What the page of a cell says that not every layout serves."""
+LINKED_AS = (
+    "A step of this cell sees {} predecessors in place of the last step: it takes batches with links, and nodes of one "
+    "height run side by side."
+)
+"""What the page of a cell with predecessors says."""
 KERNEL_SIZES = {"inputs": 1, "outputs": 1, "hidden": 32}
 """Sizes of the network whose kernel is shown; the source is the same for all but the numbers."""
 
@@ -133,6 +138,7 @@ def cell_page(cell: Cell) -> Page:
     if options:
         tables.append(text_table("options", ("name", "default", "range"), options))
     text = "" if compose([cell], [{}], direct=False, feedback=False).plain else RUNS_AS
+    text = LINKED_AS.format(len(cell.predecessors)) if cell.predecessors else text
     return Page(f"{cell.name} (cell)", text, source=cell.source.rstrip(), tables=tables)
 
 

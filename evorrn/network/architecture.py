@@ -24,7 +24,7 @@ from evorrn.network.settings import (
     problems_of_fed_back,
     problems_of_settings,
 )
-from evorrn.network.wired import problems_of_wiring
+from evorrn.network.wired import problems_of_links, problems_of_wiring
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment
@@ -91,7 +91,7 @@ class Architecture(NetworkSettings):
         layers, of_cells = chosen(cell, cell_options, sizes if not problems else (1,) * len(sizes))
         problems += of_cells
         if not problems:
-            problems = problems_of_wiring(flags, layers)
+            problems = problems_of_wiring(flags, layers) + problems_of_links(flags, layers)
         if problems:
             raise ConfigError(problems)
         self.inputs, self.outputs = int(inputs), int(outputs)
@@ -104,11 +104,6 @@ class Architecture(NetworkSettings):
             setattr(self, name, bool(flag))
         self.dtype = np.dtype(kind)
         self.parts: list[list[parts.Part]] = self._divided()
-        chained = [name for name in ("feedback", "learn_start") if self.arity and getattr(self, name)]
-        if chained:
-            raise ConfigError(
-                [f"network.{name}: expected false, since linked steps have no last step" for name in chained]
-            )
         named = [pair for layer in self.parts for part in layer for pair in part.blocks()]
         self.layout = tuple(block for block, _ in named)
         self.blocks: dict[str, tuple[int, ...]] = {block.name: shape for block, shape in named}

@@ -8,6 +8,24 @@ from typing import Any
 from evorrn.network.layers import Layer
 
 
+def problems_of_links(flags: Mapping[str, Any], layers: Sequence[Layer]) -> list[str]:
+    """Return one sentence for each setting that needs a last step where steps are linked, and for layers that differ."""
+    seen = {layer.cell.name: len(layer.cell.predecessors) for layer in layers}
+    if not any(seen.values()):
+        return []
+    found = [
+        f"network.{name}: expected false, since linked steps have no last step"
+        for name in ("feedback", "learn_start")
+        if flags[name]
+    ]
+    if len(set(seen.values())) > 1:
+        shown = ", ".join(f"{name} {count or 'none'}" for name, count in seen.items())
+        found.append(
+            f"network.cell: expected cells that see equally many predecessors in all layers, got {shown}"
+        )
+    return found
+
+
 def problems_of_wiring(flags: Mapping[str, Any], layers: Sequence[Layer]) -> list[str]:
     """Return a sentence for each connection that a network of several passes cannot have."""
     if not flags["bidirectional"]:

@@ -230,6 +230,34 @@ def test_what_needs_a_last_step_is_refused_in_a_sentence_for_linked_steps():
             call()
 
 
+def test_layers_whose_cells_see_different_numbers_of_predecessors_are_refused():
+    for cells in (["recursive", "lstm"], ["elman", linked_elman], [three, "rntn"]):
+        with pytest.raises(
+            ConfigError, match="expected cells that see equally many predecessors in all layers"
+        ):
+            evorrn.Network(2, 2, cell=cells, hidden=(3, 3))
+    with pytest.raises(ConfigError, match="linked steps, which have no direction"):
+        evorrn.Network(2, 2, cell="recursive", bidirectional=True)
+
+
+def test_layers_of_different_cells_on_linked_steps_equal_those_of_one_layer_after_the_other():
+    rng = np.random.default_rng(9)
+    both = evorrn.Network(2, 2, cell=["recursive", "tree-lstm"], hidden=(3, 4), dtype="float64")
+    genome, x = both.init(seed=0), rng.standard_normal((5, 6, 2))
+    links = draw_links(rng, np.full(5, 6), 6, 2)
+    first = evorrn.Network(2, 1, cell="recursive", hidden=3, dtype="float64")
+    second = evorrn.Network(3, 2, cell="tree-lstm", hidden=4, dtype="float64")
+    blocks = both.unpack(genome)
+    below = first.pack(
+        {**first.unpack(first.init(seed=1)), **{n: blocks[n] for n in first.blocks if "layer0" in n}}
+    )
+    above = second.pack({n: blocks[n.replace("layer0", "layer1")] for n in second.blocks})
+    seen = first.states(below, x, links=links)
+    np.testing.assert_allclose(
+        both.predict(genome, x, links=links), second.predict(above, seen, links=links), atol=1e-12
+    )
+
+
 def test_mistakes_in_cells_with_predecessors_are_told():
     with pytest.raises(evorrn.EvorrnError, match=r"state of the predecessor left 'k' \(known: h, there"):
 
