@@ -29,6 +29,7 @@ HIGHER_IS_BETTER = frozenset(
         "exact_match",
         "f1",
         "memory_capacity",
+        "overlap",
         "precision",
         "recall",
         "token_accuracy",
@@ -253,6 +254,12 @@ def memory_capacity(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.sum(shared / norm / spread))
 
 
+@nan_unless_finite
+def overlap(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean over scored entries of truth, -1 or 1, times the sign of the prediction."""
+    return float(np.mean(np.sign(predicted) * truth))
+
+
 PER_SEQUENCE = frozenset({"nrmse84", "valid_time", "token_accuracy", "exact_match", "bit_errors"})
 """Metrics that take the rows at which sequences end."""
 
@@ -284,6 +291,7 @@ METRICS: dict[str, Metric] = {
         exact_match,
         bit_errors,
         memory_capacity,
+        overlap,
     )
 }
 
