@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import io
 import json
 import math
@@ -283,3 +284,18 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [jsonable(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def content(path: Path) -> bytes:
+    """Return the bytes of a file; of a folder the names and SHA-256 digests of all files in it, at any depth.
+
+    Raises OSError for a path that cannot be read.
+    """
+    if not path.is_dir():
+        return path.read_bytes()
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    lines = [
+        f"{each.relative_to(path).as_posix()} {hashlib.sha256(each.read_bytes()).hexdigest()}"
+        for each in files
+    ]
+    return "\n".join(lines).encode()

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from evorrn.base.errors import DataError
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
+from evorrn.data.tables.folder import read_folder
 from evorrn.data.tables.reader import read_table
 from evorrn.data.tables.rules import NO_TIME, Rules
 from evorrn.data.tables.table import Table
@@ -28,12 +30,15 @@ OTHERS = "*"
 
 @dataclass(frozen=True)
 class SequenceClasses(Task):
-    """A table with one row for each time step of many sequences, whose class is to be told at the last step.
+    """A table, or a folder, with a row for each time step of many sequences, whose class is to be told at the last step.
 
     The column `sequence` names the sequence that a row belongs to, the column `label` its class, which is the same in all
     rows of a sequence. Both may hold any text. The rows of a sequence are in order of time. By default every other column
     that holds numbers in training is an input; inputs are scaled to mean 0 and standard deviation 1 of the training steps,
     except those with only the values 0 and 1. Sequences may have different lengths.
+
+    If the path is that of a folder, each of its subfolders is a class, and each table in one (.csv, .tsv, .txt) a sequence with a row for
+    each time step; all have the same columns.
 
     Each class is split by `shares` in the order in which its sequences begin, so every class is in training, validation and
     test. The data are fixed: a seed changes only the training.
@@ -45,7 +50,8 @@ class SequenceClasses(Task):
     seed_changes = "training"
 
     path: str = setting(
-        "", "the file: separated by comma, semicolon, tab or bar, with a header or --no-header"
+        "",
+        "the file: separated by comma, semicolon, tab or bar, with a header or --no-header; or a folder of such files",
     )
     label: str = setting("label", "the column that holds the class")
     sequence: str = setting("sequence", "the column that names the sequence of a row")
@@ -76,7 +82,9 @@ class SequenceClasses(Task):
 
     @cached_property
     def table(self) -> Table:
-        """The cells of the file, as text."""
+        """The cells of the file, or of all files of the folder, as text."""
+        if Path(self.path).is_dir():
+            return read_folder(Path(self.path), self._rules, self.sequence, self.label)
         return read_table(self.path, self._rules)
 
     @cached_property

@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
+from evorrn.base.files import content as content_of
 from evorrn.base.settings import build, check_seed
 from evorrn.base.trust import only_recorded, recorded_files
-from evorrn.data.find import expand_task, find_task
+from evorrn.data.find import TASKS, expand_task, find_task
+from evorrn.data.tables.folder import is_folder_of_classes
 from evorrn.data.task import Recommended, Task
 from evorrn.data.text_file import is_running_text
 from evorrn.lab.runs.spec_files import LEAVE_OUT, absolute, digests, identity, reference, with_absolute_names
@@ -263,8 +265,15 @@ def _budget(value: Any) -> Budget:
 def data_task(name: Any, base: Path, settings: Iterable[str] = ()) -> str | None:
     """Return the task that reads a data file, None for a name that is none.
 
-    A file that ends in .txt and holds running text is read as such, unless one of the settings is of tables alone.
+    A file that ends in .txt and holds running text is read as such, unless one of the settings is of tables alone. A folder whose
+    subfolders hold tables is one of sequences with classes, unless a task has its name.
     """
+    if (
+        isinstance(name, str)
+        and name not in TASKS.names()
+        and is_folder_of_classes(absolute(base, name, "task.path"))
+    ):
+        return "sequence-classes"
     reader = DATA_FILES.get(Path(name).suffix.lower()) if isinstance(name, str) else None
     if reader != "csv" or Path(name).suffix.lower() != ".txt":
         return reader
@@ -326,7 +335,7 @@ def _made(kind: type[Task] | type[Environment], settings: Mapping[str, Any]) -> 
     """Return a task; the same object, with the file it has read, for the same settings and content of the file."""
     content = b""
     with suppress(OSError, TypeError, ValueError):  # told when the task is made
-        content = Path(settings["path"]).read_bytes() if "path" in settings else b""
+        content = content_of(Path(settings["path"])) if settings.get("path") else b""
     key = kind, json.dumps(settings, sort_keys=True, default=repr), hashlib.sha256(content).digest()
     if key not in _tasks:
         task = build(kind, settings, "task")

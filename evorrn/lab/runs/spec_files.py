@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evorrn.base.errors import ConfigError
+from evorrn.base.files import content as content_of
 from evorrn.base.trust import is_trusted
 
 LEAVE_OUT = "leave out [files], or say --trust, to use it as it is"
@@ -69,7 +70,7 @@ def digests(content: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
         if not source or (name != "task.path" and not source.endswith(".py")):
             continue
         try:
-            made[name] = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+            made[name] = hashlib.sha256(content_of(Path(source))).hexdigest()
         except OSError as error:
             found.append(f"{name}: cannot read {source}: {error.strerror or error}")
             continue
