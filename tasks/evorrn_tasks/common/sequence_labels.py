@@ -1,4 +1,4 @@
-"""Classifiers for comparison with trained networks: the nearest neighbour, hidden Markov models and the n-gram.
+"""Classifiers for comparison with trained networks: neighbours, Markov models, patterns, the n-gram, a feed-forward network.
 
 What is left open, the band of the warping and the number of states, is chosen by accuracy on validation. The chosen
 classifier is then made of training and validation together, because a network that is chosen on validation has seen both.
@@ -7,18 +7,23 @@ classifier is then made of training and validation together, because a network t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 
 from evorrn.base.errors import unknown
 from evorrn.data.batch import Batch
 from evorrn.data.task import Splits
-from evorrn_tasks.common import hmm
+from evorrn_tasks.common import hmm, window_classes
 from evorrn_tasks.common.dtw import nearest
 from evorrn_tasks.common.ngram import MOST_SYMBOLS, is_symbolic, next_labels
+from evorrn_tasks.common.weasel import Bag
 
-NAMES = ("dtw", "hmm", "ngram")
-"""The first two tell the class of a whole sequence, the last one a label at every step."""
+WHOLE, STEPS = ("dtw", "hmm", "weasel"), ("ngram", "mlp")
+"""Those that tell the class of a whole sequence, and those that tell a label at every step."""
+NAMES = (*WHOLE, *STEPS)
+EXTRA = ("weasel", "mlp")
+"""Those that need scikit-learn."""
 BANDS = (0.0, 0.05, 0.1, 0.2, 1.0)
 STATES = (1, 2, 3, 5, 8)
 MOST_WORK = 10_000_000_000
@@ -36,7 +41,11 @@ def problems(batch: Batch, names: Sequence[str]) -> list[str]:
     """Return a sentence for each name that is not a classifier, or one that needs other data."""
     found = [unknown("baseline", name, NAMES) for name in names if name not in NAMES]
     for name in dict.fromkeys(names):
-        if name in ("dtw", "hmm") and not whole_sequences(batch):
+        if name in EXTRA and find_spec("sklearn") is None:
+            found.append(f"{name} needs scikit-learn: pip install 'evorrn[baselines]'")
+        if name == "mlp" and (not batch.labelled or batch.whole or whole_sequences(batch)):
+            found.append("mlp needs a label at every step")
+        if name in WHOLE and not whole_sequences(batch):
             found.append(f"{name} needs one label for each sequence, at its last step")
         if name == "ngram" and not is_symbolic(batch):
             found.append(
@@ -50,10 +59,10 @@ def classifiers(splits: Splits, classes: int, names: Sequence[str]) -> dict[str,
     assert splits.test is not None
     found = {}
     for name in dict.fromkeys(names):
-        if name == "ngram":
-            label, logits = next_labels(splits, classes)
+        if name in STEPS:
+            label, logits = (next_labels if name == "ngram" else window_classes.next_labels)(splits, classes)
         else:
-            make = nearest_neighbour if name == "dtw" else markov_models
+            make = {"dtw": nearest_neighbour, "hmm": markov_models, "weasel": patterns}[name]
             label, scores = make(splits, classes)
             logits = np.repeat(scores[:, None, :], splits.test.steps, axis=1)
         found[label] = logits
@@ -92,6 +101,13 @@ def markov_models(splits: Splits, classes: int) -> tuple[str, np.ndarray]:
     best = max(STATES, key=lambda states: right[states])
     name = f"hidden Markov models, {best} state{'s' if best > 1 else ''}"
     return name, _models(_together(train, valid), classes, best).scores(rows(test))
+
+
+def patterns(splits: Splits, classes: int) -> tuple[str, np.ndarray]:
+    """Return a name and the log probabilities (B, classes) of a bag of patterns, see `evorrn_tasks.common.weasel`."""
+    assert splits.valid is not None and splits.test is not None
+    known = _together(splits.train, splits.valid)
+    return "bag of patterns", Bag(rows(known), sequence_labels(known), classes).logits(rows(splits.test))
 
 
 def rows(batch: Batch) -> list[np.ndarray]:
