@@ -2,6 +2,7 @@
 
 from evorrn.diagnostics.activity import activity
 from evorrn.diagnostics.echo import echo_state_index
+from evorrn.diagnostics.estimates import gradient_cosines
 from evorrn.diagnostics.fixed_points import fixed_points
 from evorrn.diagnostics.gradients import gradient_by_lag
 from evorrn.diagnostics.lyapunov import lyapunov_spectrum
@@ -15,6 +16,7 @@ __all__ = [
     "effective_spectral_radius",
     "fixed_points",
     "gradient_by_lag",
+    "gradient_cosines",
     "lyapunov_spectrum",
     "memory_capacity",
     "principal_trajectories",

@@ -48,13 +48,9 @@ def ragged(network, sequences=4, steps=7, seed=0):
 
 
 def of(strategy, problem, genome, rng=None):
-    """Return loss and gradient of the whole training data: the mean over the chunks of all minibatches."""
-    strategy = type(strategy)(**{**strategy.values(), "batch_size": 0})
+    """Return loss and gradient of the whole training data: the mean over the chunks."""
     assert not strategy.refusals(problem)
-    found = [(of_genome(genome), scored) for of_genome, scored in strategy._gradients(problem, rng)]
-    losses, gradients = zip(*(pair for pair, _ in found))
-    weights = [scored for _, scored in found]
-    return np.average(losses, weights=weights), np.average(gradients, axis=0, weights=weights)
+    return strategy.gradient(problem, genome, rng)
 
 
 def check(network, strategy, seed=0, **data):

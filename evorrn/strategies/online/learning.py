@@ -64,6 +64,17 @@ class OnlineStrategy(GradientDescent):
         """Return the weights through which the loss goes back to the units; None for those of the readout."""
         return None
 
+    def gradient(
+        self, problem: Problem, genome: np.ndarray, rng: np.random.Generator
+    ) -> tuple[float, np.ndarray]:
+        """Return the loss of a genome (n,) on all training data, and the method's gradient of it (n,), without updates."""
+        estimator, feedback = self.estimator(problem, rng), self.feedback_weights(problem)
+        stream = Stream(problem, None, estimator, self.update_every, feedback)
+        found = [stream.gradient(number, genome) for number in range(len(stream.chunks))]
+        losses, gradients = zip(*found)
+        weights = [scored for _, scored in stream.chunks]
+        return float(np.average(losses, weights=weights)), np.average(gradients, axis=0, weights=weights)
+
     def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
         """Yield the gradient of each chunk of an epoch, and its number of scored steps."""
         for sequences in self._minibatches(problem, rng):
