@@ -156,3 +156,19 @@ def test_with_a_constant_target_on_test_the_root_mean_squared_error_ranks(consol
     assert None not in [baseline["value"] for baseline in content["baselines"]]
     said = console.type("run", "load.csv", "--strategy", "random", "--hidden", 2, "--budget", "100k")
     assert "nrmse_std is undefined on test: the targets of an output do not vary there" in said.out
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("task", "cell"),
+    [("tomita", "second-order"), ("counting", "stack"), ("latching", "narx")],
+)
+def test_cells_of_arrays_and_delays_are_compared_under_every_kind_of_strategy(console, task, cell):
+    said = console.type(
+        *("compare", task, "--cell", cell, "--strategies", "ga,cma-es,bptt,esn", "--seeds", 1),
+        *("--budget", "500k", "--hidden", 4, "--jobs", 1, "--json"),
+    )
+    assert said.code == 0, said.err
+    rows = json.loads(said.out)["rows"]
+    assert {"ga", "cma-es", "bptt", "esn"} <= {row["strategy"] for row in rows}
+    assert all(row["network"]["cell"] == cell for row in rows)
