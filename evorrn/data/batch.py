@@ -211,6 +211,47 @@ class Batch:
         others = {name: values[index] for name, values in self._others.items()}
         return Batch(self.inputs[index], self.targets[index], **others)
 
+    def cut(self, resets: np.ndarray) -> Batch:
+        """Return a batch whose sequences end before every step at which the state is to start anew.
+
+        Parameters
+        ----------
+        resets : array_like of bool, shape (B, T)
+            True where a new sequence begins; the first step of a sequence always begins one.
+
+        Raises
+        ------
+        ShapeError
+            When `resets` has another shape.
+        DataError
+            For batches with links, and with labels of whole sequences.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import evorrn
+        >>> batch = evorrn.Batch(np.ones((1, 5, 1)), np.ones((1, 5, 1)))
+        >>> batch.cut([[False, False, False, True, False]]).lengths.tolist()
+        [3, 2]
+        """
+        marks = np.array(resets, dtype=bool)
+        if marks.shape != self.inputs.shape[:2]:
+            raise ShapeError(f"resets: expected shape {self.inputs.shape[:2]}, got {marks.shape}")
+        if self.links is not None or self.whole:
+            raise DataError("resets: expected sequences without links whose targets belong to time steps")
+        assert self.lengths is not None
+        marks[:, 0] = True
+        marks &= np.arange(self.steps) < self.lengths[:, None]
+        rows, first = np.nonzero(marks)
+        ends = np.append(first[1:], 0)
+        last_of_row = np.append(rows[1:] != rows[:-1], True)
+        counts = np.where(last_of_row, self.lengths[rows], ends) - first
+        places = np.minimum(first[:, None] + np.arange(counts.max()), self.steps - 1)
+        inside = np.arange(counts.max()) < counts[:, None]
+        inputs, targets = self.inputs[rows[:, None], places], self.targets[rows[:, None], places]
+        mask = self.scored[rows[:, None], places] & inside
+        return Batch(inputs, targets, mask=mask, lengths=counts)
+
     @property
     def _others(self) -> dict[str, np.ndarray]:
         """The arguments besides inputs and targets."""

@@ -1,5 +1,7 @@
 """Batch: its arguments, its attributes, and its errors."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,28 @@ def test_wrong_labels_of_whole_sequences(targets, numbers, message):
 def test_labels_of_whole_sequences_have_no_mask():
     with pytest.raises(DataError, match="mask: expected none"):
         Batch(X, [[1], [1], [1]], mask=np.ones((3, 4)), target_lengths=[1, 1, 1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_batch_is_cut_where_states_start_anew(seed):
+    rng = np.random.default_rng(seed)
+    count, steps = int(rng.integers(1, 4)), int(rng.integers(1, 12))
+    lengths = rng.integers(1, steps + 1, count)
+    mask = rng.random((count, steps)) < 0.6
+    mask[0, 0] = True
+    batch = Batch(rng.normal(size=(count, steps, 2)), rng.normal(size=(count, steps, 1)), mask, lengths)
+    resets = rng.random((count, steps)) < 0.3
+    pieces = []
+    for row, length in enumerate(lengths):
+        edges = [0, *(t for t in range(1, length) if resets[row, t]), length]
+        pieces += [(row, slice(a, b)) for a, b in itertools.pairwise(edges)]
+    found = batch.cut(resets)
+    assert found.lengths.tolist() == [part.stop - part.start for _, part in pieces]
+    for piece, (row, part) in enumerate(pieces):
+        length = found.lengths[piece]
+        np.testing.assert_array_equal(found.inputs[piece, :length], batch.inputs[row, part])
+        np.testing.assert_array_equal(found.targets[piece, :length], batch.targets[row, part])
+        np.testing.assert_array_equal(found.scored[piece, :length], batch.scored[row, part])
+        assert not found.scored[piece, length:].any()
+    with pytest.raises(ShapeError, match="resets: expected shape"):
+        batch.cut([True])
