@@ -20,7 +20,8 @@ class Batch:
     Parameters
     ----------
     inputs : array_like, shape (B, T, I)
-        Finite floats; I may be 0, for networks that generate a series by themselves.
+        Finite floats; I may be 0, for networks that generate a series by themselves. Or integers (B, T): symbols from 0 on,
+        for an embedding, or as vectors with a one.
     targets : array_like, shape (B, T, O) of floats, (B, T) or (B,) of integer labels, or (B, U) with `target_lengths`
         Labels of shape (B,) are scored at the last step of each sequence. Float targets of unscored steps may be NaN,
         which means unknown; a network that sees its own output is taught with the known ones before the first scored
@@ -86,12 +87,16 @@ class Batch:
     packed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        inputs = numeric("inputs", self.inputs)
-        if inputs.ndim != 3:
-            raise ShapeError(f"inputs: expected shape (B, T, I), got {inputs.shape}")
+        inputs = unmasked("inputs", self.inputs)
+        symbols = inputs.ndim == 2 and inputs.dtype.kind in "iu"
+        inputs = inputs if symbols else numeric("inputs", inputs)
+        if inputs.ndim != 3 and not symbols:
+            raise ShapeError(
+                f"inputs: expected shape (B, T, I), or (B, T) of integers, got {inputs.shape} of {inputs.dtype}"
+            )
         if 0 in inputs.shape[:2]:
             raise ShapeError(f"inputs: expected at least one sequence and step, got {inputs.shape}")
-        sequences, steps, _ = inputs.shape
+        sequences, steps = inputs.shape[:2]
         lengths = _lengths(self.lengths, sequences, steps)
         if self.target_lengths is not None:
             if self.mask is not None:
@@ -103,8 +108,8 @@ class Batch:
             object.__setattr__(self, "target_lengths", target_lengths)
         else:
             targets = _targets(self.targets, sequences, steps)
-        if targets.ndim == 1:  # labels, scored at the last step of each sequence
-            spread = np.zeros((sequences, steps), dtype=np.int64)
+        if targets.ndim == 1 or (targets.shape[1] != steps and not self.whole):  # scored at each last step
+            spread = np.zeros((sequences, steps, *targets.shape[1:]), dtype=targets.dtype)
             spread[np.arange(sequences), lengths - 1] = targets
             last = np.zeros((sequences, steps), dtype=bool)
             last[np.arange(sequences), lengths - 1] = True
@@ -115,6 +120,10 @@ class Batch:
         scored = last & inside & _mask(self.mask, sequences, steps)
         if not scored.any():
             raise DataError("mask: expected at least one scored step, got none")
+        if symbols:
+            inputs = np.where(inside, inputs, 0).astype(np.int64)
+            if inputs.min() < 0:
+                raise DataError(f"inputs: expected symbols from 0 on, got {inputs.min()}")
         if not np.isfinite(inputs[inside]).all():
             where = np.argwhere(~np.isfinite(inputs) & inside[:, :, None])[0]
             raise DataError(
@@ -147,8 +156,13 @@ class Batch:
 
     @property
     def n_inputs(self) -> int:
-        """The number of inputs at a time step, I."""
-        return int(self.inputs.shape[2])
+        """The number of inputs at a time step, I; for symbols the largest plus one."""
+        return int(self.inputs.max()) + 1 if self.symbols else int(self.inputs.shape[2])
+
+    @property
+    def symbols(self) -> bool:
+        """Whether the inputs are integers (B, T): symbols, one at each time step."""
+        return self.inputs.ndim == 2
 
     @property
     def labelled(self) -> bool:
@@ -300,6 +314,13 @@ def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
         f"({sequences}, {steps}, O) of floats or ({sequences}, {steps}) or ({sequences},) of integer labels"
     )
     if array.ndim == 3 and array.shape[:2] == (sequences, steps) and array.shape[2] > 0:
+        return numeric("targets", array)
+    if (
+        array.ndim == 2
+        and len(array) == sequences
+        and array.dtype.kind == "f"
+        and array.shape[1] not in (0, steps)
+    ):
         return numeric("targets", array)
     if array.shape in ((sequences, steps), (sequences,)) and array.dtype.kind in "iub":
         return array.astype(np.int64)

@@ -96,13 +96,14 @@ def pack(
     Parameters
     ----------
     tiling : Tiling
-    inputs : ndarray, shape (B, T, I)
+    inputs : ndarray, shape (B, T, I), or (B, T) of symbols
     lengths : ndarray of int, shape (B,)
     dtype : dtype
     targets : ndarray, shape (B, T, O), or (B, T) of labels, optional
     scored : ndarray of bool, shape (B, T), optional
         Without targets and scored steps, no step is scored.
     """
+    inputs = inputs[:, :, None] if inputs.ndim == 2 else inputs
     sequences, steps, _ = inputs.shape
     inside = np.arange(steps)[None, :] < lengths[:, None]
     x = tiling.pack(np.where(inside[:, :, None], inputs, 0), dtype)

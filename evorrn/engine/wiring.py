@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from evorrn.engine.embedding import Embedding
 from evorrn.engine.lanes.gradient import gradient_tiling
 from evorrn.engine.lanes.run import forward_tiling
 from evorrn.engine.model import Settings
 from evorrn.engine.packing import Packed, Tiling, pack, packed_batch
 from evorrn.engine.passes import Back, Pass, Recorded, Seen
+from evorrn.engine.pooling import Pool
 
 if TYPE_CHECKING:
     from evorrn.data.batch import Batch
@@ -71,11 +73,17 @@ class Wiring:
         The readout, or a whole stack of layers with its readout.
     reads_all : bool
         Whether the readout sees all layers, and not the last one alone.
+    embedding : Embedding, optional
+        Turns symbols into vectors, which the first layer sees.
+    pool : Pool, optional
+        What the readout sees of a whole sequence; outputs are then (B, O).
     """
 
     layers: Sequence[Sequence[Piece]]
     readout: Piece
     reads_all: bool
+    embedding: Embedding | None = None
+    pool: Pool | None = None
 
     # --- Forward ------------------------------------------------------------------------------------
 
@@ -119,7 +127,7 @@ class Wiring:
         for part in self._chunks(genomes, packed):
             through = self._forward(part, settings, packed, state)
             losses = self.readout.run.losses(
-                *self._own(self.readout, part, settings), self._last_seen(packed, state, through)
+                *self._own(self.readout, part, settings), self._last_seen(part, packed, state, through)
             )
             found.append(losses.reshape(len(part), -1)[:, : batch.size])
         return np.concatenate(found)
@@ -139,11 +147,11 @@ class Wiring:
         packed = packed_batch(batch, tiling, self._dtype)
         state = self._states(tiling, conditions)
         through = self._record(genome, settings, packed, state)
-        seen = self._last_seen(packed, state, through)
+        seen = self._last_seen(genome, packed, state, through)
         losses, last, back = self.readout.run.loss_and_back(
             *self._own(self.readout, genome, settings), seen, scale
         )
-        gradient = self._backward(genome, settings, through, back)
+        gradient = self._backward(genome, settings, packed, through, back)
         ends = np.concatenate([*through.last, last], axis=1)
         return float(losses.reshape(-1)[: batch.size].sum()), gradient, tiling.unpack(ends[:, None])[:, 0]
 
@@ -159,13 +167,16 @@ class Wiring:
         packed = pack(tiling, shown.x, shown.lengths, self._dtype)
         state = self._states(tiling, shown.conditions)
         through = self._record(genome, settings, packed, state)
-        seen = self._last_seen(packed, state, through)
+        seen = self._last_seen(genome, packed, state, through)
         inside = np.arange(shown.x.shape[1])[None, :] < shown.lengths[:, None]
-        given = tiling.pack(np.where(inside[:, :, None], output_gradient, 0), self._dtype)
+        if self.pool:
+            given = tiling.pack(output_gradient[:, None], self._dtype)
+        else:
+            given = tiling.pack(np.where(inside[:, :, None], output_gradient, 0), self._dtype)
         about = *self._own(self.readout, genome, settings), seen
         out = np.zeros_like(given)
         back = self.readout.run.back(*about, self.readout.run.record(*about, out), (out, given))
-        return self._backward(genome, settings, through, back)
+        return self._backward(genome, settings, packed, through, back)
 
     # --- What else a network asks -------------------------------------------------------------------
 
@@ -211,7 +222,7 @@ class Wiring:
     ) -> Forward:
         """Run genomes (P, n) through all layers."""
         through = Forward([], [], [], [])
-        x = packed.x
+        x = self._first(genomes, packed)
         for layer in self.layers:
             out = self._room(layer, packed, (len(genomes),))
             for piece in layer:
@@ -226,7 +237,7 @@ class Wiring:
     ) -> Forward:
         """Run a genome (n,) through all layers, and keep what the way back needs."""
         through = Forward([], [], [], [])
-        x = packed.x
+        x = self._first(genome, packed)
         for layer in self.layers:
             out = self._room(layer, packed)
             seen = [Seen(packed, x, state[:, piece.states]) for piece in layer]
@@ -242,12 +253,22 @@ class Wiring:
         return through
 
     def _backward(
-        self, genome: np.ndarray, settings: Sequence[Settings], through: Forward, back: Back
+        self,
+        genome: np.ndarray,
+        settings: Sequence[Settings],
+        packed: Packed,
+        through: Forward,
+        back: Back,
     ) -> np.ndarray:
         """Return the gradient (n,) of a genome, from what the readout gave back."""
         gradient = np.zeros_like(genome)
         gradient[self.readout.genes] = back.genes
-        shares = self._shares(through, back.x)
+        d_x = back.x
+        if self.pool:
+            assert d_x is not None
+            d_x = self.pool.back(self._joined(through), packed, d_x)
+        shares = self._shares(through, d_x) if self.layers else []
+        below = [] if self.layers else [d_x]
         for index in reversed(range(len(self.layers))):
             for piece, seen, recorded in zip(
                 self.layers[index], through.seen[index], through.recorded[index]
@@ -258,7 +279,21 @@ class Wiring:
                 if index:
                     assert given.x is not None
                     shares[index - 1] = shares[index - 1] + given.x
+                else:
+                    below.append(given.x)
+        if self.embedding:
+            d_first: np.ndarray = sum(below)  # type: ignore[assignment, arg-type]
+            gradient[self.embedding.genes] = self.embedding.back(packed.x, d_first)
         return gradient
+
+    def _first(self, genomes: np.ndarray, packed: Packed) -> np.ndarray:
+        """Return what the first layer sees."""
+        return self.embedding.series(genomes, packed.x) if self.embedding else packed.x
+
+    def _joined(self, through: Forward) -> np.ndarray:
+        """Return the series that the readout sees at every time step."""
+        series = through.series if self.reads_all else through.series[-1:]
+        return series[0] if len(series) == 1 else np.concatenate(series, axis=-2)
 
     def _shares(self, through: Forward, d_x: np.ndarray | None) -> list[np.ndarray]:
         """Return the gradient of what the readout saw as one of the series of each layer."""
@@ -268,10 +303,11 @@ class Wiring:
         ends = np.cumsum([series.shape[-2] for series in through.series])[:-1]
         return [np.ascontiguousarray(part) for part in np.split(d_x, ends, axis=-2)]
 
-    def _last_seen(self, packed: Packed, state: np.ndarray, through: Forward) -> Seen:
+    def _last_seen(self, genomes: np.ndarray, packed: Packed, state: np.ndarray, through: Forward) -> Seen:
         """Return what the readout sees."""
-        series = through.series if self.reads_all else through.series[-1:]
-        x = series[0] if len(series) == 1 else np.concatenate(series, axis=-2)
+        x = self._joined(through) if self.layers else self._first(genomes, packed)
+        if self.pool:
+            return Seen(self.pool.once(packed), self.pool.forward(x, packed), state[:, self.readout.states])
         return Seen(packed, x, state[:, self.readout.states])
 
     def _series(
@@ -284,11 +320,11 @@ class Wiring:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return outputs or what the readout sees (P, Q, T, K, L), and the last states (P, Q, S, L)."""
         through = self._forward(genomes, settings, packed, state)
-        model, steps = self.readout.run.model, packed.x.shape[1]
+        model, steps = self.readout.run.model, 1 if self.pool else packed.x.shape[1]
         out = np.zeros(
             (len(genomes), packed.tiling.tiles, steps, model.width(want), packed.tiling.lanes), self._dtype
         )
-        seen = self._last_seen(packed, state, through)
+        seen = self._last_seen(genomes, packed, state, through)
         last = self.readout.run.run(*self._own(self.readout, genomes, settings), seen, out, want)
         return out, np.concatenate([*through.last, last], axis=2)
 
@@ -299,6 +335,8 @@ class Wiring:
 
     def _unpacked(self, tiling: Tiling, series: np.ndarray, shown: Sequences) -> np.ndarray:
         values = tiling.unpack(series)
+        if self.pool:
+            return values[:, 0]
         values[np.arange(values.shape[1])[None, :] >= shown.lengths[:, None]] = 0
         return values
 

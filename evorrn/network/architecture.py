@@ -12,8 +12,10 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.base.memory import excess
 from evorrn.cells.find import cells
+from evorrn.compile.blocks import OTHER, Block
 from evorrn.compile.cell import Cell
 from evorrn.compile.step import Step
+from evorrn.engine.pooling import Pool, samples
 from evorrn.losses.find import find_loss
 from evorrn.network import parts
 from evorrn.network.initial import choose
@@ -91,7 +93,7 @@ class Architecture(NetworkSettings):
         layers, of_cells = chosen(cell, cell_options, sizes if not problems else (1,) * len(sizes))
         problems += of_cells
         if not problems:
-            problems = problems_of_wiring(flags, layers) + problems_of_links(flags, layers)
+            problems = problems_of_wiring(self, layers, loss) + problems_of_links(flags, layers)
         if problems:
             raise ConfigError(problems)
         self.inputs, self.outputs = int(inputs), int(outputs)
@@ -104,7 +106,10 @@ class Architecture(NetworkSettings):
             setattr(self, name, bool(flag))
         self.dtype = np.dtype(kind)
         self.parts: list[list[parts.Part]] = self._divided()
-        named = [pair for layer in self.parts for part in layer for pair in part.blocks()]
+        table = Block(None, "W", ("I", "E"), OTHER, "uniform", "embedding")
+        named: list[tuple[Block, tuple[int, ...]]] = []
+        named += [(table, (self.inputs, self.embedding))] if self.embedding else []
+        named += [pair for layer in self.parts for part in layer for pair in part.blocks()]
         self.layout = tuple(block for block, _ in named)
         self.blocks: dict[str, tuple[int, ...]] = {block.name: shape for block, shape in named}
         for what, count in (
@@ -187,6 +192,8 @@ class Architecture(NetworkSettings):
             **({"learn_start": True} if self.learn_start else {}),
             **({} if self.fed_back == earlier else {"fed_back": self.fed_back}),
             **({"bidirectional": True} if self.bidirectional else {}),
+            **({"embedding": self.embedding} if self.embedding else {}),
+            **({} if self.readout == "every" else {"readout": self.readout}),
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -218,7 +225,17 @@ class Architecture(NetworkSettings):
     @property
     def uniform(self) -> bool:
         """Whether all layers have one cell with the same options and run in one direction."""
-        return not self.bidirectional and isinstance(self.cell_options, dict)
+        return not self.wired and isinstance(self.cell_options, dict)
+
+    @property
+    def wiring(self) -> str:
+        """The arguments that make the network more than one time step."""
+        given = (
+            "bidirectional=True" * self.bidirectional,
+            f"embedding={self.embedding}" * bool(self.embedding),
+            f'readout="{self.readout}"' * (self.readout != "every"),
+        )
+        return " and ".join(filter(None, given))
 
     def options_of(self, layer: int) -> dict[str, Any]:
         """Return the options of the cell of a layer."""
@@ -233,7 +250,7 @@ class Architecture(NetworkSettings):
     def fixed_arrays(self) -> Mapping[str, np.ndarray]:
         """The arrays of the equations that are not trained, by their names, such as ``"layer0.mask"``."""
         found = {}
-        every = [self._settings] if len(self._every_part) == 1 else self._settings
+        every = self._settings if self.wired else [self._settings]
         for part, settings in zip(self._every_part, every):
             for name, array in settings.arrays.items():
                 layer, _, own = name.partition(".")
@@ -245,7 +262,7 @@ class Architecture(NetworkSettings):
         """Set the layers, and what follows from the options of their cells."""
         self._layers = list(layers)
         found = [part.settings(layers, self.feedback) for part in self._every_part]
-        self._settings: Any = found[0] if len(found) == 1 else found
+        self._settings: Any = found if self.wired else found[0]
 
     # --- Parts -------------------------------------------------------------------------------------
 
@@ -253,9 +270,10 @@ class Architecture(NetworkSettings):
         """Return the parts; `noisy` says whether the noise of the cells is further input, or zero."""
         names = ("biases", "learn_start", "reads")
         form: dict[str, Any] = {name: getattr(self, name) for name in names}
-        sizes = self.inputs, self.outputs
-        if self.bidirectional:
-            return parts.wired(self._layers, *sizes, **form)
+        sizes = self.embedding or self.inputs, self.outputs
+        if self.bidirectional or self.readout != "every":
+            ways = parts.WAYS if self.bidirectional else ("",)
+            return parts.wired(self._layers, *sizes, ways=ways, times=samples(self.readout), **form)
         form |= {"direct": self.direct, "feedback": self.feedback, "noisy": noisy}
         return [[parts.whole(self._layers, *sizes, **form)]]
 
@@ -266,7 +284,21 @@ class Architecture(NetworkSettings):
     @property
     def causal(self) -> bool:
         """Whether an output depends on inputs up to its own time step alone, so that a run can be cut in two."""
-        return not self.bidirectional
+        return not self.bidirectional and self.readout == "every"
+
+    @property
+    def wired(self) -> bool:
+        """Whether the network is more than one time step with a readout: of several passes, or with an embedding."""
+        return len(self.parts) > 1 or self.embedding > 0
+
+    @cached_property
+    def pool(self) -> Pool | None:
+        """What the readout sees of a whole sequence; None for a readout at every time step."""
+        if self.readout == "every":
+            return None
+        read = self.parts[:-1] if self.reads == "all" else self.parts[-2:-1]
+        ways = [part.way == parts.WAYS[1] for layer in read for part in layer for _ in range(part.width)]
+        return Pool(self.readout, tuple(ways))
 
     @property
     def arity(self) -> int:
@@ -296,10 +328,10 @@ class Architecture(NetworkSettings):
 
     @property
     def _only_part(self) -> parts.Part:
-        if len(self.parts) > 1 or len(self.parts[0]) > 1:
+        if self.wired:
             raise ConfigError(
-                "this needs a network with one time step, which a bidirectional one has not: its layers also run from "
-                "the last step to the first; make it without bidirectional=True"
+                f"this needs a network with one time step and a readout there, got one with {self.wiring}; "
+                f"make it without {self.wiring}"
             )
         return self.parts[0][0]
 
@@ -331,4 +363,6 @@ class Architecture(NetworkSettings):
     def __repr__(self) -> str:
         hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
         cell = "bidirectional " * self.bidirectional + self.cell_name
-        return f"{type(self).__name__}({self.inputs} -> {cell} {hidden} -> {self.outputs}, {self.size} genes)"
+        read = "" if self.readout == "every" else f" {self.readout}"
+        cell = f"embedding {self.embedding} -> {cell}" if self.embedding else cell
+        return f"{type(self).__name__}({self.inputs} -> {cell} {hidden}{read} -> {self.outputs}, {self.size} genes)"

@@ -72,8 +72,8 @@ def check_chain(network: Architecture, what: str, asked: bool = True) -> None:
         )
     if asked and not network.causal:
         raise ConfigError(
-            f"{what}: a bidirectional network sees a whole sequence before its first output, so that a run cannot go on "
-            "from one; make it without bidirectional=True"
+            f"{what}: this network sees a whole sequence before its first output, so that a run cannot go on from one; "
+            f"make it without {network.wiring}"
         )
 
 
@@ -109,6 +109,10 @@ def conditions(
     """
     if not (state is None and free_from is None):
         check_chain(network, "state" if free_from is None else "free_from")
+    if free_from is not None and network.embedding:
+        raise ConfigError(
+            f"free run: outputs cannot go back as symbols; make the network without {network.wiring}"
+        )
     begin = _state(network, state, np.shape(x)[0])
     free = _free_from(network, free_from, x)
     return Conditions(begin, _teacher(network, teacher, x, lengths), free)
@@ -155,8 +159,22 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         raise ConfigError(
             f"network.loss: {network.loss_name} needs an environment, see Network.simulate, and takes no batch"
         )
-    if batch.n_inputs != network.inputs:
+    if network.embedding and not batch.symbols:
+        raise ShapeError("batch: an embedding takes inputs of integers (B, T)")
+    if batch.symbols and batch.n_inputs > network.inputs:
+        raise ShapeError(
+            f"batch: expected symbols from 0 to {network.inputs - 1}, as the network has {network.inputs} inputs, got "
+            f"{batch.n_inputs - 1}"
+        )
+    if not batch.symbols and batch.n_inputs != network.inputs:
         raise ShapeError(f"batch: expected {network.inputs} inputs, got {batch.n_inputs}")
+    counts = batch.scored.sum(axis=1)
+    if network.pool and counts.max() > 1:
+        row = int(counts.argmax())
+        raise ShapeError(
+            f"batch: readout {network.readout} gives one output a sequence: expected targets (B,) of labels or (B, O) of "
+            f"floats, got {counts[row]} scored steps in sequence {row}"
+        )
     linked(network, batch.links, "batch")
     if isinstance(network.loss_function, SequenceLoss) != batch.whole:
         wanted = (
@@ -206,8 +224,9 @@ def _inputs(
     network: Architecture, x: np.ndarray, lengths: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs (B, T, I) and lengths (B,), T by default; raise ShapeError when they are wrong."""
-    array = numeric("x", x)
-    if array.ndim != 3 or array.shape[2] != network.inputs or 0 in array.shape[:2]:
+    array = _vectors(network, unmasked("x", x))
+    wide = 1 if network.embedding else network.inputs
+    if array.ndim != 3 or array.shape[2] != wide or 0 in array.shape[:2]:
         raise ShapeError(f"x: expected shape (B, T, {network.inputs}), got {array.shape}")
     if lengths is None:
         return array, np.full(len(array), array.shape[1], np.int64)
@@ -219,6 +238,38 @@ def _inputs(
             f"lengths: expected values from 1 to {array.shape[1]}, got {ends.min()} to {ends.max()}"
         )
     return array, ends.astype(np.int64)
+
+
+def _vectors(network: Architecture, x: np.ndarray) -> np.ndarray:
+    """Return symbols (B, T) as vectors with a one, or (B, T, 1) for an embedding; other inputs as they are.
+
+    Raises
+    ------
+    ShapeError
+        For symbols that the network does not have, and for vectors in place of symbols.
+    """
+    symbols = x.ndim == 2 and x.dtype.kind in "iu"
+    if network.embedding and not symbols:
+        raise ShapeError(f"x: an embedding takes integers (B, T), got {x.shape} of {x.dtype}")
+    if not symbols or not x.size:
+        return numeric("x", x)
+    if x.min() < 0 or x.max() >= network.inputs:
+        raise ShapeError(
+            f"x: expected symbols from 0 to {network.inputs - 1}, as the network has {network.inputs} inputs, got "
+            f"{x.min()} to {x.max()}"
+        )
+    return x[:, :, None] if network.embedding else np.eye(network.inputs, dtype=network.dtype)[x]
+
+
+def of_symbols(network: Architecture, batch: Batch) -> Batch:
+    """Return a batch of symbols as one of vectors with a one, unless the network has an embedding; others as they are."""
+    if not batch.symbols or network.embedding:
+        return batch
+    key = "one-hot", network.inputs, network.dtype.str
+    if key not in batch.packed:
+        batch.packed[key] = batch.with_inputs(np.eye(network.inputs, dtype=network.dtype)[batch.inputs])
+    made: Batch = batch.packed[key]
+    return made
 
 
 def _state(network: Architecture, state: np.ndarray | None, sequences: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from evorrn.compile.work import work
 from evorrn.data.batch import Batch
 from evorrn.data.environment import Environment
+from evorrn.engine.embedding import Embedding
 from evorrn.engine.individuals.run import Simulator
 from evorrn.engine.levels.forward import step_of
 from evorrn.engine.levels.packing import KINDS, nodes_of_kinds
@@ -50,7 +51,7 @@ class CompiledNetwork(Genomes):
         """
         given = with_options(self._layers, options)
         self._programs  # noqa: B018  (created before the copy, so that both share them)
-        if self.causal:
+        if not self.wired:
             self._simulator  # noqa: B018
         if any(cell.noise for cell in self.cells):
             self._noisy_programs  # noqa: B018
@@ -80,22 +81,23 @@ class CompiledNetwork(Genomes):
 
     @cached_property
     def _programs(self) -> Any:
-        return Programs(self._form, self._modules) if len(self._every_part) == 1 else self._wiring()
+        return self._wiring() if self.wired else Programs(self._form, self._modules)
 
     def _wiring(self) -> Wiring:
         """Return the passes of the network, put together."""
-        genes = states = count = 0
+        embedding = Embedding(self.inputs, self.embedding) if self.embedding else None
+        genes, states, count = embedding.genes.stop if embedding else 0, 0, 0
         layers: list[list[Piece]] = []
         for number, layer in enumerate(self.parts):
             pieces = []
             for part in layer:
-                form = self._form_of(part)
-                made = Pass(form, self._modules, first=part.first, room=part.room, inputs=number > 0)
+                form, wanted = self._form_of(part), number > 0 or embedding is not None
+                made = Pass(form, self._modules, first=part.first, room=part.room, inputs=wanted)
                 ends = genes + sum(math.prod(shape) for _, shape in part.blocks()), states + part.state_size
                 pieces.append(Piece(made, slice(genes, ends[0]), slice(states, ends[1]), count))
                 (genes, states), count = ends, count + 1
             layers.append(pieces)
-        return Wiring(layers[:-1], layers[-1][0], self.reads == "all")
+        return Wiring(layers[:-1], layers[-1][0], self.reads == "all", embedding, self.pool)
 
     @cached_property
     def _noisy_programs(self) -> Programs:
@@ -151,7 +153,7 @@ class CompiledNetwork(Genomes):
     def step_work(self) -> tuple[int, int]:
         """Return the multiply-adds of one time step forward and of one backward."""
         found = [
-            work(part.step, part.sizes, inputs=number > 0)
+            work(part.step, part.sizes, inputs=number > 0 or self.embedding > 0)
             for number, layer in enumerate(self.parts)
             for part in layer
         ]

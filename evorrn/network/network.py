@@ -8,16 +8,14 @@ import numpy as np
 
 from evorrn.base.errors import ShapeError
 from evorrn.data.batch import Batch, numeric
-from evorrn.data.environment import Environment
-from evorrn.engine.individuals.run import Trajectory
 from evorrn.losses.sequence import SequenceLoss
-from evorrn.network import acting, arguments
+from evorrn.network import arguments
 from evorrn.network.arguments import Given
-from evorrn.network.described import DescribedNetwork
+from evorrn.network.episodes import ActingNetwork
 from evorrn.network.noise import noisy_batch, with_noise
 
 
-class Network(DescribedNetwork):
+class Network(ActingNetwork):
     """A recurrent network whose weights are stored in one vector, the genome.
 
     A network object holds no weights: every method takes a genome (n,), or the genomes (P, n) of a population.
@@ -61,6 +59,12 @@ class Network(DescribedNetwork):
     bidirectional : bool
         Whether each layer has also a pass from the last step of each sequence to the first (Schuster & Paliwal 1997), with
         weights of its own, blocks ``"layer0.backward.W_x"``; the next layer and the readout see both, the forward one first.
+    embedding : int
+        Inputs are then symbols, integers (B, T) below `inputs`, and the layers see a vector of so many genes for each,
+        block ``"embedding.W"``. Without it, symbols are vectors with a one.
+    readout : str
+        When there are outputs: at ``"every"`` time step, or once a sequence, (B, O), from the ``"last"`` step of each pass, the
+        ``"mean"`` or ``"max"`` of all steps, or ``"sampled:3"``: three equally spaced steps one after the other.
 
     Raises
     ------
@@ -272,7 +276,7 @@ class Network(DescribedNetwork):
         >>> network.unpack(gradient)["readout.b"].tolist()
         [-2.0]
         """
-        self.check_batch(batch)
+        batch = self.fitting(batch)
         arguments.check_chain(self, "return_state", return_state)
         entries = float(self._scored_entries(batch).sum())
         vector = self.check_genome(genome)
@@ -319,66 +323,11 @@ class Network(DescribedNetwork):
         """
         given = numeric("output_gradient", output_gradient)
         sequences = arguments.sequences(self, x, lengths, state=state, teacher=teacher, links=links)
-        wanted = (*sequences.x.shape[:2], self.outputs)
+        wanted = (*sequences.x.shape[: 1 if self.pool else 2], self.outputs)
         if given.shape != wanted:
             raise ShapeError(f"output_gradient: expected shape {wanted}, got {given.shape}")
         sequences = with_noise(self, sequences, noise)
         return self._running(noise).vjp(self.check_genome(genome), self._settings, sequences, given)
-
-    # --- Acting ------------------------------------------------------------------------------------
-
-    def simulate(
-        self,
-        genomes: np.ndarray,
-        environment: Environment,
-        starts: np.ndarray,
-        time_limit: int | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Run one episode for each genome and each start; the state of the network is zero at the start.
-
-        Parameters
-        ----------
-        genomes : ndarray, shape (P, n)
-        environment : Environment
-            It has as many observations as the network has inputs, and as many actions as the network has outputs.
-        starts : ndarray, shape (E, states)
-            The states in which the episodes start.
-        time_limit : int, optional
-            The largest number of time steps of an episode; by default that of the environment.
-
-        Returns
-        -------
-        returns : ndarray, shape (P, E), float64
-            Sum of the rewards of each episode. An episode ends when an action is not finite; its return is then
-            NaN.
-        lengths : ndarray of int64, shape (P, E)
-            Number of time steps of each episode.
-
-        Raises
-        ------
-        ConfigError
-            When the environment does not fit the network, or cannot run.
-        ShapeError
-            When genomes or starts have a wrong shape.
-        EvorrnError
-            When an observation of the environment, or its reward for a finite action, is not finite; the message names
-            the environment, the time step and the start.
-        """
-        if not self.step.plain:
-            return acting.simulate(self, arguments.genomes(self, genomes), environment, starts, time_limit)
-        return self._simulator.simulate(
-            arguments.genomes(self, genomes), self._settings, environment, starts, time_limit
-        )
-
-    def trajectory(
-        self, genome: np.ndarray, environment: Environment, start: np.ndarray, time_limit: int | None = None
-    ) -> Trajectory:
-        """Return one episode of a genome (n,) from a start (states,), equal to that of `simulate` in every bit."""
-        if not self.step.plain:
-            return acting.trajectory(self, self.check_genome(genome), environment, start, time_limit)
-        return self._simulator.trajectory(
-            self.check_genome(genome), self._settings, environment, start, time_limit
-        )
 
     def _loss_sums(
         self,
@@ -389,7 +338,7 @@ class Network(DescribedNetwork):
         sparse: bool = False,
     ) -> np.ndarray:
         """Return the sum of the loss of each genome over the scored entries of each sequence, shape (P, B)."""
-        self.check_batch(batch)
+        batch = self.fitting(batch)
         conditions = arguments.conditions(
             self, batch.inputs, batch.lengths, free_from=free_from, teacher=self.warm_up(batch)
         )

@@ -117,9 +117,17 @@ def whole(layers: Sequence[Layer], inputs: int, outputs: int, **form: Any) -> Pa
 
 
 def wired(
-    layers: Sequence[Layer], inputs: int, outputs: int, *, reads: str, biases: bool, learn_start: bool
+    layers: Sequence[Layer],
+    inputs: int,
+    outputs: int,
+    *,
+    ways: Sequence[str],
+    times: int,
+    reads: str,
+    biases: bool,
+    learn_start: bool,
 ) -> list[list[Part]]:
-    """Return the passes of each bidirectional layer, and the readout as the last entry."""
+    """Return the passes of each layer, one for each of the ways, and the readout of some `times` as the last entry."""
     found: list[list[Part]] = []
     width, seen = inputs, 0
     for number, layer in enumerate(layers):
@@ -133,13 +141,13 @@ def wired(
             reads="none",
         )
         alike = _part(step, [layer], [number], width, 0)
-        width = 2 * alike.width
+        width = len(ways) * alike.width
         found.append(
-            [replace(alike, way=way, first=k * alike.width, room=width) for k, way in enumerate(WAYS)]
+            [replace(alike, way=way, first=k * alike.width, room=width) for k, way in enumerate(ways)]
         )
         seen = seen + width if reads == "all" else width
     readout = compose([], [], direct=False, feedback=False, biases=biases)
-    return [*found, [_part(readout, [], [], seen, outputs)]]
+    return [*found, [_part(readout, [], [], times * seen, outputs)]]
 
 
 def _part(step: Step, layers: Sequence[Layer], numbers: Sequence[int], inputs: int, outputs: int) -> Part:

@@ -37,6 +37,8 @@ class NetworkSettings:
     learn_start: bool = False
     fed_back: InitVar[str | None] = None
     bidirectional: bool = False
+    embedding: int = 0
+    readout: str = "every"
 
     def __new__(cls, *given: Any, **named: Any) -> Self:
         """Raise ConfigError for unknown names, with the nearest valid one, and where inputs or outputs are missing."""

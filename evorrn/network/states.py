@@ -98,6 +98,11 @@ class ShownNetwork(CompiledNetwork):
         """Return a genome (n,) in the network's dtype; raise ShapeError when its shape is wrong."""
         return arguments.genomes(self, np.asanyarray(genome)[None])[0]
 
+    def fitting(self, batch: Batch) -> Batch:
+        """Return a batch as the programs of this network take it, checked: symbols without an embedding as vectors."""
+        self.check_batch(batch)
+        return arguments.of_symbols(self, batch)
+
     def check_batch(self, batch: Batch) -> None:
         """Raise ShapeError when a batch does not fit this network, ConfigError when its loss takes no batch."""
         arguments.check_batch(self, batch)

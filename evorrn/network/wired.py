@@ -1,11 +1,22 @@
-"""What networks of several passes cannot be, in sentences."""
+"""What networks of several passes, of embeddings and of pooled readouts cannot be, in sentences."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from evorrn.base.errors import unknown
 from evorrn.network.layers import Layer
+
+if TYPE_CHECKING:
+    from evorrn.network.settings import NetworkSettings
+
+READOUTS = ("every", "last", "mean", "max", "sampled:3")
+MOST_SYMBOLS = 2**24
+"""Symbols up to here are exact as numbers of float32."""
 
 
 def problems_of_links(flags: Mapping[str, Any], layers: Sequence[Layer]) -> list[str]:
@@ -26,34 +37,50 @@ def problems_of_links(flags: Mapping[str, Any], layers: Sequence[Layer]) -> list
     return found
 
 
-def problems_of_wiring(flags: Mapping[str, Any], layers: Sequence[Layer]) -> list[str]:
+def problems_of_wiring(network: NetworkSettings, layers: Sequence[Layer], loss: str) -> list[str]:
     """Return a sentence for each connection that a network of several passes cannot have."""
-    if not flags["bidirectional"]:
+    found = _problems_of_names(network)
+    if found:
+        return found
+    kinds = {
+        "bidirectional": bool(network.bidirectional),
+        "embedding": network.embedding > 0,
+        "readout": network.readout != "every",
+    }
+    given = next((name for name, is_given in kinds.items() if is_given), "")
+    if not given:
         return []
-    found = [
-        f"network.{name}: expected false, since a bidirectional network {why}; {instead}"
-        for name, why, instead in (
-            (
-                "feedback",
-                "computes no output before it has seen the whole sequence",
-                "leave out bidirectional",
-            ),
-            ("direct", "has a readout of its layers alone", "leave out direct or bidirectional"),
+    if network.feedback:
+        found.append(f"network.feedback: expected false with {given}; outputs cannot go back as inputs there")
+    if network.direct:
+        found.append(f"network.direct: expected false with {given}; the readout sees the layers alone")
+    if loss == "ctc" and network.readout != "every":
+        found.append(
+            "network.readout: expected every with the loss ctc, which needs an output at each time step"
         )
-        if flags[name]
-    ]
-    linked = [layer.cell.name for layer in layers if layer.cell.predecessors]
-    found += [
-        f"network.cell: {name} sees linked steps, which have no direction; leave out bidirectional"
-        for name in dict.fromkeys(linked)
-    ]
-    noisy = [layer.cell.name for layer in layers if layer.cell.noise]
-    found += [
-        f"network.cell: {name} declares noise, which runs in one direction; leave out bidirectional"
-        for name in dict.fromkeys(noisy)
-    ]
-    seeing = [layer.cell.name for layer in layers if layer.cell.sees_output]
-    return found + [
-        f"network.cell: {name} sees the previous output, which a bidirectional network computes after the whole sequence"
-        for name in dict.fromkeys(seeing)
-    ]
+    for cell in dict.fromkeys(layer.cell for layer in layers):
+        for wrong, what in (
+            (cell.sees_output, "sees the previous output"),
+            (bool(cell.predecessors), "sees linked steps"),
+            (bool(cell.noise), "declares noise"),
+        ):
+            if wrong:
+                found.append(
+                    f"network.cell: {cell.name} {what}, which does not go with {given}; leave {given} out"
+                )
+    return found
+
+
+def _problems_of_names(network: NetworkSettings) -> list[str]:
+    found = []
+    size: Any = network.embedding
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
+        found.append(f"network.embedding: expected a whole number of at least 1, or 0 for none, got {size!r}")
+    elif size and network.inputs > MOST_SYMBOLS:
+        found.append(f"network.inputs: expected at most {MOST_SYMBOLS:,} symbols, got {network.inputs:,}")
+    elif size and network.inputs < 1:
+        found.append("network.inputs: expected the number of symbols for an embedding, got 0")
+    way: Any = network.readout
+    if not (isinstance(way, str) and (way in READOUTS or re.fullmatch(r"sampled:[1-9]\d{0,3}", way))):
+        found.append(f"network.readout: {unknown('readout', way, READOUTS)}")
+    return found

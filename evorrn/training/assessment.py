@@ -21,7 +21,7 @@ from evorrn.losses.find import find_loss
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.training.decoded import decoded_arrays, score_decoded
 from evorrn.training.meter import MeteredProblem
-from evorrn.training.problem import Problem, first_scored
+from evorrn.training.problem import Problem, every_step, first_scored
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -294,7 +294,7 @@ def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bo
     """
     free_from, teacher = first_scored(batch) if free_run else None, network.warm_up(batch)
     about: dict[str, Any] = {"free_from": free_from, "teacher": teacher, "links": batch.links}
-    return network.predict(genome, batch.inputs, lengths=batch.lengths, **about)
+    return every_step(network, network.predict(genome, batch.inputs, lengths=batch.lengths, **about), batch)
 
 
 def score(

@@ -74,9 +74,8 @@ class Problem(MeteredProblem):
         meter: Meter | None = None,
         free_run: bool = False,
     ) -> None:
-        network.check_batch(train)
-        if valid is not None:
-            network.check_batch(valid)
+        train = network.fitting(train)
+        valid = None if valid is None else network.fitting(valid)
         if free_run:
             check_chain(network, "free run")
         super().__init__(network, meter)
@@ -212,13 +211,14 @@ class Problem(MeteredProblem):
         """
         batch = self.batch(split)
         with self._charged(batch, 1, genome):
-            return self.network.readout_states(
+            states = self.network.readout_states(
                 genome,
                 batch.inputs,
                 lengths=batch.lengths,
                 teacher=self._previous(batch, teacher),
                 links=batch.links,
             )
+        return every_step(self.network, states, batch)
 
     def population_states(
         self,
@@ -240,13 +240,14 @@ class Problem(MeteredProblem):
         """
         batch = self.chosen(sequences)
         with self._charged(batch, 0, passes=len(genomes)):
-            return self.network.population_states(
+            states = self.network.population_states(
                 genomes,
                 batch.inputs,
                 lengths=batch.lengths,
                 teacher=self._previous(batch, teacher),
                 links=batch.links,
             )
+        return every_step(self.network, states, batch)
 
     def targets(self, split: str = "train") -> np.ndarray:
         """Return the targets of a split: floats (B, T, O) or labels (B, T)."""
@@ -269,6 +270,7 @@ class Problem(MeteredProblem):
             outputs = self.network.predict(genome, batch.inputs, **about)
         if isinstance(self.network.loss_function, SequenceLoss):
             return score_decoded(self.network.loss_function, outputs, batch, ["exact_match"])["exact_match"]
+        outputs = every_step(self.network, outputs, batch)
         right = self.network.loss_function.learned(outputs, batch.targets, tolerance)
         has_scored = batch.scored.any(axis=1)
         return float(np.mean((right | ~batch.scored).all(axis=1)[has_scored]))
@@ -332,6 +334,11 @@ class Problem(MeteredProblem):
         self.meter.work += passes * self.network.forward_work(batch, genome)
         self.meter.steps_forward += passes * batch.moved_steps
         self.meter.evaluations += evaluations
+
+
+def every_step(network: Network, values: np.ndarray, batch: Batch) -> np.ndarray:
+    """Return what a network gives as (..., B, T, K); that of a pooled readout, (..., B, K), at each time step."""
+    return np.repeat(values[..., None, :], batch.steps, axis=-2) if network.pool else values
 
 
 def first_scored(batch: Batch) -> np.ndarray:

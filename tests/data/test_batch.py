@@ -83,7 +83,7 @@ def test_take_keeps_labels_at_the_last_step():
 @pytest.mark.parametrize(
     ("inputs", "targets", "options", "kind", "sentence"),
     [
-        (X[0], Y, {}, ShapeError, "inputs: expected shape (B, T, I), got (4, 2)"),
+        (X[0], Y, {}, ShapeError, "inputs: expected shape (B, T, I), or (B, T) of integers, got (4, 2)"),
         (X[:, :0], Y[:, :0], {}, ShapeError, "at least one sequence and step, got (3, 0, 2)"),
         (X, Y[:2], {}, ShapeError, "targets: expected shape (3, 4, O) of floats"),
         (X, Y[:, :, 0], {}, ShapeError, "got (3, 4) of float64"),

@@ -197,7 +197,7 @@ def test_settings_make_the_network_again():
         ({"cell": ["gru", "lstn"], "hidden": (4, 4)}, "unknown cell 'lstn'; did you mean 'lstm'"),
         (
             {"bidirectional": True, "feedback": True},
-            "network.feedback: expected false, since a bidirectional network",
+            "network.feedback: expected false with bidirectional",
         ),
         ({"bidirectional": True, "direct": True}, "network.direct: expected false"),
         ({"bidirectional": True, "cell": "jordan"}, "network.cell: jordan sees the previous output"),

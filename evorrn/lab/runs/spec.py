@@ -183,10 +183,9 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         network = make(**_network_settings(usual, known))
         if "version" in task_table and not network.means(known):
             network = make(**_network_settings(usual, {**known, "fed_back": "output"}))
-    if network is not None and not network.causal and getattr(task, "free_run", False):
+    if network is not None and network.wired and getattr(task, "free_run", False):
         found.append(
-            f"network.bidirectional: expected false, since outputs of {task_table['name']} go back as inputs, and a "
-            "bidirectional network sees a whole sequence before its first output"
+            f"network: outputs of {task_table['name']} go back as inputs, which needs a network without {network.wiring}"
         )
     if strategy is not None and network is not None:
         with found.under("strategy"):

@@ -124,7 +124,7 @@ def program_of(spec: Spec) -> tuple[Any, ...]:
         json.dumps(activations, sort_keys=True),
         *(settings[name] for name in shape),
         network.reads,
-        network.bidirectional,
+        network.wiring,
     )
 
 

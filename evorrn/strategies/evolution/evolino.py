@@ -113,9 +113,7 @@ class Evolino(ESP):
         check_solvable(self.name, network)
         check_fed_back(self.name, network)
         check_washout(self.name, problem, self.washout)
-        layout = {
-            block.name: network.blocks[block.name] for block in network.layout if block.layer is not None
-        }
+        layout = {name: shape for name, shape in network.blocks.items() if not name.startswith("readout.")}
         hidden = sum(math.prod(shape) for shape in layout.values())
         vector = np.concatenate([np.full(math.prod(shape), len(shape) == 1) for shape in layout.values()])
         width = np.where(vector, self.bias_width, self.width)

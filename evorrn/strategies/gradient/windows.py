@@ -94,8 +94,8 @@ class Windows:
             )
         if not problem.network.causal:
             raise ConfigError(
-                "strategy.window: expected none, since windows go on from the state before them, and a bidirectional network "
-                "also runs from the end; leave out window and carry"
+                "strategy.window: expected none, since windows go on from the state before them, and this network sees a whole "
+                f"sequence before its first output; leave out window and carry, or {problem.network.wiring}"
             )
         train = problem.batch("train")
         if train.links is not None:

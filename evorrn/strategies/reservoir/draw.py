@@ -84,6 +84,8 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
     weights = network.unpack(genome)
     for block in network.layout:
         values = weights[block.name]
+        if block.place == "embedding":
+            values[...] = graph.draw(rng, values.shape)
         if block.layer is None:
             continue
         if block.role == RECURRENT and block.square:

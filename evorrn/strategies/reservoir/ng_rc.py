@@ -187,9 +187,9 @@ class NGRC(Strategy):
             raise ConfigError(
                 f"strategy {self.name}: expected a network without feedback; in free runs its inputs are its outputs"
             )
-        if network.bidirectional:
+        if network.wired:
             raise ConfigError(
-                f"strategy {self.name}: expected a network that is not bidirectional; its only state are delayed inputs"
+                f"strategy {self.name}: expected a network without {network.wiring}; its only state are delayed inputs"
             )
         needed = self.needs_network(network.inputs)
         settings = network.settings()

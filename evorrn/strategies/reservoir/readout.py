@@ -31,7 +31,8 @@ def readout_features(
     network, batch = problem.network, problem.batch("train")
     inputs = network.inputs if network.direct else 0
     features = np.empty((int(rows.sum()), inputs + network.readout_width))
-    features[:, :inputs] = batch.inputs[rows][:, :inputs]
+    if inputs:
+        features[:, :inputs] = batch.inputs[rows]
     states = features[:, inputs:]
     found = (
         noisy_states(problem, genome, noise, int(rng.integers(2**63)))
