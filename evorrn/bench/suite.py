@@ -24,6 +24,7 @@ MODULES = (
     "architectures",
     "labels",
     "trees",
+    "wiring",
     "reservoir",
     "adaptation",
     "start_up",

@@ -24,6 +24,7 @@ from evorrn.bench import (
     strategies,
     suite,
     trees,
+    wiring,
 )
 from evorrn.bench.group import Group
 from evorrn.bench.peers import numpy_peer, python_control_peer
@@ -64,6 +65,13 @@ def test_populations_and_gradients_agree_with_their_peers(peer):
     assert finding.numbers["deviation"] < 1e-5 and finding.value == pytest.approx(
         finding.seconds.minimum / row.ours.minimum
     )
+
+
+@pytest.mark.parametrize("hidden", [(5,), (4, 4)])
+def test_bidirectional_layers_agree_with_their_peer(hidden):
+    pytest.importorskip("torch")
+    row = wiring.measure(wiring.Case("small", hidden, 3, 2, 6, 5, 2), QUICK)
+    assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-5
 
 
 @pytest.mark.parametrize(

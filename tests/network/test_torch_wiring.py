@@ -87,3 +87,30 @@ def test_bidirectional_layers_are_those_of_pytorch(cell, hidden, sequences, step
     assert value == pytest.approx(loss.item(), rel=1e-10)
     check_gradients(network, gradient, layers)
     np.testing.assert_allclose(network.unpack(gradient)["readout.W"], weight.grad.numpy(), **NEAR)
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_an_embedding_and_a_readout_of_the_last_step_are_those_of_pytorch(cell):
+    rng = np.random.default_rng(5)
+    network = Network(
+        7, 3, cell=cell, hidden=5, embedding=4, readout="last", loss="cross-entropy", dtype="float64"
+    )
+    genome, lengths = network.init(rng=rng), rng.integers(1, 10, 37)
+    x, y = rng.integers(0, 7, (37, 9)), rng.integers(0, 3, 37)
+    blocks = network.unpack(genome)
+    table = torch.nn.Embedding.from_pretrained(torch.tensor(blocks["embedding.W"]), freeze=False)
+    gates = torch_parts(blocks, "layer0", cell)
+    layer = getattr(torch.nn, GATES[cell][0])(4, 5, batch_first=True, dtype=torch.float64)
+    for name, value in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), gates):
+        getattr(layer, f"{name}_l0").data = torch.tensor(value)
+    weight, bias = (torch.tensor(blocks[f"readout.{name}"], requires_grad=True) for name in "Wb")
+    series = through([layer], table(torch.tensor(x)), torch.tensor(lengths))
+    outputs = series[torch.arange(37), torch.tensor(lengths) - 1] @ weight.T + bias
+    loss = torch.nn.functional.cross_entropy(outputs, torch.tensor(y))
+    loss.backward()
+    value, gradient = network.loss_and_gradient(genome, Batch(x, y, lengths=lengths))
+    np.testing.assert_allclose(network.predict(genome, x, lengths=lengths), outputs.detach().numpy(), **NEAR)
+    assert value == pytest.approx(loss.item(), rel=1e-10)
+    check_gradients(network, gradient, [layer])
+    np.testing.assert_allclose(network.unpack(gradient)["embedding.W"], table.weight.grad.numpy(), **NEAR)
+    np.testing.assert_allclose(network.unpack(gradient)["readout.W"], weight.grad.numpy(), **NEAR)
