@@ -299,7 +299,7 @@ class Wiring:
         """Return the gradient of what the readout saw as one of the series of each layer."""
         assert d_x is not None
         if not self.reads_all:
-            return [*(np.zeros(()) for _ in through.series[1:]), d_x]
+            return [*(np.zeros((), self._dtype) for _ in through.series[1:]), d_x]
         ends = np.cumsum([series.shape[-2] for series in through.series])[:-1]
         return [np.ascontiguousarray(part) for part in np.split(d_x, ends, axis=-2)]
 

@@ -92,6 +92,16 @@ def test_a_tape_that_is_too_large_is_computed_again(limit, monkeypatch):
     np.testing.assert_allclose(same, gradient, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_gradient_in_float32_is_near_that_in_float64(name):
+    network, genome, batch = made(NETWORKS[name], 37, 15)
+    loss, gradient = network.loss_and_gradient(genome, batch)
+    single, *_ = made(NETWORKS[name], 37, 15, "float32")
+    near, rounded = single.loss_and_gradient(genome.astype(np.float32), batch)
+    assert near == pytest.approx(loss, rel=1e-5) and rounded.dtype == np.float32
+    np.testing.assert_allclose(rounded, gradient, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_population_has_the_bytes_of_its_members(dtype, monkeypatch):
     network, genome, batch = made(NETWORKS["two bidirectional layers"], 40, 15, dtype)

@@ -81,6 +81,16 @@ def test_the_gradient_is_the_derivative_of_the_loss(name, size):
         assert gradient @ along == pytest.approx((change[0] - change[1]) / 2e-5, rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_gradient_in_float32_is_near_that_in_float64(name):
+    network, genome, batch = made(NETWORKS[name], 37, 15)
+    loss, gradient = network.loss_and_gradient(genome, batch)
+    single, *_ = made(NETWORKS[name], 37, 15, "float32")
+    near, rounded = single.loss_and_gradient(genome.astype(np.float32), batch)
+    assert near == pytest.approx(loss, rel=1e-5) and rounded.dtype == np.float32
+    np.testing.assert_allclose(rounded, gradient, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["last of both passes", "mean"])
 def test_a_population_has_the_bytes_of_its_members(name):
     network, genome, batch = made(NETWORKS[name], 40, 11, "float32")
