@@ -236,7 +236,7 @@ def test_layers_whose_cells_see_different_numbers_of_predecessors_are_refused():
             ConfigError, match="expected cells that see equally many predecessors in all layers"
         ):
             evorrn.Network(2, 2, cell=cells, hidden=(3, 3))
-    with pytest.raises(ConfigError, match="linked steps, which have no direction"):
+    with pytest.raises(ConfigError, match="linked steps, which does not go with bidirectional"):
         evorrn.Network(2, 2, cell="recursive", bidirectional=True)
 
 
