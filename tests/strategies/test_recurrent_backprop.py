@@ -85,6 +85,7 @@ def test_states_that_never_rest_are_left_out_and_a_start_without_any_is_given_up
     assert strategy.step(problem, after)["starts"] == 1
 
 
+@pytest.mark.thorough
 def test_a_static_map_is_learned():
     rng = np.random.default_rng(0)
     x = np.repeat(rng.uniform(-1, 1, (30, 1, 2)), 40, axis=1)
