@@ -24,7 +24,7 @@ def held(steps, loss="mse", seed=0, outputs=2):
     "cell, options",
     [
         ("elman", {}),
-        ("leaky", {"loss": "cross-entropy"}),
+        pytest.param("leaky", {"loss": "cross-entropy"}, marks=pytest.mark.thorough),
         pytest.param("gru", {"hidden": (3, 2)}, marks=pytest.mark.thorough),
         ("ctrnn", {"feedback": True}),
         pytest.param("iir", {}, marks=pytest.mark.thorough),
