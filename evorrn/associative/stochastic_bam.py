@@ -129,7 +129,7 @@ class StochasticBAM:
         Raises
         ------
         EvorrnError
-            When the step is too long for a decay rate.
+            When the step is too long for a decay rate, or a delay is longer than the trajectory.
         """
         n, m = self.decay_x.shape[1], self.decay_y.shape[1]
         rng = np.random.default_rng(check_seed(seed))
@@ -138,6 +138,10 @@ class StochasticBAM:
             raise EvorrnError(
                 f"step: expected 0 < step <= time and at most {LARGEST_STEP / fastest:.3g} for a decay of {fastest:g}, "
                 f"got step {step!r}, time {time!r}"
+            )
+        if self.delays.max() > time:
+            raise EvorrnError(
+                f"delays: expected at most the length of the trajectory, {time:g}, got {self.delays.max():g}"
             )
         steps = round(time / step)
         path_x, path_y = np.empty((steps + 1, n)), np.empty((steps + 1, m))

@@ -199,3 +199,10 @@ def test_a_step_that_is_too_long_is_refused():
     memory = StochasticBAM([10.0], [1.0], [[[0.0]]], [[[0.0]]])
     with pytest.raises(EvorrnError, match=r"at most 0\.05 for a decay of 10"):
         memory.simulate([0.0], [0.0], 1.0, 0.1)
+
+
+def test_a_delay_longer_than_the_trajectory_is_refused():
+    memory = StochasticBAM([1.0], [1.0], np.ones((1, 1, 1)), np.ones((1, 1, 1)), delays=[3.0])
+    with pytest.raises(EvorrnError, match="delays: expected at most the length of the trajectory, 2, got 3"):
+        memory.simulate([0.1], [0.1], time=2.0, step=0.1)
+    assert memory.simulate([0.1], [0.1], time=3.0, step=0.1).x.shape == (31, 1)
