@@ -66,7 +66,7 @@ def test_a_learned_score_finds_the_brackets_of_unseen_sequences():
     x = (np.array(symbols)[:, :, None] == np.arange(2)).astype(float)
     mask = np.tile(np.arange(7) > 3, (60, 1)) & (np.arange(7) < 6)
     batch = evorrn.Batch(x, np.array(targets)[:, :, None], mask=mask, links=np.array(links))
-    result = evorrn.BPTT(rate=0.05).fit(network, batch, seed=0, budget="20M")
+    result = evorrn.BPTT(rate=0.05).fit(network, batch, seed=0, budget="4M")
     found, _ = trees.parse(network, result.genome, np.eye(2)[[0, 0, 1, 1]])  # a (a b) b
     assert found[4].tolist() == [1, 2]
 
