@@ -178,6 +178,8 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
     if strategy is not None and task is not None:
         usual.update(strategy.needs_network(task.inputs))
+    if known.get("bidirectional") or known.get("embedding") or known.get("readout", "every") != "every":
+        usual = {name: value for name, value in usual.items() if name not in ("direct", "feedback")}
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
         network = make(**_network_settings(usual, known))
