@@ -82,7 +82,7 @@ from .strategies.gradient.history import compress as compress
 from .strategies.gradient.history import decompress as decompress
 from .strategies.gradient.levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
 from .strategies.gradient.recurrent_backprop import RecurrentBackprop as RecurrentBackprop
-from .strategies.gradient.reinforce import Reinforce as Reinforce
+from .strategies.gradient.reinforce import REINFORCE as REINFORCE
 from .strategies.hebbian import Hebbian as Hebbian
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then

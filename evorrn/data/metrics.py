@@ -28,6 +28,7 @@ HIGHER_IS_BETTER = frozenset(
         "binary_accuracy",
         "exact_match",
         "f1",
+        "macro_f1",
         "memory_capacity",
         "overlap",
         "precision",
@@ -139,6 +140,19 @@ def nrmse_range(predicted: np.ndarray, truth: np.ndarray) -> float:
 def accuracy(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the share of scored steps at which the label (N,) has the largest logit (N, O)."""
     return float(np.mean(predicted.argmax(axis=1) == truth))
+
+
+@nan_unless_finite
+def macro_f1(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean over classes of the harmonic mean of precision and recall, for labels (N,) and logits (N, O).
+
+    The classes are those that are true or predicted at a scored step.
+    """
+    found = predicted.argmax(axis=1)
+    classes = np.union1d(found, truth)
+    both = np.array([np.sum((found == label) & (truth == label)) for label in classes])
+    sizes = np.array([np.sum(found == label) + np.sum(truth == label) for label in classes])
+    return float(np.mean(2 * both / sizes))
 
 
 @nan_unless_finite
@@ -279,6 +293,7 @@ METRICS: dict[str, Metric] = {
         valid_time,
         symbol_error_rate,
         accuracy,
+        macro_f1,
         within_004,
         cross_entropy,
         bits_per_symbol,

@@ -54,7 +54,8 @@ def test_share_within_0_04():
 
 
 def test_evaluate_gives_every_metric_by_name():
-    names = [name for name in metrics.METRICS if name not in ("accuracy", "cross_entropy", "bits_per_symbol")]
+    labelled = ("accuracy", "macro_f1", "cross_entropy", "bits_per_symbol")
+    names = [name for name in metrics.METRICS if name not in labelled]
     values = metrics.evaluate(names, P, T)
     assert list(values) == names
     assert all(isinstance(value, float) for value in values.values())
@@ -76,6 +77,19 @@ def test_the_error_for_an_unknown_metric_has_the_nearest_name():
         metrics.evaluate(("nrmse",), P, T)
 
 
+def test_macro_f1_weighs_classes_equally_and_is_that_of_scikit_learn():
+    logits = np.eye(4)[[0, 0, 0, 0, 1, 2]]
+    truth = np.array([0, 0, 0, 1, 1, 0])
+    # Class 0: precision 3/4, recall 3/4; class 1: 1, 1/2; class 2 is predicted and never true; class 3 is neither.
+    assert metrics.macro_f1(logits, truth) == pytest.approx((0.75 + 2 / 3 + 0) / 3)
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    for classes in (2, 5, 9):
+        logits, truth = rng.normal(size=(40, classes)), rng.integers(0, classes, 40)
+        wanted = sklearn.f1_score(truth, logits.argmax(axis=1), average="macro", zero_division=0)
+        assert metrics.macro_f1(logits, truth) == pytest.approx(wanted)
+
+
 def test_binary_metrics_take_logits():
     logits, truth = np.array([[2.0, -3.0], [0.5, 0.5]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     assert metrics.binary_accuracy(logits, truth) == 0.75
@@ -88,7 +102,14 @@ def test_binary_metrics_take_logits():
 @pytest.mark.parametrize("name", sorted(set(metrics.METRICS) - {"valid_time"}))  # it counts until then
 def test_every_metric_is_nan_when_one_output_is_not_finite(name, bad):
     """The argmax of a diverged classifier is class 0, which would count as right wherever class 0 is true."""
-    labelled = name in ("accuracy", "cross_entropy", "bits_per_symbol", "token_accuracy", "exact_match")
+    labelled = name in (
+        "accuracy",
+        "macro_f1",
+        "cross_entropy",
+        "bits_per_symbol",
+        "token_accuracy",
+        "exact_match",
+    )
     truth = np.zeros(6, int) if labelled else np.arange(12.0).reshape(6, 2) % 5 / 4
     predicted = RNG.normal(size=(6, 2))
     assert np.isfinite(metrics.METRICS[name](predicted, truth))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from worlds import Pendulum
 
-from evorrn import BPTT, Batch, Network, Reinforce
+from evorrn import BPTT, REINFORCE, Batch, Network
 from evorrn.base.errors import EvorrnError
 from evorrn.strategies.gradient.reinforce import score_gradient
 from evorrn.testing import check_strategy
@@ -52,7 +52,7 @@ def test_the_expected_estimate_is_the_derivative_of_the_expected_return():
 
     wanted = [(expected(genome + d) - expected(genome - d)) / 2e-5 for d in 1e-5 * np.eye(net.size)]
     found = played(net, genome, noises)
-    advantages = Reinforce(baseline=False, normalise=False, discount=1.0).advantages(found)
+    advantages = REINFORCE(baseline=False, normalise=False, discount=1.0).advantages(found)
     upon = score_gradient(found.noise, advantages, DEVIATION) * weights[:, None, None]
     np.testing.assert_allclose(net.vjp(genome, found.observations, upon), wanted, rtol=1e-5, atol=1e-6)
 
@@ -65,7 +65,7 @@ def test_a_baseline_leaves_the_mean_of_the_estimate_and_lowers_its_spread():
     found = played(net, genome, noises)
     estimates = {}
     for baseline in (False, True):
-        strategy = Reinforce(baseline=baseline, normalise=False, discount=1.0)
+        strategy = REINFORCE(baseline=baseline, normalise=False, discount=1.0)
         parts = [Episodes(*(part[k : k + size] for part in found)) for k in range(0, len(noises), size)]
         advantages = np.concatenate([strategy.advantages(part) for part in parts])
         scores = score_gradient(found.noise, advantages, DEVIATION)
@@ -82,11 +82,11 @@ def test_a_baseline_leaves_the_mean_of_the_estimate_and_lowers_its_spread():
 def test_advantages_are_discounted_returns_less_the_mean_of_the_others():
     rewards = np.array([[1.0, 2.0, 4.0], [3.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     found = Episodes(np.zeros((3, 3, 1)), np.zeros((3, 3, 1)), rewards, np.array([3, 1, 2]))
-    plain = Reinforce(discount=0.5, baseline=False, normalise=False).advantages(found)
+    plain = REINFORCE(discount=0.5, baseline=False, normalise=False).advantages(found)
     np.testing.assert_allclose(plain, [[3, 4, 4], [3, 0, 0], [0.5, 1, 0]])
-    less = Reinforce(discount=0.5, normalise=False).advantages(found)
+    less = REINFORCE(discount=0.5, normalise=False).advantages(found)
     np.testing.assert_allclose(less, [[3 - 1.75, 3.5, 4], [3 - 1.75, 0, 0], [-2.5, -1, 0]])
-    scaled = Reinforce(discount=0.5).advantages(found)
+    scaled = REINFORCE(discount=0.5).advantages(found)
     assert np.square(scaled).sum() / 6 == pytest.approx(1.0)
     np.testing.assert_allclose(scaled / scaled[0, 1], less / less[0, 1])
 
@@ -124,12 +124,12 @@ def pendulum(**settings):
 
 @pytest.mark.thorough
 def test_the_contract_holds_in_another_environment():
-    check_strategy(Reinforce(episodes=3, updates=2), pendulum, steps=3)
+    check_strategy(REINFORCE(episodes=3, updates=2), pendulum, steps=3)
 
 
 def test_episodes_and_gradients_are_charged():
     problem = pendulum(time_limit=6)
-    strategy = Reinforce(episodes=3, updates=2)
+    strategy = REINFORCE(episodes=3, updates=2)
     state = strategy.start(problem, np.random.default_rng(0))
     before = problem.meter.as_dict()
     assert before["work"] == 0
@@ -152,7 +152,7 @@ def test_episodes_and_gradients_are_charged():
 
 
 def test_returns_rise():
-    problem, strategy = pendulum(time_limit=20), Reinforce(episodes=20, updates=10, rate=0.05)
+    problem, strategy = pendulum(time_limit=20), REINFORCE(episodes=20, updates=10, rate=0.05)
     state = strategy.start(problem, np.random.default_rng(1))
     returns = []
     for _ in range(12):
@@ -164,6 +164,6 @@ def test_returns_rise():
 def test_a_task_with_targets_is_refused_and_an_environment_by_gradients():
     batch = Batch(np.zeros((1, 5, 1)), np.zeros((1, 5, 1)))
     with pytest.raises(EvorrnError, match="reinforce: needs a problem that provides exploration"):
-        Reinforce().fit(Network(1, 1, hidden=2), batch, budget="1gen")
+        REINFORCE().fit(Network(1, 1, hidden=2), batch, budget="1gen")
     with pytest.raises(EvorrnError, match="bptt: needs a problem that provides gradient"):
         BPTT().fit(Network(2, 2, hidden=2, loss="reward"), Pendulum(), budget="1gen")

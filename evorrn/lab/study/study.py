@@ -29,7 +29,12 @@ from evorrn.lab.study.sentences.common import subject
 MOST_CONTENDERS = 10
 """Values of a numeric axis above which it is not compared value by value."""
 
-SHARES = frozenset({"accuracy", "binary_accuracy", "within_004", "success"})
+SHARES = frozenset(
+    {
+        *("accuracy", "binary_accuracy", "token_accuracy", "exact_match", "within_004", "success"),
+        *("precision", "recall", "f1", "macro_f1"),
+    }
+)
 
 ABSENT = "–"
 """Label on an axis of a setting that a run does not have, for instance a population in a gradient method."""

@@ -22,7 +22,7 @@ PER_UPDATE = 15
 
 
 @dataclass(frozen=True)
-class Reinforce(Restarting):
+class REINFORCE(Restarting):
     """REINFORCE with a baseline: ascent along an estimate of the gradient of the expected return.
 
     An update draws episodes whose actions are normally distributed around the network's outputs. The gradient of the
@@ -44,7 +44,7 @@ class Reinforce(Restarting):
     >>> import evorrn
     >>> task = evorrn.task("cart-pole")
     >>> network = evorrn.Network.for_task(task, cell="elman", hidden=2)
-    >>> result = evorrn.Reinforce(episodes=4, updates=1).fit(network, task, budget="2gen")
+    >>> result = evorrn.REINFORCE(episodes=4, updates=1).fit(network, task, budget="2gen")
     >>> result.meter.evaluations
     2
     """
