@@ -33,6 +33,10 @@ class LinearNetwork:
     def check_batch(self, batch):
         assert batch.n_inputs == self.inputs
 
+    def fitting(self, batch):
+        self.check_batch(batch)
+        return batch
+
     def init(self, seed=None, rng=None):
         return (rng or np.random.default_rng(seed)).standard_normal(self.size)
 
@@ -42,7 +46,7 @@ class LinearNetwork:
     def warm_up(self, batch):
         return None
 
-    def predict(self, genome, x, lengths=None, free_from=None, teacher=None):
+    def predict(self, genome, x, lengths=None, free_from=None, teacher=None, links=None):
         weights = genome[: -self.outputs].reshape(self.outputs, self.inputs)
         return self.gain * (x @ weights.T + genome[-self.outputs :])
 
