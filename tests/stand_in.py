@@ -16,6 +16,7 @@ class LinearNetwork:
     loss_name = "mse"
     loss_function = find_loss("mse")
     feedback = False
+    pool = None
     cell = SimpleNamespace(noise=())
     compile_seconds = 0.0
 
