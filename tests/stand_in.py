@@ -17,7 +17,7 @@ class LinearNetwork:
     loss_function = find_loss("mse")
     feedback = False
     pool = None
-    cell = SimpleNamespace(noise=())
+    cells = (SimpleNamespace(noise=()),)
     compile_seconds = 0.0
 
     def __init__(self, inputs=2, outputs=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def read_text(path: Path, wanted: str) -> str:
     DataError
         When the file is missing, a folder, or binary.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # False too for a name that no folder can have
         raise DataError(f"cannot read {path}: Is a directory; expected the file of {wanted}")
     try:
         data = path.read_bytes()

@@ -34,6 +34,9 @@ class Valley:
     def init(self, rng: np.random.Generator, count: int) -> np.ndarray:
         return rng.standard_normal((count, 3))
 
+    def draw_noise(self, rng: np.random.Generator) -> None:
+        pass
+
     def batch(self, split: str) -> Batch:
         return self._batch
 

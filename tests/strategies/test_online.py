@@ -250,7 +250,7 @@ def test_networks_that_are_no_chain_are_refused_with_what_serves():
         ConfigError, match=r"rtrl carries derivatives forward .* from the last to the first; bptt trains it"
     ):
         RTRL().fit(both, batch, budget="1gen")
-    with pytest.raises(ConfigError, match="influence: a bidirectional network"):
+    with pytest.raises(ConfigError, match="influence: this network sees a whole sequence"):
         both.influence(both.init(seed=0), batch.inputs)
 
 

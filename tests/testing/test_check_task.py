@@ -62,7 +62,7 @@ def test_a_good_task_passes():
         ({"name": ""}, "name: expected text"),
         (
             {"loss": "absolute"},
-            "loss: expected one of binary-cross-entropy, cross-entropy, ctc, mse, got 'absolute'",
+            "loss: expected one of binary-cross-entropy, cross-entropy, ctc, description-length, mse, got 'absolute'",
         ),
         ({"metrics": ()}, "metrics: expected at least one"),
         ({"metrics": ("nrmse",)}, "metrics: expected keys of METRICS, got 'nrmse'"),

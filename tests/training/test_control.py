@@ -99,7 +99,7 @@ def test_outputs_that_are_not_finite_make_a_genome_unfit(network):
 @pytest.mark.parametrize(("strategy", "lacks"), [(BPTT(), "gradient"), (EchoState(), "states, targets")])
 def test_strategies_that_need_targets_raise_errors(network, strategy, lacks):
     with pytest.raises(
-        ConfigError, match=f"needs a problem that provides {lacks}; this one provides fitness"
+        ConfigError, match=f"needs a problem that provides {lacks}; this one provides exploration, fitness"
     ):
         strategy.fit(network, BANDIT, budget=Budget(generations=1))
 
