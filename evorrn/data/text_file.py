@@ -29,7 +29,7 @@ def read_text(path: Path, wanted: str) -> str:
     DataError
         When the file is missing, a folder, or binary.
     """
-    if os.path.isdir(path):  # False too for a name that no folder can have
+    if os.path.isdir(path):
         raise DataError(f"cannot read {path}: Is a directory; expected the file of {wanted}")
     try:
         data = path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from evorrn.base.errors import DataError
@@ -14,7 +15,7 @@ ENDS = (".csv", ".tsv", ".txt")
 
 def is_folder_of_classes(path: Path) -> bool:
     """Return whether a path is a folder with at least two subfolders that hold tables."""
-    return path.is_dir() and sum(bool(_tables(each)) for each in path.iterdir() if each.is_dir()) >= 2
+    return os.path.isdir(path) and sum(bool(_tables(each)) for each in path.iterdir() if each.is_dir()) >= 2
 
 
 def read_folder(path: Path, rules: Rules, sequence: str, label: str) -> Table:
