@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from chains import CHAINS
 
 from evorrn import Batch, Network
-from evorrn.cells.find import cells
 from evorrn.strategies.gradient import jacobian as jacobian_module
 from evorrn.strategies.gradient.jacobian import jacobians
 
@@ -42,6 +42,6 @@ def test_jacobians_of_all_outputs_add_up_to_the_gradient_through_time(name, opti
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", [name for name in cells() if name not in SLOW])
+@pytest.mark.parametrize("name", [name for name in CHAINS if name not in SLOW])
 def test_jacobians_of_every_cell_add_up_to_the_gradient_through_time(name):
     agree(Network(2, 2, cell=name, hidden=4, dtype="float64"), 2)

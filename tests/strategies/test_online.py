@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from chains import CHAINS
 
 import evorrn
 from evorrn import KFRTRL, RFLO, RTRL, UORO, Batch, BlockRTRL, Budget, EProp, Network, Problem, SnAp
 from evorrn.base.errors import ConfigError
 from evorrn.base.files import load_tree, save_tree, tree_bytes
-from evorrn.cells.find import cells
 from evorrn.strategies.online import stream as stream_module
 from evorrn.training.trainer import Trainer
 
@@ -64,7 +64,7 @@ def check(network, strategy, seed=0, **data):
 
 @pytest.mark.parametrize("method", METHODS_THAT_ARE_EXACT)
 @pytest.mark.parametrize(
-    "cell", [c if c in QUICK else pytest.param(c, marks=pytest.mark.thorough) for c in sorted(cells())]
+    "cell", [c if c in QUICK else pytest.param(c, marks=pytest.mark.thorough) for c in CHAINS]
 )
 def test_exact_methods_equal_backpropagation_for_every_cell(cell, method):
     network = Network(2, 2, cell=cell, hidden=3, dtype="float64", cell_options=SMALL.get(cell, {}))

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from chains import CHAINS
 
-from evorrn import BPTT, Batch, HessianFree, LevenbergMarquardt, Network, Problem
+from evorrn import BPTT, EKF, Batch, HessianFree, LevenbergMarquardt, Network, Problem
 from evorrn.base.errors import ConfigError
-from evorrn.cells.find import cells
 from evorrn.strategies.gradient.hessian_free import GaussNewton, conjugate_gradients
 from evorrn.strategies.gradient.levenberg_marquardt import normal_equations
 from evorrn.strategies.gradient.restarting import targets_of
@@ -85,7 +85,7 @@ def test_the_gauss_newton_matrix_and_its_product_are_those_of_an_explicit_jacobi
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", [name for name in cells() if name not in SLOW])
+@pytest.mark.parametrize("name", [name for name in CHAINS if name not in SLOW])
 def test_tangents_of_every_cell_fit_its_adjoint(name):
     network, batch = Network(2, 3, cell=name, hidden=4, dtype="float64"), ragged("mse")
     rng = np.random.default_rng(4)
@@ -176,3 +176,11 @@ def test_a_matrix_that_does_not_fit_into_memory_is_refused_with_what_serves():
     problem = Problem(Network(1, 1, hidden=1500), Batch(np.zeros((1, 3, 1)), np.zeros((1, 3, 1))))
     with pytest.raises(ConfigError, match=r"hessian-free does without.* GiB of memory"):
         LevenbergMarquardt().start(problem, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("strategy", [HessianFree(), LevenbergMarquardt(), EKF()])
+def test_linked_steps_are_refused_with_what_serves(strategy):
+    links = np.array([[[-1, -1], [-1, -1], [0, 1]]])
+    batch = Batch(np.ones((1, 3, 2)), np.ones((1, 3, 1)), links=links)
+    with pytest.raises(ConfigError, match=f"strategy {strategy.name}: cell recursive sees linked steps"):
+        strategy.fit(Network(2, 1, cell="recursive", hidden=2), batch, budget="1gen")

@@ -10,6 +10,7 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
+from evorrn.network.arguments import check_chain
 from evorrn.strategies.base import State
 from evorrn.strategies.gradient.observation import check_steps, curvature_root
 from evorrn.strategies.gradient.restarting import Restarting, random_genome
@@ -65,6 +66,7 @@ class HessianFree(Restarting):
     def check(self, problem: Problem) -> None:  # type: ignore[override]
         """Raise ConfigError for losses on whole sequences."""
         check_steps(self.name, problem.network.loss_function)
+        check_chain(problem.network, f"strategy {self.name}")
 
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:  # type: ignore[override]
         """Return a random genome with the first damping."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
+from evorrn.network.arguments import check_chain
 from evorrn.strategies.base import State
 from evorrn.strategies.gradient.jacobian import check_memory, jacobian_work, jacobians
 from evorrn.strategies.gradient.observation import check_steps, curvature_root, output_gradient
@@ -63,6 +64,7 @@ class LevenbergMarquardt(Restarting):
     def check(self, problem: Problem) -> None:  # type: ignore[override]
         """Raise ConfigError for losses on whole sequences, and for a matrix that does not fit into memory."""
         check_steps(self.name, problem.network.loss_function)
+        check_chain(problem.network, f"strategy {self.name}")
         check_memory(
             f"strategy {self.name}: the Gauss-Newton matrix, which hessian-free does without",
             (problem.size, problem.size),
