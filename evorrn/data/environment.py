@@ -74,7 +74,7 @@ class Environment(Settings):
     loss : str
         ``"reward"``: the fitness of a genome comes from the rewards it collects.
     metrics : tuple of str
-        Keys of `evorrn.data.metrics.EPISODE_METRICS`; runs are ranked by the first.
+        Keys of `evorrn.data.episode_metrics.EPISODE_METRICS`; runs are ranked by the first.
     seed_changes : str
         ``"data"``: another seed draws other starts.
     train, valid, test : int

@@ -9,8 +9,8 @@ import numpy as np
 from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import build
 from evorrn.data.environment import Environment
+from evorrn.data.episode_metrics import EPISODE_METRICS
 from evorrn.data.find import TASKS
-from evorrn.data.metrics import EPISODE_METRICS
 from evorrn.testing.checking import Checking, made
 from evorrn.training import playing
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
-from evorrn.data import metrics
 from evorrn.data.environment import Environment, Starts
+from evorrn.data.episode_metrics import evaluate_episodes
 from evorrn.network import arguments
 from evorrn.network.network import Network
 from evorrn.training import playing
@@ -224,7 +224,7 @@ class EpisodeAssessment(Assessment):
 
     def _measured(self, names: Sequence[str], returns: np.ndarray, lengths: np.ndarray) -> dict[str, float]:
         succeeded = self.environment.succeeded(returns, lengths)
-        return metrics.evaluate_episodes(names, returns, lengths, succeeded)
+        return evaluate_episodes(names, returns, lengths, succeeded)
 
 
 def baseline_episodes(

@@ -9,7 +9,7 @@ import pytest
 import evorrn
 from evorrn import BPTT, Budget, EchoState, Environment, GeneticAlgorithm, Network, RandomSearch
 from evorrn.base.errors import ConfigError, ShapeError
-from evorrn.data.metrics import evaluate_episodes
+from evorrn.data.episode_metrics import evaluate_episodes
 from evorrn.testing.strategies import check_strategy
 from evorrn.training.assess import assess
 from evorrn.training.episodes import EnvironmentProblem

@@ -15,8 +15,9 @@ from evorrn.base.errors import RunError
 from evorrn.base.files import jsonable
 from evorrn.base.summary import Summary
 from evorrn.base.text import amount, counted, figure, interval
+from evorrn.data.episode_metrics import EPISODE_METRICS
 from evorrn.data.intervals import LEVEL
-from evorrn.data.metrics import EPISODE_METRICS, HIGHER_IS_BETTER
+from evorrn.data.metrics import HIGHER_IS_BETTER
 from evorrn.lab.study.intervals import Intervals
 from evorrn.lab.study.pairs import Difference
 

@@ -16,6 +16,7 @@ from typing import Any
 from evorrn.base.errors import ConfigError, UnknownName
 from evorrn.base.settings import Settings, setting
 from evorrn.data import metrics
+from evorrn.data.episode_metrics import EPISODE_METRICS
 from evorrn.data.label_metrics import SEQUENCE_METRICS
 from evorrn.diagnostics.quantities import QUANTITIES, Quantity
 from evorrn.lab.runs.spec import Spec, resolve
@@ -26,7 +27,7 @@ EVALUATIONS = "evaluations"
 
 PACKAGE, FOLDER = "evorrn_tasks", "experiments"
 
-MEASURES = (EVALUATIONS, *metrics.METRICS, *SEQUENCE_METRICS, *metrics.EPISODE_METRICS, *QUANTITIES)
+MEASURES = (EVALUATIONS, *metrics.METRICS, *SEQUENCE_METRICS, *EPISODE_METRICS, *QUANTITIES)
 
 
 @dataclass(frozen=True)

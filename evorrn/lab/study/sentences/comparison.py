@@ -9,8 +9,9 @@ from typing import Any
 
 from evorrn.base.errors import EvorrnError
 from evorrn.base.text import counted, figure, interval, listed
+from evorrn.data.episode_metrics import EPISODE_METRICS
 from evorrn.data.label_metrics import SEQUENCE_METRICS
-from evorrn.data.metrics import EPISODE_METRICS, METRICS
+from evorrn.data.metrics import METRICS
 from evorrn.lab.study.comparison import Baseline, Comparison, Row, badness
 from evorrn.lab.study.sentences import backtest, common, intervals
 from evorrn.lab.study.statistics import LEVEL, smallest_p
