@@ -306,7 +306,7 @@ def test_the_meter_counts_the_steps_that_were_computed(settings, forward, backwa
 
         setattr(network, name, counted)
     strategy = plain(**settings)
-    strategy._epoch(problem, strategy.start(problem, np.random.default_rng(0)), np.random.default_rng(0))
+    strategy.advance(problem, strategy.start(problem, np.random.default_rng(0)), np.random.default_rng(0))
     meter = problem.meter
     assert (meter.steps_forward, meter.steps_backward) == (forward, backward)
     assert (sum(n for _, n in seen), sum(n for name, n in seen if name != "predict")) == (forward, backward)

@@ -82,7 +82,7 @@ class Chunker(Restarting):
     imitation: float = setting(1.0, "weight of its error about the chunker's state", minimum=0)
     chunker_units: int = setting(8, "units of the chunker", minimum=1)
 
-    def check(self, problem: Problem) -> None:  # type: ignore[override]
+    def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences and for networks that see their own output."""
         check_steps(self.name, problem.network.loss_function)
         if problem.network.step.feeds_back:
@@ -91,7 +91,7 @@ class Chunker(Restarting):
                 f"while it learns; bptt, ekf and evolution serve networks that do"
             )
 
-    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return two random genomes with empty moments."""
         genome, (wide, above) = random_genome(problem, rng), pair_of(problem.network, self.chunker_units)
         return {
@@ -102,7 +102,7 @@ class Chunker(Restarting):
             "chunker_moments": {},
         }
 
-    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return the state after one epoch of both networks."""
         run = _Epoch(self, problem, state)
         found = []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.base.huge import mean, scale_of
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
-from evorrn.strategies.base import DRAW, State, Strategy, generator, generator_state
+from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.gradient.corruption import corrupted
 from evorrn.strategies.gradient.optimisers import (
     OPTIMISERS,
@@ -21,6 +21,7 @@ from evorrn.strategies.gradient.optimisers import (
     decay_weights,
     noise_of_gradient,
 )
+from evorrn.strategies.gradient.restarting import Restarts, random_genome
 from evorrn.strategies.gradient.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -34,14 +35,11 @@ Gradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class GradientDescent(Strategy):
+class GradientDescent(Restarts):
     """Base of the strategies that follow a gradient: optimiser, schedule, early stopping and restarts.
 
     A subclass defines `_gradients`, the gradients of the updates of an epoch.
     """
-
-    step_name: ClassVar[str] = "epoch"
-    requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
 
     optimiser: str = setting("adam", "optimiser", choices=tuple(OPTIMISERS))
     rate: float = setting(0.02, "learning rate", above=0)
@@ -97,54 +95,17 @@ class GradientDescent(Strategy):
         absent=0.0,
     )
 
-    @property
-    def ends_by_itself(self) -> bool:
-        """Whether `patience` and `restarts` are set."""
-        return self.patience > 0 and self.restarts is not None
-
-    def start(self, problem: Problem, rng: np.random.Generator) -> State:
-        """Return the state before the first epoch."""
-        return {
-            "candidate": None,
-            "train_loss": np.inf,
-            "finished": "",
-            "record": {},
-            "starts": 0,
-            **self._fresh(problem, rng),
-            "rng": generator_state(rng),
-        }
-
-    def step(self, problem: Problem, state: State) -> State:
-        """Return the state after one epoch."""
-        rng = generator(state)
-        if state["stopped"]:
-            state = {**state, "starts": state["starts"] + 1, **self._fresh(problem, rng)}
-        epoch = self._epoch(problem, state, rng)
-        progress = self._progress(problem.validate(epoch["genome"]), state)
-        ended = progress["stopped"] and state["starts"] == self.restarts
-        return {
-            **state,
-            **epoch,
-            **progress,
-            "rng": generator_state(rng),
-            "candidate": epoch["genome"],
-            "finished": "early stopping" if ended else "",
-        }
-
-    def _fresh(self, problem: Problem, rng: np.random.Generator) -> State:
-        """Return the part of the state that a restart replaces."""
-        genome = np.asarray(problem.init(rng, 1)[0], dtype=np.float64)
+    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return a random genome with empty moments."""
+        genome = random_genome(problem, rng)
         return {
             "genome": genome,
             "safe": genome,
             "moments": {},
             "damping": 1.0,
             "epoch": 0,
-            "best": np.inf,
-            "waited": 0,
             "since_drop": 0,
             "drops": 0,
-            "stopped": False,
             **({"updates": 0} if self._counts_updates else {}),
         }
 
@@ -153,7 +114,7 @@ class GradientDescent(Strategy):
         """Whether the state has the number of updates since the start."""
         return bool(self.warmup or self.gradient_noise)
 
-    def _epoch(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return what an epoch changes in the state, with the mean loss and the record."""
         update = OPTIMISERS[self.optimiser]
         coefficients = Coefficients(
@@ -206,7 +167,6 @@ class GradientDescent(Strategy):
                 "gradient_norm": mean(np.array(norms)) if norms else np.inf,
                 "rate": rate,
                 "skipped": skipped,
-                "start": state["starts"],
             },
         }
 
@@ -231,19 +191,13 @@ class GradientDescent(Strategy):
         parts = [order[start : start + self.batch_size] for start in range(0, count, self.batch_size)]
         return [part for part in parts if entries(problem, part)]  # without a scored step there is no loss
 
-    def _progress(self, valid_loss: float, state: State) -> State:
+    def progress(self, valid_loss: float, state: State) -> State:
         """Return the epochs since validation improved, the drops of the rate, and whether to stop."""
-        if valid_loss < state["best"] * (1 - self.improvement):
-            return {"best": valid_loss, "waited": 0, "since_drop": 0, "stopped": False}
-        waited, since_drop, drops = state["waited"] + 1, state["since_drop"] + 1, state["drops"]
-        if since_drop == self.period:
-            since_drop, drops = 0, drops + 1
-        return {
-            "waited": waited,
-            "since_drop": since_drop,
-            "drops": drops,
-            "stopped": 0 < self.patience <= waited,
-        }
+        found = super().progress(valid_loss, state)
+        if not found["waited"]:
+            return {**found, "since_drop": 0}
+        since_drop, drops = state["since_drop"] + 1, state["drops"]
+        return {**found, "since_drop": since_drop % self.period, "drops": drops + (since_drop == self.period)}
 
 
 def entries(problem: Problem, sequences: np.ndarray | None) -> int:

@@ -69,7 +69,7 @@ class EKF(Restarting):
     )
     annealing: int = setting(2000, "updates during which noise and drift go to their last values", minimum=1)
 
-    def check(self, problem: Problem) -> None:  # type: ignore[override]
+    def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences, and for a covariance that does not fit into memory."""
         check_steps(self.name, problem.network.loss_function)
         check_chain(problem.network, f"strategy {self.name}")
@@ -77,11 +77,11 @@ class EKF(Restarting):
             f"strategy {self.name}: the covariance of groups={self.groups}", (_numbers(self.groups, problem),)
         )
 
-    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with the first covariance of its weights."""
         return {"genome": random_genome(problem, rng), "updates": 0, "covariance": _first(self, problem)}
 
-    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return the state after one pass through all training sequences."""
         order = rng.permutation(problem.scored_sequences)
         run = _Filter(self, problem, state)

@@ -63,17 +63,17 @@ class HessianFree(Restarting):
         0.95, "share of the last solution at which conjugate gradients begin", minimum=0, maximum=1
     )
 
-    def check(self, problem: Problem) -> None:  # type: ignore[override]
+    def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences."""
         check_steps(self.name, problem.network.loss_function)
         check_chain(problem.network, f"strategy {self.name}")
 
-    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with the first damping."""
         genome = random_genome(problem, rng)
         return {"genome": genome, "damping": self.damping, "solution": np.zeros(problem.size)}
 
-    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return the state after one step, at the same genome if it does not improve the loss."""
         genome, damping = state["genome"], state["damping"]
         loss, gradient = problem.loss_and_gradient(genome)

@@ -61,7 +61,7 @@ class LevenbergMarquardt(Restarting):
     attempts: int = setting(8, "solutions with growing damping in a step", minimum=1)
     scaled: bool = setting(False, "whether damping is relative to the diagonal of the Gauss-Newton matrix")
 
-    def check(self, problem: Problem) -> None:  # type: ignore[override]
+    def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences, and for a matrix that does not fit into memory."""
         check_steps(self.name, problem.network.loss_function)
         check_chain(problem.network, f"strategy {self.name}")
@@ -70,11 +70,11 @@ class LevenbergMarquardt(Restarting):
             (problem.size, problem.size),
         )
 
-    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with the first damping."""
         return {"genome": random_genome(problem, rng), "loss": np.inf, "damping": self.damping}
 
-    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return the state after one step, at the same genome if no attempt has improved the loss."""
         genome, damping = state["genome"], state["damping"]
         loss = state["loss"]

@@ -67,7 +67,7 @@ class RecurrentBackprop(Restarting):
     settle: int = setting(500, "most time steps for which an input is held", minimum=1)
     tolerance: float = setting(1e-5, "largest change of a state in a time step at which it rests", above=0)
 
-    def check(self, problem: Problem) -> None:  # type: ignore[override]
+    def check(self, problem: Problem) -> None:
         """Raise an error for networks without fixed points, and for inputs that change within a sequence."""
         network, batch = problem.network, problem.train
         check_steps(self.name, network.loss_function)
@@ -84,11 +84,11 @@ class RecurrentBackprop(Restarting):
                 f"until the state rests; for inputs that change bptt or ekf serve"
             )
 
-    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with empty moments."""
         return {"genome": random_genome(problem, rng), "moments": {}}
 
-    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return the state after one update."""
         batch, network = problem.train, problem.network
         targets = targets_of(problem)

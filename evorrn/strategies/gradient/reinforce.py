@@ -69,11 +69,11 @@ class REINFORCE(Restarting):
         1.0, "largest norm of a gradient, longer ones are scaled down; 0 for no limit", minimum=0
     )
 
-    def fresh(self, problem: EnvironmentProblem, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def fresh(self, problem: EnvironmentProblem, rng: np.random.Generator) -> State:
         """Return a random genome with empty moments."""
         return {"genome": random_genome(problem, rng), "moments": {}, "updates": 0}
 
-    def advance(self, problem: EnvironmentProblem, state: State, rng: np.random.Generator) -> State:  # type: ignore[override]
+    def advance(self, problem: EnvironmentProblem, state: State, rng: np.random.Generator) -> State:
         """Return the state after some updates."""
         genome, moments, count = state["genome"], state["moments"], state["updates"]
         returns, norms, skipped, steps = [], [], 0, 0

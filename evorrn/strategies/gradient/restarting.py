@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -14,8 +14,87 @@ if TYPE_CHECKING:
     from evorrn.training.meter import MeteredProblem
 
 
+class Restarts(Strategy):
+    """The steps of a strategy that improves one network, and starts anew from a random one.
+
+    A subclass defines `fresh` and `advance`, and has the settings `patience`, `improvement` and `restarts`.
+    """
+
+    patience: int
+    improvement: float
+    restarts: int | None
+
+    step_name: ClassVar[str] = "epoch"
+    requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether `patience` and `restarts` are set."""
+        return self.patience > 0 and self.restarts is not None
+
+    def check(self, problem: Any) -> None:
+        """Raise ConfigError when this strategy cannot train the network of a problem."""
+
+    def fresh(self, problem: Any, rng: np.random.Generator) -> State:
+        """Return the part of the state that a restart replaces; ``genome`` (n,), float64, is in it."""
+        raise NotImplementedError
+
+    def advance(self, problem: Any, state: State, rng: np.random.Generator) -> State:
+        """Return what a step changes in the state: ``genome``, ``train_loss``, ``record`` and the strategy's own.
+
+        ``stuck`` in it says that no further step can improve the network.
+        """
+        raise NotImplementedError
+
+    def progress(self, valid_loss: float, state: State) -> State:
+        """Return the best validation loss, the steps since it improved, and whether to stop."""
+        improved = valid_loss < state["best"] * (1 - self.improvement)
+        waited = 0 if improved else state["waited"] + 1
+        return {
+            "best": valid_loss if improved else state["best"],
+            "waited": waited,
+            "stopped": 0 < self.patience <= waited,
+        }
+
+    def start(self, problem: Any, rng: np.random.Generator) -> State:
+        """Return the state before the first step."""
+        self.check(problem)
+        return {
+            "candidate": None,
+            "train_loss": np.inf,
+            "finished": "",
+            "record": {},
+            "starts": 0,
+            **self._begin(problem, rng),
+            "rng": generator_state(rng),
+        }
+
+    def step(self, problem: Any, state: State) -> State:
+        """Return the state after one step."""
+        rng = generator(state)
+        if state["stopped"]:
+            state = {**state, "starts": state["starts"] + 1, **self._begin(problem, rng)}
+        changed = self.advance(problem, state, rng)
+        progress = self.progress(problem.validate(changed["genome"]), state)
+        stopped = changed.pop("stuck", False) or progress["stopped"]
+        ended = stopped and state["starts"] == self.restarts
+        return {
+            **state,
+            **changed,
+            **progress,
+            "record": {**changed["record"], "start": state["starts"]},
+            "stopped": stopped,
+            "rng": generator_state(rng),
+            "candidate": changed["genome"],
+            "finished": "early stopping" if ended else "",
+        }
+
+    def _begin(self, problem: Any, rng: np.random.Generator) -> State:
+        return {"best": np.inf, "waited": 0, "stopped": False, **self.fresh(problem, rng)}
+
+
 @dataclass(frozen=True)
-class Restarting(Strategy):
+class Restarting(Restarts):
     """Base of strategies that improve one network step by step, and start anew from a random one.
 
     When the validation loss has not improved for `patience` steps, training restarts from a new random network, so that
@@ -34,67 +113,6 @@ class Restarting(Strategy):
     restarts: int | None = setting(
         None, "restarts after early stopping; by default as many as the budget allows", minimum=0
     )
-
-    step_name: ClassVar[str] = "epoch"
-    requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
-
-    @property
-    def ends_by_itself(self) -> bool:
-        """Whether `patience` and `restarts` are set."""
-        return self.patience > 0 and self.restarts is not None
-
-    def check(self, problem: MeteredProblem) -> None:
-        """Raise ConfigError when this strategy cannot train the network of a problem."""
-
-    def fresh(self, problem: MeteredProblem, rng: np.random.Generator) -> State:
-        """Return the part of the state that a restart replaces; ``genome`` (n,), float64, is in it."""
-        raise NotImplementedError
-
-    def advance(self, problem: MeteredProblem, state: State, rng: np.random.Generator) -> State:
-        """Return what a step changes in the state: ``genome``, ``train_loss``, ``record`` and the strategy's own.
-
-        ``stuck`` in it says that no further step can improve the network.
-        """
-        raise NotImplementedError
-
-    def start(self, problem: MeteredProblem, rng: np.random.Generator) -> State:
-        """Return the state before the first step."""
-        self.check(problem)
-        return {
-            "candidate": None,
-            "train_loss": np.inf,
-            "finished": "",
-            "record": {},
-            "starts": 0,
-            **self._begin(problem, rng),
-            "rng": generator_state(rng),
-        }
-
-    def step(self, problem: MeteredProblem, state: State) -> State:
-        """Return the state after one step."""
-        rng = generator(state)
-        if state["stopped"]:
-            state = {**state, "starts": state["starts"] + 1, **self._begin(problem, rng)}
-        changed = self.advance(problem, state, rng)
-        valid_loss = problem.validate(changed["genome"])
-        improved = valid_loss < state["best"] * (1 - self.improvement)
-        waited = 0 if improved else state["waited"] + 1
-        stopped = changed.pop("stuck", False) or 0 < self.patience <= waited
-        ended = stopped and state["starts"] == self.restarts
-        return {
-            **state,
-            **changed,
-            "record": {**changed["record"], "start": state["starts"]},
-            "best": valid_loss if improved else state["best"],
-            "waited": waited,
-            "stopped": stopped,
-            "rng": generator_state(rng),
-            "candidate": changed["genome"],
-            "finished": "early stopping" if ended else "",
-        }
-
-    def _begin(self, problem: MeteredProblem, rng: np.random.Generator) -> State:
-        return {"best": np.inf, "waited": 0, "stopped": False, **self.fresh(problem, rng)}
 
 
 def random_genome(problem: MeteredProblem, rng: np.random.Generator) -> np.ndarray:

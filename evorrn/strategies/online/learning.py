@@ -34,12 +34,11 @@ class OnlineStrategy(GradientDescent):
     whole: ClassVar[str] = "bptt"
     """The strategy that serves where a loss has no time steps."""
 
-    def start(self, problem: Problem, rng: np.random.Generator) -> dict[str, object]:
-        """Return the state before the first epoch; raise ConfigError when the method cannot train the network."""
+    def check(self, problem: Problem) -> None:
+        """Raise ConfigError when the method cannot train the network of a problem."""
         found = self.refusals(problem)
         if found:
             raise ConfigError(found)
-        return super().start(problem, rng)
 
     def refusals(self, problem: Problem) -> list[str]:
         """Return one sentence for each reason why the method cannot train this network on these data."""
