@@ -51,6 +51,7 @@ def compiled(tmp_path_factory):
     return folder, run(folder)
 
 
+@pytest.mark.thorough
 def test_a_second_process_loads_kernels_and_gets_the_same_bits(compiled):
     folder, first = compiled
     stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("*.nbc")}

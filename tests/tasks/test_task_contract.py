@@ -11,7 +11,7 @@ from evorrn.data.task import Recommended, Task
 from evorrn.strategies.find import make_strategy
 from evorrn.testing import check_task
 
-SLOW = ("counterpoint", "lorenz", "lorenz-96", "roessler", "henon", "kuramoto-sivashinsky")
+SLOW = ("counterpoint", "phonemes", "lorenz", "lorenz-96", "roessler", "henon", "kuramoto-sivashinsky")
 """Tasks whose baselines take seconds at the default sizes."""
 SEQUENCES = [name for name, kind in task_kinds().items() if issubclass(kind, Task)]
 SYNTHETIC = ("mackey-glass", "narma", "sines", "adding", "copy")
