@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -48,12 +49,16 @@ def strike(process, root, rng):
     if kind == 0:
         os.kill(process.pid, signal.SIGKILL)
     elif kind == 1 and victims:
-        os.kill(victims[rng.integers(len(victims))], signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended after its claim was read
+            os.kill(victims[rng.integers(len(victims))], signal.SIGKILL)
     elif kind == 2:
         claim_elsewhere(root, rng)
     elif kind == 3 and victims:  # stopped past its lease: its claims count as another host's
         victim = victims[rng.integers(len(victims))]
-        os.kill(victim, signal.SIGSTOP)
+        try:
+            os.kill(victim, signal.SIGSTOP)
+        except ProcessLookupError:  # it ended after its claim was read
+            return []
         for path in root.glob("*/*/*/claim/owner.json"):
             owner = json.loads(path.read_text())
             if owner.get("pid") == victim:
