@@ -181,6 +181,17 @@ class Batch:
         return tuple(row[:length] for row, length in zip(self.targets, self.target_lengths))
 
     @property
+    def one_class(self) -> bool:
+        """Whether each sequence has one label at all its scored steps, which are several, and sequences differ in it."""
+        if not self.labelled or self.whole:
+            return False
+        last = self.steps - 1 - self.scored[:, ::-1].argmax(axis=1)
+        label = self.targets[np.arange(self.size), last]
+        same = (self.targets == label[:, None]) | ~self.scored
+        given = label[self.scored.any(axis=1)]
+        return bool(same.all() and self.scored.sum(axis=1).max() > 1 and (given != given[0]).any())
+
+    @property
     def n_outputs(self) -> int:
         """The number of targets at a time step; for labels the largest label plus one."""
         if self.whole:

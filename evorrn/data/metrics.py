@@ -34,6 +34,7 @@ HIGHER_IS_BETTER = frozenset(
         "recall",
         "token_accuracy",
         "valid_time",
+        "vote_accuracy",
         "within_004",
         "return",
         "success",
@@ -244,6 +245,21 @@ def exact_match(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | Non
 
 
 @nan_unless_finite
+def vote_accuracy(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
+    """Return the share of sequences whose class gets the most votes, for labels (N,) and logits (N, O).
+
+    Each scored step is a vote for its largest logit; of classes with equally many votes the one with the larger sum of
+    logits wins. The class of a sequence is the label of its last scored step.
+    """
+    last = np.arange(len(truth)) if ends is None else np.asarray(ends)
+    firsts = np.concatenate([[0], last[:-1] + 1])
+    votes = np.add.reduceat(np.eye(predicted.shape[1])[predicted.argmax(axis=1)], firsts)
+    sums = np.add.reduceat(predicted, firsts)
+    leading = np.where(votes == votes.max(axis=1, keepdims=True), sums, -np.inf)
+    return float(np.mean(leading.argmax(axis=1) == truth[last]))
+
+
+@nan_unless_finite
 def bit_errors(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
     """Return the mean over sequences of the number of scored bits whose logit has the wrong sign.
 
@@ -273,7 +289,9 @@ def overlap(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.sign(predicted) * truth))
 
 
-PER_SEQUENCE = frozenset({"nrmse84", "valid_time", "token_accuracy", "exact_match", "bit_errors"})
+PER_SEQUENCE = frozenset(
+    {"nrmse84", "valid_time", "token_accuracy", "exact_match", "vote_accuracy", "bit_errors"}
+)
 """Metrics that take the rows at which sequences end."""
 
 FREE_RUN = frozenset({"nrmse84", "valid_time"})
@@ -303,6 +321,7 @@ METRICS: dict[str, Metric] = {
         binary_cross_entropy,
         token_accuracy,
         exact_match,
+        vote_accuracy,
         bit_errors,
         memory_capacity,
         overlap,

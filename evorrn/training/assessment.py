@@ -134,7 +134,11 @@ class SequenceAssessment(Assessment):
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
         """Return the metrics of all splits that exist, in original units."""
         loss = network.loss_function
-        names = self.task.metrics if self.task is not None else (*loss.metrics, *self._of_free_runs)
+        names = (
+            self.task.metrics
+            if self.task is not None
+            else (*loss.metrics, *self._of_free_runs, *self._of_votes)
+        )
         given = {
             split: batch for split, batch in zip(("train", "valid", "test"), self.splits) if batch is not None
         }
@@ -170,6 +174,11 @@ class SequenceAssessment(Assessment):
         judged = [batch for batch in (self.splits.valid, self.splits.test) if batch is not None]
         long = all((batch.scored.sum(axis=1) == 84).all() for batch in judged)
         return ("valid_time", "nrmse84") if long else ("valid_time",)
+
+    @property
+    def _of_votes(self) -> tuple[str, ...]:
+        """The metric of batches whose sequences have one class at all of several scored steps."""
+        return ("vote_accuracy",) if self.splits.train.one_class else ()
 
     def _by_target(self, names: Sequence[str]) -> list[str]:
         """Return the metrics of each target of a table with several of them, for instance ``rmse[load]``."""

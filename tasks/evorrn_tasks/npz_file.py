@@ -126,10 +126,12 @@ class NpzFile(Task):
 
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]  # the file decides
-        """Accuracy first for labels, else the error in units of the targets' standard deviation."""
+        """Accuracy first for labels, that of votes beside it where every step of a sequence has its class; else errors."""
         if self.batch.whole:
             return ("label_error_rate", "edit_distance", "exact_match", "ctc")
-        return ("accuracy", "cross_entropy") if self.batch.labelled else ("nrmse_std", "rmse", "mae")
+        if self.batch.labelled:
+            return ("accuracy", "cross_entropy", *(["vote_accuracy"] if self.batch.one_class else []))
+        return ("nrmse_std", "rmse", "mae")
 
     @property
     def provides(self) -> frozenset[str]:  # type: ignore[override]  # the file decides

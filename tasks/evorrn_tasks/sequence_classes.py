@@ -30,9 +30,10 @@ OTHERS = "*"
 
 @dataclass(frozen=True)
 class SequenceClasses(Task):
-    """A table, or a folder, with a row for each time step of many sequences, whose class is to be told at the last step.
+    """A table, or a folder, with a row for each time step of many sequences, whose class is to be told.
 
-    The column `sequence` names the sequence that a row belongs to, the column `label` its class, which is the same in all
+    The class is told at the last step; or, with ``scored="every"``, at every step, and a sequence has the class that most of
+    its steps vote for, see ``vote_accuracy``. The column `sequence` names the sequence that a row belongs to, the column `label` its class, which is the same in all
     rows of a sequence. Both may hold any text. The rows of a sequence are in order of time. By default every other column
     that holds numbers in training is an input; inputs are scaled to mean 0 and standard deviation 1 of the training steps,
     except those with only the values 0 and 1. Sequences may have different lengths.
@@ -46,7 +47,6 @@ class SequenceClasses(Task):
 
     name = "sequence-classes"
     loss = "cross-entropy"
-    metrics = ("accuracy", "cross_entropy")
     seed_changes = "training"
 
     path: str = setting(
@@ -61,6 +61,12 @@ class SequenceClasses(Task):
         alias="inputs",
     )
     shares: tuple[float, float, float] = setting((0.7, 0.15, 0.15), "shares of training, validation and test")
+    scored: str = setting(
+        "last",
+        "where the class is told: at the last step, or at every step, each of which is a vote",
+        choices=("last", "every"),
+        absent="last",
+    )
     header: bool | None = setting(
         None, "whether the first row holds the names of the columns; found out by default"
     )
@@ -75,6 +81,11 @@ class SequenceClasses(Task):
         if self.label == self.sequence:
             found.append(f"sequence: expected another column than label, got {self.sequence!r} for both")
         return super().problems() or found
+
+    @property
+    def metrics(self) -> tuple[str, ...]:  # type: ignore[override]  # `scored` decides
+        """Accuracy first; that of the votes where every step is scored."""
+        return (*(["vote_accuracy"] if self.scored == "every" else []), "accuracy", "cross_entropy")
 
     @property
     def _rules(self) -> Rules:
@@ -184,11 +195,12 @@ class SequenceClasses(Task):
 
     def comparator_problems(self, names: Sequence[str]) -> list[str]:
         """Return one sentence for each name that is not known, or that does not fit the data."""
-        return sequence_labels.problems(self.data(0).train, names)
+        return sequence_labels.problems(replace(self, scored="last").data(0).train, names)
 
     def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return the nearest neighbour by dynamic time warping, hidden Markov models, and what is named."""
-        return sequence_labels.classifiers(splits, self.outputs, ("dtw", "hmm", *names))
+        at_the_end = replace(self, scored="last").data(0)  # they tell the class of a whole sequence
+        return sequence_labels.classifiers(at_the_end, self.outputs, ("dtw", "hmm", *names))
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks of moderate size, with gates for gradients."""
@@ -199,10 +211,11 @@ class SequenceClasses(Task):
         return Recommended({"cell": "elman", "hidden": 8, "direct": True})
 
     def _batch(self, sequences: list[np.ndarray], places: list[int]) -> Batch:
-        """Return sequences as a batch that is scored at the last steps."""
+        """Return sequences as a batch that is scored at the last steps, or at all."""
         found = []
         for place in places:
             steps = len(sequences[place])
             label = self.classes.index(self._labels[place])
-            found.append(Example(sequences[place], np.full(steps, label), np.arange(steps) == steps - 1))
+            told = np.arange(1 - steps, 1) >= (0 if self.scored == "last" else 1 - steps)
+            found.append(Example(sequences[place], np.full(steps, label), told))
         return padded(found)

@@ -55,7 +55,7 @@ def test_share_within_0_04():
 
 
 def test_evaluate_gives_every_metric_by_name():
-    labelled = ("accuracy", "macro_f1", "cross_entropy", "bits_per_symbol")
+    labelled = ("accuracy", "macro_f1", "cross_entropy", "bits_per_symbol", "vote_accuracy")
     names = [name for name in metrics.METRICS if name not in labelled]
     values = metrics.evaluate(names, P, T)
     assert list(values) == names
@@ -110,6 +110,7 @@ def test_every_metric_is_nan_when_one_output_is_not_finite(name, bad):
         "bits_per_symbol",
         "token_accuracy",
         "exact_match",
+        "vote_accuracy",
     )
     truth = np.zeros(6, int) if labelled else np.arange(12.0).reshape(6, 2) % 5 / 4
     predicted = RNG.normal(size=(6, 2))

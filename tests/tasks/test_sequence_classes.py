@@ -54,6 +54,23 @@ def test_every_class_is_split_by_the_shares_in_its_order(tmp_path, counts, input
     assert np.allclose(steps.mean(axis=0), 0, atol=1e-12) and np.allclose(steps.std(axis=0), 1)
 
 
+def test_scored_at_every_step_the_votes_are_judged_and_other_classifiers_are_the_same(tmp_path):
+    save(tmp_path / "a.csv")
+    last, every = (
+        evorrn.task("sequence-classes", path=str(tmp_path / "a.csv"), scored=scored)
+        for scored in ("last", "every")
+    )
+    check_task(every)
+    assert every.metrics == ("vote_accuracy", "accuracy", "cross_entropy")
+    for one, other in zip(last.data(0), every.data(0)):
+        inside = np.arange(one.steps) < one.lengths[:, None]
+        assert (other.scored == inside).all() and (other.inputs == one.inputs).all()
+        truth = one.targets[np.arange(one.size), one.lengths - 1]
+        assert (other.targets == truth[:, None])[inside].all()
+    found = [task.comparators(task.data(0), []) for task in (last, every)]
+    assert all((found[0][name] == found[1][name]).all() for name in found[0])
+
+
 def test_majority_neighbour_and_hidden_markov_models_stand_beside_networks(tmp_path):
     save(tmp_path / "a.csv")
     task = evorrn.task("sequence-classes", path=str(tmp_path / "a.csv"))

@@ -72,6 +72,7 @@ class FORCE(RLS):
     """
 
     name: ClassVar[str] = "force"
+    version: ClassVar[int] = 1
     network_defaults: ClassVar[dict[str, Any]] = {"cell": "leaky", "hidden": 200, "dtype": "float64"}
 
     spectral_radius: float | tuple[float, float] = setting(

@@ -38,6 +38,7 @@ class LMS(OnlineReadout):
     """
 
     name: ClassVar[str] = "lms"
+    version: ClassVar[int] = 2
 
     rate: float = setting(0.5, "learning rate", above=0)
     normalised: bool = setting(True, "whether the rate is divided by the squared length of the features")

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class OnlineReadout(DrawnReservoir):
     """Base of strategies that update the readout of a random reservoir at every step, or every few steps.
 
-    A subclass defines `learn`.
+    Sequences are visited in an order that is drawn, so that one class after the other is no harder than a mixture. A subclass
+    defines `learn`.
     """
 
     advised_as: ClassVar[str] = "esn"
@@ -87,7 +88,10 @@ class OnlineReadout(DrawnReservoir):
         truth = batch.targets[rows]
         fitted = network.loss_function.regression_targets(truth, network.outputs)
         weights = np.zeros((network.outputs, features.shape[1]))
-        error, work = self.learn(np.ascontiguousarray(features), np.ascontiguousarray(fitted), weights)
+        turn = _visited(np.nonzero(rows)[0], rng)
+        error, work = self.learn(
+            np.ascontiguousarray(features[turn]), np.ascontiguousarray(fitted[turn]), weights
+        )
         problem.charge(work)
         record = {"online_error": error}
         with one_thread():
@@ -102,3 +106,11 @@ class OnlineReadout(DrawnReservoir):
         if sees_output(network):  # the fit saw true outputs; the network sees its own
             return -float(problem.fitness(genome[None])[0]), record
         return mean_loss(network.loss_function, scale * outputs, truth), record
+
+
+def _visited(sequences: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the places of rows (R,) of sequences (R,), whole sequences in an order that is drawn where there are several."""
+    present, number = np.unique(sequences, return_inverse=True)
+    if len(present) < 2:
+        return np.arange(len(sequences))
+    return np.argsort(rng.permutation(len(present))[number], kind="stable")

@@ -42,6 +42,7 @@ class RLS(OnlineReadout):
     """
 
     name: ClassVar[str] = "rls"
+    version: ClassVar[int] = 2
 
     alpha: float = setting(1e-4, "penalty of the squared weights, before the first step", above=0)
     forgetting: float = setting(

@@ -55,10 +55,10 @@ class Units:
 
 def check_units(name: str, network: Network) -> None:
     """Raise ConfigError for a network whose layers are no `Units`."""
+    if network.wired:
+        raise ConfigError(f"{name}: expected a network without {network.wiring}")
     if not network.uniform:
-        raise ConfigError(
-            f"{name}: needs layers of one cell with the same options in one direction, got {network}"
-        )
+        raise ConfigError(f"{name}: needs layers of one cell with the same options, got {network}")
     options = {**network.cell.activations, **network.cell_options}
     function = _called(options.get("activation"))
     method = _called(options.get("method", euler))
