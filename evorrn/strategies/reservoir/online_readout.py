@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class OnlineReadout(DrawnReservoir):
     """Base of strategies that update the readout of a random reservoir at every step, or every few steps.
 
-    Sequences are visited in an order that is drawn, so that one class after the other is no harder than a mixture. A subclass
-    defines `learn`.
+    Sequences are visited in a shuffled order, the same for equal numbers of them, so that one class after the other is no
+    harder than a mixture. A subclass defines `learn`.
     """
 
     advised_as: ClassVar[str] = "esn"
@@ -88,7 +88,7 @@ class OnlineReadout(DrawnReservoir):
         truth = batch.targets[rows]
         fitted = network.loss_function.regression_targets(truth, network.outputs)
         weights = np.zeros((network.outputs, features.shape[1]))
-        turn = _visited(np.nonzero(rows)[0], rng)
+        turn = _visited(np.nonzero(rows)[0])
         error, work = self.learn(
             np.ascontiguousarray(features[turn]), np.ascontiguousarray(fitted[turn]), weights
         )
@@ -108,9 +108,8 @@ class OnlineReadout(DrawnReservoir):
         return mean_loss(network.loss_function, scale * outputs, truth), record
 
 
-def _visited(sequences: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the places of rows (R,) of sequences (R,), whole sequences in an order that is drawn where there are several."""
+def _visited(sequences: np.ndarray) -> np.ndarray:
+    """Return the places of rows (R,) of sequences (R,), whole sequences one after the other in a shuffled order."""
     present, number = np.unique(sequences, return_inverse=True)
-    if len(present) < 2:
-        return np.arange(len(sequences))
-    return np.argsort(rng.permutation(len(present))[number], kind="stable")
+    place = np.random.default_rng(0).permutation(len(present))
+    return np.argsort(place[number], kind="stable")
