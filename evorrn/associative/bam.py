@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,6 +11,9 @@ import numpy as np
 from evorrn.associative.patterns import bipolar
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError
+
+CAPACITY = 0.15
+"""Pairs for each unit of the smaller layer up to which random ones are recalled with a mean overlap of about 0.99."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,25 @@ class BAM:
         return f"BAM({self.x_units} x {self.y_units} units)"
 
     def store(self, x: Any, y: Any) -> Self:
-        """Set the weights to the sum of ``x^T y`` over pairs x (M, n), y (M, m) of -1 and 1, and return the memory."""
+        """Set the weights to the sum of ``x^T y`` over pairs x (M, n), y (M, m) of -1 and 1, and return the memory.
+
+        Warns
+        -----
+        UserWarning
+            When there are more pairs than such a memory can hold.
+        """
         first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
         if len(first) != len(second):
             raise ShapeError(f"y: expected one pattern for each of {len(first)} of x, got {len(second)}")
+        if not len(first):
+            raise ShapeError("x: expected at least one pattern, got none")
+        smaller = min(self.x_units, self.y_units)
+        if len(first) > max(CAPACITY * smaller, 1):
+            warnings.warn(
+                f"{len(first)} pairs in layers of {self.x_units} and {self.y_units} units: the rule holds about "
+                f"{CAPACITY * smaller:.0f} random ones",
+                stacklevel=2,
+            )
         with one_thread():
             self.weights = first.T @ second
         return self

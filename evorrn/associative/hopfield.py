@@ -10,7 +10,7 @@ import numpy as np
 
 from evorrn.associative.kernels import settle_one_by_one
 from evorrn.associative.patterns import bipolar, finite, overlap
-from evorrn.associative.rules import CAPACITY, RULES, stored
+from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
 from evorrn.base.settings import check_seed
@@ -135,6 +135,8 @@ class Hopfield:
         if rule not in RULES:
             raise UnknownName("rule", rule, RULES)
         given = bipolar("patterns", patterns, self.units)
+        if not len(given):
+            raise ShapeError("patterns: expected at least one pattern, got none")
         most = CAPACITY.get(rule, np.inf) * self.units
         if len(given) > most:
             warnings.warn(
@@ -143,6 +145,13 @@ class Hopfield:
             )
         weights = stored(given, rule)
         self._weights = (weights + weights.T) / 2  # symmetric to the last bit
+        lost = int((given * (given @ self._weights) <= 0).any(axis=1).sum())
+        if lost and rule == "gradient":
+            warnings.warn(
+                f"gradient: {lost} of {len(given)} patterns are no fixed points after {SWEEPS} passes, and more are stored "
+                f"than {self.units} units hold",
+                stacklevel=2,
+            )
         return self
 
     def recall(self, cues: Any, order: str = "asynchronous", seed: int = 0, sweeps: int = 200) -> Recall:

@@ -64,6 +64,19 @@ def test_wrong_input_of_a_memory_of_pairs():
         BAM(2, 2).store([[1, 1], [1, -1]], [[1, 1]])
     with pytest.raises(EvorrnError, match="y_units"):
         BAM(2, 0)
+    with pytest.raises(ShapeError, match="at least one pattern"):
+        BAM(2, 3).store(np.ones((0, 2)), np.ones((0, 3)))
+
+
+@pytest.mark.parametrize("n, m", [(100, 100), (60, 300)])
+def test_a_memory_of_pairs_recalls_what_its_capacity_says_and_notes_more(n, m):
+    rng = np.random.default_rng(n)
+    count = round(0.15 * min(n, m))
+    x, y = (rng.choice([-1.0, 1.0], (2 * count, size)) for size in (n, m))
+    found = BAM(n, m).store(x[:count], y[:count]).recall(x=x[:count])
+    assert (found.y * y[:count]).mean() > 0.95
+    with pytest.warns(UserWarning, match=f"{2 * count} pairs in layers of {n} and {m} units"):
+        assert BAM(n, m).store(x, y).weights.any()
 
 
 # --------------------------------------------------------------------------------- stochastic

@@ -260,6 +260,7 @@ def test_the_modern_memory_is_softmax_attention_and_holds_more_patterns_than_uni
     "act, kind, message",
     [
         (lambda m: m.store([[1, 0, 1]]), ShapeError, "patterns: expected patterns of -1 and 1, got 0"),
+        (lambda m: m.store(np.ones((0, 3))), ShapeError, "patterns: expected at least one pattern, got none"),
         (lambda m: m.store([[1, -1]]), ShapeError, r"expected shape \(M, 3\) or \(3,\), got \(1, 2\)"),
         (lambda m: m.store([[1, -1, np.nan]]), ShapeError, "finite"),
         (lambda m: m.store([[1, -1, 1]], rule="hebbs"), UnknownName, "did you mean 'hebb'"),
@@ -286,3 +287,17 @@ def test_the_modern_memory_is_softmax_attention_and_holds_more_patterns_than_uni
 def test_wrong_input_is_refused_with_a_sentence(act, kind, message):
     with pytest.raises(kind, match=message):
         act(Hopfield(3))
+
+
+@pytest.mark.parametrize(
+    "rule, count, message",
+    [
+        ("hebb", 12, "12 patterns in 30 units: hebb holds about 4"),
+        ("storkey", 12, "storkey holds about 8"),
+        ("pseudo-inverse", 20, "pseudo-inverse holds about 15"),
+        ("gradient", 50, "of 50 patterns are no fixed points"),
+    ],
+)
+def test_more_patterns_than_a_rule_can_hold_are_stored_with_a_note(rule, count, message):
+    with pytest.warns(UserWarning, match=message):
+        Hopfield(30).store(random_patterns(np.random.default_rng(0), count, 30), rule=rule)

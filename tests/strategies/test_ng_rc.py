@@ -141,3 +141,14 @@ def test_a_run_by_name_has_the_network_that_the_settings_need(tmp_path):
 
     spec = resolve({"task": {"name": "henon"}, "strategy": {"name": "ng-rc", "delays": 3, "skip": 2}})
     assert spec.network.cell.name == "ng-rc" and spec.network.hidden == (count(6, 2),)
+
+
+def test_delays_longer_than_every_series_are_refused():
+    rng = np.random.default_rng(0)
+    batch = Batch(rng.normal(size=(3, 41, 1)), rng.normal(size=(3, 41, 1)), lengths=[41, 20, 5])
+    for delays, skip in ((42, 1), (5, 11)):
+        strategy = evorrn.NGRC(delays=delays, skip=skip, order=1)
+        with pytest.raises(ConfigError, match="steps back, and the longest training sequence has 41 steps"):
+            strategy.fit(Network(1, 1, **strategy.needs_network(1)), batch)
+    strategy = evorrn.NGRC(delays=5, skip=10, order=1)
+    assert strategy.fit(Network(1, 1, **strategy.needs_network(1)), batch).stopped_by == "readout solved"

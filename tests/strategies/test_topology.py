@@ -32,7 +32,7 @@ def test_a_cycle_links_each_unit_to_the_next_with_one_weight():
     np.testing.assert_array_equal(recurrent(6, topology="cycle"), 0.9 * np.roll(np.eye(6), 1, axis=0))
 
 
-@pytest.mark.parametrize("units", [1, 2, 9, 300])
+@pytest.mark.parametrize("units", [2, 9, 300])
 def test_a_delay_line_ends_and_has_its_weight_in_place_of_a_spectral_radius(units):
     np.testing.assert_array_equal(recurrent(units, topology="delay-line"), 0.9 * np.eye(units, k=-1))
 
@@ -148,3 +148,52 @@ def test_stored_settings_of_earlier_runs_leave_the_new_settings_out():
     earlier = evorrn.EchoState(reservoirs=2).stored_values()
     assert not {"topology", "distribution", "jump", "moved"} & set(earlier)
     assert evorrn.EchoState(topology="cycle").stored_values()["topology"] == "cycle"
+
+
+def one_way(sizes, options):
+    """Return a mask that leads from each unit to later ones alone."""
+    return np.tril(np.ones((sizes["H"], sizes["H"])), -1)
+
+
+@evorrn.cell(
+    state={"h": "H"},
+    parameters={"W_x": "H I", "W_h": "H H", "b": "H"},
+    fixed={"mask": evorrn.Fixed("H H", one_way)},
+)
+def layered(p, x, h):
+    """A layer in which every unit sees earlier units alone."""
+    return evorrn.tanh(p.W_x @ x + (p.mask * p.W_h) @ h + p.b)
+
+
+@pytest.mark.parametrize(
+    ("cell", "given", "problem"),
+    [
+        (layered, {}, "topology random .* lead in no circle"),
+        (layered, {"topology": "small-world"}, "topology small-world .* lead in no circle"),
+        (layered, {"topology": "cycle"}, "topology cycle .* lead in no circle"),
+        ("clockwork", {"topology": "jump-cycle"}, "topology jump-cycle .* lead in no circle"),
+        ("leaky", {"topology": "delay-line", "groups": 9}, "among 1 units are none"),
+    ],
+)
+def test_a_reservoir_without_a_circle_of_links_is_refused_with_what_would_serve(cell, given, problem):
+    """All its eigenvalues are 0, so that no factor gives it the spectral radius."""
+    rng = np.random.default_rng(0)
+    batch = evorrn.Batch(rng.normal(size=(1, 60, 1)), rng.normal(size=(1, 60, 1)))
+    network = Network(1, 1, cell=cell, hidden=9, dtype="float64")
+    strategy = evorrn.EchoState(reservoirs=1, **given)
+    with pytest.raises(
+        ConfigError,
+        match=f"layer0.W_h: the links of {problem}.*delay-line.*fit_readout"
+        if "none" not in problem
+        else problem,
+    ):
+        strategy.fit(network, batch)
+    assert np.isfinite(strategy.fit_readout(network, batch, network.init(seed=0)).metrics["train"]["rmse"])
+    resting = evorrn.EchoState(reservoirs=1, spectral_radius=0.0, **given).fit(network, batch)
+    assert np.isfinite(resting.metrics["train"]["rmse"])
+
+
+def test_a_delay_line_under_a_mask_of_earlier_units_has_the_radius_as_its_weights():
+    network = Network(1, 1, cell=layered, hidden=9, dtype="float64")
+    genome, _ = draw_reservoir(network, scales(topology="delay-line"), np.random.default_rng(0))
+    np.testing.assert_array_equal(network.unpack(genome)["layer0.W_h"], 0.9 * np.eye(9, k=-1))

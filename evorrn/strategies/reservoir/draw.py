@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.blas import one_thread
+from evorrn.base.errors import ConfigError
 from evorrn.compile.blocks import INPUT, RECURRENT, Block
 from evorrn.compile.initial import INITIALISERS
-from evorrn.strategies.reservoir.topology import RANDOM, Graph
+from evorrn.strategies.reservoir.topology import DRAWN, RANDOM, Graph, fixed_links, has_cycle
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -67,6 +68,11 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
     scales : Scales
     rng : Generator
 
+    Raises
+    ------
+    ConfigError
+        When the links of a square recurrent block lead in no circle, so that it has no eigenvalue but 0.
+
     Notes
     -----
     Square recurrent blocks have the links of `Scales.graph`, and are rescaled to the spectral radius; a delay line, whose
@@ -89,7 +95,10 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
         if block.layer is None:
             continue
         if block.role == RECURRENT and block.square:
-            work += _draw_square(values, mask_of(network, block), scales, scales.radius(block.layer), rng)
+            mask, radius = mask_of(network, block), scales.radius(block.layer)
+            if radius > 0:
+                _check_circles(block.name, len(values), mask, scales)
+            work += _draw_square(values, mask, scales, radius, rng)
         elif block.role == RECURRENT and values.ndim == 1:
             values[...] = graph.draw(rng, values.shape)
             values *= scales.radius(block.layer) / np.abs(values).max()
@@ -111,6 +120,31 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
             if values.ndim == 1:
                 values += rng.uniform(-scales.biases, scales.biases, values.shape)
     return genome, work
+
+
+def _check_circles(name: str, units: int, mask: np.ndarray | None, scales: Scales) -> None:
+    """Raise ConfigError for a square recurrent block whose spectral radius cannot be set, since no links lead in a circle.
+
+    Of a delay line, whose weights are the radius, only links that are missing altogether are refused.
+    """
+    topology = scales.graph.topology
+    ends = topology == "delay-line"
+    for members in np.array_split(np.arange(units), min(scales.groups, units)):
+        part, count = slice(members[0], members[-1] + 1), len(members)
+        if topology in DRAWN and mask is None:
+            continue
+        linked = (
+            np.ones((count, count)) if topology in DRAWN else fixed_links(topology, count, scales.graph.jump)
+        )
+        linked = linked if mask is None else linked * (mask[part, part] != 0)
+        if linked.any() if ends else has_cycle(linked):
+            continue
+        raise ConfigError(
+            f"{name}: the links of topology {topology} that the network keeps among {count} units "
+            f"{'are none' if ends else 'lead in no circle, so that their eigenvalues are 0'}, and the spectral radius cannot be "
+            "set; take another topology (a delay-line has the radius as its weights), or fewer groups, or give your own weights "
+            "to EchoState.fit_readout"
+        )
 
 
 def _draw_square(

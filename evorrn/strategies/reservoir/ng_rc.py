@@ -113,12 +113,14 @@ class NGRC(Strategy):
         ------
         ConfigError
             For another network than that of `needs_network`, for `increments` of more outputs than inputs or of
-            classes, and for a washout that leaves fewer rows than the readout has weights.
+            classes, for a washout that leaves fewer rows than the readout has weights, and for delays that are longer than every
+            training sequence.
         """
         network = problem.network
         self._check_network(network)
         check_bias(self.name, network)
         check_washout(self.name, problem, self.washout)
+        self._check_lengths(problem)
         if self.increments and (network.loss_function.logits or network.outputs > network.inputs):
             raise ConfigError(
                 f"strategy {self.name}: increments needs outputs that continue the first inputs, and the loss mse"
@@ -180,6 +182,16 @@ class NGRC(Strategy):
         return fitted_steps(
             problem.batch("train"), (self.delays - 1) * self.skip if self.washout is None else self.washout
         )
+
+    def _check_lengths(self, problem: Problem) -> None:
+        """Raise ConfigError when no training sequence is long enough for all delays."""
+        lengths, oldest = problem.batch("train").lengths, (self.delays - 1) * self.skip
+        assert lengths is not None
+        if lengths.max() <= oldest:
+            raise ConfigError(
+                f"strategy {self.name}: the oldest of {self.delays} delays with skip {self.skip} is {oldest} steps back, and the "
+                f"longest training sequence has {lengths.max()} steps; expected fewer delays or a smaller skip"
+            )
 
     def _check_network(self, network: Network) -> None:
         """Raise ConfigError for a network that does not make the monomials of the settings."""

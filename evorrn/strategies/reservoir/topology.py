@@ -116,6 +116,15 @@ def small_world(size: int, links: int, moved: float, rng: np.random.Generator) -
     return linked
 
 
+def has_cycle(matrix: np.ndarray) -> bool:
+    """Return whether links (H, H) that are not zero lead from some unit back to itself; else all eigenvalues are 0."""
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    parts, _ = connected_components(csr_matrix(matrix != 0), directed=True, connection="strong")
+    return bool(parts < len(matrix) or np.diagonal(matrix).any())
+
+
 def sparse(
     matrix: np.ndarray, links: int, rng: np.random.Generator, mask: np.ndarray | None = None
 ) -> np.ndarray:
