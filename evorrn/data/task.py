@@ -173,6 +173,10 @@ class Task(Settings):
         ``"data"`` when another seed gives other data, ``"training"`` when the data are the same for every seed.
     arity : int
         How many predecessors each step sees, see the links of `evorrn.Batch`; 0 for ordinary sequences.
+    network_form : mapping
+        The wiring of the networks that the task is for: settings of `evorrn.Network` such as ``{"embedding": 16}`` or
+        ``{"readout": "last"}``, also ``bidirectional``, ``reads`` and ``learn_start``. `Network.for_task` and runs use it; what
+        `recommended` says of a strategy goes before it, and what a user sets before both.
     horizon : int or None
         How many time steps after the input its target lies. With 1, the targets are the first O inputs of the
         next step, so the network can run on its own outputs. None when the target is not a later input.
@@ -229,6 +233,11 @@ class Task(Settings):
 
     horizon: Any = None  # tasks with a horizon make it a setting
     multistep: Any = "direct"  # and those with several ways to reach it make that one too
+
+    @property
+    def network_form(self) -> Mapping[str, Any]:
+        """The wiring of the networks that the task is for; empty for one without."""
+        return {}
 
     @property
     def step_time(self) -> float:

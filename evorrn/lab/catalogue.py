@@ -195,6 +195,8 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
         (name, _pairs(way.advice(task).network), _pairs(way.advice(task).strategy))
         for name, way in strategies().items()
     ]
+    form = getattr(task, "network_form", {})
+    tables += [text_table("form of the network", ("setting", "value"), list(form.items()))] if form else []
     return [*tables, text_table("recommended", ("strategy", "network", "settings"), advice)]
 
 

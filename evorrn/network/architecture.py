@@ -18,6 +18,7 @@ from evorrn.compile.step import Step
 from evorrn.engine.pooling import Pool, samples
 from evorrn.losses.find import find_loss
 from evorrn.network import parts
+from evorrn.network.form import blamed, form_of
 from evorrn.network.initial import choose
 from evorrn.network.layers import Layer, chosen, listed, once_or_listed, plain
 from evorrn.network.settings import (
@@ -124,13 +125,13 @@ class Architecture(NetworkSettings):
 
     @classmethod
     def for_task(cls, task: Task | Environment, **settings: Any) -> Self:
-        """Return a network with the sizes and the loss of a task or an environment.
+        """Return a network with the sizes, the loss and the form of a task or an environment.
 
         Parameters
         ----------
         task : Task or Environment
         **settings
-            The other arguments of `Network`.
+            The other arguments of `Network`; those of `evorrn.Task.network_form` that are not given are the task's.
 
         Raises
         ------
@@ -143,7 +144,10 @@ class Architecture(NetworkSettings):
         >>> evorrn.Network.for_task(evorrn.task("mackey-glass"), cell="gru", hidden=16)
         Network(1 -> gru 16 -> 1, 897 genes)
         """
-        made = cls(task.inputs, task.outputs, loss=task.loss, **settings)
+        try:
+            made = cls(task.inputs, task.outputs, loss=task.loss, **{**form_of(task), **settings})
+        except ConfigError as error:
+            raise blamed(error, task, settings) from None
         arity = getattr(task, "arity", 0)
         if made.arity != arity:
             fitting = [name for name, cell in cells().items() if len(cell.predecessors) == arity]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.base.errors import ConfigError
 from evorrn.base.settings import build
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
@@ -16,6 +17,7 @@ from evorrn.data.label_metrics import SEQUENCE_METRICS
 from evorrn.data.task import Recommended, Reference, Scaling, Splits, Task
 from evorrn.losses.find import find_loss, losses
 from evorrn.losses.sequence import SequenceLoss
+from evorrn.network.form import form_of
 from evorrn.testing.checking import Checking, made
 from evorrn.training.decoded import score_decoded
 
@@ -95,6 +97,10 @@ def _check_declarations(checking: Checking, task: Task) -> None:
         checking.require(
             bool(complete), f"references: expected a finite value with its source, got {reference}"
         )
+    try:
+        form_of(task)
+    except ConfigError as error:
+        checking.require(False, str(error))
     again = build(kind, task.values(), "task")
     checking.require(again == task, "settings: expected values() to make the same task")
 

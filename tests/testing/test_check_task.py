@@ -71,6 +71,7 @@ def test_a_good_task_passes():
         ({"loss": "cross-entropy"}, "train: expected labels"),
         ({"loss": "binary-cross-entropy"}, "train: expected targets from 0 to 1"),
         ({"input_names": ("a", "b")}, "names: expected 1 different ones"),
+        ({"network_form": {"readot": "last"}}, "network_form.readot: unknown setting of the form 'readot'"),
         ({"free_run": True}, "valid: expected unscored steps before the free run"),
         ({"seed_changes": "training"}, "seed_changes: 'training', but another seed gives other data"),
         ({"data": lambda self, seed: Ahead.data(self, 0)}, "seed_changes: 'data', but another seed"),

@@ -137,6 +137,7 @@ def resolve_stored(folder: Path, base: Path | None = None, **changes: Any) -> Sp
 
 
 def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
+    from evorrn.network.form import WITHOUT, form_of, is_wired
     from evorrn.network.network import Network
 
     base = Path.cwd() if base is None else base
@@ -175,10 +176,15 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     if "cell" in network_table:
         network_table["cell"] = _absolute_cells(network_table["cell"], base)
     known = found.network_settings(network_table)
+    if "version" in task_table:  # a stored spec leaves out what its network is without
+        known = {**WITHOUT, **known}
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
     if strategy is not None and task is not None:
         usual.update(strategy.needs_network(task.inputs))
-    if known.get("bidirectional") or known.get("embedding") or known.get("readout", "every") != "every":
+    form: dict[str, Any] = {}
+    with found.under("task"):
+        form = {} if task is None else form_of(task)
+    if is_wired({**form, **usual, **known}):
         usual = {name: value for name, value in usual.items() if name not in ("direct", "feedback")}
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
         make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
@@ -196,7 +202,7 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     settings["strategy"] = strategy.values() if strategy else ()
     found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]
     if found or budget is None or task is None or strategy is None or network is None:
-        raise ConfigError(found)
+        raise ConfigError(dict.fromkeys(found))
     content = {
         "seed": seed,
         "budget": budget.text() or budget.values(),
