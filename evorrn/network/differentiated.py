@@ -81,8 +81,8 @@ class DifferentiatedNetwork(ExchangedNetwork):
                 raise ShapeError(f"influence: expected shape {wanted}, got {given.shape}")
             carried[...] = given
         vector, outputs = self.check_genome(genome), np.empty((sequences, steps, self.outputs), self.dtype)
-        at = shown.conditions.state
-        longest = max(1, MOST_NUMBERS // (sequences * self._programs.steps.numbers))
+        at, structure = shown.conditions.state, self.step_structure
+        longest = max(1, MOST_NUMBERS // (sequences * structure.numbers))
         for first in range(0, steps, longest):
             part = slice(first, min(first + longest, steps))
             inputs = shown._replace(x=shown.x[:, part], lengths=np.full(sequences, part.stop - first))
@@ -90,7 +90,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
             found = self._programs.step_jacobians(vector, self._settings, inputs)
             outputs[:, part], at = found.outputs, found.last
             for time in range(part.stop - first):
-                weights = self._programs.steps.of_weights(found, time)
+                weights = structure.of_weights(found, time)
                 genes = self._programs.of_genes(vector, self._settings, weights)
                 carried = found.state[:, time] @ carried + genes
         return outputs, at, carried
@@ -117,7 +117,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
         """
         arguments.check_chain(self, "linearised")
         shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
-        vector, steps = self.check_genome(genome), self._programs.steps
+        vector, steps = self.check_genome(genome), self.step_structure
         found = self._programs.step_jacobians(vector, self._settings, shown)
         readout = np.zeros((self.outputs, self.state_size), self.dtype)
         readout[:, steps.seen] = self.unpack(vector)["readout.W"]
@@ -133,7 +133,14 @@ class DifferentiatedNetwork(ExchangedNetwork):
 
     @property
     def step_structure(self) -> Steps:
-        """What a time step's derivatives are made of, for strategies that learn without unrolling."""
+        """What a time step's derivatives are made of, for strategies that learn without unrolling.
+
+        Raises
+        ------
+        ConfigError
+            When the network is more than one time step with a readout.
+        """
+        self.step  # noqa: B018  (raises for such a network)
         return self._programs.steps
 
     def step_jacobians(

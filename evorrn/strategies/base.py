@@ -54,6 +54,9 @@ class Strategy(Settings):
         What a problem must provide, see `evorrn.training.problem.Problem.provides`.
     network_defaults : dict
         Keyword arguments of `Network` that suit this strategy.
+    one_step : bool
+        Whether it needs networks that are one time step with a readout: without passes, embedding and pooled readout. A run then leaves
+        out the form that its task states.
     advised_as : str
         The strategy whose recommendations of a task also suit this one, as far as both have the settings; its own name
         where this is empty.
@@ -98,6 +101,7 @@ class Strategy(Settings):
     step_name: ClassVar[str] = "step"
     requires: ClassVar[frozenset[str]] = frozenset()
     network_defaults: ClassVar[dict[str, Any]] = {}
+    one_step: ClassVar[bool] = False
     advised_as: ClassVar[str] = ""
 
     @classmethod

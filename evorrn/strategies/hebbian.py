@@ -43,6 +43,7 @@ class Hebbian(Strategy):
 
     name: ClassVar[str] = "hebbian"
     step_name: ClassVar[str] = "storage"
+    one_step: ClassVar[bool] = True
     requires: ClassVar[frozenset[str]] = frozenset({"fitness", "targets"})
     ends_by_itself: ClassVar[bool] = True
 

@@ -118,7 +118,7 @@ class TextModel:
 
     def _read(self, numbers: list[int], state: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the logits (T, O) after each of T characters, and the state after the last one."""
-        shown = np.eye(self.characters.size)[numbers][None]
+        shown = np.array(numbers, dtype=np.int64)[None]
         outputs, after = self.model.network.predict(self.model.genome, shown, state=state, return_state=True)
         return np.asarray(outputs[0], dtype=np.float64), after
 

@@ -35,7 +35,7 @@ class Text(Task):
 
     The text is a file of the user, or else that of the topics ``assert`` to ``comparisons`` of Python 3.11.7's help
     (``pydoc_data.topics``, 64,207 characters; a copy is part of the package, since other versions of Python have other texts). Its
-    beginning is training, its middle validation, its end test. Inputs are one-hot characters. Those that occur more than `rare`
+    beginning is training, its middle validation, its end test. Inputs are characters as whole numbers. Those that occur more than `rare`
     times in training are known, and all others together are one symbol more, ``unknown``; how many of these there are is
     told. Training is divided into sequences of `length` scored characters, and every sequence begins with `context` characters
     that are read and not scored. The text is fixed: a seed changes only the training.
@@ -103,6 +103,11 @@ class Text(Task):
         return self.alphabet.names
 
     @property
+    def network_form(self) -> dict[str, int]:
+        """An embedding, with which a GRU of 48 units learns more at equal work than with one-hot characters."""
+        return {"embedding": 32}
+
+    @property
     def data_notes(self) -> tuple[str, ...]:
         """How the text was read, and which of its characters are unknown."""
         known = len(self.alphabet.known)
@@ -123,12 +128,15 @@ class Text(Task):
         check_seed(seed)
         numbers = self.alphabet.numbers(self.text)
         windows = -(-self._scored[0] // self.length)
-        too_large = excess(len(numbers) * self.alphabet.size)
+        too_large = excess(
+            len(numbers) * self.alphabet.size
+        )  # of the outputs, and of inputs without an embedding
         if too_large:
             raise DataError(f"{self._file}: its characters take {too_large}; use fewer with characters=N")
-        shown = np.eye(self.alphabet.size)[numbers[:-1]]
         return Splits(
-            *split_record(shown, numbers[1:], scored=self._scored, washout=self.context, windows=windows)
+            *split_record(
+                numbers[:-1], numbers[1:], scored=self._scored, washout=self.context, windows=windows
+            )
         )
 
     def baselines(self, splits: Splits) -> Mapping[str, np.ndarray | Mapping[str, float]]:
@@ -152,15 +160,15 @@ class Text(Task):
         return sequence_labels.classifiers(splits, self.outputs, (*usual, *names))
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a GRU for gradients, a reservoir of 100 units with few penalties, else few units."""
+        """Return a GRU for gradients, a reservoir of 100 units with few penalties, else few units and a small embedding."""
         if strategy in ("esn", "evolved-esn"):
-            network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
+            network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64", "embedding": 0}
             few = {"alphas": (1e-8, 1e-6, 1e-4, 1e-2), "held_out": 0.2, "solver": "cholesky"}
             return Recommended(network, few if strategy == "esn" else {})
         if strategy == "bptt":
             return Recommended({"cell": "gru", "hidden": 48}, {"batch_size": 8, "rate": 0.01})
         part = {"ga": {"sequences": 20}, "random": {"count": 4}}.get(strategy, {})
-        return Recommended({"cell": "elman", "hidden": 8}, part)
+        return Recommended({"cell": "elman", "hidden": 8, "embedding": 8}, part)
 
     @property
     def _file(self) -> str:

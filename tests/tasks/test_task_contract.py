@@ -71,6 +71,9 @@ SMALL = [
     ("relation-joins", {"terms": 12, "elements": 3}),
     ("sentiment-grammar", {"longest": 1, "test_longest": 9, "train": 9, "valid": 4, "test": 5}),
     ("grid-digits", {"rows": 5, "columns": 3, "noise": 0.5, "corner": "bottom-left", "train": 9, "test": 5}),
+    ("grid-digits", {"pictures": "handwritten", "train": 9, "valid": 3, "test": 5}),
+    ("row-digits", {"symbols": 1000, "train": 30, "valid": 3, "test": 5}),
+    ("row-digits", {"pictures": "drawn", "columns": 3, "noise": 0.5, "train": 9, "test": 5}),
     ("text", {"characters": 400, "length": 9, "context": 0, "rare": 0}),
     ("counterpoint", {"scale": 10, "phrase": 2, "phrases": 1, "train": 9, "valid": 4, "test": 5}),
     ("bouncing-balls", {"size": 4, "balls": 1, "frames": 2, "context": 0, "train": 5, "valid": 3, "test": 4}),
@@ -144,7 +147,7 @@ def test_advice_makes_real_networks_and_strategies(name, paths):
         net = evorrn.Network.for_task(task, **advice.network)
         assert (net.inputs, net.outputs) == (task.inputs, task.outputs)
         if strategy == "esn":
-            assert net.direct and net.dtype == np.float64
+            assert net.direct != net.wired and net.dtype == np.float64
     assert task.recommended("ga").network == task.recommended("random").network
 
 

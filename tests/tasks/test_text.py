@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.base.errors import DataError
+from evorrn.base.errors import ConfigError, DataError
 from evorrn.data.characters import Characters
 from evorrn.data.metrics import METRICS
 from evorrn.data.text_file import is_running_text
+from evorrn.lab.runs.spec import resolve
 from evorrn.training.assessment import SequenceAssessment
 
 PROSE = "It was late; the lamp, as ever, was lit. Nobody came.\n"
@@ -35,8 +36,8 @@ def test_the_splits_are_the_text_in_its_order_and_every_target_is_the_next_chara
     splits = task.data(0)
     assert "".join(scored(batch, task) for batch in splits) == text[context + 1 :]
     for batch in splits:
-        shown = batch.inputs.argmax(axis=2)
-        assert (batch.inputs.sum(axis=2)[batch.scored] == 1).all()
+        shown = batch.inputs
+        assert batch.symbols and shown.max() < task.inputs
         for row, steps in enumerate(batch.lengths):
             assert np.array_equal(shown[row, 1:steps], batch.targets[row, : steps - 1])
             assert not batch.scored[row, :context].any() and batch.scored[row, context:steps].all()
@@ -119,3 +120,40 @@ def test_tables_are_told_from_running_text_by_cells_that_are_numbers(tmp_path, t
     (tmp_path / "a.txt").write_text(text)
     assert is_running_text(tmp_path / "a.txt") == running
     assert not is_running_text(tmp_path / "none.txt") and not is_running_text(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_characters_as_numbers_are_to_a_network_without_an_embedding_what_vectors_with_a_one_are(dtype):
+    task = evorrn.task("text", characters=900, length=30, context=3)
+    train, valid, test = task.data(0)
+    network = evorrn.Network.for_task(task, cell="elman", hidden=3, embedding=0, dtype=dtype)
+    splits = [(each, each.with_inputs(np.eye(task.inputs)[each.inputs])) for each in (train, valid, test)]
+    numbers, vectors = (
+        evorrn.BPTT(batch_size=4).fit(network, evorrn.Splits(*each), seed=0, budget="2gen")
+        for each in zip(*splits)
+    )
+    assert numbers.genome.tobytes() == vectors.genome.tobytes() and numbers.metrics == vectors.metrics
+    assert numbers.meter.work == vectors.meter.work
+
+
+def test_comparators_see_the_same_in_characters_as_numbers_and_as_vectors():
+    task = evorrn.task("text", characters=900, length=30, context=3)
+    splits = task.data(0)
+    vectors = evorrn.Splits(*(each.with_inputs(np.eye(task.inputs)[each.inputs]) for each in splits))
+    for (name, first), (other, second) in zip(
+        task.comparators(splits, ()).items(), task.comparators(vectors, ()).items()
+    ):
+        assert name == other and np.array_equal(first, second)
+
+
+def test_an_embedding_is_the_form_and_strategies_of_one_time_step_and_reservoirs_go_without():
+    task = {"name": "text", "characters": 400, "length": 20, "context": 5}
+
+    def network(name, **given):
+        return resolve({"task": task, "strategy": {"name": name}, "network": given}).network
+
+    assert [network(name).embedding for name in ("bptt", "ga", "esn", "rtrl", "ekf")] == [32, 8, 0, 0, 0]
+    assert evorrn.Network.for_task(evorrn.task("text"), cell="gru", hidden=4).embedding == 32
+    assert network("bptt", embedding=0).size > 0 and network("esn").direct
+    with pytest.raises(ConfigError, match="make it without embedding=4"):
+        network("rtrl", embedding=4).step_structure  # noqa: B018

@@ -9,8 +9,8 @@ import pytest
 import evorrn
 from evorrn.base.errors import ConfigError, DataError
 from evorrn_tasks.brackets_file import UNKNOWN
+from evorrn_tasks.common.digits import drawing
 from evorrn_tasks.common.nodes import naive_bayes, words_below
-from evorrn_tasks.grid_digits import drawing
 
 
 def nested(batch, names, row, node):

@@ -176,8 +176,8 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     if "cell" in network_table:
         network_table["cell"] = _absolute_cells(network_table["cell"], base)
     known = found.network_settings(network_table)
-    if "version" in task_table:  # a stored spec leaves out what its network is without
-        known = {**WITHOUT, **known}
+    if "version" in task_table or (strategy is not None and strategy.one_step):
+        known = {**WITHOUT, **known}  # a stored spec leaves out what its network is without
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
     if strategy is not None and task is not None:
         usual.update(strategy.needs_network(task.inputs))

@@ -69,6 +69,7 @@ class Chunker(Restarting):
     """
 
     name: ClassVar[str] = "chunker"
+    one_step: ClassVar[bool] = True
 
     rate: float = setting(0.01, "learning rate of Adam, for both networks", above=0)
     batch_size: int = setting(8, "sequences in a minibatch; 0 for all sequences", minimum=0)

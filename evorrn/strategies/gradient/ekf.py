@@ -55,6 +55,7 @@ class EKF(Restarting):
     """
 
     name: ClassVar[str] = "ekf"
+    one_step: ClassVar[bool] = True
 
     groups: str = setting("global", "weights whose covariance is estimated together", choices=tuple(GROUPS))
     streams: int = setting(4, "sequences that run side by side and share their updates", minimum=1)

@@ -56,6 +56,7 @@ class HessianFree(Restarting):
 
     name: ClassVar[str] = "hessian-free"
     step_name: ClassVar[str] = "step"
+    one_step: ClassVar[bool] = True
 
     damping: float = setting(0.1, "damping of the first step", above=0)
     iterations: int = setting(50, "most iterations of conjugate gradients in a step", minimum=1)

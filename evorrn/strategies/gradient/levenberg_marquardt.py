@@ -53,6 +53,7 @@ class LevenbergMarquardt(Restarting):
 
     name: ClassVar[str] = "levenberg-marquardt"
     step_name: ClassVar[str] = "step"
+    one_step: ClassVar[bool] = True
 
     damping: float = setting(1e-2, "damping of the first step", above=0)
     factor: float = setting(

@@ -55,6 +55,7 @@ class RecurrentBackprop(Restarting):
 
     name: ClassVar[str] = "recurrent-backprop"
     step_name: ClassVar[str] = "update"
+    one_step: ClassVar[bool] = True
     constant_inputs: ClassVar[bool] = True
 
     patience: int = setting(

@@ -83,6 +83,7 @@ class Then(Strategy):
         super().__post_init__()
         one, two = self.stages
         object.__setattr__(self, "requires", one.requires | two.requires)
+        object.__setattr__(self, "one_step", one.one_step or two.one_step)
         object.__setattr__(self, "network_defaults", {**two.network_defaults, **one.network_defaults})
 
     @property

@@ -31,6 +31,7 @@ class OnlineStrategy(GradientDescent):
 
     update_every: int = setting(10, "time steps from one update to the next", minimum=1)
 
+    one_step: ClassVar[bool] = True
     whole: ClassVar[str] = "bptt"
     """The strategy that serves where a loss has no time steps."""
 

@@ -73,6 +73,7 @@ class FORCE(RLS):
 
     name: ClassVar[str] = "force"
     version: ClassVar[int] = 1
+    one_step: ClassVar[bool] = True
     network_defaults: ClassVar[dict[str, Any]] = {"cell": "leaky", "hidden": 200, "dtype": "float64"}
 
     spectral_radius: float | tuple[float, float] = setting(

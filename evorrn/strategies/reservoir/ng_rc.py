@@ -52,6 +52,7 @@ class NGRC(Strategy):
 
     name: ClassVar[str] = "ng-rc"
     step_name: ClassVar[str] = "solution"
+    one_step: ClassVar[bool] = True
     requires: ClassVar[frozenset[str]] = frozenset({"states", "targets"})
     network_defaults: ClassVar[dict[str, Any]] = {"cell": "ng-rc", "dtype": "float64"}
     ends_by_itself: ClassVar[bool] = True

@@ -82,7 +82,8 @@ def probabilities(
 
 def _pasts(batches: list[Batch]) -> list[np.ndarray]:
     """Return the last symbols at every step, the newest first, (B, T, `LONGEST`); 0 before the start of a sequence."""
-    symbols = _symbols(np.concatenate([batch.inputs.reshape(-1, batch.n_inputs) for batch in batches]))
+    width = 1 if batches[0].symbols else batches[0].n_inputs
+    symbols = _symbols(np.concatenate([batch.inputs.reshape(-1, width) for batch in batches]))
     found, first = [], 0
     for batch in batches:
         own = symbols[first : first + batch.size * batch.steps].reshape(batch.size, batch.steps) + 1

@@ -98,7 +98,7 @@ def split_record(
 
     Parameters
     ----------
-    inputs : ndarray, shape (N, I)
+    inputs : ndarray, shape (N, I), or (N,) of symbols
         N is `washout` plus the sum of `scored`.
     targets : ndarray, shape (N, O) of floats or (N,) of labels
         Targets at the same steps.
@@ -202,7 +202,7 @@ def _batch(
     """Return spans of a record as the sequences of a batch, padded with zeros to equal length."""
     lengths = np.array([end - start for start, end in spans])
     shape = (len(spans), int(lengths.max()))
-    batch_inputs = np.zeros((*shape, inputs.shape[1]))
+    batch_inputs = np.zeros((*shape, *inputs.shape[1:]), dtype=int if inputs.ndim == 1 else float)
     batch_targets = np.zeros((*shape, *targets.shape[1:]), dtype=targets.dtype)
     mask = np.zeros(shape, dtype=bool)
     for row, (start, end) in enumerate(spans):

@@ -27,6 +27,9 @@ def next_labels(splits: Splits, classes: int) -> tuple[str, np.ndarray]:
     """
     train, valid, test = splits
     assert train is not None and valid is not None and test is not None
+    symbols = max(each.n_inputs for each in (train, valid, test))
+    if train.symbols:
+        train, valid, test = (each.with_inputs(np.eye(symbols)[each.inputs]) for each in (train, valid, test))
     losses = {}
     for window in sorted({min(window, train.steps) for window in WINDOWS}):
         found = _predicted([train], window, classes, valid)
