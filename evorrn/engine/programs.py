@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.influence.steps import Scored, StepJacobians, Steps
+from evorrn.engine.influence.jacobians import Scored, StepJacobians
+from evorrn.engine.influence.steps import Steps
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
 from evorrn.engine.levels.run import Linked

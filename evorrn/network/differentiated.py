@@ -7,7 +7,8 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.memory import excess
 from evorrn.data.batch import numeric
-from evorrn.engine.influence.steps import Scored, StepJacobians, Steps
+from evorrn.engine.influence.jacobians import Scored, StepJacobians
+from evorrn.engine.influence.steps import Steps
 from evorrn.network import arguments
 from evorrn.network.exchanged import ExchangedNetwork
 from evorrn.network.linearised import Linearised

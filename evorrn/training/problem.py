@@ -21,7 +21,7 @@ from evorrn.training.decoded import score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
-    from evorrn.engine.influence.steps import Scored, StepJacobians
+    from evorrn.engine.influence.jacobians import Scored, StepJacobians
     from evorrn.network.network import Network
 
 Chosen = Sequence[int] | np.ndarray | Batch | None

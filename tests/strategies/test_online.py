@@ -88,6 +88,42 @@ def test_exact_methods_equal_backpropagation_for_layers_feedback_and_other_losse
     check(Network(2, 3, dtype="float64", **options), EXACT[method], seed=4, sequences=1, steps=1)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "elman", "hidden": 20},
+        {"cell": "lstm", "hidden": (9, 6), "reads": "all"},
+        {"cell": "gru-reset-before", "hidden": 7, "feedback": True},
+        {"cell": "clockwork", "hidden": 11},
+        {"cell": "indrnn", "hidden": (13, 9)},
+    ],
+    ids=lambda options: f"{options['cell']} {options['hidden']}",
+)
+def test_influences_of_many_rows_and_lanes_equal_backpropagation(options):
+    """More states than a trace is kept for, more weights than a tile has lanes, sequences that end at different steps."""
+    check(Network(3, 2, dtype="float64", **options), RTRL(update_every=99), seed=6, sequences=3, steps=11)
+    single = Network(3, 2, **options)
+    batch, genome = ragged(single, 3, 11, seed=6), single.init(seed=6)
+    loss, gradient = single.loss_and_gradient(genome, batch)
+    found = of(RTRL(update_every=99), Problem(single, batch), genome)
+    assert found[0] == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(found[1], gradient, atol=1e-5 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize(
+    "strategy", [RTRL(update_every=99), SnAp(order=1, update_every=99)], ids=lambda s: s.name
+)
+def test_a_long_influence_has_the_same_bytes_for_any_number_of_threads(strategy):
+    network = Network(2, 1, cell="lstm", hidden=24)
+    problem, genome = Problem(network, ragged(network, 2, 40)), network.init(seed=1)
+    found = []
+    for threads in (1, 2, 3):
+        evorrn.set_threads(threads)
+        found.append(of(strategy, problem, genome)[1].tobytes())
+    evorrn.set_threads(2)
+    assert len(set(found)) == 1
+
+
 @pytest.mark.parametrize("every", [1, 2, 5])
 @pytest.mark.parametrize("strategy", [RTRL(), SnAp(order=9), BlockRTRL(block=2)], ids=lambda s: s.name)
 def test_the_gradients_of_chunks_add_up_to_that_of_the_whole(strategy, every, monkeypatch):

@@ -7,34 +7,25 @@ unit has its own, and in stacked layers the weights of a layer do not change the
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from evorrn.engine.influence.steps import StepJacobians, Steps
-
-
-class Stack(NamedTuple):
-    """Groups of one size.
-
-    Attributes
-    ----------
-    rows : ndarray of int, shape (G, K)
-        The states of each group.
-    weights : ndarray of int, shape (G, M)
-        Its weights.
-    slopes, sources : ndarray of int, shape (E, G, M)
-        The factors of what each weight does at once: the sum of E products.
-    """
-
-    rows: np.ndarray
-    weights: np.ndarray
-    slopes: np.ndarray
-    sources: np.ndarray
-
+from evorrn.engine.influence.jacobians import StepJacobians
+from evorrn.engine.influence.kernels import kernels_for
+from evorrn.engine.influence.steps import Steps
+from evorrn.engine.influence.tables import Stack, Tables, dense_columns, tables
+from evorrn.kernels.threads import CACHE_LINE, share
 
 Carried = list[np.ndarray]
-"""The influence: an array (B, G, K, M) for each stack."""
+"""The influence: an array (B, K lanes) for each stack, see `evorrn.engine.influence.tables`."""
+
+MOST_NUMBERS = 2**17
+"""Entries of Jacobians of a sequence that are folded in one go: about as many as a processor's second cache holds."""
+
+WORTH_SHARING = 2**22
+"""From this many multiply-adds on, the update is shared among threads."""
 
 
 class Influence:
@@ -55,16 +46,27 @@ class Influence:
 
     def __init__(self, steps: Steps, order: int | None = None, own: bool = False) -> None:
         self._steps, self._own = steps, own
-        reach = (steps.own if own else steps.pattern.old).copy()
+        self._reach = (steps.own if own else steps.pattern.old).copy()
         for term in steps.layout.terms if not own else ():
             if term.state:
                 reached = steps.pattern.factors[:, term.slope.places].any(axis=1, keepdims=True)
-                reach[:, steps.places[term.state]] |= reached
+                self._reach[:, steps.places[term.state]] |= reached
         slopes, sources = _table(steps)
         kinds, kind = np.unique(slopes, axis=1, return_inverse=True)  # weights with the same slopes act alike
-        factors = np.concatenate([steps.pattern.factors, np.zeros((len(reach), 1), bool)], axis=1)
-        kept = _reached(np.logical_or.reduce(factors[:, kinds], axis=1), reach, order)
-        self.stacks = _stacks(kept, kind.ravel(), slopes, sources)
+        factors = np.concatenate([steps.pattern.factors, np.zeros((len(self._reach), 1), bool)], axis=1)
+        kept = _reached(np.logical_or.reduce(factors[:, kinds], axis=1), self._reach, order)
+        self._depths, self.stacks = _stacks(kept, self._reach, kind.ravel(), slopes, sources)
+
+    @cached_property
+    def _tables(self) -> list[Tables]:
+        return [
+            tables(self._steps, stack, self._reach, depth, self._own)
+            for depth, stack in zip(self._depths, self.stacks)
+        ]
+
+    @cached_property
+    def _kernels(self) -> Any:
+        return self._steps.timed(lambda: kernels_for(self._steps.dtype.name))
 
     @property
     def size(self) -> int:
@@ -74,53 +76,79 @@ class Influence:
     @property
     def work(self) -> int:
         """The multiply-adds of one time step of one sequence."""
-        return sum(
-            rows.size * weights.shape[1] * (rows.shape[1] + len(slopes) + 1)
-            for rows, weights, slopes, _ in self.stacks
-        )
+        return sum(table.work for table in self._tables)
 
-    def zero(self, sequences: int, dtype: np.dtype) -> Carried:
+    def zero(self, sequences: int) -> Carried:
         """Return the influence before the first time step."""
-        return [
-            np.zeros((sequences, *rows.shape, weights.shape[1]), dtype) for rows, weights, *_ in self.stacks
-        ]
+        return [_zeros((sequences, table.rows * table.lanes), self._steps.dtype) for table in self._tables]
 
-    def advance(
-        self, carried: Carried, found: StepJacobians, lengths: np.ndarray
-    ) -> tuple[Carried, np.ndarray]:
-        """Return the influence after time steps, and the gradient (N,) of their loss through the states.
+    def advance(self, carried: Carried, found: StepJacobians, lengths: np.ndarray) -> np.ndarray:
+        """Move the influence on by time steps, and return the gradient (N,) of their loss through the states.
 
         Parameters
         ----------
         carried : list of ndarray
+            Changed in place.
         found : StepJacobians
         lengths : ndarray of int, shape (B,)
             The steps of each sequence.
         """
         gradient = np.zeros(self._steps.weights)
-        jacobians = found.own if self._own else found.state
-        slopes = np.concatenate(
-            [found.slopes, np.zeros((*found.slopes.shape[:3], 1), jacobians.dtype)], axis=3
+        for stack, table, influence in zip(self.stacks, self._tables, carried):
+            longest = max(1, MOST_NUMBERS // max(1, table.numbers))
+            for first in range(0, int(lengths.max(initial=0)), longest):
+                steps = np.clip(lengths - first, 0, longest)
+                lanes = self._move(stack, table, influence, found, first, steps)
+                gradient[stack.weights] += lanes.sum(axis=0, dtype=np.float64)[table.lane_of]
+        return gradient
+
+    def _move(
+        self,
+        stack: Stack,
+        table: Tables,
+        influence: np.ndarray,
+        found: StepJacobians,
+        first: int,
+        lengths: np.ndarray,
+    ) -> np.ndarray:
+        """Move the influence of a stack on from a time step; return the gradient (B, lanes)."""
+        dtype, sequences, steps = self._steps.dtype, len(lengths), int(lengths.max())
+        kernels = self._kernels
+        folded = table.folded
+        jacobians, coefficients, values = (
+            np.empty((sequences, steps, count), dtype)
+            for count in (table.numbers, len(folded.coefficients), len(folded.sources))
         )
-        sources = np.concatenate(
-            [found.sources, np.ones((*found.sources.shape[:2], 1), jacobians.dtype)], axis=2
-        )
-        after = []
-        for (rows, weights, slope, source), influence in zip(self.stacks, carried):
-            total = np.zeros(weights.shape)
-            for time in range(found.state.shape[1]):
-                moves = time < lengths
-                loss = np.where(moves[:, None], found.loss_state[:, time], 0)
-                step = jacobians[:, time][:, rows[:, :, None], rows[:, None, :]]
-                new = step @ influence
-                for a, z in zip(slope, source):
-                    left = slopes[:, time][:, rows[:, :, None], a[:, None, :]]
-                    new += left * sources[:, time][:, z][:, :, None]
-                influence = new if moves.all() else np.where(moves[:, None, None, None], new, influence)
-                total += np.einsum("bgk,bgkm->gm", loss[:, rows], influence)
-            np.add.at(gradient, weights.ravel(), total.ravel())
-            after.append(influence)
-        return after, gradient
+        kept = np.zeros((0, 0, 0), dtype) if found.kept is None else found.kept
+        given = found.old, found.factors, found.genome, kept
+        gradients = np.empty((sequences, table.lanes), dtype)
+        loss = np.ascontiguousarray(found.loss_state[:, first : first + steps, stack.rows])
+        results = jacobians, coefficients, values
+        kernels.fold(0, sequences, (first, lengths), given, tuple(folded), results)
+        move = kernels.traces if table.traced else kernels.tiles
+        sizes = table.rows, table.depth, table.lanes
+        rest = lengths, table.moved, sizes, (influence, gradients), (*results, loss)
+        jobs = sequences * table.jobs
+        if table.work * int(lengths.sum()) < WORTH_SHARING:
+            move(0, jobs, *rest)
+        else:
+            share(jobs, move, *rest)
+        return gradients
+
+
+def influence_of(steps: Steps, order: int | None = None, own: bool = False) -> Influence:
+    """Return an `Influence`, the same for the same arguments: its tables take long to make."""
+    known = steps.influences
+    if (order, own) not in known:
+        known[order, own] = Influence(steps, order, own)
+    return known[order, own]
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return zeros that begin at a cache line, so that no vector lies across two."""
+    raw = np.zeros(int(np.prod(shape)) * dtype.itemsize + CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return raw[start : raw.size - CACHE_LINE + start].view(dtype).reshape(shape)
 
 
 def _table(steps: Steps) -> tuple[np.ndarray, np.ndarray]:
@@ -164,17 +192,24 @@ def _reached(kept: np.ndarray, reach: np.ndarray, order: int | None) -> np.ndarr
     return now
 
 
-def _stacks(kept: np.ndarray, kind: np.ndarray, slopes: np.ndarray, sources: np.ndarray) -> list[Stack]:
-    """Return the groups, those of one size together, from the states (S, K) of each kind and the kind of each weight."""
+def _stacks(
+    kept: np.ndarray, reach: np.ndarray, kind: np.ndarray, slopes: np.ndarray, sources: np.ndarray
+) -> tuple[list[int], list[Stack]]:
+    """Return the groups, those of one size together, from the states (S, K) of each kind and the kind of each weight.
+
+    The rows of a group begin with the dense columns of its Jacobian, whose number comes first.
+    """
     patterns, number = np.unique(kept, axis=1, return_inverse=True)
     group = number.ravel()[kind]
-    by_size: dict[tuple[int, int], list[tuple[np.ndarray, np.ndarray]]] = {}
+    by_size: dict[tuple[int, int, int], list[tuple[np.ndarray, np.ndarray]]] = {}
     for index, pattern in enumerate(patterns.T):
         rows, weights = np.flatnonzero(pattern), np.flatnonzero(group == index)
         if len(rows):
-            by_size.setdefault((len(rows), len(weights)), []).append((rows, weights))
+            dense = dense_columns(reach[np.ix_(rows, rows)])
+            ordered = np.concatenate([rows[dense], rows[~dense]])
+            by_size.setdefault((int(dense.sum()), len(rows), len(weights)), []).append((ordered, weights))
     stacks = []
     for same in by_size.values():
         rows, weights = np.array([r for r, _ in same]), np.array([w for _, w in same])
         stacks.append(Stack(rows, weights, slopes[:, weights], sources[:, weights]))
-    return stacks
+    return [depth for depth, *_ in by_size], stacks

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from evorrn.compile.graph import Graph
 from evorrn.compile.lifted import lifted
 from evorrn.compile.op import count_of
 from evorrn.compile.step import OUTPUT
+from evorrn.engine.influence.jacobians import Results, Scored, StepJacobians
 from evorrn.engine.influence.pattern import Pattern, find_pattern
 from evorrn.engine.influence.rows import DerivativeRows, Layout, WantedRows, layout
 from evorrn.engine.inputs import Conditions, Sequences
@@ -19,81 +21,10 @@ from evorrn.engine.listing.walk import Base, base
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed, Tiling, pack
 
+T = TypeVar("T")
+
 READOUT = "readout."
 """Begins the names of the blocks of the readout."""
-
-
-class Scored(NamedTuple):
-    """The loss of time steps.
-
-    Attributes
-    ----------
-    targets : ndarray, shape (B, T, O), or (B, T) of labels
-    mask : ndarray of bool, shape (B, T)
-        Whether a step is scored.
-    scale : float
-        Factor of the loss.
-    feedback : ndarray, shape (O, R), optional
-        Weights through which the loss goes back to the units that the readout sees, in place of the readout's.
-    """
-
-    targets: np.ndarray
-    mask: np.ndarray
-    scale: float
-    feedback: np.ndarray | None = None
-
-
-class StepJacobians(NamedTuple):
-    """Time steps of B sequences with their derivatives; entries beyond the length of a sequence have no meaning.
-
-    Attributes
-    ----------
-    outputs : ndarray, shape (B, T, O)
-    last : ndarray, shape (B, S)
-        The state after the last step of each sequence.
-    state : ndarray, shape (B, T, S, S)
-        The derivative of the new state with respect to the old one.
-    own : ndarray, shape (B, T, S, S)
-        Its part within a layer that does not go through products of weights and old states.
-    slopes : ndarray, shape (B, T, S, R)
-        Factors of the derivative of the new state with respect to the weights, see `Layout`.
-    sources : ndarray, shape (B, T, R)
-        Their other factors.
-    loss : float
-        The sum of the loss.
-    errors : ndarray, shape (B, T, O)
-        The derivative of the loss of each step with respect to its outputs.
-    loss_state : ndarray, shape (B, T, S)
-        That with respect to the new state.
-    """
-
-    outputs: np.ndarray
-    last: np.ndarray
-    state: np.ndarray
-    own: np.ndarray
-    slopes: np.ndarray
-    sources: np.ndarray
-    loss: float
-    errors: np.ndarray
-    loss_state: np.ndarray
-
-
-class Results(NamedTuple):
-    """What the listing gives.
-
-    Attributes
-    ----------
-    outputs, errors : ndarray, shape (B, T, O)
-    last : ndarray, shape (B, S)
-    old : ndarray, shape (B, C, T, S)
-    factors : ndarray, shape (B, C, T, R)
-    """
-
-    outputs: np.ndarray
-    errors: np.ndarray
-    last: np.ndarray
-    old: np.ndarray
-    factors: np.ndarray
 
 
 class Steps:
@@ -103,10 +34,17 @@ class Steps:
     ----------
     model : Model
     modules : Modules
+
+    Attributes
+    ----------
+    influences : dict
+        See `evorrn.engine.influence.groups.influence_of`.
     """
 
     def __init__(self, model: Model, modules: Modules) -> None:
         self._model = model
+        self._modules = modules
+        self.influences: dict[tuple[int | None, bool], Any] = {}
         self._listings = Listings(model, modules, DerivativeRows)
 
     @cached_property
@@ -131,6 +69,19 @@ class Steps:
         return self._model.state_size
 
     @property
+    def dtype(self) -> np.dtype:
+        """That of the network."""
+        return self._model.dtype
+
+    def timed(self, work: Callable[[], T]) -> T:
+        """Return what a function returns, whose time counts as that of compiling."""
+        return self._modules.timed(work)
+
+    def readout(self, genome: np.ndarray) -> np.ndarray:
+        """Return the weights of the readout, shape (O, R), from all weights (N,)."""
+        return genome[self.slices[f"{READOUT}W"]].reshape(self._model.outputs, -1)
+
+    @property
     def weights(self) -> int:
         """The number of all weights, N."""
         return self._model.weights_size
@@ -149,6 +100,11 @@ class Steps:
             found[name] = slice(start, stop)
             start = stop
         return found
+
+    @cached_property
+    def output_places(self) -> slice:
+        """The entries of the state that are the last outputs; none where the step does not read these."""
+        return self.places.get(OUTPUT, slice(self.state_size, self.state_size))
 
     @cached_property
     def seen(self) -> np.ndarray:
@@ -225,8 +181,11 @@ class Steps:
         rows = 0 if loss is None else packed.targets.shape[2]
         found = self._run(individual, packed, shown.conditions, bases, rows)
         total = float(losses.reshape(-1)[: tiling.sequences : count].sum())
+        teacher, kept = shown.conditions.teacher, None
+        if teacher is not None and OUTPUT in self.places:
+            kept = np.isnan(teacher).astype(model.dtype)
         feedback = None if loss is None else loss.feedback
-        return self._jacobians(individual, found, shown.conditions.teacher, total, feedback)
+        return StepJacobians(self, individual.genomes, found, total, kept, feedback)
 
     def products(
         self, slopes: np.ndarray, sources: np.ndarray, alone: np.ndarray | float = 1.0
@@ -282,11 +241,16 @@ class Steps:
 
     def of_readout(self, found: StepJacobians) -> np.ndarray:
         """Return the derivative (N,) of the loss of all steps with respect to all weights, states being constant."""
-        slopes = np.zeros((*found.sources.shape[:2], 1, found.sources.shape[2]), found.sources.dtype)
+        whole = np.zeros(self.weights)
+        errors = found.errors.astype(np.float64).reshape(-1, self._model.outputs)
         for term in self.layout.terms:
-            if term.block.startswith(READOUT):
-                slopes[:, :, 0, term.slope.places] = found.errors
-        whole = self.summed(slopes, found.sources)[:, 0].sum(axis=0, dtype=np.float64)
+            if not term.block.startswith(READOUT):
+                continue
+            part = errors.sum(axis=0)
+            if term.source is not None:
+                sources = found.source(term.source.places).reshape(len(errors), -1)
+                part = errors.T @ sources if term.first else sources.T @ errors
+            whole[self.slices[term.block]] += part.ravel()
         for block, place in self._starts.items():  # the readout sees a state with its first value
             whole[self.slices[block]] += found.loss_state[..., place].sum(axis=(0, 1))
         return whole
@@ -323,40 +287,9 @@ class Steps:
         repeated = Conditions(_each(conditions.state, count), teacher)
         wanted = WantedRows(tiling.lanes, target_rows, teacher is not None)
         self._listings.run(wanted, Task(individual, packed, repeated, packed.span), bases)
-        found = {
-            name: tiling.unpack(results[name]).reshape(sequences, count, steps, size)
-            for name, size in rows.items()
-        }
         ends = tiling.unpack(last[:, None])[::count, 0]
-        return Results(found["outputs"][:, 0], found["errors"][:, 0], ends, found["old"], found["factors"])
-
-    def _jacobians(
-        self,
-        individual: Individuals,
-        found: Results,
-        teacher: np.ndarray | None,
-        loss: float,
-        feedback: np.ndarray | None,
-    ) -> StepJacobians:
-        """Return the derivatives from those along the directions."""
-        old, factors, colours = self.pattern.old, self.pattern.factors, self.pattern.colours
-        slopes = np.where(factors, np.moveaxis(found.factors[:, colours], 1, 2), 0)
-        state = np.where(old, np.moveaxis(found.old[:, colours], 1, 2), 0)
-        own = np.where(self.own, state, 0)
-        for term in self.layout.terms:
-            if term.state:
-                matrix = individual.genomes[self.slices[term.block]].reshape(term.slope.rows, -1)
-                state[..., self.places[term.state]] += slopes[..., term.slope.places] @ matrix
-        if teacher is not None and OUTPUT in self.places:
-            for whole in (own, state):
-                whole[..., self.places[OUTPUT]] *= np.isnan(teacher)[:, :, None]
-        readout = individual.genomes[self.slices[f"{READOUT}W"]].reshape(self._model.outputs, -1)
-        loss_state = np.zeros(found.old.shape[:1] + found.old.shape[2:], state.dtype)
-        loss_state[..., self.seen] = found.errors @ (
-            readout if feedback is None else feedback.astype(state.dtype)
-        )
-        about = found.outputs, found.last, state, own, slopes, found.factors[:, 0]
-        return StepJacobians(*about, loss, found.errors, loss_state)
+        outputs, errors = (tiling.unpack(results[name])[::count] for name in ("outputs", "errors"))
+        return Results(outputs, errors, ends, results["old"], results["factors"], tiling)
 
 
 def _same(graph: Graph, index: int) -> int:

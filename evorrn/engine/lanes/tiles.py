@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
 from evorrn.engine.listing.addresses import tile, vector
@@ -28,6 +29,7 @@ from evorrn.kernels.vector import (
     new_function,
     opaque,
     scalar_type,
+    unpacked,
     width_of,
 )
 
@@ -242,6 +244,27 @@ def _outer_at(typingctx: Any, number: Any, row: Any, at: Any, steps: Any) -> Any
     return signature, generate
 
 
+@intrinsic
+def _product_into(typingctx: Any, out: Any, matrix: Any, source: Any) -> Any:
+    signature = types.void(out, matrix, source)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        scalar = scalar_type(out)
+        function = affine_function(builder.module, scalar, width_of(out), BLOCKS[machine.registers().number])
+        (to, shape, _), (left, sides, strides), (right, _, _) = (
+            unpacked(context, builder, kind, value) for kind, value in zip(signature.args, arguments)
+        )
+        term = cgutils.alloca_once(builder, _TERM)
+        addresses = builder.ptrtoint(left, I64), builder.ptrtoint(right, I64)
+        for k, value in enumerate((addresses[0], *strides, addresses[1], shape[1], sides[1])):
+            builder.store(value, builder.gep(term, [ir.Constant(ir.IntType(32), n) for n in (0, k)]))
+        zero = ir.Constant(scalar.as_pointer(), None)
+        builder.call(function, [to, *shape, zero, integer(1), term, integer(1)])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 def _entry(builder: ir.IRBuilder, numbers: ir.Value, index: ir.Value | int) -> ir.Value:
     """Return the number at an index behind a pointer."""
     return builder.load(builder.gep(numbers, [integer(index) if isinstance(index, int) else index]))
@@ -290,8 +313,23 @@ def plain_outer_at(F, row, at, steps):
                     result[r, c] += a[r * lanes + k] * b[c * lanes + k]
 
 
+@register_jitable
+def plain_product_into(out, matrix, source):
+    """Set a tile (R, L) to a matrix (R, K) times a tile (K, L); L is a multiple of the machine's vector."""
+    rows, lanes = out.shape
+    for r in range(rows):
+        for k in range(lanes):
+            out[r, k] = 0
+        for j in range(matrix.shape[1]):
+            for k in range(lanes):
+                out[r, k] += matrix[r, j] * source[j, k]
+
+
 affine_at: Any = _affine_at if machine.simd() and machine.compiling() else plain_affine_at
 """See `plain_affine_at`."""
 
 outer_at: Any = _outer_at if machine.simd() and machine.compiling() else plain_outer_at
 """See `plain_outer_at`."""
+
+product_into: Any = _product_into if machine.simd() and machine.compiling() else plain_product_into
+"""See `plain_product_into`."""

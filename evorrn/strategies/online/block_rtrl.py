@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.engine.influence.steps import StepJacobians, Steps
+from evorrn.engine.influence.jacobians import StepJacobians
+from evorrn.engine.influence.steps import Steps
 from evorrn.strategies.online.influence import beyond_memory
 from evorrn.strategies.online.learning import OnlineStrategy
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from evorrn.base.memory import excess
 from evorrn.engine.influence.groups import Carried, Influence
-from evorrn.engine.influence.steps import StepJacobians
+from evorrn.engine.influence.jacobians import StepJacobians
 
 
 class CarriedInfluence:
@@ -15,11 +15,10 @@ class CarriedInfluence:
     Parameters
     ----------
     influence : Influence
-    dtype : dtype
     """
 
-    def __init__(self, influence: Influence, dtype: np.dtype) -> None:
-        self._influence, self._dtype = influence, dtype
+    def __init__(self, influence: Influence) -> None:
+        self._influence = influence
         self._carried: Carried = []
 
     @property
@@ -29,12 +28,11 @@ class CarriedInfluence:
 
     def begin(self, sequences: int) -> None:
         """Start with an influence of zero."""
-        self._carried = self._influence.zero(sequences, self._dtype)
+        self._carried = self._influence.zero(sequences)
 
     def advance(self, found: StepJacobians, lengths: np.ndarray) -> np.ndarray:
         """Move on; return the gradient (N,) of the loss through the states."""
-        self._carried, gradient = self._influence.advance(self._carried, found, lengths)
-        return gradient
+        return self._influence.advance(self._carried, found, lengths)
 
 
 def beyond_memory(name: str, numbers: int, sequences: int, itemsize: int, other: str) -> list[str]:

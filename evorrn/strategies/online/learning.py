@@ -29,6 +29,8 @@ class OnlineStrategy(GradientDescent):
     network's first state. Cells with noise are trained without it.
     """
 
+    version: ClassVar[int] = 2
+
     update_every: int = setting(10, "time steps from one update to the next", minimum=1)
 
     one_step: ClassVar[bool] = True

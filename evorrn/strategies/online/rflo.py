@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.engine.influence.steps import Scored
+from evorrn.engine.influence.jacobians import Scored
 from evorrn.strategies.online.e_prop import EProp
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.engine.influence.groups import Influence
+from evorrn.engine.influence.groups import influence_of
 from evorrn.strategies.online.influence import CarriedInfluence, beyond_memory
 from evorrn.strategies.online.learning import OnlineStrategy
 
@@ -51,9 +51,9 @@ class RTRL(OnlineStrategy):
         dense = network.state_size * network.size
         if not beyond_memory(self.name, dense, side_by_side, network.dtype.itemsize, ""):
             return []
-        numbers = Influence(network.step_structure).size
+        numbers = influence_of(network.step_structure).size
         return beyond_memory(self.name, numbers, side_by_side, network.dtype.itemsize, "snap or bptt")
 
     def estimator(self, problem: Problem, rng: np.random.Generator) -> CarriedInfluence:
         """Return the influence of all weights."""
-        return CarriedInfluence(Influence(problem.network.step_structure), problem.network.dtype)
+        return CarriedInfluence(influence_of(problem.network.step_structure))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.engine.influence.groups import Influence
+from evorrn.engine.influence.groups import influence_of
 from evorrn.strategies.online.influence import CarriedInfluence, beyond_memory
 from evorrn.strategies.online.learning import OnlineStrategy
 
@@ -50,10 +50,10 @@ class SnAp(OnlineStrategy):
         if found:
             return found
         side_by_side = min(self.batch_size or problem.sequences, problem.sequences)
-        numbers = Influence(network.step_structure, self.order).size
+        numbers = influence_of(network.step_structure, self.order).size
         other = "a smaller order" if self.order > 1 else "bptt"
         return beyond_memory(self.name, numbers, side_by_side, network.dtype.itemsize, other)
 
     def estimator(self, problem: Problem, rng: np.random.Generator) -> CarriedInfluence:
         """Return the influence of weights on the states that they change within `order` time steps."""
-        return CarriedInfluence(Influence(problem.network.step_structure, self.order), problem.network.dtype)
+        return CarriedInfluence(influence_of(problem.network.step_structure, self.order))

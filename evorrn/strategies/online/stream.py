@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from evorrn.base.blas import one_thread
-from evorrn.engine.influence.steps import Scored, StepJacobians
+from evorrn.engine.influence.jacobians import Scored, StepJacobians
 from evorrn.training.problem import Chosen, Problem
 
 MOST_NUMBERS = 2**24

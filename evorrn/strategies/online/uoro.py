@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.engine.influence.steps import StepJacobians, Steps
+from evorrn.engine.influence.jacobians import StepJacobians
+from evorrn.engine.influence.steps import Steps
 from evorrn.strategies.base import DRAW
 from evorrn.strategies.online.learning import OnlineStrategy
 
