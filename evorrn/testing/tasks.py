@@ -207,6 +207,8 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
         assert test.target_lengths is not None
         changes = {"targets": test.targets[::-1], "target_lengths": test.target_lengths[::-1]}
     other = task.baselines(_with_test(splits, test, **changes))
+    # what labels whole sequences, or is for networks in both directions, may see all time steps
+    whole = test.whole or bool(task.network_form.get("bidirectional"))
     middle = test.steps // 2
     later = np.array(test.inputs)
     later[:, middle:] = (later[:, middle:] + 1) % task.inputs if test.symbols else later[:, middle:] + 1.0
@@ -214,9 +216,7 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
     for name, outputs in found.items():
         same = np.array_equal(outputs, np.asarray(other[name]), equal_nan=True)
         checking.require(same, f"baseline {name}: expected no use of test targets")
-        if (
-            np.shape(outputs) == wanted and not test.whole
-        ):  # labels of whole sequences may be found with all frames
+        if np.shape(outputs) == wanted and not whole:
             same = np.array_equal(outputs[:, :middle], np.asarray(causal[name])[:, :middle], equal_nan=True)
             checking.require(same, f"baseline {name}: expected no use of later inputs")
 

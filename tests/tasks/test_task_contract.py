@@ -73,6 +73,7 @@ SMALL = [
     ("grid-digits", {"rows": 5, "columns": 3, "noise": 0.5, "corner": "bottom-left", "train": 9, "test": 5}),
     ("grid-digits", {"pictures": "handwritten", "train": 9, "valid": 3, "test": 5}),
     ("row-digits", {"symbols": 1000, "train": 30, "valid": 3, "test": 5}),
+    ("hidden-states", {"states": 3, "symbols": 6, "steps": 7, "train": 5, "valid": 2, "test": 4}),
     ("row-digits", {"pictures": "drawn", "columns": 3, "noise": 0.5, "train": 9, "test": 5}),
     ("text", {"characters": 400, "length": 9, "context": 0, "rare": 0}),
     ("counterpoint", {"scale": 10, "phrase": 2, "phrases": 1, "train": 9, "valid": 4, "test": 5}),

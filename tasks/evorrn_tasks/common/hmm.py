@@ -43,6 +43,24 @@ class HMM:
         """Return the logarithm of the density of each sequence, shape (B,)."""
         return _forward(*_joined(self, sequences), *_logarithms(self))[1]
 
+    def filtered(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the logarithm of the probability of each state given what was observed up to its step, (T, K) a sequence."""
+        emitted, ends = _joined(self, sequences)
+        forward, _ = _forward(emitted, ends, *_logarithms(self))
+        found = forward - np.logaddexp.reduce(forward, axis=1, keepdims=True)
+        return np.split(found, ends[:-1])
+
+    def smoothed(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the logarithm of the probability of each state given the whole sequence, (T, K) a sequence.
+
+        Source: Rabiner 1989, equations 24 to 27.
+        """
+        emitted, ends = _joined(self, sequences)
+        start, transition = _logarithms(self)
+        occupied, _ = _backward(emitted, ends, transition, *_forward(emitted, ends, start, transition))
+        with np.errstate(divide="ignore"):
+            return np.split(np.log(occupied), ends[:-1])
+
     def viterbi(self, sequence: np.ndarray) -> tuple[np.ndarray, float]:
         """Return the most likely path of states, shape (T,), and the logarithm of its joint density with the sequence.
 
