@@ -17,6 +17,7 @@ class LinearNetwork:
     loss_function = find_loss("mse")
     feedback = False
     pool = None
+    decodes = False
     cells = (SimpleNamespace(noise=()),)
     compile_seconds = 0.0
 
@@ -67,6 +68,9 @@ class LinearNetwork:
         x = batch.inputs[batch.scored]
         scale = 2 * self.gain / error.size
         return self.loss(genome, batch), np.concatenate([(scale * error.T @ x).ravel(), scale * error.sum(0)])
+
+    def moved_steps(self, batch):
+        return batch.moved_steps
 
     def forward_work(self, batch, genome=None):
         return self.size * batch.moved_steps

@@ -21,7 +21,8 @@ class Batch:
     ----------
     inputs : array_like, shape (B, T, I)
         Finite floats; I may be 0, for networks that generate a series by themselves. Or integers (B, T): symbols from 0 on,
-        for an embedding, or as vectors with a one.
+        for an embedding, or as vectors with a one. Or floats (B, I): one vector a sequence, for networks with a context; the
+        targets then say how many time steps there are.
     targets : array_like, shape (B, T, O) of floats, (B, T) or (B,) of integer labels, or (B, U) with `target_lengths`
         Labels of shape (B,) are scored at the last step of each sequence. Float targets of unscored steps may be NaN,
         which means unknown; a network that sees its own output is taught with the known ones before the first scored
@@ -90,13 +91,15 @@ class Batch:
         inputs = unmasked("inputs", self.inputs)
         symbols = inputs.ndim == 2 and inputs.dtype.kind in "iu"
         inputs = inputs if symbols else numeric("inputs", inputs)
-        if inputs.ndim != 3 and not symbols:
+        if inputs.ndim not in (2, 3):
             raise ShapeError(
-                f"inputs: expected shape (B, T, I), or (B, T) of integers, got {inputs.shape} of {inputs.dtype}"
+                f"inputs: expected shape (B, T, I), (B, T) of integers, or (B, I) of one vector a sequence, got {inputs.shape} "
+                f"of {inputs.dtype}"
             )
         if 0 in inputs.shape[:2]:
             raise ShapeError(f"inputs: expected at least one sequence and step, got {inputs.shape}")
-        sequences, steps = inputs.shape[:2]
+        vectors = inputs.ndim == 2 and not symbols
+        sequences, steps = len(inputs), self._steps_of_targets() if vectors else inputs.shape[1]
         lengths = _lengths(self.lengths, sequences, steps)
         if self.target_lengths is not None:
             if self.mask is not None:
@@ -124,8 +127,9 @@ class Batch:
             inputs = np.where(inside, inputs, 0).astype(np.int64)
             if inputs.min() < 0:
                 raise DataError(f"inputs: expected symbols from 0 on, got {inputs.min()}")
-        if not np.isfinite(inputs[inside]).all():
-            where = np.argwhere(~np.isfinite(inputs) & inside[:, :, None])[0]
+        read = np.ones(sequences, dtype=bool) if vectors else inside
+        if not np.isfinite(inputs[read]).all():
+            where = np.argwhere(~np.isfinite(inputs) & read[..., None])[0]
             raise DataError(
                 f"inputs: expected finite numbers, got {inputs[tuple(where)]} at {tuple(where.tolist())}"
             )
@@ -151,18 +155,23 @@ class Batch:
 
     @property
     def steps(self) -> int:
-        """The length of the time axis, T."""
-        return int(self.inputs.shape[1])
+        """The length of the time axis, T; 1 for vectors of sequences whose targets belong to no time steps."""
+        return int(self.scored.shape[1])
 
     @property
     def n_inputs(self) -> int:
         """The number of inputs at a time step, I; for symbols the largest plus one."""
-        return int(self.inputs.max()) + 1 if self.symbols else int(self.inputs.shape[2])
+        return int(self.inputs.max()) + 1 if self.symbols else int(self.inputs.shape[-1])
 
     @property
     def symbols(self) -> bool:
         """Whether the inputs are integers (B, T): symbols, one at each time step."""
-        return self.inputs.ndim == 2
+        return self.inputs.ndim == 2 and self.inputs.dtype.kind == "i"
+
+    @property
+    def vectors(self) -> bool:
+        """Whether the inputs are floats (B, I): one vector a sequence."""
+        return self.inputs.ndim == 2 and not self.symbols
 
     @property
     def labelled(self) -> bool:
@@ -220,7 +229,7 @@ class Batch:
     def largest(self) -> float:
         """The largest absolute value of an input that a sequence reads and of a scored target that is no label."""
         assert self.lengths is not None
-        read = self.inputs[np.arange(self.steps) < self.lengths[:, None]]
+        read = self.inputs if self.vectors else self.inputs[np.arange(self.steps) < self.lengths[:, None]]
         found = [np.abs(read).max(initial=0.0)]
         if not self.labelled:
             found += map(abs, self.target_range)
@@ -260,10 +269,12 @@ class Batch:
         [3, 2]
         """
         marks = np.array(resets, dtype=bool)
-        if marks.shape != self.inputs.shape[:2]:
-            raise ShapeError(f"resets: expected shape {self.inputs.shape[:2]}, got {marks.shape}")
-        if self.links is not None or self.whole:
-            raise DataError("resets: expected sequences without links whose targets belong to time steps")
+        if marks.shape != self.scored.shape:
+            raise ShapeError(f"resets: expected shape {self.scored.shape}, got {marks.shape}")
+        if self.links is not None or self.whole or self.vectors:
+            raise DataError(
+                "resets: expected sequences without links whose inputs and targets belong to time steps"
+            )
         assert self.lengths is not None
         marks[:, 0] = True
         marks &= np.arange(self.steps) < self.lengths[:, None]
@@ -276,6 +287,18 @@ class Batch:
         inputs, targets = self.inputs[rows[:, None], places], self.targets[rows[:, None], places]
         mask = self.scored[rows[:, None], places] & inside
         return Batch(inputs, targets, mask=mask, lengths=counts)
+
+    def _steps_of_targets(self) -> int:
+        """Return the time steps of inputs that are one vector a sequence: those of the targets, or one."""
+        if self.target_lengths is not None:
+            return 1
+        shape = unmasked("targets", self.targets).shape
+        if len(shape) < 2:
+            raise ShapeError(
+                f"targets: inputs of one vector a sequence take targets (B, T, O) or (B, T), which say how many time steps "
+                f"there are, got {shape}"
+            )
+        return shape[1]
 
     @property
     def _others(self) -> dict[str, np.ndarray]:

@@ -51,10 +51,32 @@ def _same_labels(decoded: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> 
     return float(np.mean([np.array_equal(*pair) for pair in zip(decoded, truth, strict=True)]))
 
 
+def token_accuracy(decoded: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
+    """Return the share of places at which decoded and true labels are the same.
+
+    A row has as many places as the longer of the two, so that missing labels and labels too many are wrong. NaN where there are
+    no places.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> token_accuracy([np.array([1, 2, 3]), np.array([4])], [np.array([1, 5, 3]), np.array([4, 4])])
+    0.6
+    """
+    pairs = list(zip(decoded, truth, strict=True))
+    places = sum(max(len(row), len(true)) for row, true in pairs)
+    right = 0
+    for row, true in pairs:
+        common = min(len(row), len(true))
+        right += int((np.asarray(row)[:common] == np.asarray(true)[:common]).sum())
+    return right / places if places else math.nan
+
+
 SEQUENCE_METRICS: dict[str, SequenceMetric] = {
     "edit_distance": edit_distance,
     "label_error_rate": label_error_rate,
     "exact_match": _same_labels,
+    "token_accuracy": token_accuracy,
 }
 """Metrics of the labels of whole sequences, from those that are decoded and the true ones."""
 

@@ -18,7 +18,7 @@ ANSWERS_OF_WHOLE = ANSWERS - {"targets"}
 """What it can where a sequence has labels in place of a target for each time step."""
 
 
-Baselines = Mapping[str, "np.ndarray | Mapping[str, float]"]
+Baselines = Mapping[str, "np.ndarray | Sequence[np.ndarray] | Mapping[str, float]"]
 """Baselines by name: predictions of the test split, or values of metrics where nothing is predicted step by step."""
 
 
@@ -175,8 +175,10 @@ class Task(Settings):
         How many predecessors each step sees, see the links of `evorrn.Batch`; 0 for ordinary sequences.
     network_form : mapping
         The wiring of the networks that the task is for: settings of `evorrn.Network` such as ``{"embedding": 16}`` or
-        ``{"readout": "last"}``, also ``bidirectional``, ``reads`` and ``learn_start``. `Network.for_task` and runs use it; what
-        `recommended` says of a strategy goes before it, and what a user sets before both.
+        ``{"readout": "last"}``, also ``bidirectional``, ``reads`` and ``learn_start``; or ``{"kind": "encoder-decoder", "start": 0,
+        "stop": 1}``, where the targets of the data are rows of symbols with `target_lengths`, the loss is
+        ``"cross-entropy"`` and metrics are those of decoded symbols. `Network.for_task` and runs use it; what `recommended` says
+        of a strategy goes before it, and what a user sets before both.
     horizon : int or None
         How many time steps after the input its target lies. With 1, the targets are the first O inputs of the
         next step, so the network can run on its own outputs. None when the target is not a later input.
@@ -302,7 +304,8 @@ class Task(Settings):
         dict of str to ndarray, shape (B, T, O), or to a dict of metrics
             The keys are names for the report, for instance ``"persistence"``. Baselines with parameters are
             fitted on the training split only. What predicts no single steps, such as a program that compresses files, gives
-            the values of the metrics that it has, for instance ``{"bits_per_symbol": 2.1}``.
+            the values of the metrics that it has, for instance ``{"bits_per_symbol": 2.1}``. Where networks are encoder-decoders,
+            a prediction is a list of B arrays of symbols.
         """
         raise NotImplementedError
 

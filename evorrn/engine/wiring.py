@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.embedding import Embedding
 from evorrn.engine.lanes.gradient import gradient_tiling
 from evorrn.engine.lanes.run import forward_tiling
+from evorrn.engine.layers import Forward, Layers, Piece
 from evorrn.engine.model import Settings
 from evorrn.engine.packing import Packed, Tiling, pack, packed_batch
-from evorrn.engine.passes import Back, Pass, Recorded, Seen
+from evorrn.engine.passes import Back, Seen
 from evorrn.engine.pooling import Pool
 
 if TYPE_CHECKING:
@@ -32,57 +32,24 @@ FEWEST = 4
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A pass with its place in the network.
-
-    Attributes
-    ----------
-    run : Pass
-    genes : slice
-        Its genes in a genome.
-    states : slice
-        Its states among those of a sequence.
-    settings : int
-        Which of the settings of the network are its own.
-    """
-
-    run: Pass
-    genes: slice
-    states: slice
-    settings: int
-
-
-class Forward(NamedTuple):
-    """What went through the layers: what each one saw, its series and what its passes left, and the last states."""
-
-    seen: list[list[Seen]]
-    series: list[np.ndarray]
-    recorded: list[list[Recorded]]
-    last: list[np.ndarray]
-
-
-@dataclass(frozen=True)
 class Wiring:
     """Layers of passes under a readout. It has the methods of `evorrn.engine.programs.Programs`, which describes them.
 
     Parameters
     ----------
-    layers : sequence of sequence of Piece
-        The passes of each layer.
+    layers : Layers
+        All layers but what `readout` has.
     readout : Piece
         The readout, or a whole stack of layers with its readout.
     reads_all : bool
         Whether the readout sees all layers, and not the last one alone.
-    embedding : Embedding, optional
-        Turns symbols into vectors, which the first layer sees.
     pool : Pool, optional
         What the readout sees of a whole sequence; outputs are then (B, O).
     """
 
-    layers: Sequence[Sequence[Piece]]
+    layers: Layers
     readout: Piece
     reads_all: bool
-    embedding: Embedding | None = None
     pool: Pool | None = None
 
     # --- Forward ------------------------------------------------------------------------------------
@@ -125,9 +92,9 @@ class Wiring:
         state = self._states(tiling, conditions)
         found = []
         for part in self._chunks(genomes, packed):
-            through = self._forward(part, settings, packed, state)
+            through = self.layers.forward(part, settings, packed, state)
             losses = self.readout.run.losses(
-                *self._own(self.readout, part, settings), self._last_seen(part, packed, state, through)
+                *self.readout.own(part, settings), self._last_seen(part, packed, state, through)
             )
             found.append(losses.reshape(len(part), -1)[:, : batch.size])
         return np.concatenate(found)
@@ -146,11 +113,9 @@ class Wiring:
         tiling = gradient_tiling(batch.size, self._dtype)
         packed = packed_batch(batch, tiling, self._dtype)
         state = self._states(tiling, conditions)
-        through = self._record(genome, settings, packed, state)
+        through = self.layers.record(genome, settings, packed, state)
         seen = self._last_seen(genome, packed, state, through)
-        losses, last, back = self.readout.run.loss_and_back(
-            *self._own(self.readout, genome, settings), seen, scale
-        )
+        losses, last, back = self.readout.run.loss_and_back(*self.readout.own(genome, settings), seen, scale)
         gradient = self._backward(genome, settings, packed, through, back)
         ends = np.concatenate([*through.last, last], axis=1)
         return float(losses.reshape(-1)[: batch.size].sum()), gradient, tiling.unpack(ends[:, None])[:, 0]
@@ -166,14 +131,14 @@ class Wiring:
         tiling = gradient_tiling(len(shown.x), self._dtype)
         packed = pack(tiling, shown.x, shown.lengths, self._dtype)
         state = self._states(tiling, shown.conditions)
-        through = self._record(genome, settings, packed, state)
+        through = self.layers.record(genome, settings, packed, state)
         seen = self._last_seen(genome, packed, state, through)
         inside = np.arange(shown.x.shape[1])[None, :] < shown.lengths[:, None]
         if self.pool:
             given = tiling.pack(output_gradient[:, None], self._dtype)
         else:
             given = tiling.pack(np.where(inside[:, :, None], output_gradient, 0), self._dtype)
-        about = *self._own(self.readout, genome, settings), seen
+        about = *self.readout.own(genome, settings), seen
         out = np.zeros_like(given)
         back = self.readout.run.back(*about, self.readout.run.record(*about, out), (out, given))
         return self._backward(genome, settings, packed, through, back)
@@ -185,7 +150,7 @@ class Wiring:
         return {
             f"pass{number}.{name}": weights
             for number, piece in enumerate(self._pieces)
-            for name, weights in piece.run.model.weights(*self._own(piece, genome, settings)).items()
+            for name, weights in piece.run.model.weights(*piece.own(genome, settings)).items()
         }
 
     def saved_work(self, genome: np.ndarray) -> int:
@@ -202,55 +167,14 @@ class Wiring:
 
     @property
     def _pieces(self) -> list[Piece]:
-        return [*(piece for layer in self.layers for piece in layer), self.readout]
+        return [*(piece for layer in self.layers.passes for piece in layer), self.readout]
 
     @property
     def _dtype(self) -> np.dtype:
         return self.readout.run.model.dtype
 
-    def _own(
-        self, piece: Piece, genomes: np.ndarray, settings: Sequence[Settings]
-    ) -> tuple[np.ndarray, Settings]:
-        """Return the genes and the settings of a pass."""
-        return genomes[..., piece.genes], settings[piece.settings]
-
     def _states(self, tiling: Tiling, conditions: Conditions) -> np.ndarray:
         return tiling.pack(conditions.state[:, None], self._dtype)[:, 0]
-
-    def _forward(
-        self, genomes: np.ndarray, settings: Sequence[Settings], packed: Packed, state: np.ndarray
-    ) -> Forward:
-        """Run genomes (P, n) through all layers."""
-        through = Forward([], [], [], [])
-        x = self._first(genomes, packed)
-        for layer in self.layers:
-            out = self._room(layer, packed, (len(genomes),))
-            for piece in layer:
-                seen = Seen(packed, x, state[:, piece.states])
-                through.last.append(piece.run.run(*self._own(piece, genomes, settings), seen, out))
-            through.series.append(out)
-            x = out
-        return through
-
-    def _record(
-        self, genome: np.ndarray, settings: Sequence[Settings], packed: Packed, state: np.ndarray
-    ) -> Forward:
-        """Run a genome (n,) through all layers, and keep what the way back needs."""
-        through = Forward([], [], [], [])
-        x = self._first(genome, packed)
-        for layer in self.layers:
-            out = self._room(layer, packed)
-            seen = [Seen(packed, x, state[:, piece.states]) for piece in layer]
-            recorded = [
-                piece.run.record(*self._own(piece, genome, settings), sees, out)
-                for piece, sees in zip(layer, seen)
-            ]
-            through.seen.append(seen)
-            through.series.append(out)
-            through.recorded.append(recorded)
-            through.last.extend(left.last for left in recorded)
-            x = out
-        return through
 
     def _backward(
         self,
@@ -267,37 +191,19 @@ class Wiring:
         if self.pool:
             assert d_x is not None
             d_x = self.pool.back(self._joined(through), packed, d_x)
-        shares = self._shares(through, d_x) if self.layers else []
-        below = [] if self.layers else [d_x]
-        for index in reversed(range(len(self.layers))):
-            for piece, seen, recorded in zip(
-                self.layers[index], through.seen[index], through.recorded[index]
-            ):
-                about = *self._own(piece, genome, settings), seen, recorded
-                given = piece.run.back(*about, (through.series[index], shares[index]))
-                gradient[piece.genes] = given.genes
-                if index:
-                    assert given.x is not None
-                    shares[index - 1] = shares[index - 1] + given.x
-                else:
-                    below.append(given.x)
-        if self.embedding:
-            d_first: np.ndarray = sum(below)  # type: ignore[assignment, arg-type]
-            gradient[self.embedding.genes] = self.embedding.back(packed.x, d_first)
+        if self.layers.passes or self.layers.embedding:
+            assert d_x is not None
+            shares = self._shares(through, d_x) if self.layers.passes else [d_x]
+            self.layers.back(gradient, (genome, settings, packed, through), shares)
         return gradient
-
-    def _first(self, genomes: np.ndarray, packed: Packed) -> np.ndarray:
-        """Return what the first layer sees."""
-        return self.embedding.series(genomes, packed.x) if self.embedding else packed.x
 
     def _joined(self, through: Forward) -> np.ndarray:
         """Return the series that the readout sees at every time step."""
         series = through.series if self.reads_all else through.series[-1:]
         return series[0] if len(series) == 1 else np.concatenate(series, axis=-2)
 
-    def _shares(self, through: Forward, d_x: np.ndarray | None) -> list[np.ndarray]:
+    def _shares(self, through: Forward, d_x: np.ndarray) -> list[np.ndarray]:
         """Return the gradient of what the readout saw as one of the series of each layer."""
-        assert d_x is not None
         if not self.reads_all:
             return [*(np.zeros((), self._dtype) for _ in through.series[1:]), d_x]
         ends = np.cumsum([series.shape[-2] for series in through.series])[:-1]
@@ -305,7 +211,7 @@ class Wiring:
 
     def _last_seen(self, genomes: np.ndarray, packed: Packed, state: np.ndarray, through: Forward) -> Seen:
         """Return what the readout sees."""
-        x = self._joined(through) if self.layers else self._first(genomes, packed)
+        x = self._joined(through) if self.layers.passes else self.layers.first(genomes, packed)
         if self.pool:
             return Seen(self.pool.once(packed), self.pool.forward(x, packed), state[:, self.readout.states])
         return Seen(packed, x, state[:, self.readout.states])
@@ -319,19 +225,14 @@ class Wiring:
         want: str,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return outputs or what the readout sees (P, Q, T, K, L), and the last states (P, Q, S, L)."""
-        through = self._forward(genomes, settings, packed, state)
+        through = self.layers.forward(genomes, settings, packed, state)
         model, steps = self.readout.run.model, 1 if self.pool else packed.x.shape[1]
         out = np.zeros(
             (len(genomes), packed.tiling.tiles, steps, model.width(want), packed.tiling.lanes), self._dtype
         )
         seen = self._last_seen(genomes, packed, state, through)
-        last = self.readout.run.run(*self._own(self.readout, genomes, settings), seen, out, want)
+        last = self.readout.run.run(*self.readout.own(genomes, settings), seen, out, want)
         return out, np.concatenate([*through.last, last], axis=2)
-
-    def _room(self, layer: Sequence[Piece], packed: Packed, lead: tuple[int, ...] = ()) -> np.ndarray:
-        """Return room for the series of a layer."""
-        tiles, steps, _, lanes = packed.x.shape
-        return np.zeros((*lead, tiles, steps, layer[0].run.room, lanes), self._dtype)
 
     def _unpacked(self, tiling: Tiling, series: np.ndarray, shown: Sequences) -> np.ndarray:
         values = tiling.unpack(series)
@@ -343,7 +244,7 @@ class Wiring:
     def _chunks(self, genomes: np.ndarray, packed: Packed) -> Iterator[np.ndarray]:
         """Return some genomes after the other, so that their series stay in cache."""
         tiles, steps, _, lanes = packed.x.shape
-        rows = sum(layer[0].run.room for layer in self.layers) + self.readout.run.room
+        rows = sum(layer[0].run.room for layer in self.layers.passes) + self.readout.run.room
         count = max(FEWEST, CHUNK // (tiles * steps * rows * lanes * genomes.itemsize))
         for first in range(0, len(genomes), count):
             yield genomes[first : first + count]

@@ -177,7 +177,8 @@ def plan_runs(
         if (
             not plan and {"cell", "hidden"} & network.keys()
         ):  # where one is given, the other is the same for all
-            network = {**{key: first.content["network"][key] for key in ("cell", "hidden")}, **network}
+            usual = first.content["network"]
+            network = {**{key: usual[key] for key in ("cell", "hidden") if key in usual}, **network}
         if first.strategy.name in plan:
             found.append(f"strategies: {name} and another are both called {first.strategy.name}")
         plan[first.strategy.name] = [first]

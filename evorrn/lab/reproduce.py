@@ -80,8 +80,7 @@ def reproduce(
             if run.error:
                 hooks.warn(f"{case}, seed {spec.seed} failed: {run.error}")
         content = specs[0].content
-        network = {name: content["network"][name] for name in ("cell", "hidden")}
-        network["genes"] = specs[0].network.size
+        network = {**specs[0].shape, "genes": specs[0].network.size}
         automata = None
         if table.automata:
             complete = [root / spec.folder for spec, run in zip(specs, runs) if not run.error]

@@ -88,7 +88,7 @@ def _period(folders: Sequence[Path]) -> str:
 def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str, root: Path, level: float) -> Row:
     """Return the row of a strategy from the runs of its seeds."""
     first = specs[0]
-    network = {name: first.content["network"][name] for name in ("cell", "hidden")}
+    network = first.shape
     others = {name: value for name, value in first.content["network"].items() if value is not None}
     row = make_row(
         first.strategy.name,

@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.base.memory import excess
-from evorrn.cells.find import cells
 from evorrn.compile.blocks import OTHER, Block
 from evorrn.compile.cell import Cell
 from evorrn.compile.step import Step
 from evorrn.engine.pooling import Pool, samples
 from evorrn.losses.find import find_loss
 from evorrn.network import parts
-from evorrn.network.form import blamed, form_of
 from evorrn.network.initial import choose
 from evorrn.network.layers import Layer, chosen, listed, once_or_listed, plain
 from evorrn.network.settings import (
@@ -28,10 +26,6 @@ from evorrn.network.settings import (
     problems_of_settings,
 )
 from evorrn.network.wired import problems_of_links, problems_of_wiring
-
-if TYPE_CHECKING:
-    from evorrn.data.environment import Environment
-    from evorrn.data.task import Task
 
 
 class Architecture(NetworkSettings):
@@ -122,41 +116,6 @@ class Architecture(NetworkSettings):
                 raise ConfigError(f"network.hidden: a {what.format(count)} takes {too_large}")
         self._set_layers(layers)
         self._initial = choose(self.layout, checked_mapping("initial", initial))
-
-    @classmethod
-    def for_task(cls, task: Task | Environment, **settings: Any) -> Self:
-        """Return a network with the sizes, the loss and the form of a task or an environment.
-
-        Parameters
-        ----------
-        task : Task or Environment
-        **settings
-            The other arguments of `Network`; those of `evorrn.Task.network_form` that are not given are the task's.
-
-        Raises
-        ------
-        ConfigError
-            When arguments are wrong, or the cell does not see as many predecessors as the steps of the task have.
-
-        Examples
-        --------
-        >>> import evorrn
-        >>> evorrn.Network.for_task(evorrn.task("mackey-glass"), cell="gru", hidden=16)
-        Network(1 -> gru 16 -> 1, 897 genes)
-        """
-        try:
-            made = cls(task.inputs, task.outputs, loss=task.loss, **{**form_of(task), **settings})
-        except ConfigError as error:
-            raise blamed(error, task, settings) from None
-        arity = getattr(task, "arity", 0)
-        if made.arity != arity:
-            fitting = [name for name, cell in cells().items() if len(cell.predecessors) == arity]
-            shown = ", ".join(fitting[:6]) if arity else "elman, gru, lstm and other cells of a chain"
-            raise ConfigError(
-                f"network.cell: {task.name} links each step to {arity or 'no'} predecessors, of which cell {made.cell_name} "
-                f"sees {made.arity or 'none'}; choose one of {shown}"
-            )
-        return made
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:

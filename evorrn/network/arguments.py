@@ -21,6 +21,7 @@ class Given(TypedDict, total=False):
     free_from: np.ndarray | None
     teacher: np.ndarray | None
     links: np.ndarray | None
+    steps: int | None
 
 
 def sequences(
@@ -32,11 +33,14 @@ def sequences(
     teacher: np.ndarray | None = None,
     free_from: np.ndarray | None = None,
     links: np.ndarray | None = None,
+    steps: int | None = None,
 ) -> Sequences:
     """Return inputs (B, T, I), lengths (B,), conditions and links, checked.
 
     `conditions` describes `state`, `teacher` and `free_from`; `linked` describes `links`.
     """
+    if steps is not None:
+        raise ConfigError("steps: the inputs say how many time steps there are; leave it out")
     array, ends = _inputs(network, x, lengths)
     given = conditions(network, x, lengths, state=state, teacher=teacher, free_from=free_from)
     checked = None if links is None else checked_links(unmasked("links", links), ends, array.shape[1])

@@ -14,12 +14,13 @@ from evorrn.data.batch import Batch
 from evorrn.data.environment import Environment
 from evorrn.engine.embedding import Embedding
 from evorrn.engine.individuals.run import Simulator
+from evorrn.engine.layers import Layers, Piece
 from evorrn.engine.levels.forward import step_of
 from evorrn.engine.levels.packing import KINDS, nodes_of_kinds
 from evorrn.engine.model import Form, Modules
 from evorrn.engine.passes import Pass
 from evorrn.engine.programs import Programs
-from evorrn.engine.wiring import Piece, Wiring
+from evorrn.engine.wiring import Wiring
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network import whole
 from evorrn.network.genomes import Genomes
@@ -85,6 +86,11 @@ class CompiledNetwork(Genomes):
 
     def _wiring(self) -> Wiring:
         """Return the passes of the network, put together."""
+        layers, embedding = self._pieces()
+        return Wiring(Layers(layers[:-1], embedding), layers[-1][0], self.reads == "all", self.pool)
+
+    def _pieces(self) -> tuple[list[list[Piece]], Embedding | None]:
+        """Return the passes of each layer, the readout among them as the last one, and the embedding."""
         embedding = Embedding(self.inputs, self.embedding) if self.embedding else None
         genes, states, count = embedding.genes.stop if embedding else 0, 0, 0
         layers: list[list[Piece]] = []
@@ -97,7 +103,7 @@ class CompiledNetwork(Genomes):
                 pieces.append(Piece(made, slice(genes, ends[0]), slice(states, ends[1]), count))
                 (genes, states), count = ends, count + 1
             layers.append(pieces)
-        return Wiring(layers[:-1], layers[-1][0], self.reads == "all", embedding, self.pool)
+        return layers, embedding
 
     @cached_property
     def _noisy_programs(self) -> Programs:
@@ -116,7 +122,7 @@ class CompiledNetwork(Genomes):
     def _running(self, noise: int | None) -> Programs:
         return self._programs if noise is None else self._noisy_programs
 
-    def _scored_entries(self, batch: Batch) -> np.ndarray:
+    def sequence_entries(self, batch: Batch) -> np.ndarray:
         """Return the number of scored entries of each sequence (B,), see `evorrn.losses.base.Loss.entries`."""
         return self.loss_function.entries(batch.scored.sum(axis=1), self.outputs)
 
@@ -141,6 +147,10 @@ class CompiledNetwork(Genomes):
         if batch.links is not None:
             forward, backward = self._linked_work(batch)
         return backward + (forward if isinstance(self.loss_function, SequenceLoss) else 0)
+
+    def moved_steps(self, batch: Batch) -> int:
+        """Return the time steps of one pass over a batch."""
+        return batch.moved_steps
 
     def simulation_work(self, lengths: np.ndarray) -> int:
         """Return the multiply-adds of the network in episodes of the given lengths.

@@ -17,6 +17,8 @@ WITHOUT = {
     for name in ("bidirectional", "embedding", "learn_start", "readout", "reads")
 }
 """The settings that a form may have, each with the value that means a network without it."""
+OF_KIND = ("kind", "start", "stop", "encoder", "decoder")
+"""Those that a form may have too, for a network of another kind than layers."""
 
 
 def form_of(task: Task | Environment) -> dict[str, Any]:
@@ -31,9 +33,9 @@ def form_of(task: Task | Environment) -> dict[str, Any]:
     if not isinstance(form, Mapping):
         raise ConfigError(f"task {task.name}: network_form: expected names with their values, got {form!r}")
     wrong = [
-        f"task {task.name}: network_form.{name}: {unknown('setting of the form', str(name), list(WITHOUT))}"
+        f"task {task.name}: network_form.{name}: {unknown('setting of the form', str(name), [*WITHOUT, *OF_KIND])}"
         for name in form
-        if name not in WITHOUT
+        if name not in (*WITHOUT, *OF_KIND)
     ]
     if wrong:
         raise ConfigError(wrong)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from evorrn.data.batch import Batch, numeric
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network import arguments
 from evorrn.network.arguments import Given
-from evorrn.network.episodes import ActingNetwork
+from evorrn.network.kinds import KindOfNetwork
 from evorrn.network.noise import noisy_batch, with_noise
 
 
-class Network(ActingNetwork):
+class Network(KindOfNetwork):
     """A recurrent network whose weights are stored in one vector, the genome.
 
     A network object holds no weights: every method takes a genome (n,), or the genomes (P, n) of a population.
@@ -82,6 +82,9 @@ class Network(ActingNetwork):
     >>> network.predict(genome, np.zeros((3, 5, 1))).shape
     (3, 5, 1)
     """
+
+    decodes: ClassVar[bool] = False
+    """Whether the outputs are a row of symbols of a length of its own, see the method `decode` of an encoder-decoder."""
 
     def predict(
         self,
@@ -197,7 +200,7 @@ class Network(ActingNetwork):
         """
         sums = self._loss_sums(genomes, batch, free_from, noise)
         with np.errstate(invalid="ignore", over="ignore"):
-            losses = sums.sum(axis=1) / self._scored_entries(batch).sum()
+            losses = sums.sum(axis=1) / self.sequence_entries(batch).sum()
         return np.where(np.isfinite(losses), -losses, -np.inf)
 
     def sequence_losses(self, genomes: np.ndarray, batch: Batch, *, noise: int | None = None) -> np.ndarray:
@@ -206,7 +209,7 @@ class Network(ActingNetwork):
         The loss of a sequence without a scored step is NaN. `noise` is that of `fitness`.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self._loss_sums(genomes, batch, None, noise) / self._scored_entries(batch)
+            return self._loss_sums(genomes, batch, None, noise) / self.sequence_entries(batch)
 
     def loss(
         self,
@@ -219,7 +222,7 @@ class Network(ActingNetwork):
         """Return the loss of one genome (n,) on a batch; `free_from` and `noise` are those of `fitness`."""
         sums = self._loss_sums(np.asanyarray(genome)[None], batch, free_from, noise, sparse=True)
         with np.errstate(invalid="ignore", over="ignore"):
-            return float(sums.sum() / self._scored_entries(batch).sum())
+            return float(sums.sum() / self.sequence_entries(batch).sum())
 
     def loss_and_gradient(
         self,
@@ -278,7 +281,7 @@ class Network(ActingNetwork):
         """
         batch = self.fitting(batch)
         arguments.check_chain(self, "return_state", return_state)
-        entries = float(self._scored_entries(batch).sum())
+        entries = float(self.sequence_entries(batch).sum())
         vector = self.check_genome(genome)
         given = self.warm_up(batch) if teacher is None else teacher
         conditions = arguments.conditions(self, batch.inputs, batch.lengths, state=state, teacher=given)

@@ -54,9 +54,14 @@ class Part:
         return size_of(self.step.signals[-1], self.sizes)
 
     @property
+    def state_counts(self) -> dict[str, int]:
+        """The number of values in each of its states of one sequence, by its name in the step."""
+        return {name: count_of(shape, self.sizes) for name, shape in self.step.states.items()}
+
+    @property
     def state_size(self) -> int:
         """The number of values in its state of one sequence."""
-        return sum(count_of(shape, self.sizes) for shape in self.step.states.values())
+        return sum(self.state_counts.values())
 
     @property
     def first_state(self) -> np.ndarray:
@@ -114,6 +119,17 @@ def whole(layers: Sequence[Layer], inputs: int, outputs: int, **form: Any) -> Pa
     """Return all layers with their readout as one part; `form` is what `compose` takes."""
     cells, functions = [layer.cell for layer in layers], [layer.options.functions for layer in layers]
     return _part(compose(cells, functions, **form), layers, range(len(layers)), inputs, outputs)
+
+
+def silent(layers: Sequence[Layer], inputs: int, *, ways: Sequence[str], **form: Any) -> list[list[Part]]:
+    """Return layers without a readout: all in one part, or the passes of each layer where there are two `ways`.
+
+    `form` has `biases` and `learn_start`, see `compose`.
+    """
+    if len(ways) > 1:
+        return wired(layers, inputs, 1, ways=ways, times=1, reads="last", **form)[:-1]
+    stack = whole(layers, inputs, 0, direct=False, feedback=False, reads="none", **form)
+    return [[replace(stack, room=stack.width)]]
 
 
 def wired(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,11 +26,16 @@ def stored_network(kind: type[A], folder: Path, settings: Mapping[str, Any]) -> 
         When the cell may not be imported, or the settings make no network.
     """
     settings = dict(settings)
-    spec = stored_spec(folder) if ":" in str(settings.get("cell")) else {}
-    if spec:
-        named = spec["network"]["cell"]
+    places: list[list[str]] = [["encoder"], ["decoder"]] if settings.get("kind") else [[]]
+    tables = [functools.reduce(dict.__getitem__, place, settings) for place in places]
+    foreign = any(":" in str(table.get("cell")) for table in tables)
+    spec = stored_spec(folder) if foreign else {}
+    for place, table in zip(places, tables) if spec else ():
+        if ":" not in str(table["cell"]):
+            continue
+        named = functools.reduce(dict.__getitem__, place, spec["network"])["cell"]
         if ":" not in str(named):
-            raise RunError(f"result.json names the cell {settings['cell']}, spec.toml the cell {named}")
-        settings["cell"] = named
+            raise RunError(f"result.json names the cell {table['cell']}, spec.toml the cell {named}")
+        table["cell"] = named
     with only_recorded(recorded_files(spec)):
         return kind.from_settings(settings)

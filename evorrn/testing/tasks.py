@@ -13,7 +13,7 @@ from evorrn.base.settings import build
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
 from evorrn.data.find import TASKS
-from evorrn.data.label_metrics import SEQUENCE_METRICS
+from evorrn.data.label_metrics import SEQUENCE_METRICS, evaluate_sequences
 from evorrn.data.task import Recommended, Reference, Scaling, Splits, Task
 from evorrn.losses.find import find_loss, losses
 from evorrn.losses.sequence import SequenceLoss
@@ -86,9 +86,14 @@ def _check_declarations(checking: Checking, task: Task) -> None:
     checking.require(task.loss in known, f"loss: expected one of {', '.join(known)}, got {task.loss!r}")
     checking.require(bool(task.metrics), "metrics: expected at least one")
     whole = isinstance(losses().get(task.loss), SequenceLoss)
-    valid = {*SEQUENCE_METRICS, task.loss} if whole else metrics.METRICS
+    decoded = getattr(task, "network_form", {}).get("kind") == "encoder-decoder"
+    valid = (
+        {*SEQUENCE_METRICS, "cross_entropy" if decoded else task.loss}
+        if whole or decoded
+        else metrics.METRICS
+    )
     for name in task.metrics:
-        keys = "SEQUENCE_METRICS" if whole else "METRICS"
+        keys = "SEQUENCE_METRICS" if whole or decoded else "METRICS"
         checking.require(name in valid, f"metrics: expected keys of {keys}, got {name!r}")
     for names, width in ((task.input_names, task.inputs), (task.output_names, task.outputs)):
         checking.require(len(set(names)) == width, f"names: expected {width} different ones, got {names}")
@@ -187,11 +192,21 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
             checking.require(
                 bool(good), f"baseline {name}: expected finite values of the metrics of the task"
             )
-    found = {name: each for name, each in given.items() if not isinstance(each, Mapping)}
+    predicted = {name: each for name, each in given.items() if not isinstance(each, Mapping)}
     checking.require(bool(given), "baselines: expected at least one")
     loss, scored = losses().get(task.loss), test.scored
     known = [name for name in task.metrics if name in metrics.METRICS and name not in task.judges]
     wanted = (test.size, test.steps, task.outputs)
+    answers = {
+        name: each for name, each in predicted.items() if test.whole and isinstance(each, list | tuple)
+    }
+    found = {name: np.asarray(each) for name, each in predicted.items() if name not in answers}
+    for name, rows in answers.items():
+        checking.require(
+            len(rows) == test.size,
+            f"baseline {name}: expected an array of symbols for each of {test.size} sequences, got {len(rows)}",
+        )
+        evaluate_sequences([each for each in task.metrics if each in SEQUENCE_METRICS], rows, test.rows)
     for name, outputs in found.items():
         shape = np.shape(outputs)
         checking.require(shape == wanted, f"baseline {name}: expected shape {wanted}, got {shape}")
@@ -213,6 +228,9 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
     later = np.array(test.inputs)
     later[:, middle:] = (later[:, middle:] + 1) % task.inputs if test.symbols else later[:, middle:] + 1.0
     causal = task.baselines(_with_test(splits, test, inputs=later))
+    for name, rows in answers.items():
+        same = len(rows) == len(other[name]) and all(np.array_equal(*pair) for pair in zip(rows, other[name]))
+        checking.require(same, f"baseline {name}: expected no use of test targets")
     for name, outputs in found.items():
         same = np.array_equal(outputs, np.asarray(other[name]), equal_nan=True)
         checking.require(same, f"baseline {name}: expected no use of test targets")

@@ -16,10 +16,11 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.data import metrics
 from evorrn.data.batch import Batch
+from evorrn.data.label_metrics import evaluate_sequences
 from evorrn.data.task import Baselines, Scaling, Splits, Task
 from evorrn.losses.find import find_loss
 from evorrn.losses.sequence import SequenceLoss
-from evorrn.training.decoded import decoded_arrays, score_decoded
+from evorrn.training.decoded import answer_steps, decoded_arrays, score_answers, score_decoded
 from evorrn.training.meter import MeteredProblem
 from evorrn.training.problem import Problem, every_step, first_scored
 
@@ -149,6 +150,10 @@ class SequenceAssessment(Assessment):
         for split, batch in given.items():
             free_run, outputs = self.free_run and split != "train", found[split]
             shown = names if free_run else [name for name in names if name not in metrics.FREE_RUN]
+            if network.decodes:
+                assert isinstance(loss, SequenceLoss)
+                measured[split] = score_answers(network, genome, outputs, batch, shown or loss.measured)
+                continue
             if isinstance(loss, SequenceLoss):
                 measured[split] = score_decoded(loss, outputs, batch, shown or loss.measured)
                 continue
@@ -216,6 +221,8 @@ class SequenceAssessment(Assessment):
         arrays = {"truth": truth, "predicted": predicted, "scored": batch.scored}
         if isinstance(network.loss_function, SequenceLoss):
             arrays |= decoded_arrays(network.loss_function, predicted, batch)
+        if network.decodes:
+            arrays["scored"] = np.arange(predicted.shape[1]) <= arrays["token_lengths"][:, None]
         arrays |= {} if self.splits.dates is None else {"dates": self.splits.dates}
         residuals = self._residuals(network, genome)
         return arrays if residuals is None else {**arrays, "residuals": residuals}
@@ -287,10 +294,12 @@ class SequenceAssessment(Assessment):
                 values[name] = each[metric]
         return values
 
-    def _score(self, outputs: np.ndarray, metric: str) -> float:
-        """Return a metric of predictions (B, T, O) of test data."""
+    def _score(self, outputs: np.ndarray | Sequence[np.ndarray], metric: str) -> float:
+        """Return a metric of predictions (B, T, O) of test data, or of one array of symbols a sequence."""
         batch = self.splits.test
         assert batch is not None
+        if not isinstance(outputs, np.ndarray):
+            return evaluate_sequences([metric], outputs, batch.rows)[metric]
         if self.task is not None and isinstance(loss := find_loss(self.task.loss), SequenceLoss):
             return score_decoded(loss, outputs, batch, [metric])[metric]
         return score(outputs, batch, [metric], self.splits.scaling, self._names, self.step_time)[metric]
@@ -301,6 +310,10 @@ def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bo
 
     A network that sees its own output is taught until then, see `evorrn.Network.warm_up`.
     """
+    if network.decodes:
+        steps = answer_steps(batch)
+        outputs: np.ndarray = network.predict(genome, batch.inputs, lengths=batch.lengths, steps=steps)
+        return outputs
     free_from, teacher = first_scored(batch) if free_run else None, network.warm_up(batch)
     about: dict[str, Any] = {"free_from": free_from, "teacher": teacher, "links": batch.links}
     return every_step(network, network.predict(genome, batch.inputs, lengths=batch.lengths, **about), batch)
@@ -343,7 +356,7 @@ def score(
 
 def detect_horizon(batch: Batch) -> int | None:
     """Return 1 when the targets are the first inputs of the next step, so that a closed loop is possible; else None."""
-    if batch.labelled or batch.n_outputs > batch.n_inputs or batch.steps < 2:
+    if batch.labelled or batch.inputs.ndim < 3 or batch.n_outputs > batch.n_inputs or batch.steps < 2:
         return None
     assert batch.lengths is not None
     ahead = batch.inputs[:, 1:, : batch.n_outputs]

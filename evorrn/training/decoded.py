@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.data.label_metrics import evaluate_sequences
 from evorrn.losses.sequence import SequenceLoss
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
 
 
 def score_decoded(
@@ -29,6 +33,32 @@ def score_decoded(
         decoded = loss.decode(outputs, batch.lengths) if wanted else []
         found |= evaluate_sequences(wanted, decoded, batch.rows)
     return {name: found[name] for name in names}
+
+
+def score_answers(
+    network: Network, genome: np.ndarray, outputs: np.ndarray, batch: Batch, names: Iterable[str]
+) -> dict[str, float]:
+    """Return metrics of a network that decodes: ``cross_entropy`` is its loss, others are from its most probable symbols.
+
+    `outputs` are those of `predict` without a teacher. Where one is not finite, every metric is NaN.
+    """
+    wanted, loss = list(names), network.loss_function
+    assert isinstance(loss, SequenceLoss) and batch.lengths is not None
+    if not np.isfinite(outputs).all():
+        return dict.fromkeys(wanted, np.nan)
+    found = evaluate_sequences(
+        [name for name in wanted if name not in ("cross_entropy", loss.name)],
+        loss.decode(outputs, batch.lengths),
+        batch.rows,
+    )
+    if len(found) < len(wanted):
+        found |= dict.fromkeys(("cross_entropy", loss.name), network.loss(genome, batch))
+    return {name: found[name] for name in wanted}
+
+
+def answer_steps(batch: Batch) -> int:
+    """Return the most symbols of an answer that is scored: one more than the longest target, whose end is then missed."""
+    return batch.targets.shape[1] + 1
 
 
 def decoded_arrays(loss: SequenceLoss, outputs: np.ndarray, batch: Batch) -> dict[str, np.ndarray]:

@@ -77,11 +77,14 @@ class MeteredProblem:
     provides : frozenset of str
         What this problem can compute, among ``fitness``, ``sequence_losses``, ``gradient``, ``states`` and
         ``targets``.
+    why_not : str
+        Why it does not provide more, as the end of a sentence; empty where there is nothing to say.
     budget : Budget or None
         The budget of the run; set by the training loop.
     """
 
     provides: frozenset[str] = frozenset()
+    why_not: str = ""
 
     def __init__(self, network: Network, meter: Meter | None = None) -> None:
         self.network = network

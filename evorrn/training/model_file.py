@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import fields
@@ -35,8 +36,9 @@ def write(path: Path, settings: Mapping[str, Any], values: Mapping[str, Any]) ->
         When the file cannot be written.
     """
     scaling = values["scaling"]
-    cell = settings["cell"]
-    sources = [str(each).rpartition(":")[0] for each in (cell if isinstance(cell, list) else [cell])]
+    tables = [settings] if "cell" in settings else [settings["encoder"], settings["decoder"]]
+    cells = [table["cell"] if isinstance(table["cell"], list) else [table["cell"]] for table in tables]
+    sources = [str(each).rpartition(":")[0] for each in itertools.chain.from_iterable(cells)]
     content = {
         "kind": KIND,
         "network": dict(settings),

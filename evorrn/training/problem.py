@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evorrn.data.batch import Batch
-from evorrn.data.task import ANSWERS
+from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.arguments import check_chain
 from evorrn.network.noise import width
-from evorrn.training.decoded import score_decoded
+from evorrn.training.decoded import answer_steps, score_answers, score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ class Problem(MeteredProblem):
         self.train = train
         self.valid = valid
         self.free_run = free_run
+        if network.decodes:
+            self.provides = ANSWERS_OF_WHOLE - {"states"}
+            self.why_not = (
+                "; an encoder-decoder has no target for each time step of its inputs, to which a readout could be fitted: train "
+                "it with ga, cma-es or bptt"
+            )
 
     @property
     def sequences(self) -> int:
@@ -267,7 +273,10 @@ class Problem(MeteredProblem):
         with self._charged(batch, 0, genome):
             teacher = self.network.warm_up(batch)
             about: dict[str, Any] = {"lengths": batch.lengths, "teacher": teacher, "links": batch.links}
+            about |= {"steps": answer_steps(batch)} if self.network.decodes else {}
             outputs = self.network.predict(genome, batch.inputs, **about)
+        if self.network.decodes:
+            return score_answers(self.network, genome, outputs, batch, ["exact_match"])["exact_match"]
         if isinstance(self.network.loss_function, SequenceLoss):
             return score_decoded(self.network.loss_function, outputs, batch, ["exact_match"])["exact_match"]
         outputs = every_step(self.network, outputs, batch)
@@ -318,7 +327,7 @@ class Problem(MeteredProblem):
     def _charge_backward(self, batch: Batch) -> None:
         """Add the cost of a backward pass over a batch to the meter."""
         self.meter.work += self.network.backward_work(batch)
-        self.meter.steps_backward += batch.moved_steps
+        self.meter.steps_backward += self.network.moved_steps(batch)
 
     @contextmanager
     def _charged(
@@ -332,7 +341,7 @@ class Problem(MeteredProblem):
             yield
         passes = max(evaluations, 1) if passes is None else passes
         self.meter.work += passes * self.network.forward_work(batch, genome)
-        self.meter.steps_forward += passes * batch.moved_steps
+        self.meter.steps_forward += passes * self.network.moved_steps(batch)
         self.meter.evaluations += evaluations
 
 

@@ -73,7 +73,7 @@ class Trainer:
         if missing:
             raise ConfigError(
                 f"strategy {strategy.name}: needs a problem that provides {', '.join(missing)}; this one "
-                f"provides {', '.join(sorted(problem.provides))}"
+                f"provides {', '.join(sorted(problem.provides))}{problem.why_not}"
             )
         check_population(strategy, problem.size)
         self.strategy = strategy

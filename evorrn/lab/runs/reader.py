@@ -29,8 +29,10 @@ from evorrn.lab.runs.run import (
 )
 from evorrn.lab.runs.store import RunFolder, spec_digest
 
-NEEDED = {"task.name", "strategy.name", "network.cell"}
+NEEDED = {"task.name", "strategy.name"}
 """Settings that every resolved spec has."""
+CELLS = {"network.cell", "network.encoder.cell"}
+"""Settings of which it has one."""
 
 
 class Reader:
@@ -85,7 +87,7 @@ class Reader:
         if first is None:
             settings = dict(settings)
             seed = settings.pop("seed", None)
-        if not isinstance(seed, int) or not set(settings) >= NEEDED:
+        if not isinstance(seed, int) or not (set(settings) >= NEEDED and CELLS & set(settings)):
             raise RunError("spec.toml is no resolved spec")
         return seed, settings
 

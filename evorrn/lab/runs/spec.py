@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn.base.errors import ConfigError, EvorrnError, UnknownName, unknown
+from evorrn.base.errors import ConfigError, EvorrnError, UnknownName
 from evorrn.base.files import content as content_of
 from evorrn.base.settings import build, check_seed
 from evorrn.base.trust import only_recorded, recorded_files
@@ -29,6 +29,14 @@ from evorrn.data.find import TASKS, expand_task, find_task
 from evorrn.data.tables.folder import is_folder_of_classes
 from evorrn.data.task import Recommended, Task
 from evorrn.data.text_file import is_running_text
+from evorrn.lab.runs.network_table import (
+    merged,
+    network_content,
+    network_names,
+    network_settings,
+    with_absolute_cells,
+    without_what_does_not_fit,
+)
 from evorrn.lab.runs.spec_files import LEAVE_OUT, absolute, digests, identity, reference, with_absolute_names
 from evorrn.lab.runs.typed import read, table_of, unknown_entry
 from evorrn.strategies.find import find_strategy
@@ -45,15 +53,6 @@ DEFAULT_STRATEGY = "ga"
 KEYS = ("seed", "budget", "parent", "task", "network", "strategy", "files")
 DATA_FILES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".npz": "npz"}
 """The task that reads a file, by the end of its name in small letters."""
-FROM_TASK = ("inputs", "outputs", "loss")
-NETWORK_KINDS: dict[str, tuple[str, Any]] = {
-    "cell": ("a name or file.py:function, or a list of these", str | list | tuple),
-    "hidden": ("a whole number or a list of them", int | list | tuple),
-    "cell_options": ("a table, or a list of tables", Mapping | list | tuple),
-    "initial": ("a table", Mapping),
-    "dtype": ("a name", str),
-}
-ENTRIES = str | int | float
 MADE_TASKS = 8
 """Tasks that a process keeps for further specs."""
 
@@ -84,6 +83,13 @@ class Spec:
         """Where the run lies below the runs folder: ``<task>/<strategy>-<cell>/<id>``."""
         names = [self.task.name, f"{self.strategy.name}-{self.network.cell_name}"]
         return Path(*[re.sub(r"[^\w.+-]", "_", name) for name in names], self.id)
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The cell and the units of the network, of an encoder-decoder those of both parts together."""
+        table = self.content["network"]
+        usual = {"cell": self.network.cell_name, "hidden": list(self.network.hidden)}
+        return {name: table.get(name, value) for name, value in usual.items()}
 
     def with_seed(self, seed: int) -> Spec:
         """Return the same spec with another seed; the objects it stands for are shared."""
@@ -137,7 +143,7 @@ def resolve_stored(folder: Path, base: Path | None = None, **changes: Any) -> Sp
 
 
 def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
-    from evorrn.network.form import WITHOUT, form_of, is_wired
+    from evorrn.network.form import WITHOUT, form_of
     from evorrn.network.network import Network
 
     base = Path.cwd() if base is None else base
@@ -173,24 +179,28 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
                 f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have"
             )
     network_table = {**tables["network"]}
-    if "cell" in network_table:
-        network_table["cell"] = _absolute_cells(network_table["cell"], base)
-    known = found.network_settings(network_table)
-    if "version" in task_table or (strategy is not None and strategy.one_step):
-        known = {**WITHOUT, **known}  # a stored spec leaves out what its network is without
+    network_table = with_absolute_cells(network_table, base)
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
     if strategy is not None and task is not None:
         usual.update(strategy.needs_network(task.inputs))
     form: dict[str, Any] = {}
     with found.under("task"):
         form = {} if task is None else form_of(task)
-    if is_wired({**form, **usual, **known}):
-        usual = {name: value for name, value in usual.items() if name not in ("direct", "feedback")}
+    kind_of_network = str({**form, **usual, **network_table}.get("kind", ""))
+    known, mistakes = network_settings(network_table, kind_of_network)
+    found += mistakes
+    if not kind_of_network and ("version" in task_table or (strategy is not None and strategy.one_step)):
+        known = {**WITHOUT, **known}  # a stored spec leaves out what its network is without
+    usual = without_what_does_not_fit(usual, {**form, **usual, **known})
     with found.under("network"):  # with sizes of one where the task is unknown, so that its mistakes show too
-        make = functools.partial(Network, 1, 1) if task is None else functools.partial(Network.for_task, task)
-        network = make(**_network_settings(usual, known))
+        make = (
+            functools.partial(Network.of_kind, 1, 1)
+            if task is None
+            else functools.partial(Network.for_task, task)
+        )
+        network = make(**merged(usual, known))
         if "version" in task_table and not network.means(known):
-            network = make(**_network_settings(usual, {**known, "fed_back": "output"}))
+            network = make(**merged(usual, {**known, "fed_back": "output"}))
     if network is not None and network.wired and getattr(task, "free_run", False):
         found.append(
             f"network: outputs of {task_table['name']} go back as inputs, which needs a network without {network.wiring}"
@@ -208,7 +218,7 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         "budget": budget.text() or budget.values(),
         **({"parent": parent} if parent is not None else {}),
         "task": {"name": task_table["name"], "version": task.version, **task.stored_values()},
-        "network": _network_content(network, network_table, usual),
+        "network": network_content(network, network_table, usual),
         "strategy": {**strategy.stored_table(), "name": strategy_name},
     }
     files = digests(content, tables["files"])
@@ -228,38 +238,6 @@ class _Problems(list[str]):
             self.extend(error.problems)
         except EvorrnError as error:
             self.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
-
-    def network_settings(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of a network that exist and have the right kind, and note the others."""
-        allowed, good = network_names(), {}
-        for name, value in table.items():
-            wanted, kinds = NETWORK_KINDS.get(name, ("", object))
-            if name not in allowed:
-                self.append(f"network.{name}: {unknown('setting', name, allowed)}")
-            elif not isinstance(value, kinds):
-                self.append(f"network.{name}: expected {wanted}, got {value!r}")
-            elif isinstance(value, Mapping) and not all(
-                isinstance(item, ENTRIES) or (name == "cell_options" and isinstance(item, list))
-                for item in value.values()
-            ):
-                self.append(f"network.{name}: expected numbers and names, got {dict(value)!r}")
-            else:
-                good[name] = value
-        return good
-
-
-def network_names() -> list[str]:
-    """Return the settings of a network that a spec may hold."""
-    from evorrn.network.network import Network
-
-    return [name for name in inspect.signature(Network).parameters if name not in FROM_TASK]
-
-
-def _absolute_cells(cell: Any, base: Path) -> Any:
-    """Return the cell of all layers, or that of each layer, with ``file.py:name`` as absolute paths."""
-    return (
-        [reference(each, base) for each in cell] if isinstance(cell, list | tuple) else reference(cell, base)
-    )
 
 
 def _budget(value: Any) -> Budget:
@@ -356,38 +334,6 @@ def _made(kind: type[Task] | type[Environment], settings: Mapping[str, Any]) -> 
 
 
 _tasks: dict[tuple[Any, ...], Task | Environment] = {}
-
-
-def _network_settings(usual: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the advised settings, replaced by the user's; cell options are kept only for the same cell."""
-    merged = {**usual, **given}
-    if isinstance(given.get("cell_options"), list | tuple):  # a table for each layer, as it stands
-        return _with_tuples(merged)
-    options = dict(given.get("cell_options") or {})
-    if given.get("cell", usual.get("cell")) == usual.get("cell"):
-        options = {**(usual.get("cell_options") or {}), **options}
-    if options:
-        merged["cell_options"] = options
-    else:
-        merged.pop("cell_options", None)
-    return _with_tuples(merged)
-
-
-def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(table.get("hidden"), list):
-        table["hidden"] = tuple(table["hidden"])
-    return table
-
-
-def _network_content(network: Network, table: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the network's table of a spec; advised settings are written even where they equal the default."""
-    content = {name: value for name, value in network.settings().items() if name not in FROM_TASK}
-    content["cell"] = table.get("cell", content["cell"])
-    hidden = list(network.hidden)
-    content["hidden"] = hidden[0] if len(hidden) == 1 else hidden
-    if "biases" in usual:
-        content["biases"] = network.biases
-    return {name: value for name, value in content.items() if value != {}}
 
 
 def _without_none(value: Any) -> Any:

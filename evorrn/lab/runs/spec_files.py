@@ -85,12 +85,20 @@ def _naming_files(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the settings that may name a file, by their dotted names; a strategy may contain others."""
     for section, key in (("task", "path"), ("task", "name")):
         yield f"{section}.{key}", content[section].get(key, "")
-    cell = content["network"].get("cell", "")
-    if isinstance(cell, list):
-        yield from ((f"network.cell.{layer}", each) for layer, each in enumerate(cell))
-    else:
-        yield "network.cell", cell
+    yield from _cells("network", content["network"])
     yield from _names_of_strategies("strategy", content["strategy"])
+
+
+def _cells(path: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the cells of a network, those of an encoder and a decoder too."""
+    cell = table.get("cell", "")
+    if isinstance(cell, list):
+        yield from ((f"{path}.cell.{layer}", each) for layer, each in enumerate(cell))
+    else:
+        yield f"{path}.cell", cell
+    for part in ("encoder", "decoder"):
+        if part in table:
+            yield from _cells(f"{path}.{part}", table[part])
 
 
 def _names_of_strategies(path: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

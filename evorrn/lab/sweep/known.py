@@ -11,7 +11,8 @@ from typing import Any
 from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import Settings, names, type_hints
 from evorrn.data.find import expand_task, find_task
-from evorrn.lab.runs.spec import DEFAULT_STRATEGY, data_task, network_names
+from evorrn.lab.runs.network_table import network_names
+from evorrn.lab.runs.spec import DEFAULT_STRATEGY, data_task
 from evorrn.lab.runs.spec_files import reference
 from evorrn.strategies.find import find_strategy
 from evorrn.training.budget import Budget

@@ -115,7 +115,7 @@ def program_of(spec: Spec) -> tuple[Any, ...]:
     activations = [
         {n: v for n, v in network.options_of(layer).items() if isinstance(v, str)} for layer in layers
     ]
-    shape = ("loss", "direct", "feedback", "dtype")
+    shape = (name for name in ("loss", "direct", "feedback", "dtype") if name in settings)
     return (
         spec.task.name,
         spec.strategy.name,

@@ -203,5 +203,8 @@ class GradientDescent(Restarts):
 def entries(problem: Problem, sequences: np.ndarray | None) -> int:
     """Return what the loss of training sequences is a mean over: scored steps, or sequences; of all for None."""
     batch = problem.batch("train")
-    entries = np.ones(batch.size, np.int64) if batch.whole else batch.scored.sum(axis=1)
+    if batch.whole:
+        entries = np.asarray(problem.network.sequence_entries(batch), np.int64)
+    else:
+        entries = batch.scored.sum(axis=1)
     return int(entries.sum() if sequences is None else entries[sequences].sum())

@@ -1,0 +1,125 @@
+"""Runs of encoder-decoders: scores of their answers, files, strategies, and specs."""
+
+import echoing
+import numpy as np
+import pytest
+
+import evorrn
+from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.data.label_metrics import evaluate_sequences
+from evorrn.lab.runs.execute import execute
+from evorrn.lab.runs.spec import resolve, resolve_stored
+
+TASK = echoing.Backwards()
+
+
+def network(**changed):
+    return evorrn.Network.for_task(TASK, **{**echoing.NETWORK, **changed})
+
+
+def test_metrics_and_predictions_are_those_of_the_decoded_answers():
+    result = evorrn.BPTT(rate=0.02).fit(network(), TASK, budget="12gen")
+    test = TASK.data(0).test
+    answers = result.network.decode(result.genome, test.inputs, test.lengths, steps=4)
+    true = evaluate_sequences(["exact_match", "token_accuracy", "edit_distance"], answers, test.rows)
+    true["cross_entropy"] = result.network.loss(result.genome, test)
+    assert result.metrics["test"] == pytest.approx(true)
+    assert result.history["train_loss"][-1] < result.history["train_loss"][0]
+    kept = result.predictions
+    rows = [row[:count].tolist() for row, count in zip(kept["tokens"], kept["token_lengths"])]
+    assert rows == [row.tolist() for row in answers]
+
+
+def test_work_and_steps_count_encoder_and_decoder():
+    batch = evorrn.Batch(np.zeros((2, 3), int), [[2, 2], [3, 0]], lengths=[3, 1], target_lengths=[2, 1])
+    problem = evorrn.Problem(network(), batch)
+    problem.loss_and_gradient(problem.init(np.random.default_rng(0), 1)[0])
+    assert problem.meter.steps_forward == problem.meter.steps_backward == 4 + 3 + 2
+    assert problem.meter.work > 9 * 12 * 12 * 3
+
+
+@pytest.mark.parametrize(
+    "strategy", [evorrn.GeneticAlgorithm(population=8), evorrn.CMAES(), evorrn.BPTT()], ids=lambda s: s.name
+)
+def test_every_strategy_of_losses_and_gradients_trains_it_with_the_same_bytes(strategy, tmp_path):
+    made = network(encoder={"hidden": 3}, decoder={"hidden": 3})
+    whole = strategy.fit(made, TASK, budget="4gen")
+    assert np.isfinite(whole.history["valid_loss"]).all()
+    again = strategy.fit(made, TASK, budget="4gen")
+    assert whole.genome.tobytes() == again.genome.tobytes()
+    whole.save(tmp_path)
+    loaded = evorrn.load(tmp_path)
+    assert loaded.network.settings() == made.settings()
+    assert (loaded.genome == whole.genome).all()
+    whole.save_model(tmp_path / "model")
+    assert evorrn.load_model(tmp_path / "model").network.settings() == made.settings()
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        evorrn.EchoState(),
+        evorrn.RTRL(),
+        evorrn.EKF(),
+        evorrn.HessianFree(),
+        evorrn.BPTT(window=2),
+        evorrn.Evolino(),
+        evorrn.NGRC(),
+        evorrn.FORCE(),
+        evorrn.Chunker(),
+    ],
+    ids=lambda s: s.name,
+)
+def test_other_strategies_say_what_serves(strategy):
+    with pytest.raises(ConfigError, match=r"bptt|leave out window"):
+        strategy.fit(network(), TASK, budget="2gen")
+
+
+def test_a_spec_of_an_encoder_decoder_runs_resumes_and_is_read_again(tmp_path):
+    table = {
+        "kind": "encoder-decoder",
+        "embedding": 3,
+        "start": 0,
+        "stop": 1,
+        "encoder": {"cell": "lstm", "hidden": 2, "bidirectional": True},
+        "decoder": {"cell": "lstm", "hidden": 4},
+    }
+    raw = {
+        "task": {"name": echoing.BACKWARDS},
+        "network": table,
+        "strategy": {"name": "bptt"},
+        "budget": "2gen",
+    }
+    spec = resolve(raw)
+    assert spec.content["network"]["encoder"]["hidden"] == 2
+    assert resolve(spec.content).id == spec.id
+    run = execute(spec, tmp_path)
+    assert run.status == "complete" and run.result.network.decoder.hidden == (4,)
+    arrays = np.load(tmp_path / spec.folder / "predictions.npz")
+    assert len(arrays["tokens"]) == len(arrays["token_lengths"]) == 10
+    assert evorrn.load(tmp_path / spec.folder).network.settings() == spec.network.settings()
+    assert resolve_stored(tmp_path / spec.folder).id == spec.id
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"kind": "encoder"}, "network.kind: expected encoder-decoder"),
+        ({"encoder": 3}, "network.encoder: expected a table"),
+        ({"hidden": 3}, "network.hidden: unknown setting"),
+        ({"stop": 5}, "network.stop: .* from 0 to 4, got 5"),
+        (
+            {"decoder": {"hidden": 3, "kell": "gru"}},
+            "network.decoder.kell: unknown setting 'kell'; did you mean 'cell'",
+        ),
+    ],
+)
+def test_mistakes_in_the_tables_of_a_spec_are_sentences(changed, reason):
+    table = {**echoing.NETWORK, **changed}
+    with pytest.raises(EvorrnError, match=reason):
+        resolve({"task": {"name": echoing.BACKWARDS}, "network": table})
+
+
+def test_an_encoder_without_its_kind_is_told_what_is_missing():
+    with pytest.raises(EvorrnError, match=r'network\.encoder: expected kind = "encoder-decoder" beside it'):
+        resolve({"task": {"name": "sunspots"}, "network": {"encoder": {"hidden": 3}}})
