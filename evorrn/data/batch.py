@@ -292,11 +292,11 @@ class Batch:
         """Return the time steps of inputs that are one vector a sequence: those of the targets, or one."""
         if self.target_lengths is not None:
             return 1
-        shape = unmasked("targets", self.targets).shape
-        if len(shape) < 2:
+        shape, given = unmasked("targets", self.targets).shape, np.shape(self.inputs)
+        if len(shape) < 2 or shape[0] != given[0]:
             raise ShapeError(
-                f"targets: inputs of one vector a sequence take targets (B, T, O) or (B, T), which say how many time steps "
-                f"there are, got {shape}"
+                f"inputs: expected shape (B, T, I), or (B, T) of integers, got {given} of floats; one vector a sequence, (B, I), "
+                f"takes targets (B, T, O) or (B, T) of as many sequences, got {shape}"
             )
         return shape[1]
 
