@@ -87,6 +87,7 @@ from .strategies.hebbian import Hebbian as Hebbian
 from .strategies.hybrid.evolved_reservoir import EvolvedReservoir as EvolvedReservoir
 from .strategies.hybrid.then import Then as Then
 from .strategies.online.block_rtrl import BlockRTRL as BlockRTRL
+from .strategies.online.crbp import CRBP as CRBP
 from .strategies.online.e_prop import EProp as EProp
 from .strategies.online.kf_rtrl import KFRTRL as KFRTRL
 from .strategies.online.rflo import RFLO as RFLO

@@ -27,6 +27,10 @@ def ctrnn(p, x, r, v, *, dt=1.0, learned=1.0, method=exponential, activation=sig
     "rk4", which costs four times as much. The time constant of a unit is ``tau exp(learned * log_tau)``:
     `tau` is a number, or one for each unit, and `log_tau` is trained and starts at 0; with ``learned=0`` it
     has no effect. Euler's method is unstable for time constants below dt/2, and nothing keeps them above.
+
+    With Euler's method the gradient of `evorrn.BPTT`, for weights and time constants, is the continuous-time gradient of
+    Pearlmutter 1989, "Learning state space trajectories in recurrent neural networks", equations 10 and 11, at the same time
+    steps; other methods have the exact gradient of their own steps.
     """
     tau = p.tau * exp(learned * p.log_tau)
 

@@ -40,6 +40,7 @@ class Programs:
         self.rows = Rows(self._model, modules)
         self.gradients = Gradient(self._model, modules)
         self.steps = Steps(self._model, modules)
+        self.steps_with_inputs = Steps(self._model, modules, inputs=True)
         self.linked = Linked(self._model, modules) if form.step.arity else None
 
     def weights(self, genome: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:
@@ -148,10 +149,19 @@ class Programs:
         return self._model.of_genes(genome, settings, gradient)
 
     def step_jacobians(
-        self, genome: np.ndarray, settings: Settings, shown: Sequences, loss: Scored | None = None
+        self,
+        genome: np.ndarray,
+        settings: Settings,
+        shown: Sequences,
+        loss: Scored | None = None,
+        inputs: bool = False,
     ) -> StepJacobians:
-        """Return the time steps of a genome (n,) along sequences with their derivatives and those of the loss."""
-        return self.steps.along(self._model.individuals(genome, settings), shown, loss)
+        """Return the time steps of a genome (n,) along sequences with their derivatives and those of the loss.
+
+        With `inputs` these are also the derivatives with respect to the inputs.
+        """
+        steps = self.steps_with_inputs if inputs else self.steps
+        return steps.along(self._model.individuals(genome, settings), shown, loss)
 
     def of_genes(self, genome: np.ndarray, settings: Settings, rows: np.ndarray) -> np.ndarray:
         """Return derivatives (..., n) with respect to a genome (n,), from those (..., N) with respect to all weights."""

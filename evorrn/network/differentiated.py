@@ -144,6 +144,18 @@ class DifferentiatedNetwork(ExchangedNetwork):
         self.step  # noqa: B018  (raises for such a network)
         return self._programs.steps
 
+    @property
+    def step_structure_with_inputs(self) -> Steps:
+        """The same with the derivatives by the inputs, see `linked_jacobians`."""
+        return self._programs.steps_with_inputs
+
+    def linked_jacobians(
+        self, genome: np.ndarray, x: np.ndarray, lengths: np.ndarray, state: np.ndarray
+    ) -> StepJacobians:
+        """Return time steps with their derivatives by state, weights and input, without a loss."""
+        shown = arguments.sequences(self, x, lengths, state=state)
+        return self._programs.step_jacobians(self.check_genome(genome), self._settings, shown, None, True)
+
     def step_jacobians(
         self,
         genome: np.ndarray,

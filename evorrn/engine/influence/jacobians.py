@@ -81,6 +81,8 @@ class Results(NamedTuple):
         The state after the last step of each sequence.
     old : ndarray, shape (Q, T, S, L)
     factors : ndarray, shape (Q, T, R, L)
+    inputs : ndarray, shape (Q, T, I, L)
+        Without rows where the derivative with respect to the input is not wanted.
     tiling : Tiling
     """
 
@@ -89,6 +91,7 @@ class Results(NamedTuple):
     last: np.ndarray
     old: np.ndarray
     factors: np.ndarray
+    inputs: np.ndarray
     tiling: Tiling
 
 
@@ -98,8 +101,8 @@ class StepJacobians:
     Parameters
     ----------
     steps : Structure
-    genome : ndarray, shape (N,)
-        All weights.
+    individual : tuple of ndarray
+        All weights (N,), and the inputs (B, T, I) that they see.
     results : Results
     loss : float
         The sum of the loss.
@@ -110,6 +113,8 @@ class StepJacobians:
 
     Attributes
     ----------
+    x : ndarray, shape (B, T, I)
+        The inputs.
     outputs : ndarray, shape (B, T, O)
     last : ndarray, shape (B, S)
         The state after the last step of each sequence.
@@ -122,13 +127,15 @@ class StepJacobians:
     def __init__(
         self,
         steps: Structure,
-        genome: np.ndarray,
+        individual: tuple[np.ndarray, np.ndarray],
         results: Results,
         loss: float,
         kept: np.ndarray | None,
         feedback: np.ndarray | None,
     ) -> None:
-        self._steps, self.genome, self._results, self.loss, self.kept = steps, genome, results, loss, kept
+        self._steps, self._results, self.loss, self.kept = steps, results, loss, kept
+        genome, self.x = individual
+        self.genome = genome
         self.outputs, self.last, self.errors = results.outputs, results.last, results.errors
         self.old, self.factors = results.old, results.factors
         weights = steps.readout(genome) if feedback is None else feedback.astype(genome.dtype)
@@ -160,6 +167,25 @@ class StepJacobians:
     def sources(self) -> np.ndarray:
         """Their other factors, shape (B, T, R)."""
         return self.source(slice(None))
+
+    def entries(self, of: str, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return entries of the derivative of new states, shape (B, T, K); without those through lifted products.
+
+        Parameters
+        ----------
+        of : str
+            ``"old"`` for the derivative with respect to old states, ``"inputs"`` for that with respect to inputs.
+        rows, columns : ndarray of int, shape (K,)
+        """
+        packed: np.ndarray = getattr(self._results, of)
+        flat = self._results.tiling.unpack(packed).reshape(len(self.outputs), -1, *packed.shape[1:3])
+        return np.moveaxis(flat[:, self._steps.pattern.colours[rows], :, columns], 0, -1)
+
+    def during(self, old: np.ndarray, factors: np.ndarray, loss_state: np.ndarray) -> StepJacobians:
+        """Return derivatives of other time steps, whose packed results are given, with a loss of their own."""
+        other = StepJacobians(self._steps, (self.genome, self.x), self._results, self.loss, None, None)
+        other.old, other.factors, other.loss_state = old, factors, loss_state
+        return other
 
     def source(self, places: slice) -> np.ndarray:
         """Return some rows of the sources, shape (B, T, K)."""

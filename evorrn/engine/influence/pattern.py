@@ -9,7 +9,7 @@ import numpy as np
 from evorrn.compile.graph import Graph, Node
 from evorrn.compile.many import evaluate
 from evorrn.compile.op import count_of, size_of
-from evorrn.compile.step import OUTPUT, Step
+from evorrn.compile.step import INPUT_NAME, OUTPUT, Step
 from evorrn.engine.influence.rows import Layout
 from evorrn.engine.lanes.backward import Derivative
 from evorrn.engine.model import Model
@@ -27,12 +27,15 @@ class Pattern(NamedTuple):
         Whether a new state depends on an old one besides through the lifted products.
     factors : ndarray of bool, shape (S, R)
         Whether the derivative of a new state has a factor; False for factors of the forward pass.
+    inputs : ndarray of bool, shape (S, I)
+        Whether a new state depends on an input; without columns where that derivative is not wanted.
     colours : ndarray of int, shape (S,)
         The direction that gives the derivatives of each new state. States of one direction share no entry.
     """
 
     old: np.ndarray
     factors: np.ndarray
+    inputs: np.ndarray
     colours: np.ndarray
 
     @property
@@ -52,8 +55,9 @@ def find_pattern(
     graph, count = derivative.graph, len(step.graph.nodes)
     total = model.state_size
     if any(node.op in ORDERED for node in graph.nodes):
-        every = np.ones((total, total), bool), np.ones((total, layout.rows), bool)
-        return Pattern(*every, np.arange(total))
+        sizes_of_columns = total, layout.rows, model.sizes["I"] if INPUT_NAME in graph.outputs else 0
+        old, factors, inputs = (np.ones((total, size), bool) for size in sizes_of_columns)
+        return Pattern(old, factors, inputs, np.arange(total))
     rng = np.random.default_rng(0)
     nodes, given = list(graph.nodes), {}
     for index, node in enumerate(nodes):
@@ -101,7 +105,10 @@ def find_pattern(
         if index >= count:
             part = reached(index)
             factors[:, row : row + part.shape[1]] = part
-    return Pattern(old, factors, _colours(np.concatenate([old, factors], axis=1)))
+    inputs = np.zeros((total, 0), bool)
+    if INPUT_NAME in graph.outputs:
+        inputs = reached(graph.outputs[INPUT_NAME])
+    return Pattern(old, factors, inputs, _colours(np.concatenate([old, factors, inputs], axis=1)))
 
 
 def _varies(node: Node, index: int, count: int) -> bool:

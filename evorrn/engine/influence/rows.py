@@ -15,7 +15,7 @@ import numpy as np
 from evorrn.compile.graph import Node
 from evorrn.compile.lifted import LIFTED, lifted
 from evorrn.compile.op import count_of
-from evorrn.compile.step import OUTPUT, Step
+from evorrn.compile.step import INPUT_NAME, OUTPUT, Step
 from evorrn.engine.lanes.backward import Derivative
 from evorrn.engine.lanes.forward import (
     BASES,
@@ -29,7 +29,7 @@ from evorrn.engine.listing.writer import StageRows
 from evorrn.engine.model import Model
 from evorrn.engine.stages import variable
 
-RESULTS = ("outputs", "errors", "old", "factors")
+RESULTS = ("outputs", "errors", "old", "factors", "inputs")
 """Bases of the results, with an entry for each time step."""
 
 
@@ -42,11 +42,14 @@ class WantedRows(NamedTuple):
     target_rows : int
         Rows of the targets; 0 if no loss is computed.
     teacher : bool
+    inputs : bool
+        Whether the derivative with respect to the input is wanted, too.
     """
 
     lanes: int
     target_rows: int
     teacher: bool = False
+    inputs: bool = False
 
 
 class Factor(NamedTuple):
@@ -104,9 +107,12 @@ class Layout(NamedTuple):
     terms: tuple[Term, ...]
 
 
-def layout(step: Step, model: Model) -> tuple[Layout, Derivative, dict[int, int]]:
-    """Return the layout of the factors of a lifted step, its derivative, and the first row of each factor's node."""
-    derivative = Derivative(step)
+def layout(step: Step, model: Model, inputs: bool = False) -> tuple[Layout, Derivative, dict[int, int]]:
+    """Return the layout of the factors of a lifted step, its derivative, and the first row of each factor's node.
+
+    With `inputs` the derivative has the gradient with respect to the input, too.
+    """
+    derivative = Derivative(step, inputs)
     nodes, seeded = derivative.graph.nodes, _seeded(derivative)
     first: dict[int, int] = {}
     total = 0
@@ -162,7 +168,7 @@ class DerivativeRows(NetworkRows):
         super().__init__(model, listing)
         self.step = lifted(self.step)
         self._wanted = wanted
-        self._layout, self._derivative, self._first = layout(self.step, model)
+        self._layout, self._derivative, self._first = layout(self.step, model, wanted.inputs)
         self._old = {name: listing.slots(rows, variable(name)) for name, _, rows in self.states()}
         forward = self._forward_places()
         about = self.listing, self.sizes, self.numbers
@@ -233,9 +239,12 @@ class DerivativeRows(NetworkRows):
         where = {inputs[name]: place for name, place in given.items() if name in inputs}
         total = sum(rows for _, _, rows in self.states())
         self._d_old = {name: self._entry("old", start, rows, total) for name, start, rows in self.states()}
-        where |= {
-            graph.outputs[name]: self._d_old[name] for name in self.step.states if name in graph.outputs
-        }
+        self._d_inputs = {}
+        if self._wanted.inputs and INPUT_NAME in graph.outputs:
+            rows = self.sizes.of("I")
+            self._d_inputs = {INPUT_NAME: self._entry("inputs", 0, rows, rows)}
+        written = {**self._d_old, **self._d_inputs}
+        where |= {graph.outputs[name]: place for name, place in written.items() if name in graph.outputs}
         for index, row in self._first.items():
             if index >= count and index not in where:
                 where[index] = self._entry(
@@ -270,6 +279,9 @@ class DerivativeRows(NetworkRows):
         """Write the adjoint of a time step."""
         graph, wanted = self._derivative.graph, self._wanted
         self._back.write(self._derivative.back)
+        for name, place in self._d_inputs.items():
+            if self._back.where[graph.outputs[name]] != place:  # also a factor
+                self.copy(place, self._back.where[graph.outputs[name]], self.sizes.of("I"))
         for name, _, rows in self.states():
             if name not in graph.outputs:
                 self.clear(self._d_old[name], rows)

@@ -34,6 +34,8 @@ class Steps:
     ----------
     model : Model
     modules : Modules
+    inputs : bool
+        Whether derivatives with respect to the input are computed, too.
 
     Attributes
     ----------
@@ -41,8 +43,8 @@ class Steps:
         See `evorrn.engine.influence.groups.influence_of`.
     """
 
-    def __init__(self, model: Model, modules: Modules) -> None:
-        self._model = model
+    def __init__(self, model: Model, modules: Modules, inputs: bool = False) -> None:
+        self._model, self._inputs = model, inputs
         self._modules = modules
         self.influences: dict[tuple[int | None, bool], Any] = {}
         self._listings = Listings(model, modules, DerivativeRows)
@@ -50,7 +52,7 @@ class Steps:
     @cached_property
     def _structure(self) -> tuple[Layout, Pattern]:
         step = lifted(self._model.form.step)
-        found, derivative, first = layout(step, self._model)
+        found, derivative, first = layout(step, self._model, self._inputs)
         return found, find_pattern(step, self._model, derivative, found, first)
 
     @property
@@ -149,7 +151,7 @@ class Steps:
     def works(self) -> tuple[int, int, int]:
         """The multiply-adds of a time step, of its adjoint in one direction, and of derivatives through products."""
         step = lifted(self._model.form.step)
-        _, derivative, first = layout(step, self._model)
+        _, derivative, first = layout(step, self._model, self._inputs)
         graph, count = derivative.graph, len(step.graph.nodes)
         forward = graph.cost(self._model.sizes, graph.reachable(step.graph.outputs.values()))
         wanted = [*graph.outputs.values(), *first]
@@ -185,7 +187,7 @@ class Steps:
         if teacher is not None and OUTPUT in self.places:
             kept = np.isnan(teacher).astype(model.dtype)
         feedback = None if loss is None else loss.feedback
-        return StepJacobians(self, individual.genomes, found, total, kept, feedback)
+        return StepJacobians(self, (individual.genomes, shown.x), found, total, kept, feedback)
 
     def products(
         self, slopes: np.ndarray, sources: np.ndarray, alone: np.ndarray | float = 1.0
@@ -276,6 +278,7 @@ class Steps:
             "errors": model.outputs,
             "old": model.state_size,
             "factors": self.layout.rows,
+            "inputs": self.pattern.inputs.shape[1],
         }
         results = {
             name: np.zeros((tiling.tiles, steps, size, tiling.lanes), dtype) for name, size in rows.items()
@@ -285,11 +288,12 @@ class Steps:
         bases |= {"directions": base(seeds, "q"), "last_state": base(last, "q")}
         teacher = None if conditions.teacher is None else _each(conditions.teacher, count)
         repeated = Conditions(_each(conditions.state, count), teacher)
-        wanted = WantedRows(tiling.lanes, target_rows, teacher is not None)
+        wanted = WantedRows(tiling.lanes, target_rows, teacher is not None, self._inputs)
         self._listings.run(wanted, Task(individual, packed, repeated, packed.span), bases)
         ends = tiling.unpack(last[:, None])[::count, 0]
         outputs, errors = (tiling.unpack(results[name])[::count] for name in ("outputs", "errors"))
-        return Results(outputs, errors, ends, results["old"], results["factors"], tiling)
+        old, factors, by_input = (results[name] for name in ("old", "factors", "inputs"))
+        return Results(outputs, errors, ends, old, factors, by_input, tiling)
 
 
 def _same(graph: Graph, index: int) -> int:

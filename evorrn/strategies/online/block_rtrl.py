@@ -37,7 +37,7 @@ class BlockInfluence:
             size * size * (size + steps.layout.rows) + size * weights + size * (size + 1) * weights / block
         )
 
-    def begin(self, sequences: int) -> None:
+    def begin(self, sequences: int, steps: int) -> None:
         """Start with an influence of zero."""
         size = self._steps.state_size
         self._influence = np.zeros((sequences, size, self._steps.weights), self._dtype)

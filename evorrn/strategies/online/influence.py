@@ -26,7 +26,7 @@ class CarriedInfluence:
         """The multiply-adds of one time step of one sequence."""
         return self._influence.work
 
-    def begin(self, sequences: int) -> None:
+    def begin(self, sequences: int, steps: int) -> None:
         """Start with an influence of zero."""
         self._carried = self._influence.zero(sequences)
 

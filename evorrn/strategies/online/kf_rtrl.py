@@ -40,7 +40,7 @@ class Kronecker:
         size, slopes, sources = steps.state_size, len(self._slopes), len(self._sources) + 1
         self.work = size * slopes * (size + 6) + 4 * sources + steps.weights + size * slopes + 2 * DRAW
 
-    def begin(self, sequences: int) -> None:
+    def begin(self, sequences: int, steps: int) -> None:
         """Start with an influence of zero."""
         self._vector = np.zeros((sequences, len(self._sources) + 1), self._dtype)
         self._matrix = np.zeros((sequences, self._steps.state_size, len(self._slopes)), self._dtype)

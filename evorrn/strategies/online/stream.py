@@ -17,8 +17,8 @@ MOST_NUMBERS = 2**24
 class Estimator(Protocol):
     """What a method carries from time step to time step."""
 
-    def begin(self, sequences: int) -> None:
-        """Start at the first time step of B sequences."""
+    def begin(self, sequences: int, steps: int) -> None:
+        """Start before so many time steps of B sequences."""
 
     def advance(self, found: StepJacobians, lengths: np.ndarray) -> np.ndarray:
         """Move on by the time steps of each sequence, and return the gradient (N,) of their loss through the states."""
@@ -91,8 +91,7 @@ class Stream:
             self._at = stop
             genes = self._network.gradient_of_genes(genome, gradient)
         if not (np.isfinite(loss) and np.isfinite(genes).all() and np.isfinite(self._state).all()):
-            self._begin()
-            self._at = stop
+            self._begin(stop)
         return loss / entries, genes
 
     def _steps(
@@ -107,8 +106,8 @@ class Stream:
         about = batch.inputs[:, part], scored, lengths, self._state
         return self._problem.step_jacobians(genome, *about, teacher), lengths
 
-    def _begin(self) -> None:
-        """Put every sequence at its first time step."""
+    def _begin(self, at: int = 0) -> None:
+        """Put every sequence at its first state, before a time step."""
         self._state = np.repeat(self._network.first_state[None], self._batch.size, axis=0)
-        self._at = 0
-        self._estimator.begin(self._batch.size)
+        self._at = at
+        self._estimator.begin(self._batch.size, self.chunks[-1][0] - at)

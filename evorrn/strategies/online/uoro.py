@@ -34,7 +34,7 @@ class RankOne:
         size, weights = steps.state_size, steps.weights
         self.work = size * (size + steps.layout.rows + DRAW) + 6 * weights
 
-    def begin(self, sequences: int) -> None:
+    def begin(self, sequences: int, steps: int) -> None:
         """Start with an influence of zero."""
         self._states = np.zeros((sequences, self._steps.state_size), self._dtype)
         self._weights = np.zeros((sequences, self._steps.weights), self._dtype)
