@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -162,6 +162,7 @@ class CRBP(OnlineStrategy):
     """
 
     name: ClassVar[str] = "crbp"
+    network_defaults: ClassVar[dict[str, Any]] = {"cell": "iir"}
 
     window: int | None = setting(
         10,
