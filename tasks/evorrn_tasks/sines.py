@@ -15,6 +15,8 @@ from evorrn_tasks.common.records import learn_scaling
 
 FREQUENCIES = (0.2, 0.311, 0.42, 0.51, 0.74, 0.63, 0.85, 0.97)
 """Frequencies of the waves, in radians per step."""
+AMPLITUDES = (1.0, 1 / 2, 1 / 6, 1 / 3)
+"""Amplitudes of the waves that have a common period."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,18 @@ class Sines(Task):
     network sees x(-400) to x(-301) and runs free from -300 to -1, so that no data after training are used
     to choose a network. Values are scaled to mean 0 and standard deviation 1, learned on the training steps.
 
+    With a `period` the waves are sines of the period, of its half, its third and its fourth part, with the amplitudes 1, 1/2,
+    1/6 and 1/3 and without phases; a seed draws the time of the first step.
+
     A sum of n sines satisfies a linear recurrence of order 2n exactly, so a network can hardly beat the
     baseline of linear autoregression: the task shows how well a state stores several phases, not how good its
     forecasts are.
 
     Source: Schmidhuber, Wierstra, Gagliolo and Gomez 2007, "Training recurrent networks by Evolino", where
     all phases are zero and there is no validation; the frequencies of six to eight waves are those of Koryakin, Lohmann and
-    Butz 2012, "Balanced echo state networks". Its name there is multiple superimposed oscillators (MSO).
+    Butz 2012, "Balanced echo state networks". Its name there is multiple superimposed oscillators (MSO). The waves of a common
+    period are the sum of four sines of Sussillo and Abbott 2009, "Generating coherent patterns of activity from chaotic neural
+    networks", with the amplitudes of their program.
     """
 
     name = "sines"
@@ -50,6 +57,9 @@ class Sines(Task):
     horizon = 1
 
     waves: int = setting(3, "number of sine waves", minimum=2, maximum=len(FREQUENCIES))
+    period: float = setting(
+        0.0, "steps of a common period of the waves; 0 for the frequencies above", minimum=0, absent=0.0
+    )
     washout: int = setting(100, "unscored steps at the start of training and validation", minimum=1)
     train: int = setting(300, "scored training steps", minimum=2)
     valid: int = setting(300, "steps of the free run on validation", minimum=2)
@@ -60,13 +70,25 @@ class Sines(Task):
         """The numbers in inputs and targets of all sequences."""
         return 2 * (2 * self.washout + self.train + self.valid + self.test)
 
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is not allowed, more waves than have amplitudes included."""
+        found = super().problems()
+        if not found and self.period and self.waves > len(AMPLITUDES):
+            found.append(f"waves: expected at most {len(AMPLITUDES)} with a period, got {self.waves}")
+        return found
+
     def data(self, seed: int) -> Splits:
         """Return the splits of a sum of sines with phases drawn from the seed."""
         phases = generator(seed).uniform(0.0, 2 * np.pi, len(FREQUENCIES))[: self.waves]
+        frequencies, amplitudes = np.array(FREQUENCIES[: self.waves]), np.ones(self.waves)
+        if self.period:
+            numbers = np.arange(1, self.waves + 1)
+            frequencies, amplitudes = 2 * np.pi * numbers / self.period, np.array(AMPLITUDES[: self.waves])
+            phases = numbers * phases[0]
         fitted = self.washout + self.train
         before = self.washout + self.valid
         time = np.arange(-before, fitted + self.test + 1)
-        x = np.sin(np.multiply.outer(time, FREQUENCIES[: self.waves]) + phases).sum(axis=1)[:, None]
+        x = (amplitudes * np.sin(np.multiply.outer(time, frequencies) + phases)).sum(axis=1)[:, None]
         known = x[before : before + fitted]
         scaling = learn_scaling(known, known, own=1)
         scaled = scaling.scale_inputs(x)
@@ -89,9 +111,11 @@ class Sines(Task):
         return baselines.forecasts(splits, free_run=True)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of 100 units near the edge of stability, else an LSTM."""
+        """Return a reservoir of 100 units near the edge of stability, a small penalty for FORCE, else an LSTM."""
         if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             ranges = {"leak": (0.3, 1.0), "input_scaling": (0.01, 0.5), "spectral_radius": (0.9, 1.2)}
             return Recommended(network, ranges)
+        if strategy == "force":
+            return Recommended({"cell": "lstm", "hidden": 10}, {"alpha": 1e-6, "epochs": 10})
         return Recommended({"cell": "lstm", "hidden": 10})

@@ -9,7 +9,8 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
-from evorrn.base.settings import setting
+from evorrn.base.settings import names, setting
+from evorrn.data.task import Recommended
 from evorrn.strategies.base import State
 from evorrn.strategies.reservoir.closed_loop import learn_in_loop
 from evorrn.strategies.reservoir.readout import write_readout
@@ -26,6 +27,8 @@ from evorrn.strategies.reservoir.units import (
 from evorrn.training.assessment import detect_horizon
 
 if TYPE_CHECKING:
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
     from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
@@ -72,7 +75,7 @@ class FORCE(RLS):
     """
 
     name: ClassVar[str] = "force"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     one_step: ClassVar[bool] = True
     network_defaults: ClassVar[dict[str, Any]] = {"cell": "leaky", "hidden": 200, "dtype": "float64"}
 
@@ -87,13 +90,25 @@ class FORCE(RLS):
     feedback_scaling: float | tuple[float, float] = setting(
         1.0, "weights from fed-back outputs are uniform between minus and plus this", minimum=0
     )
-    alpha: float = setting(1.0, "penalty of the squared weights, before the first step", above=0)
+    alpha: float = setting(
+        1e-2,
+        "penalty of the squared weights, before the first step: 1 learns slowly from a few hundred steps, and with full much "
+        "below 1e-2 diverges",
+        above=0,
+    )
     full: bool = setting(False, "whether recurrent weights learn too (full-FORCE)")
     target_scaling: float = setting(
         1.0,
         "weights from the targets to the network that `full` learns from, uniform between minus and plus this",
         above=0,
     )
+
+    @classmethod
+    def advice(cls, task: Task | Environment) -> Recommended:
+        """Return what a task recommends for echo state networks, with its own settings for this strategy."""
+        found, own = super().advice(task), task.recommended(cls.name).strategy
+        known = {name: value for name, value in own.items() if name in names(cls)}
+        return Recommended(found.network, {**found.strategy, **known})
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first reservoir.
