@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -40,6 +41,13 @@ class Recall:
     converged: np.ndarray
     cycles: np.ndarray
     sweeps: np.ndarray
+
+
+class Trace(NamedTuple):
+    """One recall: the states (S, N) from the cue on, one for each change, and their energies (S,)."""
+
+    states: np.ndarray
+    energies: np.ndarray
 
 
 class Hopfield:
@@ -202,6 +210,75 @@ class Hopfield:
         converged = np.ones(len(states), bool)
         converged[active] = False
         return Recall(states, converged, np.zeros(len(states), bool), taken)
+
+    def trace(self, cue: Any, order: str = "asynchronous", seed: int = 0, sweeps: int = 200) -> Trace:
+        """Return every state of one recall with its energy; the arguments are those of `recall`.
+
+        Parameters
+        ----------
+        cue : array_like, shape (N,)
+        """
+        if order not in ORDERS:
+            raise UnknownName("order", order, ORDERS)
+        state = bipolar("cue", cue, self.units)[:1].copy()
+        if order == "synchronous":
+            states, seen = [state[0]], 0
+            while seen < sweeps and not any((states[-1] == old).all() for old in states[:-1]):
+                states.append(self._all_at_once(states[-1][None].copy(), 1).states[0])
+                seen += 1
+            return Trace(np.array(states), self.energy(states))
+        rng, states, seen = np.random.default_rng(check_seed(seed)), [state[0].copy()], 0
+        orders = np.zeros((0, self.units), dtype=np.int64)
+        fields = state[0] @ self._weights - self.thresholds
+        for sweep in range(sweeps):
+            if sweep == len(orders):  # drawn as many at once as by `recall`
+                more = np.tile(np.arange(self.units), (min(DRAWN_AT_ONCE, sweeps - sweep), 1))
+                more = rng.permuted(more, axis=1) if order == "asynchronous" else more
+                orders = np.concatenate([orders, more])
+            before = len(states)
+            for unit in orders[sweep]:
+                if fields[unit] * state[0, unit] < 0:
+                    state[0, unit] *= -1
+                    fields += 2 * state[0, unit] * self._weights[unit]
+                    states.append(state[0].copy())
+            if len(states) == before:
+                break
+        return Trace(np.array(states), self.energy(states))
+
+    def plot(
+        self,
+        cues: Any,
+        patterns: Any = None,
+        shape: tuple[int, int] | None = None,
+        *,
+        order: str = "asynchronous",
+        seed: int = 0,
+        path: str | None = None,
+    ) -> Any:
+        """Draw cues, what is recalled from them, and the energy along each recall; return the matplotlib figure.
+
+        Parameters
+        ----------
+        cues : array_like, shape (B, N)
+            At most the first eight are drawn.
+        patterns : array_like, shape (B, N), optional
+            The pattern that belongs to each cue, drawn above it.
+        shape : tuple of int, optional
+            Rows and columns of a picture, N in all; as near to a square as N allows by default.
+        order, seed
+            As for `recall`.
+        path : str, optional
+            A file to write, ``.png`` or ``.svg``.
+        """
+        drawing = importlib.import_module(
+            "evorrn.lab.report.memories"
+        )  # the only folder that draws lies below
+        true = None if patterns is None else bipolar("patterns", patterns, self.units)
+        given = bipolar("cues", cues, self.units)
+        if true is not None and true.shape != given.shape:
+            raise ShapeError(f"patterns: expected one for each of {len(given)} cues, got {len(true)}")
+        traces = [self.trace(cue, order=order, seed=seed) for cue in given[: drawing.MOST]]
+        return drawing.draw_recall(traces, true, shape, path)
 
     def _all_at_once(self, states: np.ndarray, sweeps: int) -> Recall:
         before, taken = np.full_like(states, np.nan), np.full(len(states), sweeps)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+import evorrn
+from evorrn.associative import Hopfield
+from evorrn.associative.rules import RULES
+from evorrn.base.errors import unknown
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Splits, Task
 from evorrn_tasks.common.draws import generator
+
+COMPARATORS = (*(rule for rule in RULES if rule != "hebb"), "evolved")
+"""Hopfield networks that `comparators` knows, by the rule that finds their weights."""
+EVALUATIONS = 6000
+"""Sets of weights that evolution may try."""
 
 
 @dataclass(frozen=True)
@@ -61,22 +72,49 @@ class PatternRecall(Task):
         )
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the cue as it is, and the training pattern that is nearest to it."""
+        """Return the cue as it is, the training pattern that is nearest to it, and a Hopfield network with Hebb's weights."""
         assert splits.test is not None
-        cues = splits.test.inputs[:, :1]
-        known = np.unique(splits.train.targets[splits.train.scored], axis=0)
+        cues, known = splits.test.inputs[:, :1], _patterns(splits.train)
         nearest = known[(cues[:, 0] @ known.T).argmax(axis=1)]
         shape = splits.test.targets.shape
         return {
             "the cue": np.broadcast_to(cues, shape).copy(),
             "nearest pattern": np.broadcast_to(nearest[:, None], shape).copy(),
+            "Hopfield network, hebb": self._recalled(_stored(known, "hebb"), splits.test),
         }
+
+    def comparator_problems(self, names: Sequence[str]) -> list[str]:
+        """Return one sentence for each name that is neither a rule nor ``evolved``."""
+        return [unknown("baseline", name, COMPARATORS) for name in names if name not in COMPARATORS]
+
+    def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return Hopfield networks whose weights other rules, or evolution on the training cues, have found."""
+        assert splits.test is not None
+        known, found = _patterns(splits.train), {}
+        for name in dict.fromkeys(names):
+            memory = self._evolved(splits.train) if name == "evolved" else _stored(known, name)
+            found[f"Hopfield network, {name}"] = self._recalled(memory, splits.test)
+        return found
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 100 units, else a network with as many units as entries."""
         if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
         return Recommended({"cell": "elman", "hidden": self.units, "biases": False})
+
+    def _evolved(self, train: Batch) -> Hopfield:
+        """Return a memory with symmetric weights that a genetic algorithm found near Hebb's, by recall of the training cues."""
+        memory, wanted = _stored(_patterns(train), "hebb"), train.targets[train.scored]
+        search = evorrn.GeneticAlgorithm(population=60).search(memory.pack(), seed=0, spread=0.05)
+        while not search.done(f"{EVALUATIONS}eval"):
+            genomes = search.ask()
+            search.tell(genomes, memory.fitness(genomes, wanted, train.inputs[:, 0]))
+        return memory.unpack(search.best.genome)
+
+    def _recalled(self, memory: Hopfield, batch: Batch) -> np.ndarray:
+        """Return what a memory recalls from the cues of a batch, at each time step (B, T, N)."""
+        states = memory.recall(batch.inputs[:, 0]).states
+        return np.repeat(states[:, None], batch.steps, axis=1)
 
     def _batch(self, patterns: np.ndarray, count: int, rng: np.random.Generator) -> Batch:
         """Return `count` cues, of the patterns in turn."""
@@ -89,3 +127,15 @@ class PatternRecall(Task):
         targets = np.repeat(wanted[:, None], self.steps, axis=1)
         mask = np.tile(np.arange(self.steps) == self.steps - 1, (count, 1))
         return Batch(inputs, targets, mask=mask)
+
+
+def _patterns(train: Batch) -> np.ndarray:
+    """Return the different patterns (M, N) of training."""
+    return np.unique(train.targets[train.scored], axis=0)
+
+
+def _stored(patterns: np.ndarray, rule: str) -> Hopfield:
+    """Return a memory of patterns (M, N); that these may be more than it holds is what the comparison shows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Hopfield(patterns.shape[1]).store(patterns, rule=rule)

@@ -14,6 +14,7 @@ from evorrn.lab.report.figures import sheet
 from evorrn.lab.report.genome import MARGIN, WIDTH, draw_genome, genome_height
 from evorrn.lab.report.intervals import bands
 from evorrn.lab.report.learning import SECONDS, WORK, draw_learning, draw_losses
+from evorrn.lab.report.memories import draw_patterns
 from evorrn.lab.report.outputs import draw_forecast, draw_given, draw_outputs, outputs_height
 from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.residuals import HEIGHT, has_residuals, panels
@@ -33,7 +34,8 @@ def draw_run(run: RunFolder) -> list[Path]:
 
     ``learning.png``: losses or returns against work and time. ``evolution.png``: fitness, diversity and step
     sizes of a population. ``genome.png``: the genome by named block. ``predictions.png`` or
-    ``trajectory.png``: outputs on test. ``residuals.png``: truth minus prediction. A run that is not complete has the
+    ``trajectory.png``: outputs on test. ``patterns.png``: patterns of -1 and 1 beside what is recalled. ``residuals.png``:
+    truth minus prediction. A run that is not complete has the
     first two.
 
     Raises
@@ -59,6 +61,9 @@ def draw_run(run: RunFolder) -> list[Path]:
         drawn["genome"] = lambda path: genome_plot(result.network.unpack(result.genome), path)
     if shown is not None:
         drawn[shown.kind] = lambda path: run_outputs_plot(shown, path)
+        if isinstance(shown, Predictions) and shown.of_patterns:
+            kept = shown.scored
+            drawn["patterns"] = lambda path: draw_patterns(shown.truth[kept], shown.predicted[kept], path)
         if isinstance(shown, Predictions) and has_residuals(shown):
             drawn["residuals"] = lambda path: residuals_plot(shown, path)
     if not drawn:

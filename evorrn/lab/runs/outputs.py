@@ -52,6 +52,13 @@ class Predictions:
         return not self.labelled and self.scored.sum(axis=1).max() == 1 and len(self.scored) > 4
 
     @property
+    def of_patterns(self) -> bool:
+        """Whether each sequence has one pattern of -1 and 1, of several entries, at one step."""
+        if not self.single_steps or self.outputs < 2:
+            return False
+        return bool((np.abs(self.truth[self.scored]) == 1).all())
+
+    @property
     def outputs(self) -> int:
         """The number of outputs beside each other in the truth; 1 for labels."""
         return 1 if self.labelled else self.truth.shape[2]
