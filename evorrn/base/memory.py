@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 UNKNOWN = 2**40
 """Bytes that are assumed where the system does not tell its memory."""
+LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux tells how much memory a container or a batch job may use."""
 
 
 def installed() -> int:
-    """Return the bytes of the machine's memory."""
+    """Return the bytes of the machine's memory, or those that a container may use of it."""
+    found = UNKNOWN
     with suppress(AttributeError, ValueError, OSError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return UNKNOWN
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(ValueError, OSError):  # the word "max" where there is no limit
+        found = min(found, int(LIMIT.read_text()))
+    return found
 
 
 def excess(numbers: int, itemsize: int = 8) -> str:
@@ -26,10 +32,19 @@ def excess(numbers: int, itemsize: int = 8) -> str:
     ''
     """
     wanted, there = numbers * itemsize, installed()
+    return f"{gigabytes(wanted)} of memory, and this machine has {gigabytes(there)}" if wanted > there else ""
+
+
+def gigabytes(count: int) -> str:
+    """Return a number of bytes in GiB, or in MiB where it is less than one.
+
+    Examples
+    --------
+    >>> from evorrn.base.memory import gigabytes
+    >>> gigabytes(3 * 2**29), gigabytes(2**28)
+    ('1.5 GiB', '256 MiB')
+    """
+    size = count / 2**30
     return (
-        f"{_gigabytes(wanted)} of memory, and this machine has {_gigabytes(there)}" if wanted > there else ""
+        f"{size:,.0f} GiB" if size >= 1000 else f"{size:.3g} GiB" if size >= 1 else f"{count / 2**20:.0f} MiB"
     )
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 2**30:.3g} GiB"

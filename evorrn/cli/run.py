@@ -79,9 +79,11 @@ def run(
     from evorrn.cli.outcome import draw, report
     from evorrn.cli.output import note, silent, warn
     from evorrn.cli.progress import watching_run
+    from evorrn.lab.runs.estimate import estimated
     from evorrn.lab.runs.execute import continued, execute
+    from evorrn.lab.runs.run import COMPLETE
     from evorrn.lab.runs.spec import resolve
-    from evorrn.lab.runs.store import runs_root
+    from evorrn.lab.runs.store import RunFolder, runs_root
     from evorrn.lab.runs.typed import typed
 
     root = runs_root(runs)
@@ -123,6 +125,8 @@ def run(
             spec = resolve(*given_spec)
     for text in getattr(spec.task, "data_notes", ()):
         (silent if quiet else note)(text)
+    if force or RunFolder(root / spec.folder).state() != COMPLETE:
+        (silent if quiet else note)(estimated([(spec, 1)], root).sentence(1))
     with watching_run(spec, quiet) as hooks:
         ended = execute(spec, root, force=force, hooks=hooks)
     draw(ended, warn)

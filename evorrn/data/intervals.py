@@ -53,6 +53,61 @@ def split_width(errors: np.ndarray, level: float) -> float:
     return float(np.partition(errors, rank - 1)[rank - 1]) if rank <= len(errors) else math.inf
 
 
+def series_width(errors: np.ndarray, level: float) -> float:
+    """Return the half width of a split conformal interval from errors that follow each other in time.
+
+    Errors of neighbouring steps are alike, so that n of them say as much as fewer that are independent. The share that is
+    to be no larger is that of `split_width` for so many, ``level * (1 + 1 / count)``, and at most all of them.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (n,)
+        Absolute errors on data that the forecasts were not fitted to, in order of time.
+    level : float
+
+    Returns
+    -------
+    float
+        As `split_width`, from which it differs little where errors are independent.
+    """
+    width = split_width(errors, level)
+    if not math.isfinite(width):
+        return width
+    share = min(level * (1 + 1 / effective_count(errors > width)), 1.0)
+    rank = max(math.ceil(len(errors) * share - 1e-9), 1)
+    return max(width, float(np.partition(errors, rank - 1)[rank - 1]))
+
+
+def effective_count(series: np.ndarray) -> float:
+    """Return how many independent values have a mean as uncertain as that of a series (n,).
+
+    It is ``n / (1 + 2 * sum((1 - k / n) * r[k]))``, over the lags k before the first autocorrelation r[k] that is not
+    positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from evorrn.data.intervals import effective_count
+    >>> effective_count(np.array([1, 0, 1, 0, 1, 0])), round(effective_count(np.array([1, 1, 1, 0, 0, 0])), 2)
+    (6.0, 3.27)
+
+    Notes
+    -----
+    Source: Bayley and Hammersley (1946), "The effective number of independent observations in an autocorrelated time
+    series"; the sum ends as that of Geyer (1992), "Practical Markov chain Monte Carlo", though without his pairs of lags.
+    """
+    count = len(series)
+    centred = series - np.mean(series)
+    if not centred.any():
+        return float(count)
+    spectrum = np.abs(np.fft.rfft(centred, 2 * count)) ** 2
+    correlation = np.fft.irfft(spectrum)[:count]
+    correlation /= correlation[0]
+    ends = np.flatnonzero(correlation <= 1e-12)
+    lags = np.arange(1, ends[0] if ends.size else count)
+    return float(count / (1 + 2 * ((1 - lags / count) * correlation[lags]).sum()))
+
+
 def adaptive_widths(
     calibration: np.ndarray, errors: np.ndarray, level: float, *, delay: int = 1, rate: float = RATE
 ) -> np.ndarray:

@@ -7,6 +7,7 @@ another process with the same bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -37,6 +38,8 @@ DRAW = 10
 """Multiply-adds that a random number counts for in a strategy's own work; an operation on a number counts one."""
 PER_GENE = 10
 """Operations on each gene of a generation that all evolution strategies share, such as bounds and the record."""
+FLOAT, COPIES = 8, 3
+"""Bytes of a number of the search, and how many arrays of the size of a genome or a population are held at once."""
 
 
 class Strategy(Settings):
@@ -60,6 +63,9 @@ class Strategy(Settings):
     advised_as : str
         The strategy whose recommendations of a task also suit this one, as far as both have the settings; its own name
         where this is empty.
+    usual_speed : float
+        Multiply-adds a second of one thread, for the estimate of time before a run; machines and networks differ from it by
+        a factor of several.
 
     Notes
     -----
@@ -103,6 +109,7 @@ class Strategy(Settings):
     network_defaults: ClassVar[dict[str, Any]] = {}
     one_step: ClassVar[bool] = False
     advised_as: ClassVar[str] = ""
+    usual_speed: ClassVar[float] = 1e9
 
     @classmethod
     def advice(cls, task: Task | Environment) -> Recommended:
@@ -131,6 +138,22 @@ class Strategy(Settings):
     def default_budget(self) -> Budget:
         """The budget of a run that is given none; without limits unless the strategy has a default."""
         return Budget()
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the largest arrays of a run take, besides its data.
+
+        A formula of the sizes, for the estimate of memory before a run.
+
+        Parameters
+        ----------
+        network : Network
+        sequences, steps : int
+            The number of training sequences and their longest length; 1 gives what the network alone takes.
+        """
+        return FLOAT * COPIES * network.size
+
+    def check(self, problem: Any) -> None:
+        """Raise ConfigError when this strategy cannot train the network of a problem."""
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first step."""
@@ -219,6 +242,12 @@ class EvolutionStrategy(Strategy):
 
     step_name: ClassVar[str] = "generation"
     requires: ClassVar[frozenset[str]] = frozenset({"fitness"})
+    usual_speed: ClassVar[float] = 3e9
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the genomes of the population take."""
+        usual = 4 + int(3 * math.log(network.size))  # that of methods which choose it by the number of genes
+        return FLOAT * COPIES * network.size * (getattr(self, "population", None) or usual)
 
     def initial(
         self,

@@ -20,6 +20,7 @@ from evorrn.data.label_metrics import evaluate_sequences
 from evorrn.data.task import Baselines, Scaling, Splits, Task
 from evorrn.losses.find import find_loss
 from evorrn.losses.sequence import SequenceLoss
+from evorrn.training.calibration import Calibrating, Chosen, halves
 from evorrn.training.decoded import answer_steps, decoded_arrays, score_answers, score_decoded
 from evorrn.training.meter import MeteredProblem
 from evorrn.training.problem import Problem, every_step, first_scored
@@ -73,8 +74,13 @@ class Assessment:
         """Return ``{split: {metric: value}}`` of a genome, for all splits that exist."""
         raise NotImplementedError
 
-    def predictions(self, network: Network, genome: np.ndarray) -> dict[str, np.ndarray] | None:
-        """Return what `evorrn.Result.predictions` holds; None without test data, and in an environment."""
+    def predictions(
+        self, network: Network, genome: np.ndarray, calibrating: Calibrating = None
+    ) -> dict[str, np.ndarray] | None:
+        """Return what `evorrn.Result.predictions` holds; None without test data, and in an environment.
+
+        `calibrating` are the best networks on the first and on the second half of validation, see `Calibration`.
+        """
         return None
 
     def record(self, result: Result) -> Record:
@@ -130,7 +136,13 @@ class SequenceAssessment(Assessment):
         """Return the problem of the training and validation sequences; raise ShapeError when data do not fit."""
         if self.splits.test is not None:  # checked before the run, so that no budget is spent in vain
             network.check_batch(self.splits.test)
-        return Problem(network, self.splits.train, self.splits.valid, free_run=self.free_run)
+        return Problem(
+            network,
+            self.splits.train,
+            self.splits.valid,
+            free_run=self.free_run,
+            calibrated=self._calibrates(network),
+        )
 
     def scores(self, network: Network, genome: np.ndarray) -> dict[str, dict[str, float]]:
         """Return the metrics of all splits that exist, in original units."""
@@ -204,7 +216,9 @@ class SequenceAssessment(Assessment):
         assert self.task is not None
         return self.task.baselines(self.splits)
 
-    def predictions(self, network: Network, genome: np.ndarray) -> dict[str, np.ndarray] | None:
+    def predictions(
+        self, network: Network, genome: np.ndarray, calibrating: Calibrating = None
+    ) -> dict[str, np.ndarray] | None:
         """Return targets and predictions of test data in original units.
 
         With them are the dates of targets that have some and, of a forecast, the residuals on validation.
@@ -224,21 +238,28 @@ class SequenceAssessment(Assessment):
         if network.decodes:
             arrays["scored"] = np.arange(predicted.shape[1]) <= arrays["token_lengths"][:, None]
         arrays |= {} if self.splits.dates is None else {"dates": self.splits.dates}
-        residuals = self._residuals(network, genome)
-        return arrays if residuals is None else {**arrays, "residuals": residuals}
+        if not self._calibrates(network):
+            return arrays
+        judges = (Chosen(network, genome),) * 2 if calibrating is None else calibrating
+        return {**arrays, "residuals": self._residuals(*judges)}
 
-    def _residuals(self, network: Network, genome: np.ndarray) -> np.ndarray | None:
-        """Return truth minus prediction (n, O) at the scored steps of validation, in original units; of forecasts alone."""
+    def _calibrates(self, network: Network) -> bool:
+        """Whether there are residuals on validation, for prediction intervals: of forecasts of numbers alone."""
+        valid = self.splits.valid
+        forecast = self.forecasts and not self.free_run and network.loss_name == "mse"
+        return forecast and valid is not None and not valid.labelled
+
+    def _residuals(self, early: Chosen, late: Chosen) -> np.ndarray:
+        """Return truth minus prediction (n, O) at the scored steps of validation, in original units.
+
+        On each half they are those of the network that is best on the other half.
+        """
         batch = self.splits.valid
-        if (
-            batch is None
-            or batch.labelled
-            or not self.forecasts
-            or self.free_run
-            or network.loss_name != "mse"
-        ):
-            return None
-        difference = (batch.targets - self.outputs(network, genome, "valid"))[batch.scored]
+        assert batch is not None
+        first, _ = halves(batch)
+        on_first, on_second = self.outputs(*late, "valid"), self.outputs(*early, "valid")
+        outputs = np.where(first[:, :, None], on_first, on_second)
+        difference = (batch.targets - outputs)[batch.scored]
         scaling = self.splits.scaling
         return difference if scaling is None else difference * scaling.target_deviation
 

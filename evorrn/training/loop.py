@@ -92,5 +92,5 @@ def finish(trainer: Trainer, assessment: Assessment) -> Result:
         horizon=assessment.horizon,
         input_names=assessment.input_names,
         output_names=assessment.output_names,
-        predictions=assessment.predictions(network, genome),
+        predictions=assessment.predictions(network, genome, trainer.calibrating()),
     )

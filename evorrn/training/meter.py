@@ -14,6 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from evorrn.network.network import Network
     from evorrn.training.budget import Budget
+    from evorrn.training.calibration import Calibration
 
 
 OWN_SHARE = 0.1
@@ -81,6 +82,8 @@ class MeteredProblem:
         Why it does not provide more, as the end of a sentence; empty where there is nothing to say.
     budget : Budget or None
         The budget of the run; set by the training loop.
+    calibration : Calibration or None
+        What the training loop keeps for prediction intervals.
     """
 
     provides: frozenset[str] = frozenset()
@@ -90,6 +93,7 @@ class MeteredProblem:
         self.network = network
         self.meter = meter or Meter()
         self.budget: Budget | None = None
+        self.calibration: Calibration | None = None
         self._options: dict[str, float] = {}
         self._start: np.ndarray | None = None
         self._noise: int | None = None

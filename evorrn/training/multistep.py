@@ -18,6 +18,7 @@ import numpy as np
 from evorrn.data.batch import Batch
 from evorrn.data.task import Task
 from evorrn.training.assessment import SequenceAssessment, predictions
+from evorrn.training.calibration import Calibrating, Chosen, halves
 from evorrn.training.problem import Problem
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class MultistepAssessment(SequenceAssessment):
         """Return the problem of the next row, or of all rows ahead; raise ShapeError when data do not fit the network."""
         assert self.trained_on.test is not None
         network.check_batch(self.trained_on.test)
-        return Problem(network, self.trained_on.train, self.trained_on.valid)
+        return Problem(
+            network, self.trained_on.train, self.trained_on.valid, calibrated=self._calibrates(network)
+        )
 
     def outputs(self, network: Network, genome: np.ndarray, split: str) -> np.ndarray:
         """Return the forecasts (B, T, O) of the row that is judged, at the steps of the direct split."""
@@ -61,14 +64,19 @@ class MultistepAssessment(SequenceAssessment):
         columns = network.outputs // self.rows
         return predictions(network, genome, own, False)[:, :, -columns:]
 
-    def predictions(self, network: Network, genome: np.ndarray) -> dict[str, np.ndarray] | None:
+    def predictions(
+        self, network: Network, genome: np.ndarray, calibrating: Calibrating = None
+    ) -> dict[str, np.ndarray] | None:
         """Return what a direct forecast returns, and the residuals of the network's own outputs on validation."""
-        arrays = super().predictions(network, genome)
+        arrays = super().predictions(network, genome, calibrating)
         if arrays is None or "residuals" not in arrays:
             return arrays
         batch, scaling = self.trained_on.valid, self.trained_on.scaling
         assert batch is not None and scaling is not None
-        difference = (batch.targets - predictions(network, genome, batch, False))[batch.scored]
+        early, late = (Chosen(network, genome),) * 2 if calibrating is None else calibrating
+        first, _ = halves(batch)
+        on_first, on_second = (predictions(*judge, batch, False) for judge in (late, early))
+        difference = (batch.targets - np.where(first[:, :, None], on_first, on_second))[batch.scored]
         return {**arrays, "own_residuals": difference * scaling.target_deviation}
 
 

@@ -17,6 +17,7 @@ from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.arguments import check_chain
 from evorrn.network.noise import width
+from evorrn.training.calibration import Calibration
 from evorrn.training.decoded import answer_steps, score_answers, score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
@@ -44,6 +45,8 @@ class Problem(MeteredProblem):
         Counts the cost of every call; a new one by default.
     free_run : bool
         Whether the network runs on its own outputs from the first scored step on in `validate`.
+    calibrated : bool
+        Whether a training loop keeps what `evorrn.training.calibration.Calibration` needs.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Problem(MeteredProblem):
         *,
         meter: Meter | None = None,
         free_run: bool = False,
+        calibrated: bool = False,
     ) -> None:
         train = network.fitting(train)
         valid = None if valid is None else network.fitting(valid)
@@ -88,6 +92,8 @@ class Problem(MeteredProblem):
                 "; an encoder-decoder has no target for each time step of its inputs, to which a readout could be fitted: train "
                 "it with ga, cma-es or bptt"
             )
+        if calibrated and valid is not None:
+            self.calibration = Calibration(valid)
 
     @property
     def sequences(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.base.memory import excess
 from evorrn.training.budget import Budget
+from evorrn.training.calibration import Calibrating
 from evorrn.training.meter import Meter, MeteredProblem
 from evorrn.training.progress import Progress
 
@@ -101,7 +102,7 @@ class Trainer:
             self._strategy_state = self.strategy.step(self.problem, self._strategy_state)
             candidate = self._strategy_state["candidate"]
             train_loss = float(self._strategy_state["train_loss"])
-            valid_loss = self._candidate_problem().validate(candidate) if candidate is not None else math.inf
+            valid_loss = self._judged(candidate) if candidate is not None else math.inf
         self.step_count += 1
         if candidate is not None and (self.best_genome is None or valid_loss < self.best_valid):
             finite = math.isfinite(valid_loss)
@@ -142,6 +143,7 @@ class Trainer:
             "step_count": self.step_count,
             "validated": validated,
             "learned": self._learned,
+            **({} if self.problem.calibration is None else {"calibration": self.problem.calibration.state()}),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -154,6 +156,8 @@ class Trainer:
         self.step_count = state["step_count"]
         self.problem.restore_validated(state["validated"])
         self._learned = state["learned"]
+        if self.problem.calibration is not None and "calibration" in state:
+            self.problem.calibration.restore(state["calibration"])
 
     def _record(self, train_loss: float, valid_loss: float) -> Progress:
         """Add an entry to the history, and return it as a record."""
@@ -193,6 +197,15 @@ class Trainer:
             self._learned = (self.step_count, tolerance, share)
         return self._learned[2]
 
+    def _judged(self, candidate: np.ndarray) -> float:
+        """Return the validation loss of the candidate, and show it to the calibration."""
+        problem = self._candidate_problem()
+        loss = problem.validate(candidate)
+        if self.problem.calibration is not None:
+            options = self._strategy_state.get("cell_options", {})
+            self.problem.calibration.see(problem.network, candidate, options)
+        return loss
+
     def _candidate_problem(self) -> MeteredProblem:
         """Return the problem with the cell options of the candidate."""
         return self.problem.with_options(self._strategy_state.get("cell_options", {}))
@@ -200,6 +213,13 @@ class Trainer:
     def best_network(self) -> Network:
         """Return the network with the cell options of the best genome."""
         return self.problem.with_options(self.best_options).network
+
+    def calibrating(self) -> Calibrating:
+        """Return the best networks on the halves of validation, where the problem is calibrated and there is one."""
+        problem = self.problem
+        if problem.calibration is None:
+            return None
+        return problem.calibration.chosen(lambda options: problem.with_options(options).network)
 
     def _clock(self) -> _Clock:
         return _Clock(self.problem.meter)

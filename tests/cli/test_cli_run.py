@@ -23,7 +23,7 @@ def test_a_run_says_its_scores_its_cost_and_its_folder(console, tmp_path):
     score = json.loads((folder / "result.json").read_text())["metrics"]["test"]["nrmse_std"]
     assert said.code == 0 and f"nrmse_std {score:.4g}" in said.out and "stopped by generations" in said.out
     assert "elman, 3 units, 19 genes" in said.out and str(folder.relative_to(tmp_path)) in said.out
-    assert said.err.startswith("stride 1, loss ")
+    assert said.err.splitlines()[1].startswith("stride 1, loss ")
     again = console.type(*WALKING, "--budget", "5gen")
     assert again.code == 0 and "complete already (--force runs it again)" in again.out and again.err == ""
     forced = console.type(*WALKING, "--budget", "5gen", "--force")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from evorrn.data.intervals import adaptive_widths, covered, split_width
+from evorrn.data.intervals import adaptive_widths, covered, effective_count, series_width, split_width
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 10, 19, 57, 500])
@@ -86,3 +86,51 @@ def test_coverage_counts_the_ends_and_is_unknown_where_an_end_is():
     assert covered(truth, low, high) == 0.5
     assert math.isnan(covered(truth, np.full(4, np.nan), high))
     assert np.isnan(adaptive_widths(np.array([1.0, np.nan]), np.ones(3), 0.9)).all()
+
+
+def made(rng, memory, count):
+    """Return errors whose neighbours are alike, with the variance 1."""
+    shocks = rng.normal(size=count + 200) * np.sqrt(1 - memory**2)
+    errors = np.zeros(count + 200)
+    for step in range(1, len(errors)):
+        errors[step] = memory * errors[step - 1] + shocks[step]
+    return errors[200:]
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+@pytest.mark.parametrize("memory", [0.0, 0.6, 0.9])
+def test_intervals_of_errors_that_are_alike_cover_what_they_are_to(memory, level):
+    """On test data as long as validation, mean over many series; the plain quantile covers too few where memory is long."""
+    rng = np.random.default_rng(int(10 * memory))
+    plain, found = [], []
+    for _ in range(400):
+        errors = np.abs(made(rng, memory, 500))
+        plain.append(np.mean(errors[250:] <= split_width(errors[:250], level)))
+        found.append(np.mean(errors[250:] <= series_width(errors[:250], level)))
+    assert abs(np.mean(found) - level) < 0.02
+    assert np.mean(plain) <= np.mean(found)
+    if memory == 0.9:
+        assert np.mean(plain) < np.mean(found) - 0.01 and np.mean(plain) < level
+
+
+def test_the_effective_number_is_that_of_the_sum_of_autocorrelations():
+    rng = np.random.default_rng(4)
+    for memory in (0.0, 0.5, 0.95):
+        series = made(rng, memory, 333)
+        centred = series - series.mean()
+        total = 1.0
+        for lag in range(1, 333):
+            r = sum(centred[k] * centred[k + lag] for k in range(333 - lag)) / np.sum(centred**2)
+            if r <= 0:
+                break
+            total += 2 * (1 - lag / 333) * r
+        assert effective_count(series) == pytest.approx(333 / total)
+    assert effective_count(np.ones(7)) == 7.0
+
+
+def test_the_width_for_a_series_is_never_smaller_and_at_most_the_largest_error():
+    errors = np.repeat([1.0, 2.0, 9.0, 3.0], 10)
+    assert series_width(errors, 0.5) >= split_width(errors, 0.5)
+    assert series_width(errors, 0.9) == 9.0
+    assert series_width(np.arange(8.0), 0.9) == math.inf
+    assert math.isnan(series_width(np.array([1.0, np.nan, 2.0]), 0.5))

@@ -294,7 +294,7 @@ def test_an_influence_beyond_the_memory_is_refused_with_its_size(monkeypatch):
     monkeypatch.setattr("evorrn.base.memory.installed", lambda: 2**20)
     network = Network(1, 1, cell="elman", hidden=100)
     batch = Batch(np.ones((1, 5, 1)), np.ones((1, 5, 1)))
-    with pytest.raises(ConfigError, match=r"rtrl carries 1,020,000 numbers .* GiB.*snap or bptt"):
+    with pytest.raises(ConfigError, match=r"rtrl carries 1,020,000 numbers .* MiB.*snap or bptt"):
         RTRL().start(Problem(network, batch), np.random.default_rng(0))
     for fits in (SnAp(), UORO()):
         assert not fits.refusals(Problem(network, batch))

@@ -25,7 +25,7 @@ def assessment_of(spec: Spec) -> Assessment:
     key = json.dumps([spec.content["task"], spec.content.get("files"), seed])
     if key not in _kept:
         assessment = assess(spec.task, seed)
-        _kept[key] = assessment, _bytes(assessment)
+        _kept[key] = assessment, bytes_of(assessment)
         while len(_kept) > 1 and sum(size for _, size in _kept.values()) > KEPT_BYTES:
             del _kept[next(iter(_kept))]
     return _kept[key][0]
@@ -52,12 +52,12 @@ def baseline_predictions(spec: Spec) -> dict[str, Predictions]:
     return {name: Predictions(**arrays) for name, arrays in found.items()}
 
 
-def _bytes(value: Any) -> int:
+def bytes_of(value: Any) -> int:
     """Return the memory of the arrays that an object holds."""
     if isinstance(value, np.ndarray):
         return value.nbytes
     if isinstance(value, Mapping):
-        return sum(map(_bytes, value.values()))
+        return sum(map(bytes_of, value.values()))
     if isinstance(value, list | tuple):
-        return sum(map(_bytes, value))
-    return sum(map(_bytes, vars(value).values())) if hasattr(value, "__dict__") else 0
+        return sum(map(bytes_of, value))
+    return sum(map(bytes_of, vars(value).values())) if hasattr(value, "__dict__") else 0

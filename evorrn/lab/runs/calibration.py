@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evorrn.data.batch import Batch
-from evorrn.data.intervals import split_width
+from evorrn.data.intervals import series_width
 from evorrn.training.model import Model
 
 MOST_ORIGINS = 200
@@ -17,7 +17,7 @@ def half_widths(residuals: np.ndarray, level: float) -> np.ndarray:
 
     It is NaN where there are too few residuals, or one is not finite.
     """
-    widths = np.array([split_width(np.abs(column), level) for column in residuals.T])
+    widths = np.array([series_width(np.abs(column), level) for column in residuals.T])
     return np.where(np.isfinite(widths), widths, np.nan)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.data.intervals import adaptive_widths, covered, split_width
+from evorrn.data.intervals import adaptive_widths, covered, series_width
 from evorrn.lab.runs.outputs import Predictions
 
 KINDS = ("conformal", "adaptive", "seeds")
@@ -63,7 +63,7 @@ def measured(runs: Sequence[Predictions], level: float, horizon: int) -> tuple[I
 def conformal_ends(run: Predictions, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Return lower and upper ends (B, T, O) of split conformal intervals, NaN where there are too few residuals."""
     assert run.residuals is not None
-    widths = np.array([split_width(np.abs(column), level) for column in run.residuals.T])
+    widths = np.array([series_width(np.abs(column), level) for column in run.residuals.T])
     widths = np.where(np.isfinite(widths), widths, np.nan)
     return run.predicted - widths, run.predicted + widths
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import EvorrnError, RunError, Unfinished
+from evorrn.lab.runs.estimate import by_seed, estimated
 from evorrn.lab.runs.execute import check_version, run_of
 from evorrn.lab.runs.hooks import SILENT, Hooks, ignore
 from evorrn.lab.runs.reader import Reader
@@ -81,6 +82,8 @@ def run_all(
 
     Raises
     ------
+    ConfigError
+        Before anything runs, when a strategy cannot train its network or a run does not fit into memory.
     EvorrnError
         When a run was refused, see `evorrn.lab.runs.execute.execute`; `Unfinished` when others have run before.
     KeyboardInterrupt
@@ -90,6 +93,7 @@ def run_all(
     feed = _ListFeed([spec for spec in specs if spec.id not in ended], root, force, ended)
     before, left = len(ended), len(feed.waiting)
     if left:
+        hooks.note(estimated(by_seed(feed.waiting), root).sentence(jobs))
         show = _Shown(specs, ended, hooks)
         try:
             with _workers(min(jobs, left), show) as (workers, relay), _session() as session:

@@ -27,7 +27,7 @@ class Plan:
     """The checked runs of a grid, random or Sobol sweep.
 
     `repeated` counts cells that are left out, since another one gives the same spec. `programs` has what runs must
-    have in common to share compiled programs, in the order of the list.
+    have in common to share compiled programs, in the order of the list, and `largest` the spec of each with the most genes.
     """
 
     def __init__(self, sweep: Sweep) -> None:
@@ -35,6 +35,7 @@ class Plan:
         self.cells = 0
         self.repeated = 0
         self.programs: list[tuple[Any, ...]] = []
+        self.largest: list[Spec] = []  # of each program
         self._offsets: list[array[int]] = []  # of the first run of each cell, by program
         self._file: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", prefix="evorrn-plan-")  # noqa: SIM115
 
@@ -49,9 +50,16 @@ class Plan:
         if program not in self.programs:
             self.programs.append(program)
             self._offsets.append(array("q"))
-        self._offsets[self.programs.index(program)].append(self._file.tell())
+            self.largest.append(spec)
+        place = self.programs.index(program)
+        self.largest[place] = max(self.largest[place], spec, key=lambda each: each.network.size)
+        self._offsets[place].append(self._file.tell())
         self._file.writelines(run.line() for run in runs_of(cell, spec, self.sweep.seeds))
         self.cells += 1
+
+    def largest_runs(self) -> list[tuple[Spec, int]]:
+        """Return the run of each program with the largest network, and how many runs share the program."""
+        return [(spec, len(cells) * self.sweep.seeds) for spec, cells in zip(self.largest, self._offsets)]
 
     def groups(self, first: int = 0) -> list[Iterator[Run]]:
         """Return the runs of each program, cell by cell; the place `first`, modulo their number, comes first."""

@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from evorrn.base.errors import ConfigError
+from evorrn.lab.runs.estimate import estimated
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.run import Run
 from evorrn.lab.sweep.adaptive import SearchFeed, check_values
@@ -85,7 +86,7 @@ def run_sweep(
             folder.adopt()
             feed = SearchFeed(folder, Tally(sweep.runs_wanted), hooks.warn, warm=jobs > 1)
         else:
-            groups, total = _listed(folder) if sweep.adaptive else _planned(folder, hooks)
+            groups, total = _listed(folder) if sweep.adaptive else _planned(folder, hooks, jobs)
             feed = PlanFeed(folder, groups, Tally(total), hooks.warn, failed_only=retry, warm=jobs > 1)
         return _lead(folder, feed, Workers(chosen, jobs, threads), hooks, fail_fast)
 
@@ -118,14 +119,19 @@ def work_on(
     folder.check()
     me = hashlib.sha256(f"{socket.gethostname()} {os.getpid()}".encode()).digest()
     first = int.from_bytes(me[:4], "big")
-    groups, total = _planned(folder, hooks, first)  # workers without a leader begin with different groups
+    groups, total = _planned(
+        folder, hooks, first=first
+    )  # workers without a leader begin with different groups
     feed = PlanFeed(folder, groups, Tally(total), hooks.warn, warm=False, wait=False)
     return _lead(folder, feed, Workers(InProcess(), threads=threads), hooks, fail_fast)
 
 
-def _planned(folder: SweepFolder, hooks: Hooks, first: int = 0) -> tuple[list[Iterator[Run]], int]:
+def _planned(
+    folder: SweepFolder, hooks: Hooks, jobs: int = 1, first: int = 0
+) -> tuple[list[Iterator[Run]], int]:
     """Check a sweep, write its file and the list of its runs, and return the runs by group and their number."""
     plan = make_plan(folder.sweep, hooks.checked)
+    hooks.note(estimated(plan.largest_runs(), folder.root).sentence(jobs))
     folder.adopt()
     folder.write_list(run.line() for run in plan)
     return plan.groups(first), plan.runs

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State
+from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.covariance import EIGENVECTORS, LazyStrategy
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import best_first, usual_population
 from evorrn.strategies.evolution.restarts import ended, next_run, with_generation
 from evorrn.strategies.evolution.start import Start
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
+
+SQUARES = 5
+"""Matrices of n x n numbers that are held at once when the covariance is decomposed."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,10 @@ class CMAES(PopulationStrategy):
         memory = method["memory"] if self.restarts == "none" else with_generation(method["memory"], fitness)
         empty = {"steps": method["steps"][:0].copy(), "lengths": np.zeros(0)}
         return {**method, **strategy.plain(), **empty, "memory": memory}
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the population takes with the covariance, its eigenvectors and their computation."""
+        return super().bytes_held(network, sequences, steps) + SQUARES * FLOAT * network.size**2
 
     def own_work(self, state: State, genomes: np.ndarray) -> float:
         """Return the work of the samples and updates, n^2 for each, and of the decomposition, 4.5 n^3."""

@@ -41,6 +41,7 @@ class RandomSearch(Strategy):
     version: ClassVar[int] = 2
     step_name: ClassVar[str] = "draw"
     requires: ClassVar[frozenset[str]] = frozenset({"fitness"})
+    usual_speed: ClassVar[float] = 5e9
 
     count: int = setting(64, "networks drawn and evaluated together in one step", minimum=1)
     width: float | None = setting(

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State
+from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.covariance import EIGENVECTORS
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import usual_population
 from evorrn.strategies.evolution.shaping import shared_weights
 from evorrn.strategies.evolution.snes import utilities
 from evorrn.strategies.evolution.start import Start
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
+
+SQUARES = 4
+"""Matrices of n x n numbers that are held at once in an update."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,10 @@ class XNES(PopulationStrategy):
             "shape": _exponential_step(shape, noise, (self.rate_shape or usual) / 2 * weights),
             "noise": np.zeros((0, size)),
         }
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the population takes with the shape of the distribution and its update."""
+        return super().bytes_held(network, sequences, steps) + SQUARES * FLOAT * network.size**2
 
     def own_work(self, state: State, genomes: np.ndarray) -> float:
         """Return the work of the samples, n^2 for each, and of the exponential in the span of the samples."""

@@ -11,13 +11,14 @@ from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
 from evorrn.kernels.kalman import kalman_update
 from evorrn.network.arguments import check_chain
-from evorrn.strategies.base import State
+from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.units import units
 from evorrn.strategies.gradient.jacobian import Influence, check_memory, jacobian_work
 from evorrn.strategies.gradient.observation import check_steps, predicted, predicted_derivative
 from evorrn.strategies.gradient.restarting import Restarting, random_genome, targets_of
 
 if TYPE_CHECKING:
+    from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
 GROUPS = {"global": "", "neuron": "neuron", "block": "block", "weight": "gene"}
@@ -70,12 +71,19 @@ class EKF(Restarting):
     )
     annealing: int = setting(2000, "updates during which noise and drift go to their last values", minimum=1)
 
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the covariance and the influence of the weights on the states take."""
+        covariance = _numbers(self.groups, network)
+        influence = min(self.streams, sequences) * (network.state_size + network.outputs) * network.size
+        return super().bytes_held(network) + FLOAT * (2 * covariance + influence)
+
     def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences, and for a covariance that does not fit into memory."""
         check_steps(self.name, problem.network.loss_function)
         check_chain(problem.network, f"strategy {self.name}")
         check_memory(
-            f"strategy {self.name}: the covariance of groups={self.groups}", (_numbers(self.groups, problem),)
+            f"strategy {self.name}: the covariance of groups={self.groups}",
+            (_numbers(self.groups, problem.network),),
         )
 
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
@@ -118,24 +126,24 @@ def annealed(settings: EKF, updates: int) -> tuple[float, float]:
     return noise, settings.drift + share * (settings.last_drift - settings.drift)
 
 
-def _sizes(groups: str, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+def _sizes(groups: str, network: Network) -> tuple[np.ndarray, np.ndarray]:
     """Return the order (n,) of the genes by their groups, and the number of genes of each group."""
-    owner = np.zeros(problem.size, np.int64)
+    owner = np.zeros(network.size, np.int64)
     if GROUPS[groups]:
-        owner = units(problem.network.blocks, GROUPS[groups])
+        owner = units(network.blocks, GROUPS[groups])
     return np.argsort(owner, kind="stable"), np.bincount(owner)
 
 
-def _numbers(groups: str, problem: Problem) -> int:
+def _numbers(groups: str, network: Network) -> int:
     """Return the numbers of the covariance's triangles."""
-    sizes = _sizes(groups, problem)[1]
+    sizes = _sizes(groups, network)[1]
     return int((sizes * (sizes + 1) // 2).sum())
 
 
 def _first(settings: EKF, problem: Problem) -> np.ndarray:
     """Return the triangles of the first covariance, one after the other."""
     triangles = []
-    for size in _sizes(settings.groups, problem)[1]:
+    for size in _sizes(settings.groups, problem.network)[1]:
         triangle = np.zeros(size * (size + 1) // 2)
         triangle[np.cumsum(np.arange(1, size + 1)) - 1] = settings.variance
         triangles.append(triangle)
@@ -148,7 +156,7 @@ class _Filter:
     def __init__(self, settings: EKF, problem: Problem, state: State) -> None:
         self._settings, self._network, self._batch = settings, problem.network, problem.train
         self._targets = targets_of(problem)
-        self._order, self._sizes = _sizes(settings.groups, problem)
+        self._order, self._sizes = _sizes(settings.groups, problem.network)
         self.genome, self.covariance = np.array(state["genome"]), np.array(state["covariance"])
         self.updates: int = state["updates"]
         self.steps, self.observations, self.failed = 0, 0, False

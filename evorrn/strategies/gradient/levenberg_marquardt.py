@@ -10,7 +10,7 @@ import numpy as np
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
 from evorrn.network.arguments import check_chain
-from evorrn.strategies.base import State
+from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.gradient.jacobian import check_memory, jacobian_work, jacobians
 from evorrn.strategies.gradient.observation import check_steps, curvature_root, output_gradient
 from evorrn.strategies.gradient.restarting import Restarting, random_genome, targets_of
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ROWS = 4096
 """Rows of the Jacobian that are multiplied with themselves at once."""
+SQUARES = 4
+"""Matrices of n x n numbers that are held at once when a step is solved."""
 SMALLEST, LARGEST = 1e-12, 1e12
 """Bounds of the damping; above the largest no step improves the loss."""
 
@@ -61,6 +63,11 @@ class LevenbergMarquardt(Restarting):
     )
     attempts: int = setting(8, "solutions with growing damping in a step", minimum=1)
     scaled: bool = setting(False, "whether damping is relative to the diagonal of the Gauss-Newton matrix")
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the Gauss-Newton matrix, its factors and the influence of the weights take."""
+        influence = sequences * (network.state_size + network.outputs) * network.size
+        return super().bytes_held(network) + FLOAT * (SQUARES * network.size**2 + influence)
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences, and for a matrix that does not fit into memory."""

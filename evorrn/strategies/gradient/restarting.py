@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.base import COPIES, FLOAT, State, Strategy, generator, generator_state
 
 if TYPE_CHECKING:
+    from evorrn.network.network import Network
     from evorrn.training.meter import MeteredProblem
+
+KEPT, KEPT_BYTES = 8, 2**28
+"""Values that a backward pass keeps of each number of the state at each time step, and the bytes that it keeps at most."""
 
 
 class Restarts(Strategy):
@@ -32,8 +36,10 @@ class Restarts(Strategy):
         """Whether `patience` and `restarts` are set."""
         return self.patience > 0 and self.restarts is not None
 
-    def check(self, problem: Any) -> None:
-        """Raise ConfigError when this strategy cannot train the network of a problem."""
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the genome, its moments and what a backward pass keeps of its steps take."""
+        kept = network.dtype.itemsize * sequences * steps * KEPT * network.state_size
+        return FLOAT * 2 * COPIES * network.size + min(kept, KEPT_BYTES)
 
     def fresh(self, problem: Any, rng: np.random.Generator) -> State:
         """Return the part of the state that a restart replaces; ``genome`` (n,), float64, is in it."""

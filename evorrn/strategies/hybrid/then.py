@@ -16,6 +16,7 @@ from evorrn.strategies.base import EvolutionStrategy, State, Strategy, generator
 from evorrn.strategies.evolution.vectors import POPULATION_RECORD, STEP_SIZE
 
 if TYPE_CHECKING:
+    from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
 DEFAULTS = {"first": "ga", "second": "bptt"}
@@ -122,6 +123,15 @@ class Then(Strategy):
         """Whether the second strategy ends by itself, and the first does or `steps` is set."""
         one, two = self.stages
         return two.ends_by_itself and (one.ends_by_itself or self.steps is not None)
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the strategy that needs more of them takes."""
+        return max(strategy.bytes_held(network, sequences, steps) for strategy in self.stages)
+
+    def check(self, problem: Problem) -> None:
+        """Raise ConfigError when one of the two strategies cannot train the network of a problem."""
+        for strategy in self.stages:
+            strategy.check(problem)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first step of the first strategy."""

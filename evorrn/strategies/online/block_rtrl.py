@@ -14,6 +14,7 @@ from evorrn.strategies.online.influence import beyond_memory
 from evorrn.strategies.online.learning import OnlineStrategy
 
 if TYPE_CHECKING:
+    from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
 
@@ -106,6 +107,14 @@ class BlockRTRL(OnlineStrategy):
     block: int | None = setting(
         None, "time steps of a block; by default the numbers of the state, at most update_every", minimum=1
     )
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the influence of the sequences of a minibatch takes."""
+        side_by_side = min(self.batch_size or sequences, sequences)
+        return (
+            super().bytes_held(network)
+            + network.dtype.itemsize * side_by_side * network.state_size * network.size
+        )
 
     def refusals(self, problem: Problem) -> list[str]:
         """Return one sentence for each reason why the method cannot train this network on these data."""

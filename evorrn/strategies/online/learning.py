@@ -34,6 +34,7 @@ class OnlineStrategy(GradientDescent):
     update_every: int = setting(10, "time steps from one update to the next", minimum=1)
 
     one_step: ClassVar[bool] = True
+    usual_speed: ClassVar[float] = 2e8
     whole: ClassVar[str] = "bptt"
     """The strategy that serves where a loss has no time steps."""
 

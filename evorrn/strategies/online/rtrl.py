@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.base.memory import excess
 from evorrn.engine.influence.groups import influence_of
 from evorrn.strategies.online.influence import CarriedInfluence, beyond_memory
 from evorrn.strategies.online.learning import OnlineStrategy
 
 if TYPE_CHECKING:
+    from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
 
@@ -42,18 +44,29 @@ class RTRL(OnlineStrategy):
 
     name: ClassVar[str] = "rtrl"
 
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the influence of the sequences of a minibatch takes."""
+        side_by_side = min(self.batch_size or sequences, sequences)
+        return super().bytes_held(network) + network.dtype.itemsize * side_by_side * _numbers(
+            network, side_by_side
+        )
+
     def refusals(self, problem: Problem) -> list[str]:
         """Return one sentence for each reason why the method cannot train this network on these data."""
         found, network = super().refusals(problem), problem.network
         if found:
             return found
         side_by_side = min(self.batch_size or problem.sequences, problem.sequences)
-        dense = network.state_size * network.size
-        if not beyond_memory(self.name, dense, side_by_side, network.dtype.itemsize, ""):
-            return []
-        numbers = influence_of(network.step_structure).size
+        numbers = _numbers(network, side_by_side)
         return beyond_memory(self.name, numbers, side_by_side, network.dtype.itemsize, "snap or bptt")
 
     def estimator(self, problem: Problem, rng: np.random.Generator) -> CarriedInfluence:
         """Return the influence of all weights."""
         return CarriedInfluence(influence_of(problem.network.step_structure))
+
+
+def _numbers(network: Network, sequences: int) -> int:
+    """Return the numbers of the influence; zeros that are not carried are left out where all would not fit into memory."""
+    dense = network.state_size * network.size
+    fits = not excess(dense * sequences, network.dtype.itemsize)
+    return dense if fits else influence_of(network.step_structure).size

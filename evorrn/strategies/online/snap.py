@@ -13,6 +13,7 @@ from evorrn.strategies.online.influence import CarriedInfluence, beyond_memory
 from evorrn.strategies.online.learning import OnlineStrategy
 
 if TYPE_CHECKING:
+    from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
 
@@ -43,6 +44,14 @@ class SnAp(OnlineStrategy):
     name: ClassVar[str] = "snap"
 
     order: int = setting(1, "time steps within which a weight must change a state to influence it", minimum=1)
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes the influence of the sequences of a minibatch takes."""
+        side_by_side = min(self.batch_size or sequences, sequences)
+        return (
+            super().bytes_held(network)
+            + network.dtype.itemsize * side_by_side * influence_of(network.step_structure, self.order).size
+        )
 
     def refusals(self, problem: Problem) -> list[str]:
         """Return one sentence for each reason why the method cannot train this network on these data."""

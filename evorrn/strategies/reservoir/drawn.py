@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
-from evorrn.strategies.base import State, Strategy, generator, generator_state
+from evorrn.strategies.base import COPIES, FLOAT, State, Strategy, generator, generator_state
 from evorrn.strategies.reservoir.conditions import check_density, check_factors, sees_output
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.hebbian import RULES, RecurrentPlasticity
@@ -159,6 +159,11 @@ class DrawnReservoir(Strategy):
     def default_budget(self) -> Budget:
         """One reservoir, unless `reservoirs` is set."""
         return Budget() if self.ends_by_itself else Budget(generations=1)
+
+    def bytes_held(self, network: Network, sequences: int = 1, steps: int = 1) -> int:
+        """Return about how many bytes what the readout sees at all steps takes, with the matrices of its fit."""
+        width = network.readout_width + network.inputs * network.direct
+        return super().bytes_held(network) + FLOAT * COPIES * (sequences * steps * width + width**2)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first reservoir.

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from evorrn.data.find import task as make_task
-from evorrn.data.intervals import split_width
+from evorrn.data.intervals import series_width
 from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.study.backtest import combined, same_names
 from evorrn.lab.study.comparison import Baseline, Part
@@ -23,7 +23,7 @@ def test_intervals_of_persistence_have_the_width_of_its_errors_on_validation():
         skiprows=1,
     )[:, 1]
     changes = np.abs(np.diff(series))  # changes[k] is that of the year 1701 + k
-    width = split_width(changes[1830 - 1701 : 1921 - 1701], 0.9)
+    width = series_width(changes[1830 - 1701 : 1921 - 1701], 0.9)
     found = measured([Predictions(**record)], 0.9, 1)[0]
     assert found.kind == "conformal" and np.isclose(found.width[0], 2 * width)
     assert np.isclose(found.coverage[0], (changes[1921 - 1701 :] <= width).mean())

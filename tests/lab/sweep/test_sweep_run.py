@@ -322,7 +322,7 @@ def test_the_memory_of_a_sweep_does_not_grow_with_its_runs(tmp_path):
         tracemalloc.stop()
         return found
 
-    peak(1, 10)  # what is kept for good
+    assert peak(1, 10) and peak(1, 80)  # what is kept for good
     few, more_seeds, more_cells = peak(5, 10), peak(40, 10), peak(5, 80)
     # 700 runs more; what is told of one to a worker takes two kilobytes.
     assert more_seeds - few < 400_000
