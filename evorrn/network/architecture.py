@@ -157,6 +157,7 @@ class Architecture(NetworkSettings):
             **({"bidirectional": True} if self.bidirectional else {}),
             **({"embedding": self.embedding} if self.embedding else {}),
             **({} if self.readout == "every" else {"readout": self.readout}),
+            **({"context": self.context} if self.context else {}),
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -327,5 +328,6 @@ class Architecture(NetworkSettings):
         hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
         cell = "bidirectional " * self.bidirectional + self.cell_name
         read = "" if self.readout == "every" else f" {self.readout}"
+        cell = f"context {self.context} -> {cell}" if self.context else cell
         cell = f"embedding {self.embedding} -> {cell}" if self.embedding else cell
         return f"{type(self).__name__}({self.inputs} -> {cell} {hidden}{read} -> {self.outputs}, {self.size} genes)"

@@ -39,10 +39,8 @@ def sequences(
 
     `conditions` describes `state`, `teacher` and `free_from`; `linked` describes `links`.
     """
-    if steps is not None:
-        raise ConfigError("steps: the inputs say how many time steps there are; leave it out")
-    array, ends = _inputs(network, x, lengths)
-    given = conditions(network, x, lengths, state=state, teacher=teacher, free_from=free_from)
+    array, ends = _inputs(network, _in_steps(network, x, lengths, steps), lengths)
+    given = conditions(network, array, lengths, state=state, teacher=teacher, free_from=free_from)
     checked = None if links is None else checked_links(unmasked("links", links), ends, array.shape[1])
     return Sequences(array, ends, given, linked(network, checked))
 
@@ -163,6 +161,13 @@ def check_batch(network: Architecture, batch: Batch) -> None:
         raise ConfigError(
             f"network.loss: {network.loss_name} needs an environment, see Network.simulate, and takes no batch"
         )
+    if batch.vectors and not network.context:
+        raise ShapeError(
+            f"batch: expected inputs (B, T, {network.inputs}), got {batch.inputs.shape}; one vector a sequence needs a network with "
+            'context="every" or "first"'
+        )
+    if batch.symbols and network.context:
+        raise ShapeError("batch: a context is one vector a sequence, floats (B, I), got integers")
     if network.embedding and not batch.symbols:
         raise ShapeError("batch: an embedding takes inputs of integers (B, T)")
     if batch.symbols and batch.n_inputs > network.inputs:
@@ -265,8 +270,44 @@ def _vectors(network: Architecture, x: np.ndarray) -> np.ndarray:
     return x[:, :, None] if network.embedding else np.eye(network.inputs, dtype=network.dtype)[x]
 
 
+def _in_steps(
+    network: Architecture, x: np.ndarray, lengths: np.ndarray | None, steps: int | None
+) -> np.ndarray:
+    """Return inputs (B, T, I) that show a context (B, I) at its time steps; other inputs as they are."""
+    if not (network.context and np.ndim(x) == 2):
+        if steps is not None:
+            raise ConfigError("steps: the inputs say how many time steps there are; leave it out")
+        return x
+    array = numeric("x", x)
+    if array.shape[1] != network.inputs or not len(array):
+        raise ShapeError(f"x: expected shape (B, {network.inputs}) of a context, got {array.shape}")
+    if steps is None and lengths is None:
+        raise ConfigError(
+            "steps: expected the number of time steps, or lengths, since a context does not say it"
+        )
+    count = int(np.max(np.asarray(lengths))) if steps is None else steps
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise ConfigError(f"steps: expected a whole number of at least 1, got {count!r}")
+    return shown_in_steps(network, array, int(count))
+
+
+def shown_in_steps(network: Architecture, vectors: np.ndarray, steps: int) -> np.ndarray:
+    """Return a context (B, I) at each of its time steps, (B, T, I), in the network's dtype."""
+    shown = np.zeros((len(vectors), steps, vectors.shape[1]), network.dtype)
+    shown[:, : steps if network.context == "every" else 1] = vectors[:, None]
+    return shown
+
+
 def of_symbols(network: Architecture, batch: Batch) -> Batch:
-    """Return a batch of symbols as one of vectors with a one, unless the network has an embedding; others as they are."""
+    """Return a batch of symbols as one of vectors with a one, unless the network has an embedding.
+
+    A context is shown at its time steps; other batches are returned as they are.
+    """
+    if batch.vectors:
+        shown = "context", network.context, network.dtype.str
+        if shown not in batch.packed:
+            batch.packed[shown] = batch.with_inputs(shown_in_steps(network, batch.inputs, batch.steps))
+        return batch.packed[shown]  # type: ignore[no-any-return]
     if not batch.symbols or network.embedding:
         return batch
     key = "one-hot", network.inputs, network.dtype.str

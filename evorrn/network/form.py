@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WITHOUT = {
     name: NetworkSettings.__dataclass_fields__[name].default
-    for name in ("bidirectional", "embedding", "learn_start", "readout", "reads")
+    for name in ("bidirectional", "embedding", "context", "learn_start", "readout", "reads")
 }
 """The settings that a form may have, each with the value that means a network without it."""
 OF_KIND = ("kind", "start", "stop", "encoder", "decoder")

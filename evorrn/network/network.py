@@ -65,6 +65,10 @@ class Network(KindOfNetwork):
     readout : str
         When there are outputs: at ``"every"`` time step, or once a sequence, (B, O), from the ``"last"`` step of each pass, the
         ``"mean"`` or ``"max"`` of all steps, or ``"sampled:3"``: three equally spaced steps one after the other.
+    context : str
+        Inputs are then one vector a sequence, floats (B, I), shown at ``"every"`` time step or at the ``"first"`` one alone, with
+        zeros after it. Targets say how many time steps there are, or for `predict` its `steps` or `lengths`. Inputs
+        (B, T, I) are seen as they are.
 
     Raises
     ------
@@ -118,6 +122,8 @@ class Network(KindOfNetwork):
             The seed of the noise of the cell, see `fitness`.
         links : ndarray of int, shape (B, T, A), optional
             The predecessors of each step, for a cell that takes A of them, see `evorrn.Batch`.
+        steps : int, optional
+            The time steps, T, where the inputs are a context (B, I); the largest of the `lengths` by default.
 
         Returns
         -------

@@ -39,6 +39,7 @@ class NetworkSettings:
     bidirectional: bool = False
     embedding: int = 0
     readout: str = "every"
+    context: str = ""
 
     def __new__(cls, *given: Any, **named: Any) -> Self:
         """Raise ConfigError for unknown names, with the nearest valid one, and where inputs or outputs are missing."""

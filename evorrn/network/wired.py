@@ -14,6 +14,7 @@ from evorrn.network.layers import Layer
 if TYPE_CHECKING:
     from evorrn.network.settings import NetworkSettings
 
+CONTEXTS = ("every", "first")
 READOUTS = ("every", "last", "mean", "max", "sampled:3")
 MOST_SYMBOLS = 2**24
 """Symbols up to here are exact as numbers of float32."""
@@ -80,6 +81,14 @@ def _problems_of_names(network: NetworkSettings) -> list[str]:
         found.append(f"network.inputs: expected at most {MOST_SYMBOLS:,} symbols, got {network.inputs:,}")
     elif size and network.inputs < 1:
         found.append("network.inputs: expected the number of symbols for an embedding, got 0")
+    context: Any = network.context
+    if context != "" and context not in CONTEXTS:
+        found.append(f"network.context: {unknown('context', context, CONTEXTS)}")
+    for name, given in (("embedding", network.embedding), ("readout", network.readout != "every")):
+        if context and given and not found:
+            found.append(
+                f"network.{name}: expected none with context, which is a vector of floats a sequence, for outputs at every step"
+            )
     way: Any = network.readout
     if not (isinstance(way, str) and (way in READOUTS or re.fullmatch(r"sampled:[1-9]\d{0,3}", way))):
         found.append(f"network.readout: {unknown('readout', way, READOUTS)}")

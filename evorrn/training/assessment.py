@@ -337,6 +337,7 @@ def predictions(network: Network, genome: np.ndarray, batch: Batch, free_run: bo
         return outputs
     free_from, teacher = first_scored(batch) if free_run else None, network.warm_up(batch)
     about: dict[str, Any] = {"free_from": free_from, "teacher": teacher, "links": batch.links}
+    about |= {"steps": batch.steps} if batch.vectors else {}
     return every_step(network, network.predict(genome, batch.inputs, lengths=batch.lengths, **about), batch)
 
 

@@ -79,12 +79,15 @@ class Model:
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: np.ndarray, steps: int | None = None) -> np.ndarray:
         """Return the outputs for inputs in the original units of the task.
 
         Parameters
         ----------
         x : array_like, shape (B, T, I), or (T, I) for one sequence
+            Of symbols integers (B, T), and of a context (B, I).
+        steps : int, optional
+            The time steps of a context, or the most symbols that an encoder-decoder writes.
 
         Returns
         -------
@@ -96,8 +99,14 @@ class Model:
         ShapeError
             When `x` has a wrong shape or is not finite.
         """
+        given = numeric("x", x)
+        symbols = given.ndim == 2 and given.dtype.kind in "iu"
+        if symbols and (self.network.embedding or self.network.decodes):
+            return self._restore(self.network.predict(self.genome, given, steps=steps))
+        if given.ndim == 2 and self.network.context:
+            return self._restore(self.network.predict(self.genome, self._scale(given), steps=steps))
         inputs, single = _sequences("x", x, self.network.inputs)
-        outputs = self._restore(self.network.predict(self.genome, self._scale(inputs)))
+        outputs = self._restore(self.network.predict(self.genome, self._scale(inputs), steps=steps))
         return outputs[0] if single else outputs
 
     def forecast(
