@@ -16,6 +16,7 @@ from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.arguments import check_chain
+from evorrn.network.encoder_decoder import EncoderDecoder
 from evorrn.network.noise import width
 from evorrn.training.calibration import Calibration
 from evorrn.training.decoded import answer_steps, score_answers, score_decoded
@@ -148,6 +149,22 @@ class Problem(MeteredProblem):
             result = self.network.loss_and_gradient(genome, batch, **self._seeded)
         self._charge_backward(batch)
         return result
+
+    def sampled_gradient(
+        self, genome: np.ndarray, sequences: Chosen, own: float, rng: np.random.Generator
+    ) -> tuple[float, np.ndarray]:
+        """Return loss and gradient of an encoder-decoder that sees its own draws at a share `own` of its steps.
+
+        `evorrn.network.encoder_decoder.EncoderDecoder.mixed` draws them, which costs a forward pass.
+        """
+        batch, network = self.chosen(sequences), self.network
+        assert isinstance(network, EncoderDecoder)
+        with self._charged(batch, 0):
+            seen = network.mixed(genome, batch, own, rng)
+        with self._charged(batch, 1):
+            loss, gradient = network.loss_and_gradient(genome, batch, teacher=seen)
+        self._charge_backward(batch)
+        return loss, gradient
 
     def gradient_from(
         self, genome: np.ndarray, batch: Batch, state: np.ndarray, teacher: np.ndarray | None = None

@@ -123,3 +123,57 @@ def test_mistakes_in_the_tables_of_a_spec_are_sentences(changed, reason):
 def test_an_encoder_without_its_kind_is_told_what_is_missing():
     with pytest.raises(EvorrnError, match=r'network\.encoder: expected kind = "encoder-decoder" beside it'):
         resolve({"task": {"name": "sunspots"}, "network": {"encoder": {"hidden": 3}}})
+
+
+def test_mixed_symbols_are_drawn_by_the_decoder_with_the_given_probability():
+    rng = np.random.default_rng(0)
+    made = network(decoder={"cell": "gru", "hidden": 12}, dtype="float64")
+    genome, batch = 3 * made.init(seed=0), TASK.data(0).train
+    assert (made.mixed(genome, batch, 0.0, rng) == batch.targets).all()
+    many = batch.take(np.repeat(np.arange(40), 50))
+    half, all_own = made.mixed(genome, many, 0.5, rng), made.mixed(genome, many, 1.0, rng)
+    inside = np.arange(3) < many.target_lengths[:, None]
+    assert not np.isin(all_own[inside], (made.start, made.stop)).any()
+    assert (half[~inside] == made.start).all()
+    logits = made.predict(genome, many.inputs, lengths=many.lengths, teacher=all_own)[:, :, 2:]
+    shares = np.exp(logits - logits.max(axis=2, keepdims=True))
+    shares /= shares.sum(axis=2, keepdims=True)
+    expected = [shares[:, place][inside[:, place]].mean(axis=0) for place in range(3)]
+    drawn = [np.bincount(all_own[inside[:, place], place] - 2, minlength=3) for place in range(3)]
+    for mean, counts in zip(expected, drawn):
+        np.testing.assert_allclose(counts / counts.sum(), mean, atol=0.05)
+    changed, whole = (float((rows != many.targets)[inside].mean()) for rows in (half, all_own))
+    assert changed == pytest.approx(whole / 2, abs=0.05)
+
+
+def test_the_gradient_with_own_symbols_takes_them_as_given():
+    made = network(dtype="float64")
+    rng, batch = np.random.default_rng(1), TASK.data(0).train
+    genome = made.init(seed=0)
+    seen = made.mixed(genome, batch, 0.7, np.random.default_rng(5))
+    loss, gradient = evorrn.Problem(made, batch).sampled_gradient(genome, None, 0.7, np.random.default_rng(5))
+    assert loss == made.loss_and_gradient(genome, batch, teacher=seen)[0]
+    way = rng.standard_normal(made.size)
+    ends = [made.loss_and_gradient(genome + sign * 1e-6 * way, batch, teacher=seen)[0] for sign in (1, -1)]
+    assert gradient @ way == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
+
+
+def test_scheduled_sampling_grows_as_its_schedule_says_and_repeats_its_bytes():
+    made = network()
+    shares = {}
+    for schedule in ("constant", "linear", "exponential", "inverse-sigmoid"):
+        strategy = evorrn.BPTT(sampling=0.5, sampling_schedule=schedule, sampling_epochs=2)
+        result = strategy.fit(made, TASK, budget="4gen")
+        shares[schedule] = result.history["own_symbols"].tolist()
+    assert shares["constant"] == [0.5] * 4
+    assert shares["linear"] == [0.0, 0.25, 0.5, 0.5]
+    assert shares["exponential"] == pytest.approx([0, 0.5 * (1 - 0.5**0.5), 0.25, 0.5 * (1 - 0.5**1.5)])
+    assert shares["inverse-sigmoid"] == pytest.approx([0.5 / (1 + 2 * np.exp(-k / 2)) for k in range(4)])
+    assert strategy.fit(made, TASK, budget="4gen").genome.tobytes() == result.genome.tobytes()
+
+
+def test_sampling_needs_an_encoder_decoder_and_leaves_old_specs_as_they_are():
+    batch = evorrn.Batch(np.ones((4, 5, 1)), np.ones((4, 5, 1)))
+    with pytest.raises(ConfigError, match=r"strategy\.sampling: expected 0, .* needs an encoder-decoder"):
+        evorrn.BPTT(sampling=0.5).fit(evorrn.Network(1, 1, hidden=2), batch, budget="1gen")
+    assert "sampling" not in str(evorrn.BPTT().stored_table())

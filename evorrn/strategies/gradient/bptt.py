@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from evorrn.base.settings import setting
+from evorrn.strategies.base import State
 from evorrn.strategies.gradient.descent import Gradient, GradientDescent, entries
+from evorrn.strategies.gradient.sampling import GROWTHS, check_sampling
 from evorrn.strategies.gradient.windows import Windows
 
 if TYPE_CHECKING:
+    from evorrn.data.batch import Batch
     from evorrn.training.problem import Problem
 
 CARRIED_WINDOW = 50
@@ -32,6 +35,9 @@ class BPTT(GradientDescent):
     over the last `window` steps. There is one update for each minibatch, with the sum of these gradients. With `carry`
     there is one after every `every` steps instead, and the state is carried to the next window, so one long series
     gives many updates an epoch; each epoch begins with the network's first state.
+
+    With `sampling`, the decoder of an encoder-decoder sees at a share of its steps the symbol that it draws itself in place of
+    the true one, see `evorrn.strategies.gradient.sampling`; the gradient takes these symbols as given.
 
     Notes
     -----
@@ -77,6 +83,18 @@ class BPTT(GradientDescent):
         absent=False,
     )
 
+    sampling: float = setting(
+        0.0,
+        "largest share of the symbols that a decoder sees that are its own draws, for encoder-decoders",
+        minimum=0,
+        maximum=1,
+        absent=0.0,
+    )
+    sampling_schedule: str = setting(
+        "linear", "how this share grows from 0", choices=tuple(GROWTHS), absent="linear"
+    )
+    sampling_epochs: int = setting(20, "epochs in which it grows", minimum=1, absent=20)
+
     def problems(self) -> list[str]:
         """Return one sentence for each setting, or combination of settings, that is not allowed."""
         found = super().problems()
@@ -93,6 +111,18 @@ class BPTT(GradientDescent):
             )
         return found
 
+    def check(self, problem: Problem) -> None:
+        """Raise ConfigError when there is to be sampling but the network writes no symbols."""
+        check_sampling(problem.network, self.sampling)
+
+    def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
+        """Return what an epoch changes in the state, with the mean loss and the record."""
+        if not self.sampling:
+            return super().advance(problem, state, rng)
+        share = self.sampling * GROWTHS[self.sampling_schedule](state["epoch"], self.sampling_epochs)
+        changed = GradientDescent.advance(replace(self, sampling=share), problem, state, rng)
+        return {**changed, "record": {**changed["record"], "own_symbols": share}}
+
     @property
     def _back(self) -> int | None:
         """The time steps of a window, None for all steps of a sequence."""
@@ -107,6 +137,9 @@ class BPTT(GradientDescent):
         """Yield the gradient of each update of an epoch, and the number of scored steps, or sequences, that it is of."""
         for sequences in self._minibatches(problem, rng):
             shown, count = self._shown(problem, sequences, rng), entries(problem, sequences)
+            if self._back is None and self.sampling:
+                yield partial(self._sampled, problem, shown, rng), count
+                continue
             if self._back is None:
                 yield partial(problem.loss_and_gradient, sequences=shown), count
                 continue
@@ -116,3 +149,13 @@ class BPTT(GradientDescent):
                 continue
             for number, window in enumerate(windows.windows):
                 yield partial(windows.carried_gradient, number), window.scored
+
+    def _sampled(
+        self,
+        problem: Problem,
+        shown: np.ndarray | Batch | None,
+        rng: np.random.Generator,
+        genome: np.ndarray,
+    ) -> tuple[float, np.ndarray]:
+        """Return loss and gradient where the decoder sees some symbols that it drew."""
+        return problem.sampled_gradient(genome, shown, self.sampling, rng)
