@@ -35,6 +35,11 @@ from evorrn.network.symbols import SymbolEntropy, answers
 class Reader(Network):
     """The encoder: layers without a readout."""
 
+    @property
+    def wired(self) -> bool:
+        """Whether the network is more than one time step with a readout, which it is: it has none."""
+        return True
+
     def _divided(self, noisy: bool = False) -> list[list[parts.Part]]:
         form: dict[str, Any] = {"biases": self.biases, "learn_start": self.learn_start}
         ways = parts.WAYS if self.bidirectional else ("",)

@@ -20,6 +20,11 @@ FORMS = {
         {"cell": "lstm", "hidden": 6},
         4,
     ),
+    "a bidirectional encoder of vectors with a one": (
+        {"cell": "gru", "hidden": 2, "bidirectional": True},
+        {"cell": "gru", "hidden": 4},
+        0,
+    ),
     "a decoder that needs a part of the states": (
         {"cell": "lstm", "hidden": 4},
         {"cell": "elman", "hidden": 4},

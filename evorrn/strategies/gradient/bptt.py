@@ -113,7 +113,8 @@ class BPTT(GradientDescent):
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigError when there is to be sampling but the network writes no symbols."""
-        check_sampling(problem.network, self.sampling)
+        if self.sampling:
+            check_sampling(problem.network)
 
     def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return what an epoch changes in the state, with the mean loss and the record."""

@@ -41,9 +41,9 @@ GROWTHS: dict[str, Callable[[int, int], float]] = {
 """Source: Bengio, Vinyals, Jaitly & Shazeer 2015, section 2.4, where the share of true symbols is one less these."""
 
 
-def check_sampling(network: Network, sampling: float) -> None:
+def check_sampling(network: Network) -> None:
     """Raise ConfigError for a network that writes no symbols and so has no own ones to see."""
-    if sampling and not network.decodes:
+    if not network.decodes:
         raise ConfigError(
             f"strategy.sampling: expected 0, since {network} writes no symbols; it needs an encoder-decoder"
         )
