@@ -204,7 +204,14 @@ def test_every_strategy_that_asks_has_a_row_or_one_of_its_own():
     assert asking <= timed
 
 
-@pytest.mark.parametrize("case", control.GROUP.cases, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[pytest.mark.thorough] * (case.name == "two-poles"))
+        for case in control.GROUP.cases
+    ],
+    ids=lambda case: case.name,
+)
 def test_networks_of_the_control_rows_balance_to_the_end(case):
     network, genomes, environment, start = control.workload(case)
     assert (len(genomes), case.steps, len(np.unique(genomes, axis=0))) == (256, 1000, 256)
@@ -226,7 +233,7 @@ def test_gains_are_those_of_the_linear_quadratic_regulator(monkeypatch):
     np.testing.assert_allclose(control.GAINS, wanted, rtol=1e-3)
 
 
-@pytest.mark.parametrize("fitness", ["standard", "damping"])
+@pytest.mark.parametrize("fitness", [pytest.param("standard", marks=pytest.mark.thorough), "damping"])
 def test_episodes_are_those_of_a_python_loop_and_of_jax(fitness):
     case = control.Case("x", fitness, individuals=3, steps=130, targets={"jax_control": Target(at_least=3)})
     row = control.measure(case, Session(quick=True))

@@ -103,7 +103,14 @@ def test_a_closed_gate_of_a_minimal_gated_unit_keeps_its_state():
     np.testing.assert_array_equal(last, state)
 
 
-@pytest.mark.parametrize("cell", ["gru-1", "gru-2", "gru-3"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param("gru-1", marks=pytest.mark.thorough),
+        pytest.param("gru-2", marks=pytest.mark.thorough),
+        "gru-3",
+    ],
+)
 def test_the_gates_of_reduced_gated_units_do_not_see_the_input(cell):
     """Without weights to the candidate, which is the only other reader, the input has no effect at all."""
     rng = np.random.default_rng(7)

@@ -280,7 +280,10 @@ def test_a_network_in_continuous_time_follows_an_independent_solver():
     np.testing.assert_allclose(network.states(genome, x)[0], logistic(wanted + w["theta"]), rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("exponential", 1), ("rk4", 4)])
+@pytest.mark.parametrize(
+    ("method", "order"),
+    [("euler", 1), pytest.param("exponential", 1, marks=pytest.mark.thorough), ("rk4", 4)],
+)
 def test_errors_shrink_with_the_time_step_by_the_order_of_the_method(method, order):
     """The same inputs, held for one, two and four steps of a half and a quarter of the length."""
     x, errors = np.random.default_rng(15).standard_normal((10, 3)), []

@@ -76,7 +76,7 @@ def start(environment, when, which, value):
 
 @pytest.mark.parametrize("environment", FORMS, ids=["vector code", "one by one", "in parts"])
 @pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("activation", ["tanh", pytest.param("relu", marks=pytest.mark.thorough)])
 def test_a_wrong_number_stops_with_its_time_step_and_start(environment, wrong, activation):
     """Also where the network makes a finite action of it: tanh of infinity, or relu of NaN."""
     network = Network(2, 1, cell="elman", hidden=2, cell_options={"activation": activation})

@@ -60,7 +60,9 @@ def run_elementwise(names, kinds, dtype, draws):
     return results, wanted
 
 
-@pytest.mark.parametrize("dtype,error", [("float32", 2e-6), ("float64", 1e-13)])
+@pytest.mark.parametrize(
+    "dtype,error", [pytest.param("float32", 2e-6, marks=pytest.mark.thorough), ("float64", 1e-13)]
+)
 @pytest.mark.parametrize("kinds", ["vvv", "npv", "lvp", "vln"])
 def test_every_elementwise_operation_equals_numpy(kinds, dtype, error):
     names = sorted(FORMS)

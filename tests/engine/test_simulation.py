@@ -41,8 +41,8 @@ def starts(environment, count):
     [
         {},
         {"hidden": (5, 3), "cell": "lstm"},
-        {"cell": "gru", "direct": True, "feedback": True},
-        {"cell": "jordan", "dtype": "float32"},
+        pytest.param({"cell": "gru", "direct": True, "feedback": True}, marks=pytest.mark.thorough),
+        pytest.param({"cell": "jordan", "dtype": "float32"}, marks=pytest.mark.thorough),
     ],
     ids=str,
 )

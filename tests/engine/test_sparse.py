@@ -19,7 +19,7 @@ def add_sparse_plainly(out, compressed, vector):
 
 
 @pytest.mark.parametrize("sequences", [1, 2, 20])
-@pytest.mark.parametrize("cell", ["leaky", "lstm"])
+@pytest.mark.parametrize("cell", ["leaky", pytest.param("lstm", marks=pytest.mark.thorough)])
 def test_sparse_equals_dense(cell, sequences):
     rng = np.random.default_rng(0)
     network = Network(1, 2, cell=cell, hidden=150, dtype="float64", direct=True, feedback=True)

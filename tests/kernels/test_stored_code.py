@@ -76,7 +76,7 @@ DAMAGE = {
 }
 
 
-QUICK = ("flipped", "missing")
+QUICK = ("flipped",)
 
 
 @pytest.mark.parametrize(

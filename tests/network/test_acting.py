@@ -23,7 +23,12 @@ def derived(p, x, h):
 
 
 @pytest.mark.parametrize(
-    "form", [{"cell": "lstm"}, {"cell": "lstm", "feedback": True, "direct": True}, {"cell": derived}]
+    "form",
+    [
+        pytest.param({"cell": "lstm"}, marks=pytest.mark.thorough),
+        {"cell": "lstm", "feedback": True, "direct": True},
+        {"cell": derived},
+    ],
 )
 def test_steps_in_numpy_equal_those_of_the_compiled_program(form):
     network = Network(2, 2, hidden=4, dtype="float64", **form)

@@ -52,6 +52,7 @@ def test_only_biases_are_left_out_and_results_are_those_of_zero_biases(cell):
         values.update({name: value for name, value in new.items() if name in values})
 
 
+@pytest.mark.thorough
 def test_every_program_runs_without_biases():
     bare, full = pair("gru")
     rng = np.random.default_rng(1)

@@ -22,6 +22,11 @@ NETWORKS = {
         "cell_options": [{"leak": 0.3}, {"leak": 0.8, "activation": "sigmoid"}],
     },
 }
+CHOSEN = [
+    name if NETWORKS[name].get("bidirectional") else pytest.param(name, marks=pytest.mark.thorough)
+    for name in NETWORKS
+]
+"""Layers in one direction are also taken in the tests of stacks."""
 SIZES = {"ragged, several tiles": (75, 13), "one sequence": (1, 9), "one step": (3, 1), "ragged": (7, 21)}
 
 
@@ -39,7 +44,7 @@ def made(options, sequences, steps, dtype="float64", seed=0, loss="mse"):
     return network, genome.astype(network.dtype), Batch(inputs, targets, mask, lengths)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CHOSEN)
 @pytest.mark.parametrize("size", SIZES)
 def test_outputs_and_losses_are_those_of_plain_numpy(name, size):
     network, genome, batch = made(NETWORKS[name], *SIZES[size])
@@ -52,7 +57,7 @@ def test_outputs_and_losses_are_those_of_plain_numpy(name, size):
     assert network.loss(genome, batch) == pytest.approx(sums.sum() / entries.sum(), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CHOSEN)
 @pytest.mark.parametrize("size", SIZES)
 def test_the_gradient_is_the_derivative_of_the_loss(name, size):
     network, genome, batch = made(NETWORKS[name], *SIZES[size], loss="cross-entropy")
@@ -162,6 +167,7 @@ def test_learned_first_states_of_both_passes_have_gradients():
         assert gradient[index] == pytest.approx(change / 2e-6, rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.thorough
 def test_ctc_trains_a_bidirectional_network():
     rng = np.random.default_rng(0)
     network = Network(3, 4, loss="ctc", dtype="float64", cell="gru", hidden=4, bidirectional=True)

@@ -146,6 +146,7 @@ def test_the_gradient_under_noise_is_that_of_differences_with_the_same_noise(mad
     assert slope == pytest.approx(float((given * (ahead - behind)).sum()) / 2e-6, rel=1e-6, abs=1e-8)
 
 
+@pytest.mark.thorough
 def test_without_a_seed_the_noise_is_zero_in_every_layout():
     quiet = Network(2, 1, cell="leaky", hidden=[6, 3], dtype="float64")
     noisy = Network(2, 1, cell=noisy_leaky, hidden=[6, 3], dtype="float64")

@@ -105,6 +105,7 @@ def test_the_result_is_the_first_outputs_of_the_automatizer():
     assert np.array_equal(narrowed(wide, both, network), genome)
 
 
+@pytest.mark.thorough
 def test_events_become_fewer_and_the_target_is_learned():
     network, batch = lagged()
     result = Chunker(patience=0).fit(network, batch, seed=1, budget="250gen")

@@ -65,6 +65,7 @@ def test_snes_solves_the_separable_and_no_rotated_ellipsoid():
     assert ours(SNES(), "rotated ellipsoid", 10, seeds=2, most=1000)[1] == 0
 
 
+@pytest.mark.thorough
 def test_xnes_does_not_feel_a_rotation():
     straight, reached = ours(XNES(), "ellipsoid", 5)
     rotated, also = ours(XNES(), "rotated ellipsoid", 5)

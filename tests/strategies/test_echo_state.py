@@ -328,7 +328,9 @@ def test_a_spectral_radius_of_0_leaves_no_recurrent_link():
     assert searched.fit(network, record(), seed=0, budget="6gen").history["spectral_radius"].max() <= 1.0
 
 
-@pytest.mark.parametrize("loss", ["binary-cross-entropy", "cross-entropy"])
+@pytest.mark.parametrize(
+    "loss", [pytest.param("binary-cross-entropy", marks=pytest.mark.thorough), "cross-entropy"]
+)
 @pytest.mark.parametrize("strategy", [EchoState(reservoirs=2), evorrn.Evolino(population=6)])
 def test_classes_may_go_back_as_probabilities_while_the_fit_sees_the_true_ones(strategy, loss):
     """Targets and probabilities are of one kind; targets and logits are not."""

@@ -76,15 +76,20 @@ def by_hand(network, genome, batch, strategy, target_weights):
     ("options", "settings"),
     [
         ({"cell": "leaky", "feedback": True, "cell_options": {"leak": 0.4}}, {"update_every": 3, "links": 2}),
-        ({"cell": "elman", "feedback": True, "direct": True}, {"forgetting": 0.95, "links": 5}),
+        pytest.param(
+            {"cell": "elman", "feedback": True, "direct": True},
+            {"forgetting": 0.95, "links": 5},
+            marks=pytest.mark.thorough,
+        ),
         (
             {"cell": "ctrnn", "direct": True, "cell_options": {"dt": 0.3, "activation": "tanh"}},
             {"alpha": 0.5},
         ),
         ({"cell": "leaky", "cell_options": {"leak": 0.4}, "direct": True}, {"full": True, "links": 2}),
-        (
+        pytest.param(
             {"cell": "ctrnn", "cell_options": {"dt": 0.3, "method": "euler", "activation": "sigmoid"}},
             {"full": True, "alpha": 0.2},
+            marks=pytest.mark.thorough,
         ),
     ],
 )
@@ -120,6 +125,7 @@ def four_sines(start, steps, known):
     return Batch(np.zeros((1, steps, 0)), wave[None, :, None], mask=np.arange(steps)[None] >= known)
 
 
+@pytest.mark.thorough
 def test_a_network_goes_on_with_a_sum_of_four_sines_after_learning_is_switched_off():
     network = Network(0, 1, cell="leaky", hidden=200, feedback=True, dtype="float64")
     data = four_sines(0, 5000, 300), four_sines(70, 1500, 600), four_sines(40, 1500, 600)

@@ -37,7 +37,9 @@ def test_noise_is_standard_normal_and_independent_between_units_and_steps():
             "cell_options": {"leak": 0.3, "activation": "sigmoid"},
         },
         {"cell": "ctrnn", "hidden": (3, 2), "cell_options": {"dt": 0.4}},
-        {"cell": "leaky", "hidden": 6, "feedback": True, "biases": False},
+        pytest.param(
+            {"cell": "leaky", "hidden": 6, "feedback": True, "biases": False}, marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_states_without_noise_are_those_of_the_network_and_noise_enters_the_sums(options):

@@ -136,7 +136,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(OTHERS))
+QUICK = ("feedback", "classes", "a cell that sees the output")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.thorough) for name in sorted(OTHERS)],
+)
 def test_truncated_gradient_is_the_derivative_with_the_states_at_the_starts_held_fixed(name):
     options = {"cell": "elman", "hidden": 4, **OTHERS[name]}
     network = Network(2, 2, dtype="float64", **options)

@@ -17,6 +17,7 @@ def test_every_cell_passes_the_check(name):
     check_cell(name)
 
 
+@pytest.mark.thorough
 def test_options_are_given_to_the_cell():
     check_cell("leaky", options={"leak": 0.9, "activation": "softplus"})
 

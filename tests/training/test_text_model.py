@@ -20,7 +20,10 @@ def model(seed=0, scale=2.0, cell="elman"):
     return TextModel(Model(genome, net, input_names=NAMES, output_names=NAMES))
 
 
-@pytest.mark.parametrize(("seed", "cell", "prompt"), [(0, "elman", ""), (1, "gru", "ab"), (2, "lstm", "\n")])
+@pytest.mark.parametrize(
+    ("seed", "cell", "prompt"),
+    [(0, "elman", ""), (1, "gru", "ab"), pytest.param(2, "lstm", "\n", marks=pytest.mark.thorough)],
+)
 def test_probabilities_of_all_texts_of_a_length_add_up_to_one(seed, cell, prompt):
     text = model(seed, cell=cell)
     every = ["".join(letters) for letters in itertools.product("\nab?", repeat=3)]

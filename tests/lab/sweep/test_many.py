@@ -70,7 +70,7 @@ def test_a_run_that_is_refused_ends_all_with_its_reason(jobs, tmp_path):
         run_all(mixed, tmp_path, jobs=jobs)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGTERM])
 def test_interrupted_runs_leave_checkpoints_and_go_on(number, one_by_one, tmp_path):
     # Slow enough to be interrupted; in all else the runs are those of `one_by_one`.
     code = (

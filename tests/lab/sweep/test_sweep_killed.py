@@ -72,7 +72,7 @@ def test_after_a_parent_is_killed_its_workers_leave_and_the_same_command_goes_on
     finish(file, tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.thorough), signal.SIGINT])
 def test_a_signal_leaves_checkpoints(number, tmp_path, undisturbed):
     file = write(tmp_path)
     process = begin("run", file, tmp_path, "--jobs", 2, pause=PAUSE)
