@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn.base.errors import Unfinished
+from evorrn.base.errors import RunError, Unfinished
 from evorrn.base.files import write_atomic
 from evorrn.lab.planning import (
     BUDGET,
@@ -33,7 +35,7 @@ from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.spec import DATA_FILES
 from evorrn.lab.scoring import common_metric, make_part
 from evorrn.lab.study.backtest import combined, same_names
-from evorrn.lab.study.comparison import Comparison
+from evorrn.lab.study.comparison import Baseline, Comparison
 from evorrn.lab.study.ranking import make_differences
 from evorrn.lab.sweep.many import run_all
 
@@ -133,20 +135,36 @@ def compare(
         level=wanted.level,
         parts=tuple(parts) if len(parts) > 1 else (),
     )
-    _write(comparison, root, folder)
-    return comparison
+    return _written(comparison, root, folder)
 
 
-def _write(comparison: Comparison, root: Path, folder: Path) -> None:
-    """Write a comparison and its report, unless the folder holds the same."""
+def _written(comparison: Comparison, root: Path, folder: Path) -> Comparison:
+    """Write a comparison and its report, unless the folder holds the same; return the one that is written.
+
+    It is the same where nothing but the seconds of baselines differs, which are measured at every call.
+    """
     content, path = json.dumps(comparison.as_dict(), indent=1) + "\n", folder / "comparison.json"
     try:
-        if Path(comparison.report).is_file() and path.is_file() and path.read_text() == content:
-            return
+        if Path(comparison.report).is_file() and path.is_file():
+            with suppress(ValueError, RunError):
+                known = Comparison.from_dict(json.loads(path.read_text()))
+                if json.dumps(_timeless(known).as_dict()) == json.dumps(_timeless(comparison).as_dict()):
+                    return known
         write_report(comparison, root, Path(comparison.report))
         write_atomic(path, content)  # last, since it says that the report is of these numbers
     except OSError as error:
         raise Unfinished(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
+    return comparison
+
+
+def _timeless(comparison: Comparison) -> Comparison:
+    """Return a comparison without the seconds of its baselines."""
+
+    def of(baselines: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
+        return tuple(dataclasses.replace(each, seconds=math.nan) for each in baselines)
+
+    parts = tuple(dataclasses.replace(part, baselines=of(part.baselines)) for part in comparison.parts)
+    return dataclasses.replace(comparison, baselines=of(comparison.baselines), parts=parts)
 
 
 def _task(task: Task | Environment, wanted: Asked) -> dict[str, Any]:

@@ -14,7 +14,12 @@ import numpy as np
 from evorrn.base.errors import RunError
 from evorrn.data.tables.dates import date_texts
 from evorrn.lab.planning import Asked
-from evorrn.lab.runs.assessments import baseline_predictions, baseline_values, comparator_values
+from evorrn.lab.runs.assessments import (
+    baseline_predictions,
+    baseline_seconds,
+    baseline_values,
+    comparator_values,
+)
 from evorrn.lab.runs.outputs import Predictions, read_outputs
 from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
 from evorrn.lab.runs.spec import Spec
@@ -54,7 +59,13 @@ def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, want
     }
     baselines += [dataclasses.replace(each, model=True) for each in make_baselines(models, metric)]
     by_target = _baseline_targets(first, wanted.baselines)
-    baselines = [dataclasses.replace(each, targets=by_target.get(each.name, {})) for each in baselines]
+    seconds = baseline_seconds(first)
+    baselines = [
+        dataclasses.replace(
+            each, targets=by_target.get(each.name, {}), seconds=seconds.get(each.name, math.nan)
+        )
+        for each in baselines
+    ]
     horizon = int(getattr(first.task, "horizon", None) or 0)
     predicted = baseline_predictions(first) if horizon else {}
     baselines = [

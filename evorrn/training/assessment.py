@@ -91,6 +91,10 @@ class Assessment:
         """Return ``{name: value}``: the value of a metric on test data of each trivial baseline."""
         raise NotImplementedError
 
+    def baseline_seconds(self) -> dict[str, float]:
+        """Return the wall time of the baselines and of the comparators that were computed, of those that were measured."""
+        return {}
+
     def baseline_records(self) -> dict[str, dict[str, np.ndarray]]:
         """Return for each baseline of a forecast its predictions on test and its residuals on validation, else nothing."""
         return {}
@@ -209,6 +213,13 @@ class SequenceAssessment(Assessment):
         if key not in self._compared:
             self._compared[key] = self.task.comparators(self.splits, names)
         return self._scored(self._compared[key], metric)
+
+    def baseline_seconds(self) -> dict[str, float]:
+        """Return the wall time of each prediction that the task has measured."""
+        found: dict[str, float] = {}
+        for outputs in (self._baseline_outputs, *self._compared.values()):
+            found |= getattr(outputs, "seconds", {})
+        return found
 
     @cached_property
     def _baseline_outputs(self) -> Baselines:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from evorrn.base.errors import ConfigError, RunError
+from evorrn.base.text import figure
 from evorrn.data.batch import Batch
 from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.lab import compare as module
 from evorrn.lab import planning
 from evorrn.lab.compare import Choice, compare
 from evorrn.lab.planning import plan_runs
-from evorrn.lab.report.comparison import write_report
+from evorrn.lab.report.comparison import ranking_table, write_report
 from evorrn.lab.runs import assessments
 from evorrn.lab.runs.assessments import baseline_values
+from evorrn.lab.runs.estimate import Estimate
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.run import Run
+from evorrn.lab.study.comparison import Comparison
 from evorrn.lab.study.ranking import make_baselines
-from evorrn.lab.sweep import job
+from evorrn.lab.sweep import job, many
 from evorrn.lab.sweep.many import RunsProgress
 from evorrn.training.budget import Budget
 from evorrn.training.meter import Meter
@@ -78,6 +83,7 @@ class Specs:
         return SimpleNamespace(
             with_seed=lambda seed: self({**raw, "seed": seed}),
             content=content,
+            shape={name: network[name] for name in ("cell", "hidden")},
             task=self.task,
             strategy=SimpleNamespace(name=name, step_name="generation"),
             network=SimpleNamespace(size=network["hidden"] ** 2),
@@ -114,6 +120,7 @@ def made_up(monkeypatch):
     monkeypatch.setattr(planning, "resolve", specs)
     monkeypatch.setattr(job, "execute", runs)
     monkeypatch.setattr(assessments, "_kept", {})
+    monkeypatch.setattr(many, "estimated", lambda runs, root: Estimate(1, None, None, False, 0))
     monkeypatch.setattr(
         module, "write_report", lambda comparison, root, path: None
     )  # plots take most of a second
@@ -301,3 +308,34 @@ def test_the_command_repeats_the_comparison(made_up, tmp_path):
         """--set 'task.target="load"' --set network.hidden=5 --set ga.population=9"""
     )
     assert compare(raw, root=tmp_path, command="as typed", choice=Choice(seeds=2)).command == "as typed"
+
+
+def test_baselines_have_the_seconds_that_they_took_and_keep_those_of_the_first_time(tmp_path):
+    """They are in the table and the file; the same comparison again writes nothing."""
+    raw = {"task": {"name": "sunspots"}, "network": {"cell": "elman", "hidden": 2}, "budget": "20k"}
+    found = compare(raw, root=tmp_path, choice=Choice(["random"], seeds=1))
+    seconds = {each.name: each.seconds for each in found.baselines}
+    assert set(seconds) == {"mean", "persistence", "linear autoregression", "linear autoregression, AIC"}
+    assert all(0 < took < 60 for took in seconds.values())
+    folder = Path(found.report).parent
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    again = compare(raw, root=tmp_path, choice=Choice(["random"], seeds=1))
+    assert {each.name: each.seconds for each in again.baselines} == seconds
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    shown = dict(
+        zip(
+            [entry.cells[0] for entry in ranking_table(found).entries],
+            [entry.cells[8] for entry in ranking_table(found).entries],
+        )
+    )
+    assert shown["mean"] == figure(seconds["mean"])
+
+
+def test_a_baseline_that_was_not_measured_has_no_seconds_in_the_table(made_up, tmp_path):
+    found = compare(RAW, root=tmp_path, choice=Choice(seeds=1))
+    assert all(math.isnan(each.seconds) for each in found.baselines)
+    assert [entry.cells[8] for entry in ranking_table(found).entries if entry.style == "baseline"] == ["", ""]
+    content = found.as_dict()
+    assert Comparison.from_dict(content).baselines[0].name == found.baselines[0].name
+    del content["baselines"][0]["seconds"]  # as it was written before
+    assert math.isnan(Comparison.from_dict(content).baselines[0].seconds)

@@ -22,6 +22,8 @@ NETWORKS = {
     "first states that are learned": {"cell": "gru", "hidden": 3, "learn_start": True, "direct": True},
     "no biases": {"cell": "indrnn", "hidden": 4, "biases": False, "reads": "all"},
 }
+QUICK = ("two layers of lstm", "feedback", "derived weights", "past values", "first states that are learned")
+CHOSEN = [name if name in QUICK else pytest.param(name, marks=pytest.mark.thorough) for name in NETWORKS]
 
 
 def made(name, sequences, steps, seed=0):
@@ -32,7 +34,7 @@ def made(name, sequences, steps, seed=0):
 
 
 @pytest.mark.parametrize(("sequences", "steps"), [(1, 1), (3, 7)])
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", CHOSEN)
 def test_influence_is_the_derivative_of_the_last_state(name, sequences, steps):
     network, genome, x, state = made(name, sequences, steps)
     outputs, last, influence = network.influence(genome, x, state=state)
@@ -72,6 +74,6 @@ def test_an_influence_of_a_wrong_shape_or_beyond_the_memory_is_refused():
         network.influence(genome, x, np.zeros((3, 5, 51)), state)
     large = Network(1, 1, cell="elman", hidden=20_000)
     with pytest.raises(
-        ConfigError, match=r"influence: an array of 1 x 20000 x 400060001 numbers takes 2.98e\+04 GiB"
+        ConfigError, match=r"influence: an array of 1 x 20000 x 400060001 numbers takes 29,80[0-9] GiB"
     ):
         large.influence(np.zeros(1), np.zeros((1, 1, 1)))

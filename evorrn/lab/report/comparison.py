@@ -123,7 +123,15 @@ def ranking_table(comparison: Comparison) -> Table:
     entries = []
     for entry in ranked(comparison.rows, comparison.baselines, comparison.metric):
         if isinstance(entry, Baseline):
-            cells = (entry.name, figure(entry.value), "baseline", *[""] * 7)  # where no width leaves it out
+            took = figure(entry.seconds) if math.isfinite(entry.seconds) else ""
+            cells = (
+                entry.name,
+                figure(entry.value),
+                "baseline",
+                *[""] * 5,
+                took,
+                "",
+            )  # where no width leaves it out
             entries.append(Entry(cells, "baseline"))
         else:
             style = "best" if entry is comparison.best else ""

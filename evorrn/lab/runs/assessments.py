@@ -46,6 +46,11 @@ def comparator_values(spec: Spec, metric: str, names: Sequence[str]) -> dict[str
     return assessment_of(spec).comparators(metric, names)
 
 
+def baseline_seconds(spec: Spec) -> dict[str, float]:
+    """Return the seconds of each baseline and model of a run that were computed and measured."""
+    return assessment_of(spec).baseline_seconds()
+
+
 def baseline_predictions(spec: Spec) -> dict[str, Predictions]:
     """Return the predictions of the baselines of a forecast by name; empty where a task is no forecast."""
     found: dict[str, dict[str, Any]] = {**assessment_of(spec).baseline_records()}

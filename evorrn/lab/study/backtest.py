@@ -39,7 +39,13 @@ def combined(parts: Sequence[Part], metric: str) -> tuple[list[Row], list[Baseli
         mine = [b for part in parts for b in part.baselines if b.name == each.name]
         intervals = _intervals(mine) if len({part.horizon for part in parts}) == 1 else ()
         found.append(
-            dataclasses.replace(each, targets=_targets(mine), model=mine[0].model, intervals=intervals)
+            dataclasses.replace(
+                each,
+                targets=_targets(mine),
+                model=mine[0].model,
+                intervals=intervals,
+                seconds=_middle([b.seconds for b in mine]),
+            )
         )
     return rank(rows, metric), found
 

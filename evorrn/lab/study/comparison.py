@@ -72,7 +72,9 @@ class Row:
 class Baseline:
     """A prediction scored on the same test data: its median over seeds, one value a seed, by target, and its intervals.
 
-    It is a trivial one, or that of a model in use, fitted to the same rows.
+    It is a trivial one, or that of a model in use, fitted to the same rows. The seconds are those of fitting it and
+    predicting with it, by one thread on the data of the first seed; NaN where they are not known. It has no work: the meter
+    counts what networks compute.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Baseline:
     targets: dict[str, dict[str, float]] = field(default_factory=dict)
     model: bool = False
     intervals: tuple[Intervals, ...] = ()
+    seconds: float = math.nan
 
     @property
     def median(self) -> float:
@@ -254,6 +257,7 @@ def _baselines(content: Sequence[Mapping[str, Any]], worst: float) -> tuple[Base
             _targets(b),
             bool(b.get("model")),
             tuple(map(Intervals.from_dict, b.get("intervals") or ())),
+            _number(b.get("seconds"), math.nan),
         )
         for b in content
     )

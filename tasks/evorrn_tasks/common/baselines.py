@@ -5,10 +5,14 @@ Each function takes the splits in scaled units and returns predictions of the te
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.data.task import Splits
+from evorrn.data.timed import Timed
 from evorrn_tasks.common import linear
 
 
@@ -16,18 +20,24 @@ def forecasts(
     splits: Splits, *, linear_name: str = "linear autoregression", free_run: bool = False
 ) -> dict[str, np.ndarray]:
     """Return the baselines of a forecast by name: the mean, persistence and linear models of the past."""
-    return {
-        "mean": mean(splits),
-        "persistence": persistence(splits, free_run=free_run),
-        **linear_models(splits, linear_name, free_run=free_run),
-    }
+    return Timed(
+        {
+            "mean": partial(mean, splits),
+            "persistence": partial(persistence, splits, free_run=free_run),
+            **_linear_models(splits, linear_name, free_run),
+        }
+    )
 
 
 def linear_models(splits: Splits, name: str, *, free_run: bool = False) -> dict[str, np.ndarray]:
     """Return a linear model of the present and past inputs, its order by validation and by Akaike's criterion."""
+    return Timed(_linear_models(splits, name, free_run))
+
+
+def _linear_models(splits: Splits, name: str, free_run: bool) -> dict[str, Callable[[], np.ndarray]]:
     return {
-        name: linear.by_validation(splits, free_run=free_run),
-        f"{name}, AIC": linear.by_aic(splits, free_run=free_run),
+        name: partial(linear.by_validation, splits, free_run=free_run),
+        f"{name}, AIC": partial(linear.by_aic, splits, free_run=free_run),
     }
 
 

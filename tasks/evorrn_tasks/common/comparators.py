@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from evorrn.base.errors import unknown
 from evorrn.data.tables.dates import DAY, HOUR
 from evorrn.data.tables.step import BUSINESS_DAY, MONTH, SECOND, Step
 from evorrn.data.task import Splits
+from evorrn.data.timed import Timed
 from evorrn_tasks.common import linear
 
 USUAL = ("seasonal", "drift")
@@ -68,20 +70,23 @@ def comparators(splits: Splits, series: Series, names: Sequence[str]) -> dict[st
     """Return forecasts of the test split (B, T, O) by a name for the report, in scaled units."""
     assert splits.test is not None
     rows = np.arange(len(series.values) - splits.test.steps, len(series.values))
-    found: dict[str, np.ndarray] = {}
+    makers: dict[str, Callable[[], np.ndarray]] = {}
     for name in names:
         if name == "seasonal":
             season = best_season(series)
             if season:
-                found[f"seasonal naive, {season} rows"] = seasonal_naive(series, rows, season)[None]
+                makers[f"seasonal naive, {season} rows"] = partial(seasonal_naive, series, rows, season)
         elif name == "drift":
-            found["drift"] = drift(series, rows)[None]
+            makers["drift"] = partial(drift, series, rows)
         elif name in ("boosting", "mlp"):
             label = "histogram boosting" if name == "boosting" else "window MLP"
-            found[label] = regression(splits, name)
+            makers[label] = partial(regression, splits, name)
         else:
             label = "AutoETS" if name == "ets" else "AutoARIMA"
-            found[label] = classical(series, rows, label)[None]
+            makers[label] = partial(classical, series, rows, label)
+    found = Timed(makers)
+    for name, forecast in found.items():
+        found[name] = forecast if forecast.ndim == 3 else forecast[None]
     return found
 
 
