@@ -27,7 +27,6 @@ MODULES = (
     "wiring",
     "reservoir",
     "adaptation",
-    "online",
     "start_up",
     "scaling",
 )

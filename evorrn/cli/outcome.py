@@ -10,6 +10,7 @@ from evorrn.cli import FAILED, INTERRUPTED
 from evorrn.cli.output import note, print_json, say, warn
 from evorrn.lab.study.sentences.common import pooled
 from evorrn.lab.study.sentences.common import subject as subject_of
+from evorrn.lab.study.sentences.comparison import wiring
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.run import Run
@@ -101,7 +102,8 @@ def _lines(run: Run) -> list[str]:
         )
     lines += [f"  note: {text}" for text in result.notes]
     lines += [
-        f"  network {spec.network.cell_name}, {units} units, {spec.network.size:,} genes",
+        f"  network {'bidirectional ' * spec.network.bidirectional}{spec.network.cell_name}, {units} units"
+        f"{wiring(spec.content['network'])}, {spec.network.size:,} genes",
         f"  cost    {amount(meter.work)} multiply-adds, {amount(meter.steps)} network steps, "
         f"{amount(meter.evaluations)} evaluations, {meter.seconds:.1f} s, {meter.compile_seconds:.1f} s compiling",
         f"  folder  {run.path}",

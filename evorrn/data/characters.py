@@ -40,7 +40,7 @@ class Characters:
     def named(cls, names: Sequence[str]) -> Characters | None:
         """Return the characters with the names that `names` gives, None when these are not names of characters."""
         *known, last = names if names else ("",)
-        found = [_character(name) for name in known]
+        found = [character(name) for name in known]
         if last != UNKNOWN or not found or any(each is None for each in found):
             return None
         return cls(tuple(each for each in found if each is not None))
@@ -77,7 +77,7 @@ def _name(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def _character(name: str) -> str | None:
+def character(name: str) -> str | None:
     """Return the character with a name, None where there is none."""
     if name == SPACE:
         return " "

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 
 USUAL = Choice()
+KEYS = ("name", "version", "seed_changes", "outputs", "notes", "settings")
+"""What plain data say of a task besides its settings."""
 
 
 def compare(
@@ -168,10 +170,17 @@ def _timeless(comparison: Comparison) -> Comparison:
 
 
 def _task(task: Task | Environment, wanted: Asked) -> dict[str, Any]:
-    """Return a task as plain data, with all horizons; for a data file with the names of its outputs."""
-    content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **task.values()}
+    """Return a task as plain data, with all horizons; for a data file with the names of its outputs.
+
+    Settings that have the name of one of the other `KEYS` are in a table ``settings`` of their own.
+    """
+    values = task.values()
+    if {"fold", "folds"} <= values.keys():
+        del values["fold"]
+    own = {name: values.pop(name) for name in KEYS if name in values}
+    content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **values}
+    content |= {"settings": own} if own else {}
     content |= {"horizon": list(wanted.horizons)} if len(wanted.horizons) > 1 else {}
-    content.pop("fold", None)
     if task.name in DATA_FILES.values():
         outputs = getattr(task, "scored_names", task.output_names)
         return {**content, "outputs": list(outputs), "notes": _notes(task)}

@@ -16,6 +16,7 @@ from evorrn.base.text import counted
 from evorrn.data.batch import numeric
 from evorrn.data.task import Scaling
 from evorrn.training import model_file
+from evorrn.training.symbols import Alphabet, read_symbols
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -79,35 +80,81 @@ class Model:
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
-    def predict(self, x: np.ndarray, steps: int | None = None) -> np.ndarray:
+    def predict(self, x: Any, steps: int | None = None) -> np.ndarray:
         """Return the outputs for inputs in the original units of the task.
 
         Parameters
         ----------
         x : array_like, shape (B, T, I), or (T, I) for one sequence
-            Of symbols integers (B, T), and of a context (B, I).
+            For a network trained on symbols also a text, a list of texts, or whole numbers (T,), and (B, T) where the network has an
+            embedding or is an encoder-decoder. Where symbols are words and no characters, a sequence is a list of words. For a
+            network with a context, and an encoder-decoder that reads vectors, (B, I).
         steps : int, optional
             The time steps of a context, or the most symbols that an encoder-decoder writes.
 
         Returns
         -------
         ndarray, shape (B, T, O) or (T, O), float64
-            In original units; logits for classes.
+            In original units; logits for classes. (B, O) or (O,) for a readout of whole sequences.
 
         Raises
         ------
         ShapeError
-            When `x` has a wrong shape or is not finite.
+            When `x` has a wrong shape, is not finite, or has symbols that are not known.
         """
-        given = numeric("x", x)
-        symbols = given.ndim == 2 and given.dtype.kind in "iu"
-        if symbols and (self.network.embedding or self.network.decodes):
-            return self._restore(self.network.predict(self.genome, given, steps=steps))
-        if given.ndim == 2 and self.network.context:
-            return self._restore(self.network.predict(self.genome, self._scale(given), steps=steps))
-        inputs, single = _sequences("x", x, self.network.inputs)
-        outputs = self._restore(self.network.predict(self.genome, self._scale(inputs), steps=steps))
+        inputs, lengths, single = self._read(x)
+        outputs = self._restore(self.network.predict(self.genome, inputs, lengths=lengths, steps=steps))
         return outputs[0] if single else outputs
+
+    def decode(self, x: Any, steps: int = 50, beam: int = 1, temperature: float = 0.0, seed: int = 0) -> Any:
+        """Return the answers that an encoder-decoder writes.
+
+        Parameters
+        ----------
+        x
+            Questions, as `predict` takes them.
+        steps, beam, temperature, seed
+            The most symbols of an answer, and how they are chosen, see `evorrn.Network.encoder_decoder` and its method `decode`.
+
+        Returns
+        -------
+        str or list of str
+            An answer for each question; words with spaces between them where symbols are no characters, and arrays of whole numbers
+            where they have no names.
+
+        Raises
+        ------
+        EvorrnError
+            When the network is no encoder-decoder.
+        """
+        network: Any = self.network
+        if not network.decodes:
+            raise EvorrnError(f"decode: expected an encoder-decoder, got {network}")
+        inputs, lengths, single = self._read(x)
+        found = network.decode(self.genome, inputs, lengths, steps, beam, temperature, seed)
+        if self.output_names:
+            alphabet = Alphabet(self.output_names)
+            found = [alphabet.text(row) for row in found]
+        return found[0] if single else found
+
+    def _read(self, x: Any) -> tuple[np.ndarray, np.ndarray | None, bool]:
+        """Return inputs in scaled units or symbols (B, T), lengths of symbols (B,), and whether there is one sequence alone."""
+        network, names = self.network, self.input_names
+        direct = network.embedding > 0 or network.decodes
+        characters = self.scaling is None and Alphabet(names).signs is not None
+        rows = read_symbols(x, names, characters or (direct and bool(names)), direct)
+        if rows is not None:
+            return rows
+        array = numeric("x", x)
+        if array.ndim == 2 and (network.context or network.decodes):
+            return self._scale(array), None, False
+        if network.embedding and not network.decodes:
+            raise ShapeError(
+                f"x: expected symbols, whole numbers from 0 to {network.inputs - 1} of shape (T,) or (B, T), got {array.shape} "
+                f"of {array.dtype}"
+            )
+        inputs, single = _sequences("x", x, network.inputs)
+        return self._scale(inputs), None, single
 
     def forecast(
         self,

@@ -41,3 +41,21 @@ def test_sample_of_another_task_is_refused(console):
     run = console.type("run", "adding", *QUICK, "--set", "task.length=3", "--json")
     said = console.type("sample", json.loads(run.out)["folder"])
     assert said.code == 2 and "trained on running text" in said.err
+
+
+def test_the_line_of_a_wired_network_says_how_it_is_wired_and_its_picture_has_characters(console, tmp_path):
+    (tmp_path / "my.txt").write_text(PROSE * 12)
+    said = console.type("run", "my.txt", *QUICK)
+    assert "network elman, 2 units, embedding 8, " in said.out
+    wired = (
+        "--set",
+        "network.bidirectional=true",
+        "--set",
+        "task.train=20",
+        "--set",
+        "task.valid=3",
+        "--set",
+        "task.test=3",
+    )
+    said = console.type("run", "row-digits", *QUICK, *wired)
+    assert "network bidirectional gru, 2 units, readout last, " in said.out

@@ -73,6 +73,9 @@ SMALL = [
     ("grid-digits", {"rows": 5, "columns": 3, "noise": 0.5, "corner": "bottom-left", "train": 9, "test": 5}),
     ("grid-digits", {"pictures": "handwritten", "train": 9, "valid": 3, "test": 5}),
     ("row-digits", {"symbols": 1000, "train": 30, "valid": 3, "test": 5}),
+    ("addition", {"digits": 3, "backwards": False, "train": 9, "valid": 3, "test": 5}),
+    ("number-words", {"largest": 99, "train": 9, "valid": 3, "test": 5}),
+    ("dates", {"first": 2000, "last": 2000, "train": 9, "valid": 3, "test": 5}),
     ("hidden-states", {"states": 3, "symbols": 6, "steps": 7, "train": 5, "valid": 2, "test": 4}),
     ("row-digits", {"pictures": "drawn", "columns": 3, "noise": 0.5, "train": 9, "test": 5}),
     ("text", {"characters": 400, "length": 9, "context": 0, "rare": 0}),
@@ -147,7 +150,7 @@ def test_advice_makes_real_networks_and_strategies(name, paths):
         make_strategy(strategy, advice.strategy)
         net = evorrn.Network.for_task(task, **advice.network)
         assert (net.inputs, net.outputs) == (task.inputs, task.outputs)
-        if strategy == "esn":
+        if strategy == "esn" and "states" in task.provides:
             assert net.direct != net.wired and net.dtype == np.float64
     assert task.recommended("ga").network == task.recommended("random").network
 

@@ -24,7 +24,7 @@ from evorrn.engine.model import Model
 from evorrn.engine.stages import variable
 
 SCATTER = fixed("scatter", home="links")
-AGAIN = frozenset({"contract", "pairs"})
+AGAIN = frozenset({"contract"})
 """Operations whose large results the adjoint computes again rather than read from memory."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from evorrn.lab.report.characters import draw_characters, signs_of, text_height
 from evorrn.lab.report.intervals import Band
 from evorrn.lab.report.style import GRID, INK, LINES, SERIES, Axes, legend_above, time_axis
 from evorrn.lab.runs.outputs import Outputs, Predictions, Trajectory
@@ -31,7 +32,9 @@ def outputs_of(shown: Outputs, names: Sequence[str]) -> list[Outputs]:
 
 def outputs_height(shown: Outputs) -> float:
     """Return the height of such a plot in inches."""
-    return 0.9 + 0.75 * len(shown.panels()) if isinstance(shown, Trajectory) else 2.9
+    if isinstance(shown, Trajectory):
+        return 0.9 + 0.75 * len(shown.panels())
+    return text_height(*shown.excerpt()) if signs_of(shown.classes) else 2.9
 
 
 def draw_predictions(
@@ -47,6 +50,10 @@ def draw_predictions(
         axes.set_ylim(*_limits(truth, predicted))
         return
     truth, predicted = shown.excerpt()
+    signs = signs_of(shown.classes)
+    if signs is not None:
+        draw_characters(axes, truth, predicted, signs, name, place)
+        return
     label = "labels of test sequences" if shown.target_lengths is not None else "scored time steps of test"
     steps = time_axis(axes, shown.excerpt_dates(), label, np.arange(len(truth)))
     if shown.labelled:

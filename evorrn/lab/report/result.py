@@ -8,8 +8,10 @@ import numpy as np
 
 from evorrn.base.errors import EvorrnError, UnknownName
 from evorrn.data.intervals import LEVEL
+from evorrn.lab.report.characters import draw_characters, signs_of
 from evorrn.lab.report.learning import WORK, draw_losses
 from evorrn.lab.runs.calibration import half_widths
+from evorrn.lab.runs.outputs import Predictions
 from evorrn.training.result import Result
 
 LONGEST = 1000
@@ -47,6 +49,11 @@ def draw_result(result: Result, output: int | str, axes: Any) -> Any:
 def _draw_predictions(result: Result, shown: dict[str, np.ndarray], output: int | str, axes: Any) -> Any:
     """Draw one output on test data over the truth, and return the axes."""
     place = _place(result, output)
+    signs = signs_of(result.output_names) if shown["truth"].ndim == 2 else None
+    if signs is not None:
+        arrays: dict[str, Any] = shown
+        draw_characters(axes, *Predictions(**arrays).excerpt(), signs, "network")
+        return axes
     labels = shown["truth"].ndim == 2
     truth = shown["truth"] if labels else shown["truth"][:, :, place]
     predicted = shown["predicted"].argmax(axis=2) if labels else shown["predicted"][:, :, place]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evorrn.base.errors import RunError
-from evorrn.base.files import read_arrays
+from evorrn.base.files import read_arrays, readable_json
 
 EXCERPT = 150
 """Scored steps of a test split that stay readable in one plot."""
@@ -21,7 +21,7 @@ class Predictions:
     """Outputs of a network beside the truth, in original units.
 
     The truth is (B, T, O), or (B, T) of labels; `predicted` is (B, T, O), logits for labels; `scored` is (B, T).
-    `name` is that of the first output. `dates` (B, T) are those of the truth: datetime64, or plain numbers such as years.
+    `name` is that of the first output, `classes` are those of labels, where they are known. `dates` (B, T) are those of the truth: datetime64, or plain numbers such as years.
     `residuals` (n, O) are truth minus prediction at the scored steps of validation, for forecasts, and `own_residuals` those
     of the network's own outputs where these are not the forecasts that are judged. Where labels belong to
     whole sequences, the truth is (B, U) with `target_lengths` (B,), and `tokens` (B, V) with `token_lengths` (B,) are the
@@ -40,11 +40,18 @@ class Predictions:
     target_lengths: np.ndarray | None = None
     tokens: np.ndarray | None = None
     token_lengths: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> bool:
         """Whether the truth is labels of classes."""
         return self.truth.ndim == 2
+
+    def with_classes(self, folder: Path) -> Predictions:
+        """Return the same with the names of labels from the result in a run folder, where it has them."""
+        names = readable_json(folder / "result.json").get("output_names") if self.labelled else None
+        known = isinstance(names, list) and len(names) == self.predicted.shape[2]
+        return replace(self, classes=tuple(map(str, names))) if known else self  # type: ignore[arg-type]
 
     @property
     def single_steps(self) -> bool:
@@ -182,7 +189,8 @@ def read_outputs(folder: Path) -> Outputs:
         if path.exists():
             try:
                 arrays: dict[str, Any] = read_arrays(path)
-                return kind(**arrays)
+                shown = kind(**arrays)
+                return shown if isinstance(shown, Trajectory) else shown.with_classes(folder)
             except Exception as error:  # a damaged file can fail in any way
                 raise RunError(f"cannot read {path}: {error}") from None
     names = " or ".join(f"{kind.kind}.npz" for kind in KINDS)

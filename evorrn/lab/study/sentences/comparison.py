@@ -142,13 +142,23 @@ def against(row: Row, baseline: Baseline, comparison: Comparison) -> str:
 
 
 def hidden(network: Mapping[str, Any]) -> str:
-    """Return cell and sizes of a network, for instance ``lstm 32`` or ``gru 16+16``."""
+    """Return cell, sizes and wiring of a network, for instance ``lstm 32``, ``gru 16+16`` or ``gru 16, readout last``."""
     sizes = network.get("hidden")
     text = "+".join(map(str, sizes)) if isinstance(sizes, list | tuple) else str(sizes)
     cell = network.get("cell")
     names = cell if isinstance(cell, list | tuple) else [cell]
     cells = "+".join(str(name).rpartition(":")[2] for name in names)
-    return f"{'bidirectional ' * bool(network.get('bidirectional'))}{cells} {text}"
+    return f"{'bidirectional ' * bool(network.get('bidirectional'))}{cells} {text}{wiring(network)}"
+
+
+def wiring(network: Mapping[str, Any]) -> str:
+    """Return what the settings of a network say of embedding, context and readout, each after a comma."""
+    if network.get("kind"):
+        return f", {network['kind']}"
+    given = {"embedding": network.get("embedding"), "context": network.get("context")}
+    given |= {"readout": network.get("readout", "every"), "reads": network.get("reads", "last")}
+    usual = {"readout": "every", "reads": "last"}
+    return "".join(f", {name} {value}" for name, value in given.items() if value and value != usual.get(name))
 
 
 def _against_baseline(comparison: Comparison, best: Row, baseline: Baseline) -> str:
