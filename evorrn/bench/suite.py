@@ -27,6 +27,7 @@ MODULES = (
     "wiring",
     "reservoir",
     "adaptation",
+    "online",
     "start_up",
     "scaling",
 )

@@ -15,7 +15,7 @@ from evorrn.compile.schedule import group_products
 from evorrn.compile.step import Step, result_node
 from evorrn.compile.verify import verify
 
-ZERO_WITH_ONE = frozenset({"multiply", "matvec", "matvec_transposed", "contract"})
+ZERO_WITH_ONE = frozenset({"multiply", "matvec", "matvec_transposed", "contract", "pairs"})
 """Operations that give zero when one operand is zero."""
 ZERO_WITH_ALL = frozenset(
     {

@@ -220,6 +220,9 @@ def _weighted(b: Builder, weight: tuple[str, int], state: tuple[str, int], resul
     """Return the node of a weight array times a state array."""
     (letters, matrix), (summed, array) = weight, state
     rows = "".join(letter for letter in letters if letter not in summed)
+    vector = _squared(b, array)
+    if vector is not None and letters == result + summed:
+        return b.apply("matvec", b.apply("folded", matrix), b.apply("pairs", vector, vector))
     if not summed or not rows or set(summed) - set(letters) or set(result) != set(rows):
         return b.apply("contract", array, matrix, form=f"{summed},{letters}->{result}")
     if letters == summed + result:
@@ -227,6 +230,15 @@ def _weighted(b: Builder, weight: tuple[str, int], state: tuple[str, int], resul
     if letters != result + summed:
         matrix = b.apply("reduce", matrix, form=f"{letters}->{result}{summed}")
     return b.apply("matvec", matrix, array)
+
+
+def _squared(b: Builder, index: int) -> int | None:
+    """Return the vector of which a node has the products of all pairs of entries; None for other nodes."""
+    node = b.nodes[index]
+    if node.op != "contract" or len(set(node.operands)) > 1 or len(node.shape) != 2:
+        return None
+    names, _ = tensors.letters(node.form)
+    return node.operands[0] if len(set("".join(names))) == 2 and len(names[0]) == 1 else None
 
 
 def _einsum(call: Call) -> int:

@@ -19,8 +19,8 @@ from evorrn.compile.tensors import letters
 
 Values = dict[int, np.ndarray]
 
-LAST_AXIS = ("softmax", "softmax_slope", "allocation")
-"""Operations along the last axis, which leading axes do not change."""
+LAST_AXIS = ("softmax", "softmax_slope", "allocation", "pairs", "symmetric", "folded")
+"""Operations along the last axes, which leading axes do not change."""
 FIRST_AXES = ("concatenate", "head", "tail", "slice", "pad", "shift", "roll", "push", "product", "others")
 """Operations along axes that are counted from the first, which further axes at the end do not change."""
 

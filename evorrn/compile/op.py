@@ -1,6 +1,7 @@
 """The class of one operation of a graph, and sizes of shapes in symbolic dimensions.
 
-A dimension is a name whose size a network gives, a whole number, a sum ``"I+O"``, or a product ``"N*(I+O)"``.
+A dimension is a name whose size a network gives, a whole number, a sum ``"I+O"``, a product ``"N*(I+O)"``, or
+``"pairs(H)"``, the number of pairs of entries of which the first is not behind the second, H (H + 1) / 2.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ def size_of(dimension: str, sizes: Mapping[str, int]) -> int:
         parts = _parts(dimension, sign)
         if len(parts) > 1:
             return join(size_of(part, sizes) for part in parts)
+    if dimension.startswith("pairs("):
+        count = size_of(dimension[6:-1], sizes)
+        return count * (count + 1) // 2
     return size_of(dimension[1:-1], sizes) if dimension.startswith("(") else int(dimension)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.compile import circuits, products, tensors
+from evorrn.compile import circuits, pairs, products, tensors
 from evorrn.compile.op import LEAVES as LEAVES
 from evorrn.compile.op import NUMBER, Adjoint, NodeBuilder, Op, Shape, Tangent, show, total
 from evorrn.kernels import activations
@@ -353,6 +353,7 @@ OPS: dict[str, Op] = {
     ),
     **tensors.TABLE,
     **products.TABLE,
+    **pairs.TABLE,
     **circuits.TABLE,
 }
 

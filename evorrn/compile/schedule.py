@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from evorrn.compile.graph import Builder, Graph
+from evorrn.compile.graph import Builder, Graph, Node
 from evorrn.compile.op import NUMBER, WEIGHTS, Shape
 from evorrn.compile.ops import LEAVES, OPS
+from evorrn.compile.tensors import letters
 
 PRODUCTS = ("matvec", "matvec_transposed")
 
@@ -259,7 +260,7 @@ def kept_for_adjoint(
 
     Notes
     -----
-    A cheap elementwise node is not stored if the adjoint can compute it again from stored nodes and leaves.
+    A cheap node is not stored if the adjoint can compute it again from stored nodes and leaves.
     """
     fixed = {index for index in operands if index < forward and graph.nodes[index].op not in LEAVES}
     read = {
@@ -269,13 +270,25 @@ def kept_for_adjoint(
         for operand in graph.nodes[index].reads
         if operand < forward and graph.nodes[operand].op not in LEAVES and graph.nodes[operand].shape != ()
     }
-    costly = {index for index in read if not OPS[graph.nodes[index].op].recompute}
+    costly = {index for index in read if not _cheap(graph.nodes[index])}
     kept = fixed | costly
 
     def computable(index: int) -> bool:
         node = graph.nodes[index]
         if index in kept or node.op in LEAVES or node.shape == ():
             return True
-        return OPS[node.op].recompute and all(computable(operand) for operand in node.operands)
+        return _cheap(node) and all(computable(operand) for operand in node.operands)
 
     return kept | {index for index in read if not computable(index)}
+
+
+MOVES = frozenset({"shift", "roll", "push", "product", "spread"})
+"""Operations on arrays that take hardly longer than to read the result from memory."""
+
+
+def _cheap(node: Node) -> bool:
+    """Return whether it is cheaper to compute a node again than to store it for every time step."""
+    if len(node.shape) > 1 and node.op == "contract":
+        operands, result = letters(node.form)
+        return set(result).issuperset("".join(operands))
+    return OPS[node.op].recompute or (len(node.shape) > 1 and node.op in MOVES)

@@ -72,20 +72,28 @@ def add_loss(y, target, weight, total):
 @register_jitable(**JIT)
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to ``scale * (softmax(y) - one-hot label)``."""
-    for k in range(target.shape[1]):
+    lanes = y.shape[1]
+    largest, mass = np.empty(lanes, y.dtype), np.zeros(lanes)
+    for k in range(lanes):
+        largest[k] = y[0, k]
+    for o in range(1, y.shape[0]):  # the largest is NaN if one of them is
+        for k in range(lanes):
+            larger = y[o, k] > largest[k] or y[o, k] != y[o, k]
+            largest[k] = y[o, k] if larger else largest[k]
+    for o in range(y.shape[0]):
+        for k in range(lanes):
+            share = exp(y[o, k] - largest[k])
+            gradient[o, k] = share
+            mass[k] += share
+    for k in range(lanes):
+        mass[k] = scale / mass[k]
+    for o in range(y.shape[0]):
+        for k in range(lanes):
+            share = gradient[o, k] * mass[k]
+            gradient[o, k] = share if weight[k] > 0 else scale * 0
+    for k in range(lanes):
         if weight[k] > 0:
-            largest = _largest(y, k)
-            mass = scale * 0
-            for o in range(y.shape[0]):
-                share = exp(y[o, k] - largest)
-                gradient[o, k] = share
-                mass += share
-            for o in range(y.shape[0]):
-                gradient[o, k] *= scale / mass
             gradient[int(target[0, k]), k] -= scale
-        else:
-            for o in range(y.shape[0]):
-                gradient[o, k] = scale * 0
 
 
 @register_jitable(**JIT)

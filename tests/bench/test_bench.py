@@ -17,6 +17,7 @@ from evorrn.bench import (
     generation,
     gradient,
     labels,
+    online,
     population,
     reservoir,
     scaling,
@@ -91,6 +92,23 @@ def test_losses_of_labels_agree_with_those_of_their_peer():
     pytest.importorskip("torch")
     row = labels.measure(labels.Case(5, 12, 4, 3), QUICK)
     assert row.findings[0].numbers["deviation"] < 1e-5
+
+
+@pytest.mark.parametrize("cell", ["elman", "lstm"])
+def test_influences_carried_by_jax_give_our_gradient(cell):
+    pytest.importorskip("jax")
+    forms = {"expert": 1.0 * (cell == "elman"), "both": 1.0, "alone": 1.0}
+    row = online.measure(online.Case("small", "rtrl", cell, 5, 7, product=1.0, **forms), QUICK)
+    assert row.remarks == [] and len(row.findings) == 3 + (cell == "elman")
+    assert all(finding.numbers.get("deviation", 0.0) < 1e-5 for finding in row.findings)
+
+
+@pytest.mark.parametrize("case", online.GROUP.cases, ids=lambda c: c.name)
+def test_every_row_of_online_learning_is_measured_without_peers(case, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    row = online.measure(replace(case, hidden=5, steps=7), Session(quick=True))
+    assert row.ours is not None and row.findings
+    assert all("jax_online" in remark for remark in row.remarks)
 
 
 @pytest.mark.parametrize("cell", ["recursive", "rntn"])

@@ -37,6 +37,9 @@ ARRAYS = {
     "allocation": [("K", "M")],
     "allocation_adjoint": [("K", "M"), ("K", "M")],
     "allocation_tangent": [("K", "M"), ("K", "M")],
+    "symmetric": [("pairs(M)",), ("M",)],
+    "folded": [("K", "M", "M")],
+    "unfolded": [("K", "pairs(M)"), ("K", "M", "M")],
     "solve": [("M", "M"), ("M",)],
     "solve_transposed": [("M", "M"), ("M",)],
 }

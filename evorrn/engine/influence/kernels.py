@@ -14,7 +14,7 @@ from numba.extending import register_jitable
 
 from evorrn.engine.cache import load
 from evorrn.engine.lanes.tiles import product_into
-from evorrn.engine.listing.addresses import tile
+from evorrn.engine.listing.addresses import tile, vector
 from evorrn.kernels.separate import SeparateArrays
 
 LOOP: dict[str, Any] = {
@@ -64,12 +64,6 @@ def kernels_for(dtype: str) -> Any:
 # --- The derivatives of time steps as the kernels below read them ----------------------------------------
 
 
-@njit(**LOOP)
-def _add(target, source, factor):
-    for k in range(target.shape[0]):
-        target[k] += factor * source[k]
-
-
 @register_jitable
 def fold(first, last, span, given, tables, results):
     """Set what the influence of sequences first to last needs of their time steps.
@@ -94,32 +88,55 @@ def fold(first, last, span, given, tables, results):
     jacobians, coefficients, sources = results
     count, olds, folds, taught, slopes, rows = tables
     lanes, total = factors.shape[3], factors.shape[2]
+    line = np.empty((count, total + 2), factors.dtype)
+    line[:, total], line[:, total + 1] = 1, 0
+    places = np.empty((count, 2), np.int64)
     for b in range(first, last):
-        start = b * count
+        for c in range(count):
+            places[c, 0], places[c, 1] = (b * count + c) // lanes, (b * count + c) % lanes
         for t in range(lengths[b]):
             found = jacobians[b, t]
-            found[:] = 0
+            for c in range(count):
+                _take(line[c], factors[places[c, 0], begin + t], places[c, 1])
+            _zero(found)
             for i in range(olds.shape[0]):
-                lane = start + olds[i, 1]
-                found[olds[i, 0]] += old[lane // lanes, begin + t, olds[i, 2], lane % lanes]
-            for i in range(folds.shape[0]):
-                lane, place, weight, many = start + folds[i, 1], folds[i, 0], folds[i, 3], folds[i, 4]
-                factor = factors[lane // lanes, begin + t, folds[i, 2], lane % lanes]
-                _add(found[place : place + many], genome[weight : weight + many], factor)
+                c = olds[i, 1]
+                found[olds[i, 0]] += old[places[c, 0], begin + t, olds[i, 2], places[c, 1]]
+            _fold(found, line, genome, folds)
             if kept.shape[0]:
                 for i in range(taught.shape[0]):
                     found[taught[i, 0]] *= kept[b, begin + t, taught[i, 1]]
             for i in range(slopes.shape[0]):
-                lane, row = start + slopes[i, 0], slopes[i, 1]
-                coefficients[b, t, i] = (
-                    0 if row > total else factors[lane // lanes, begin + t, row, lane % lanes]
-                )
-            for i in range(rows.shape[0]):
-                row = rows[i]
-                if row < total:
-                    sources[b, t, i] = factors[start // lanes, begin + t, row, start % lanes]
-                else:
-                    sources[b, t, i] = 1 if row == total else 0
+                coefficients[b, t, i] = line[slopes[i, 0], slopes[i, 1]]
+            _pick(sources[b, t], line[0], rows)
+
+
+@njit(**LOOP)
+def _take(line, factors, lane):
+    """Copy one lane of a tile."""
+    for i in range(factors.shape[0]):
+        line[i] = factors[i, lane]
+
+
+@njit(**LOOP)
+def _zero(values):
+    for i in range(values.shape[0]):
+        values[i] = 0
+
+
+@njit(**LOOP)
+def _pick(out, line, rows):
+    for i in range(rows.shape[0]):
+        out[i] = line[rows[i]]
+
+
+@njit(**LOOP)
+def _fold(jacobian, line, genome, folds):
+    """Add products of factors and runs of weights: place, direction, factor, first weight, count."""
+    for i in range(folds.shape[0]):
+        place, weight, factor = folds[i, 0], folds[i, 3], line[folds[i, 1], folds[i, 2]]
+        for k in range(folds[i, 4]):
+            jacobian[place + k] += factor * genome[weight + k]
 
 
 # --- Many rows: a product for each tile ----------------------------------------------------------------
@@ -166,6 +183,26 @@ def _copy(target, source):
 
 
 @register_jitable
+def _part(F, array, first, count):
+    """Return entries of a contiguous array as a vector without a reference of its own."""
+    return vector(F, np.int64(array.ctypes.data + first * array.itemsize), count)
+
+
+@register_jitable
+def _step(F, where, derived):
+    """Return Jacobian entries, coefficients, sources and derivatives of the loss of a group at a time step."""
+    b, t, group = where
+    jacobians, coefficients, sources, loss = derived
+    step, rows = b * jacobians.shape[1] + t, loss.shape[3]
+    return (
+        _part(F, jacobians, step * jacobians.shape[2], jacobians.shape[2]),
+        _part(F, coefficients, step * coefficients.shape[2], coefficients.shape[2]),
+        _part(F, sources, step * sources.shape[2], sources.shape[2]),
+        _part(F, loss, (step * loss.shape[2] + group) * rows, rows),
+    )
+
+
+@register_jitable
 def move_tiles(first, last, F, lengths, tables, sizes, influence, derived):
     """Move the influence in tiles first to last on by all time steps, and set their part of the gradient.
 
@@ -185,7 +222,7 @@ def move_tiles(first, last, F, lengths, tables, sizes, influence, derived):
         The results of `fold`, and the derivative of the loss by the states, shape (B, T, G, K).
     """
     carried, gradients = influence
-    jacobians, coefficients, sources, loss = derived
+    jacobians = derived[0]
     tiles, blocks, singles, single, puts, put = tables
     rows, depth, _ = sizes
     size = carried.itemsize
@@ -198,21 +235,22 @@ def move_tiles(first, last, F, lengths, tables, sizes, influence, derived):
         b, i = job // tiles.shape[0], job % tiles.shape[0]
         group, lane, lanes = tiles[i, 0], tiles[i, 1], tiles[i, 2]
         home = carried.ctypes.data + (b * carried.shape[1] + rows * lane) * size
-        gradient = gradients[b, lane : lane + lanes]
+        gradient = _part(F, gradients, b * gradients.shape[1] + lane, lanes)
         here, there = np.int64(home), np.int64(other)
         entries = singles[single[group] : single[group + 1]]
         at_once = puts[put[i] : put[i + 1]]
-        gradient[:] = 0
+        _zero(gradient)
         for t in range(lengths[b]):
             before, after = tile(F, here, rows, lanes), tile(F, there, rows, lanes)
+            whole, found, z, lam = _step(F, (b, t, group), derived)
             start = jacobians.ctypes.data + ((b * jacobians.shape[1] + t) * jacobians.shape[2]) * size
             jacobian = tile(F, np.int64(start + group * rows * depth * size), rows, depth)
             for k in range(blocks.shape[0]):
                 top, bottom, left, right = blocks[k, 0], blocks[k, 1], blocks[k, 2], blocks[k, 3]
                 product_into(after[top:bottom], jacobian[top:bottom, left:right], before[left:right])
-            _add_entries(after, before, entries, jacobians[b, t])
-            _put(after, at_once, coefficients[b, t], sources[b, t])
-            _add_loss(gradient, after, loss[b, t, group])
+            _add_entries(after, before, entries, whole)
+            _put(after, at_once, found, z)
+            _add_loss(gradient, after, lam)
             here, there = there, here
         if here != home:
             _copy(tile(F, np.int64(home), rows, lanes), tile(F, here, rows, lanes))
@@ -222,7 +260,9 @@ def move_tiles(first, last, F, lengths, tables, sizes, influence, derived):
 
 
 @njit(**LOOP)
-def _trace(trace, gradient, source, kept, slope, loss):
+def _trace(trace, gradient, source, numbers):
+    """Move a row on: the derivative by its own past, the slope, and the derivative of the loss."""
+    kept, slope, loss = numbers
     for k in range(trace.shape[0]):
         value = kept * trace[k] + slope * source[k]
         trace[k] = value
@@ -230,13 +270,40 @@ def _trace(trace, gradient, source, kept, slope, loss):
 
 
 @njit(**LOOP)
-def _two_traces(upper, lower, gradient, source, kept, slopes, loss):
+def _two_traces(upper, lower, gradient, source, numbers):
+    """Move two rows on: four derivatives by their past, two slopes, and two derivatives of the loss."""
+    a, b, c, d, first, second, loss, other = numbers
     for k in range(upper.shape[0]):
-        above = (kept[0] * upper[k] + kept[1] * lower[k]) + slopes[0] * source[k]
-        below = (kept[2] * upper[k] + kept[3] * lower[k]) + slopes[1] * source[k]
+        above = (a * upper[k] + b * lower[k]) + first * source[k]
+        below = (c * upper[k] + d * lower[k]) + second * source[k]
         upper[k] = above
         lower[k] = below
-        gradient[k] += loss[0] * above + loss[1] * below
+        gradient[k] += loss * above + other * below
+
+
+@njit(**LOOP)
+def _traces(before, gradient, memory, z, derived, tables):
+    """Move some rows on, with several products for each weight."""
+    jacobian, at, found, loss = derived
+    slopes, places = tables
+    rows, lanes = before.shape
+    for r in range(rows):
+        first = r * lanes
+        for k in range(lanes):
+            memory[first + k] = 0
+        for e in range(places.shape[0]):
+            slope, place = found[slopes[r, e]], places[e]
+            for k in range(lanes):
+                memory[first + k] += slope * z[place + k]
+        for c in range(rows):
+            kept = jacobian[at + r * rows + c]
+            for k in range(lanes):
+                memory[first + k] += kept * before[c, k]
+    for r in range(rows):
+        lam = loss[r]
+        for k in range(lanes):
+            before[r, k] = memory[r * lanes + k]
+            gradient[k] += lam * before[r, k]
 
 
 @register_jitable
@@ -247,35 +314,34 @@ def move_traces(first, last, F, lengths, tables, sizes, influence, derived):
     and the places of its sources (E,) of E products.
     """
     carried, gradients = influence
-    jacobians, coefficients, sources, loss = derived
+    sources = derived[2]
     runs, slopes, places = tables
     rows, _, _ = sizes
     size, terms = carried.itemsize, places.shape[1]
+    memory, widest = np.empty(0, F), 0
+    if terms != 1 or rows > 2:
+        for i in range(runs.shape[0]):
+            widest = max(widest, runs[i, 2])
+        memory = np.empty(rows * widest, F)
     for job in range(first, last):
         b, i = job // runs.shape[0], job % runs.shape[0]
         group, lane, lanes = runs[i, 0], runs[i, 1], runs[i, 2]
-        gradient = gradients[b, lane : lane + lanes]
-        gradient[:] = 0
+        gradient = _part(F, gradients, b * gradients.shape[1] + lane, lanes)
+        _zero(gradient)
         begin = np.int64(carried.ctypes.data + (b * carried.shape[1] + rows * lane) * size)
         before = tile(F, begin, rows, lanes)
-        memory = np.empty((rows, lanes), F)
-        slope = np.empty(rows, F)
+        upper, lower = vector(F, begin, lanes), vector(F, begin + (rows - 1) * lanes * size, lanes)
+        at = group * rows * rows
         for t in range(lengths[b]):
-            kept = jacobians[b, t, group * rows * rows : (group + 1) * rows * rows]
-            found, z, lam = coefficients[b, t], sources[b, t], loss[b, t, group]
-            one = z[places[i, 0] : places[i, 0] + lanes]
-            if terms == 1 and rows == 1:
-                _trace(before[0], gradient, one, kept[0], found[slopes[i, 0, 0]], lam[0])
-            elif terms == 1 and rows == 2:
-                slope[0], slope[1] = found[slopes[i, 0, 0]], found[slopes[i, 1, 0]]
-                _two_traces(before[0], before[1], gradient, one, kept, slope, lam)
+            whole, found, z, lam = _step(F, (b, t, group), derived)
+            if terms == 1 and rows <= 2:
+                step = b * sources.shape[1] + t
+                one = _part(F, sources, step * sources.shape[2] + places[i, 0], lanes)
+                if rows == 1:
+                    _trace(upper, gradient, one, (whole[at], found[slopes[i, 0, 0]], lam[0]))
+                else:
+                    kept = whole[at], whole[at + 1], whole[at + 2], whole[at + 3]
+                    slope = found[slopes[i, 0, 0]], found[slopes[i, 1, 0]]
+                    _two_traces(upper, lower, gradient, one, (*kept, *slope, lam[0], lam[1]))
             else:
-                memory[:] = 0
-                for r in range(rows):
-                    for e in range(terms):
-                        _add(memory[r], z[places[i, e] : places[i, e] + lanes], found[slopes[i, r, e]])
-                    for c in range(rows):
-                        _add(memory[r], before[c], kept[r * rows + c])
-                _copy(before, memory)
-                for r in range(rows):
-                    _add(gradient, before[r], lam[r])
+                _traces(before, gradient, memory, z, (whole, at, found, lam), (slopes[i], places[i]))

@@ -80,6 +80,36 @@ class _Contraction:
     def along(
         self, places: list[ir.Value], shapes: Sequence[tuple[int, int]], strip: int, *, shared: bool
     ) -> None:
+        """Emit the loop over the third letter; with nothing to sum entry by entry, else in blocks."""
+        b = self.vector.builder
+        if self.factor == ONE:
+            self.blocks(places, shapes, strip, shared=shared)
+            return
+        terms = b.mul(b.mul(self.letters[3].size, self.letters[4].size), self.letters[5].size)
+        with b.if_else(b.icmp_signed("==", terms, integer(1))) as (single, several):
+            with single:
+                self.products(places, strip, shared=shared)
+            with several:
+                self.blocks(places, shapes, strip, shared=shared)
+
+    def products(self, places: list[ir.Value], strip: int, *, shared: bool) -> None:
+        """Emit the loop over the third letter that writes one product for each entry, some vectors side by side."""
+        v, b, last = self.vector, self.vector.builder, self.letters[2]
+        out, left, right = places
+        one = self.load(self.left, left, strip) if shared and self.factor == WEIGHT else []
+        other = self.factors(self.right, right, strip) if shared and self.factor == TILE else []
+        entry = Loop(b, integer(0), last.size, integer(1), [out, left, right])
+        out, left, right = entry.values
+        lefts = one or self.load(self.left, left, strip)
+        rights = other or self.factors(self.right, right, strip)
+        for c in range(strip):
+            value = v.fma(lefts[c], rights[c], v.zero)
+            v.store(value, self.out, b.add(out, integer(c * v.width)))
+        entry.close([b.add(out, last.out), b.add(left, last.left), b.add(right, last.right)])
+
+    def blocks(
+        self, places: list[ir.Value], shapes: Sequence[tuple[int, int]], strip: int, *, shared: bool
+    ) -> None:
         """Emit the loop over the third letter, in blocks of some of its entries and some vectors."""
         b, width = self.vector.builder, self.vector.width
         last = self.letters[2]

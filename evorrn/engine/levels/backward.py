@@ -24,7 +24,7 @@ from evorrn.engine.model import Model
 from evorrn.engine.stages import variable
 
 SCATTER = fixed("scatter", home="links")
-AGAIN = frozenset({"contract"})
+AGAIN = frozenset({"contract", "pairs"})
 """Operations whose large results the adjoint computes again rather than read from memory."""
 
 

@@ -94,3 +94,48 @@ def _softmax_slope(out, y, g, whole, rows):
         for r in range(first, first + rows):
             for k in range(lanes):
                 out[r, k] = y[r, k] * (g[r, k] - whole[k])
+
+
+@register_jitable
+def pairs(row, at, now, F):
+    """Set rows to ``u_i v_j + v_i u_j`` for all i and j >= i: out, u, v, their rows, lanes."""
+    rows, lanes = row[5], row[6]
+    out = tile(F, at[row[2]], rows * (rows + 1) // 2, lanes)
+    _pairs(out, tile(F, at[row[3]], rows, lanes), tile(F, at[row[4]], rows, lanes))
+
+
+@_separate
+def _pairs(out, u, v):
+    place = 0
+    for i in range(len(u)):
+        for j in range(i, len(u)):
+            for k in range(u.shape[1]):
+                out[place, k] = u[i, k] * v[j, k] + v[i, k] * u[j, k]
+            place += 1
+
+
+@register_jitable
+def symmetric(row, at, now, F):
+    """Set a tile to a symmetric matrix times v: out, its entries in the order of `pairs`, v, rows, lanes.
+
+    Those on the diagonal count twice.
+    """
+    rows, lanes = row[5], row[6]
+    g = tile(F, at[row[3]], rows * (rows + 1) // 2, lanes)
+    _symmetric(tile(F, at[row[2]], rows, lanes), g, tile(F, at[row[4]], rows, lanes))
+
+
+@_separate
+def _symmetric(out, g, v):
+    lanes = v.shape[1]
+    for i in range(len(v)):
+        for k in range(lanes):
+            out[i, k] = 0
+    place = 0
+    for i in range(len(v)):
+        for j in range(i, len(v)):
+            for k in range(lanes):
+                out[i, k] += g[place, k] * v[j, k]
+            for k in range(lanes):
+                out[j, k] += g[place, k] * v[i, k]
+            place += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from evorrn.compile.tensors import letters, numbers
 from evorrn.engine.lanes.contractions import LETTERS
 from evorrn.engine.listing.kernel import Kernel, fixed
 from evorrn.engine.listing.listing import Listing, Place
+from evorrn.engine.listing.strips import WINDOWS, Strip, window
 
 COPY, CLEAR = fixed("copy"), fixed("clear")
 CONTRACT, CONTRACT_WEIGHT, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
@@ -20,6 +22,7 @@ CONTRACT, CONTRACT_WEIGHT, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
 PRODUCT, OTHERS, ALLOCATION, ALLOCATION_ADJOINT = (
     fixed(name, home="products") for name in ("product", "others", "allocation", "allocation_adjoint")
 )
+PAIRS, SYMMETRIC = fixed("pairs", home="arrays"), fixed("symmetric", home="arrays")
 SOLVE = fixed("solve", home="systems")
 
 
@@ -44,15 +47,16 @@ class Writing(Protocol):
 
 
 class _Whole:
-    """The node that is written, with its place, its operands and its equation."""
+    """The node that is written, with its place, its operands and its equation; in a strip the part of it that is there."""
 
-    def __init__(self, rows: Writing, index: int) -> None:
+    def __init__(self, rows: Writing, index: int, strip: Strip | None = None) -> None:
         self.rows = rows
         self.node: Node = rows.graph.nodes[index]
         self.index = index
         self.lanes = rows.listing.lanes
         self.out = rows.out(index)
         self.text = rows.equation(index, self.node.operands)
+        self.strip = strip
 
     def place(self, k: int) -> Place:
         """Return the place of an operand."""
@@ -60,25 +64,38 @@ class _Whole:
 
     def shape(self, k: int) -> tuple[int, ...]:
         """Return the sizes of the dimensions of an operand."""
-        return self.sizes(self.rows.graph.nodes[self.node.operands[k]].shape)
+        operand = self.node.operands[k]
+        sizes = self.sizes(self.rows.graph.nodes[operand].shape)
+        return self.strip.of(sizes) if self.strip and operand in self.strip.cut.aligned else sizes
+
+    @property
+    def result(self) -> tuple[int, ...]:
+        """The sizes of the dimensions of the result."""
+        sizes = self.sizes(self.node.shape)
+        return self.strip.of(sizes) if self.strip else sizes
 
     def sizes(self, shape: Shape) -> tuple[int, ...]:
         """Return the sizes of dimensions."""
         return tuple(self.rows.sizes.of(dimension) for dimension in shape)
 
+    def rows_in(self, k: int) -> int:
+        """Return the rows of an operand."""
+        return math.prod(self.shape(k))
+
     @property
     def count(self) -> int:
         """The rows of the result."""
-        return self.rows.rows_of(self.index)
+        return math.prod(self.result)
 
     def copy(self, out: Place, source: Place, count: int, *, first: bool = True) -> None:
         """Write the row that copies some rows of a tile."""
         self.rows.listing.row(COPY, out, source, count * self.lanes, equation=self.text if first else "")
 
 
-def write_whole(rows: Writing, index: int) -> None:
-    """Write the rows of an operation on whole arrays."""
-    WRITERS[rows.graph.nodes[index].op](_Whole(rows, index))
+def write_whole(rows: Writing, index: int, strip: Strip | None = None) -> None:
+    """Write the rows of an operation on whole arrays, or of a strip of it."""
+    op = rows.graph.nodes[index].op
+    (WRITERS[op] if strip is None or op not in WINDOWS else _window)(_Whole(rows, index, strip))
 
 
 def strides(sizes: Sequence[int]) -> list[int]:
@@ -165,18 +182,18 @@ def _contract(w: _Whole) -> None:
     if w.rows.graph.nodes[w.node.operands[0]].op in WEIGHTS:
         left, right, first, second = 1, 0, second, first
     weight = w.rows.graph.nodes[w.node.operands[right]].op in WEIGHTS
-    shapes = w.sizes(w.node.shape), w.shape(left), w.shape(right)
+    shapes = w.result, w.shape(left), w.shape(right)
     swapped, table = contraction((result, first, second), shapes, weight)
     order = [right, left] if swapped else [left, right]
-    counts = w.count, *(w.rows.rows_of(w.node.operands[k]) for k in order)
+    counts = w.count, *map(w.rows_in, order)
     kernel = CONTRACT_WEIGHT if weight else CONTRACT
     w.rows.listing.row(kernel, w.out, *map(w.place, order), *counts, w.lanes, *table, equation=w.text)
 
 
 def _arrange(w: _Whole) -> None:
     (names,), result = letters(w.node.form)
-    table = arrangement((result, names), (w.sizes(w.node.shape), w.shape(0)))
-    counts = w.count, w.rows.rows_of(w.node.operands[0]), w.lanes
+    table = arrangement((result, names), (w.result, w.shape(0)))
+    counts = w.count, w.rows_in(0), w.lanes
     w.rows.listing.row(ARRANGE, w.out, w.place(0), *counts, *table, equation=w.text)
 
 
@@ -292,6 +309,24 @@ def _push(w: _Whole) -> None:
         w.copy(w.out.from_row(top * w.lanes), w.place(0), w.count - top, first=False)
 
 
+def _window(w: _Whole) -> None:
+    """Write the rows of a strip of an operation that moves entries along the first axis: a part of the array."""
+    assert w.strip is not None
+    start, stop, _ = w.strip
+    inner = w.count // (stop - start)
+    moved, low, high = window(w.node.op, w.node.form, w.sizes(w.node.shape)[0])
+    first, last = min(max(start, low), stop), max(min(stop, high), start)
+    if w.node.op == "push" and start == 0:
+        w.copy(w.out, w.place(1), inner)
+    else:
+        _clear(w, 0, (first - start) * inner)
+    _clear(w, (max(last, first) - start) * inner, w.count)
+    if first < last:
+        out = w.out.from_row((first - start) * inner * w.lanes)
+        source = w.place(0).from_row((first - moved) * inner * w.lanes)
+        w.copy(out, source, (last - first) * inner)
+
+
 def _product(w: _Whole) -> None:
     if w.shape(0)[0] == 1:
         w.copy(w.out, w.place(0), w.count)
@@ -303,7 +338,8 @@ def _product(w: _Whole) -> None:
 def _others(w: _Whole) -> None:
     groups = w.shape(0)[0]
     rows = w.count // groups
-    operands = w.out, w.place(0), groups, rows, w.lanes, w.rows.listing.tile(rows, "memory")
+    memory = w.rows.listing.tile(rows, "memory") if groups > 1 else w.out
+    operands = w.out, w.place(0), groups, rows, w.lanes, memory
     w.rows.listing.row(OTHERS, *operands, equation=w.text)
 
 
@@ -315,6 +351,16 @@ def _along_last(kernel: Kernel) -> Callable[[_Whole], None]:
         sources = [w.place(k) for k in range(len(w.node.operands))]
         memory = w.rows.listing.tile(rows, "memory")
         w.rows.listing.row(kernel, w.out, *sources, w.count // rows, rows, w.lanes, memory, equation=w.text)
+
+    return write
+
+
+def _of_vectors(kernel: Kernel) -> Callable[[_Whole], None]:
+    """Return the writer of an operation on two arrays, of which the second one is a vector."""
+
+    def write(w: _Whole) -> None:
+        operands = w.out, w.place(0), w.place(1), w.rows_in(1), w.lanes
+        w.rows.listing.row(kernel, *operands, equation=w.text)
 
     return write
 
@@ -339,6 +385,8 @@ WRITERS: dict[str, Callable[[_Whole], None]] = {
     "others": _others,
     "allocation": _along_last(ALLOCATION),
     "allocation_adjoint": _along_last(ALLOCATION_ADJOINT),
+    "pairs": _of_vectors(PAIRS),
+    "symmetric": _of_vectors(SYMMETRIC),
     "solve": lambda w: _solve(w, transposed=False),
     "solve_transposed": lambda w: _solve(w, transposed=True),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from evorrn.compile.graph import Graph, Node
 from evorrn.compile.op import NUMBER as ONE
 from evorrn.compile.op import WEIGHTS, Shape, count_of, size_of
 from evorrn.compile.schedule import Affine, Loop, Schedule, Stage, Whole
+from evorrn.engine.listing import strips
 from evorrn.engine.listing.elementwise import (
     LANE,
     NUMBER,
@@ -22,6 +24,7 @@ from evorrn.engine.listing.elementwise import (
 )
 from evorrn.engine.listing.kernel import fixed
 from evorrn.engine.listing.listing import NUMBERS, SCRATCH, Listing, Place, Table
+from evorrn.engine.listing.strips import Cut, Strip
 from evorrn.engine.listing.wholes import write_whole
 from evorrn.engine.stages import Names, equation, variable
 
@@ -45,6 +48,15 @@ class Sizes(NamedTuple):
     def count(self, shape: Shape) -> int:
         """Return the number of entries of a shape."""
         return count_of(shape, self.dimensions)
+
+
+class _Step(NamedTuple):
+    """Rows that are written together: what they read and write, how they are divided, and what writes them."""
+
+    reads: frozenset[int]
+    writes: frozenset[int]
+    cut: Cut | None
+    write: Callable[[Strip | None], None]
 
 
 class Numbers:
@@ -114,6 +126,8 @@ class StageRows:
         self._scalars: dict[int, Place] = {}
         self._own: set[int] = set()
         self._free: dict[int, list[Place]] = {}
+        self._in_strip: dict[int, Place] = {}  # memory of what is stored for one strip
+        self._first: dict[int, int] = {}  # first row of the strip that is written, in each of its arrays
 
     def rows_of(self, index: int) -> int:
         """Return the rows of the tile of a node."""
@@ -129,12 +143,16 @@ class StageRows:
         The nodes that a schedule is to compute must have a given place.
         """
         steps = [step for stage in plan.stages for step in self._steps(stage, plan.stored)]
-        last = {index: k for k, (reads, _) in enumerate(steps) for index in reads}
-        for k, (_, write) in enumerate(steps):
-            write()
+        order = strips.grouped(steps)
+        last = {index: k for k, group in enumerate(order) for step in group for index in step.reads}
+        for k, group in enumerate(order):
+            if len(group) > 1:
+                self._in_strips(group, strips.temporary(group, steps, self.where))
+            else:
+                group[0].write(None)
             for index in [i for i in self._own if last.get(i, k) <= k]:
                 self._own.remove(index)
-                self._free.setdefault(self.count(index), []).append(self.where.pop(index))
+                self._release(self.where.pop(index), self.rows_of(index))
 
     def prologue(self) -> None:
         """Write the rows that compute numbers from constants and options."""
@@ -158,25 +176,82 @@ class StageRows:
 
     def out(self, index: int) -> Place:
         """Return the place of a node, a tile of its own if it has none yet."""
+        if index in self._in_strip:
+            return self._in_strip[index]
         if index not in self.where:
-            free = self._free.get(self.count(index))
-            name = self.names[index]
-            place = free.pop() if free else self.listing.tile(self.rows_of(index), name)
-            self.where[index] = place._replace(name=name)
+            self.where[index] = self._take(index, self.rows_of(index))
             self._own.add(index)
-        return self.where[index]
+        return self._moved(index, self.where[index])
+
+    def _take(self, index: int, rows: int) -> Place:
+        """Return memory for some rows of a node."""
+        free = self._free.get(rows)
+        place = free.pop() if free else self.listing.tile(rows, self.names[index])
+        return place._replace(name=self.names[index])
+
+    def _release(self, place: Place, rows: int) -> None:
+        """Let others use the memory of some rows."""
+        self._free.setdefault(rows, []).append(place)
+
+    # --- Strips, see `evorrn.engine.listing.strips` -------------------------------------------------
+
+    def _in_strips(self, group: list[_Step], temporary: Mapping[int, int]) -> None:
+        """Write the rows of a group strip by strip; of nodes that are temporary it says which members need them."""
+        cuts = [(step, step.cut) for step in group if step.cut is not None]
+        size = cuts[0][1].size
+        each = {
+            index: self.rows_of(index) // size for step, cut in cuts for index in cut.aligned | step.writes
+        }
+        bounds = strips.bounds(size, max(each.values()) * self.listing.lanes)
+        most = max(stop - start for start, stop in bounds)
+        taken: list[tuple[Place, int]] = []  # memory for a strip, and its rows
+        free: dict[int, list[Place]] = {}
+        for k, (step, _) in enumerate(cuts):
+            for index in sorted(step.writes & temporary.keys()):
+                rows = most * each[index]
+                if not free.get(rows):
+                    free[rows] = [self._take(index, rows)]
+                    taken.append((free[rows][0], rows))
+                self._in_strip[index] = free[rows].pop()._replace(name=self.names[index])
+            for index in [i for i, last in temporary.items() if last == k]:
+                free[most * each[index]].append(self._in_strip[index])
+        for start, stop in bounds:
+            for step, cut in cuts:
+                self._first = {index: start * each[index] for index in cut.aligned | step.writes}
+                step.write(Strip(start, stop, cut))
+        self._in_strip, self._first = {}, {}
+        for place, rows in taken:
+            self._release(place, rows)
+
+    def _cut(self, cut: Cut | None, writes: Iterable[int]) -> Cut | None:
+        """Return how a step is divided: as given if one of its arrays is large."""
+        arrays = (
+            {index for index in (*cut.aligned, *writes) if len(self.graph.nodes[index].shape) > 1}
+            if cut
+            else ()
+        )
+        return cut if any(self.count(index) >= strips.LARGE for index in arrays) else None
 
     # --- One stage ----------------------------------------------------------------------------------
 
-    def _steps(self, stage: Stage, stored: frozenset[int]) -> list[tuple[Iterable[int], Callable[[], None]]]:
-        """Return a function for each row or group of rows of a stage, after the nodes that it reads."""
+    def _steps(self, stage: Stage, stored: frozenset[int]) -> list[_Step]:
+        """Return the steps of a stage."""
         if isinstance(stage, Affine):
-            return [([vector for _, _, vector in stage.terms], lambda: self._affine(stage, stored))]
+            reads = frozenset(vector for _, _, vector in stage.terms)
+            return [_Step(reads, frozenset({stage.node}), None, lambda _: self._affine(stage, stored))]
         if isinstance(stage, Whole):
-            return [(self.graph.nodes[stage.node].reads, lambda: write_whole(self, stage.node))]
+            return [self._whole(stage.node)]
         computed = operations(self.graph, stage, stored)
         groups = [computed] if self.whole else [[operation] for operation in computed]
         return [self._loop(stage, group, stored) for group in groups]
+
+    def _whole(self, index: int) -> _Step:
+        node = self.graph.nodes[index]
+        sizes = [tuple(map(self.sizes.of, self.graph.nodes[i].shape)) for i in (*node.operands, index)]
+        cut = self._cut(strips.cut_of_whole(node, sizes.pop(), sizes), [index])
+        return _Step(
+            frozenset(node.reads), frozenset({index}), cut, lambda strip: write_whole(self, index, strip)
+        )
 
     def _affine(self, stage: Affine, stored: frozenset[int]) -> None:
         rows, lanes = self.rows_of(stage.node), self.listing.lanes
@@ -190,15 +265,16 @@ class StageRows:
         text = self.equation(stage.node, stored)
         self.listing.row(AFFINE, out, rows, lanes, bias, table, len(stage.terms), equation=text)
 
-    def _loop(
-        self, stage: Loop, group: list[Operation], stored: frozenset[int]
-    ) -> tuple[Iterable[int], Callable[[], None]]:
+    def _loop(self, stage: Loop, group: list[Operation], stored: frozenset[int]) -> _Step:
         wanted = [operation.node for operation in group if not self.whole or operation.node in stored]
         made = elementwise(group, wanted, lambda index: self._kind(index, stage.shape))
         stop = {*made.reads, *made.writes, *stored}
+        sizes = tuple(map(self.sizes.of, stage.shape))
+        size = sizes[strips.leading(sizes)]
+        each = {index for index in made.reads if self._kind(index, stage.shape) in (VECTOR, PARAMETER)}
 
-        def write() -> None:
-            rows, lanes = self.sizes.count(stage.shape), self.listing.lanes
+        def write(strip: Strip | None) -> None:
+            rows, lanes = math.prod(strip.of(sizes) if strip else sizes), self.listing.lanes
             reads = [self.operand(index) for index in made.reads]
             writes = [self.out(index) for index in made.writes]
             texts = [self.equation(index, stop) for index in made.writes]
@@ -211,7 +287,8 @@ class StageRows:
                 equation=lambda: "; ".join(text() for text in texts),
             )
 
-        return made.reads, write
+        cut = self._cut(Cut(size, frozenset(each)), made.writes)
+        return _Step(frozenset(made.reads), frozenset(made.writes), cut, write)
 
     def equation(self, index: int, stop: Iterable[int]) -> Callable[[], str]:
         """Return what writes the equation of a node for readers, in which the nodes in `stop` are variables."""
@@ -225,8 +302,14 @@ class StageRows:
         if node.shape == ():
             return self._scalar(index)
         if node.op in WEIGHTS:
-            return self._parameter(index)
-        return self.where[index]
+            place = self._parameter(index)
+            return place._replace(offset=place.offset + self._first.get(index, 0))
+        return self._in_strip.get(index) or self._moved(index, self.where[index])
+
+    def _moved(self, index: int, place: Place) -> Place:
+        """Return the place of the rows of a node that are in the strip that is written."""
+        first = self._first.get(index, 0)
+        return place.from_row(first * self.listing.lanes) if first else place
 
     def _kind(self, index: int, shape: Shape) -> str:
         """Return the kind of an operand in a loop over the entries of a shape."""

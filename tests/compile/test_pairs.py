@@ -1,0 +1,67 @@
+"""Quadratic forms of a vector, which need each pair of its entries once."""
+
+import numpy as np
+import pytest
+
+from evorrn import Batch, Network, cell, einsum
+from evorrn.compile.pairs import folded, pairs
+
+
+@cell(state={"h": "H"}, parameters={"W": "H I", "V": "H H H", "b": "H"})
+def quadratic(p, x, h):
+    """A unit sees the products of all pairs of units."""
+    return np.tanh(p.W @ x + einsum("kij,i,j->k", p.V, h, h) + p.b)
+
+
+@cell(state={"h": "H"}, parameters={"W": "H I", "V": "H H H", "b": "H"})
+def turned(p, x, h):
+    """The same sum with the letters of the weights in another order."""
+    return np.tanh(p.W @ x + einsum("ikj,j,i->k", p.V, h, h) + p.b)
+
+
+def run(network, genome, x, order):
+    """Return the outputs by a loop over time in NumPy."""
+    p = {name.removeprefix("layer0."): block for name, block in network.unpack(genome).items()}
+    h, outputs = np.zeros((len(x), len(p["b"]))), []
+    for t in range(x.shape[1]):
+        h = np.tanh(x[:, t] @ p["W"].T + np.einsum(order, p["V"], h, h) + p["b"])
+        outputs.append(h @ p["readout.W"].T + p["readout.b"])
+    return np.stack(outputs, axis=1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 12])
+def test_folded_weights_times_pairs_are_the_whole_sum(size):
+    rng = np.random.default_rng(size)
+    weights, v = rng.standard_normal((3, size, size)), rng.standard_normal(size)
+    np.testing.assert_allclose(
+        folded(weights) @ pairs(v, v), np.einsum("kij,i,j->k", weights, v, v), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("written,order", [(quadratic, "kij,bi,bj->bk"), (turned, "ikj,bj,bi->bk")])
+@pytest.mark.parametrize("hidden", [1, 4, 7])
+def test_a_cell_with_a_quadratic_form_equals_numpy_and_its_gradient_differences(written, order, hidden):
+    rng = np.random.default_rng(hidden)
+    network = Network(2, 2, cell=written, hidden=hidden, dtype="float64")
+    genome = network.init(rng=rng) + 0.1 * rng.standard_normal(network.size)
+    lengths = rng.integers(1, 7, 19)
+    x, y = rng.standard_normal((2, 19, 6, 2))
+    outputs = network.predict(genome, x, lengths=lengths)
+    inside = np.arange(6)[None, :] < lengths[:, None]
+    np.testing.assert_allclose(
+        outputs[inside], run(network, genome, x, order)[inside], rtol=1e-12, atol=1e-12
+    )
+    batch = Batch(x, y, lengths=lengths)
+    _, gradient = network.loss_and_gradient(genome, batch)
+    v, step = rng.standard_normal(network.size), 1e-5
+    ends = [network.loss_and_gradient(genome + sign * step * v, batch)[0] for sign in (1, -1)]
+    assert gradient @ v == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-6)
+
+
+def test_both_orders_of_a_pair_share_a_weight_and_both_get_its_gradient():
+    network = Network(1, 1, cell=quadratic, hidden=3, dtype="float64")
+    genome = network.init(seed=0)
+    batch = Batch(np.ones((4, 5, 1)), np.zeros((4, 5, 1)))
+    V = network.unpack(network.loss_and_gradient(genome, batch)[1])["layer0.V"]
+    np.testing.assert_allclose(V, np.swapaxes(V, 1, 2), rtol=1e-12)
+    assert np.any(V != 0)
