@@ -75,6 +75,18 @@ def test_bidirectional_layers_agree_with_their_peer(hidden):
     assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-5
 
 
+def test_populations_of_bidirectional_layers_agree_with_their_peer():
+    pytest.importorskip("jax")
+    row = wiring.measure(wiring.Case("small", (4,), 3, 2, 6, 5, 2, individuals=3), QUICK)
+    assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-5
+
+
+def test_encoder_decoders_agree_with_their_peer():
+    pytest.importorskip("torch")
+    row = wiring.measure(wiring.Pairs("small", 5, 7, 3, 4, 6, 3, 1), QUICK)
+    assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-5
+
+
 @pytest.mark.parametrize(
     "case", [c for c in architectures.GROUP.cases if not c.individuals], ids=lambda c: c.cell
 )

@@ -1,4 +1,4 @@
-"""Bidirectional layers in PyTorch: `nn.LSTM` with ``bidirectional=True`` under a linear readout."""
+"""Networks of several passes in PyTorch: bidirectional `nn.LSTM` under a linear readout, and two `nn.GRU` as encoder-decoder."""
 
 from __future__ import annotations
 
@@ -51,3 +51,56 @@ def gradient(weights: Weights, batch: Batch) -> Contender:
         return np.array([loss]), np.concatenate([found[name].ravel() for name in weights])
 
     return Contender("PyTorch nn.LSTM", call, check)
+
+
+def pairs(weights: Weights, batch: Batch) -> Contender:
+    """Return the contender that computes loss and gradient of the blocks of an encoder-decoder GRU.
+
+    The decoder sees the true symbols, so that each of the two is one call of ``nn.GRU`` over all steps.
+    """
+    torch.set_num_threads(get_threads())
+    units = len(weights["encoder.layer0.b_r"])
+    tables, layers = {}, {}
+    places: list[tuple[torch.nn.Parameter, list[str]]] = []
+    for part in ("encoder", "decoder"):
+        table = weights[f"{part}.embedding.W"]
+        tables[part] = torch.nn.Embedding(*table.shape)
+        layers[part] = torch.nn.GRU(table.shape[1], units, batch_first=True)
+        places.append((tables[part].weight, [f"{part}.embedding.W"]))
+        for name, letter in (("weight_ih", "W"), ("weight_hh", "U"), ("bias_ih", "b")):
+            blocks = [f"{part}.layer0.{letter}_{gate}" for gate in "rzn"]
+            places.append((getattr(layers[part], f"{name}_l0"), blocks))
+    linear = torch.nn.Linear(units, len(weights["decoder.readout.b"]))
+    places += [(linear.weight, ["decoder.readout.W"]), (linear.bias, ["decoder.readout.b"])]
+    for tensor, names in places:
+        tensor.data = torch.tensor(np.concatenate([weights[name] for name in names]), dtype=torch.float32)
+    for part, layer in layers.items():
+        layer.bias_hh_l0.data = torch.zeros(3 * units)
+        layer.bias_hh_l0.data[2 * units :] = torch.tensor(weights[f"{part}.layer0.c_n"])
+    x, rows = (torch.tensor(np.asarray(array)) for array in (batch.inputs, batch.targets))
+    start, stop = torch.zeros_like(rows[:, :1]), torch.ones_like(rows[:, :1])
+    seen, wanted = torch.cat([start, rows], dim=1), torch.cat([rows, stop], dim=1)
+    modules = [*tables.values(), *layers.values(), linear]
+    every = [tensor for module in modules for tensor in module.parameters()]
+
+    def call() -> torch.Tensor:
+        for tensor in every:
+            tensor.grad = None
+        _, state = layers["encoder"](tables["encoder"](x))
+        logits = linear(layers["decoder"](tables["decoder"](seen), state)[0])
+        loss: torch.Tensor = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    def check() -> tuple[np.ndarray, ...]:
+        loss = call().item()
+        found: dict[str, np.ndarray] = {}
+        for tensor, names in places:
+            assert tensor.grad is not None
+            parts = np.split(tensor.grad.numpy(), len(names)) if len(names) > 1 else [tensor.grad.numpy()]
+            found.update(zip(names, parts))
+        for part, layer in layers.items():
+            found[f"{part}.layer0.c_n"] = layer.bias_hh_l0.grad.numpy()[2 * units :]
+        return np.array([loss]), np.concatenate([found[name].ravel() for name in weights])
+
+    return Contender("PyTorch nn.GRU", call, check)
