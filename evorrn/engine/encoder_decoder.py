@@ -51,6 +51,41 @@ class Pairs:
         return self.kept[key]
 
 
+@dataclass(frozen=True)
+class Handover:
+    """First states, and which of the last states of an encoder begin which states of a decoder.
+
+    Attributes
+    ----------
+    encoder, decoder : ndarray, shape (S,) and (D,)
+        The first state of each; that of the decoder holds where nothing is handed over.
+    rows, places : ndarray of int, shape (K,)
+        The last state `rows` of the encoder begins the state `places` of the decoder. A row may begin several states.
+    """
+
+    encoder: np.ndarray
+    decoder: np.ndarray
+    rows: np.ndarray
+    places: np.ndarray
+
+    def begin(self, tiling: Tiling, dtype: np.dtype) -> np.ndarray:
+        """Return the first state (Q, S, L) of the encoder."""
+        return np.tile(self.encoder.astype(dtype)[None, :, None], (tiling.tiles, 1, tiling.lanes))
+
+    def forward(self, last: np.ndarray) -> np.ndarray:
+        """Return the first state (..., D, L) of the decoder from the last states (..., S, L) of the encoder."""
+        state = np.empty((*last.shape[:-2], len(self.decoder), last.shape[-1]), last.dtype)
+        state[...] = self.decoder[:, None]
+        state[..., self.places, :] = last[..., self.rows, :]
+        return state
+
+    def back(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the gradient (Q, S, L) of the last states from that of the first state (Q, D, L)."""
+        found = np.zeros((len(gradient), len(self.encoder), gradient.shape[-1]), gradient.dtype)
+        np.add.at(np.swapaxes(found, 0, 1), self.rows, np.swapaxes(gradient[:, self.places], 0, 1))
+        return found
+
+
 Given = tuple[Sequence[Settings], Sequence[Settings]]
 """The settings of the encoder and of the decoder."""
 
@@ -68,10 +103,7 @@ class EncoderDecoder:
         The layers of the decoder with their readout.
     genes : int
         The first genes of a genome, which are those of the encoder.
-    first : ndarray, shape (S,)
-        The first state of the encoder.
-    rows : ndarray of int, shape (D,)
-        Which of the last states of the encoder are the first state of the decoder.
+    handover : Handover
     one_hot : int
         Places of the vectors that stand for symbols where the decoder has no embedding, else 0.
     """
@@ -80,8 +112,7 @@ class EncoderDecoder:
     embedding: Layers
     decoder: Piece
     genes: int
-    first: np.ndarray
-    rows: np.ndarray
+    handover: Handover
     one_hot: int
 
     # --- Loss and gradient ----------------------------------------------------------------------------
@@ -103,8 +134,9 @@ class EncoderDecoder:
         """Return the sum of the loss of a genome (n,), and the gradient (n,) of ``scale`` times it."""
         tiling = gradient_tiling(len(pairs.inputs), self._dtype)
         first, second = pairs.packed(tiling, self._dtype, self.one_hot)
-        through = self.encoder.record(genome[: self.genes], settings[0], first, self._begin(tiling))
-        state = np.ascontiguousarray(np.concatenate(through.last, axis=1)[:, self.rows])
+        begin = self.handover.begin(tiling, self._dtype)
+        through = self.encoder.record(genome[: self.genes], settings[0], first, begin)
+        state = self.handover.forward(np.concatenate(through.last, axis=1))
         seen = self._seen(genome, second, state)
         losses, _, back = self.decoder.run.loss_and_back(*self._own(genome, settings), seen, scale)
         gradient = np.zeros_like(genome)
@@ -114,8 +146,7 @@ class EncoderDecoder:
             assert back.x is not None
             about = genome[self.genes :], settings[1], second, Forward([], [], [], [])
             self.embedding.back(of_decoder, about, [back.x])
-        d_last = np.zeros((tiling.tiles, len(self.first), tiling.lanes), self._dtype)
-        d_last[:, self.rows] = back.state
+        d_last = self.handover.back(back.state)
         shares = [np.zeros((), self._dtype) for _ in through.series[1:]]
         shares.append(np.zeros_like(through.series[-1]))
         of_encoder = genome[: self.genes], settings[0], first, through
@@ -185,15 +216,11 @@ class EncoderDecoder:
         """Return the genes and the settings of the decoder, without its embedding."""
         return self.decoder.own(genomes[..., self.genes :], settings[1])
 
-    def _begin(self, tiling: Tiling) -> np.ndarray:
-        return np.tile(self.first.astype(self._dtype)[None, :, None], (tiling.tiles, 1, tiling.lanes))
-
     def _encoded(self, genomes: np.ndarray, settings: Given, packed: Packed) -> tuple[Forward, np.ndarray]:
         """Return what went through the encoder, and the first state (P, Q, D, L) of the decoder."""
-        begin = self._begin(packed.tiling)
+        begin = self.handover.begin(packed.tiling, self._dtype)
         through = self.encoder.forward(genomes[:, : self.genes], settings[0], packed, begin)
-        last = np.concatenate(through.last, axis=2)
-        return through, np.ascontiguousarray(last[:, :, self.rows])
+        return through, self.handover.forward(np.concatenate(through.last, axis=2))
 
     def _seen(self, genomes: np.ndarray, packed: Packed, state: np.ndarray) -> Seen:
         """Return what the decoder sees, of genomes (..., n)."""

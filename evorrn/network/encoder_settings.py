@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import ConfigError, unknown
-from evorrn.network.parts import Part
 
 ENCODER = ("cell", "hidden", "cell_options", "initial", "biases", "learn_start", "bidirectional", "embedding")
 DECODER = ("cell", "hidden", "cell_options", "initial", "biases", "reads", "embedding")
@@ -54,48 +53,3 @@ def problems_of_symbols(outputs: Any, start: Any, stop: Any) -> list[str]:
     if not found and start == stop:
         found.append(f"network.stop: expected another symbol than start, which is {start}")
     return found
-
-
-def handed_over(encoder: Sequence[Sequence[Part]], decoder: Part) -> np.ndarray:
-    """Return which of the last states of an encoder are the first state of a decoder, shape (D,).
-
-    The states of the decoder's last layer are those of the encoder's last layer, and so on down. A bidirectional layer hands
-    over the states of both passes, the forward one first.
-
-    Raises
-    ------
-    ConfigError
-        When a layer of the decoder has a state that the encoder does not have, or has in another size.
-    """
-    begins: dict[int, dict[str, list[np.ndarray]]] = {}
-    at = 0
-    for part in (part for layer in encoder for part in layer):
-        for name, count in part.state_counts.items():
-            own, _, state = name.partition(".")
-            number = part.layers[int(own.removeprefix("layer"))]
-            begins.setdefault(number, {}).setdefault(state, []).append(np.arange(at, at + count))
-            at += count
-    layers = 1 + max(number for layer in encoder for part in layer for number in part.layers)
-    shift = layers - len(decoder.layers)
-    if shift < 0:
-        raise ConfigError(
-            f"network.decoder: expected at most as many layers as the encoder has, {layers}, whose states they begin in, got "
-            f"{len(decoder.layers)}"
-        )
-    rows, problems = [np.zeros(0, np.int64)], []
-    for name, count in decoder.state_counts.items():
-        own, _, state = name.partition(".")
-        number = int(own.removeprefix("layer"))
-        found = begins.get(number + shift, {}).get(state, [])
-        given = sum(map(len, found))
-        if given != count:
-            what = f"{given} numbers" if found else "no such state"
-            problems.append(
-                f"network.decoder: its layer {number} begins in the last state of the encoder's layer {number + shift}: expected "
-                f"{count} numbers of {state}, got {what}; give both the same cell, and hidden that fits (a bidirectional "
-                "encoder hands over twice its hidden)"
-            )
-        rows += found
-    if problems:
-        raise ConfigError(problems)
-    return np.concatenate(rows)
