@@ -196,7 +196,11 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
         for name, way in strategies().items()
     ]
     form = getattr(task, "network_form", {})
-    tables += [text_table("form of the network", ("setting", "value"), list(form.items()))] if form else []
+    tables += (
+        [text_table("form of the network", ("setting", "value"), [(n, str(v)) for n, v in form.items()])]
+        if form
+        else []
+    )
     return [*tables, text_table("recommended", ("strategy", "network", "settings"), advice)]
 
 
