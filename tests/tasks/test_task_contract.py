@@ -74,6 +74,7 @@ SMALL = [
     ("grid-digits", {"pictures": "handwritten", "train": 9, "valid": 3, "test": 5}),
     ("row-digits", {"symbols": 1000, "train": 30, "valid": 3, "test": 5}),
     ("addition", {"digits": 3, "backwards": False, "train": 9, "valid": 3, "test": 5}),
+    ("captions", {"pairs": 0.3, "noise": 0.0, "train": 9, "valid": 3, "test": 5}),
     ("number-words", {"largest": 99, "train": 9, "valid": 3, "test": 5}),
     ("dates", {"first": 2000, "last": 2000, "train": 9, "valid": 3, "test": 5}),
     ("hidden-states", {"states": 3, "symbols": 6, "steps": 7, "train": 5, "valid": 2, "test": 4}),

@@ -108,7 +108,7 @@ class Answers(Task):
         train, size = splits.train, splits.test.size
         answers = [self.answer(row) for row in train.rows]
         common = Counter(answers).most_common(1)[0][0]
-        places = common_characters(answers)
+        places = "".join(common_symbols(answers))
         known, questions = self.questions(train), self.questions(splits.test)
         near = [answers[place] for place in nearest_texts(questions, known)]
         return {
@@ -150,13 +150,13 @@ def named(character: str) -> str:
     return "space" if character == " " else character
 
 
-def common_characters(answers: Sequence[str]) -> str:
-    """Return the most common character of each place, as many as most answers have at least."""
+def common_symbols(answers: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the most common symbol of each place, as many as half of the answers have at least."""
     length = int(np.median([len(answer) for answer in answers]))
-    return "".join(
+    return [
         Counter(answer[place] for answer in answers if len(answer) > place).most_common(1)[0][0]
         for place in range(length)
-    )
+    ]
 
 
 def filled(rows: Sequence[Sequence[int] | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
