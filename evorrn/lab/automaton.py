@@ -119,6 +119,10 @@ def automaton_of(run: RunFolder, method: str = "clusters", longest: int | None =
     if method not in METHODS:
         raise UnknownName("method", method, METHODS)
     result = trained(run)
+    if result.network.decodes:
+        raise EvorrnError(
+            f"automaton: expected a network with one time step, whose states are those of an automaton, got {result.network}"
+        )
     spec = resolve_stored(run.path, run.path)
     task = spec.task
     if not isinstance(task, Task):

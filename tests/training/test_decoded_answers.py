@@ -7,8 +7,13 @@ import pytest
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.data.label_metrics import evaluate_sequences
+from evorrn.kernels.threads import get_threads
+from evorrn.lab.automaton import automaton_of
 from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.spec import resolve, resolve_stored
+from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.study.diagnosis import diagnose
+from evorrn.training.trainer import Trainer
 
 TASK = echoing.Backwards()
 
@@ -75,7 +80,7 @@ def test_other_strategies_say_what_serves(strategy):
         strategy.fit(network(), TASK, budget="2gen")
 
 
-def test_a_spec_of_an_encoder_decoder_runs_resumes_and_is_read_again(tmp_path):
+def test_a_spec_of_an_encoder_decoder_runs_and_is_read_again(tmp_path):
     table = {
         "kind": "encoder-decoder",
         "embedding": 3,
@@ -177,3 +182,79 @@ def test_sampling_needs_an_encoder_decoder_and_leaves_old_specs_as_they_are():
     with pytest.raises(ConfigError, match=r"strategy\.sampling: expected 0, .* needs an encoder-decoder"):
         evorrn.BPTT(sampling=0.5).fit(evorrn.Network(1, 1, hidden=2), batch, budget="1gen")
     assert "sampling" not in str(evorrn.BPTT().stored_table())
+
+
+@pytest.mark.parametrize("strategy", [evorrn.GeneticAlgorithm(population=8), evorrn.BPTT(sampling=0.4)])
+def test_a_run_that_was_stopped_goes_on_with_the_same_bytes(strategy):
+    def trainer(state=None):
+        splits = TASK.data(0)
+        problem = evorrn.Problem(network(), splits.train, splits.valid)
+        budget = evorrn.Budget(generations=4)
+        return Trainer(strategy, problem, seed=3, budget=budget, state=state)
+
+    whole, first = trainer(), trainer()
+    for _ in range(4):
+        whole.step()
+    first.step()
+    first.step()
+    second = trainer(first.state())
+    second.step()
+    second.step()
+    assert second.best_genome.tobytes() == whole.best_genome.tobytes()
+    assert second.history["work"] == whole.history["work"]
+    assert second.history["train_loss"] == whole.history["train_loss"]
+
+
+def test_bytes_do_not_depend_on_threads():
+    made = network(
+        encoder={"cell": "lstm", "hidden": 5, "bidirectional": True}, decoder={"cell": "lstm", "hidden": 10}
+    )
+    rng = np.random.default_rng(0)
+    x, lengths = rng.standard_normal((97, 8, 3)), rng.integers(1, 9, 97)
+    batch = evorrn.Batch(
+        x, rng.integers(2, 5, (97, 6)), lengths=lengths, target_lengths=rng.integers(0, 7, 97)
+    )
+    genomes = made.init_many(rng, 7)
+    found = []
+    before = get_threads()
+    try:
+        for count in (1, 2):
+            evorrn.set_threads(count)
+            _, gradient = made.loss_and_gradient(genomes[0], batch)
+            fitness = made.fitness(genomes, batch)
+            logits = made.predict(genomes[0], x, lengths=lengths, steps=4)
+            found.append((gradient.tobytes(), fitness.tobytes(), logits.tobytes()))
+    finally:
+        evorrn.set_threads(before)
+    assert found[0] == found[1]
+
+
+def test_genomes_that_are_not_finite_have_no_fitness_and_still_answer():
+    made, batch = network(), TASK.data(0).test
+    genomes = np.stack([made.init(seed=0), np.full(made.size, np.nan), np.full(made.size, 1e38)])
+    fitness = made.fitness(genomes, batch)
+    assert np.isfinite(fitness[0]) and fitness[1] == -np.inf
+    for genome in genomes[1:]:
+        for beam in (1, 3):
+            rows = made.decode(genome, batch.inputs, batch.lengths, steps=3, beam=beam)
+            assert all(len(row) <= 3 and made.start not in row for row in rows)
+    result = evorrn.RandomSearch().fit(made, TASK, budget="1gen")
+    assert np.isfinite(result.metrics["test"]["cross_entropy"])
+
+
+def test_a_forecast_diagnosis_and_automaton_need_a_network_of_one_time_step(tmp_path):
+    raw = {"task": {"name": echoing.BACKWARDS}, "budget": "1gen", "strategy": {"name": "bptt"}}
+    run = execute(resolve({**raw, "network": echoing.NETWORK}), tmp_path)
+    folder = RunFolder(tmp_path / run.spec.folder)
+    with pytest.raises(EvorrnError, match="needs a network with one time step"):
+        diagnose(folder, run.result)
+    with pytest.raises(EvorrnError, match="expected a network with one time step"):
+        automaton_of(folder)
+    with pytest.raises(EvorrnError, match="forecast: this network needs"):
+        run.result.forecast(np.ones((4, 3)), 2)
+
+
+@pytest.mark.parametrize("setting", ["input_noise", "input_dropout"])
+def test_symbols_take_neither_noise_nor_dropout(setting):
+    with pytest.raises(ConfigError, match="the inputs are symbols"):
+        evorrn.BPTT(**{setting: 0.1}).fit(network(), TASK, budget="1gen")

@@ -24,6 +24,7 @@ from evorrn.lab.runs.source import Source
 from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.runs.store import RunFolder, writing
 from evorrn.lab.runs.table import csv_text
+from evorrn.network.symbols import SymbolEntropy
 from evorrn.training.model import Model
 
 LABEL = "label"
@@ -308,13 +309,17 @@ def _sheet(
     around = outputs[:, :, :0] if widths is None else _ends(outputs, widths)
     shown = None if times is None else times.texts()
     rows: list[tuple[Any, ...]] = []
+    chosen = [values.argmax(axis=1) for values in outputs] if labels else []
+    if isinstance(loss := result.network.loss_function, SymbolEntropy):
+        answers = loss.decode(outputs, np.full(sequences, steps))
+        chosen = [np.append(row, loss.marks[1])[:steps] for row in answers]
     for sequence in range(sequences):
-        for step in range(steps):
+        for step in range(len(chosen[sequence]) if labels else steps):
             values = outputs[sequence, step].tolist()
             values += [number if np.isfinite(number) else None for number in around[sequence, step].tolist()]
             place: tuple[Any, ...] = (sequence + 1, step + 1) if sequences > 1 else (step + 1,)
             place += () if shown is None else (shown[step],)
-            rows.append((*place, *([int(outputs[sequence, step].argmax())] if labels else []), *values))
+            rows.append((*place, *([int(chosen[sequence][step])] if labels else []), *values))
     head: tuple[str, ...] = ("sequence", "step") if sequences > 1 else ("step",)
     head += () if times is None else (f"{times.name}{behind}",)
     diverged = result.diverged(outputs)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from evorrn.base.errors import unknown
 from evorrn.lab.runs.spec_files import reference
-from evorrn.network.encoder_settings import NAMES
+from evorrn.network.encoder_settings import DECODER, ENCODER, NAMES
 from evorrn.network.form import is_wired
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
 
 FROM_TASK = ("inputs", "outputs", "loss")
-PARTS = ("encoder", "decoder")
-"""The tables of a network of the kind encoder-decoder."""
+PARTS = {"encoder": ENCODER, "decoder": DECODER}
+"""The tables of a network of the kind encoder-decoder, and their settings."""
 NETWORK_KINDS: dict[str, tuple[str, Any]] = {
     "kind": ("encoder-decoder", str),
     "encoder": ("a table", Mapping),

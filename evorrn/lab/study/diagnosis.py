@@ -149,16 +149,17 @@ def diagnose(run: RunFolder, result: Result, seed: int = 0, steps: int = RANDOM_
     Raises
     ------
     EvorrnError
-        When the data of the run cannot be made again.
+        When the data of the run cannot be made again, or its network is more than one time step with a readout.
     """
     network, genome = result.network, result.genome
+    network.step  # noqa: B018  (raises where there is no single time step to look at)
     batch = _test_data(run)
     if batch is None:
         shown = read_outputs(run.path)
         assert isinstance(shown, Trajectory)
         x = np.asarray(shown.observations, np.float64)[None, :STEPS]
     else:
-        batch = excerpt(batch)
+        batch = excerpt(network.fitting(batch))
         x = inputs_of(batch)
     amplitude = float(np.sqrt(3) * x.std()) or 1.0  # that of uniform inputs of the same variance
     made = Diagnosis(run.id, network, genome, x, amplitude)

@@ -11,7 +11,7 @@ from typing import Any
 from evorrn.base.errors import EvorrnError
 from evorrn.base.settings import Settings, names, type_hints
 from evorrn.data.find import expand_task, find_task
-from evorrn.lab.runs.network_table import network_names
+from evorrn.lab.runs.network_table import PARTS, network_names
 from evorrn.lab.runs.spec import DEFAULT_STRATEGY, data_task
 from evorrn.lab.runs.spec_files import reference
 from evorrn.strategies.find import find_strategy
@@ -39,7 +39,9 @@ def known_settings(
     """
     known = {"budget", "task", "network", "strategy", "task.name", "strategy.name"}
     known |= {f"budget.{field.name}" for field in dataclasses.fields(Budget)}
-    known |= {f"network.{name}" for name in network_names()}
+    for kind in ("", "encoder-decoder"):
+        known |= {f"network.{name}" for name in network_names(kind)}
+    known |= {f"network.{part}.{name}" for part, names in PARTS.items() for name in names}
     for table in ("task", "strategy"):
         common = base_name(base, table)
         chosen = values.get(f"{table}.name") or ([] if common is None else [common])
