@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -15,11 +16,13 @@ from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
 from evorrn.base.settings import check_seed
-from evorrn.kernels.threads import share
+from evorrn.kernels.threads import share, together
 
 ORDERS = ("asynchronous", "fixed", "synchronous")
 DRAWN_AT_ONCE = 8
 """Sweeps whose orders are drawn together; few cues need more."""
+AT_ONCE = 128
+"""States whose first sums are computed as one product."""
 
 
 @dataclass(frozen=True)
@@ -192,17 +195,22 @@ class Hopfield:
         if order == "synchronous":
             return self._all_at_once(states, sweeps)
         rng = np.random.default_rng(check_seed(seed))
+        fields = np.empty_like(states)
+        blocks = [slice(begin, begin + AT_ONCE) for begin in range(0, len(states), AT_ONCE)]
         with one_thread():
-            fields = states @ self._weights - self.thresholds
+            together([partial(self._fields, states[block], fields[block]) for block in blocks])
         taken, active = np.full(len(states), sweeps), np.arange(len(states))
         for begun in range(0, sweeps, DRAWN_AT_ONCE):
             count = min(DRAWN_AT_ONCE, sweeps - begun)
             orders = np.tile(np.arange(self.units), (count, 1))
             if order == "asynchronous":
                 orders = rng.permuted(orders, axis=1)
-            now, now_fields, found = states[active], fields[active], np.empty(len(active), dtype=np.int64)
+            whole = len(active) == len(states)
+            now, now_fields = (states, fields) if whole else (states[active], fields[active])
+            found = np.empty(len(active), dtype=np.int64)
             share(len(active), settle_one_by_one, now, now_fields, self._weights, orders, found)
-            states[active], fields[active] = now, now_fields
+            if not whole:
+                states[active], fields[active] = now, now_fields
             taken[active[found >= 0]] = begun + found[found >= 0]
             active = active[found < 0]
             if not active.size:
@@ -279,6 +287,11 @@ class Hopfield:
             raise ShapeError(f"patterns: expected one for each of {len(given)} cues, got {len(true)}")
         traces = [self.trace(cue, order=order, seed=seed) for cue in given[: drawing.MOST]]
         return drawing.draw_recall(traces, true, shape, path)
+
+    def _fields(self, states: np.ndarray, fields: np.ndarray) -> None:
+        """Write the weighted sums of states (B, N), less the thresholds, into `fields` (B, N)."""
+        np.matmul(states, self._weights, out=fields)
+        fields -= self.thresholds
 
     def _all_at_once(self, states: np.ndarray, sweeps: int) -> Recall:
         before, taken = np.full_like(states, np.nan), np.full(len(states), sweeps)

@@ -6,6 +6,9 @@ import numpy as np
 
 from evorrn.kernels.cached import cached
 
+TOGETHER = 32
+"""States that are updated together, so that a row of weights is read once for all whose unit turns."""
+
 
 @cached
 def settle_one_by_one(
@@ -30,22 +33,36 @@ def settle_one_by_one(
     sweeps : ndarray, shape (B,)
         Set to the number of sweeps until nothing changed, -1 where something still changed in the last one.
     """
-    for b in range(first, last):
-        sweeps[b] = -1
+    moving = np.zeros(TOGETHER, np.bool_)
+    for begin in range(first, last, TOGETHER):
+        end = min(begin + TOGETHER, last)
+        sweeps[begin:end] = -1
         for sweep in range(orders.shape[0]):
-            changed = False
+            left = False
+            for b in range(begin, end):
+                moving[b - begin] = sweeps[b] < 0 and _unstable(states[b], fields[b])
+                left = left or moving[b - begin]
+                if sweeps[b] < 0 and not moving[b - begin]:
+                    sweeps[b] = sweep
+            if not left:
+                break
             for place in range(orders.shape[1]):
                 unit = orders[sweep, place]
-                field = fields[b, unit]
-                if field * states[b, unit] < 0.0:  # a field of zero keeps the unit
-                    states[b, unit] = -states[b, unit]
-                    twice = 2.0 * states[b, unit]
-                    for other in range(weights.shape[0]):
-                        fields[b, other] += twice * weights[unit, other]
-                    changed = True
-            if not changed:
-                sweeps[b] = sweep
-                break
+                for b in range(begin, end):  # a row of weights is read once for all of them
+                    if moving[b - begin] and fields[b, unit] * states[b, unit] < 0.0:
+                        states[b, unit] = -states[b, unit]
+                        twice, row, field = 2.0 * states[b, unit], weights[unit], fields[b]
+                        for other in range(row.shape[0]):
+                            field[other] += twice * row[other]
+
+
+@cached
+def _unstable(state: np.ndarray, field: np.ndarray) -> bool:
+    """Return whether a unit of a state (N,) differs from the sign of its field (N,); a field of zero keeps the unit."""
+    count = 0
+    for unit in range(state.shape[0]):
+        count += state[unit] * field[unit] < 0.0
+    return count > 0
 
 
 @cached
