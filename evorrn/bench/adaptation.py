@@ -104,6 +104,9 @@ def _exponents(case: Case, session: Session, remarks: list[str]) -> Row:
     others = session.invite(
         "numpy", lambda peer: peer.lyapunov_exponents(blocks, x[0], count), remarks, case.target
     )
+    others += session.invite(
+        "numpy", lambda peer: peer.lyapunov_exponents(blocks, x[0], count, 10), remarks, None
+    )
     return _row(case, session, Contender("evorrn", call), others, remarks)
 
 

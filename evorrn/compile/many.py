@@ -25,6 +25,66 @@ FIRST_AXES = ("concatenate", "head", "tail", "slice", "pad", "shift", "roll", "p
 """Operations along axes that are counted from the first, which further axes at the end do not change."""
 
 
+class Plan:
+    """The values of some nodes for given values of others, again and again: what stays the same is computed once.
+
+    Parameters
+    ----------
+    graph : Graph
+    fixed : mapping of str to ndarray
+        Values of weights and options, without leading axes.
+    wanted : iterable of int
+        Indices of nodes.
+    """
+
+    def __init__(self, graph: Graph, fixed: Mapping[str, np.ndarray], wanted: Iterable[int]) -> None:
+        self._given: list[tuple[int, str]] = []
+        self._steps: list[tuple[int, Callable[[Values], np.ndarray]]] = []
+        self._known: Values = {}
+        kind = np.result_type(np.float32, *(array.dtype for array in fixed.values()))
+        for index in graph.reachable(wanted, shapes=True):
+            node = graph.nodes[index]
+            if node.op == "constant":
+                self._known[index] = np.asarray(node.value, kind)
+            elif node.op in LEAVES and node.name in fixed:
+                self._known[index] = fixed[node.name]
+            elif node.op in LEAVES:
+                self._given.append((index, node.name))
+            else:
+                self._plan(index, node, [graph.nodes[operand] for operand in node.operands])
+
+    def _plan(self, index: int, node: Node, operands: list[Node]) -> None:
+        """Compute a node that depends on nothing given, or add the step that computes it."""
+        numbers = node.operands
+        if all(number in self._known for number in numbers):
+            with np.errstate(all="ignore"):
+                self._known[index] = _apply(node, operands, [self._known[number] for number in numbers])
+            return
+        ranks = [len(operand.shape) for operand in operands]
+        if node.op == "matvec" and ranks == [2, 1] and numbers[0] in self._known:
+            transposed, vector = self._known[numbers[0]].T, numbers[1]
+            self._steps.append((index, lambda found: found[vector] @ transposed))
+        elif OPS[node.op].emit is not None and len({*ranks, len(node.shape)}) == 1 and len(numbers) < 3:
+            function = partial(OPS[node.op].compute, node.form)
+            first, last = numbers[0], numbers[-1]
+            if len(numbers) == 1:
+                self._steps.append((index, lambda found: function(found[first])))
+            else:
+                self._steps.append((index, lambda found: function(found[first], found[last])))
+        else:
+            self._steps.append((index, lambda found: _apply(node, operands, [found[n] for n in numbers])))
+
+    def __call__(self, given: Mapping[str, np.ndarray]) -> Values:
+        """Return the values of all nodes by index, from those of the inputs, which have leading axes."""
+        found = dict(self._known)
+        for index, name in self._given:
+            found[index] = given[name]
+        with np.errstate(all="ignore"):
+            for index, step in self._steps:
+                found[index] = step(found)
+        return found
+
+
 def evaluate(graph: Graph, given: Mapping[str, np.ndarray], wanted: Iterable[int]) -> Values:
     """Return the values of the wanted nodes, and of those that they need, by index.
 

@@ -15,7 +15,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.compile.adjoint import adjoint
 from evorrn.compile.graph import Graph, Node
-from evorrn.compile.many import Values, evaluate
+from evorrn.compile.many import Plan, Values
 from evorrn.compile.step import OUTPUT
 from evorrn.compile.tangent import tangent
 from evorrn.data.batch import numeric
@@ -59,6 +59,7 @@ class Dynamics:
         self.network, self.closed = network, closed
         weights = {name: value.astype(np.float64) for name, value in network.weights(genome).items()}
         options = {name: np.asarray(network.numbers[name], np.float64) for name in network.step.options}
+        self._plans: dict[tuple[int, tuple[int, ...]], Plan] = {}
         self._fixed: dict[str, np.ndarray] = {**weights, **options}
         sizes = network.sizes
         self.parts = {name: tuple(sizes[d] for d in shape) for name, shape in network.step.states.items()}
@@ -79,6 +80,9 @@ class Dynamics:
 
     def join(self, named: dict[str, np.ndarray], lead: tuple[int, ...]) -> np.ndarray:
         """Return vectors (*lead, S) of named states; those that are missing are zero."""
+        if list(self.parts) == list(named):  # one copy, without the zeros
+            flat = [np.broadcast_to(part, lead + self.parts[name]) for name, part in named.items()]
+            return np.concatenate([part.reshape(*lead, -1) for part in flat], axis=-1)
         whole = np.zeros((*lead, self.size))
         for name, part in self.split(whole).items():
             if name in named:
@@ -145,7 +149,10 @@ class Dynamics:
         if self.closed:
             rest = np.zeros((*lead, self.network.inputs - self.network.outputs))
             moved["dot.x"] = np.concatenate([moved[f"dot.{OUTPUT}"], rest], axis=-1)
-        found = self._run(graph, at, inputs, graph.outputs.values(), moved)
+        needed = [
+            name for name in (*self.parts, *(f"dot.{name}" for name in self.parts)) if name in graph.outputs
+        ]
+        found = self._run(graph, at, inputs, [graph.outputs[name] for name in needed], moved)
         dots = {}
         for name in self.parts:
             if f"dot.{name}" in graph.outputs:
@@ -230,7 +237,11 @@ class Dynamics:
         parts = self.split(state)
         if self.closed:
             x = np.concatenate([parts[OUTPUT], x[..., self.network.outputs :]], axis=-1)
-        return evaluate(graph, {**self._fixed, **parts, "x": x, **(more or {})}, wanted)
+        nodes = tuple(wanted)
+        key = id(graph), nodes
+        if key not in self._plans:
+            self._plans[key] = Plan(graph, self._fixed, nodes)
+        return self._plans[key]({**parts, "x": x, **(more or {})})
 
     def _next(self, found: Values, lead: tuple[int, ...]) -> np.ndarray:
         """Return the next states (*lead, S) from the values of a step."""

@@ -9,6 +9,10 @@ from evorrn.base.errors import ConfigError
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.network.network import Network
 
+LOSS, LARGEST_LOSS = np.log(1e2), np.log(1e5)
+"""Factors by which directions may grow apart before they are made orthogonal: wanted, and allowed."""
+MOST_TOGETHER = 50
+
 
 @one_thread()
 def lyapunov_spectrum(
@@ -54,8 +58,8 @@ def lyapunov_spectrum(
     Notes
     -----
     Source: Benettin, Galgani, Giorgilli and Strelcyn 1980, "Lyapunov characteristic exponents for smooth dynamical
-    systems", part 2: directions are carried along by the derivative of the step and made orthogonal after each step by
-    a QR decomposition. The first directions are random, so that they lie in no invariant subspace.
+    systems", part 2: directions are carried along by the derivative of the step and made orthogonal by a QR decomposition,
+    after as many steps as let them grow apart by a factor of about 100, which costs two of 16 digits. The first directions are random, so that they lie in no invariant subspace.
 
     Examples
     --------
@@ -88,11 +92,23 @@ def lyapunov_spectrum(
     start[:, moving] = np.linalg.qr(np.random.default_rng(0).normal(size=(len(moving), wanted)))[0].T
     directions = np.broadcast_to(start, (sequences, wanted, dynamics.size))
     sums = np.zeros((sequences, wanted))
-    for time in range(steps):
-        at, moved = dynamics.push(at, inputs[:, time], directions)
+    time, together = 0, 1
+    while time < steps:
+        end = min(time + together, steps if time >= first else first)
+        after, moved = at, directions
+        for step in range(time, end):
+            after, moved = dynamics.push(after, inputs[:, step], moved)
         orthogonal, triangular = np.linalg.qr(moved.swapaxes(1, 2))
-        directions = orthogonal.swapaxes(1, 2)
+        grown = np.abs(np.diagonal(triangular, axis1=1, axis2=2))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lost = float(np.log(np.abs(triangular).max(axis=(1, 2)) / grown.min(axis=1)).max())
+            logarithms = np.log(grown)
+        if end - time > 1 and not lost <= LARGEST_LOSS:  # NaN included
+            together = max((end - time) // 4, 1)
+            continue
         if time >= first:
-            with np.errstate(divide="ignore"):
-                sums += np.log(np.abs(np.diagonal(triangular, axis1=1, axis2=2)))
+            sums += logarithms
+        share = LOSS / lost if lost > 0 else 2.0
+        together = int(np.clip((end - time) * min(share, 2.0), 1, MOST_TOGETHER)) if lost < np.inf else 1
+        at, directions, time = after, orthogonal.swapaxes(1, 2), end
     return np.sort((sums / (steps - first)).mean(axis=0))[::-1]

@@ -154,3 +154,30 @@ def test_numbers_out_of_range_are_refused(options, message):
     network, genome = recurrent(np.eye(2))
     with pytest.raises(evorrn.EvorrnError, match=message):
         lyapunov_spectrum(network, genome, np.zeros((1, 9, 1)), **options)
+
+
+@pytest.mark.parametrize(
+    ("units", "count", "gain", "sequences", "steps", "washout"),
+    [(30, 5, 1.5, 2, 157, 13), (12, 12, 0.3, 1, 60, 0), (3, 3, 4.0, 3, 41, 40), (7, 1, 1.0, 1, 1, 0)],
+)
+def test_exponents_are_those_of_a_decomposition_after_every_step(
+    units, count, gain, sequences, steps, washout
+):
+    """Directions that grow apart slowly are made orthogonal less often, which changes rounding alone."""
+    rng = np.random.default_rng(units)
+    network = Network(2, 1, hidden=units, dtype="float64")
+    genome = network.init(seed=0)
+    weights = network.unpack(genome)
+    weights["layer0.W_h"][...] = gain / np.sqrt(units) * rng.normal(size=(units, units))
+    x = 0.3 * rng.normal(size=(sequences, steps, 2))
+    found = lyapunov_spectrum(network, genome, x, count, washout=washout)
+    q0 = np.linalg.qr(np.random.default_rng(0).normal(size=(units, count)))[0]
+    means = []
+    for one in x:
+        state, q, sums = np.zeros(units), q0, np.zeros(count)
+        for time, u in enumerate(one):
+            state = np.tanh(weights["layer0.W_x"] @ u + weights["layer0.W_h"] @ state + weights["layer0.b"])
+            q, r = np.linalg.qr((1 - state**2)[:, None] * (weights["layer0.W_h"] @ q))
+            sums += (time >= washout) * np.log(np.abs(np.diag(r)))
+        means.append(sums / (steps - washout))
+    np.testing.assert_allclose(found, np.sort(np.mean(means, axis=0))[::-1], rtol=1e-9, atol=1e-9)
