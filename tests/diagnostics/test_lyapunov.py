@@ -165,7 +165,7 @@ def test_exponents_are_those_of_a_decomposition_after_every_step(
 ):
     """Directions that grow apart slowly are made orthogonal less often, which changes rounding alone."""
     rng = np.random.default_rng(units)
-    network = Network(2, 1, hidden=units, dtype="float64")
+    network = evorrn.Network(2, 1, hidden=units, dtype="float64")
     genome = network.init(seed=0)
     weights = network.unpack(genome)
     weights["layer0.W_h"][...] = gain / np.sqrt(units) * rng.normal(size=(units, units))
