@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import math
-import struct
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,19 +12,16 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import DataError, EvorrnError, unknown
-from evorrn.base.memory import excess
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE, Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines, sequence_labels
+from evorrn_tasks.common.archive import SPLITS, load_arrays, named_splits
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
 from evorrn_tasks.common.shares import cut, file_problems
 
 NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "target_lengths", "links", "split")
-SPLITS = ("train", "valid", "test")
-
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,8 @@ class NpzFile(Task):
     scored, ``lengths`` (B,) is the number of steps of each sequence, ``split`` (B,) holds 0, 1, 2 or ``"train"``,
     ``"valid"``, ``"test"``. Without ``split`` the sequences, at least three, are split in their order by
     `shares`. With ``target_lengths`` (B,) the targets (B, U) are labels of whole sequences, from 1 on, whose time steps
-    are not known, and the loss is ``ctc``. With ``links`` (B, T, A), integers from -1 on, each step sees A earlier steps in
+    are not known, and the loss is ``ctc``; or, where `start` and `stop` are set, the answers that an encoder-decoder is to write, whose
+    ``inputs`` may also be (B, T) of integers or (B, I), one vector a sequence. With ``links`` (B, T, A), integers from -1 on, each step sees A earlier steps in
     place of the last one, see `evorrn.Batch`, which takes a cell with A predecessors.
 
     One long sequence may be given without the first axis: ``inputs`` (T, I), ``targets`` (T, O) or (T,). A single
@@ -69,15 +64,36 @@ class NpzFile(Task):
         minimum=0,
     )
 
+    start: int | None = setting(
+        None,
+        "symbol that an encoder-decoder sees before its answer; no target has it",
+        minimum=0,
+        absent=None,
+    )
+    stop: int | None = setting(None, "symbol that ends an answer; no target has it", minimum=0, absent=None)
+
     def problems(self) -> list[str]:
         """Return one sentence for each setting that is not allowed."""
-        return super().problems() or file_problems(self.path, self.shares)
+        found = super().problems()
+        if (self.start is None) != (self.stop is None) or (self.writes and self.start == self.stop):
+            found.append("start: expected it and stop to be two different symbols, or none")
+        return found or file_problems(self.path, self.shares)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the targets are answers that an encoder-decoder writes."""
+        return self.start is not None
+
+    @property
+    def network_form(self) -> dict[str, Any]:
+        """An encoder-decoder where there are answers to be written."""
+        return {"kind": "encoder-decoder", "start": self.start, "stop": self.stop} if self.writes else {}
 
     @cached_property
     def batch(self) -> Batch:
         """All sequences of the file, in original units."""
         arrays = self._arrays
-        single = arrays["inputs"].ndim == 2
+        single = arrays["inputs"].ndim == 2 and not self.writes
         given = {
             name: arrays[name][None] if single else arrays[name]
             for name in (*NEEDED, "mask")
@@ -97,6 +113,10 @@ class NpzFile(Task):
                     f"{self.path}: links: expected at least three sequences, inputs (B, T, I), got one"
                 )
             given["links"] = arrays["links"]
+        if self.writes and "target_lengths" not in arrays:
+            raise DataError(
+                f"{self.path}: expected an array target_lengths (B,) of the answers, as start and stop are set"
+            )
         try:
             return Batch(**given)
         except EvorrnError as error:
@@ -113,20 +133,24 @@ class NpzFile(Task):
         if not self.batch.labelled:
             return self.batch.n_outputs
         train = self._parts[0]
+        if self.start is not None and self.stop is not None:
+            return max(3, train.n_outputs, self.start + 1, self.stop + 1)
         if train.whole:
             return max(2, train.n_outputs)
         return max(2, int(train.targets[train.scored].max(initial=0)) + 1)
 
     @property
     def loss(self) -> str:  # type: ignore[override]  # the file decides
-        """``"cross-entropy"`` for labels, ``"ctc"`` for those of whole sequences, else ``"mse"``."""
-        if self.batch.whole:
+        """``"cross-entropy"`` for labels and answers, ``"ctc"`` for labels of whole sequences, else ``"mse"``."""
+        if self.batch.whole and not self.writes:
             return "ctc"
         return "cross-entropy" if self.batch.labelled else "mse"
 
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]  # the file decides
         """Accuracy first for labels, that of votes beside it where every step of a sequence has its class; else errors."""
+        if self.writes:
+            return ("token_accuracy", "exact_match", "edit_distance", "cross_entropy")
         if self.batch.whole:
             return ("label_error_rate", "edit_distance", "exact_match", "ctc")
         if self.batch.labelled:
@@ -136,6 +160,8 @@ class NpzFile(Task):
     @property
     def provides(self) -> frozenset[str]:  # type: ignore[override]  # the file decides
         """What can be computed; labels of whole sequences are no targets of time steps."""
+        if self.writes:
+            return ANSWERS_OF_WHOLE - {"states"}
         return ANSWERS_OF_WHOLE if self.batch.whole else ANSWERS
 
     @property
@@ -167,6 +193,8 @@ class NpzFile(Task):
                 "before them in validation and test"
             )
         try:
+            if self.batch.symbols:
+                return Splits(train=parts[0], valid=parts[1], test=parts[2])
             scaling = self._scaling(parts[0])
             train, valid, test = [self._scaled(part, scaling) for part in parts]
             splits = Splits(train, valid, test, scaling=scaling)
@@ -174,8 +202,15 @@ class NpzFile(Task):
             raise DataError(f"{self.path}: {error}") from None
         return splits
 
-    def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
-        """Return the class frequencies; or the mean, persistence if the horizon is 1, and linear models."""
+    def baselines(self, splits: Splits) -> Mapping[str, Any]:
+        """Return the class frequencies; or the mean, persistence if the horizon is 1, and linear models.
+
+        Of answers to be written, the most common one.
+        """
+        if self.writes:
+            assert splits.test is not None
+            common = Counter(tuple(row.tolist()) for row in splits.train.rows).most_common(1)[0][0]
+            return {"most common answer": [np.array(common, np.int64)] * splits.test.size}
         if self.batch.whole:
             return {"no labels": baselines.no_labels(splits, self.outputs)}
         if self.batch.labelled:
@@ -198,6 +233,9 @@ class NpzFile(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks of moderate size, with gates for gradients."""
+        if self.writes:
+            part = {"cell": "gru", "hidden": 64 if strategy == "bptt" else 6}
+            return Recommended({"encoder": part, "decoder": part, "embedding": 16 * self.batch.symbols})
         if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
         if strategy == "bptt":
@@ -207,7 +245,7 @@ class NpzFile(Task):
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the file that are used, by name."""
-        arrays = _load(self.path)
+        arrays = load_arrays(self.path)
         known = (*NEEDED, *OPTIONAL)
         for name in arrays:  # without this check a misspelt array would be ignored
             close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.75)
@@ -238,7 +276,7 @@ class NpzFile(Task):
         """Return the indices of the sequences of each split."""
         count = self.batch.size
         if "split" in self._arrays:
-            return _named_splits(self._arrays["split"], count)
+            return named_splits(self._arrays["split"], count)
         numbers = cut(count, self.shares, least=1)
         if numbers[0] < 1:
             raise DataError(
@@ -275,7 +313,7 @@ class NpzFile(Task):
         """Return the scaling learned on the training split; labels are not scaled."""
         assert train.lengths is not None
         inside = np.arange(train.steps) < train.lengths[:, None]
-        rows = train.inputs[inside].astype(np.float64)
+        rows = (train.inputs if train.vectors else train.inputs[inside]).astype(np.float64)
         if train.labelled:
             scaling = learn_scaling(rows, np.array([[0.0], [1.0]]))
             none, one = np.zeros(self.outputs), np.ones(self.outputs)
@@ -286,6 +324,8 @@ class NpzFile(Task):
     def _scaled(self, part: Batch, scaling: Scaling) -> Batch:
         """Return a split in scaled units; steps beyond a length and targets that are not finite become 0."""
         assert part.lengths is not None
+        if part.vectors:
+            return part.with_inputs(scaling.scale_inputs(part.inputs))
         inside = np.arange(part.steps) < part.lengths[:, None]
         inputs = np.where(inside[:, :, None], part.inputs, 0.0)
         inputs = np.where(inside[:, :, None], scaling.scale_inputs(inputs), 0.0)
@@ -318,66 +358,3 @@ def _labels(part: Batch) -> set[int]:
     """Return the labels in a split."""
     labels = np.concatenate(part.rows) if part.whole else part.targets[part.scored]
     return set(labels.tolist())
-
-
-def _load(path: str) -> dict[str, np.ndarray]:
-    """Return all arrays of an .npz archive."""
-    try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DataError(f"{path}: expected an .npz archive of named arrays, got a single array")
-        with loaded as archive:
-            _check_sizes(path, archive)
-            return {name: archive[name] for name in archive.files}
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    except (
-        ValueError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-    ) as error:
-        raise DataError(
-            f"{path}: expected an .npz archive of plain arrays, but it cannot be read ({error})"
-        ) from None
-
-
-def _check_sizes(path: str, archive: np.lib.npyio.NpzFile) -> None:
-    """Raise DataError, before memory is asked for, when a header promises more than the archive or memory holds."""
-    assert archive.zip is not None
-    for entry in archive.zip.infolist():
-        with archive.zip.open(entry) as file:
-            version = np.lib.format.read_magic(file) if entry.filename.endswith(".npy") else None
-            if version not in HEADERS:
-                continue
-            shape, _, dtype = HEADERS[version](file)
-            promised, there = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
-        name = entry.filename.removesuffix(".npy")
-        if promised > there and not dtype.hasobject:
-            raise DataError(
-                f"{path}: {name} is said to have shape {shape}, which is more than the file holds"
-            )
-        too_large = excess(promised, 1)
-        if too_large:
-            raise DataError(f"{path}: {name} of shape {shape} takes {too_large}")
-
-
-def _named_splits(split: np.ndarray, count: int) -> list[np.ndarray]:
-    """Return the indices of each split from an array of 0, 1, 2 or of names."""
-    if split.shape != (count,):
-        raise DataError(f"split: expected shape ({count},), one entry per sequence, got {split.shape}")
-    entries = [entry.decode() if isinstance(entry, bytes) else str(entry) for entry in split.tolist()]
-    names = {str(number): name for number, name in enumerate(SPLITS)} | {name: name for name in SPLITS}
-    wrong = [entry for entry in entries if entry not in names]
-    if wrong:
-        raise DataError(f"split: expected 0, 1, 2 or {', '.join(SPLITS)}, got {wrong[0]!r}")
-    places = np.array([names[entry] for entry in entries])
-    for name in SPLITS:
-        if not np.any(places == name):
-            raise DataError(
-                f"split: expected at least one sequence in each of {', '.join(SPLITS)}, got none in {name}"
-            )
-    return [np.flatnonzero(places == name) for name in SPLITS]

@@ -92,10 +92,8 @@ def test_evolution_and_gradients_train_an_m_rnn_that_sees_the_picture():
     for strategy in ("ga", "bptt"):
         spec = resolve({"task": {"name": "captions", **SMALL}, "strategy": {"name": strategy}})
         assert (
-            (spec.network.decoder.cell_name == "m-rnn"
-            and spec.network.encoder.hidden == (64,))
-            or strategy == "ga"
-        )
+            spec.network.decoder.cell_name == "m-rnn" and spec.network.encoder.hidden == (64,)
+        ) or strategy == "ga"
         result = spec.strategy.fit(spec.network, spec.task, seed=0, budget="1gen")
         assert np.isfinite(list(result.metrics["test"].values())).all()
         said = result.decode(spec.task.data(0).test.inputs[:2], steps=5)
