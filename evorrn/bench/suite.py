@@ -28,6 +28,7 @@ MODULES = (
     "reservoir",
     "adaptation",
     "online",
+    "kalman",
     "start_up",
     "scaling",
 )

@@ -6,11 +6,13 @@ The vector axis of `Lanes` and `Gradient` holds the sequences of a batch, that o
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.engine.influence.jacobians import Scored, StepJacobians
+from evorrn.engine.influence.stepper import Stepper
 from evorrn.engine.influence.steps import Steps
 from evorrn.engine.lanes.gradient import Gradient
 from evorrn.engine.lanes.run import Lanes
@@ -162,6 +164,26 @@ class Programs:
         """
         steps = self.steps_with_inputs if inputs else self.steps
         return steps.along(self._model.individuals(genome, settings), shown, loss)
+
+    def stepper(
+        self, genome: np.ndarray, settings: Settings, state: np.ndarray, teacher: bool
+    ) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+        """Return a function that takes a genome (n,) and what `Stepper.step` takes further, and gives outputs and Jacobian.
+
+        The Jacobian (B, O, n) is that with respect to the genome.
+        """
+        stepper = Stepper(self.steps, self._model.individuals(genome, settings), state, teacher)
+
+        def step(
+            genome: np.ndarray, x: np.ndarray, teacher: np.ndarray | None = None
+        ) -> tuple[np.ndarray, np.ndarray]:
+            if self._model.weights_size == len(genome):
+                return stepper.step(genome, x, teacher)
+            weights = self._model.individuals(genome, settings).genomes
+            outputs, jacobian = stepper.step(weights, x, teacher)
+            return outputs, self.of_genes(genome, settings, jacobian)
+
+        return step
 
     def of_genes(self, genome: np.ndarray, settings: Settings, rows: np.ndarray) -> np.ndarray:
         """Return derivatives (..., n) with respect to a genome (n,), from those (..., N) with respect to all weights."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
@@ -179,6 +181,30 @@ class DifferentiatedNetwork(ExchangedNetwork):
         """
         shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
         return self._programs.step_jacobians(self.check_genome(genome), self._settings, shown, scored)
+
+    def stepper(
+        self, genome: np.ndarray, state: np.ndarray, teacher: bool = False
+    ) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+        """Return a function that takes single time steps, for weights that change after every one.
+
+        Parameters
+        ----------
+        genome : ndarray, shape (n,)
+            Any genome.
+        state : ndarray, shape (B, S)
+            The state before the first step.
+        teacher : bool
+            Whether values are given in place of the last outputs.
+
+        Returns
+        -------
+        callable
+            It takes a genome (n,), inputs (B, I) and, with `teacher`, values (B, O) with NaN for the network's own outputs, and
+            returns outputs (B, O) and their derivatives with respect to the genome (B, O, n), carried forward in time, which the
+            next step may overwrite.
+        """
+        arguments.check_chain(self, "stepper")
+        return self._programs.stepper(self.check_genome(genome), self._settings, state, teacher)
 
     def gradient_of_genes(self, genome: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the gradient (n,) of a genome (n,), from that with respect to all weights of a time step (N,)."""

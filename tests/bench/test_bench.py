@@ -16,6 +16,7 @@ from evorrn.bench import (
     control,
     generation,
     gradient,
+    kalman,
     labels,
     online,
     population,
@@ -113,6 +114,11 @@ def test_influences_carried_by_jax_give_our_gradient(cell):
     row = online.measure(online.Case("small", "rtrl", cell, 5, 7, product=1.0, **forms), QUICK)
     assert row.remarks == [] and len(row.findings) == 3 + (cell == "elman")
     assert all(finding.numbers.get("deviation", 0.0) < 1e-5 for finding in row.findings)
+
+
+def test_an_epoch_of_the_kalman_filter_gives_the_weights_of_its_peer():
+    row = kalman.measure(kalman.Case(4, 30, 1.0), QUICK)
+    assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-8
 
 
 @pytest.mark.parametrize("case", online.GROUP.cases, ids=lambda c: c.name)

@@ -77,3 +77,27 @@ def test_an_influence_of_a_wrong_shape_or_beyond_the_memory_is_refused():
         ConfigError, match=r"influence: an array of 1 x 20000 x 400060001 numbers takes 29,80[0-9] GiB"
     ):
         large.influence(np.zeros(1), np.zeros((1, 1, 1)))
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_single_steps_have_the_outputs_of_the_whole_and_their_jacobian(name):
+    network, genome, x, _ = made(name, 3, 6)
+    step = network.stepper(genome, np.tile(network.first_state, (3, 1)))
+    whole = network.predict(genome, x)
+    for t in range(6):
+        outputs, jacobian = step(genome, x[:, t])
+        np.testing.assert_allclose(outputs, whole[:, t], atol=1e-12)
+        np.testing.assert_allclose(jacobian, network.jacobian(genome, x[:, : t + 1]), rtol=1e-9, atol=1e-11)
+
+
+def test_single_steps_take_values_in_place_of_the_last_outputs():
+    network, genome, x, _ = made("feedback", 2, 5)
+    taught = np.random.default_rng(1).standard_normal((2, 5, 2))
+    taught[:, 3:] = np.nan
+    step = network.stepper(genome, np.tile(network.first_state, (2, 1)), True)
+    steps = [tuple(part.copy() for part in step(genome, x[:, t], taught[:, t])) for t in range(5)]
+    along = np.random.default_rng(2).standard_normal(network.size)
+    up, down = (network.predict(genome + e * along, x, teacher=taught) for e in (1e-6, -1e-6))
+    for t, (outputs, jacobian) in enumerate(steps):
+        np.testing.assert_allclose(outputs, network.predict(genome, x, teacher=taught)[:, t], atol=1e-12)
+        np.testing.assert_allclose(jacobian @ along, (up - down)[:, t] / 2e-6, rtol=1e-6, atol=1e-8)

@@ -58,14 +58,16 @@ class Influence:
         self._depths, self.stacks = _stacks(kept, self._reach, kind.ravel(), slopes, sources)
 
     @cached_property
-    def _tables(self) -> list[Tables]:
+    def tables(self) -> list[Tables]:
+        """The tables of each stack."""
         return [
             tables(self._steps, stack, self._reach, depth, self._own)
             for depth, stack in zip(self._depths, self.stacks)
         ]
 
     @cached_property
-    def _kernels(self) -> Any:
+    def kernels(self) -> Any:
+        """The compiled kernels, see `evorrn.engine.influence.kernels.kernels_for`."""
         return self._steps.timed(lambda: kernels_for(self._steps.dtype.name))
 
     @property
@@ -76,11 +78,11 @@ class Influence:
     @property
     def work(self) -> int:
         """The multiply-adds of one time step of one sequence."""
-        return sum(table.work for table in self._tables)
+        return sum(table.work for table in self.tables)
 
     def zero(self, sequences: int) -> Carried:
         """Return the influence before the first time step."""
-        return [_zeros((sequences, table.rows * table.lanes), self._steps.dtype) for table in self._tables]
+        return [zeros((sequences, table.rows * table.lanes), self._steps.dtype) for table in self.tables]
 
     def advance(self, carried: Carried, found: StepJacobians, lengths: np.ndarray) -> np.ndarray:
         """Move the influence on by time steps, and return the gradient (N,) of their loss through the states.
@@ -94,7 +96,7 @@ class Influence:
             The steps of each sequence.
         """
         gradient = np.zeros(self._steps.weights)
-        for stack, table, influence in zip(self.stacks, self._tables, carried):
+        for stack, table, influence in zip(self.stacks, self.tables, carried):
             longest = max(1, MOST_NUMBERS // max(1, table.numbers))
             for first in range(0, int(lengths.max(initial=0)), longest):
                 steps = np.clip(lengths - first, 0, longest)
@@ -113,7 +115,7 @@ class Influence:
     ) -> np.ndarray:
         """Move the influence of a stack on from a time step; return the gradient (B, lanes)."""
         dtype, sequences, steps = self._steps.dtype, len(lengths), int(lengths.max())
-        kernels = self._kernels
+        kernels = self.kernels
         folded = table.folded
         jacobians, coefficients, values = (
             np.empty((sequences, steps, count), dtype)
@@ -144,7 +146,7 @@ def influence_of(steps: Steps, order: int | None = None, own: bool = False) -> I
     return known[order, own]
 
 
-def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return zeros that begin at a cache line, so that no vector lies across two."""
     raw = np.zeros(int(np.prod(shape)) * dtype.itemsize + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE

@@ -49,6 +49,12 @@ def tiles(first, last, *arguments):
 
 
 @njit(**OPTIONS)
+def project(*arguments):
+    """Multiply the influence by derivatives with respect to states."""
+    kernels.project(F, *arguments)
+
+
+@njit(**OPTIONS)
 def traces(first, last, *arguments):
     """Move traces first to last on."""
     kernels.move_traces(first, last, F, *arguments)
@@ -57,7 +63,7 @@ def traces(first, last, *arguments):
 
 @functools.cache
 def kernels_for(dtype: str) -> Any:
-    """Return the module with the kernels of a dtype: ``fold``, ``tiles``, ``traces``."""
+    """Return the module with the kernels of a dtype: ``fold``, ``tiles``, ``traces``, ``project``."""
     return load(SOURCE.format(dtype=dtype), f"influence_{dtype}")
 
 
@@ -345,3 +351,33 @@ def move_traces(first, last, F, lengths, tables, sizes, influence, derived):
                     _two_traces(upper, lower, gradient, one, (*kept, *slope, lam[0], lam[1]))
             else:
                 _traces(before, gradient, memory, z, (whole, at, found, lam), (slopes[i], places[i]))
+
+
+# --- Derivatives of outputs ---------------------------------------------------------------------------
+
+
+@register_jitable
+def project(F, parts, rows, carried, by_state, result):
+    """Set derivatives of outputs with respect to weights, those of their states being the influence.
+
+    Parameters
+    ----------
+    parts : ndarray of int64, shape (jobs, 3)
+        Tiles or runs of weights: group, first lane, lanes.
+    rows : int
+        Rows of a group.
+    carried : ndarray, shape (B, K lanes)
+    by_state : ndarray, shape (O, G, K)
+        The derivative of each output with respect to the states of each group.
+    result : ndarray, shape (B, O, lanes)
+    """
+    outputs, groups, _ = by_state.shape
+    for b in range(carried.shape[0]):
+        for i in range(parts.shape[0]):
+            group, lane, lanes = parts[i, 0], parts[i, 1], parts[i, 2]
+            start = carried.ctypes.data + (b * carried.shape[1] + rows * lane) * carried.itemsize
+            influence = tile(F, np.int64(start), rows, lanes)
+            for o in range(outputs):
+                found = _part(F, result, (b * outputs + o) * result.shape[2] + lane, lanes)
+                _zero(found)
+                _add_loss(found, influence, _part(F, by_state, (o * groups + group) * rows, rows))

@@ -44,7 +44,7 @@ class Steps:
     """
 
     def __init__(self, model: Model, modules: Modules, inputs: bool = False) -> None:
-        self._model, self._inputs = model, inputs
+        self._model, self._by_input = model, inputs
         self._modules = modules
         self.influences: dict[tuple[int | None, bool], Any] = {}
         self._listings = Listings(model, modules, DerivativeRows)
@@ -52,7 +52,7 @@ class Steps:
     @cached_property
     def _structure(self) -> tuple[Layout, Pattern]:
         step = lifted(self._model.form.step)
-        found, derivative, first = layout(step, self._model, self._inputs)
+        found, derivative, first = layout(step, self._model, self._by_input)
         return found, find_pattern(step, self._model, derivative, found, first)
 
     @property
@@ -69,6 +69,27 @@ class Steps:
     def state_size(self) -> int:
         """The numbers in the state of a sequence, S."""
         return self._model.state_size
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        return self._model.sizes["I"]
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return self._model.outputs
+
+    @property
+    def result_rows(self) -> dict[str, int]:
+        """The rows of each result of a time step."""
+        return {
+            "outputs": self.outputs,
+            "errors": self.outputs,
+            "old": self.state_size,
+            "factors": self.layout.rows,
+            "inputs": self.pattern.inputs.shape[1],
+        }
 
     @property
     def dtype(self) -> np.dtype:
@@ -124,7 +145,7 @@ class Steps:
         return np.array(entries(_same(graph, graph.outputs[step.hidden])))
 
     @cached_property
-    def _starts(self) -> dict[str, slice]:
+    def starts(self) -> dict[str, slice]:
         """The entries of the state whose first values are a block of weights, by its name."""
         graph, found = self._model.form.step.graph, {}
         for name, place in self.places.items():
@@ -151,7 +172,7 @@ class Steps:
     def works(self) -> tuple[int, int, int]:
         """The multiply-adds of a time step, of its adjoint in one direction, and of derivatives through products."""
         step = lifted(self._model.form.step)
-        _, derivative, first = layout(step, self._model, self._inputs)
+        _, derivative, first = layout(step, self._model, self._by_input)
         graph, count = derivative.graph, len(step.graph.nodes)
         forward = graph.cost(self._model.sizes, graph.reachable(step.graph.outputs.values()))
         wanted = [*graph.outputs.values(), *first]
@@ -237,7 +258,7 @@ class Steps:
             if term.block.startswith(READOUT):
                 slopes[..., term.slope.places] = np.eye(outputs)
         whole = self.products(slopes, found.sources[:, time, None])
-        for block, place in self._starts.items():  # the readout sees a state with its first value
+        for block, place in self.starts.items():  # the readout sees a state with its first value
             whole[..., self.slices[block]] += readout[:, place]
         return whole
 
@@ -253,13 +274,19 @@ class Steps:
                 sources = found.source(term.source.places).reshape(len(errors), -1)
                 part = errors.T @ sources if term.first else sources.T @ errors
             whole[self.slices[term.block]] += part.ravel()
-        for block, place in self._starts.items():  # the readout sees a state with its first value
+        for block, place in self.starts.items():  # the readout sees a state with its first value
             whole[self.slices[block]] += found.loss_state[..., place].sum(axis=(0, 1))
         return whole
 
     def of_weights(self, found: StepJacobians, time: int) -> np.ndarray:
         """Return the derivative (B, S, N) of the new state with respect to all weights at one time step."""
         return self.products(found.slopes[:, time], found.sources[:, time, None])
+
+    def bound(
+        self, wanted: WantedRows, individual: Individuals, spans: np.ndarray, bases: dict[str, Base]
+    ) -> Callable[[], None]:
+        """Return a function that computes time steps always on the same arrays, for `Stepper`."""
+        return self._listings.bound(wanted, individual, spans, bases)
 
     def _run(
         self,
@@ -273,22 +300,16 @@ class Steps:
         directions, dtype = self.pattern.directions, model.dtype
         count, sequences = len(directions), tiling.sequences // len(directions)
         seeds = tiling.pack(np.tile(directions, (sequences, 1))[:, None], dtype)
-        rows = {
-            "outputs": model.outputs,
-            "errors": model.outputs,
-            "old": model.state_size,
-            "factors": self.layout.rows,
-            "inputs": self.pattern.inputs.shape[1],
-        }
         results = {
-            name: np.zeros((tiling.tiles, steps, size, tiling.lanes), dtype) for name, size in rows.items()
+            name: np.zeros((tiling.tiles, steps, size, tiling.lanes), dtype)
+            for name, size in self.result_rows.items()
         }
         last = np.zeros((tiling.tiles, model.state_size, tiling.lanes), dtype)
         bases |= {name: base(array, "q") for name, array in results.items()}
         bases |= {"directions": base(seeds, "q"), "last_state": base(last, "q")}
         teacher = None if conditions.teacher is None else _each(conditions.teacher, count)
         repeated = Conditions(_each(conditions.state, count), teacher)
-        wanted = WantedRows(tiling.lanes, target_rows, teacher is not None, self._inputs)
+        wanted = WantedRows(tiling.lanes, target_rows, teacher is not None, self._by_input)
         self._listings.run(wanted, Task(individual, packed, repeated, packed.span), bases)
         ends = tiling.unpack(last[:, None])[::count, 0]
         outputs, errors = (tiling.unpack(results[name])[::count] for name in ("outputs", "errors"))

@@ -177,6 +177,20 @@ class Listings(Generic[W]):
         with self._lock:
             self._spare += ready.written.spare * count * steps
 
+    def bound(
+        self, wanted: W, individuals: Individuals, spans: np.ndarray, bases: Mapping[str, Base]
+    ) -> Callable[[], None]:
+        """Return a function that runs a listing on one genome, always on the same arrays; see `walk`."""
+        ready = self._get(wanted)
+        numbers, (timetable, parts) = ready.numbers(individuals.options), ready.timetable(spans)
+        given = {**bases, "numbers": base(numbers), "genome": base(individuals.genomes)}
+        run = ready.walk.bound(len(spans), given, timetable, parts)
+
+        def hold(held: tuple[np.ndarray, ...] = (numbers, individuals.genomes)) -> None:
+            run()
+
+        return hold
+
     def size(self, wanted: W, base: str) -> int:
         """Return how many numbers of a base a listing uses, in one time step if the base is a tape."""
         return self._get(wanted).written.listing.size[base]

@@ -11,9 +11,10 @@ from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
 from evorrn.kernels.kalman import kalman_update
 from evorrn.network.arguments import check_chain
+from evorrn.network.arguments import sequences as as_sequences
 from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.units import units
-from evorrn.strategies.gradient.jacobian import Influence, check_memory, jacobian_work
+from evorrn.strategies.gradient.jacobian import check_memory, stepper_work
 from evorrn.strategies.gradient.observation import check_steps, predicted, predicted_derivative
 from evorrn.strategies.gradient.restarting import Restarting, random_genome, targets_of
 
@@ -56,6 +57,7 @@ class EKF(Restarting):
     """
 
     name: ClassVar[str] = "ekf"
+    version: ClassVar[int] = 2
     one_step: ClassVar[bool] = True
 
     groups: str = setting("global", "weights whose covariance is estimated together", choices=tuple(GROUPS))
@@ -98,7 +100,7 @@ class EKF(Restarting):
             for start in range(0, len(order), self.streams):
                 if not run.follow(np.sort(order[start : start + self.streams])):
                     break
-        problem.charge_pass(run.steps, run.steps * jacobian_work(problem.network), evaluations=1)
+        problem.charge_pass(run.steps, run.steps * stepper_work(problem.network), evaluations=1)
         problem.charge(run.observations * (2 * run.covariance.size + 6 * problem.size))
         if run.failed:
             changed = {"genome": state["genome"], "covariance": _first(self, problem)}
@@ -171,21 +173,27 @@ class _Filter:
         """Run some sequences side by side, with an update at each time step with a target; return False on failure."""
         batch, network, loss = self._batch.take(sequences), self._network, self._network.loss_function
         targets, teacher = self._targets[sequences], network.warm_up(batch)
-        run = Influence(network, batch.size)
-        last = int(np.flatnonzero(batch.scored.any(axis=0))[-1])
+        first = np.tile(network.first_state, (batch.size, 1))
+        step = network.stepper(self.genome, first, teacher is not None)
+        lengths = np.asarray(batch.lengths)
+        x = as_sequences(network, batch.inputs, lengths).x
+        shown_targets = np.ascontiguousarray(batch.scored.T)
+        last = int(np.flatnonzero(shown_targets.any(axis=1))[-1])
+        possible = True
         for t in range(last + 1):
-            part = slice(t, t + 1)
-            taught = None if teacher is None else teacher[:, part]
-            ((outputs, jacobian),) = run.advance(self.genome, batch.inputs[:, part], taught)
-            self.steps += int((np.asarray(batch.lengths) > t).sum())
-            scored = np.flatnonzero(batch.scored[:, t])
+            given = () if teacher is None else (teacher[:, t],)
+            outputs, jacobian = step(self.genome, x[:, t], *given)
+            scored = shown_targets[t].nonzero()[0]
             if len(scored):
-                shown, rows = outputs[scored], predicted_derivative(loss, outputs[scored], jacobian[scored])
+                shown = outputs[scored].astype(np.float64)
+                rows = predicted_derivative(loss, shown, jacobian[scored])
                 self._seen.append((shown, batch.targets[scored, t]))
                 errors = targets[scored, t] - predicted(loss, shown)
-                if not self._update(errors.ravel(), rows.reshape(errors.size, -1)):
-                    return False
-        return True
+                possible = self._update(errors.ravel(), rows.reshape(errors.size, -1))
+            if not possible:
+                break
+        self.steps += int(np.minimum(lengths, t + 1).sum())
+        return possible
 
     def _update(self, errors: np.ndarray, jacobian: np.ndarray) -> bool:
         """Update the genome and its covariance from errors (m,) and their Jacobian (m, n)."""

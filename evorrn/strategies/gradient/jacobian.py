@@ -10,6 +10,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.base.memory import excess
 from evorrn.data.batch import Batch
+from evorrn.engine.influence.groups import influence_of
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -103,6 +104,15 @@ def jacobian_work(network: Network) -> int:
     """
     directions = network.state_size + network.outputs
     return directions * (sum(network.step_work) + network.state_size * network.size)
+
+
+def stepper_work(network: Network) -> int:
+    """Return the multiply-adds of one time step of one sequence by `evorrn.Network.stepper`.
+
+    These are the step's derivatives, the move of the influence, and its product with the weights of each output.
+    """
+    influence = influence_of(network.step_structure)
+    return network.step_structure.work + influence.work + network.outputs * (influence.size + network.size)
 
 
 def check_memory(what: str, shape: tuple[int, ...]) -> None:
