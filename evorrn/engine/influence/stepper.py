@@ -102,16 +102,18 @@ class Stepper:
         steps, kernels, jacobian = self._steps, self._influence.kernels, self._result
         self._by_state[:, steps.seen] = steps.readout(self._genome)
         given = self._arrays["old"], self._arrays["factors"], self._genome, self._kept
+        tiles, lanes = self._first
+        whole = jacobian.reshape(self._sequences, -1)
+        for places, _ in self._readout:
+            whole[:, places] = 0
+        for name in steps.starts:
+            jacobian[:, :, steps.slices[name]] = 0
         for own in self._stacks:
             kernels.fold(0, self._sequences, (0, self._ones), given, own.folded, own.results)
             own.move(self._sequences, kernels, self._ones)
             seen = np.ascontiguousarray(self._by_state[:, own.rows])
             kernels.project(own.table.moved[0], own.table.rows, own.influence, seen, own.found)
             jacobian[:, :, own.weights] = own.found[:, :, own.lane_of]
-        tiles, lanes = self._first
-        whole = jacobian.reshape(self._sequences, -1)
-        for places, _ in self._readout:
-            whole[:, places] = 0
         for places, rows in self._readout:
             value = 1 if rows is None else self._arrays["factors"][tiles[:, None], 0, rows, lanes[:, None]]
             whole[:, places] += value
