@@ -18,10 +18,16 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
-from evorrn.engine.lanes.tiles import BLOCKS, Blocks
+from evorrn.engine.lanes.tiles import Blocks
 from evorrn.engine.listing.addresses import tile
 from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
+
+BLOCKS: dict[int, Blocks] = {
+    32: {2: [(2, 8), (2, 2), (2, 1)], 1: [(1, 8), (1, 2), (1, 1)]},
+    16: {2: [(2, 6), (2, 2), (2, 1)], 1: [(1, 8), (1, 2), (1, 1)]},
+}
+"""Blocks of sums as `evorrn.engine.lanes.tiles.BLOCKS` has them; fewer, since each one takes time to compile."""
 
 LETTERS = 6
 """Letters of a contraction: the first three are those of the result, the others are summed over."""

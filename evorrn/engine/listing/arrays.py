@@ -6,6 +6,8 @@ conventions of `evorrn.engine.listing.kernels`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import njit
 from numba.extending import register_jitable
 
@@ -14,7 +16,14 @@ from evorrn.engine.listing.addresses import tile
 from evorrn.kernels.activations import exp
 from evorrn.kernels.separate import SeparateArrays
 
-_separate = njit(error_model="numpy", fastmath={"contract"}, pipeline_class=SeparateArrays)
+_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+    "pipeline_class": SeparateArrays,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+_separate = njit(**_OPTIONS)
 """Compiles a function whose arrays do not overlap, so that its loops are loops over vectors."""
 
 

@@ -31,7 +31,7 @@ from evorrn.kernels.separate import SeparateArrays
 F = np.{{dtype}}
 
 
-@njit(error_model="numpy", pipeline_class=SeparateArrays)
+@njit(error_model="numpy", pipeline_class=SeparateArrays, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def loop({arguments}):
 {body}
 
