@@ -32,7 +32,6 @@ from evorrn.lab.planning import (
 from evorrn.lab.report.comparison import write_report
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.hooks import SILENT, Hooks
-from evorrn.lab.runs.spec import DATA_FILES
 from evorrn.lab.scoring import common_metric, make_part
 from evorrn.lab.study.backtest import combined, same_names
 from evorrn.lab.study.comparison import Baseline, Comparison
@@ -45,6 +44,8 @@ if TYPE_CHECKING:
 
 
 USUAL = Choice()
+TABLES = ("csv", "npz")
+"""The tasks whose outputs have names that a file gives."""
 KEYS = ("name", "version", "seed_changes", "outputs", "notes", "settings")
 """What plain data say of a task besides its settings."""
 
@@ -181,7 +182,7 @@ def _task(task: Task | Environment, wanted: Asked) -> dict[str, Any]:
     content = {"name": task.name, "version": task.version, "seed_changes": task.seed_changes, **values}
     content |= {"settings": own} if own else {}
     content |= {"horizon": list(wanted.horizons)} if len(wanted.horizons) > 1 else {}
-    if task.name in DATA_FILES.values():
+    if task.name in TABLES:
         outputs = getattr(task, "scored_names", task.output_names)
         return {**content, "outputs": list(outputs), "notes": _notes(task)}
     return {**content, "notes": _notes(task)} if _notes(task) else content

@@ -62,7 +62,7 @@ class Captions(Task):
     output_names = ("start", "stop", *WORDS)
 
     pairs: float = setting(0.8, "probability of two shapes", minimum=0.0, maximum=1.0)
-    noise: float = setting(0.2, "standard deviation of the noise of a pixel", minimum=0.0)
+    noise: float = setting(0.1, "standard deviation of the noise of a pixel", minimum=0.0)
     train: int = setting(2000, "training pictures", minimum=1)
     valid: int = setting(200, "validation pictures", minimum=1)
     test: int = setting(300, "test pictures", minimum=1)
@@ -121,7 +121,7 @@ class Captions(Task):
             "encoder": {"cell": "feed-forward", "hidden": units},
             "decoder": {"cell": "m-rnn", "hidden": units, "embedding": size},
         }
-        return Recommended(network, {"batch_size": 32, "rate": 0.003} if trained else {})
+        return Recommended(network, {"batch_size": 32, "rate": 0.003, "weight_decay": 0.3} if trained else {})
 
     def _scene(self, rng: np.random.Generator) -> tuple[Thing, ...]:
         """Return the shapes of a scene, row by row."""

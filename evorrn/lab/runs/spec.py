@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET = "5G"
 DEFAULT_STRATEGY = "ga"
 KEYS = ("seed", "budget", "parent", "task", "network", "strategy", "files")
-DATA_FILES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".npz": "npz"}
+DATA_FILES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".npz": "npz", ".mid": "midi", ".midi": "midi"}
 """The task that reads a file, by the end of its name in small letters."""
 MADE_TASKS = 8
 """Tasks that a process keeps for further specs."""

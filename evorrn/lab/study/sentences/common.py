@@ -13,7 +13,7 @@ from evorrn.lab.study.comparison import Baseline, badness
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.statistics import LEVEL, seeds_needed, smallest_p
 
-FILE_TASKS = ("csv", "npz", "text")
+FILE_TASKS = ("csv", "npz", "text", "midi")
 """Tasks named after the format of their file; titles name the file instead."""
 MEDIANS = "Intervals of medians are exact 95 % percentile bootstrap intervals."
 COSTS = "Work counts multiply-adds and is the same on every machine; seconds are without compiling."
@@ -25,7 +25,8 @@ def subject(task: Mapping[str, Any]) -> str:
         return f"gym:{task['id']}"
     if task["name"] not in FILE_TASKS or not task.get("path"):
         return str(task["name"])
-    outputs = () if task["name"] == "text" else task.get("outputs", ())  # its characters are no columns
+    # characters and notes are no columns
+    outputs = () if task["name"] in ("text", "midi") else task.get("outputs", ())
     names = [name for name in outputs if not re.fullmatch(r"output\d+", name)]
     targets = f", {'target' if len(names) == 1 else 'targets'} {listed(names)}" if names else ""
     return Path(task["path"]).name + targets
