@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evorrn.base import system
 from evorrn.base.errors import RunError
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def sync_files() -> None:
         try:
             for path in unsynced:
                 with suppress(FileNotFoundError):  # removed since it was written
-                    handles.append(os.open(path, os.O_RDONLY))
+                    handles.append(os.open(path, system.TO_SYNC))
             for handle in handles:
                 os.fsync(handle)
         finally:
@@ -119,11 +120,13 @@ def sync_files() -> None:
 
 def _create(path: Path) -> int:
     """Create a file that does not exist yet, and return its descriptor."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.BINARY, 0o666)
 
 
 def _sync(path: Path) -> None:
-    """Wait until a folder's list of files is on the disk."""
+    """Wait until a folder's list of files is on the disk; Windows opens no folders, and keeps their lists by itself."""
+    if not system.UNIX:
+        return
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:  # removed since it was written

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from evorrn.base import system
 from evorrn.base.errors import EvorrnError, Unfinished
 from evorrn.base.files import readable_json, save_tree, sync_files, write_atomic
 
@@ -169,11 +170,11 @@ def owner_of(folder: Path) -> dict[str, Any]:
 def abandoned(folder: Path, owner: dict[str, Any], now: float) -> bool:
     """Return whether the process that holds a run is gone.
 
-    A process of this host is looked up. Another host's must have written within the `LEASE`. That is seen by the times
+    A process of this host is looked up, on a Unix system. Another one must have written within the `LEASE`. That is seen by the times
     that the file system gave its files, not by the times in them, since the clock of that host may be wrong. `now` is
     the time of a file written just before, or of this host's clock.
     """
-    if owner.get("host") == socket.gethostname():
+    if system.UNIX and owner.get("host") == socket.gethostname():
         return owner.get("started") != process_started(owner.get("pid"))
     return all(now - seen > LEASE for _, seen in _signs(folder, owner))
 
@@ -245,7 +246,12 @@ def _who(pid: int) -> dict[str, Any]:
 
 
 def process_started(pid: Any) -> str | None:
-    """Return when a process of this host was started, None when there is none; tells reused process ids apart."""
+    """Return when a process of this host was started, None when there is none; tells reused process ids apart.
+
+    Where a system has no such question, it is unknown, and claims end by their age.
+    """
+    if not system.UNIX:  # there a signal of 0 would interrupt the process
+        return "unknown"
     try:
         os.kill(int(pid), 0)
     except (ProcessLookupError, TypeError, ValueError, OverflowError):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evorrn.base import system
 from evorrn.base.errors import EvorrnError, RunError, Unfinished
 from evorrn.lab.runs.estimate import by_seed, estimated
 from evorrn.lab.runs.execute import check_version, run_of
@@ -187,7 +188,7 @@ def _workers(jobs: int, show: Callable[[Any], None]) -> Iterator[tuple[Workers, 
         while not told.empty():
             show(told.get())
 
-    if jobs < 2:
+    if jobs < 2 or not system.UNIX:
         yield Workers(InProcess(show), threads=None), relay
         return
     with local_workers(jobs, listen=told.put) as executor:
@@ -205,7 +206,13 @@ def _session() -> Iterator[Path]:
 
 @contextmanager
 def local_workers(jobs: int, threads: int = 1, listen: Callable[[Any], None] = ignore) -> Iterator[Executor]:
-    """Give worker processes that end with the block, at once where it ends with an error."""
+    """Give worker processes that end with the block, at once where it ends with an error.
+
+    Where descriptors cannot be passed on to processes, calls are done in this one.
+    """
+    if not system.UNIX:
+        yield InProcess()
+        return
     workers = LocalExecutor(jobs, threads, load=NEEDED, listen=listen)
     try:
         yield workers

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 
+from evorrn.base import system
 from evorrn.base.errors import ConfigError
 from evorrn.lab.runs.estimate import estimated
 from evorrn.lab.runs.hooks import SILENT, Hooks
@@ -77,7 +78,7 @@ def run_sweep(
     sweep = _read(sweep)
     folder = SweepFolder(root, sweep)
     folder.check()
-    jobs = min(jobs, sweep.runs_wanted)
+    jobs = min(jobs, sweep.runs_wanted) if system.UNIX or executor is not None else 1
     given = contextlib.nullcontext(executor) if executor is not None else local_workers(jobs, threads)
     with given as chosen:
         feed: PlanFeed | SearchFeed
