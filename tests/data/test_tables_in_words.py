@@ -142,13 +142,29 @@ def test_rows_in_no_order_of_time_are_refused_with_line_and_column(read, refused
     assert "line 2, column 'index': these row numbers are not in order" in refused(shuffled, "load")
 
 
-def test_duplicate_stamps_gaps_and_irregular_steps_are_counted_with_their_first_place(read):
-    dates = [*days(3), "2020-01-03", "2020-01-04", "2020-01-07", *days(4, 8)]
-    note = read("date,load\n" + "".join(f"{day},5\n" for day in dates)).notes()[1]
+def test_an_hour_that_a_clock_repeats_gaps_and_irregular_steps_are_counted_with_their_first_place(read):
+    hours = [0, 1, 2, 2, 3, 6, 7, 8, 9, 10]
+    note = read("date,load\n" + "".join(f"2020-10-25 {hour:02d}:00,5\n" for hour in hours)).notes()[1]
     assert note == (
-        "my.csv: time column date: step 1 day; 1 of 9 steps equal the row before, first in line 5; 1 of 9 steps differ, "
-        "first in line 7 (3 days)"
+        "my.csv: time column date: step 1 hour; 1 of 9 steps equal the row before, first in line 5; 1 of 9 steps differ, "
+        "first in line 7 (3 hours)"
     )
+
+
+def test_dates_that_repeat_are_refused_where_no_clock_explains_it(read, refused):
+    def table(stamps):
+        return "date,load\n" + "".join(f"{stamp},5\n" for stamp in stamps)
+
+    said = "is that of the row before; keep one row for each time, one series a file"
+    assert f"line 5, column 'date': '2020-01-03' {said}" in refused(table([*days(3), *days(6, 3)]), "load")
+    hours = [f"2020-01-01 {hour:02d}:00" for hour in range(20)]
+    assert f"line 4, column 'date': '2020-01-01 01:00' {said}" in refused(
+        table([*hours[:2], hours[1], *hours[2:9], hours[8], *hours[9:]]), "load"
+    )
+    assert f"line 3, column 'year': '1901' {said}" in refused(
+        "year,load\n1901,5\n1901,6\n1902,5\n", "load", time="year"
+    )
+    assert len(read(table([*days(3), *days(6, 3)]), time="none").rows) == 9
 
 
 @pytest.mark.parametrize(

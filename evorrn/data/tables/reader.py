@@ -173,12 +173,14 @@ def _refuse_totals(table: Table, times: Times) -> None:
 
 
 def _check_order(table: Table, times: Times) -> None:
-    """Raise DataError when a row is earlier than a row before it."""
-    row = times.backward()
+    """Raise DataError when a row is earlier than a row before it, or has its time."""
+    row, is_wrong = times.backward(), "earlier than a row before; sort the rows by time,"
+    if row is None:
+        row, is_wrong = times.repeated(), "that of the row before; keep one row for each time,"
     if row is None:
         return
     name = times.name if times.name in table.names else times.name.partition(" and ")[0]
     raise DataError(
-        f"{table.path}, line {table.lines[row]}, column {name!r}: {shown_cell(table.cells(name)[row])} is earlier than a "
-        "row before; sort the rows by time, one series a file (or say --time none)"
+        f"{table.path}, line {table.lines[row]}, column {name!r}: {shown_cell(table.cells(name)[row])} is {is_wrong} one "
+        "series a file (or say --time none)"
     )

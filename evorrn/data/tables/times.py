@@ -68,6 +68,18 @@ class Times:
         late = np.flatnonzero(values < np.maximum.accumulate(values) - self._slack)
         return int(known[late[0]]) if late.size else None
 
+    def repeated(self) -> int | None:
+        """Return the first row with the time of the row before it, if any; None where clocks that are put back explain it.
+
+        Those repeat an hour a year: they explain repeats of rows up to an hour apart, one in a thousand of them.
+        """
+        known = np.flatnonzero(np.isfinite(self.values))
+        steps = np.diff(self.values[known])
+        equal = np.flatnonzero(steps == 0)
+        apart = np.median(steps[steps > 0]) if (steps > 0).any() else np.inf
+        clock = self.dated and apart <= HOUR and (len(equal) <= 1 or len(equal) <= len(steps) / 1000)
+        return int(known[equal[0] + 1]) if equal.size and not clock else None
+
     @property
     def _slack(self) -> float:
         """How far a time may lie before the one of an earlier row: an hour, for clocks that are put back."""
