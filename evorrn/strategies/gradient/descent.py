@@ -13,6 +13,7 @@ from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.gradient.corruption import corrupted
+from evorrn.strategies.gradient.layer_dropout import LayerDropout
 from evorrn.strategies.gradient.optimisers import (
     OPTIMISERS,
     USUAL_DECAY,
@@ -95,6 +96,20 @@ class GradientDescent(Restarts):
         absent=0.0,
     )
 
+    layer_dropout: float = setting(
+        0.0,
+        "share of the units that the next layer and the readout do not see, drawn for every update",
+        minimum=0,
+        below=1,
+        absent=0.0,
+    )
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> State:
+        """Return the state before the first step."""
+        if self.layer_dropout:
+            LayerDropout(problem.network, self.layer_dropout)  # refuses networks that have no such units
+        return super().start(problem, rng)
+
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with empty moments."""
         genome = random_genome(problem, rng)
@@ -127,9 +142,12 @@ class GradientDescent(Restarts):
         rate, updates = scheduled * damping, state.get("updates", 0)
         losses, weights, norms, skipped = [], [], [], 0
         paid = problem.meter.work
+        dropout = LayerDropout(problem.network, self.layer_dropout) if self.layer_dropout else None
         for gradient_of, scored in self._gradients(problem, rng):
             problem.draw_noise(rng)
-            loss, gradient = gradient_of(genome)
+            factors = 1.0 if dropout is None else dropout.draw(rng)
+            loss, gradient = gradient_of(genome if dropout is None else genome * factors)
+            gradient = gradient if dropout is None else gradient * factors
             if not (np.isfinite(loss) and np.isfinite(gradient).all()):
                 skipped += 1
                 damping /= 2
