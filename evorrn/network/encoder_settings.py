@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, unknown
+from evorrn.base.errors import ConfigError, EvorrnError, unknown
+from evorrn.cells.find import find_cell
 
 ENCODER = ("cell", "hidden", "cell_options", "initial", "biases", "learn_start", "bidirectional", "embedding")
 DECODER = ("cell", "hidden", "cell_options", "initial", "biases", "reads", "embedding")
@@ -52,4 +53,25 @@ def problems_of_symbols(outputs: Any, start: Any, stop: Any) -> list[str]:
             found.append(f"network.{name}: expected {meaning[name]}, from 0 to {outputs - 1}, got {symbol!r}")
     if not found and start == stop:
         found.append(f"network.stop: expected another symbol than start, which is {start}")
+    return found
+
+
+def problems_of_cells(name: str, cells: Any) -> list[str]:
+    """Return a sentence for each of the cells of an encoder or a decoder that can stand in neither."""
+    found = []
+    for each in cells if isinstance(cells, list | tuple) else [cells]:
+        try:
+            cell = find_cell(each)
+        except EvorrnError:
+            continue  # told when the part is made, and so is a cell that is left out
+        for wrong, what in (
+            (cell.sees_output, "sees the previous output"),
+            (bool(cell.predecessors), "sees linked steps"),
+            (bool(cell.noise), "declares noise"),
+        ):
+            if wrong:
+                found.append(
+                    f"network.{name}.cell: {cell.name} {what}, which an encoder-decoder does not have; choose gru, lstm or another "
+                    "cell of a chain"
+                )
     return found

@@ -14,7 +14,13 @@ from evorrn.compile.cell import Cell
 from evorrn.compile.work import work
 from evorrn.data.batch import Batch
 from evorrn.network import parts
-from evorrn.network.encoder_settings import DECODER, ENCODER, checked_table, problems_of_symbols
+from evorrn.network.encoder_settings import (
+    DECODER,
+    ENCODER,
+    checked_table,
+    problems_of_cells,
+    problems_of_symbols,
+)
 from evorrn.network.handover import handed_over, with_context_size
 from evorrn.network.network import Network
 from evorrn.network.pairs import Ends
@@ -62,6 +68,7 @@ class TwoParts(Network):
         dtype: Any = "float32",
     ) -> None:
         problems = problems_of_symbols(outputs, start, stop)
+        sized = not problems
         made: dict[str, Network] = {}
         for name, kind, known, given, sizes in (
             ("encoder", Reader, ENCODER, encoder, (inputs, 1, "mse")),
@@ -69,10 +76,13 @@ class TwoParts(Network):
         ):
             try:
                 table = checked_table(name, given, known, embedding)
-                if not problems:
-                    table = with_context_size(table, made["encoder"]) if name == "decoder" else table
-                    made[name] = kind(sizes[0], sizes[1], loss=sizes[2], dtype=dtype, **table)
-                    problems += _problems_of_cells(name, made[name])
+                unfit = problems_of_cells(name, table.get("cell", ""))
+                problems += unfit
+                if not sized or unfit:
+                    continue
+                if name == "decoder" and "encoder" in made:
+                    table = with_context_size(table, made["encoder"])
+                made[name] = kind(sizes[0], sizes[1], loss=sizes[2], dtype=dtype, **table)
             except ConfigError as error:
                 problems += [_of_table(name, each) for each in error.problems]
         if not problems:
@@ -272,20 +282,3 @@ _NO_STATES = (
     "states: an encoder-decoder has no output for each time step of its inputs, so that there are no states beside these; "
     "see decode and predict"
 )
-
-
-def _problems_of_cells(name: str, network: Network) -> list[str]:
-    """Return a sentence for each cell that cannot stand in an encoder or a decoder."""
-    found = []
-    for cell in dict.fromkeys(network.cells):
-        for wrong, what in (
-            (cell.sees_output, "sees the previous output"),
-            (bool(cell.predecessors), "sees linked steps"),
-            (bool(cell.noise), "declares noise"),
-        ):
-            if wrong:
-                found.append(
-                    f"network.{name}.cell: {cell.name} {what}, which an encoder-decoder does not have; choose gru, lstm or another "
-                    "cell of a chain"
-                )
-    return found

@@ -235,7 +235,7 @@ def test_a_network_is_made_again_from_its_settings():
         ({"encoder": {"cell": "grru", "hidden": 5}}, "network.encoder.cell: unknown cell 'grru'"),
         (
             {"encoder": {"cell": "jordan", "hidden": 5}},
-            "network.encoder.cell: jordan sees the previous output",
+            "network.encoder.cell: jordan sees the previous output, which an encoder-decoder does not have",
         ),
         (
             {"decoder": {"cell": "tree-lstm", "hidden": 5}},
@@ -285,3 +285,15 @@ def test_what_a_decoder_does_not_have_is_refused_in_a_sentence():
     ):
         with pytest.raises((ConfigError, ShapeError), match=reason):
             call()
+
+
+def test_all_mistakes_are_told_at_once():
+    tables = {"encoder": {"cell": "grru"}, "decoder": {"cell": "tree-lstm", "hiden": 4}}
+    with pytest.raises(ConfigError) as error:
+        Network.encoder_decoder(4, 6, **tables, start=0, stop=0)
+    told = str(error.value)
+    for part in ("another symbol than start", "network.decoder.hiden"):
+        assert part in told
+    with pytest.raises(ConfigError) as error:
+        Network.encoder_decoder(4, 6, {"cell": "grru"}, {"cell": "tree-lstm"}, start=0, stop=1)
+    assert "grru" in str(error.value) and "tree-lstm sees linked steps" in str(error.value)

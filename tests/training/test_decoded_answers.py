@@ -111,7 +111,7 @@ def test_a_spec_of_an_encoder_decoder_runs_and_is_read_again(tmp_path):
     [
         ({"kind": "encoder"}, "network.kind: expected encoder-decoder"),
         ({"encoder": 3}, "network.encoder: expected a table"),
-        ({"hidden": 3}, "network.hidden: unknown setting"),
+        ({"hidden": 3}, "network.hidden: an encoder-decoder has two parts; give network.encoder.hidden or"),
         ({"stop": 5}, "network.stop: .* from 0 to 4, got 5"),
         (
             {"decoder": {"hidden": 3, "kell": "gru"}},

@@ -46,6 +46,10 @@ def network_settings(table: Mapping[str, Any], kind: str) -> tuple[dict[str, Any
         wanted, kinds = NETWORK_KINDS.get(name, ("", object))
         if name in PARTS and name not in allowed:
             problems.append(f'network.{name}: expected kind = "encoder-decoder" beside it')
+        elif kind and name not in allowed and any(name in names for names in PARTS.values()):
+            problems.append(
+                f"network.{name}: an encoder-decoder has two parts; give network.encoder.{name} or network.decoder.{name}"
+            )
         elif name not in allowed:
             problems.append(f"network.{name}: {unknown('setting', name, allowed)}")
         elif not isinstance(value, kinds):
