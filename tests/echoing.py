@@ -39,6 +39,10 @@ class Backwards(Task):
     def outputs(self):
         return self.symbols + 2
 
+    @property
+    def network_form(self):
+        return {"kind": "encoder-decoder", "start": 0, "stop": 1}
+
     def data(self, seed):
         rng = np.random.default_rng(seed)
         x = rng.integers(0, self.symbols, (60, self.longest))
@@ -54,3 +58,33 @@ class Backwards(Task):
 
     def recommended(self, strategy):
         return Recommended(NETWORK, {"rate": 0.01} if strategy == "bptt" else {})
+
+
+RAMPS = f"{__file__}:Ramps"
+
+
+@dataclass(frozen=True)
+class Ramps(Task):
+    """A slope and a first value, of which the ramp is to be drawn."""
+
+    name = "ramps"
+    inputs = 2
+    outputs = 1
+
+    steps: int = setting(6, "steps of a ramp", minimum=2)
+
+    @property
+    def network_form(self):
+        return {"context": "every"}
+
+    def data(self, seed):
+        x = np.random.default_rng(seed).normal(size=(30, 2))
+        targets = x[:, None, :1] + x[:, None, 1:] * np.arange(self.steps)[:, None] / self.steps
+        whole = Batch(x, targets)
+        return Splits(whole.take(range(20)), whole.take(range(20, 25)), whole.take(range(25, 30)))
+
+    def baselines(self, splits):
+        return {"zero": np.zeros(splits.test.targets.shape)}
+
+    def recommended(self, strategy):
+        return Recommended({"cell": "elman", "hidden": 8})

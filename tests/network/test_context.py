@@ -1,11 +1,15 @@
 """One vector a sequence as a context: seen at every time step or at the first one, against a plain NumPy loop."""
 
+import echoing
 import naive_wiring
 import numpy as np
 import pytest
 
 from evorrn import BPTT, Batch, EchoState, GeneticAlgorithm, Network, Problem, load
 from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.lab.runs.execute import execute
+from evorrn.lab.runs.spec import resolve
+from evorrn.testing import check_task
 
 
 def shown(x, steps, context):
@@ -123,3 +127,18 @@ def test_wrong_arrays_are_refused_in_a_sentence():
     ):
         with pytest.raises(EvorrnError, match=reason):
             call()
+
+
+@pytest.mark.parametrize("strategy", ["ga", "bptt", "esn"])
+def test_a_task_with_a_context_runs_from_a_spec(tmp_path, strategy):
+    raw = {"task": {"name": echoing.RAMPS}, "strategy": {"name": strategy}, "budget": "2gen"}
+    spec = resolve(raw)
+    assert spec.content["network"]["context"] == "every" and resolve(spec.content).id == spec.id
+    run = execute(spec, tmp_path)
+    assert run.status == "complete" and np.isfinite(run.test["nrmse_std"])
+    first = resolve({**raw, "network": {"context": "first"}})
+    assert first.network.context == "first" and first.id != spec.id
+
+
+def test_a_task_with_a_context_keeps_the_contract_of_tasks():
+    check_task(echoing.Ramps())

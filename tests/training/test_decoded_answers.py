@@ -13,6 +13,7 @@ from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.spec import resolve, resolve_stored
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.study.diagnosis import diagnose
+from evorrn.testing import check_task
 from evorrn.training.trainer import Trainer
 
 TASK = echoing.Backwards()
@@ -258,3 +259,7 @@ def test_a_forecast_diagnosis_and_automaton_need_a_network_of_one_time_step(tmp_
 def test_symbols_take_neither_noise_nor_dropout(setting):
     with pytest.raises(ConfigError, match="the inputs are symbols"):
         evorrn.BPTT(**{setting: 0.1}).fit(network(), TASK, budget="1gen")
+
+
+def test_a_task_of_answers_keeps_the_contract_of_tasks():
+    check_task(TASK)
