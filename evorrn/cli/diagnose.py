@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evorrn.cli.options import Json, Runs, Trust
+
+if TYPE_CHECKING:
+    from evorrn.lab.runs.store import RunFolder
 
 
 def diagnose(
@@ -15,6 +18,14 @@ def diagnose(
     steps: Annotated[
         int, typer.Option("--steps", min=100, help="Time steps of random inputs for memory capacities.")
     ] = 20_000,
+    estimates: Annotated[
+        int,
+        typer.Option(
+            "--estimates",
+            min=0,
+            help="Repeat so many steps of the run's training, and compare online estimates of the gradient along it.",
+        ),
+    ] = 0,
     runs: Runs = None,
     trust: Trust = False,
     json: Json = False,
@@ -32,6 +43,10 @@ def diagnose(
     from evorrn.lab.study.diagnosis import write_diagnosis
 
     folder = find_run(run, runs_root(runs))
+    if estimates:
+        with trusting(trust, note):
+            _estimates(folder, estimates, seed, json)
+        return
     with trusting(trust, note):
         made = again(folder, trained(folder), seed, steps)
     if json:
@@ -45,5 +60,26 @@ def diagnose(
         note(f"figures: {write_diagnosis(made, place)}")
         for path in draw_diagnosis(made, place):
             note(f"picture: {path}")
+    except OSError as error:
+        warn(f"cannot write to {place}: {error.strerror or error}")
+
+
+def _estimates(folder: RunFolder, steps: int, seed: int, json: bool) -> None:
+    """Tell how close online estimates of the gradient come along training."""
+    from evorrn.cli.output import note, print_json, print_table, warn
+    from evorrn.lab.report.estimates import draw_estimates, estimates_table
+    from evorrn.lab.study.estimates import estimates_along, write_estimates
+
+    made = estimates_along(folder, steps, seed)
+    if json:
+        print_json(made.as_dict())
+    else:
+        print_table(estimates_table(made))
+    for name, why in made.refused.items():
+        note(f"without {name}: {why}")
+    place = folder.path / "diagnostics"
+    try:
+        note(f"figures: {write_estimates(made, place)}")
+        note(f"picture: {draw_estimates(made, place)}")
     except OSError as error:
         warn(f"cannot write to {place}: {error.strerror or error}")

@@ -77,3 +77,24 @@ def test_sequences_of_different_lengths_are_joined_for_what_needs_no_targets():
     joined = inputs_of(Batch(x, np.zeros((4, 9, 1)), lengths=lengths))
     assert joined.shape == (4, 6, 2) and np.isfinite(joined).all()
     np.testing.assert_array_equal(joined.reshape(-1, 2)[:13], np.concatenate([x[0], x[1, :4]]))
+
+
+def test_estimates_of_the_gradient_are_compared_along_the_training_of_a_run(console, tmp_path):
+    folder = made(console, WAVE, "--strategy", "bptt", "--cell", "leaky", "--hidden", 3, "--budget", "6gen")
+    said = console.type("diagnose", folder, "--estimates", 9)
+    assert said.code == 0, said.err
+    assert "cosine between each estimate and the exact gradient" in said.out and "without crbp" in said.err
+    place = tmp_path / folder / "diagnostics"
+    assert (place / "estimates.png").read_bytes().startswith(b"\x89PNG")
+    kept = json.loads((place / "estimates.json").read_text())
+    assert kept["steps"] == [0, 1, 2, 5]  # the run ended after six
+    np.testing.assert_allclose(kept["cosines"]["rtrl"], 1, atol=1e-4)
+    assert {"snap", "e-prop", "rflo", "kf-rtrl", "uoro"} < set(kept["cosines"])
+    again = console.type("diagnose", folder, "--estimates", 9, "--json")
+    assert json.loads(again.out) == kept
+
+
+def test_estimates_need_a_run_that_improves_one_network(console):
+    folder = made(console, WAVE, "--strategy", WALK, "--budget", "3gen")
+    said = console.type("diagnose", folder, "--estimates", 3)
+    assert said.code == 2 and "expected a strategy that improves one network by gradients" in said.err
