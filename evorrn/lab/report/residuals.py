@@ -36,7 +36,11 @@ def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:
 
     Source: Box, Jenkins and Reinsel 2008, "Time series analysis", equation 2.1.11; there for one sequence.
     """
-    centred = values - np.nanmean(values)
+    largest = np.nanmax(np.abs(values), initial=0.0)
+    scaled = (
+        values / largest if 0 < largest < np.inf else values
+    )  # squares of a run that diverges would overflow
+    centred = scaled - np.nanmean(scaled)
     whole = np.nansum(centred**2)
     products = [np.nansum(centred[:, lag:] * centred[:, : centred.shape[1] - lag]) for lag in range(lags + 1)]
     return np.array(products) / whole if whole > 0 else np.full(lags + 1, np.nan)

@@ -104,3 +104,10 @@ def test_sequences_that_are_scored_once_have_a_histogram_alone():
     scored[:, -1] = True
     values = np.random.default_rng(0).standard_normal((9, 5, 1))
     assert list(panels(Predictions(values, 0 * values, scored))) == ["histogram"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e200, 1e-200, 1.0])
+def test_the_autocorrelation_of_a_run_that_diverges_is_that_of_the_same_residuals_made_small(size):
+    values = np.random.default_rng(0).normal(size=(2, 50))
+    np.testing.assert_allclose(autocorrelation(size * values, 5), autocorrelation(values, 5))
