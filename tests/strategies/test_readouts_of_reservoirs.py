@@ -91,6 +91,39 @@ def test_the_readout_is_the_ridge_solution_on_the_pooled_states(form, size):
     np.testing.assert_allclose(own, np.vstack(features) @ weights.T + bias, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("form", ["last", "mean", "max", "three samples", "mean of all layers"])
+def test_reservoirs_under_pooled_readouts_adapt_and_have_noise(form):
+    network, batch = made(FORMS[form], 30, 8, 2, 1)
+    rows = batch.scored
+    found = {}
+    for name, settings in {
+        "plain": {},
+        "intrinsic": {"plasticity": "intrinsic"},
+        "anti-hebbian": {"plasticity": "anti-hebbian"},
+        "noise": {"state_noise": 1e-12},
+        "loud": {"state_noise": 0.1},
+    }.items():
+        strategy = EchoState(reservoirs=1, leak=0.6, washout=0, alphas=(ALPHA,), **settings)
+        found[name] = network.unpack(strategy.fit(network, batch, seed=1).genome)
+    np.testing.assert_allclose(found["noise"]["readout.W"], found["plain"]["readout.W"], rtol=1e-5, atol=1e-7)
+    for name in ("intrinsic", "anti-hebbian", "loud"):
+        assert np.abs(found[name]["readout.W"] - found["plain"]["readout.W"]).max() > 1e-4
+    changed = found["intrinsic"]
+    features = [seen(network, changed, 0.6, x[:length]) for x, length in zip(batch.inputs, batch.lengths)]
+    np.testing.assert_allclose(
+        changed["readout.W"], solved(np.vstack(features), batch.targets[rows])[0], rtol=1e-7, atol=1e-9
+    )
+
+
+def test_what_needs_layers_in_one_direction_says_so():
+    for options, word in (({"bidirectional": True}, "bidirectional=True"), ({"embedding": 3}, "embedding")):
+        network = Network(4, 1, cell="leaky", hidden=6, dtype="float64", **options)
+        x = np.zeros((3, 5), int) if "embedding" in options else np.zeros((3, 5, 4))
+        for settings in ({"state_noise": 0.1}, {"plasticity": "intrinsic"}, {"plasticity": "bcm"}):
+            with pytest.raises(ConfigError, match=f"expected a network without {word}"):
+                EchoState(reservoirs=1, **settings).fit(network, Batch(x, np.zeros((3, 5, 1))))
+
+
 @pytest.mark.parametrize("form", ["mean", "max", "last of both directions", "mean of all layers"])
 @pytest.mark.parametrize("kind", [evorrn.EvolvedReservoir, evorrn.RLS, evorrn.LMS])
 def test_other_ways_of_fitting_a_readout_learn_it_too(form, kind):

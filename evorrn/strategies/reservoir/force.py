@@ -120,6 +120,8 @@ class FORCE(RLS):
         """
         network = problem.network
         check_units(f"strategy {self.name}", network)
+        if network.pool:
+            raise ConfigError(f"strategy {self.name}: expected a network without {network.wiring}")
         if len(network.hidden) > 1 or network.loss_name != "mse":
             raise ConfigError(f"strategy {self.name}: needs one layer and the loss mse, got {network}")
         if not self.full and not network.feedback and not _continues(problem):

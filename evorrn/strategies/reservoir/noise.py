@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.blas import one_thread
+from evorrn.engine.pooling import samples
 from evorrn.strategies.reservoir.units import run, sparse_rows, start_of, units_of
 
 if TYPE_CHECKING:
@@ -66,8 +67,18 @@ def noisy_states(problem: Problem, genome: np.ndarray, deviation: float, key: in
             run(drive, links[layer], *start_of(units), units.step, signal)
             seen.append(signal)
         read = seen if network.reads == "all" else seen[-1:]
-        states[row, :length] = np.hstack(read)
+        states[row, :length] = read_of(network.readout, np.hstack(read))
     problem.charge(network.forward_work(batch, genome))
     problem.meter.steps_forward += batch.moved_steps
     problem.meter.evaluations += 1
     return states
+
+
+def read_of(way: str, states: np.ndarray) -> np.ndarray:
+    """Return what a readout sees of the states (T, R) of one sequence: the same, or one vector (K,) for all of it."""
+    if way in ("mean", "max"):
+        return np.asarray(getattr(states, way)(axis=0))
+    if way.startswith("sampled:"):
+        count, steps = samples(way), len(states)
+        return np.concatenate([states[-(-k * steps // count) - 1] for k in range(1, count + 1)])
+    return states[-1] if way == "last" else states

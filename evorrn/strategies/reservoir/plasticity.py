@@ -14,6 +14,7 @@ from evorrn.strategies.reservoir.units import (
     Units,
     activate,
     add_sparse,
+    check_alike,
     run,
     sparse_rows,
     start_of,
@@ -145,10 +146,7 @@ def check_plasticity(name: str, network: Network, mean: float) -> str:
         For another cell than elman or leaky, another activation than tanh or sigmoid, fed-back outputs, and a mean that the
         activations cannot have.
     """
-    if not network.uniform:
-        raise ConfigError(
-            f"strategy {name}: intrinsic plasticity needs layers of one cell with the same options in one direction, got {network}"
-        )
+    check_alike(f"strategy {name}: intrinsic plasticity", network)
     function = {**network.cell.activations, **network.cell_options}.get("activation")
     function = str(getattr(function, "__name__", function))
     if network.cell.name not in CELLS or function not in ("tanh", "sigmoid") or network.feedback:

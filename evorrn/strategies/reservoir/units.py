@@ -53,12 +53,19 @@ class Units:
         return self.bias, self.kept, self.taken, self.function, self.last
 
 
+def check_alike(name: str, network: Network) -> None:
+    """Raise ConfigError unless all layers have one cell with the same options, and run in one direction on the inputs."""
+    if network.bidirectional or network.embedding:
+        raise ConfigError(
+            f"{name}: expected a network without {'bidirectional=True' if network.bidirectional else 'embedding'}"
+        )
+    if not isinstance(network.cell_options, dict):
+        raise ConfigError(f"{name}: needs layers of one cell with the same options, got {network}")
+
+
 def check_units(name: str, network: Network) -> None:
     """Raise ConfigError for a network whose layers are no `Units`."""
-    if network.wired:
-        raise ConfigError(f"{name}: expected a network without {network.wiring}")
-    if not network.uniform:
-        raise ConfigError(f"{name}: needs layers of one cell with the same options, got {network}")
+    check_alike(name, network)
     options = {**network.cell.activations, **network.cell_options}
     function = _called(options.get("activation"))
     method = _called(options.get("method", euler))
