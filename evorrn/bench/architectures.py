@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.bench.group import Group
 from evorrn.bench.results import Row, Target
-from evorrn.bench.session import Contender, Session
+from evorrn.bench.session import Contender, Session, loss_and_gradient
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 
@@ -81,10 +81,6 @@ def measure(case: Case, session: Session) -> Row:
     each = [weights_of(network, genome) for genome in genomes]
     weights = {name: np.stack([blocks[name] for blocks in each]) for name in each[0]}
 
-    def compared() -> tuple[np.ndarray, ...]:
-        loss, found = network.loss_and_gradient(genomes[0], batch)
-        return np.array([loss]), found
-
     if case.individuals:
         what = "fitness"
         ours = Contender(
@@ -92,16 +88,17 @@ def measure(case: Case, session: Session) -> Row:
         )
     else:
         what, weights = "gradient", each[0]
-        ours = Contender("evorrn", lambda: network.loss_and_gradient(genomes[0], batch), compared)
-    remarks: list[str] = []
-    others = []
-    for name in PEERS:
-        target = case.targets.get(name)
-        others += session.invite(
-            name, lambda peer: getattr(peer, what)(case.cell, weights, batch, case.options), remarks, target
+        ours = Contender(
+            "evorrn",
+            lambda: network.loss_and_gradient(genomes[0], batch),
+            lambda: loss_and_gradient(network, genomes[0], batch),
         )
-    mine, findings = session.contest(ours, others, remarks)
-    return Row(case.name, case.title, mine, findings, {}, remarks)
+    return session.against(
+        case,
+        ours,
+        lambda peer: getattr(peer, what)(case.cell, weights, batch, case.options),
+        {name: case.targets.get(name) for name in PEERS},
+    )
 
 
 def _both(case: Case) -> list[Case]:

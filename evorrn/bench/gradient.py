@@ -62,12 +62,8 @@ def measure(case: Case, session: Session) -> Row:
         return compared(loss, weights_of(network, found))
 
     ours = Contender("evorrn", lambda: network.loss_and_gradient(genome, batch), check)
-    remarks: list[str] = []
-    others = []
-    for name in PEERS:
-        others += session.invite(name, lambda peer: peer.gradient(case.cell, weights, batch), remarks, FASTER)
-    mine, findings = session.contest(ours, others, remarks)
-    return Row(case.name, case.title, mine, findings, {}, remarks)
+    targets = dict.fromkeys(PEERS, FASTER)
+    return session.against(case, ours, lambda peer: peer.gradient(case.cell, weights, batch), targets)
 
 
 def summarise(rows: Sequence[Row]) -> Row:

@@ -49,12 +49,7 @@ def measure(case: Case, session: Session) -> Row:
     ours = Contender(
         "evorrn", lambda: loss(logits, list(labels), lengths), lambda: loss(logits, list(labels), lengths)
     )
-    remarks: list[str] = []
-    others = []
-    for name in PEERS:
-        others += session.invite(name, lambda peer: peer.ctc(logits, labels), remarks, TARGET)
-    mine, findings = session.contest(ours, others, remarks)
-    return Row(case.name, case.title, mine, findings, {}, remarks)
+    return session.against(case, ours, lambda peer: peer.ctc(logits, labels), dict.fromkeys(PEERS, TARGET))
 
 
 GROUP = Group(

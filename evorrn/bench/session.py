@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from evorrn.bench import peers
-from evorrn.bench.results import Finding, Target
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.timing import Times, alternate
+
+if TYPE_CHECKING:
+    from evorrn.data.batch import Batch
+    from evorrn.network.network import Network
 
 TOLERANCE = 1e-4
 """Largest relative deviation of a peer's result from ours at which its time counts."""
 
 ROUNDS, QUICK_ROUNDS = 8, 2
+
+
+class Named(Protocol):
+    """What a row of the bench is made of."""
+
+    @property
+    def name(self) -> str:
+        """The short name of the row."""
+
+    @property
+    def title(self) -> str:
+        """What is measured, in words."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,31 @@ class Session:
             remarks.append(f"{peer} failed: {type(error).__name__}: {error}")
             return []
 
+    def against(
+        self,
+        case: Named,
+        ours: Contender,
+        make: Callable[[ModuleType], Contender],
+        targets: Mapping[str, Target | None],
+    ) -> Row:
+        """Return the row of a case: our time, and those of the peers that a function makes contenders of.
+
+        Parameters
+        ----------
+        case : Named
+        ours : Contender
+        make : callable
+            Makes the contender of a peer from its module.
+        targets : mapping
+            For each peer, a module of `evorrn.bench.peers`, the target of the ratio of ours to it, or None.
+        """
+        remarks: list[str] = []
+        others = [
+            other for name, target in targets.items() for other in self.invite(name, make, remarks, target)
+        ]
+        mine, findings = self.contest(ours, others, remarks)
+        return Row(case.name, case.title, mine, findings, {}, remarks)
+
     def contest(
         self,
         ours: Contender,
@@ -126,6 +168,12 @@ class Session:
             if other.check:
                 finding.numbers["deviation"] = deviations[other.label]
         return mine, findings
+
+
+def loss_and_gradient(network: Network, genome: np.ndarray, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Return the loss (1,) and the gradient (n,) of a genome, as arrays that contenders must agree on."""
+    loss, gradient = network.loss_and_gradient(genome, batch)
+    return np.array([loss]), gradient
 
 
 def deviation(values: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> float:

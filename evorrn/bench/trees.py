@@ -9,7 +9,7 @@ import numpy as np
 from evorrn.bench.architectures import weights_of
 from evorrn.bench.group import Group
 from evorrn.bench.results import Row, Target
-from evorrn.bench.session import Contender, Session
+from evorrn.bench.session import Contender, Session, loss_and_gradient
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 
@@ -67,18 +67,14 @@ def _tree(rng: np.random.Generator, leaves: int) -> list[tuple[int, int]]:
 def measure(case: Case, session: Session) -> Row:
     """Time loss and gradient, ours and the peers'."""
     network, genome, batch = workload(case)
-
-    def compared() -> tuple[np.ndarray, ...]:
-        loss, gradient = network.loss_and_gradient(genome, batch)
-        return np.array([loss]), gradient
-
-    ours = Contender("evorrn", lambda: network.loss_and_gradient(genome, batch), compared)
-    weights, remarks, others = weights_of(network, genome), list[str](), []
-    for name in PEERS:
-        target = Target(at_least=case.target)
-        others += session.invite(name, lambda peer: peer.gradient(weights, batch), remarks, target)
-    mine, findings = session.contest(ours, others, remarks)
-    return Row(case.name, case.title, mine, findings, {}, remarks)
+    weights = weights_of(network, genome)
+    ours = Contender(
+        "evorrn",
+        lambda: network.loss_and_gradient(genome, batch),
+        lambda: loss_and_gradient(network, genome, batch),
+    )
+    targets = dict.fromkeys(PEERS, Target(at_least=case.target))
+    return session.against(case, ours, lambda peer: peer.gradient(weights, batch), targets)
 
 
 GROUP = Group(

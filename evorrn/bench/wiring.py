@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.bench.group import Group
 from evorrn.bench.results import Row, Target
-from evorrn.bench.session import Contender, Session
+from evorrn.bench.session import Contender, Session, loss_and_gradient
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 
@@ -83,33 +83,30 @@ def workload_of_pairs(case: Pairs) -> tuple[Network, np.ndarray, Batch]:
 
 def measure(case: Case | Pairs, session: Session) -> Row:
     """Time loss and gradient, or the fitness of a population, ours and the peer's."""
-    remarks, target, others = list[str](), Target(at_least=case.target), []
+    target = Target(at_least=case.target)
     if isinstance(case, Case) and case.individuals:
         network, genomes, batch = workload(case)
         population = {
             name: np.stack([network.unpack(genome)[name] for genome in genomes]) for name in network.blocks
         }
-        others = session.invite("jax_wiring", lambda peer: peer.fitness(population, batch), remarks, target)
 
         def fitness() -> Any:
             return network.fitness(genomes, batch)
 
         ours = Contender("evorrn", fitness, lambda: [-fitness()])
-    else:
-        network, genomes, batch = workload_of_pairs(case) if isinstance(case, Pairs) else workload(case)
-        genome = genomes.ravel()
-        weights, wanted = network.unpack(genome), "pairs" if isinstance(case, Pairs) else "gradient"
-        others = session.invite(
-            "torch_wiring", lambda peer: getattr(peer, wanted)(weights, batch), remarks, target
-        )
+        peers = {"jax_wiring": target}
+        return session.against(case, ours, lambda peer: peer.fitness(population, batch), peers)
+    network, genomes, batch = workload_of_pairs(case) if isinstance(case, Pairs) else workload(case)
+    genome = genomes.ravel()
+    weights, wanted = network.unpack(genome), "pairs" if isinstance(case, Pairs) else "gradient"
 
-        def both() -> tuple[np.ndarray, ...]:
-            loss, gradient = network.loss_and_gradient(genome, batch)
-            return np.array([loss]), gradient
+    def both() -> tuple[np.ndarray, ...]:
+        return loss_and_gradient(network, genome, batch)
 
-        ours = Contender("evorrn", both, both)
-    mine, findings = session.contest(ours, others, remarks)
-    return Row(case.name, case.title, mine, findings, {}, remarks)
+    peers = {"torch_wiring": target}
+    return session.against(
+        case, Contender("evorrn", both, both), lambda peer: getattr(peer, wanted)(weights, batch), peers
+    )
 
 
 GROUP = Group(
