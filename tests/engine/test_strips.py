@@ -34,8 +34,12 @@ def results(form, dtype, batch, lengths):
     return network.fitness(genomes, batch).tobytes(), loss, gradient.tobytes(), outputs.tobytes()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", [*SIZES, "moving"])
+QUICK = [("ntm", "float32"), ("stack", "float64"), ("moving", "float32")]
+REST = [(name, dtype) for name in (*SIZES, "moving") for dtype in ("float32", "float64")]
+CASES = [*QUICK, *(pytest.param(*case, marks=pytest.mark.thorough) for case in REST if case not in QUICK)]
+
+
+@pytest.mark.parametrize("name,dtype", CASES)
 def test_strips_give_the_bytes_of_whole_arrays(name, dtype, monkeypatch):
     rng = np.random.default_rng([len(name), len(dtype)])
     form = {"cell": moving, "hidden": 9} if name == "moving" else {"cell": name, "hidden": 5}
@@ -95,3 +99,20 @@ def test_strips_cover_an_array_once():
         for numbers in (1, 100, 5000):
             bounds = strips.bounds(size, numbers)
             assert [k for start, stop in bounds for k in range(start, stop)] == list(range(size))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nodes_that_are_needed_at_the_same_time_have_memory_of_their_own(seed):
+    rng = np.random.default_rng([2, seed])
+    actions = drawn_actions(rng)
+    for group in strips.grouped(actions):
+        last = strips.temporary(group, actions, ())
+        each = {node: int(rng.integers(1, 3)) for node in last}
+        slot, rows = strips.slots(group, last, each)
+        first = {node: k for k, action in enumerate(group) for node in action.writes}
+        assert slot.keys() == last.keys()
+        for a in slot:
+            assert rows[slot[a]] == each[a]
+            for b in slot:
+                apart = last[a] < first[b] or last[b] < first[a]
+                assert a == b or apart or slot[a] != slot[b]

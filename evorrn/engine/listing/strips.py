@@ -7,7 +7,7 @@ for one strip. Each number is computed as without strips, with the same bytes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from evorrn.compile.graph import Node
@@ -16,8 +16,8 @@ from evorrn.compile.tensors import letters, numbers
 LARGE = 2**11
 """Numbers of an array from which on it is worth while to compute it in strips."""
 
-STRIP = 3 * 2**9
-"""About as many numbers of the largest array are in a strip."""
+STRIP = 2**13
+"""About as many numbers of all arrays of a group are in a strip: half of the fastest cache, in float32."""
 
 Sizes = tuple[int, ...]
 
@@ -191,6 +191,41 @@ def temporary(group: Sequence[Action], actions: Sequence[Action], given: Contain
             for node in action.reads & found.keys():
                 del found[node]
     return found
+
+
+def slots(
+    group: Sequence[Action], last: Mapping[int, int], each: Mapping[int, int]
+) -> tuple[dict[int, int], list[int]]:
+    """Return the memory of temporary nodes; nodes that are not needed at the same time share it.
+
+    Parameters
+    ----------
+    group : sequence of Action
+    last : mapping of int to int
+        The temporary nodes, with the last member that needs each.
+    each : mapping of int to int
+        The rows of one entry of each node.
+
+    Returns
+    -------
+    slot : dict of int to int
+        The number of the memory of each node.
+    rows : list of int
+        The rows of one entry of each memory.
+    """
+    slot: dict[int, int] = {}
+    rows: list[int] = []
+    free: dict[int, list[int]] = {}
+    for k, action in enumerate(group):
+        for node in sorted(action.writes & last.keys()):
+            waiting = free.setdefault(each[node], [])
+            if not waiting:
+                waiting.append(len(rows))
+                rows.append(each[node])
+            slot[node] = waiting.pop()
+        for node in [node for node, end in last.items() if end == k]:
+            free[each[node]].append(slot[node])
+    return slot, rows
 
 
 def bounds(size: int, numbers_each: int) -> list[tuple[int, int]]:

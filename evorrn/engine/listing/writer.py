@@ -179,15 +179,14 @@ class StageRows:
         if index in self._in_strip:
             return self._in_strip[index]
         if index not in self.where:
-            self.where[index] = self._take(index, self.rows_of(index))
+            self.where[index] = self._take(self.rows_of(index))._replace(name=self.names[index])
             self._own.add(index)
         return self._moved(index, self.where[index])
 
-    def _take(self, index: int, rows: int) -> Place:
-        """Return memory for some rows of a node."""
+    def _take(self, rows: int) -> Place:
+        """Return memory for some rows."""
         free = self._free.get(rows)
-        place = free.pop() if free else self.listing.tile(rows, self.names[index])
-        return place._replace(name=self.names[index])
+        return free.pop() if free else self.listing.tile(rows, "")
 
     def _release(self, place: Place, rows: int) -> None:
         """Let others use the memory of some rows."""
@@ -202,26 +201,19 @@ class StageRows:
         each = {
             index: self.rows_of(index) // size for step, cut in cuts for index in cut.aligned | step.writes
         }
-        bounds = strips.bounds(size, max(each.values()) * self.listing.lanes)
+        slot, rows = strips.slots(group, temporary, each)
+        others = sum(count for index, count in each.items() if index not in slot)
+        bounds = strips.bounds(size, (sum(rows) + others) * self.listing.lanes)
         most = max(stop - start for start, stop in bounds)
-        taken: list[tuple[Place, int]] = []  # memory for a strip, and its rows
-        free: dict[int, list[Place]] = {}
-        for k, (step, _) in enumerate(cuts):
-            for index in sorted(step.writes & temporary.keys()):
-                rows = most * each[index]
-                if not free.get(rows):
-                    free[rows] = [self._take(index, rows)]
-                    taken.append((free[rows][0], rows))
-                self._in_strip[index] = free[rows].pop()._replace(name=self.names[index])
-            for index in [i for i, last in temporary.items() if last == k]:
-                free[most * each[index]].append(self._in_strip[index])
+        places = [self._take(count * most) for count in rows]
+        self._in_strip = {index: places[k]._replace(name=self.names[index]) for index, k in slot.items()}
         for start, stop in bounds:
             for step, cut in cuts:
                 self._first = {index: start * each[index] for index in cut.aligned | step.writes}
                 step.write(Strip(start, stop, cut))
         self._in_strip, self._first = {}, {}
-        for place, rows in taken:
-            self._release(place, rows)
+        for place, count in zip(places, rows):
+            self._release(place, count * most)
 
     def _cut(self, cut: Cut | None, writes: Iterable[int]) -> Cut | None:
         """Return how a step is divided: as given if one of its arrays is large."""
