@@ -13,17 +13,19 @@ def sample(
     run: Annotated[
         str,
         typer.Argument(
-            help="A complete run of the task text: its folder, its id or the beginning of it; or a model file."
+            help="A complete run of the task text, or of an encoder-decoder on text: its folder, its id or the beginning of it; "
+            "or a model file."
         ),
     ],
-    prompt: Annotated[str, typer.Option("--prompt", help="Text that is read before.")] = "",
+    prompt: Annotated[str, typer.Option("--prompt", help="Text that is read before, or the question.")] = "",
     length: Annotated[int, typer.Option("--length", help="Characters to write.")] = 200,
     temperature: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--temperature", help="Below 1 probable characters are more probable; 0: the most probable."
+            "--temperature",
+            help="Below 1 probable characters are more probable; 0: the most probable. 1 by default, 0 for answers.",
         ),
-    ] = 1.0,
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws.")] = 0,
     probability: Annotated[
         str | None,
@@ -35,7 +37,8 @@ def sample(
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Let a network that was trained on running text write, or tell how probable a text is to it."""
+    """Let a network that was trained on running text write, or tell how probable a text is to it; or let one answer."""
+    from evorrn.base.errors import EvorrnError
     from evorrn.base.text import counted
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note, print_json, say
@@ -44,7 +47,16 @@ def sample(
     from evorrn.training.text import TextModel, repetition
 
     with trusting(trust, note):
-        text = TextModel(find_source(run, runs_root(runs)).model)
+        model = find_source(run, runs_root(runs)).model
+    if model.network.decodes:
+        if probability is not None:
+            raise EvorrnError(
+                "--probability: expected a network trained on running text, got an encoder-decoder"
+            )
+        answer = model.decode(prompt, steps=length, temperature=temperature or 0.0, seed=seed)
+        print_json({"prompt": prompt, "text": answer}) if json else print(answer)
+        return
+    text, temperature = TextModel(model), 1.0 if temperature is None else temperature
     unknown = text.unknown(prompt + (probability or ""))
     if unknown:
         note(

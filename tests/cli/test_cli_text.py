@@ -59,3 +59,25 @@ def test_the_line_of_a_wired_network_says_how_it_is_wired_and_its_picture_has_ch
     )
     said = console.type("run", "row-digits", *QUICK, *wired)
     assert "network bidirectional gru, 2 units, readout last, " in said.out
+
+
+def test_sample_of_an_encoder_decoder_answers_a_question(console):
+    small = [
+        f"--set=network.{part}.{name}" for part in ("encoder", "decoder") for name in ("cell=gru", "hidden=2")
+    ]
+    counts = ("--set", "task.train=9", "--set", "task.valid=3", "--set", "task.test=3")
+    way = ("--strategy", "random", "--budget", "1gen", "--set", "strategy.count=2")
+    said = console.type("run", "addition", *way, *small, *counts, "--json")
+    assert said.code == 0, said.err
+    folder = json.loads(said.out)["folder"]
+    said = console.type("sample", folder, "--prompt", "7+21", "--length", 5)
+    assert said.code == 0 and len(said.out.strip()) <= 5 and set(said.out.strip()) <= set("0123456789")
+    again = console.type("sample", folder, "--prompt", "7+21", "--length", 5, "--json")
+    assert json.loads(again.out) == {"prompt": "7+21", "text": said.out.strip()}
+    for wrong, sentence in (
+        (("--prompt", "7*2"), "got '*'"),
+        (("--prompt", ""), "at least one symbol"),
+        (("--probability", "9"), "running text"),
+    ):
+        said = console.type("sample", folder, *wrong)
+        assert said.code == 2 and sentence in said.err
