@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 PROSE = "It was late; the lamp, as ever, was lit. Nobody came.\n"
 QUICK = ("--strategy", "random", "--hidden", "2", "--budget", "1gen", "--set", "strategy.count=2")
 
@@ -81,3 +83,20 @@ def test_sample_of_an_encoder_decoder_answers_a_question(console):
     ):
         said = console.type("sample", folder, *wrong)
         assert said.code == 2 and sentence in said.err
+
+
+def test_predict_reads_symbols_from_a_file_and_gives_one_row_where_a_sequence_is_read_once(console, tmp_path):
+    (tmp_path / "my.txt").write_text(PROSE * 12)
+    folder = json.loads(console.type("run", "my.txt", *QUICK, "--json").out)["folder"]
+    np.savez(tmp_path / "ids.npz", inputs=np.array([[1, 2, 3], [3, 2, 1]]))
+    found = console.type("predict", folder, "ids.npz", "--json")
+    assert found.code == 0 and len(json.loads(found.out)["rows"]) == 6, found.err
+    np.savez(tmp_path / "bad.npz", inputs=np.array([[1, 2, 999]]))
+    said = console.type("predict", folder, "bad.npz")
+    assert said.code == 2 and "expected symbols from 0 to" in said.err
+    counts = ("--set", "task.train=20", "--set", "task.valid=3", "--set", "task.test=3")
+    folder = json.loads(console.type("run", "row-digits", *QUICK, *counts, "--json").out)["folder"]
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "pictures.npz", inputs=rng.random((4, 8, 8)))
+    rows = json.loads(console.type("predict", folder, "pictures.npz", "--json").out)["rows"]
+    assert [row["sequence"] for row in rows] == [1, 2, 3, 4] and all(0 <= row["label"] < 10 for row in rows)

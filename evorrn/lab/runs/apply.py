@@ -6,7 +6,7 @@ Both give a `Sheet`, which becomes a CSV file, and what a plot of it shows. Valu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,8 @@ def predict(
     given = read_inputs(path, _wanted(source, rules), columns)
     inputs, ahead = given.values, result.horizon or 0
     outputs = result.predict(inputs)
+    if outputs.ndim == 2:  # a readout of whole sequences, as one step
+        outputs = outputs[:, None]
     truth = None
     if result.horizon and result.network.loss_name == "mse" and outputs.shape[2] <= inputs.shape[2]:
         truth = np.full(outputs.shape, np.nan)
@@ -254,7 +256,9 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
 
 
 def _wanted(source: Source, rules: Mapping[str, Any]) -> Wanted:
-    return wanted_by(source.table, source.model.input_names, source.model.network.inputs, rules)
+    model = source.model
+    found = wanted_by(source.table, model.input_names, model.network.inputs, rules)
+    return replace(found, symbols=model.network.embedding > 0 or model.network.decodes)
 
 
 def _end_of_test(run: RunFolder, result: Model, wanted: Wanted) -> tuple[Given, np.ndarray | None]:

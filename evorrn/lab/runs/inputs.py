@@ -35,6 +35,8 @@ class Wanted:
         Whether a table has to have the time column of the rules.
     calendar : tuple of str
         The parts of a date from which further inputs are made, after those of columns.
+    symbols : bool
+        Whether whole numbers (B, T) in an ``.npz`` file are symbols that the network reads.
     """
 
     names: tuple[str, ...]
@@ -42,6 +44,7 @@ class Wanted:
     table: tuple[str, ...] = ()
     needs_time: bool = False
     calendar: tuple[str, ...] = ()
+    symbols: bool = False
 
     @property
     def width(self) -> int:
@@ -126,7 +129,7 @@ def read_inputs(path: Path, wanted: Wanted, columns: Sequence[str] | None = None
         When a column of `columns` is not there.
     """
     if path.suffix.lower() == ".npz":
-        return Given(_npz_inputs(path, wanted.width), [])
+        return Given(_npz_inputs(path, wanted), [])
     try:
         table = read_table(path, wanted.rules)
     except UnknownName:
@@ -185,7 +188,7 @@ def _numbered(width: int) -> tuple[str, ...]:
     return tuple(f"input{place}" for place in range(1, width + 1))
 
 
-def _npz_inputs(path: Path, width: int) -> np.ndarray:
+def _npz_inputs(path: Path, wanted: Wanted) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if "inputs" not in archive.files:
@@ -195,7 +198,9 @@ def _npz_inputs(path: Path, width: int) -> np.ndarray:
             inputs = np.asarray(archive["inputs"])
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: expected an .npz file of arrays, but it cannot be read ({error})") from None
-    dimensions = inputs.ndim
+    dimensions, width = inputs.ndim, wanted.width
+    if wanted.symbols and dimensions in (1, 2) and inputs.dtype.kind in "iu" and inputs.size:
+        return np.atleast_2d(inputs)
     if dimensions == 2:
         inputs = inputs[None]
     if inputs.ndim != 3 or inputs.shape[2] != width or inputs.dtype.kind not in "fiub":
