@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
@@ -84,7 +84,7 @@ class TwoParts(Network):
                     table = with_context_size(table, made["encoder"])
                 made[name] = kind(sizes[0], sizes[1], loss=sizes[2], dtype=dtype, **table)
             except ConfigError as error:
-                problems += [_of_table(name, each) for each in error.problems]
+                problems += [_of_table(name, known, each) for each in error.problems]
         if not problems:
             try:
                 self._handed = handed_over(made["encoder"], made["decoder"])
@@ -93,9 +93,13 @@ class TwoParts(Network):
         if problems:
             raise ConfigError(list(dict.fromkeys(problems)))
         assert start is not None and stop is not None
-        self.encoder, self.decoder = made["encoder"], made["decoder"]
         self.inputs, self.outputs, self.embedding = int(inputs), int(outputs), int(embedding)
         self.start, self.stop = int(start), int(stop)
+        self._join(**made)
+
+    def _join(self, encoder: Network, decoder: Network) -> None:
+        """Set what follows from the two parts: those of the encoder come first everywhere."""
+        self.encoder, self.decoder = encoder, decoder
         self.dtype = self.decoder.dtype
         reads = self.inputs, self.outputs, self.start, self.stop, self.encoder.embedding
         self._ends = Ends(*reads, self.dtype)
@@ -108,7 +112,8 @@ class TwoParts(Network):
             part._settings if part.wired else [part._settings] for part in (self.encoder, self.decoder)
         )
         shift = len(self.encoder.hidden)
-        blocks = [(name, network, block) for name, network in made.items() for block in network.layout]
+        named = {"encoder": encoder, "decoder": decoder}.items()
+        blocks = [(name, network, block) for name, network in named for block in network.layout]
         self.layout = tuple(
             replace(
                 block,
@@ -123,7 +128,7 @@ class TwoParts(Network):
         self._initial = {
             each.name: network._initial[block.name] for each, (_, network, block) in zip(self.layout, blocks)
         }
-        for network in made.values():
+        for network in (encoder, decoder):
             network.__dict__["_modules"] = self._modules
 
     decodes = True
@@ -272,10 +277,10 @@ class TwoParts(Network):
         raise ConfigError("vjp: an encoder-decoder has none; see loss_and_gradient")
 
 
-def _of_table(name: str, problem: str) -> str:
+def _of_table(name: str, known: Sequence[str], problem: str) -> str:
     """Return a sentence on a setting of the encoder or the decoder with the name of its table."""
-    path = f"network.{name}."
-    return problem if problem.startswith(path[:-1]) else problem.replace("network.", path, 1)
+    setting = problem.partition(":")[0].removeprefix("network.").partition(".")[0]
+    return problem.replace("network.", f"network.{name}.", 1) if setting in known else problem
 
 
 _NO_STATES = (

@@ -297,3 +297,11 @@ def test_all_mistakes_are_told_at_once():
     with pytest.raises(ConfigError) as error:
         Network.encoder_decoder(4, 6, {"cell": "grru"}, {"cell": "tree-lstm"}, start=0, stop=1)
     assert "grru" in str(error.value) and "tree-lstm sees linked steps" in str(error.value)
+
+
+def test_a_setting_of_both_parts_is_told_once_and_one_of_a_part_with_its_table():
+    with pytest.raises(ConfigError) as error:
+        Network.encoder_decoder(4, 6, {"initial": {"W_q": "zeros"}}, PLAIN, start=0, stop=1, dtype="float16")
+    assert str(error.value).count("network.dtype") == 1
+    with pytest.raises(ConfigError, match=r"network\.encoder\.initial: unknown block 'W_q'"):
+        Network.encoder_decoder(4, 6, {"initial": {"W_q": "zeros"}}, PLAIN, start=0, stop=1)
