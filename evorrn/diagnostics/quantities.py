@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
-from evorrn.base.settings import Settings, plain, setting
+from evorrn.base.settings import setting
 from evorrn.compile.ops import identity
+from evorrn.diagnostics.cost import CostSlope
 from evorrn.diagnostics.lyapunov import lyapunov_spectrum
 from evorrn.diagnostics.memory import memory_capacity
+from evorrn.diagnostics.quantity import Quantity
 from evorrn.network.network import Network
-
-
-@dataclass(frozen=True)
-class Quantity(Settings):
-    """Base class of quantities; the fields are settings of the network and of the computation."""
-
-    title: ClassVar[str]
-
-    @abstractmethod
-    def compute(self, seed: int) -> float:
-        """Return the quantity of the network that a seed draws."""
-
-    def settings(self) -> dict[str, Any]:
-        """Return the settings as plain data."""
-        return {name: plain(value) for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -82,5 +67,9 @@ class CycleMemory(Quantity):
         return float(memory_capacity(network, network.pack(blocks), self.delays, self.steps, seed))
 
 
-QUANTITIES: dict[str, type[Quantity]] = {"largest-exponent": LargestExponent, "memory-capacity": CycleMemory}
+QUANTITIES: dict[str, type[Quantity]] = {
+    "largest-exponent": LargestExponent,
+    "memory-capacity": CycleMemory,
+    "cost-slope": CostSlope,
+}
 """The quantities by the names that they have as the measure of an experiment."""

@@ -176,7 +176,8 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         missing = sorted(strategy.requires - (task.provides if task is not None else strategy.requires))
         if missing:
             found.append(
-                f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have"
+                f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have; "
+                + _instead(missing)
             )
     network_table = {**tables["network"]}
     network_table = with_absolute_cells(network_table, base)
@@ -224,6 +225,13 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     files = digests(content, tables["files"])
     content |= {"files": files} if files else {}
     return Spec(content, task, network, strategy, budget, seed, parent)
+
+
+def _instead(missing: list[str]) -> str:
+    """Return which strategies serve where a task does not have what a strategy needs."""
+    if "exploration" in missing:
+        return "bptt follows the gradient of a loss on targets, and cma-es needs no gradient"
+    return "reinforce, cma-es and ga train on episodes"
 
 
 class _Problems(list[str]):

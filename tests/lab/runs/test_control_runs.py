@@ -155,6 +155,11 @@ def test_what_needs_a_teacher_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ConfigError, match="bptt needs gradient, which t-maze does not have") as caught:
         compare({"task": MAZE}, root=tmp_path, choice=Choice(seeds=1, strategies=["bptt", "esn", "ga"]))
     assert len(caught.value.problems) == 2 and not any(tmp_path.iterdir())
+    assert "reinforce, cma-es and ga train on episodes" in caught.value.problems[0]
+    with pytest.raises(
+        ConfigError, match="needs exploration, which copy does not have; bptt follows the gradient"
+    ):
+        compare({"task": {"name": "copy"}}, root=tmp_path, choice=Choice(seeds=1, strategies=["reinforce"]))
     assert usual_strategies({"task": MAZE}) == ("ga", "random")
     assert usual_strategies({"task": {"name": "sines"}}) == STRATEGIES
     assert usual_strategies({"task": {"name": "my.csv"}}) == STRATEGIES
