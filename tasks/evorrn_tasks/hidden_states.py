@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from string import ascii_lowercase
 
 import numpy as np
 
@@ -59,6 +60,18 @@ class HiddenStates(Task):
     def outputs(self) -> int:
         """Number of classes: the states."""
         return self.states
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Letters for the symbols, or numbers where there are more than letters."""
+        if self.symbols <= len(ascii_lowercase):
+            return tuple(ascii_lowercase[: self.symbols])
+        return tuple(f"symbol{place}" for place in range(1, self.symbols + 1))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The states by their numbers."""
+        return tuple(f"state{place}" for place in range(1, self.states + 1))
 
     @property
     def network_form(self) -> dict[str, bool]:

@@ -77,8 +77,8 @@ def test_exact_rates_bound_each_other_and_the_figures_of_the_experiment_are_thos
 
 def test_a_network_of_both_directions_goes_beyond_exact_filtering_where_one_of_the_past_cannot():
     task = evorrn.task("hidden-states", train=600, valid=100, test=300)
-    exact = SequenceAssessment(task.data(0), task).baselines("accuracy")
-    found = {}
+    splits = task.data(0)
+    exact, found = SequenceAssessment(splits, task).baselines("accuracy"), {}
     for both in (False, True):
         network = evorrn.Network.for_task(
             task, cell="gru", hidden=12, **({} if both else {"bidirectional": False})
@@ -86,5 +86,8 @@ def test_a_network_of_both_directions_goes_beyond_exact_filtering_where_one_of_t
         assert network.bidirectional == both
         result = evorrn.BPTT(batch_size=30, rate=0.02).fit(network, task, seed=0, budget="10gen")
         found[both] = result.metrics["test"]["accuracy"]
+    shown = splits.test.inputs[0]
+    letters = "".join("abcde"[symbol] for symbol in shown)
+    assert np.array_equal(result.predict(letters), result.predict(shown))
     assert exact["exact filtering"] - 0.03 < found[False] < exact["exact filtering"] + 0.01
     assert exact["exact filtering"] + 0.02 < found[True] < exact["exact smoothing"] + 0.01

@@ -122,7 +122,7 @@ def test_tables_are_told_from_running_text_by_cells_that_are_numbers(tmp_path, t
     assert not is_running_text(tmp_path / "none.txt") and not is_running_text(tmp_path)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.thorough)])
 def test_characters_as_numbers_are_to_a_network_without_an_embedding_what_vectors_with_a_one_are(dtype):
     task = evorrn.task("text", characters=900, length=30, context=3)
     train, valid, test = task.data(0)

@@ -107,6 +107,7 @@ def test_a_wrong_form_is_said_once_and_whose_it_is(tmp_path, form, sentence):
     assert sentence in problem and "formed" in problem
 
 
+@pytest.mark.thorough
 def test_every_strategy_trains_a_network_of_the_form_of_its_task(tmp_path):
     task = formed(tmp_path, "trained", {"embedding": 4, "readout": "last"})
     for name in ("ga", "esn", "bptt", "random"):
