@@ -13,6 +13,7 @@ from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.spec import resolve, resolve_stored
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.study.diagnosis import diagnose
+from evorrn.lab.sweep.known import known_settings
 from evorrn.testing import check_task
 from evorrn.training.trainer import Trainer
 
@@ -263,3 +264,27 @@ def test_symbols_take_neither_noise_nor_dropout(setting):
 
 def test_a_task_of_answers_keeps_the_contract_of_tasks():
     check_task(TASK)
+
+
+def test_a_sweep_has_axes_in_the_parts_of_an_encoder_decoder(tmp_path):
+    found = []
+    base = {"task.name": echoing.BACKWARDS, "strategy.name": "bptt"}
+    known = known_settings(base, {"network.encoder.hidden": [3, 4]}, tmp_path, found)
+    names = ("kind", "start", "stop", "encoder.hidden", "encoder.bidirectional", "decoder.cell")
+    assert not found and {f"network.{name}" for name in names} <= set(known)
+    assert "network.decoder.bidirectional" not in known
+
+
+def test_what_is_learned_is_the_share_of_answers_without_a_mistake():
+    result = evorrn.BPTT(rate=0.02).fit(network(), TASK, budget=evorrn.Budget(learned=0.3, generations=60))
+    assert result.stopped_by == "learned"
+    train = TASK.data(0).train
+    problem = evorrn.Problem(result.network, train)
+    rows = result.network.decode(result.genome, train.inputs, train.lengths, steps=4)
+    right = np.mean([np.array_equal(*pair) for pair in zip(rows, train.rows)])
+    assert problem.learned(result.genome, 0.1) == pytest.approx(right)
+
+
+def test_an_unknown_kind_of_network_is_told():
+    with pytest.raises(EvorrnError, match=r"network\.kind: expected encoder-decoder"):
+        resolve({"task": {"name": "sunspots"}, "network": {"kind": "transformer"}})
