@@ -117,13 +117,12 @@ def test_a_name_that_ends_in_mid_is_a_file_of_music(tmp_path):
 
 
 @pytest.mark.thorough
-def test_every_usual_way_trains_on_music(tmp_path):
+def test_gradients_train_on_music(tmp_path):
     pytest.importorskip("mido")
     path = written(tmp_path / "a.mid", song(1)[0])
-    for name in ("ga", "esn", "bptt"):
-        spec = resolve({"task": {"name": str(path)}, "strategy": {"name": name}, "budget": "1gen"})
-        result = spec.strategy.fit(spec.network, spec.task, seed=0, budget="1gen")
-        assert np.isfinite(result.metrics["test"]["binary_cross_entropy"])
+    spec = resolve({"task": {"name": str(path)}, "strategy": {"name": "bptt"}, "budget": "1gen"})
+    result = spec.strategy.fit(spec.network, spec.task, seed=0, budget="1gen")
+    assert np.isfinite(result.metrics["test"]["binary_cross_entropy"])
 
 
 @pytest.mark.parametrize(
