@@ -121,7 +121,16 @@ def test_an_epoch_of_the_kalman_filter_gives_the_weights_of_its_peer():
     assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-8
 
 
-@pytest.mark.parametrize("case", online.GROUP.cases, ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        case
+        if case.name in ("rtrl-lstm-32", "rtrl-elman-64-threads")
+        else pytest.param(case, marks=pytest.mark.thorough)
+        for case in online.GROUP.cases
+    ],
+    ids=lambda c: c.name,
+)
 def test_every_row_of_online_learning_is_measured_without_peers(case, monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     row = online.measure(replace(case, hidden=5, steps=7), Session(quick=True))

@@ -79,7 +79,12 @@ def test_an_influence_of_a_wrong_shape_or_beyond_the_memory_is_refused():
         large.influence(np.zeros(1), np.zeros((1, 1, 1)))
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+QUICK = ("elman", "derived weights", "feedback", "first states that are learned")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.thorough) for n in sorted(NETWORKS)]
+)
 def test_single_steps_have_the_outputs_of_the_whole_and_their_jacobian(name):
     network, genome, x, _ = made(name, 3, 6)
     step = network.stepper(genome, np.tile(network.first_state, (3, 1)))

@@ -12,7 +12,12 @@ from evorrn.base.errors import ConfigError
 from evorrn.base.files import load_tree, save_tree
 from evorrn.training.trainer import Trainer
 
-LAYERS = [("fir", (3, 2)), ("iir", (3, 2)), ("iir", (2, 2, 2)), ("indrnn", (3, 4))]
+LAYERS = [
+    ("fir", (3, 2)),
+    ("iir", (3, 2)),
+    pytest.param("iir", (2, 2, 2), marks=pytest.mark.thorough),
+    pytest.param("indrnn", (3, 4), marks=pytest.mark.thorough),
+]
 
 
 def made(cell, hidden, seed=1, **options):
@@ -30,7 +35,7 @@ def distance(strategy, network, genome, batch):
     return np.linalg.norm(found - exact) / np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize("reads", ["last", "all"])
+@pytest.mark.parametrize("reads", ["last", pytest.param("all", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize(("cell", "hidden"), LAYERS)
 def test_a_window_of_the_whole_sequence_is_backpropagation_through_time(cell, hidden, reads):
     assert distance(CRBP(window=None), *made(cell, hidden, reads=reads)) < 1e-12

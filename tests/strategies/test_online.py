@@ -93,9 +93,9 @@ def test_exact_methods_equal_backpropagation_for_layers_feedback_and_other_losse
     [
         {"cell": "elman", "hidden": 20},
         {"cell": "lstm", "hidden": (9, 6), "reads": "all"},
-        {"cell": "gru-reset-before", "hidden": 7, "feedback": True},
-        {"cell": "clockwork", "hidden": 11},
-        {"cell": "indrnn", "hidden": (13, 9)},
+        pytest.param({"cell": "gru-reset-before", "hidden": 7, "feedback": True}, marks=pytest.mark.thorough),
+        pytest.param({"cell": "clockwork", "hidden": 11}, marks=pytest.mark.thorough),
+        pytest.param({"cell": "indrnn", "hidden": (13, 9)}, marks=pytest.mark.thorough),
     ],
     ids=lambda options: f"{options['cell']} {options['hidden']}",
 )
