@@ -65,3 +65,13 @@ def test_both_orders_of_a_pair_share_a_weight_and_both_get_its_gradient():
     V = network.unpack(network.loss_and_gradient(genome, batch)[1])["layer0.V"]
     np.testing.assert_allclose(V, np.swapaxes(V, 1, 2), rtol=1e-12)
     assert np.any(V != 0)
+
+
+def test_the_influence_of_a_quadratic_form_is_the_derivative_of_the_last_state():
+    rng = np.random.default_rng(3)
+    network = Network(2, 1, cell=quadratic, hidden=4, dtype="float64")
+    genome, along = network.init(rng=rng), rng.standard_normal(network.size)
+    x, state = rng.standard_normal((3, 6, 2)), 0.3 * rng.random((3, 4))
+    _, _, influence = network.influence(genome, x, state=state)
+    up, down = (network.predict(genome + e * along, x, state, True)[1] for e in (1e-6, -1e-6))
+    np.testing.assert_allclose(influence @ along, (up - down) / 2e-6, rtol=1e-6, atol=1e-8)
