@@ -160,6 +160,8 @@ def test_the_exponents_of_the_peer_are_those_of_the_diagnostics():
     found = numpy_peer.lyapunov_exponents(network.unpack(genome), x, 3).call()
     ours = lyapunov_spectrum(network, genome, x[None], 3, washout=0)
     np.testing.assert_allclose(ours, found, atol=0.01)
+    seldom = numpy_peer.lyapunov_exponents(network.unpack(genome), x, 3, every=7).call()
+    np.testing.assert_allclose(seldom, found, rtol=1e-9)
 
 
 def test_gated_cells_of_peers_agree_with_ours():

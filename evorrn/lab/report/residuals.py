@@ -72,8 +72,10 @@ def draw_histogram(axes: Axes, shown: Predictions, place: int = 0) -> None:
     )
     axes.axvline(0, color=INK, linewidth=1)
     axes.set(xlabel=f"residual of {shown.name}", ylabel="time steps")
+    with np.errstate(over="ignore"):  # of a run that diverges the deviation may be infinite
+        mean, deviation = float(values.mean()), float(values.std())
     axes.set_title(
-        f"mean {figure(float(values.mean()))}, standard deviation {figure(float(values.std()))}",
+        f"mean {figure(mean)}, standard deviation {figure(deviation)}",
         loc="left",
         fontsize=9.5,
     )
