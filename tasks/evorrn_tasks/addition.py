@@ -68,7 +68,7 @@ class Addition(Answers):
     def recommended(self, strategy: str) -> Recommended:
         """Return gated units for gradients, few units where weights are searched for."""
         found = super().recommended(strategy)
-        return Recommended(found.network, {"batch_size": 32, "rate": 0.003} if strategy == "bptt" else {})
+        return Recommended(found.network, {**found.strategy, "rate": 0.003}) if strategy == "bptt" else found
 
     def _question(self, first: int, second: int) -> str:
         return self._forward(f"{first}+{second}")

@@ -11,7 +11,7 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Splits, Task
-from evorrn_tasks.common.answers import FIRST, PROVIDES, START, STOP, common_symbols, filled
+from evorrn_tasks.common.answers import FIRST, PROVIDES, SEARCH, START, STOP, common_symbols, filled
 from evorrn_tasks.common.draws import generator
 
 COLOURS = ("red", "green", "blue")
@@ -115,13 +115,13 @@ class Captions(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return an m-RNN that sees what one layer makes of the picture."""
-        trained = strategy == "bptt"
-        units, size = (64, 16) if trained else (6, 4)
+        units, size = (64, 16) if strategy == "bptt" else (6, 4)
         network = {
             "encoder": {"cell": "feed-forward", "hidden": units},
             "decoder": {"cell": "m-rnn", "hidden": units, "embedding": size},
         }
-        return Recommended(network, {"batch_size": 32, "rate": 0.003, "weight_decay": 0.3} if trained else {})
+        trained: dict[str, Any] = {"batch_size": 32, "rate": 0.003, "weight_decay": 0.3}
+        return Recommended(network, trained if strategy == "bptt" else SEARCH.get(strategy, {}))
 
     def _scene(self, rng: np.random.Generator) -> tuple[Thing, ...]:
         """Return the shapes of a scene, row by row."""

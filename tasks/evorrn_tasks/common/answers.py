@@ -19,6 +19,8 @@ from evorrn_tasks.common.edits import nearest_texts
 START, STOP, FIRST = 0, 1, 2
 """The symbols that begin and end an answer, and the first one that stands for a character."""
 PROVIDES = frozenset({"fitness", "sequence_losses", "gradient"})
+SEARCH = {"ga": {"sequences": 100}, "random": {"count": 4}}
+"""Settings with which one step of a search costs no more than an epoch of gradients."""
 PATIENCE = 200
 """Draws of as many pairs as are wanted, after which too few different questions are an error."""
 
@@ -121,7 +123,8 @@ class Answers(Task):
         """Return gated units for gradients, few units where weights are searched for."""
         part = {"cell": "gru", "hidden": 64 if strategy == "bptt" else 6}
         network = {"encoder": part, "decoder": part}
-        return Recommended(network, {"batch_size": 32, "rate": 0.005} if strategy == "bptt" else {})
+        trained: dict[str, Any] = {"batch_size": 32, "rate": 0.005}
+        return Recommended(network, trained if strategy == "bptt" else SEARCH.get(strategy, {}))
 
     def questions(self, batch: Batch) -> list[str]:
         """Return the questions of a batch as text."""
