@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from evorrn.base.errors import ConfigError, RunError
-from evorrn.base.text import figure
 from evorrn.data.batch import Batch
 from evorrn.data.task import Reference, Scaling, Splits, Task
 from evorrn.lab import compare as module
 from evorrn.lab import planning
 from evorrn.lab.compare import Choice, compare
 from evorrn.lab.planning import plan_runs
-from evorrn.lab.report.comparison import ranking_table, write_report
+from evorrn.lab.report.comparison import brief, ranking_table, write_report
 from evorrn.lab.runs import assessments
 from evorrn.lab.runs.assessments import baseline_values
 from evorrn.lab.runs.estimate import Estimate
@@ -328,7 +327,8 @@ def test_baselines_have_the_seconds_that_they_took_and_keep_those_of_the_first_t
             [entry.cells[8] for entry in ranking_table(found).entries],
         )
     )
-    assert shown["mean"] == figure(seconds["mean"])
+    assert shown["mean"] == brief(seconds["mean"])
+    assert (brief(2.5), brief(2e-5), brief(math.nan)) == ("2.50", "<0.001", "")
 
 
 def test_a_baseline_that_was_not_measured_has_no_seconds_in_the_table(made_up, tmp_path):

@@ -53,6 +53,8 @@ RANKING = (
     "failed",
 )  # fmt: skip
 IN_TERMINAL = ("strategy", "median", "95 % interval", "network", "genes", "work", "seconds")
+SHORTEST = 0.001
+"""Seconds of a baseline that are shown as a number."""
 LESS_IMPORTANT = ("genes", "network", "work", "seconds", "95 % interval")
 
 
@@ -123,7 +125,7 @@ def ranking_table(comparison: Comparison) -> Table:
     entries = []
     for entry in ranked(comparison.rows, comparison.baselines, comparison.metric):
         if isinstance(entry, Baseline):
-            took = figure(entry.seconds) if math.isfinite(entry.seconds) else ""
+            took = brief(entry.seconds)
             cells = (
                 entry.name,
                 figure(entry.value),
@@ -139,6 +141,13 @@ def ranking_table(comparison: Comparison) -> Table:
             entries.append(Entry(cells, style, colour_number(colours[entry.strategy])))
     table = Table(RANKING, "lrrrlrrrrr", entries, less_important=LESS_IMPORTANT)
     return table if comparison.baselines else table.only([name for name in RANKING if "baseline" not in name])
+
+
+def brief(seconds: float) -> str:
+    """Return the seconds of a baseline, many of which take next to none; empty where they are not known."""
+    if not math.isfinite(seconds):
+        return ""
+    return figure(seconds) if seconds >= SHORTEST else f"<{SHORTEST:g}"
 
 
 def _row_cells(row: Row, comparison: Comparison) -> tuple[str, ...]:
