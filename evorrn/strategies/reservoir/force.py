@@ -92,8 +92,8 @@ class FORCE(RLS):
     )
     alpha: float = setting(
         1e-2,
-        "penalty of the squared weights, before the first step: 1 learns slowly from a few hundred steps, and with full much "
-        "below 1e-2 diverges",
+        "penalty of the squared weights, before the first step: 1 learns slowly from a few thousand steps; with full the best "
+        "one lies between 1e-2 and 1, and smaller ones may diverge",
         above=0,
     )
     full: bool = setting(False, "whether recurrent weights learn too (full-FORCE)")
