@@ -232,11 +232,12 @@ def test_with_a_scaling_the_model_is_in_original_units(dtype, loss, tmp_path):
     )
 
 
-@evorrn.cell(state={"h": "H", "k": "H"}, parameters={"W": "H I", "u v b": "H"})
+@evorrn.cell(state={"h": "H", "k": "H"}, parameters={"W": "H I", "Q": "H H H", "u v b": "H"})
 def odd(p, x, h, k, *, rate=0.25):
-    """A cell with products of weights alone, a state that no input changes, and a quotient."""
+    """A cell with products of weights alone, a state that no input changes, a quotient, and a quadratic form."""
     gate = evorrn.sigmoid(p.u * p.v + rate)
-    h = evorrn.tanh(gate * (p.W @ x) - h / (1 + evorrn.exp(-p.b))) - rate
+    square = evorrn.einsum("kij,i,j->k", p.Q, h, h)
+    h = evorrn.tanh(gate * (p.W @ x) + square - h / (1 + evorrn.exp(-p.b))) - rate
     return h, p.u + p.v
 
 

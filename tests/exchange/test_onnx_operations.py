@@ -34,15 +34,16 @@ CASES = {
     "shift": [(form, (MATRIX,)) for form in ("1:0", "-2:1", "9:0", "-9:1", "0:0")] + [("1:0", (VECTOR,))],
     "roll": [(form, (MATRIX,)) for form in ("1:0", "-2:1", "9:0", "0:1", "4:0")] + [("-1:0", (VECTOR,))],
     "solve": [("", (("M", "M"), VECTOR)), ("", (("1", "1"), ONE))],
+    "pairs": [("", (VECTOR, VECTOR)), ("", (ONE, ONE))],
     "push": [("", (MATRIX, ("K",))), ("", (VECTOR, ONE)), ("", (("1", "K"), ("K",)))],
 }  # fmt: skip
 SIZES = {"M": 4, "K": 3, "N": 2}
 FORWARD = {
     name
     for name, op in OPS.items()
-    if op.adjoint is not None and name not in ("matvec_transposed", "unflatten", "solve_transposed")
+    if op.adjoint is not None and name not in ("matvec_transposed", "unflatten", "solve_transposed", "folded")
 }
-"""The operations that a time step can have; the others are in derivatives alone."""
+"""The operations that a time step can have; the others are in derivatives alone, and `folded` takes weights alone."""
 
 
 def cases():

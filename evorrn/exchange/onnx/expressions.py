@@ -216,6 +216,19 @@ def _solve(w: Writer, node: Node, matrix: Value, b: Value) -> str:
     return w.apply("Einsum", order, last, equation="bki,bi->bk")
 
 
+def _pairs(w: Writer, node: Node, u: Value, v: Value) -> str:
+    """The products of all pairs of entries of two vectors, those of both orders added, each pair once."""
+    first, second = np.triu_indices(*w.shape(u.shape))
+    sums = []
+    for left, right in ((first, second), (second, first)):
+        entries = [
+            w.apply("Gather", with_batch(w, value), w.integers(*places), axis=1)
+            for value, places in ((u, left), (v, right))
+        ]
+        sums.append(w.apply("Mul", *entries))
+    return w.apply("Add", *sums)
+
+
 def _flatten(w: Writer, node: Node, x: Value) -> str:
     return w.apply("Reshape", x.name, w.integers(0, -1))
 
@@ -276,5 +289,6 @@ EXPRESSIONS: dict[str, Expression] = {
     "allocation": _allocation,
     "spike": _spike,
     "solve": _solve,
+    "pairs": _pairs,
 }
 """The ONNX expression of each operation by its name; an operation without one cannot be exported."""
