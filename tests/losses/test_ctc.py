@@ -97,6 +97,7 @@ def test_outputs_beyond_a_length_and_rows_beside_it_have_no_effect():
         assert slope[0] == pytest.approx(gradient[row, : lengths[row]], abs=1e-14)
 
 
+@pytest.mark.thorough
 def test_long_sequences_and_large_logits_keep_their_digits_in_float32():
     """Without logarithms the probability of 400 steps underflows."""
     rng = np.random.default_rng(6)

@@ -51,7 +51,7 @@ def test_the_rule_is_the_loop_by_hand_on_the_links_that_there_are(rule, cell_opt
         np.testing.assert_array_equal(before[name], after[name])
 
 
-@pytest.mark.parametrize("rule", ["anti-hebbian", "bcm"])
+@pytest.mark.parametrize("rule", ["anti-hebbian", pytest.param("bcm", marks=pytest.mark.thorough)])
 def test_stacked_reservoirs_adapt_and_keep_their_radius_and_train(rule):
     problem, genome = prepared(hidden=(8, 5))
     RecurrentPlasticity(rule, 0.01, 1).adapt(problem, genome)

@@ -110,7 +110,10 @@ def test_defaults_keep_the_contract(name, paths):
     check_task(evorrn.task(name, **paths.get(name, {})))
 
 
-@pytest.mark.parametrize(("name", "settings"), SMALL)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [pytest.param(*case, marks=pytest.mark.thorough if case[0] == "phonemes" else ()) for case in SMALL],
+)
 def test_other_sizes_keep_the_contract(name, settings):
     check_task(evorrn.task(name, **settings), seed=2**40 + 3)
 

@@ -17,6 +17,7 @@ from evorrn.lab.sweep.run import run_sweep, work_on
 pytest.importorskip("distributed")
 
 
+@pytest.mark.thorough
 def test_one_of_two_workers_is_killed_and_nothing_is_lost(tmp_path, monkeypatch):
     """First the process beside one Dask worker is killed, then the other Dask worker itself."""
     undisturbed, root = tmp_path / "undisturbed", tmp_path / "cluster"
