@@ -57,7 +57,7 @@ class Estimate:
         """Return the estimate for a number of processes in a sentence."""
         jobs = min(jobs, self.runs)
         parts = [counted(self.runs, "run")]
-        parts += [] if self.work is None else [f"up to {amount(self.work)} multiply-adds in all"]
+        parts += [] if self.work is None else [f"about {amount(self.work)} multiply-adds in all"]
         if self.seconds is not None:
             source = "as earlier runs of their kind took" if self.measured else "at usual speeds"
             shared = f" by {jobs} processes" if jobs > 1 else ""

@@ -30,7 +30,7 @@ def test_runs_that_differ_in_their_seed_are_estimated_once(tmp_path):
     assert found.runs == 5 and found.work == 5 * 100_000 and not found.measured
     assert found.seconds == pytest.approx(3 * 1e5 / 3e9 + 2 * 1e5 / 5e9)
     said = found.sentence(2)
-    assert said.startswith("ahead: 5 runs; up to 500k multiply-adds in all; about 1 second by 2 processes")
+    assert said.startswith("ahead: 5 runs; about 500k multiply-adds in all; about 1 second by 2 processes")
     assert "of memory each" in said
 
 
