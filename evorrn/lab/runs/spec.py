@@ -177,7 +177,7 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         if missing:
             found.append(
                 f"strategy.name: {kind.name} needs {', '.join(missing)}, which {task_table['name']} does not have; "
-                + _instead(missing)
+                + _instead(missing, task.provides if task is not None else frozenset())
             )
     network_table = {**tables["network"]}
     network_table = with_absolute_cells(network_table, base)
@@ -227,10 +227,12 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     return Spec(content, task, network, strategy, budget, seed, parent)
 
 
-def _instead(missing: list[str]) -> str:
-    """Return which strategies serve where a task does not have what a strategy needs."""
+def _instead(missing: list[str], provided: frozenset[str]) -> str:
+    """Return which strategies serve where a task does not have what a strategy needs, from what it does have."""
     if "exploration" in missing:
         return "bptt follows the gradient of a loss on targets, and cma-es needs no gradient"
+    if "gradient" in provided:
+        return "bptt, cma-es and ga train on it"
     return "reinforce, cma-es and ga train on episodes"
 
 
