@@ -157,7 +157,7 @@ def test_what_needs_a_teacher_is_refused_before_anything_runs(tmp_path):
     assert len(caught.value.problems) == 2 and not any(tmp_path.iterdir())
     assert "reinforce, cma-es and ga train on episodes" in caught.value.problems[0]
     with pytest.raises(
-        ConfigError, match="esn needs states, targets, which dates .*; bptt, cma-es and ga train on"
+        ConfigError, match=r"esn needs states, targets, which dates .*; bptt, cma-es and ga train on"
     ):
         compare({"task": {"name": "dates"}}, root=tmp_path, choice=Choice(seeds=1, strategies=["esn"]))
     with pytest.raises(
