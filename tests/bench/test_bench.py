@@ -262,7 +262,8 @@ def test_gains_are_those_of_the_linear_quadratic_regulator(monkeypatch):
     np.testing.assert_allclose(control.GAINS, wanted, rtol=1e-3)
 
 
-@pytest.mark.parametrize("fitness", [pytest.param("standard", marks=pytest.mark.thorough), "damping"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("fitness", ["standard", "damping"])
 def test_episodes_are_those_of_a_python_loop_and_of_jax(fitness):
     case = control.Case("x", fitness, individuals=3, steps=130, targets={"jax_control": Target(at_least=3)})
     row = control.measure(case, Session(quick=True))

@@ -61,7 +61,9 @@ def test_returns_and_lengths_are_those_of_plain_python(settings):
 
 
 @pytest.mark.parametrize(
-    "environment", [Pendulum(rough=True), Tape(), Echo()], ids=["rough", "many numbers", "in parts"]
+    "environment",
+    [Pendulum(rough=True), pytest.param(Tape(), marks=pytest.mark.thorough), Echo()],
+    ids=["rough", "many numbers", "in parts"],
 )
 def test_environments_that_are_not_vector_code_are_right(environment):
     net = network(inputs=environment.observations, outputs=environment.actions)
@@ -379,6 +381,7 @@ def test_a_second_process_compiles_nothing_also_for_a_class_in_a_script(compiled
     assert run(folder) == (sums, kept)
 
 
+@pytest.mark.thorough
 def test_a_constant_that_a_step_refers_to_is_part_of_the_kernels_name(compiled):
     folder, sums, kept = compiled
     other, more = run(folder, gain=2.0)

@@ -129,6 +129,7 @@ def test_logits_that_are_not_finite():
     assert LOSS.losses(logits, targets, lengths)[2] == pytest.approx(-math.log(6 / 8))
 
 
+@pytest.mark.thorough
 def test_the_bytes_are_the_same_for_any_number_of_threads():
     rng, before = np.random.default_rng(7), get_threads()
     logits, targets, lengths = fitting(rng, 70, 12, 6, 5)
