@@ -211,19 +211,27 @@ class SearchFeed(SweepFeed):
             return None
 
 
-def check_values(sweep: Sweep) -> None:
+def check_values(sweep: Sweep) -> Spec | None:
     """Resolve a cell for each value of each axis, to report mistakes before anything runs.
+
+    Returns
+    -------
+    Spec or None
+        The one with the largest network; None where all these cells are excluded.
 
     Raises
     ------
     ConfigError
         With every mistake.
     """
-    refused = Refusals()
+    refused, found = Refusals(), list[Spec]()
     first = {axis.label: axis.draw(0.0) for axis in sweep.axes}
     for axis in sweep.axes:
         for point in axis.points or (axis.draw(0.0), axis.draw(1.0)):
             cell = cell_of(sweep, {**first, axis.label: point}.values())
-            if not excluded(sweep, cell):
-                refused.check(sweep, cell)
+            if excluded(sweep, cell):
+                continue
+            spec = refused.check(sweep, cell)
+            found += [] if spec is None else [spec]
     refused.tell()
+    return max(found, key=lambda spec: spec.network.size, default=None)

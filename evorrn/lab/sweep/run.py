@@ -83,7 +83,9 @@ def run_sweep(
     with given as chosen:
         feed: PlanFeed | SearchFeed
         if sweep.adaptive and not retry:
-            check_values(sweep)
+            largest = check_values(sweep)
+            if largest is not None:
+                hooks.note(estimated([(largest, sweep.runs_wanted)], root).sentence(jobs))
             folder.adopt()
             feed = SearchFeed(folder, Tally(sweep.runs_wanted), hooks.warn, warm=jobs > 1)
         else:

@@ -51,7 +51,7 @@ def losses(root):
     return [float(np.median(values)) for values in found.values()]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+@pytest.mark.parametrize("sampler", ["tpe", pytest.param("cmaes", marks=pytest.mark.thorough)])
 def test_a_search_learns_from_what_it_has_seen(sampler, tmp_path):
     """Its last cells beat its first ones, which were drawn at random, by a factor."""
     tally = done(search(sampler, runs=80, ahead=2, prune=False), tmp_path)
@@ -121,6 +121,18 @@ def test_curves_say_what_was_reached_at_each_share(tmp_path):
     assert median_bars([np.arange(10.0)] * (STARTUP - 1)) == ()
     bars = median_bars([np.full(10, value) for value in (1.0, 2.0, 3.0, 4.0, np.inf, 5.0)])
     assert bars == tuple((share, 3.0) for share in SHARES)
+
+
+def test_what_a_search_takes_is_told_before_and_one_that_does_not_fit_into_memory_is_refused(
+    tmp_path, monkeypatch
+):
+    said = []
+    done(search(runs=6), tmp_path / "fits", hooks=Hooks(note=said.append))
+    assert sum(line.startswith("ahead: 6 runs;") for line in said) == 1
+    monkeypatch.setattr("evorrn.lab.runs.estimate.installed", lambda: 2**20)
+    with pytest.raises(ConfigError, match=r"needs about .* of memory, and this machine has"):
+        done(search(runs=6), tmp_path / "not")
+    assert not list(tmp_path.glob("not/*/*/*"))
 
 
 def test_a_failed_run_ends_no_search(tmp_path):
