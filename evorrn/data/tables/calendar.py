@@ -90,5 +90,5 @@ def _turns(local: np.ndarray, name: str) -> np.ndarray:
             (dates.astype("datetime64[M]") - years.astype("datetime64[M]")).astype(np.float64) / 12
         )
     first = years.astype("datetime64[D]")
-    length = ((years + 1).astype("datetime64[D]") - first).astype(np.float64)
+    length = ((years + np.timedelta64(1, "Y")).astype("datetime64[D]") - first).astype(np.float64)
     return np.asarray((days - first).astype(np.float64) / length)

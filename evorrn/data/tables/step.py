@@ -10,6 +10,7 @@ from evorrn.base.text import counted
 from evorrn.data.tables.dates import DAY, HOUR, as_dates, date_texts
 
 MONTH, BUSINESS_DAY, SECOND, NUMBER = "month", "business day", "second", ""
+ONE_MONTH = np.timedelta64(1, "M")
 _UNITS = ((DAY, "day"), (HOUR, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
@@ -137,17 +138,17 @@ def _of_months(local: np.ndarray) -> np.ndarray | None:
     if not local.size:
         return None
     months = as_dates(local).astype("datetime64[M]")
-    since, left = local - _seconds(months), _seconds(months + 1) - local
+    since, left = local - _seconds(months), _seconds(months + ONE_MONTH) - local
     return months.astype(np.float64) if min(np.ptp(since), np.ptp(left)) == 0 else None
 
 
 def _after_months(time: float, count: int) -> float:
     """Return a time some months later: at the same place before the end of the month on its last day, else after its beginning."""
     month = as_dates(np.array([time])).astype("datetime64[M]")
-    since, left = float(time - _seconds(month)[0]), float(_seconds(month + 1)[0] - time)
+    since, left = float(time - _seconds(month)[0]), float(_seconds(month + ONE_MONTH)[0] - time)
     if left <= DAY:
-        return float(_seconds(month + count + 1)[0] - left)
-    return float(_seconds(month + count)[0] + since)
+        return float(_seconds(month + (count + 1) * ONE_MONTH)[0] - left)
+    return float(_seconds(month + count * ONE_MONTH)[0] + since)
 
 
 def _seconds(months: np.ndarray) -> np.ndarray:

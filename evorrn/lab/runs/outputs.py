@@ -116,7 +116,7 @@ class Predictions:
     def first(self, values: np.ndarray, longest: int = EXCERPT) -> np.ndarray:
         """Return values (B, T) at the first `longest` scored steps (n,), with NaN or NaT between two sequences."""
         dated = values.dtype.kind == "M"
-        gap = np.array([np.datetime64("NaT") if dated else np.nan])
+        gap = np.full(1, "NaT" if dated else np.nan, values.dtype if dated else np.float64)
         parts: list[np.ndarray] = []
         left = longest
         for row, scored in zip(values, self.scored):
