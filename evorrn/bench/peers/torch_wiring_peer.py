@@ -11,6 +11,8 @@ from evorrn.data.batch import Batch
 from evorrn.kernels.threads import get_threads
 
 GATES = "ifgo"
+Places = list[tuple[torch.nn.Parameter, list[str]]]
+"""Each parameter with the names of the blocks that it holds, one below the other."""
 
 
 def gradient(weights: Weights, batch: Batch) -> Contender:
@@ -20,7 +22,7 @@ def gradient(weights: Weights, batch: Batch) -> Contender:
     units = len(weights["layer0.forward.b_i"])
     lstm = torch.nn.LSTM(batch.n_inputs, units, layers, batch_first=True, bidirectional=True)
     linear = torch.nn.Linear(2 * units, batch.n_outputs)
-    places: list[tuple[torch.nn.Parameter, list[str]]] = [
+    places: Places = [
         (linear.weight, ["readout.W"]),
         (linear.bias, ["readout.b"]),
     ]
@@ -43,11 +45,7 @@ def gradient(weights: Weights, batch: Batch) -> Contender:
 
     def check() -> tuple[np.ndarray, ...]:
         loss = call().item()
-        found: dict[str, np.ndarray] = {}
-        for tensor, names in places:
-            assert tensor.grad is not None
-            parts = np.split(tensor.grad.numpy(), len(names)) if len(names) > 1 else [tensor.grad.numpy()]
-            found.update(zip(names, parts))
+        found = _gradients(places)
         return np.array([loss]), np.concatenate([found[name].ravel() for name in weights])
 
     return Contender("PyTorch nn.LSTM", call, check)
@@ -61,7 +59,7 @@ def pairs(weights: Weights, batch: Batch) -> Contender:
     torch.set_num_threads(get_threads())
     units = len(weights["encoder.layer0.b_r"])
     tables, layers = {}, {}
-    places: list[tuple[torch.nn.Parameter, list[str]]] = []
+    places: Places = []
     for part in ("encoder", "decoder"):
         table = weights[f"{part}.embedding.W"]
         tables[part] = torch.nn.Embedding(*table.shape)
@@ -94,13 +92,18 @@ def pairs(weights: Weights, batch: Batch) -> Contender:
 
     def check() -> tuple[np.ndarray, ...]:
         loss = call().item()
-        found: dict[str, np.ndarray] = {}
-        for tensor, names in places:
-            assert tensor.grad is not None
-            parts = np.split(tensor.grad.numpy(), len(names)) if len(names) > 1 else [tensor.grad.numpy()]
-            found.update(zip(names, parts))
+        found = _gradients(places)
         for part, layer in layers.items():
             found[f"{part}.layer0.c_n"] = layer.bias_hh_l0.grad.numpy()[2 * units :]
         return np.array([loss]), np.concatenate([found[name].ravel() for name in weights])
 
     return Contender("PyTorch nn.GRU", call, check)
+
+
+def _gradients(places: Places) -> dict[str, np.ndarray]:
+    """Return the gradient of each block by its name."""
+    found: dict[str, np.ndarray] = {}
+    for tensor, names in places:
+        assert tensor.grad is not None
+        found.update(zip(names, np.split(tensor.grad.numpy(), len(names))))
+    return found
