@@ -18,7 +18,7 @@ from evorrn.compile.graph import Graph, Node
 from evorrn.compile.many import Plan, Values
 from evorrn.compile.step import OUTPUT
 from evorrn.compile.tangent import tangent
-from evorrn.data.batch import numeric
+from evorrn.data.arrays import numeric
 from evorrn.network import arguments
 from evorrn.network.network import Network
 

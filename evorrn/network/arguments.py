@@ -7,7 +7,8 @@ from typing import TypedDict
 import numpy as np
 
 from evorrn.base.errors import ConfigError, DataError, ShapeError
-from evorrn.data.batch import Batch, numeric, unmasked
+from evorrn.data.arrays import numeric, unmasked
+from evorrn.data.batch import Batch
 from evorrn.data.links import checked_links
 from evorrn.engine.inputs import Conditions, Sequences
 from evorrn.losses.sequence import SequenceLoss

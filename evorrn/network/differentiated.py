@@ -8,7 +8,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.memory import excess
-from evorrn.data.batch import numeric
+from evorrn.data.arrays import numeric
 from evorrn.engine.influence.jacobians import Scored, StepJacobians
 from evorrn.engine.influence.steps import Steps
 from evorrn.network import arguments

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from evorrn.base.errors import ShapeError
-from evorrn.data.batch import Batch, numeric
+from evorrn.data.arrays import numeric
+from evorrn.data.batch import Batch
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network import arguments
 from evorrn.network.arguments import Given

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from evorrn.base.errors import DataError, ShapeError
-from evorrn.data.batch import Batch, numeric, unmasked
+from evorrn.data.arrays import numeric, unmasked
+from evorrn.data.batch import Batch
 from evorrn.engine.encoder_decoder import Pairs
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
-from evorrn.data.batch import numeric
+from evorrn.data.arrays import numeric
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network

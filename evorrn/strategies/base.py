@@ -17,7 +17,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.settings import Settings, check_seed, names
-from evorrn.data.batch import numeric
+from evorrn.data.arrays import numeric
 from evorrn.data.task import Recommended
 from evorrn.strategies.search import Search
 from evorrn.training.budget import Budget

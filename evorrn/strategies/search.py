@@ -14,7 +14,7 @@ from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.base.files import save_tree
 from evorrn.base.summary import Summary
 from evorrn.base.text import counted
-from evorrn.data.batch import numeric
+from evorrn.data.arrays import numeric
 from evorrn.training.budget import Budget
 
 SEARCH_FILE = "evorrn search"

@@ -13,7 +13,7 @@ import numpy as np
 from evorrn.base.errors import EvorrnError, ShapeError
 from evorrn.base.summary import Summary
 from evorrn.base.text import counted
-from evorrn.data.batch import numeric
+from evorrn.data.arrays import numeric
 from evorrn.data.task import Scaling
 from evorrn.training import model_file
 from evorrn.training.symbols import Alphabet, read_symbols

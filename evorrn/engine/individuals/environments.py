@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
-from evorrn.data.batch import numeric
+from evorrn.data.arrays import numeric
 from evorrn.data.environment import Environment
 from evorrn.engine.cache import load
 from evorrn.engine.individuals import user_functions
