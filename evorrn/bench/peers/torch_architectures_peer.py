@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from evorrn.bench.peers.torch_peer import time_first
+from evorrn.bench.peers.torch_peer import gradient_of, time_first
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
 from evorrn.data.batch import Batch
@@ -46,7 +46,7 @@ def gradient(cell: str, weights: Weights, batch: Batch, options: Mapping[str, An
 
     def check() -> tuple[np.ndarray, ...]:
         loss = call().item()
-        return np.array([loss]), np.concatenate([given[name].grad.numpy().ravel() for name in weights])
+        return np.array([loss]), np.concatenate([gradient_of(given[name]).ravel() for name in weights])
 
     return Contender("PyTorch autograd(loop)", call, check)
 

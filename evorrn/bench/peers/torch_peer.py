@@ -56,6 +56,12 @@ def gradient(cell: str, weights: Weights, batch: Batch) -> Contender:
     return Contender(f"PyTorch nn.{LAYERS[cell].__name__}", call, check)
 
 
+def gradient_of(tensor: torch.Tensor) -> np.ndarray:
+    """Return the gradient of a leaf, in its shape, after a backward pass."""
+    assert tensor.grad is not None
+    return tensor.grad.numpy()
+
+
 def for_products(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return matrices (P, in, out) and rows of biases (P, 1, out), as a product of batches wants them."""
     return {k: v.transpose(1, 2).contiguous() if v.ndim == 3 else v[:, None] for k, v in weights.items()}

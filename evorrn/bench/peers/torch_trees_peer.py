@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from evorrn.bench.peers.torch_peer import gradient_of
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
 from evorrn.data.batch import Batch
@@ -36,7 +37,7 @@ def gradient(weights: Weights, batch: Batch) -> Contender:
 
     def check() -> tuple[np.ndarray, ...]:
         loss = call().item()
-        return np.array([loss]), np.concatenate([given[name].grad.numpy().ravel() for name in weights])
+        return np.array([loss]), np.concatenate([gradient_of(given[name]).ravel() for name in weights])
 
     return Contender("PyTorch, by levels", call, check)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from evorrn.bench.peers.torch_peer import gradient_of
 from evorrn.bench.peers.weights import Weights
 from evorrn.bench.session import Contender
 from evorrn.data.batch import Batch
 from evorrn.kernels.threads import get_threads
 
 GATES = "ifgo"
-Places = list[tuple[torch.nn.Parameter, list[str]]]
+Places = list[tuple[torch.Tensor, list[str]]]
 """Each parameter with the names of the blocks that it holds, one below the other."""
 
 
@@ -94,7 +95,7 @@ def pairs(weights: Weights, batch: Batch) -> Contender:
         loss = call().item()
         found = _gradients(places)
         for part, layer in layers.items():
-            found[f"{part}.layer0.c_n"] = layer.bias_hh_l0.grad.numpy()[2 * units :]
+            found[f"{part}.layer0.c_n"] = gradient_of(layer.get_parameter("bias_hh_l0"))[2 * units :]
         return np.array([loss]), np.concatenate([found[name].ravel() for name in weights])
 
     return Contender("PyTorch nn.GRU", call, check)
@@ -104,6 +105,5 @@ def _gradients(places: Places) -> dict[str, np.ndarray]:
     """Return the gradient of each block by its name."""
     found: dict[str, np.ndarray] = {}
     for tensor, names in places:
-        assert tensor.grad is not None
-        found.update(zip(names, np.split(tensor.grad.numpy(), len(names))))
+        found.update(zip(names, np.split(gradient_of(tensor), len(names))))
     return found
