@@ -133,6 +133,7 @@ def test_an_epoch_of_the_kalman_filter_gives_the_weights_of_its_peer():
 )
 def test_every_row_of_online_learning_is_measured_without_peers(case, monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
+    monkeypatch.delitem(sys.modules, "evorrn.bench.peers.jax_online_peer", raising=False)
     row = online.measure(replace(case, hidden=5, steps=7), Session(quick=True))
     assert row.ours is not None and row.findings
     assert all("jax_online" in remark for remark in row.remarks)
