@@ -11,22 +11,30 @@ prediction is not finite: a free run that diverges is valid until then.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from evorrn.base.errors import UnknownName
-
-Metric = Callable[..., float]
+from evorrn.data.finite import Metric, nan_unless_finite
+from evorrn.data.whole_metrics import (
+    all_legal,
+    bit_errors,
+    exact_match,
+    legal_match,
+    token_accuracy,
+    vote_accuracy,
+)
 
 HIGHER_IS_BETTER = frozenset(
     {
         "accuracy",
+        "all_legal",
         "binary_accuracy",
         "exact_match",
         "f1",
+        "legal_match",
         "macro_f1",
         "memory_capacity",
         "overlap",
@@ -42,17 +50,6 @@ HIGHER_IS_BETTER = frozenset(
 )
 NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range", "nrmse84", "valid_time"})
 """Errors that are divided by how much the truth varies."""
-
-
-def nan_unless_finite(metric: Metric) -> Metric:
-    """Return a metric that is NaN where a prediction is not finite, whatever the metric makes of it."""
-
-    @functools.wraps(metric)
-    def measured(predicted: np.ndarray, truth: np.ndarray, *ends: np.ndarray | None) -> float:
-        values = np.asarray(predicted)
-        return metric(values, np.asarray(truth), *ends) if np.isfinite(values).all() else math.nan
-
-    return measured
 
 
 @nan_unless_finite
@@ -213,62 +210,6 @@ def binary_cross_entropy(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.logaddexp(0, predicted) - truth * predicted))
 
 
-def right_steps(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return True (N,) where the label has the largest logit, or every logit has the sign of its bit."""
-    if truth.ndim == 1:
-        return np.asarray(predicted.argmax(axis=1) == truth)
-    return np.asarray(((predicted > 0) == (truth > 0.5)).all(axis=1))
-
-
-def _per_sequence(values: np.ndarray, ends: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sums of values (N,) over each sequence (K,), and the number of its rows (K,)."""
-    last = np.arange(len(values)) if ends is None else np.asarray(ends)
-    sums = np.diff(np.cumsum(values)[last], prepend=0)
-    return sums, np.diff(last, prepend=-1)
-
-
-@nan_unless_finite
-def token_accuracy(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
-    """Return the mean over sequences of the share of their scored steps that are right, see `right_steps`.
-
-    Source: Delétang et al. 2023, "Neural networks and the Chomsky hierarchy".
-    """
-    right, steps = _per_sequence(right_steps(predicted, truth), ends)
-    return float(np.mean(right / steps))
-
-
-@nan_unless_finite
-def exact_match(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
-    """Return the share of sequences of which every scored step is right, see `right_steps`."""
-    right, steps = _per_sequence(right_steps(predicted, truth), ends)
-    return float(np.mean(right == steps))
-
-
-@nan_unless_finite
-def vote_accuracy(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
-    """Return the share of sequences whose class gets the most votes, for labels (N,) and logits (N, O).
-
-    Each scored step is a vote for its largest logit; of classes with equally many votes the one with the larger sum of
-    logits wins. The class of a sequence is the label of its last scored step.
-    """
-    last = np.arange(len(truth)) if ends is None else np.asarray(ends)
-    firsts = np.concatenate([[0], last[:-1] + 1])
-    votes = np.add.reduceat(np.eye(predicted.shape[1])[predicted.argmax(axis=1)], firsts)
-    sums = np.add.reduceat(predicted, firsts)
-    leading = np.where(votes == votes.max(axis=1, keepdims=True), sums, -np.inf)
-    return float(np.mean(leading.argmax(axis=1) == truth[last]))
-
-
-@nan_unless_finite
-def bit_errors(predicted: np.ndarray, truth: np.ndarray, ends: np.ndarray | None = None) -> float:
-    """Return the mean over sequences of the number of scored bits whose logit has the wrong sign.
-
-    Source: Graves, Wayne and Danihelka 2014, "Neural Turing machines", who plot it for every task.
-    """
-    wrong, _ = _per_sequence(((predicted > 0) != (truth > 0.5)).sum(axis=1), ends)
-    return float(np.mean(wrong))
-
-
 @nan_unless_finite
 def memory_capacity(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Return the sum over outputs of the squared correlation of prediction and truth; 0 for a constant prediction.
@@ -290,7 +231,16 @@ def overlap(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 PER_SEQUENCE = frozenset(
-    {"nrmse84", "valid_time", "token_accuracy", "exact_match", "vote_accuracy", "bit_errors"}
+    {
+        "nrmse84",
+        "valid_time",
+        "token_accuracy",
+        "exact_match",
+        "legal_match",
+        "all_legal",
+        "vote_accuracy",
+        "bit_errors",
+    }
 )
 """Metrics that take the rows at which sequences end."""
 
@@ -321,6 +271,8 @@ METRICS: dict[str, Metric] = {
         binary_cross_entropy,
         token_accuracy,
         exact_match,
+        legal_match,
+        all_legal,
         vote_accuracy,
         bit_errors,
         memory_capacity,

@@ -186,6 +186,28 @@ def test_scores_of_sequences_are_those_of_loops_over_sequences(labels, seed):
         assert np.isclose(found["bit_errors"], sum(wrong_bits) / len(wrong_bits))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_legal_symbols_must_be_the_most_active_at_every_step_of_a_sequence(seed):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 5, 9)
+    truth = np.eye(4)[rng.integers(0, 4, lengths.sum())]
+    truth[::3, 1] = 1.0
+    predicted = truth + rng.choice([-0.7, 0.0, 0.4, 0.6], truth.shape, p=[0.02, 0.8, 0.1, 0.08])
+    right, place = [], 0
+    for length in lengths:
+        rows = range(place, place + length)
+        pairs = [(row, a, b) for row in rows for a in range(4) for b in range(4)]
+        right.append(all(predicted[r, a] > predicted[r, b] for r, a, b in pairs if truth[r, a] > truth[r, b]))
+        place += length
+    ends = np.cumsum(lengths) - 1
+    found = metrics.evaluate(("legal_match", "all_legal"), predicted, truth, ends)
+    assert np.isclose(found["legal_match"], np.mean(right)) and found["all_legal"] == float(all(right))
+    perfect = metrics.evaluate(("legal_match", "all_legal"), truth - 5.0, truth, ends)
+    assert perfect == {"legal_match": 1.0, "all_legal": 1.0}
+    tied = metrics.evaluate(("legal_match", "all_legal"), 0.0 * truth, truth, ends)
+    assert tied == {"legal_match": 0.0, "all_legal": 0.0}
+
+
 def test_without_ends_every_row_is_a_sequence():
     predicted, truth, _ = sequences(np.random.default_rng(7), True)
     assert metrics.token_accuracy(predicted, truth) == metrics.accuracy(predicted, truth)

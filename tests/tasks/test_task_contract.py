@@ -84,6 +84,7 @@ SMALL = [
     ("counterpoint", {"scale": 10, "phrase": 2, "phrases": 1, "train": 9, "valid": 4, "test": 5}),
     ("bouncing-balls", {"size": 4, "balls": 1, "frames": 2, "context": 0, "train": 5, "valid": 3, "test": 4}),
     ("anomalies", {"steps": 400, "anomalies": 1, "washout": 0, "noise": 0.0}),
+    ("embedded-reber", {"train": 3, "valid": 2, "test": 4, "tested": "all"}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
 
