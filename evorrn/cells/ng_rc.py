@@ -1,4 +1,4 @@
-"""The cell of next generation reservoir computing: a delay line and the monomials of what it holds."""
+"""The cells of next generation reservoir computing: a delay line and the monomials of what it holds."""
 
 import itertools
 import math
@@ -94,3 +94,108 @@ def ng_rc(p, x, h, past):
     second = einsum("hki,ki->h", p.second, seen) + p.no_second
     third = einsum("hki,ki->h", p.third, seen) + p.no_third
     return einsum("hki,ki->h", p.first, seen) * second * third, past
+
+
+def local_monomials(taps: int, reach: int, order: int) -> list[tuple[tuple[int, int], ...]]:
+    """Return the monomials of one variable and its successors on a ring, each a tuple of factors.
+
+    A factor is a pair: how many places after the variable, and which of the delayed values. The first factor is the
+    variable itself, so that every monomial of a ring belongs to one variable.
+    """
+    own = [(0, tap) for tap in range(taps)]
+    factors = [(place, tap) for place in range(reach + 1) for tap in range(taps)]
+    return [
+        (first, *others)
+        for degree in range(order)
+        for first in own
+        for others in itertools.combinations_with_replacement(factors[factors.index(first) :], degree)
+    ]
+
+
+def local_count(taps: int, reach: int, order: int) -> int:
+    """Return the number of monomials of degree 1 to `order` that belong to each variable of a ring."""
+    return len(local_monomials(taps, reach, order))
+
+
+def _templates(sizes: Mapping[str, int]) -> list[tuple[tuple[int, int], ...]]:
+    """Return the first H monomials of each variable."""
+    taps, reach, units = sizes["taps"], sizes["near"] - 1, sizes["H"]
+    if 2 * reach >= sizes["I"]:
+        raise ConfigError(
+            f"near: expected at most half of {sizes['I']} inputs, rounded up, got {sizes['near']}"
+        )
+    order = next(
+        (each for each in range(1, LARGEST_ORDER) if local_count(taps, reach, each) >= units), LARGEST_ORDER
+    )
+    found = local_monomials(taps, reach, order)
+    if len(found) < units:
+        raise ConfigError(
+            f"hidden: expected at most the {len(found)} monomials of each variable, got {units}"
+        )
+    return found[:units]
+
+
+def _nearby(sizes: Mapping[str, int], options: Mapping[str, Any]) -> np.ndarray:
+    """Return the array that picks the variable so many places after each, (near, I, I)."""
+    return np.stack([np.roll(np.eye(sizes["I"]), place, axis=1) for place in range(sizes["near"])])
+
+
+def _own(sizes: Mapping[str, int], options: Mapping[str, Any]) -> np.ndarray:
+    """Return the array that picks the first factor of every monomial, (H, taps)."""
+    return np.eye(sizes["taps"])[[chosen[0][1] for chosen in _templates(sizes)]]
+
+
+def _further(place: int) -> Fixed:
+    """Return the array that picks a further factor of every monomial, (H, near, taps)."""
+
+    def rule(sizes: Mapping[str, int], options: Mapping[str, Any]) -> np.ndarray:
+        chosen = _templates(sizes)
+        picked = np.zeros((len(chosen), sizes["near"], sizes["taps"]))
+        for row, factors in zip(picked, chosen):
+            if place < len(factors):
+                row[factors[place]] = 1
+        return picked
+
+    return Fixed("H near taps", rule=rule)
+
+
+def _without(place: int) -> Fixed:
+    """Return the array that is 1 where a monomial has no factor at a place, (H, I)."""
+
+    def rule(sizes: Mapping[str, int], options: Mapping[str, Any]) -> np.ndarray:
+        missing = [float(len(chosen) <= place) for chosen in _templates(sizes)]
+        return np.repeat(np.array(missing)[:, None], sizes["I"], axis=1)
+
+    return Fixed("H I", rule=rule)
+
+
+@cell(
+    name="local-ng-rc",
+    sizes={"taps": 1, "depth": 1, "near": 1},
+    state={"h": "H I", "past": "depth I"},
+    output="h",
+    parameters={},
+    fixed={
+        "lags": Fixed("taps depth", rule=_lags),
+        "nearby": Fixed("near I I", rule=_nearby),
+        "first": Fixed("H taps", rule=_own),
+        "second": _further(1),
+        "third": _further(2),
+        "no_second": _without(1),
+        "no_third": _without(2),
+    },
+)
+def local_ng_rc(p, x, h, past):
+    """Monomials of present and past inputs that are near each other on a ring; nothing is trained.
+
+    Source: Barbosa and Gauthier 2022, "Learning spatiotemporal chaos using next-generation reservoir computing". The inputs
+    are variables on a ring. A monomial, up to degree 3, multiplies values of variables that are less than `near` places
+    apart, each delayed as in the cell ``ng-rc``. H is the number of monomials of each variable, the lower degrees first, so
+    that there are H times I units. Deviation: the readout is that of any network, and not the same for all variables.
+    """
+    past = push(past, x)
+    seen = einsum("kd,di->ki", p.lags, past)
+    around = einsum("rij,kj->rki", p.nearby, seen)
+    second = einsum("hrk,rki->hi", p.second, around) + p.no_second
+    third = einsum("hrk,rki->hi", p.third, around) + p.no_third
+    return einsum("hk,ki->hi", p.first, seen) * second * third, past

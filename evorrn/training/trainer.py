@@ -104,7 +104,10 @@ class Trainer:
             train_loss = float(self._strategy_state["train_loss"])
             valid_loss = self._judged(candidate) if candidate is not None else math.inf
         self.step_count += 1
-        if candidate is not None and (self.best_genome is None or valid_loss < self.best_valid):
+        better = valid_loss < self.best_valid
+        if math.isinf(self.best_valid):  # as long as every candidate diverged, the training loss decides
+            better = better or train_loss < self.best_train
+        if candidate is not None and (self.best_genome is None or better):
             finite = math.isfinite(valid_loss)
             self.best_genome = np.array(candidate)
             self.best_options = dict(self._strategy_state.get("cell_options", {}))

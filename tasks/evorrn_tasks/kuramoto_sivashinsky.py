@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.base.settings import setting
+from evorrn.data.task import Recommended
 from evorrn.kernels.cached import cached
-from evorrn_tasks.common.chaotic import Chaotic
+from evorrn_tasks.common.chaotic import Chaotic, local_monomials
 
 LENGTH = 22.0
 POINTS = 32
@@ -41,6 +42,11 @@ class KuramotoSivashinsky(Chaotic):
     def step_time(self) -> float:
         """The Lyapunov times between two rows."""
         return EXPONENT * STEP
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return monomials of a point and the next up to degree 3 for ``ng-rc``, else what `Chaotic` does."""
+        local = local_monomials(self.inputs, reach=1, order=3) if strategy == "ng-rc" else None
+        return local or super().recommended(strategy)
 
     def solution(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return rows (count, 32) of a solution on the attractor."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn_tasks.common.chaotic import Chaotic
+from evorrn.data.task import Recommended
+from evorrn_tasks.common.chaotic import Chaotic, local_monomials
 from evorrn_tasks.common.flows import LORENZ_96, integrate
 
 EXPONENTS = {8.0: 1.68, 10.0: 2.27}
@@ -37,6 +38,11 @@ class Lorenz96(Chaotic):
     def step_time(self) -> float:
         """The Lyapunov times between two rows."""
         return EXPONENTS[self.forcing] * self.step
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return monomials of variables up to two places apart, which the equations multiply, else what `Chaotic` does."""
+        local = local_monomials(self.inputs, reach=2, order=2) if strategy == "ng-rc" else None
+        return local or super().recommended(strategy)
 
     def solution(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return rows (count, 40) of a solution on the attractor."""

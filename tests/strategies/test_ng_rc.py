@@ -131,8 +131,106 @@ def test_increments_of_outputs_that_continue_no_input_are_refused():
         strategy.fit(Network(1, 2, **strategy.needs_network(1)), record(50, 1, 2, 0))
 
 
+def near_by_hand(inputs: np.ndarray, delays: int, skip: int, reach: int, order: int) -> set[bytes]:
+    """Return the columns (T,) of all different monomials whose variables lie in an arc of a ring of reach + 1 places."""
+    steps, size = np.arange(len(inputs)), inputs.shape[1]
+    values = {
+        (place, k): np.where(steps >= k * skip, np.roll(inputs[:, place], k * skip), 0)
+        for place in range(size)
+        for k in range(delays)
+    }
+    arcs = [{(start + each) % size for each in range(reach + 1)} for start in range(size)]
+    chosen = {
+        each
+        for degree in range(1, order + 1)
+        for each in itertools.combinations_with_replacement(sorted(values), degree)
+        if any({place for place, _ in each} <= arc for arc in arcs)
+    }
+    return {np.prod([values[factor] for factor in each], axis=0).round(9).tobytes() for each in chosen}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "delays", "skip", "reach", "order"),
+    [
+        (7, 1, 1, 2, 2),
+        (6, 2, 3, 2, 2),
+        (5, 2, 1, 1, 3),
+        (5, 1, 1, 2, 3),
+        (1, 2, 2, 0, 3),
+        (3, 1, 1, 0, 2),
+        (9, 1, 1, 4, 1),
+    ],
+)
+def test_with_a_reach_the_units_are_the_monomials_of_near_variables_each_once(
+    inputs, delays, skip, reach, order
+):
+    strategy = evorrn.NGRC(delays=delays, skip=skip, order=order, reach=reach)
+    network = Network(inputs, 1, **strategy.needs_network(inputs))
+    x = np.random.default_rng(inputs).normal(size=(2, 23, inputs))
+    units = network.readout_states(np.zeros(network.size), x)
+    np.testing.assert_array_equal(units[:, :, :inputs], x)
+    for row in range(2):
+        columns = [column.round(9).tobytes() for column in units[row].T]
+        assert len(set(columns)) == len(columns)
+        assert set(columns) == near_by_hand(x[row], delays, skip, reach, order)
+
+
+def test_a_ring_is_continued_with_products_of_near_variables():
+    """A step of the quadratic map x_i <- x_i / 2 + x_{i+1} x_{i-1} / 3 is such a sum, so that it is learned exactly."""
+    rng, rows = np.random.default_rng(1), []
+    for _ in range(30):
+        x = rng.uniform(-1, 1, (1, 12))
+        for _ in range(8):
+            x = np.vstack([x, x[-1] / 2 + np.roll(x[-1], -1) * np.roll(x[-1], 1) / 3])
+        rows.append(x)
+    series = np.stack(rows)
+    data = Batch(series[:, :-1], series[:, 1:])
+    strategy = evorrn.NGRC(delays=1, reach=2, increments=True, alphas=(1e-14,))
+    result = strategy.fit(Network(12, 12, **strategy.needs_network(12)), data)
+    found = result.network.predict(result.genome, series[:, :-1])
+    np.testing.assert_allclose(found, series[:, 1:], atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["lorenz-96", "kuramoto-sivashinsky"])
+def test_rings_of_many_variables_are_learned_within_300_million_multiply_adds(name, tmp_path):
+    from evorrn.lab.runs.spec import resolve
+
+    spec = resolve({"task": {"name": name, "continuations": 3}, "strategy": {"name": "ng-rc"}})
+    assert spec.network.cell.name == "local-ng-rc"
+    result = spec.strategy.fit(spec.network, spec.task, seed=0, budget="5G")
+    assert result.stopped_by == "readout solved"
+    assert result.meter.work < 300e6
+    assert result.metrics["test"]["valid_time"] > 0.5
+
+
+def test_a_reach_of_half_of_the_ring_is_refused():
+    strategy = evorrn.NGRC(delays=1, reach=3)
+    with pytest.raises(ConfigError, match="reach: expected less than half of the 6 inputs, got 3"):
+        strategy.needs_network(6)
+    with pytest.raises(ConfigError, match="near: expected at most half of 6 inputs, rounded up, got 4"):
+        Network(6, 1, cell="local-ng-rc", hidden=3, cell_options={"near": 4})
+    with pytest.raises(
+        ConfigError, match="hidden: expected at most the 15 monomials of each variable, got 20"
+    ):
+        Network(7, 1, cell="local-ng-rc", hidden=20, cell_options={"near": 4})
+    with pytest.raises(ConfigError, match=r"network\.cell: expected 'local-ng-rc'"):
+        strategy.fit(Network(7, 7, **evorrn.NGRC(delays=1).needs_network(7)), record(30, 7, 7, 0))
+
+
+def test_all_penalties_are_solved_once_and_each_readout_is_that_of_a_run_with_one_penalty():
+    data = [record(120, 2, 1, seed) for seed in range(2)]
+    network = Network(2, 1, **evorrn.NGRC().needs_network(2))
+    grid = (1e-6, 1e-3, 1e-1)
+    whole = evorrn.NGRC(alphas=grid).fit(network, data)
+    alone = [evorrn.NGRC(alphas=(alpha,)).fit(network, data) for alpha in reversed(grid)]
+    np.testing.assert_allclose(whole.history["train_loss"], [each.history["train_loss"][0] for each in alone])
+    np.testing.assert_allclose(whole.history["valid_loss"], [each.history["valid_loss"][0] for each in alone])
+    assert whole.meter.work < sum(each.meter.work for each in alone)
+
+
 def test_the_contract_of_a_strategy_is_kept():
     check_strategy(evorrn.NGRC(alphas=(1e-6, 1e-3)))
+    check_strategy(evorrn.NGRC(delays=1, reach=0, alphas=(1e-6, 1e-3)))
     assert count(6, 2) == 27
 
 

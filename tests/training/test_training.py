@@ -213,6 +213,26 @@ def test_divergence_is_recorded_and_raises_nothing():
     np.testing.assert_array_equal(later.best_genome, TRUTH)
 
 
+def test_of_candidates_that_all_diverge_on_validation_the_one_of_least_training_loss_is_kept(tmp_path):
+    class Diverging(Walk):
+        def step(self, problem, state):
+            steps = state["steps"] + 1
+            genome = np.array([np.nan, steps, 0.0])
+            return {
+                **state,
+                "steps": steps,
+                "candidate": genome,
+                "train_loss": [3.0, math.nan, 1.0, 2.0][steps - 1],
+            }
+
+    assert trained(Budget(generations=4), Diverging()).best_genome[1] == 3
+    part = trained(Budget(generations=2), Diverging())
+    assert part.best_genome[1] == 1
+    save_tree(tmp_path / "checkpoint.npz", part.state())
+    again = trained(Budget(generations=4), Diverging(), state=load_tree(tmp_path / "checkpoint.npz"))
+    assert again.best_genome[1] == 3 and again.best_valid == math.inf
+
+
 def test_the_result_has_the_numeric_cell_options_of_its_genome(tmp_path):
     class Tuned(Walk):
         """The truth belongs to a network of gain 2."""

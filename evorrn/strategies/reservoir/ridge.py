@@ -112,10 +112,9 @@ def ridge(
             if sequences is not None and many
             else by_time(len(x), *held_out)
         )
-    direct = solver == "svd" or (solver == "auto" and x.shape[1] <= AFFORDABLE)
     unseen = None
     with one_thread():
-        sums: Solver = (Rows if direct else Gram)(x, y, pieces)
+        sums = _solver(solver, x.shape[1])(x, y, pieces)
         places, scores = np.zeros(y.shape[1], np.int64), np.zeros(0)
         if choice:
             by_output, outputs = _held_out(sums, grid) if pieces.trials else _generalised(sums, grid)
@@ -132,6 +131,36 @@ def ridge(
     alphas_used = grid[places]
     alpha = float(alphas_used.max(initial=grid[-1]))
     return RidgeFit(weights, bias, alpha, alphas_used, edge, scores, unseen, pieces.held_out, sums.work)
+
+
+def ridge_path(
+    features: np.ndarray, targets: np.ndarray, alphas: Sequence[float], *, solver: str = "auto"
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the readout of every penalty on all rows.
+
+    Parameters
+    ----------
+    features : ndarray, shape (R, F), float64
+    targets : ndarray, shape (R, O), float64
+    alphas : sequence of float
+        A penalties, as for `ridge`.
+    solver : str
+        As for `ridge`.
+
+    Returns
+    -------
+    weights : ndarray, shape (A, O, F)
+    bias : ndarray, shape (A, O)
+    work : int
+        Work in multiply-adds.
+    """
+    grid = np.asarray(alphas, dtype=np.float64)
+    with one_thread():
+        sums = _solver(solver, features.shape[1])(features, targets, undivided(len(features)))
+        weights, bias, _ = sums.solve(sums.division.pieces, grid)
+        sums.charge(sums.division.pieces, grid)
+        weights = weights.transpose(1, 2, 0)
+        return weights, bias + sums.y_shift - weights @ sums.x_shift, sums.work
 
 
 def ridge_each(features: np.ndarray, targets: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray, int]:
@@ -164,6 +193,11 @@ def ridge_each(features: np.ndarray, targets: np.ndarray, alpha: float) -> tuple
     outputs = y.shape[1]
     work = rows * width * (width + outputs) + width**3 // 3 + width**2 * outputs
     return weights, bias, each * work
+
+
+def _solver(name: str, width: int) -> type[Solver]:
+    """Return the class of a solver for a number of features."""
+    return Rows if name == "svd" or (name == "auto" and width <= AFFORDABLE) else Gram
 
 
 def _classes(sequences: np.ndarray, targets: np.ndarray) -> np.ndarray:

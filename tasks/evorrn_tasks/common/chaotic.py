@@ -156,3 +156,15 @@ class Chaotic(Task):
         if strategy == "bptt":
             return Recommended({"cell": "lstm", "hidden": 32})
         return Recommended({"cell": "leaky", "hidden": 8})
+
+
+def local_monomials(inputs: int, *, reach: int, order: int) -> Recommended | None:
+    """Return ``ng-rc`` with monomials of present inputs at most `reach` places apart on a ring; None for a small ring.
+
+    Monomials of all inputs would be thousands. The few penalties keep the validation of each, a free run, affordable.
+    """
+    if 2 * reach >= inputs:
+        return None
+    alphas = tuple(float(f"1e{exponent}") for exponent in range(-8, 0, 2))
+    settings = {"delays": 1, "reach": reach, "order": order, "increments": True, "alphas": alphas}
+    return Recommended(strategy=settings)
