@@ -22,7 +22,7 @@ class Invocation:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 something ran and failed, 2 wrong input, 130 interrupted."""
-    from evorrn.cli.app import app
+    from evorrn.cli.app import command
 
     given = sys.argv[1:] if arguments is None else arguments
     invocation = Invocation(given, "--debug" in given)
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
             from evorrn.kernels.machine import registers
 
             registers()
-        app(args=words, prog_name="evorrn", obj=invocation)
+        command(args=words, prog_name="evorrn", obj=invocation)
     except SystemExit as end:
         leave(end.code if isinstance(end.code, int) else 0)
         raise

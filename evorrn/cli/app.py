@@ -64,3 +64,6 @@ app.command()(diff)
 app.command()(report)
 app.command()(bench)
 app.command()(docs)
+
+command = typer.main.get_command(app)
+"""The Click command of `app`. Typer would make it anew at each call in a process."""

@@ -32,6 +32,7 @@ def run(console):
     return guessed(console, 1, "20gen")
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_automaton_is_printed_written_and_drawn(console, run):
     said = console.type("automaton", run.name[:8])
     assert said.code == 0, said.err

@@ -105,6 +105,7 @@ def test_a_run_is_shown_by_its_id(console):
     assert console.type("show", folder["folder"]).out == said.out
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_runs_pictures_are_drawn_on_demand_and_named(console):
     run = ("run", WAVE, "--strategy", "snes", "--budget", "3gen", "--set", "network.dtype=float64")
     folder = Path(json.loads(console.type(*run, "--json").out)["folder"])

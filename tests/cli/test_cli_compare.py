@@ -29,6 +29,7 @@ def test_a_comparison_as_json_names_every_strategy_and_baseline(console, tmp_pat
     assert runs == {tmp_path / "runs" / run for row in content["rows"] for run in row["runs"]}
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_comparison_is_a_table_and_its_report_can_be_made_again(console, tmp_path):
     first = console.type(*COMPARING)
     assert first.code == 0 and "walk" in first.out and "persistence" in first.out

@@ -19,6 +19,7 @@ def made(console, *words):
     return json.loads(said.out)["folder"]
 
 
+@pytest.mark.usefixtures("pictures")
 def test_figures_and_pictures_are_written_beside_the_run(console, tmp_path):
     folder = made(console, WAVE, "--strategy", WALK, "--budget", "30gen")
     said = console.type("diagnose", folder, "--steps", 2000)
@@ -79,6 +80,7 @@ def test_sequences_of_different_lengths_are_joined_for_what_needs_no_targets():
     np.testing.assert_array_equal(joined.reshape(-1, 2)[:13], np.concatenate([x[0], x[1, :4]]))
 
 
+@pytest.mark.usefixtures("pictures")
 def test_estimates_of_the_gradient_are_compared_along_the_training_of_a_run(console, tmp_path):
     folder = made(console, WAVE, "--strategy", "bptt", "--cell", "leaky", "--hidden", 3, "--budget", "6gen")
     said = console.type("diagnose", folder, "--estimates", 9)

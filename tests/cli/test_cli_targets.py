@@ -46,6 +46,7 @@ def test_a_run_has_the_metrics_of_each_target(console, table, tmp_path):
     assert "\n    wave: nrmse_std" in said and "\n    walk: nrmse_std" in said and "[wave]" not in said
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_comparison_tells_and_draws_each_target(console, table, tmp_path):
     words = ("compare", "my.csv", "--target", "wave,walk", "--strategies", "random", "--hidden", 3)
     words += ("--seeds", 3, "--budget", "300k", "--jobs", 1, "--horizon", "1,4")

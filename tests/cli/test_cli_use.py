@@ -39,6 +39,7 @@ def test_a_prediction_is_that_of_the_loaded_result(console, tmp_path, run):
     assert (run / "plots" / "predict.png").read_bytes().startswith(b"\x89PNG") and "predict.png" in said.err
 
 
+@pytest.mark.usefixtures("pictures")
 def test_out_takes_the_table_and_the_plot_beside_it(console, tmp_path, run):
     np.savez(tmp_path / "x.npz", inputs=np.random.default_rng(0).standard_normal((2, 9, 1)))
     said = console.type("predict", run.name[:6], "x.npz", "--out", "made/y.csv")
@@ -48,6 +49,7 @@ def test_out_takes_the_table_and_the_plot_beside_it(console, tmp_path, run):
     assert (tmp_path / "made" / "y.png").exists()
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_forecast_goes_on_from_the_end_of_the_test_data(console, run):
     said = console.type("forecast", run, "--steps", 5)
     assert said.code == 0, said.err

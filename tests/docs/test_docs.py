@@ -8,7 +8,7 @@ from browser import Browser, find_browser
 from examples import PICTURE, run_page
 
 from evorrn.cells.find import CELLS
-from evorrn.cli.app import app
+from evorrn.cli.app import command
 from evorrn.cli.command_pages import commands_page
 from evorrn.docs.contents import PAGES, entries
 from evorrn.docs.equations import tex
@@ -37,10 +37,8 @@ class Links(HTMLParser):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    import typer
-
     folder = tmp_path_factory.mktemp("site")
-    build(folder, commands_page(typer.main.get_command(app)))
+    build(folder, commands_page(command))
     return folder
 
 

@@ -34,7 +34,6 @@ def sheet(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     in_file = isinstance(target, Path)
     kind = target.suffix.lstrip(".") if isinstance(target, Path) else "svg"
@@ -44,18 +43,22 @@ def sheet(
         yield list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes in figure.axes:
             axes.set_facecolor("none")
-        if any(axes.get_in_layout() for axes in figure.axes):
-            ConstrainedLayoutEngine().execute(
-                figure
-            )  # once, here: with an engine of its own a figure is drawn twice
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None}
-        )
+        content = rendered(figure, kind)
     if isinstance(target, Path):
-        write_atomic(target, buffer.getvalue())
+        write_atomic(target, content)
     else:
-        target.write(buffer.getvalue())
+        target.write(content)
+
+
+def rendered(figure: Any, kind: str) -> bytes:
+    """Lay a figure out and return it as the content of a file, of kind ``"svg"`` or ``"png"``."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    if any(axes.get_in_layout() for axes in figure.axes):
+        ConstrainedLayoutEngine().execute(figure)  # once: with an engine of its own a figure is drawn twice
+    buffer, metadata = io.BytesIO(), {"Date": None} if kind == "svg" else {"Software": None}
+    figure.savefig(buffer, format=kind, dpi=160, metadata=metadata)
+    return buffer.getvalue()
 
 
 def inline_svg(draw: Draw, width: float, height: float, name: str) -> str:
