@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.patterns import bipolar
+from evorrn.associative.patterns import bipolar, finite
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError
 
@@ -25,6 +26,14 @@ class PairRecall:
     converged: np.ndarray
 
 
+class PairTrace(NamedTuple):
+    """One recall: states x (S, n) and y (S, m) at the start and after each change of a layer, and their energies (S,)."""
+
+    x: np.ndarray
+    y: np.ndarray
+    energies: np.ndarray
+
+
 class BAM:
     """A bidirectional associative memory: layers x of n and y of m units, ``y = sign(x W)`` and ``x = sign(y W^T)``.
 
@@ -37,6 +46,13 @@ class BAM:
     ----------
     x_units, y_units : int
         n and m.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (n, m)
+        Any finite numbers.
+    size : int
+        Number of genes of the weights, n m, see `pack`.
 
     Examples
     --------
@@ -54,7 +70,22 @@ class BAM:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise EvorrnError(f"{name}: expected a whole number of at least 1, got {value!r}")
         self.x_units, self.y_units = x_units, y_units
-        self.weights = np.zeros((x_units, y_units))
+        self.size = x_units * y_units
+        self._weights = np.zeros((x_units, y_units))
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights (n, m); assigning checks their shape and that they are finite."""
+        return self._weights
+
+    @weights.setter
+    def weights(self, value: Any) -> None:
+        array = finite("weights", value, self.y_units)
+        if len(array) != self.x_units:
+            raise ShapeError(
+                f"weights: expected shape ({self.x_units}, {self.y_units}), got {np.shape(value)}"
+            )
+        self._weights = array
 
     def __repr__(self) -> str:
         return f"BAM({self.x_units} x {self.y_units} units)"
@@ -67,11 +98,7 @@ class BAM:
         UserWarning
             When there are more pairs than such a memory can hold.
         """
-        first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
-        if len(first) != len(second):
-            raise ShapeError(f"y: expected one pattern for each of {len(first)} of x, got {len(second)}")
-        if not len(first):
-            raise ShapeError("x: expected at least one pattern, got none")
+        first, second = self._pairs(x, y)
         smaller = min(self.x_units, self.y_units)
         if len(first) > max(CAPACITY * smaller, 1):
             warnings.warn(
@@ -80,7 +107,7 @@ class BAM:
                 stacklevel=2,
             )
         with one_thread():
-            self.weights = first.T @ second
+            self._weights = first.T @ second
         return self
 
     def recall(self, x: Any = None, y: Any = None, sweeps: int = 200) -> PairRecall:
@@ -94,36 +121,148 @@ class BAM:
         sweeps : int
             Largest number of updates of both layers.
         """
-        if x is None and y is None:
-            raise EvorrnError("recall: expected a start of x, of y, or of both")
+        if isinstance(sweeps, bool) or not isinstance(sweeps, int) or sweeps < 1:
+            raise EvorrnError(f"sweeps: expected a whole number of at least 1, got {sweeps!r}")
+        first, second = self._start(x, y)
+        converged = np.zeros(len(first), bool)
         with one_thread():
-            if x is None:
-                second = bipolar("y", y, self.y_units)
-                first = _signs(second @ self.weights.T, np.ones((len(second), self.x_units)))
-            else:
-                first = bipolar("x", x, self.x_units)
-                second = (
-                    _signs(first @ self.weights, np.ones((len(first), self.y_units)))
-                    if y is None
-                    else bipolar("y", y, self.y_units)
-                )
-            if len(first) != len(second):
-                raise ShapeError(f"y: expected one state for each of {len(first)} of x, got {len(second)}")
-            converged = np.zeros(len(first), bool)
             for _ in range(sweeps):
-                new_second = _signs(first @ self.weights, second)
-                new_first = _signs(new_second @ self.weights.T, first)
+                new_second = _signs(first @ self._weights, second)
+                new_first = _signs(new_second @ self._weights.T, first)
                 converged = (new_first == first).all(axis=1) & (new_second == second).all(axis=1)
                 first, second = new_first, new_second
                 if converged.all():
                     break
         return PairRecall(first, second, converged)
 
+    def trace(self, x: Any = None, y: Any = None, sweeps: int = 200) -> PairTrace:
+        """Return every state of one recall with its energy; the arguments are those of `recall`.
+
+        Parameters
+        ----------
+        x : array_like, shape (n,), optional
+        y : array_like, shape (m,), optional
+        """
+        first, second = (layer[:1] for layer in self._start(x, y))
+        states = [(first, second)]
+        for _ in range(sweeps):
+            with one_thread():
+                new_second = _signs(first @ self._weights, second)
+                new_first = _signs(new_second @ self._weights.T, first)
+            seen = len(states)
+            states += [(first, new_second)] if (new_second != second).any() else []
+            states += [(new_first, new_second)] if (new_first != first).any() else []
+            if len(states) == seen:
+                break
+            first, second = new_first, new_second
+        xs, ys = (np.concatenate(layers) for layers in zip(*states))
+        return PairTrace(xs, ys, self.energy(xs, ys))
+
+    def plot(
+        self,
+        x: Any = None,
+        y: Any = None,
+        pairs: tuple[Any, Any] | None = None,
+        shapes: tuple[tuple[int, int] | None, tuple[int, int] | None] = (None, None),
+        *,
+        path: str | None = None,
+    ) -> Any:
+        """Draw cues, the pairs that are recalled from them, and the energy along each recall; return the figure.
+
+        Parameters
+        ----------
+        x : array_like, shape (B, n), optional
+        y : array_like, shape (B, m), optional
+            The layers that drive the recall, as for `recall`. At most the first eight cues are drawn.
+        pairs : tuple of array_like, shapes (B, n) and (B, m), optional
+            The patterns x and y that belong to each cue, drawn above it.
+        shapes : tuple of tuple of int, optional
+            Rows and columns of the pictures of x and of y; as near to a square as their units allow by default.
+        path : str, optional
+            A file to write, ``.png`` or ``.svg``.
+        """
+        drawing = importlib.import_module("evorrn.lab.report.pairs")  # the only folder that draws lies below
+        first, second = self._start(x, y)
+        true = None if pairs is None else self._pairs(*pairs)
+        if true is not None and len(true[0]) != len(first):
+            raise ShapeError(f"pairs: expected one for each of {len(first)} cues, got {len(true[0])}")
+        given = (None if x is None else first, None if y is None else second)
+        traces = [self.trace(x=a, y=b) for a, b in list(zip(first, second))[: drawing.MOST]]
+        return drawing.draw_pairs(traces, given, true, shapes, path)
+
     def energy(self, x: Any, y: Any) -> np.ndarray:
         """Return ``-x W y`` of states x (B, n) and y (B, m), shape (B,)."""
         first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
         with one_thread():
-            return np.asarray(-((first @ self.weights) * second).sum(axis=1))
+            return np.asarray(-((first @ self._weights) * second).sum(axis=1))
+
+    def pack(self) -> np.ndarray:
+        """Return the weights as a genome (n m,)."""
+        return self._weights.ravel().copy()
+
+    def unpack(self, genome: Any) -> Self:
+        """Set the weights from a genome, and return the memory.
+
+        Raises
+        ------
+        ShapeError
+            When the genome has another length or numbers that are not finite.
+        """
+        self._weights = finite("genome", genome, self.size)[0].reshape(self.x_units, self.y_units)
+        return self
+
+    def fitness(self, genomes: Any, x: Any, y: Any, x_cues: Any = None, y_cues: Any = None) -> np.ndarray:
+        """Return for each genome the mean overlap of the pairs that are recalled from cues with x and y, shape (P,).
+
+        With it any evolution strategy searches for weights: ``SNES().search(memory.pack())``.
+
+        Parameters
+        ----------
+        genomes : array_like, shape (P, n m)
+        x, y : array_like, shapes (M, n) and (M, m)
+            The pairs.
+        x_cues, y_cues : array_like, shapes (M, n) and (M, m), optional
+            Cues number k stand for pair number k, and those of each layer drive a recall of their own.
+        """
+        first, second = self._pairs(x, y)
+        driven = {name: cues for name, cues in (("x", x_cues), ("y", y_cues)) if cues is not None}
+        if not driven:
+            raise EvorrnError("fitness: expected cues of x, of y, or of both")
+        other, found = BAM(self.x_units, self.y_units), []
+        for genome in np.atleast_2d(genomes):
+            other.unpack(genome)
+            recalled = [other.recall(**{name: cues}) for name, cues in driven.items()]
+            if len(recalled[0].x) != len(first) or len(recalled[-1].x) != len(first):
+                raise ShapeError(f"cues: expected one for each of {len(first)} pairs")
+            hits = [(each.x * first).sum() + (each.y * second).sum() for each in recalled]
+            found.append(sum(hits) / (len(hits) * (first.size + second.size)))
+        return np.array(found)
+
+    def _start(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states of both layers from those of one or of both, see `recall`."""
+        if x is None and y is None:
+            raise EvorrnError("recall: expected a start of x, of y, or of both")
+        with one_thread():
+            if x is None:
+                second = bipolar("y", y, self.y_units)
+                first = _signs(second @ self._weights.T, np.ones((len(second), self.x_units)))
+            elif y is None:
+                first = bipolar("x", x, self.x_units)
+                second = _signs(first @ self._weights, np.ones((len(first), self.y_units)))
+            else:
+                first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
+        if len(first) != len(second):
+            raise ShapeError(f"y: expected one state for each of {len(first)} of x, got {len(second)}")
+        return first, second
+
+    def _pairs(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the patterns of pairs as float64 (M, n) and (M, m), at least one."""
+        first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
+        if len(first) != len(second):
+            raise ShapeError(f"y: expected one pattern for each of {len(first)} of x, got {len(second)}")
+        if not len(first):
+            raise ShapeError("x: expected at least one pattern, got none")
+        return first, second
 
 
 def _signs(sums: np.ndarray, before: np.ndarray) -> np.ndarray:

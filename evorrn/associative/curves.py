@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.associative.bam import BAM
 from evorrn.associative.hopfield import Hopfield
 from evorrn.associative.patterns import bipolar
-from evorrn.base.errors import EvorrnError
+from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
 from evorrn.base.settings import check_seed
 
+DRIVES = ("x", "y", "both")
 NEAR = 0.95
 """Overlap from which a pattern counts as recovered."""
 
@@ -95,6 +97,67 @@ def basins(
         found = memory.recall(cues, order=order, seed=int(rng.integers(2**31))).states
         overlaps.append((found * wanted).mean(axis=1))
     return _curve(shares, overlaps, "share of wrong units in the cue")
+
+
+def pair_basins(
+    memory: BAM,
+    x: Any,
+    y: Any,
+    wrong: Sequence[float] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5),
+    *,
+    drive: str = "x",
+    trials: int = 10,
+    seed: int = 0,
+) -> Curve:
+    """Return how well pairs are recalled from cues of one layer in which a share of the units is wrong.
+
+    Parameters
+    ----------
+    memory : BAM
+    x, y : array_like, shapes (M, n) and (M, m)
+        Of -1 and 1, stored before.
+    wrong, trials, seed
+        As for `basins`.
+    drive : str
+        The layer that has the cues: ``"x"``, ``"y"``, or ``"both"`` at once.
+
+    Returns
+    -------
+    Curve
+        The overlap of a pair is that of all units of both layers.
+
+    Raises
+    ------
+    EvorrnError
+        As `basins`, and when there is no such layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from evorrn.associative import BAM, pair_basins
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.choice([-1.0, 1.0], (4, 60)), rng.choice([-1.0, 1.0], (4, 80))
+    >>> found = pair_basins(BAM(60, 80).store(x, y), x, y, wrong=(0.1, 0.5), drive="y")
+    >>> [bool(found.recovered[0] > 0.9), bool(found.recovered[1] < 0.5)]
+    [True, True]
+    """
+    if drive not in DRIVES:
+        raise UnknownName("layer", drive, DRIVES)
+    true = bipolar("x", x, memory.x_units), bipolar("y", y, memory.y_units)
+    if len(true[0]) != len(true[1]):
+        raise ShapeError(f"y: expected one pattern for each of {len(true[0])} of x, got {len(true[1])}")
+    shares = _checked("wrong", wrong, trials)
+    if shares.max() > 1:
+        raise EvorrnError(f"wrong: expected shares from 0 to 1, got {shares.max():g}")
+    rng, overlaps = np.random.default_rng(check_seed(seed)), []
+    wanted = {letter: np.repeat(patterns, trials, axis=0) for letter, patterns in zip("xy", true)}
+    for share in shares:
+        driven = wanted if drive == "both" else (drive,)
+        cues: dict[str, Any] = {each: with_wrong_units(wanted[each], share, rng) for each in driven}
+        found = memory.recall(**cues)
+        right = (found.x * wanted["x"]).sum(axis=1) + (found.y * wanted["y"]).sum(axis=1)
+        overlaps.append(right / (memory.x_units + memory.y_units))
+    return _curve(shares, overlaps, f"share of wrong units in the cue of {drive}")
 
 
 def capacity(

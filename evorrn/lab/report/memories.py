@@ -45,7 +45,7 @@ def draw_recall(
                 axes = figure.add_subplot(grid[down, across])
                 draw_pattern(axes, picture.reshape(form), "" if across else name)
         axes = figure.add_subplot(grid[-1, :])
-        draw_energies(axes, traces)
+        draw_energies(axes, [trace.energies for trace in traces])
         if path is not None:
             figure.savefig(path, dpi=160)
     return figure
@@ -65,11 +65,14 @@ def draw_pattern(axes: Axes, picture: np.ndarray, name: str = "", wrong: np.ndar
         side.set_visible(False)
 
 
-def draw_energies(axes: Axes, traces: Sequence[Trace]) -> None:
+def draw_energies(axes: Axes, energies: Sequence[np.ndarray]) -> None:
     """Draw the energy after each change of a state, a line for each recall."""
-    for place, trace in enumerate(traces):
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for place, values in enumerate(energies):
         style = look(place)
-        axes.plot(trace.energies, color=style.colour, linestyle=style.line, label=f"cue {place + 1}")
+        axes.plot(values, color=style.colour, linestyle=style.line, label=f"cue {place + 1}")
     axes.set(xlabel="changes of the state", ylabel="energy")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
