@@ -197,3 +197,36 @@ def test_a_delay_line_under_a_mask_of_earlier_units_has_the_radius_as_its_weight
     network = Network(1, 1, cell=layered, hidden=9, dtype="float64")
     genome, _ = draw_reservoir(network, scales(topology="delay-line"), np.random.default_rng(0))
     np.testing.assert_array_equal(network.unpack(genome)["layer0.W_h"], 0.9 * np.eye(9, k=-1))
+
+
+@pytest.mark.parametrize("units", [1, 2, 5, 300])
+def test_an_orthogonal_reservoir_is_orthogonal_times_its_radius(units):
+    matrix = recurrent(units, topology="orthogonal")
+    np.testing.assert_allclose(matrix @ matrix.T, 0.81 * np.eye(units), atol=1e-12)
+    other = recurrent(units, seed=5, topology="orthogonal")
+    assert units < 3 or np.abs(matrix - other).max() > 0.01
+
+
+def test_orthogonal_groups_are_orthogonal_each():
+    network = Network(1, 1, cell="leaky", hidden=7, dtype="float64")
+    grouped = Scales(0.9, 4, 0.3, 0.0, 0.05, graph=Graph("orthogonal"), groups=2)
+    matrix = network.unpack(draw_reservoir(network, grouped, np.random.default_rng(0))[0])["layer0.W_h"]
+    np.testing.assert_allclose(matrix @ matrix.T, 0.81 * np.eye(7), atol=1e-12)
+    assert not matrix[:4, 4:].any() and not matrix[4:, :4].any()
+
+
+def test_an_edge_of_stability_reservoir_turns_its_state_and_only_its_recurrent_weights_have_the_radius():
+    network = Network(2, 1, cell="es2n", hidden=30, dtype="float64", cell_options={"proximity": 0.2})
+    genome, _ = draw_reservoir(network, scales(radius=0.7), np.random.default_rng(0))
+    blocks = network.unpack(genome)
+    q, w = blocks["layer0.Q"], blocks["layer0.W_h"]
+    np.testing.assert_allclose(q @ q.T, np.eye(30), atol=1e-12)
+    assert np.abs(np.linalg.eigvals(w)).max() == pytest.approx(0.7)
+    x, h = np.random.default_rng(1).normal(size=(1, 12, 2)), np.zeros(30)
+    states = network.states(genome, x)[0]
+    for t in range(12):
+        h = 0.8 * q @ h + 0.2 * np.tanh(blocks["layer0.W_x"] @ x[0, t] + w @ h + blocks["layer0.b"])
+        np.testing.assert_allclose(states[t], h, atol=1e-12)
+    task = evorrn.task("narma", train=300, valid=100, test=100)
+    result = evorrn.EchoState().fit(Network.for_task(task, cell="es2n", hidden=30, dtype="float64"), task)
+    assert result.metrics["test"]["nrmse_std"] < 1.0

@@ -77,7 +77,8 @@ class DrawnReservoir(Strategy):
     topology: str = setting(
         "random",
         "which units are linked: random, small-world (a ring of neighbours, some links of which are moved), cycle, "
-        "jump-cycle (a cycle with shortcuts in both directions) or delay-line",
+        "jump-cycle (a cycle with shortcuts in both directions), delay-line, or orthogonal (all links, a random orthogonal "
+        "matrix times the radius)",
         choices=TOPOLOGIES,
         absent="random",
     )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.base.blas import one_thread
+from evorrn.compile.initial import orthogonal
 
-TOPOLOGIES = ("random", "small-world", "cycle", "jump-cycle", "delay-line")
+TOPOLOGIES = ("random", "small-world", "cycle", "jump-cycle", "delay-line", "orthogonal")
 DRAWN = ("random", "small-world")
 """Topologies with a number of links into each unit, whose weights are drawn."""
 DISTRIBUTIONS = ("uniform", "normal", "sign")
@@ -37,7 +38,8 @@ class Graph:
     -----
     Source: ``"cycle"`` and ``"delay-line"``: Rodan and Tiňo 2011, "Minimum complexity echo state network", figure 1;
     ``"jump-cycle"``: Rodan and Tiňo 2012, "Simple deterministically constructed cycle reservoirs with regular jumps",
-    section 3; ``"small-world"``: Watts and Strogatz 1998. Deviations: shortcuts have the weight of the cycle's links, where
+    section 3; ``"small-world"``: Watts and Strogatz 1998; ``"orthogonal"``: White, Lee and Sompolinsky 2004, "Short-term memory in
+    orthogonal neural networks", whose matrices are a random rotation or reflection times the radius. Deviations: shortcuts have the weight of the cycle's links, where
     they have a weight of their own; the links of a small world have directions, and each is moved to another source.
     """
 
@@ -66,6 +68,8 @@ class Graph:
         if self.topology == "small-world":
             linked = small_world(size, links, self.moved, rng)
             matrix = np.where(linked, self.draw(rng, (size, size)), 0.0)
+        elif self.topology == "orthogonal":
+            matrix = orthogonal(rng, 1, (size, size), size)[0]
         else:
             matrix = fixed_links(self.topology, size, self.jump)
         return matrix if mask is None else np.where(mask != 0, matrix, 0.0)
@@ -73,10 +77,14 @@ class Graph:
     def radius(self, matrix: np.ndarray, rng: np.random.Generator) -> tuple[float, int]:
         """Return what is set to the spectral radius, and the work: of a delay line the largest weight.
 
-        The eigenvalues of a cycle of equal weights all have the absolute value of the weight.
+        The eigenvalues of a cycle of equal weights all have the absolute value of the weight, those of an orthogonal matrix 1.
         """
         if self.topology == "delay-line" or (self.topology == "cycle" and matrix.any(axis=1).all()):
             return float(np.abs(matrix).max()), 0
+        if self.topology == "orthogonal" and matrix.all():
+            return 1.0, 4 * len(
+                matrix
+            ) ** 3 // 3  # the QR decomposition that drew it (Golub & Van Loan, 5.2.9)
         return spectral_radius(matrix, rng)
 
 
@@ -84,7 +92,9 @@ RANDOM = Graph()
 
 
 def fixed_links(topology: str, size: int, jump: int) -> np.ndarray:
-    """Return the matrix (size, size) of a topology without random links, of zeros and ones."""
+    """Return the links (size, size) of a topology without random links, zeros and ones; orthogonal has all."""
+    if topology == "orthogonal":
+        return np.ones((size, size))
     matrix = np.eye(size, k=-1)
     if topology != "delay-line":
         matrix[0, -1] = 1.0
