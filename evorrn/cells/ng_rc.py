@@ -118,21 +118,13 @@ def local_count(taps: int, reach: int, order: int) -> int:
 
 
 def _templates(sizes: Mapping[str, int]) -> list[tuple[tuple[int, int], ...]]:
-    """Return the first H monomials of each variable."""
+    """Return the first H monomials of each variable, without factors where there are no more."""
     taps, reach, units = sizes["taps"], sizes["near"] - 1, sizes["H"]
-    if 2 * reach >= sizes["I"]:
-        raise ConfigError(
-            f"near: expected at most half of {sizes['I']} inputs, rounded up, got {sizes['near']}"
-        )
     order = next(
         (each for each in range(1, LARGEST_ORDER) if local_count(taps, reach, each) >= units), LARGEST_ORDER
     )
-    found = local_monomials(taps, reach, order)
-    if len(found) < units:
-        raise ConfigError(
-            f"hidden: expected at most the {len(found)} monomials of each variable, got {units}"
-        )
-    return found[:units]
+    found = local_monomials(taps, reach, order)[:units]
+    return found + [()] * (units - len(found))
 
 
 def _nearby(sizes: Mapping[str, int], options: Mapping[str, Any]) -> np.ndarray:
@@ -142,7 +134,12 @@ def _nearby(sizes: Mapping[str, int], options: Mapping[str, Any]) -> np.ndarray:
 
 def _own(sizes: Mapping[str, int], options: Mapping[str, Any]) -> np.ndarray:
     """Return the array that picks the first factor of every monomial, (H, taps)."""
-    return np.eye(sizes["taps"])[[chosen[0][1] for chosen in _templates(sizes)]]
+    chosen = _templates(sizes)
+    picked = np.zeros((len(chosen), sizes["taps"]))
+    for row, factors in zip(picked, chosen):
+        if factors:
+            row[factors[0][1]] = 1
+    return picked
 
 
 def _further(place: int) -> Fixed:
@@ -191,7 +188,7 @@ def local_ng_rc(p, x, h, past):
     Source: Barbosa and Gauthier 2022, "Learning spatiotemporal chaos using next-generation reservoir computing". The inputs
     are variables on a ring. A monomial, up to degree 3, multiplies values of variables that are less than `near` places
     apart, each delayed as in the cell ``ng-rc``. H is the number of monomials of each variable, the lower degrees first, so
-    that there are H times I units. Deviation: the readout is that of any network, and not the same for all variables.
+    that there are H times I units; further ones are 0. Where `near` is more than half of the ring, some monomials come twice. Deviation: the readout is that of any network, and not the same for all variables.
     """
     past = push(past, x)
     seen = einsum("kd,di->ki", p.lags, past)

@@ -175,6 +175,19 @@ def test_with_a_reach_the_units_are_the_monomials_of_near_variables_each_once(
         assert set(columns) == near_by_hand(x[row], delays, skip, reach, order)
 
 
+def test_further_units_of_near_variables_are_zero_and_a_small_ring_closes_on_itself():
+    x = np.random.default_rng(0).normal(size=(1, 9, 3))
+    few, many = (
+        Network(3, 1, cell="local-ng-rc", hidden=units, cell_options={"near": 3}, dtype="float64")
+        for units in (2, 12)
+    )
+    first, every = (each.readout_states(np.zeros(each.size), x)[0] for each in (few, many))
+    np.testing.assert_array_equal(first, every[:, :6])
+    np.testing.assert_array_equal(first[:, 3:], x[0] ** 2)
+    np.testing.assert_allclose(every[:, 9:12], x[0] * np.roll(x[0], -2, axis=1))  # the variable before
+    assert not every[:, 30:].any() and every[:, 27:30].any()
+
+
 def test_a_ring_is_continued_with_products_of_near_variables():
     """A step of the quadratic map x_i <- x_i / 2 + x_{i+1} x_{i-1} / 3 is such a sum, so that it is learned exactly."""
     rng, rows = np.random.default_rng(1), []
@@ -207,12 +220,6 @@ def test_a_reach_of_half_of_the_ring_is_refused():
     strategy = evorrn.NGRC(delays=1, reach=3)
     with pytest.raises(ConfigError, match="reach: expected less than half of the 6 inputs, got 3"):
         strategy.needs_network(6)
-    with pytest.raises(ConfigError, match="near: expected at most half of 6 inputs, rounded up, got 4"):
-        Network(6, 1, cell="local-ng-rc", hidden=3, cell_options={"near": 4})
-    with pytest.raises(
-        ConfigError, match="hidden: expected at most the 15 monomials of each variable, got 20"
-    ):
-        Network(7, 1, cell="local-ng-rc", hidden=20, cell_options={"near": 4})
     with pytest.raises(ConfigError, match=r"network\.cell: expected 'local-ng-rc'"):
         strategy.fit(Network(7, 7, **evorrn.NGRC(delays=1).needs_network(7)), record(30, 7, 7, 0))
 
