@@ -68,16 +68,16 @@ class Vector:
         zero = ir.Constant(self.scalar, 0.0)
         return self.builder.call(self._sum, [zero, value], fastmath=("reassoc",))
 
-    def add_sums(self, values: list[ir.Value], pointer: ir.Value, offset: ir.Value) -> None:
-        """Add the sum of each vector's entries, added as `sum` does, to the number at its place from `offset` on.
+    def add_sums(self, values: list[ir.Value], pointer: ir.Value, offsets: list[ir.Value]) -> None:
+        """Add the sum of each vector's entries, added as `sum` does, to the number at its offset.
 
-        Four vectors are summed together, half to half, until each vector of sums holds what belongs to several.
+        The vectors are summed together, half to half, until each vector of sums holds what belongs to several.
         """
         b, count, size = self.builder, len(values), self.width
         if count == 1:
             sums = [self.sum(values[0])]
         else:
-            values = values + [self.zero] * (4 - count)
+            values = values + [self.zero] * ((1 << (count - 1).bit_length()) - count)
             while size > 1:
                 size //= 2
                 pairs = list(zip(values[::2], values[1::2])) or [(values[0], None)]
@@ -87,9 +87,9 @@ class Vector:
                 for vector in values
                 for k in range(vector.type.count)
             ]
-        for k in range(count):
-            cell = b.gep(pointer, [b.add(offset, integer(k))])
-            b.store(b.fadd(b.load(cell), sums[k]), cell)
+        for offset, total in zip(offsets, sums):
+            cell = b.gep(pointer, [offset])
+            b.store(b.fadd(b.load(cell), total), cell)
 
     def _part(self, left: ir.Value, right: ir.Value | None, size: int, half: int) -> ir.Value:
         """Return the first or second half of each segment of ``2 * size`` entries of one or two vectors."""

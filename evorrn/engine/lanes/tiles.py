@@ -154,7 +154,11 @@ def _affine_block(tile_sum: _TileSum, height: int, vectors: int, row: ir.Value, 
 
 
 def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[int, int]) -> ir.Function:
-    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]; for the block see `OUTER_BLOCKS`."""
+    """D[r, c] += sum over t and lanes of A[t, r, :] * B[t, c, :]; for the block see `OUTER_BLOCKS`.
+
+    Some columns of B at a time are copied to memory of the function's own: their time steps may be a power of two apart,
+    and would then have few places in the cache.
+    """
     pointer = scalar.as_pointer()
     name = f"evorrn_outer_{'f' if isinstance(scalar, ir.FloatType) else 'd'}{width}"
     # D, its row stride, A, its time stride, rows, B, its time stride, columns, steps, lanes
@@ -166,36 +170,50 @@ def outer_function(module: ir.Module, scalar: ir.Type, width: int, block: tuple[
     high, broad = block
     row_split = b.mul(b.sdiv(rows, integer(high)), integer(high))
     v = Vector(b, scalar, width)
-    held = b.sdiv(integer(OUTER_BYTES // v.bytes), b.mul(b.mul(steps, lanes), integer(broad)))
+    room = OUTER_BYTES // v.bytes
+    own = b.alloca(scalar, integer(room))
+    own.align = 64
+    held = b.sdiv(integer(room), b.mul(b.mul(steps, lanes), integer(broad)))
     span = b.mul(b.select(b.icmp_signed(">", held, integer(1)), held, integer(1)), integer(broad))
     part = Loop(b, integer(0), columns, span, [])
     stop = b.add(part.index, span)
     stop = b.select(b.icmp_signed("<", stop, columns), stop, columns)
     whole = b.mul(b.sdiv(b.sub(stop, part.index), integer(broad)), integer(broad))
     column_split = b.add(part.index, whole)
+    there = b.gep(right, [b.mul(part.index, lanes)])
+    size = b.mul(b.sub(stop, part.index), lanes)
+    fits = b.icmp_signed("<=", b.mul(size, steps), integer(room))
+    moment = Loop(b, integer(0), b.select(fits, steps, integer(0)), integer(1), [])
+    source, copied = b.mul(moment.index, right_stride), b.mul(moment.index, size)
+    along = Loop(b, integer(0), size, integer(width), [])
+    v.store(v.load(there, b.add(source, along.index)), own, b.add(copied, along.index))
+    along.close([])
+    moment.close([])
+    there, stride = b.select(fits, own, there), b.select(fits, size, right_stride)
     for height, row_start, row_stop in ((high, integer(0), row_split), (1, row_split, rows)):
         down = Loop(b, row_start, row_stop, integer(height), [])
         for breadth, begin, end in ((broad, part.index, column_split), (1, column_split, stop)):
             along = Loop(b, begin, end, integer(breadth), [])
             time = Loop(b, integer(0), steps, integer(1), [v.zero] * (height * breadth))
             left_time = b.mul(time.index, left_stride)
-            right_time = b.mul(time.index, right_stride)
+            right_time = b.add(b.mul(time.index, stride), b.mul(b.sub(along.index, part.index), lanes))
             left_rows = [b.add(left_time, b.mul(b.add(down.index, integer(r)), lanes)) for r in range(height)]
-            right_rows = [
-                b.add(right_time, b.mul(b.add(along.index, integer(c)), lanes)) for c in range(breadth)
-            ]
+            right_rows = [b.add(right_time, b.mul(integer(c), lanes)) for c in range(breadth)]
             lane = Loop(b, integer(0), lanes, integer(width), time.values)
             lefts = [v.load(left, b.add(start, lane.index)) for start in left_rows]
-            rights = [v.load(right, b.add(start, lane.index)) for start in right_rows]
+            rights = [v.load(there, b.add(start, lane.index)) for start in right_rows]
             updated = [
                 v.fma(lefts[r], rights[c], lane.values[r * breadth + c])
                 for r in range(height)
                 for c in range(breadth)
             ]
             totals = time.close(lane.close(updated))
-            for r in range(height):
-                place = b.add(b.mul(b.add(down.index, integer(r)), target_stride), along.index)
-                v.add_sums(totals[r * breadth : (r + 1) * breadth], target, place)
+            places = [
+                b.add(b.mul(b.add(down.index, integer(r)), target_stride), b.add(along.index, integer(c)))
+                for r in range(height)
+                for c in range(breadth)
+            ]
+            v.add_sums(totals, target, places)
             along.close([])
         down.close([])
     part.close([])
