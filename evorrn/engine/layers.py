@@ -14,7 +14,7 @@ import numpy as np
 
 from evorrn.engine.embedding import Embedding
 from evorrn.engine.model import Settings
-from evorrn.engine.packing import Packed
+from evorrn.engine.packing import Packed, room_for_series
 from evorrn.engine.passes import Pass, Recorded, Seen
 
 
@@ -78,7 +78,7 @@ class Layers:
         through = Forward([], [], [], [])
         x = self.first(genomes, packed)
         for layer in self.passes:
-            out = _room(layer, packed, (len(genomes),))
+            out = _series(layer, packed, (len(genomes),))
             for piece in layer:
                 seen = Seen(packed, x, state[:, piece.states])
                 through.last.append(piece.run.run(*piece.own(genomes, settings), seen, out))
@@ -93,7 +93,7 @@ class Layers:
         through = Forward([], [], [], [])
         x = self.first(genome, packed)
         for layer in self.passes:
-            out = _room(layer, packed)
+            out = _series(layer, packed)
             seen = [Seen(packed, x, state[:, piece.states]) for piece in layer]
             recorded = [
                 piece.run.record(*piece.own(genome, settings), sees, out) for piece, sees in zip(layer, seen)
@@ -138,7 +138,8 @@ class Layers:
                 gradient[piece.genes] = found.genes
                 if index:
                     assert found.x is not None
-                    shares[index - 1] = shares[index - 1] + found.x
+                    below_it = shares[index - 1]
+                    shares[index - 1] = found.x if below_it.ndim == 0 else below_it + found.x
                 elif found.x is not None:
                     below.append(found.x)
         if self.embedding:
@@ -146,8 +147,7 @@ class Layers:
             gradient[self.embedding.genes] = self.embedding.back(packed.x, d_first)
 
 
-def _room(layer: Sequence[Piece], packed: Packed, lead: tuple[int, ...] = ()) -> np.ndarray:
+def _series(layer: Sequence[Piece], packed: Packed, lead: tuple[int, ...] = ()) -> np.ndarray:
     """Return room for the series of a layer."""
-    tiles, steps, _, lanes = packed.x.shape
-    dtype = layer[0].run.model.dtype
-    return np.zeros((*lead, tiles, steps, layer[0].run.room, lanes), dtype)
+    run = layer[0].run
+    return room_for_series(packed, run.room, run.model.dtype, lead)

@@ -11,6 +11,7 @@ from evorrn.data.batch import Batch
 from evorrn.engine.arguments import SEQUENCES
 from evorrn.engine.listing.walk import Base, base
 from evorrn.kernels import machine
+from evorrn.kernels.memory import room
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,15 @@ def free_steps(tiling: Tiling, packed: Packed, free_from: np.ndarray | None) -> 
     span = packed.span.copy()
     span[:, 2] = by_tile.min(axis=1)
     return by_tile, span
+
+
+def room_for_series(packed: Packed, rows: int, dtype: np.dtype, lead: tuple[int, ...] = ()) -> np.ndarray:
+    """Return room for a series (..., Q, T, rows, L), which is zero beyond the longest sequence of each tile."""
+    tiling, steps = packed.tiling, packed.x.shape[1]
+    series = room((*lead, tiling.tiles, steps, rows, tiling.lanes), dtype)
+    for tile, longest in enumerate(packed.span[:, 1]):
+        series[..., tile, longest:, :, :] = 0
+    return series
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from evorrn.engine.lanes.gradient import segment_of
 from evorrn.engine.lanes.listings import Listings, Task
 from evorrn.engine.listing.walk import Base, base
 from evorrn.engine.model import Form, Individuals, Model, Modules, Settings
-from evorrn.engine.packing import Packed, free_steps
+from evorrn.engine.packing import Packed, free_steps, room_for_series
+from evorrn.kernels.memory import room
 
 KEPT_BYTES = 512 * 2**20
 """The largest memory of a tape that is kept from the forward to the backward half; a larger one is computed again."""
@@ -119,7 +120,7 @@ class Pass:
         whole = segment_of(self._gradient, model, wanted, steps) == steps
         if not whole or tiling.tiles * size * model.dtype.itemsize > KEPT_BYTES:
             return Recorded(self.run(genome[None], settings, seen, out[None])[0], None)
-        tape = np.empty((tiling.tiles, size), model.dtype)
+        tape = room((tiling.tiles, size), model.dtype)
         last = np.zeros((tiling.tiles, model.state_size, tiling.lanes), model.dtype)
         bases = {
             "outputs": base(out[:, :, self._rows], "q"),
@@ -200,7 +201,9 @@ class Pass:
         model, tiling = self.model, seen.packed.tiling
         individual = model.individuals(genome, settings)
         gradients = np.zeros((tiling.tiles, individual.genomes.size), model.dtype)
-        d_x = np.zeros_like(seen.x) if self._inputs else None
+        d_x = None
+        if self._inputs:
+            d_x = room_for_series(seen.packed, seen.x.shape[2], model.dtype)
         d_first, d_last = np.zeros_like(last[0]), np.zeros_like(last[0]) if last[1] is None else last[1]
         bases |= {
             "gradient": base(gradients, "q"),
