@@ -13,4 +13,5 @@ def run_row(kernel, operands, arrays, dtype, time=0, many=1):
     listing.section("only")
     walk = Walk(listing, np.dtype(dtype))
     timetable = walk.expanded(np.array([[0, time, 0, many]]))
-    walk.run(1, {name: base(array) for name, array in arrays.items()}, timetable, np.array([[0, 1]]))
+    bases = {name: base(array) for name, array in arrays.items()}
+    walk.work(1, bases, timetable, np.array([[0, 1]])).run(0, 1)

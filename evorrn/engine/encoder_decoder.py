@@ -234,7 +234,7 @@ class EncoderDecoder:
         model = self.decoder.run.model
         out = np.zeros((1, tiles, steps, model.outputs, lanes), self._dtype)
         seen = self._seen(genome[None], packed, state)
-        return out, self.decoder.run.run(*self._own(genome[None], settings), seen, out)
+        return out, self.decoder.run.run(*self._own(genome[None], settings), seen, out).now()
 
     def _chunks(self, genomes: np.ndarray, first: Packed, second: Packed) -> Iterator[np.ndarray]:
         """Return some genomes after the other, so that their series stay in cache."""

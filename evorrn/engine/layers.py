@@ -16,6 +16,7 @@ from evorrn.engine.embedding import Embedding
 from evorrn.engine.model import Settings
 from evorrn.engine.packing import Packed, room_for_series
 from evorrn.engine.passes import Pass, Recorded, Seen
+from evorrn.kernels.threads import finished
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,11 @@ class Layers:
         x = self.first(genomes, packed)
         for layer in self.passes:
             out = _series(layer, packed, (len(genomes),))
-            for piece in layer:
-                seen = Seen(packed, x, state[:, piece.states])
-                through.last.append(piece.run.run(*piece.own(genomes, settings), seen, out))
+            seen = [Seen(packed, x, state[:, piece.states]) for piece in layer]
+            runs = [
+                piece.run.run(*piece.own(genomes, settings), sees, out) for piece, sees in zip(layer, seen)
+            ]
+            through.last.extend(finished(runs))
             through.series.append(out)
             x = out
         return through
@@ -95,9 +98,10 @@ class Layers:
         for layer in self.passes:
             out = _series(layer, packed)
             seen = [Seen(packed, x, state[:, piece.states]) for piece in layer]
-            recorded = [
+            runs = [
                 piece.run.record(*piece.own(genome, settings), sees, out) for piece, sees in zip(layer, seen)
             ]
+            recorded = finished(runs)
             through.seen.append(seen)
             through.series.append(out)
             through.recorded.append(recorded)
@@ -129,12 +133,12 @@ class Layers:
         shares = list(shares)
         below = [] if self.passes else shares
         for index in reversed(range(len(self.passes))):
-            for piece, seen, recorded in zip(
-                self.passes[index], through.seen[index], through.recorded[index]
-            ):
+            layer, runs = self.passes[index], []
+            for piece, seen, recorded in zip(layer, through.seen[index], through.recorded[index]):
                 about = *piece.own(genome, settings), seen, recorded
                 last = None if d_last is None else np.ascontiguousarray(d_last[:, piece.states])
-                found = piece.run.back(*about, (through.series[index], shares[index]), last)
+                runs.append(piece.run.back(*about, (through.series[index], shares[index]), last))
+            for piece, found in zip(layer, finished(runs)):
                 gradient[piece.genes] = found.genes
                 if index:
                     assert found.x is not None

@@ -19,6 +19,7 @@ from evorrn.engine.listing.walk import Base, base
 from evorrn.engine.model import Form, Individuals, Model, Modules, Settings
 from evorrn.engine.packing import Packed, free_steps, room_for_series
 from evorrn.kernels.memory import room
+from evorrn.kernels.threads import Later, Work, holding, share
 
 KEPT_BYTES = 512 * 2**20
 """The largest memory of a tape that is kept from the forward to the backward half; a larger one is computed again."""
@@ -88,7 +89,7 @@ class Pass:
 
     def run(
         self, genomes: np.ndarray, settings: Settings, seen: Seen, out: np.ndarray, want: str = "outputs"
-    ) -> np.ndarray:
+    ) -> Later[np.ndarray]:
         """Fill its rows of a series (P, Q, T, room, L) and return the last states (P, Q, S, L).
 
         With ``want="hidden"``, the series (P, Q, T, R, L) are the units that the readout sees.
@@ -99,8 +100,7 @@ class Pass:
         series = out if whole else out[..., self._rows, :]
         bases = {want: base(series, "pq"), "last_state": base(last, "pq")}
         wanted = Wanted(tiling.lanes, 0, want, room=self.room)
-        self._call(self._forward, wanted, individuals, seen, bases)
-        return last
+        return Later(self._work(self._forward, wanted, individuals, seen, bases), lambda: last)
 
     def losses(self, genomes: np.ndarray, settings: Settings, seen: Seen) -> np.ndarray:
         """Return the sum of the loss of each genome over each sequence, shape (P, Q, L), float64."""
@@ -108,10 +108,11 @@ class Pass:
         packed, tiling = seen.packed, seen.packed.tiling
         losses = np.zeros((len(genomes), tiling.tiles, tiling.lanes))
         wanted = Wanted(tiling.lanes, packed.targets.shape[2])
-        self._call(self._forward, wanted, individuals, seen, {"losses": base(losses, "pq")})
+        work = self._work(self._forward, wanted, individuals, seen, {"losses": base(losses, "pq")})
+        share(work.jobs, work.run)
         return losses
 
-    def record(self, genome: np.ndarray, settings: Settings, seen: Seen, out: np.ndarray) -> Recorded:
+    def record(self, genome: np.ndarray, settings: Settings, seen: Seen, out: np.ndarray) -> Later[Recorded]:
         """Fill its rows of a series (Q, T, room, L), and keep what the backward half needs."""
         packed, model = seen.packed, self.model
         tiling, steps = packed.tiling, packed.x.shape[1]
@@ -119,7 +120,8 @@ class Pass:
         size = self._gradient.size(wanted, TAPE) * (steps + 1)
         whole = segment_of(self._gradient, model, wanted, steps) == steps
         if not whole or tiling.tiles * size * model.dtype.itemsize > KEPT_BYTES:
-            return Recorded(self.run(genome[None], settings, seen, out[None])[0], None)
+            work, found = self.run(genome[None], settings, seen, out[None])
+            return Later(work, lambda: Recorded(found()[0], None))
         tape = room((tiling.tiles, size), model.dtype)
         last = np.zeros((tiling.tiles, model.state_size, tiling.lanes), model.dtype)
         bases = {
@@ -127,8 +129,8 @@ class Pass:
             "last_state": base(last, "q"),
             TAPE: base(tape, "q"),
         }
-        self._step_through(wanted, model.individuals(genome, settings), seen, bases, RECORD)
-        return Recorded(last, tape)
+        work = self._step_through(wanted, model.individuals(genome, settings), seen, bases, RECORD)
+        return Later(work, lambda: Recorded(last, tape))
 
     def back(
         self,
@@ -138,7 +140,7 @@ class Pass:
         recorded: Recorded,
         series: tuple[np.ndarray, np.ndarray],
         d_last: np.ndarray | None = None,
-    ) -> Back:
+    ) -> Later[Back]:
         """Return the gradients of genes, inputs and first state of a function of the series and the last state.
 
         Parameters
@@ -169,7 +171,7 @@ class Pass:
         last = np.zeros((tiling.tiles, self.model.state_size, tiling.lanes), self.model.dtype)
         bases = {"losses": base(losses, "q"), "scale": base(scales)}
         back = self._backward(genome, settings, seen, (last, None), bases, 0, packed.targets.shape[2])
-        return losses, last, back
+        return losses, last, back.now()
 
     def source(self) -> str:
         """Return its listings for readers."""
@@ -196,7 +198,7 @@ class Pass:
         bases: dict[str, Base],
         half: int,
         target_rows: int = 0,
-    ) -> Back:
+    ) -> Later[Back]:
         """Run the backward half, or both halves; `last` is room for the last states, and their gradient."""
         model, tiling = self.model, seen.packed.tiling
         individual = model.individuals(genome, settings)
@@ -213,9 +215,13 @@ class Pass:
         }
         if d_x is not None:
             bases["d_x"] = base(d_x, "q")
-        self._step_through(self._wanted(seen, target_rows), individual, seen, bases, half)
-        gradient = gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
-        return Back(model.of_genes(genome, settings, gradient), d_x, d_first)
+
+        def result() -> Back:
+            gradient = gradients.sum(axis=0, dtype=np.float64).astype(model.dtype)
+            return Back(model.of_genes(genome, settings, gradient), d_x, d_first)
+
+        work = self._step_through(self._wanted(seen, target_rows), individual, seen, bases, half)
+        return Later(holding(work, last, d_last), result)
 
     def _step_through(
         self,
@@ -224,8 +230,8 @@ class Pass:
         seen: Seen,
         bases: dict[str, Base],
         half: int,
-    ) -> None:
-        """Run a gradient listing."""
+    ) -> Work:
+        """Return the work of a gradient listing."""
         packed, steps = seen.packed, seen.packed.x.shape[1]
         segment = segment_of(self._gradient, self.model, wanted, steps)
         spans = np.hstack([packed.span[:, :2], np.full((len(packed.span), 1), segment)])
@@ -234,9 +240,9 @@ class Pass:
         memory = {STARTS: -(-steps // segment)}
         if TAPE not in bases:
             memory[TAPE] = segment + 1
-        self._call(self._gradient, wanted, individual, seen, bases, spans.astype(np.int64), memory)
+        return self._work(self._gradient, wanted, individual, seen, bases, spans.astype(np.int64), memory)
 
-    def _call(
+    def _work(
         self,
         listings: Listings,
         wanted: Wanted | WantedGradient,
@@ -245,10 +251,11 @@ class Pass:
         bases: dict[str, Base],
         spans: np.ndarray | None = None,
         memory: dict[str, int] | None = None,
-    ) -> None:
+    ) -> Work:
         packed = seen.packed
         tiling = packed.tiling
         nothing = Conditions(np.zeros((tiling.sequences, self.model.state_size), self.model.dtype))
+        closed = None
         if spans is None:
             closed, spans = free_steps(tiling, packed, None)
             bases = {**bases, "free_from": base(closed, "q")}
@@ -257,4 +264,5 @@ class Pass:
             "state": base(seen.state, "pq" if seen.state.ndim == 4 else "q"),
             **bases,
         }
-        listings.run(wanted, Task(individuals, packed, nothing, spans), bases, memory)
+        work = listings.work(wanted, Task(individuals, packed, nothing, spans), bases, memory)
+        return holding(work, seen, closed)

@@ -110,7 +110,7 @@ class Wiring:
         scale: float,
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the sum of the loss of a genome (n,), the gradient (n,) of ``scale`` times it, and the last states."""
-        tiling = gradient_tiling(batch.size, self._dtype)
+        tiling = self._gradient_tiling(batch.size)
         packed = packed_batch(batch, tiling, self._dtype)
         state = self._states(tiling, conditions)
         through = self.layers.record(genome, settings, packed, state)
@@ -128,7 +128,7 @@ class Wiring:
         output_gradient: np.ndarray,
     ) -> np.ndarray:
         """Return the gradient (n,) of a function of the outputs, from its gradient (B, T, O) with respect to these."""
-        tiling = gradient_tiling(len(shown.x), self._dtype)
+        tiling = self._gradient_tiling(len(shown.x))
         packed = pack(tiling, shown.x, shown.lengths, self._dtype)
         state = self._states(tiling, shown.conditions)
         through = self.layers.record(genome, settings, packed, state)
@@ -140,8 +140,8 @@ class Wiring:
             given = tiling.pack(np.where(inside[:, :, None], output_gradient, 0), self._dtype)
         about = *self.readout.own(genome, settings), seen
         out = np.zeros_like(given)
-        back = self.readout.run.back(*about, self.readout.run.record(*about, out), (out, given))
-        return self._backward(genome, settings, packed, through, back)
+        back = self.readout.run.back(*about, self.readout.run.record(*about, out).now(), (out, given))
+        return self._backward(genome, settings, packed, through, back.now())
 
     # --- What else a network asks -------------------------------------------------------------------
 
@@ -172,6 +172,14 @@ class Wiring:
     @property
     def _dtype(self) -> np.dtype:
         return self.readout.run.model.dtype
+
+    def _gradient_tiling(self, sequences: int) -> Tiling:
+        """Return the tiling of sequences for a gradient; where layers have two passes, one tile is work for two threads."""
+        return gradient_tiling(sequences, self._dtype, 1 if self._two else 2)
+
+    @property
+    def _two(self) -> bool:
+        return any(len(layer) > 1 for layer in self.layers.passes)
 
     def _states(self, tiling: Tiling, conditions: Conditions) -> np.ndarray:
         return tiling.pack(conditions.state[:, None], self._dtype)[:, 0]
@@ -231,7 +239,7 @@ class Wiring:
             (len(genomes), packed.tiling.tiles, steps, model.width(want), packed.tiling.lanes), self._dtype
         )
         seen = self._last_seen(genomes, packed, state, through)
-        last = self.readout.run.run(*self.readout.own(genomes, settings), seen, out, want)
+        last = self.readout.run.run(*self.readout.own(genomes, settings), seen, out, want).now()
         return out, np.concatenate([*through.last, last], axis=2)
 
     def _unpacked(self, tiling: Tiling, series: np.ndarray, shown: Sequences) -> np.ndarray:

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -81,6 +81,54 @@ def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
     finally:  # do not return while another thread still writes to the arrays
         for other in others:
             other.result()
+
+
+class Work(NamedTuple):
+    """Independent jobs: their number, and what runs jobs first to last."""
+
+    jobs: int
+    run: Callable[[int, int], None]
+
+
+def holding(work: Work, *held: Any) -> Work:
+    """Return a work that holds arrays, which its jobs find by their addresses, until it is gone."""
+
+    def run(first: int, last: int, held: tuple[Any, ...] = held) -> None:
+        work.run(first, last)
+
+    return Work(work.jobs, run)
+
+
+class Later(NamedTuple, Generic[T]):
+    """A result that is there when its work is done.
+
+    Attributes
+    ----------
+    work : Work
+    result : callable
+        Returns it, once the work is done; it may work further.
+    """
+
+    work: Work
+    result: Callable[[], T]
+
+    def now(self) -> T:
+        """Do the work and return the result."""
+        return finished([self])[0]
+
+
+def finished(parts: Sequence[Later[T]]) -> list[T]:
+    """Return the results of independent works, whose jobs the threads share as if they were one work's."""
+    ends = list(itertools.accumulate(part.work.jobs for part in parts))
+
+    def run(first: int, last: int) -> None:
+        for part, end in zip(parts, ends):
+            start = end - part.work.jobs
+            if first < end and last > start:
+                part.work.run(max(first, start) - start, min(last, end) - start)
+
+    share(ends[-1], run)
+    return [part.result() for part in parts]
 
 
 def together(tasks: Sequence[Callable[[], T]]) -> list[T]:

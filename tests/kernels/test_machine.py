@@ -35,7 +35,7 @@ listing.row(AFFINE, Place("out"), *out.shape, None, terms, 1)
 listing.section("only")
 walk = Walk(listing, out.dtype)
 bases = {"out": base(out), "w": base(w), "x": base(x)}
-walk.run(1, bases, walk.expanded(np.array([[0, 0, 0, 1]])), np.array([[0, 1]]))
+walk.work(1, bases, walk.expanded(np.array([[0, 0, 0, 1]])), np.array([[0, 1]])).run(0, 1)
 error = np.abs(out - w @ x).max()
 loop(w[0], w[1])
 product, = (m.compiled for n, m in sys.modules.items() if n.startswith("evorrn_kernel_affine_float64"))

@@ -19,3 +19,19 @@ def test_threads_do_not_share_memory():
     here = threads.scratch(1000, np.dtype("float64"))
     there = threads._executor(1).submit(threads.scratch, 1000, np.dtype("float64")).result()
     assert not np.shares_memory(here, there)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_jobs_of_several_works_run_once_each_whatever_the_threads(count, monkeypatch):
+    monkeypatch.setattr(threads, "_count", count)
+    sizes, done = (2, 0, 3, 1), []
+
+    def later(number):
+        def run(first, last):
+            done.extend((number, job) for job in range(first, last))
+
+        return threads.Later(threads.Work(sizes[number], run), lambda: (number, len(done)))
+
+    results = threads.finished([later(number) for number in range(len(sizes))])
+    assert results == [(number, sum(sizes)) for number in range(len(sizes))]
+    assert sorted(done) == [(number, job) for number, size in enumerate(sizes) for job in range(size)]

@@ -85,9 +85,9 @@ class Gradient:
         return gradient_tiling(sequences, self._model.dtype)
 
 
-def gradient_tiling(sequences: int, dtype: np.dtype) -> Tiling:
-    """Return the tiling of sequences for a gradient."""
-    return Tiling.of(sequences, dtype, widest=2, at_least=2)
+def gradient_tiling(sequences: int, dtype: np.dtype, at_least: int = 2) -> Tiling:
+    """Return the tiling of sequences for a gradient, with a number of tiles at least if there are enough."""
+    return Tiling.of(sequences, dtype, widest=2, at_least=at_least)
 
 
 def segment_of(listings: Listings[WantedGradient], model: Model, wanted: WantedGradient, steps: int) -> int:

@@ -15,6 +15,7 @@ from evorrn.engine.listing.walk import Base, Walk, base
 from evorrn.engine.listing.writer import Numbers
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed
+from evorrn.kernels.threads import Work, holding, share
 
 W = TypeVar("W", bound=Hashable)
 K = TypeVar("K")
@@ -123,7 +124,18 @@ class Listings(Generic[W]):
         bases: Mapping[str, Base],
         memory: Mapping[str, int] | None = None,
     ) -> None:
-        """Run a listing on every genome and tile of a task.
+        """Run a listing on every genome and tile of a task; see `work`."""
+        work = self.work(wanted, task, bases, memory)
+        share(work.jobs, work.run)
+
+    def work(
+        self,
+        wanted: W,
+        task: Task,
+        bases: Mapping[str, Base],
+        memory: Mapping[str, int] | None = None,
+    ) -> Work:
+        """Return the work of running a listing on every genome and tile of a task.
 
         Parameters
         ----------
@@ -136,12 +148,16 @@ class Listings(Generic[W]):
             See `Walk.run`.
         """
         packed, dtype = task.packed, self._model.dtype
-        state = packed.tiling.pack(task.conditions.state[:, None], dtype)
-        given = {**packed.bases, "state": base(state, "q"), **bases}
+        given, held = {**packed.bases, **bases}, []
+        if "state" not in given:
+            held.append(packed.tiling.pack(task.conditions.state[:, None], dtype))
+            given["state"] = base(held[-1], "q")
         if task.conditions.teacher is not None:
-            teacher = packed.tiling.pack(task.conditions.teacher, dtype)
-            given["teacher"] = base(teacher, "q")
-        self.walk(wanted, task.individuals, task.spans, given, memory, int(packed.span[:, 1].sum()))
+            held.append(packed.tiling.pack(task.conditions.teacher, dtype))
+            given["teacher"] = base(held[-1], "q")
+        steps = int(packed.span[:, 1].sum())
+        work = self._work(wanted, task.individuals, task.spans, given, memory, steps)
+        return holding(work, *held)
 
     def walk(
         self,
@@ -165,17 +181,8 @@ class Listings(Generic[W]):
         steps : int
             The time steps of one genome on all tiles.
         """
-        ready, genomes = self._get(wanted), individuals.genomes
-        numbers = ready.numbers(individuals.options)
-        given = {
-            **bases,
-            "numbers": base(numbers),
-            "genome": base(genomes, "p" if genomes.ndim == 2 else ""),
-        }
-        count = len(genomes) if genomes.ndim == 2 else 1
-        ready.walk.run(count * len(spans), given, *ready.timetable(spans), memory)
-        with self._lock:
-            self._spare += ready.written.spare * count * steps
+        work = self._work(wanted, individuals, spans, bases, memory, steps)
+        share(work.jobs, work.run)
 
     def bound(
         self, wanted: W, individuals: Individuals, spans: np.ndarray, bases: Mapping[str, Base]
@@ -190,6 +197,29 @@ class Listings(Generic[W]):
             run()
 
         return hold
+
+    def _work(
+        self,
+        wanted: W,
+        individuals: Individuals,
+        spans: np.ndarray,
+        bases: Mapping[str, Base],
+        memory: Mapping[str, int] | None,
+        steps: int,
+    ) -> Work:
+        """Return the work of `walk`."""
+        ready, genomes = self._get(wanted), individuals.genomes
+        numbers = ready.numbers(individuals.options)
+        given = {
+            **bases,
+            "numbers": base(numbers),
+            "genome": base(genomes, "p" if genomes.ndim == 2 else ""),
+        }
+        count = len(genomes) if genomes.ndim == 2 else 1
+        with self._lock:
+            self._spare += ready.written.spare * count * steps
+        work = ready.walk.work(count * len(spans), given, *ready.timetable(spans), memory)
+        return holding(work, numbers, genomes)
 
     def size(self, wanted: W, base: str) -> int:
         """Return how many numbers of a base a listing uses, in one time step if the base is a tape."""

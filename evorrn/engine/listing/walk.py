@@ -114,15 +114,15 @@ class Walk:
         """Return a timetable of `run_jobs` from one whose entries begin with the index of a section."""
         return np.ascontiguousarray(np.hstack([self._bounds[timetable[:, 0]], timetable[:, 1:]]))
 
-    def run(
+    def work(
         self,
         jobs: int,
         bases: Mapping[str, Base],
         timetable: np.ndarray,
         parts: np.ndarray,
         memory: Mapping[str, int] | None = None,
-    ) -> None:
-        """Run all jobs, shared by the threads.
+    ) -> threads.Work:
+        """Return the work of running all jobs.
 
         Parameters
         ----------
@@ -139,7 +139,8 @@ class Walk:
         for name in self._bases:
             flat += bases.get(name, NOWHERE)
         table = np.array(flat, np.int64).reshape(-1, 3)
-        threads.share(jobs, self._part, {SCRATCH: 1, **(memory or {})}, table, timetable, parts)
+        sizes = {SCRATCH: 1, **(memory or {})}
+        return threads.Work(jobs, lambda first, last: self._part(first, last, sizes, table, timetable, parts))
 
     def bound(
         self, jobs: int, bases: Mapping[str, Base], timetable: np.ndarray, parts: np.ndarray
