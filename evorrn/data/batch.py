@@ -24,8 +24,8 @@ class Batch:
         Finite floats; I may be 0, for networks that generate a series by themselves. Or integers (B, T): symbols from 0 on,
         for an embedding, or as vectors with a one. Or floats (B, I): one vector a sequence, for networks with a context; the
         targets then say how many time steps there are.
-    targets : array_like, shape (B, T, O) of floats, (B, T) or (B,) of integer labels, or (B, U) with `target_lengths`
-        Labels of shape (B,) are scored at the last step of each sequence. Float targets of unscored steps may be NaN,
+    targets : array_like, shape (B, T, O) or (B, O) of floats, (B, T) or (B,) of integer labels, or (B, U) with `target_lengths`
+        Floats of shape (B, O) and labels of shape (B,) are scored at the last step of each sequence. Float targets of unscored steps may be NaN,
         which means unknown; a network that sees its own output is taught with the known ones before the first scored
         step, see `evorrn.Network.warm_up`.
     mask : array_like of bool, shape (B, T), optional
@@ -111,8 +111,8 @@ class Batch:
             target_lengths.setflags(write=False)
             object.__setattr__(self, "target_lengths", target_lengths)
         else:
-            targets = _targets(self.targets, sequences, steps)
-        if targets.ndim == 1 or (targets.shape[1] != steps and not self.whole):  # scored at each last step
+            targets = _targets(self.targets, sequences, steps, vectors)
+        if targets.ndim == 1 or (targets.ndim == 2 and targets.dtype.kind == "f"):  # scored at each last step
             spread = np.zeros((sequences, steps, *targets.shape[1:]), dtype=targets.dtype)
             spread[np.arange(sequences), lengths - 1] = targets
             last = np.zeros((sequences, steps), dtype=bool)
@@ -309,24 +309,24 @@ class Batch:
         return {name: values for name, values in found.items() if values is not None}
 
 
-def _targets(value: Any, sequences: int, steps: int) -> np.ndarray:
-    """Return targets (B, T, O) as floats, or labels (B, T) or (B,) as int64; raise ShapeError for anything else."""
+def _targets(value: Any, sequences: int, steps: int, vectors: bool) -> np.ndarray:
+    """Return targets (B, T, O) or (B, O) as floats, or labels (B, T) or (B,) as int64.
+
+    Raises ShapeError for anything else, and for floats (B, O) where inputs are one vector a sequence (`vectors`): only
+    targets say there how many time steps there are.
+    """
     array = unmasked("targets", value)
-    wanted = (
-        f"({sequences}, {steps}, O) of floats or ({sequences}, {steps}) or ({sequences},) of integer labels"
-    )
     if array.ndim == 3 and array.shape[:2] == (sequences, steps) and array.shape[2] > 0:
         return numeric("targets", array)
-    if (
-        array.ndim == 2
-        and len(array) == sequences
-        and array.dtype.kind == "f"
-        and array.shape[1] not in (0, steps)
-    ):
+    if array.ndim == 2 and len(array) == sequences and array.dtype.kind == "f" and array.size and not vectors:
         return numeric("targets", array)
     if array.shape in ((sequences, steps), (sequences,)) and array.dtype.kind in "iub":
         return array.astype(np.int64)
-    raise ShapeError(f"targets: expected shape {wanted}, got {array.shape} of {array.dtype}")
+    rows = "" if vectors else f" or ({sequences}, O)"
+    raise ShapeError(
+        f"targets: expected shape ({sequences}, {steps}, O){rows} of floats, or ({sequences}, {steps}) or ({sequences},) of "
+        f"integer labels, got {array.shape} of {array.dtype}"
+    )
 
 
 def _rows(targets: Any, lengths: Any, sequences: int) -> tuple[np.ndarray, np.ndarray]:

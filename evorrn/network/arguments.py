@@ -205,7 +205,9 @@ def check_batch(network: Architecture, batch: Batch) -> None:
             f"batch: loss {network.loss_name} needs float targets (B, T, {network.outputs}), got labels"
         )
     elif batch.n_outputs != network.outputs:
-        raise ShapeError(f"batch: expected {network.outputs} targets, got {batch.n_outputs}")
+        missing = network.outputs == 1 and batch.n_outputs == batch.steps
+        hint = "; one target at each time step is (B, T, 1), so targets[..., None]" if missing else ""
+        raise ShapeError(f"batch: expected {network.outputs} targets, got {batch.n_outputs}{hint}")
     most_of_dtype = float(np.finfo(network.dtype).max)
     if batch.largest > most_of_dtype:
         raise DataError(

@@ -7,6 +7,7 @@ import pytest
 
 from evorrn.base.errors import DataError, ShapeError
 from evorrn.data.batch import Batch
+from evorrn.network.network import Network
 
 X = np.zeros((3, 4, 2))
 Y = np.ones((3, 4, 1))
@@ -36,6 +37,21 @@ def test_one_label_is_scored_at_the_last_step():
     batch = Batch(X, np.array([2, 0, 1], dtype=np.uint8), lengths=[4, 2, 1])
     assert batch.targets[batch.scored].tolist() == [2, 0, 1]
     assert np.argwhere(batch.scored).tolist() == [[0, 3], [1, 1], [2, 0]]
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 4, 5])
+def test_floats_of_whole_sequences_are_scored_at_the_last_step_whatever_their_number(outputs):
+    targets = np.arange(3.0 * outputs).reshape(3, outputs)
+    batch = Batch(X, targets, lengths=[4, 1, 2])  # four time steps: (3, 4) could also be (B, T)
+    assert batch.targets.shape == (3, 4, outputs) and batch.scored.sum() == 3
+    assert np.array_equal(batch.targets[batch.scored], targets)
+    assert np.array_equal(Batch(X[:, :1], targets).targets, targets[:, None])
+
+
+def test_floats_without_their_last_axis_are_answered_with_how_to_give_it():
+    network = Network(2, 1, cell="elman", hidden=2)
+    with pytest.raises(ShapeError, match=r"expected 1 targets, got 4; .* so targets\[..., None\]"):
+        network.fitness(network.init(seed=0)[None], Batch(X, Y[:, :, 0]))
 
 
 def test_values_that_are_not_scored_or_beyond_a_length_may_be_nan():
@@ -85,8 +101,8 @@ def test_take_keeps_labels_at_the_last_step():
     [
         (X[0], Y, {}, ShapeError, "inputs: expected shape (B, T, I), or (B, T) of integers, got (4, 2)"),
         (X[:, :0], Y[:, :0], {}, ShapeError, "at least one sequence and step, got (3, 0, 2)"),
-        (X, Y[:2], {}, ShapeError, "targets: expected shape (3, 4, O) of floats"),
-        (X, Y[:, :, 0], {}, ShapeError, "got (3, 4) of float64"),
+        (X, Y[:2], {}, ShapeError, "targets: expected shape (3, 4, O) or (3, O) of floats"),
+        (X[:, 0], Y[:, :, 0], {}, ShapeError, "targets: expected shape (3, 4, O) of floats, or (3, 4)"),
         (X, Y[:, :, :0], {}, ShapeError, "got (3, 4, 0)"),
         ([[[1.0], [2.0]], [[1.0]]], Y, {}, ShapeError, "inputs: expected a rectangular array"),
         (X.astype(complex), Y, {}, ShapeError, "inputs: expected numbers, got dtype complex128"),
