@@ -68,6 +68,7 @@ class Problem(MeteredProblem):
     """
 
     provides = ANSWERS
+    why_not = "; only environments, such as the task cart-pole, provide exploration"
 
     def __init__(
         self,

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from chains import CHAINS
 
-from evorrn import BPTT, EKF, Batch, HessianFree, LevenbergMarquardt, Network, Problem
+from evorrn import (
+    BPTT,
+    EKF,
+    REINFORCE,
+    Batch,
+    Chunker,
+    HessianFree,
+    LevenbergMarquardt,
+    Network,
+    Problem,
+    RecurrentBackprop,
+)
 from evorrn.base.errors import ConfigError
 from evorrn.strategies.gradient.hessian_free import GaussNewton, conjugate_gradients
 from evorrn.strategies.gradient.levenberg_marquardt import normal_equations
@@ -178,9 +189,20 @@ def test_a_matrix_that_does_not_fit_into_memory_is_refused_with_what_serves():
         LevenbergMarquardt().start(problem, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("strategy", [HessianFree(), LevenbergMarquardt(), EKF()])
-def test_linked_steps_are_refused_with_what_serves(strategy):
+@pytest.mark.parametrize(
+    "strategy", [HessianFree(), LevenbergMarquardt(), EKF(), RecurrentBackprop(), Chunker()]
+)
+def test_steps_that_do_not_follow_each_other_in_one_direction_are_refused_by_name(strategy):
     links = np.array([[[-1, -1], [-1, -1], [0, 1]]])
     batch = Batch(np.ones((1, 3, 2)), np.ones((1, 3, 1)), links=links)
     with pytest.raises(ConfigError, match=f"strategy {strategy.name}: cell recursive sees linked steps"):
         strategy.fit(Network(2, 1, cell="recursive", hidden=2), batch, budget="1gen")
+    batch = Batch(np.ones((1, 3, 2)), np.ones((1, 3, 1)))
+    with pytest.raises(ConfigError, match=f"strategy {strategy.name}: this network sees a whole sequence"):
+        strategy.fit(Network(2, 1, cell="elman", hidden=2, bidirectional=True), batch, budget="1gen")
+
+
+def test_a_strategy_of_rewards_says_that_data_have_none():
+    batch = Batch(np.ones((1, 3, 2)), np.ones((1, 3, 1)))
+    with pytest.raises(ConfigError, match=r"reinforce: .* only environments, such as the task cart-pole"):
+        REINFORCE().fit(Network(2, 1, cell="elman", hidden=2), batch, budget="1gen")

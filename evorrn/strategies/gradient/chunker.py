@@ -85,7 +85,7 @@ class Chunker(Restarting):
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences and for networks that see their own output."""
-        check_steps(self.name, problem.network.loss_function)
+        check_steps(self.name, problem.network)
         if problem.network.step.feeds_back:
             raise ConfigError(
                 f"strategy {self.name}: expected a network that does not see its own output, as it has further outputs "

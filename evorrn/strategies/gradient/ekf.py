@@ -10,7 +10,6 @@ import numpy as np
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
 from evorrn.kernels.kalman import kalman_update
-from evorrn.network.arguments import check_chain
 from evorrn.network.arguments import sequences as as_sequences
 from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.units import units
@@ -81,8 +80,7 @@ class EKF(Restarting):
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences, and for a covariance that does not fit into memory."""
-        check_steps(self.name, problem.network.loss_function)
-        check_chain(problem.network, f"strategy {self.name}")
+        check_steps(self.name, problem.network)
         check_memory(
             f"strategy {self.name}: the covariance of groups={self.groups}",
             (_numbers(self.groups, problem.network),),

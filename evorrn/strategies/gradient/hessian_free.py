@@ -10,7 +10,6 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
-from evorrn.network.arguments import check_chain
 from evorrn.strategies.base import State
 from evorrn.strategies.gradient.observation import check_steps, curvature_root
 from evorrn.strategies.gradient.restarting import Restarting, random_genome
@@ -66,8 +65,7 @@ class HessianFree(Restarting):
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences."""
-        check_steps(self.name, problem.network.loss_function)
-        check_chain(problem.network, f"strategy {self.name}")
+        check_steps(self.name, problem.network)
 
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with the first damping."""

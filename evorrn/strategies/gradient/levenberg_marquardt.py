@@ -9,7 +9,6 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.settings import setting
-from evorrn.network.arguments import check_chain
 from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.gradient.jacobian import check_memory, jacobian_work, jacobians
 from evorrn.strategies.gradient.observation import check_steps, curvature_root, output_gradient
@@ -71,8 +70,7 @@ class LevenbergMarquardt(Restarting):
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences, and for a matrix that does not fit into memory."""
-        check_steps(self.name, problem.network.loss_function)
-        check_chain(problem.network, f"strategy {self.name}")
+        check_steps(self.name, problem.network)
         check_memory(
             f"strategy {self.name}: the Gauss-Newton matrix, which hessian-free does without",
             (problem.size, problem.size),

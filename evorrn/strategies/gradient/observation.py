@@ -7,15 +7,18 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.losses.base import Loss
 from evorrn.losses.sequence import SequenceLoss
+from evorrn.network.arguments import check_chain
+from evorrn.network.network import Network
 
 
-def check_steps(name: str, loss: Loss) -> None:
-    """Raise ConfigError when a loss is not a sum over time steps."""
-    if isinstance(loss, SequenceLoss):
+def check_steps(name: str, network: Network) -> None:
+    """Raise ConfigError for a loss that is no sum over time steps, and for steps that do not follow each other."""
+    if isinstance(network.loss_function, SequenceLoss):
         raise ConfigError(
-            f"strategy {name}: expected a loss that is a sum over time steps; {loss.name} is a loss on whole "
+            f"strategy {name}: expected a loss that is a sum over time steps; {network.loss_name} is a loss on whole "
             f"sequences, which bptt and evolution serve"
         )
+    check_chain(network, f"strategy {name}")
 
 
 def predicted(loss: Loss, outputs: np.ndarray) -> np.ndarray:

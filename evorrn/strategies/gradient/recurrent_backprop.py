@@ -71,7 +71,7 @@ class RecurrentBackprop(Restarting):
     def check(self, problem: Problem) -> None:
         """Raise an error for networks without fixed points, and for inputs that change within a sequence."""
         network, batch = problem.network, problem.train
-        check_steps(self.name, network.loss_function)
+        check_steps(self.name, network)
         counting = counters(network)
         if counting:
             raise ConfigError(
