@@ -6,7 +6,8 @@ import pytest
 
 from evorrn.base.errors import ConfigError, DataError
 from evorrn.data.tables.calendar import cycles
-from evorrn.data.tables.dates import moments
+from evorrn.data.tables.dates import either_order, moments
+from evorrn.data.tables.reader import read_table
 from evorrn.data.tables.times import Times, times_of_dates, times_of_numbers
 
 
@@ -108,6 +109,27 @@ def test_the_hour_is_that_of_the_local_clock():
     summer = pd.date_range("2020-07-01", periods=48, freq="h", tz="Asia/Kolkata")
     found = cycles(times(summer), ("hour",))
     assert np.allclose(found[:, 0], np.sin(2 * np.pi * (summer.hour / 24)))
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d-%m-%y", "%m-%d-%y"])
+@pytest.mark.parametrize("frequency", ["MS", "D", "QS", "B", "6h"])
+@pytest.mark.parametrize("day", [1, 3, 12])
+def test_of_day_and_month_the_order_is_taken_in_which_rows_are_regular(form, frequency, day):
+    wanted = pd.date_range("1990-03-01", periods=60, freq=frequency) + pd.Timedelta(days=day - 1)
+    cells = wanted.strftime(form + (" %H:%M" if frequency == "6h" else ""))
+    assert (pd.to_datetime(times(cells).dates) == wanted).all()
+    assert not either_order(cells)
+
+
+def test_dates_that_may_have_the_day_or_the_month_first_are_noted(tmp_path):
+    path = tmp_path / "day.csv"
+    hours = [f"03/02/2023 {hour:02d}:00,{hour % 5}.5" for hour in range(24)]
+    path.write_text("\n".join(["time,load", *hours]))
+    assert "dates have the day first, so '03/02/2023 00:00' is 2023-02-03" in " ".join(
+        read_table(path).notes()
+    )
+    path.write_text("\n".join(["time,load", *(row.replace("03/02", "13/02") for row in hours)]))
+    assert "day first" not in " ".join(read_table(path).notes())
 
 
 def test_a_table_is_reversed_with_its_times():

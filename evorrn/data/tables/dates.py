@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -33,7 +32,8 @@ _FORMS = tuple(
         r"(?P<y>\d{4})[ -]?[Qq](?P<quarter>[1-4])",
     )
 )
-_EITHER = re.compile(r"\d{1,2}[-/]\d{1,2}[-/]", re.ASCII)
+_EITHER = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/]", re.ASCII)
+_ORDERS = (True, False)
 _TIME_OF_DAY = re.compile(_CLOCK, re.ASCII)
 
 
@@ -97,18 +97,36 @@ def moments(cells: Sequence[str]) -> list[Moment | None] | None:
     sample = [cell for cell in cells if cell][:: max(1, len(cells) // 50)]
     if len(sample) < 2 or sum(map(is_date, sample)) * 10 < 9 * len(sample):
         return None
-    orders = (True, False) if any(map(_EITHER.match, sample)) else (None,)
+    orders = _ORDERS if any(map(_EITHER.match, sample)) else (None,)
     readings = [[moment(cell, first) for cell in cells] for first in orders]
     best = min(readings, key=_disorder)
     return best if sum(found is not None for found in best) * 10 >= 9 * sum(map(bool, cells)) else None
 
 
+def either_order(cells: Sequence[str]) -> str:
+    """Return the first date of a column like 3/4/2020 that may have the day or the month first; empty where one is surer."""
+    found = [match for cell in cells if (match := _EITHER.match(cell))]
+    if not found or any(int(part) > 12 for match in found for part in match.groups()):
+        return ""
+    first, last = (_disorder([moment(cell, order) for cell in cells]) for order in _ORDERS)
+    return next((match.string for match in found if match[1] != match[2]), "") if first == last else ""
+
+
 def _disorder(found: Sequence[Moment | None]) -> tuple[int, int, int]:
-    """Return the cells without a date, the steps against the usual direction, and the number of different steps."""
-    seconds = [each.seconds for each in found if each is not None]
-    steps = [after - before for before, after in itertools.pairwise(seconds)]
-    back = sum(step < 0 for step in steps)
-    return len(found) - len(seconds), min(back, sum(step > 0 for step in steps)), len(set(steps))
+    """Return the cells without a date, the steps against the usual direction, and the number of different steps.
+
+    Of dates that all lie equally long after the beginning of their month, the steps are months.
+    """
+    seconds = np.array([each.seconds for each in found if each is not None])
+    months = as_dates(seconds).astype("datetime64[M]")
+    since = as_dates(seconds) - months
+    of_months = bool(seconds.size and (since == since[0]).all())
+    steps = np.diff(months.astype(np.int64) if of_months else seconds)
+    return (
+        len(found) - len(seconds),
+        int(min((steps < 0).sum(), (steps > 0).sum())),
+        len(np.unique(steps)),
+    )
 
 
 def _month(part: dict[str, str]) -> int:

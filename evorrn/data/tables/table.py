@@ -21,7 +21,7 @@ from evorrn.data.tables.cells import (
     shown_cell,
     why_no_number,
 )
-from evorrn.data.tables.dates import is_date, time_of_day
+from evorrn.data.tables.dates import either_order, is_date, time_of_day
 from evorrn.data.tables.fill import fill
 from evorrn.data.tables.rules import SEPARATOR_WORDS, Rules
 from evorrn.data.tables.times import Times
@@ -197,6 +197,8 @@ class Table:
             found.append(f"{name}: time column {self.times.name}: {what}")
             clock = self.times.clock()
             found += [f"{name}: {clock}"] if clock else []
+            unsure = self._unsure_date()
+            found += [f"{name}: {unsure}"] if unsure else []
         points = [] if self.rules.decimal else [each for each in used if self._thousands(self.cells(each))]
         if points:
             found.append(
@@ -206,6 +208,16 @@ class Table:
         if gaps:
             found.append(f"{name}: missing values{_FILLED[self.rules.fill]}: {gaps}")
         return found
+
+    def _unsure_date(self) -> str:
+        """Return how dates were read that may have the day or the month first; empty where there are none."""
+        assert self.times is not None
+        name = self.times.name.partition(" and ")[0]
+        cell = either_order(self.cells(name)) if self.times.dated and name in self.names else ""
+        if not cell:
+            return ""
+        first = self.times.texts()[self.cells(name).index(cell)]
+        return f"dates have the day first, so {cell!r} is {first}; where it is the month, write dates as year-month-day"
 
     def _test(self, cells: Sequence[str]) -> Callable[[str], bool]:
         """Return the function that says whether a cell of a column is a value."""
