@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from numbers import Integral
 from pathlib import Path
+from typing import Any
+
+from evorrn.base.errors import ConfigError
 
 UNKNOWN = 2**40
 """Bytes that are assumed where the system does not tell its memory."""
@@ -33,6 +37,28 @@ def excess(numbers: int, itemsize: int = 8) -> str:
     """
     wanted, there = numbers * itemsize, installed()
     return f"{gigabytes(wanted)} of memory, and this machine has {gigabytes(there)}" if wanted > there else ""
+
+
+def whole_number(name: str, value: Any, numbers: int = 1) -> int:
+    """Return a count of at least 1, for each of which `numbers` of 8 bytes must fit into the memory.
+
+    Raises
+    ------
+    ConfigError
+        When it is no whole number, less than 1, or needs more memory than there is.
+
+    Examples
+    --------
+    >>> from evorrn.base.memory import whole_number
+    >>> whole_number("steps", 20)
+    20
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ConfigError(f"{name}: expected a whole number of at least 1, got {value!r}")
+    too_large = excess(int(value) * numbers)
+    if too_large:
+        raise ConfigError(f"{name}: expected fewer, as {int(value):,} take {too_large}")
+    return int(value)
 
 
 def gigabytes(count: int) -> str:

@@ -10,6 +10,7 @@ from numpy.polynomial import Legendre
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
+from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
 from evorrn.network.network import Network
 
@@ -87,7 +88,9 @@ def memory_capacity(
     >>> abs(memory_capacity(network, network.init(seed=0), delays=20)) < 0.02
     True
     """
-    _check(delays=delays, steps=steps, amplitude=amplitude)
+    _check(amplitude=amplitude)
+    delays = whole_number("delays", delays, network.inputs)
+    steps = whole_number("steps", steps, network.inputs * (delays + 1) + network.state_size)
     fitted = _Fitted(network, genome, delays, steps, (seed, amplitude))
     (shares,) = fitted.shares([[[factor] for factor in _factors(delays, network.inputs)]])
     by_delay = shares.reshape(delays + 1, network.inputs).sum(axis=1)[1:]
@@ -146,7 +149,8 @@ def processing_capacity(
     {1: 3.0, 2: 0.0}
     """
     chosen = {1: 100, 2: 30, 3: 10} if delays is None else dict(delays)
-    _check(steps=steps, amplitude=amplitude, degree=min(chosen, default=0))
+    steps = whole_number("steps", steps, network.inputs + network.state_size)
+    _check(amplitude=amplitude, degree=min(chosen, default=0))
     _check(**{f"delays[{degree}]": longest + 1 for degree, longest in chosen.items()})
     groups = [
         list(combinations_with_replacement(_factors(chosen[degree], network.inputs), degree))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evorrn.base.errors import EvorrnError, ShapeError
+from evorrn.base.memory import whole_number
 from evorrn.base.summary import Summary
 from evorrn.base.text import counted
 from evorrn.data.arrays import numeric
@@ -203,10 +204,9 @@ class Model:
         >>> result.forecast(warmup=wave[0], steps=10).shape
         (10, 1)
         """
-        if steps < 1:
-            raise EvorrnError(f"steps: expected at least 1, got {steps}")
         known, single = _sequences("warmup", warmup, self.network.inputs)
         sequences, length, width = known.shape
+        steps = whole_number("steps", steps, 3 * sequences * (width + self.network.outputs))
         own = self.network.outputs if self.horizon == 1 and not self.network.loss_function.labels else 0
         exogenous = width - own
         if inputs is None and exogenous > 0:

@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_capacity():
 @pytest.mark.parametrize(
     "options,message",
     [
-        ({"delays": 0}, "delays: expected more than 0"),
+        ({"delays": 0}, "delays: expected a whole number of at least 1"),
         ({"steps": 200}, "steps: expected more than 206 for 201 targets and 5 units, got 200"),
         ({"amplitude": -1.0}, "amplitude: expected more than 0"),
     ],

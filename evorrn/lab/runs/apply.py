@@ -30,6 +30,8 @@ from evorrn.training.model import Model
 LABEL = "label"
 STEPS = 20
 """Values that a forecast has by default, where the horizon does not say how many."""
+MOST_STEPS = 10_000_000
+"""Values that a forecast may have: one row of its table each."""
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -163,8 +165,8 @@ def forecast(
     direct = inputs is None and (result.horizon or 1) > 1 and not network.feedback
     if steps is None:
         steps = int(result.horizon or STEPS) if direct else STEPS
-    if steps < 1:
-        raise EvorrnError(f"--steps: expected at least 1, got {steps}")
+    if not 1 <= steps <= MOST_STEPS:
+        raise EvorrnError(f"--steps: expected from 1 to {MOST_STEPS:,}, got {steps:,}")
     wanted = _wanted(source, rules)
     teacher = None
     if warmup is None:
