@@ -22,10 +22,13 @@ F, D = np.float32, np.float64
 
 # 1.5 * 2^23 (2^52): adding it rounds to a whole number, which then stands in the low bits.
 SHIFT32, SHIFT64 = F(12582912.0), D(6755399441055744.0)
-_LOG2E32, _LOG2E64 = F(1.4426950408889634), D(1.4426950408889634)
+LOG2E32, LOG2E64 = F(1.4426950408889634), D(1.4426950408889634)
 # ln 2 in two parts, so that n * ln 2 is exact enough to be subtracted.
-_LN2_HIGH32, _LN2_LOW32 = F(0.693359375), F(-2.12194440e-4)
-_LN2_HIGH64, _LN2_LOW64 = D(6.93145751953125e-1), D(1.42860682030941723212e-6)
+LN2_HIGH32, LN2_LOW32 = F(0.693359375), F(-2.12194440e-4)
+LN2_HIGH64, LN2_LOW64 = D(6.93145751953125e-1), D(1.42860682030941723212e-6)
+
+POLYNOMIAL32 = F(0.00138824), F(0.00836718), F(0.04166722), F(0.16666539), F(0.49999998)
+"""Coefficients of p in exp(r) = 1 + r + r^2 p, from that of the highest power on."""
 
 
 @intrinsic
@@ -47,23 +50,23 @@ def power_of_two(typingctx: Any, shifted: Any) -> Any:
 @register_jitable(**JIT)
 def expm1_parts32(x):
     """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-87, 88.3], from 88.4 on s is infinite."""
-    shifted = x * _LOG2E32 + SHIFT32
+    shifted = x * LOG2E32 + SHIFT32
     n = shifted - SHIFT32
-    r = (x - n * _LN2_HIGH32) - n * _LN2_LOW32
-    p = F(0.00138824)
-    p = p * r + F(0.00836718)
-    p = p * r + F(0.04166722)
-    p = p * r + F(0.16666539)
-    p = p * r + F(0.49999998)
+    r = (x - n * LN2_HIGH32) - n * LN2_LOW32
+    p = POLYNOMIAL32[0]
+    p = p * r + POLYNOMIAL32[1]
+    p = p * r + POLYNOMIAL32[2]
+    p = p * r + POLYNOMIAL32[3]
+    p = p * r + POLYNOMIAL32[4]
     return power_of_two(shifted), p * (r * r) + r
 
 
 @register_jitable(**JIT)
 def expm1_parts64(x):
     """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-708, 709.4], beyond s is infinite; Taylor to degree 13."""
-    shifted = x * _LOG2E64 + SHIFT64
+    shifted = x * LOG2E64 + SHIFT64
     n = shifted - SHIFT64
-    r = (x - n * _LN2_HIGH64) - n * _LN2_LOW64
+    r = (x - n * LN2_HIGH64) - n * LN2_LOW64
     p = D(1.0 / 6227020800.0)
     p = p * r + D(1.0 / 479001600.0)
     p = p * r + D(1.0 / 39916800.0)
@@ -109,16 +112,16 @@ def exp64(x):
 @register_jitable(**JIT)
 def exp_parts32(x):
     """Return (m, n) with exp(x) = m 2^n, n a whole number and m between 0.7 and 1.42; for every finite x."""
-    n = np.rint(x * _LOG2E32)
-    s, p = expm1_parts32(clamp((x - n * _LN2_HIGH32) - n * _LN2_LOW32, F(-0.35), F(0.35)))
+    n = np.rint(x * LOG2E32)
+    s, p = expm1_parts32(clamp((x - n * LN2_HIGH32) - n * LN2_LOW32, F(-0.35), F(0.35)))
     return s * p + s, n
 
 
 @register_jitable(**JIT)
 def exp_parts64(x):
     """Return (m, n) with exp(x) = m 2^n, n a whole number and m between 0.7 and 1.42; for every finite x."""
-    n = np.rint(x * _LOG2E64)
-    s, p = expm1_parts64(clamp((x - n * _LN2_HIGH64) - n * _LN2_LOW64, D(-0.35), D(0.35)))
+    n = np.rint(x * LOG2E64)
+    s, p = expm1_parts64(clamp((x - n * LN2_HIGH64) - n * LN2_LOW64, D(-0.35), D(0.35)))
     return s * p + s, n
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from evorrn.compile.schedule import schedule
 from evorrn.compile.step import INPUT_NAME, OUTPUT, Step
 from evorrn.engine.listing.kernel import fixed
+from evorrn.engine.listing.leaves import Numbers, Sizes
 from evorrn.engine.listing.listing import Listing, Place
-from evorrn.engine.listing.writer import CLEAR, COPY, Numbers, Sizes, StageRows
+from evorrn.engine.listing.writer import CLEAR, COPY, StageRows
 from evorrn.engine.model import Model
 from evorrn.engine.stages import Names, variable
 from evorrn.losses.base import Loss
@@ -58,7 +59,7 @@ class NetworkRows:
     model : Model
     listing : Listing
     ones : int
-        How many numbers 1 it reads.
+        How many numbers 1 it reads, besides those of a row of lanes.
     """
 
     def __init__(self, model: Model, listing: Listing, ones: int = 1) -> None:
@@ -66,7 +67,7 @@ class NetworkRows:
         self.listing = listing
         offsets = {name: genes.start for name, genes in model.slices.items()}
         self.sizes = Sizes(model.sizes, offsets)
-        self.numbers = Numbers(self.step.options, ones)
+        self.numbers = Numbers(self.step.options, max(ones, listing.lanes))
         self._loss: Loss = model.form.loss
         feed, module = model.form.feed, self._loss.module
         self.feed = fixed("feed", feed, module) if feed else None

@@ -10,9 +10,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from evorrn.engine.inputs import Conditions
+from evorrn.engine.listing.leaves import Numbers
 from evorrn.engine.listing.listing import Listing
 from evorrn.engine.listing.walk import Base, Walk, base
-from evorrn.engine.listing.writer import Numbers
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed
 from evorrn.kernels.threads import Work, holding, share

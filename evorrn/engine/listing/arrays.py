@@ -12,8 +12,9 @@ from numba import njit
 from numba.extending import register_jitable
 
 from evorrn.engine.lanes.contractions import arrange_at, contract_at, contract_weight_at
+from evorrn.engine.lanes.softmax import softmax_at, softmax_slope_at
+from evorrn.engine.lanes.sums import sum_at
 from evorrn.engine.listing.addresses import tile
-from evorrn.kernels.activations import exp
 from evorrn.kernels.separate import SeparateArrays
 
 _OPTIONS: dict[str, Any] = {
@@ -54,55 +55,26 @@ def arrange(row, at, now, F):
 
 
 @register_jitable
+def sums(row, at, now, F):
+    """Set a tile to a base plus products of tiles.
+
+    Operands: out, base, whether the base is one number, whether it is subtracted, lanes; the sizes of three letters, and
+    the distances of their entries in the result and in the base, in rows; the table of products, and their number. A
+    product has nine entries: whether it is subtracted, then for each factor its address and three distances.
+    """
+    sum_at(F, row, at)
+
+
+@register_jitable
 def softmax(row, at, now, F):
-    """Set groups of rows to their softmax: out, source, groups, rows of a group, lanes, memory for two rows."""
-    rows, lanes = row[5], row[6]
-    out, source = tile(F, at[row[2]], row[4] * rows, lanes), tile(F, at[row[3]], row[4] * rows, lanes)
-    memory = tile(F, at[row[7]], 2, lanes)
-    _softmax(out, source, memory[0], memory[1], rows)
-
-
-@_separate
-def _softmax(out, source, high, whole, rows):
-    lanes = high.size
-    one = out.dtype.type(1)
-    for first in range(0, len(out), rows):
-        for k in range(lanes):
-            high[k], whole[k] = source[first, k], 0
-        for r in range(first + 1, first + rows):
-            for k in range(lanes):
-                high[k] = source[r, k] if source[r, k] > high[k] else high[k]
-        for r in range(first, first + rows):
-            for k in range(lanes):
-                out[r, k] = exp(source[r, k] - high[k])
-                whole[k] += out[r, k]
-        for k in range(lanes):
-            whole[k] = one / whole[k]
-        for r in range(first, first + rows):
-            for k in range(lanes):
-                out[r, k] *= whole[k]
+    """Set groups of rows to their softmax: out, source, groups, rows of a group, lanes."""
+    softmax_at(F, row, at)
 
 
 @register_jitable
 def softmax_slope(row, at, now, F):
-    """Set groups of rows to ``y * (g - sum(y * g))``: out, y, g, groups, rows of a group, lanes, memory for a row."""
-    count, lanes = row[5] * row[6], row[7]
-    out, y = tile(F, at[row[2]], count, lanes), tile(F, at[row[3]], count, lanes)
-    _softmax_slope(out, y, tile(F, at[row[4]], count, lanes), tile(F, at[row[8]], 1, lanes)[0], row[6])
-
-
-@_separate
-def _softmax_slope(out, y, g, whole, rows):
-    lanes = whole.size
-    for first in range(0, len(out), rows):
-        for k in range(lanes):
-            whole[k] = 0
-        for r in range(first, first + rows):
-            for k in range(lanes):
-                whole[k] += y[r, k] * g[r, k]
-        for r in range(first, first + rows):
-            for k in range(lanes):
-                out[r, k] = y[r, k] * (g[r, k] - whole[k])
+    """Set groups of rows to ``y * (g - sum(y * g))``: out, y, g, groups, rows of a group, lanes."""
+    softmax_slope_at(F, row, at)
 
 
 @register_jitable

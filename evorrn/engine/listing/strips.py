@@ -16,7 +16,7 @@ from evorrn.compile.tensors import letters, numbers
 LARGE = 2**11
 """Numbers of an array from which on it is worth while to compute it in strips."""
 
-STRIP = 2**13
+STRIP = 12288
 """About as many numbers of all arrays of a group are in a strip: half of the fastest cache, in float32."""
 
 Sizes = tuple[int, ...]
@@ -53,6 +53,14 @@ class Strip(NamedTuple):
 def leading(sizes: Sequence[int]) -> int:
     """Return the first dimension with more than one entry."""
     return next((k for k, size in enumerate(sizes) if size > 1), 0)
+
+
+def strides(sizes: Sequence[int]) -> list[int]:
+    """Return the distances in rows of the entries along each dimension of an array."""
+    found = [1]
+    for size in reversed(sizes[1:]):
+        found.insert(0, found[0] * size)
+    return found[: len(sizes)]
 
 
 # --- What can be divided ---------------------------------------------------------------------------------

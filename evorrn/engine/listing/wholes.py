@@ -12,7 +12,7 @@ from evorrn.compile.tensors import letters, numbers
 from evorrn.engine.lanes.contractions import LETTERS
 from evorrn.engine.listing.kernel import Kernel, fixed
 from evorrn.engine.listing.listing import Listing, Place
-from evorrn.engine.listing.strips import WINDOWS, Strip, window
+from evorrn.engine.listing.strips import WINDOWS, Strip, strides, window
 
 COPY, CLEAR = fixed("copy"), fixed("clear")
 CONTRACT, CONTRACT_WEIGHT, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
@@ -42,6 +42,9 @@ class Writing(Protocol):
     def operand(self, index: int) -> Place:
         """Return the place of a node that is read."""
 
+    def own_of(self, index: int) -> int:
+        """Return the node that has the values of a node."""
+
     def equation(self, index: int, stop: Iterable[int]) -> Callable[[], str]:
         """Return what writes the equation of a node for readers."""
 
@@ -66,7 +69,11 @@ class _Whole:
         """Return the sizes of the dimensions of an operand."""
         operand = self.node.operands[k]
         sizes = self.sizes(self.rows.graph.nodes[operand].shape)
-        return self.strip.of(sizes) if self.strip and operand in self.strip.cut.aligned else sizes
+        return (
+            self.strip.of(sizes)
+            if self.strip and self.rows.own_of(operand) in self.strip.cut.aligned
+            else sizes
+        )
 
     @property
     def result(self) -> tuple[int, ...]:
@@ -96,14 +103,6 @@ def write_whole(rows: Writing, index: int, strip: Strip | None = None) -> None:
     """Write the rows of an operation on whole arrays, or of a strip of it."""
     op = rows.graph.nodes[index].op
     (WRITERS[op] if strip is None or op not in WINDOWS else _window)(_Whole(rows, index, strip))
-
-
-def strides(sizes: Sequence[int]) -> list[int]:
-    """Return the distances in rows of the entries along each dimension of an array."""
-    found = [1]
-    for size in reversed(sizes[1:]):
-        found.insert(0, found[0] * size)
-    return found[: len(sizes)]
 
 
 Letter = tuple[int, ...]
@@ -199,15 +198,13 @@ def _arrange(w: _Whole) -> None:
 
 def _softmax(w: _Whole) -> None:
     *_, rows = w.sizes(w.node.shape)
-    memory = w.rows.listing.tile(2, "memory")
-    operands = w.out, w.place(0), w.count // rows, rows, w.lanes, memory
+    operands = w.out, w.place(0), w.count // rows, rows, w.lanes
     w.rows.listing.row(SOFTMAX, *operands, equation=w.text)
 
 
 def _softmax_slope(w: _Whole) -> None:
     *_, rows = w.sizes(w.node.shape)
-    memory = w.rows.listing.tile(1, "memory")
-    operands = w.out, w.place(0), w.place(1), w.count // rows, rows, w.lanes, memory
+    operands = w.out, w.place(0), w.place(1), w.count // rows, rows, w.lanes
     w.rows.listing.row(SOFTMAX_SLOPE, *operands, equation=w.text)
 
 

@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
 from evorrn.compile.graph import Graph, Node
 from evorrn.compile.op import NUMBER as ONE
-from evorrn.compile.op import WEIGHTS, Shape, count_of, size_of
+from evorrn.compile.op import WEIGHTS, Shape
 from evorrn.compile.schedule import Affine, Loop, Schedule, Stage, Whole
-from evorrn.engine.listing import strips
+from evorrn.engine.listing import aliases, strips, sums
+from evorrn.engine.listing.aliases import Alias
 from evorrn.engine.listing.elementwise import (
     LANE,
     NUMBER,
@@ -23,8 +22,10 @@ from evorrn.engine.listing.elementwise import (
     operations,
 )
 from evorrn.engine.listing.kernel import fixed
-from evorrn.engine.listing.listing import NUMBERS, SCRATCH, Listing, Place, Table
+from evorrn.engine.listing.leaves import Numbers, Sizes
+from evorrn.engine.listing.listing import SCRATCH, Listing, Place, Table
 from evorrn.engine.listing.strips import Cut, Strip
+from evorrn.engine.listing.sums import SUMS, Sum
 from evorrn.engine.listing.wholes import write_whole
 from evorrn.engine.stages import Names, equation, variable
 
@@ -35,21 +36,6 @@ ROW = 64
 """Numbers that are written in the time that it takes to call a kernel."""
 
 
-class Sizes(NamedTuple):
-    """The sizes of symbolic dimensions, and the first gene of each block of the genome."""
-
-    dimensions: Mapping[str, int]
-    offsets: Mapping[str, int]
-
-    def of(self, dimension: str) -> int:
-        """Return the size of a dimension."""
-        return size_of(dimension, self.dimensions)
-
-    def count(self, shape: Shape) -> int:
-        """Return the number of entries of a shape."""
-        return count_of(shape, self.dimensions)
-
-
 class _Step(NamedTuple):
     """Rows that are written together: what they read and write, how they are divided, and what writes them."""
 
@@ -57,35 +43,6 @@ class _Step(NamedTuple):
     writes: frozenset[int]
     cut: Cut | None
     write: Callable[[Strip | None], None]
-
-
-class Numbers:
-    """The constants and numeric options that the rows of a listing read, each at its place.
-
-    Parameters
-    ----------
-    options : sequence of str
-        The names of all options, in the order of their values.
-    ones : int
-        How many numbers 1 come first.
-    """
-
-    def __init__(self, options: Iterable[str], ones: int = 1) -> None:
-        self.ones = Place(NUMBERS, name="ones")
-        self._ones = [1.0] * ones
-        self._options = {name: k for k, name in enumerate(options)}
-        self._leaves: dict[Node, int] = {}
-
-    def place(self, leaf: Node) -> Place:
-        """Return the place of a constant or an option."""
-        return Place(NUMBERS, self._leaves.setdefault(leaf, len(self._ones) + len(self._leaves)))
-
-    def values(self, options: np.ndarray) -> np.ndarray:
-        """Return all numbers, shape (K,), for values of the options."""
-        found = [
-            options[self._options[leaf.name]] if leaf.op == "option" else leaf.value for leaf in self._leaves
-        ]
-        return np.array([*self._ones, *found], options.dtype)
 
 
 class StageRows:
@@ -126,12 +83,17 @@ class StageRows:
         self._scalars: dict[int, Place] = {}
         self._own: set[int] = set()
         self._free: dict[int, list[Place]] = {}
+        self._aliases: dict[int, Alias] = {}
         self._in_strip: dict[int, Place] = {}  # memory of what is stored for one strip
         self._first: dict[int, int] = {}  # first row of the strip that is written, in each of its arrays
 
     def rows_of(self, index: int) -> int:
         """Return the rows of the tile of a node."""
         return self.sizes.count(self.graph.nodes[index].shape)
+
+    def sizes_of(self, index: int) -> tuple[int, ...]:
+        """Return the sizes of the dimensions of a node."""
+        return tuple(map(self.sizes.of, self.graph.nodes[index].shape))
 
     def count(self, index: int) -> int:
         """Return the numbers in the tile of a node."""
@@ -142,7 +104,10 @@ class StageRows:
 
         The nodes that a schedule is to compute must have a given place.
         """
-        steps = [step for stage in plan.stages for step in self._steps(stage, plan.stored)]
+        self._aliases = aliases.found_in(self.graph, plan, self.where, self.sizes_of)
+        steps = self._steps(plan)
+        read = {index for step in steps for index in step.reads}
+        steps = [step for step in steps if step.writes & (read | self.where.keys())]
         order = strips.grouped(steps)
         last = {index: k for k, group in enumerate(order) for step in group for index in step.reads}
         for k, group in enumerate(order):
@@ -216,34 +181,95 @@ class StageRows:
             self._release(place, count * most)
 
     def _cut(self, cut: Cut | None, writes: Iterable[int]) -> Cut | None:
-        """Return how a step is divided: as given if one of its arrays is large."""
-        arrays = (
-            {index for index in (*cut.aligned, *writes) if len(self.graph.nodes[index].shape) > 1}
-            if cut
-            else ()
-        )
-        return cut if any(self.count(index) >= strips.LARGE for index in arrays) else None
+        """Return how a step is divided: as given if one of its arrays is large, and no operand is a part of an array."""
+        if cut is None:
+            return None
+        aligned = frozenset(map(self.own_of, cut.aligned))
+        arrays = [index for index in (*cut.aligned, *writes) if len(self.graph.nodes[index].shape) > 1]
+        large = any(self.count(index) >= strips.LARGE for index in arrays)
+        whole = all(self.rows_of(i) == self.rows_of(self.own_of(i)) for i in cut.aligned)
+        return Cut(cut.size, aligned) if large and whole else None
 
     # --- One stage ----------------------------------------------------------------------------------
 
-    def _steps(self, stage: Stage, stored: frozenset[int]) -> list[_Step]:
-        """Return the steps of a stage."""
+    def _steps(self, plan: Schedule) -> list[_Step]:
+        """Return the steps of a schedule."""
+        made = sums.found_in(self.graph, plan, {*self.where, *self._aliases}, self.sizes_of)
+        within = {index: each for each in made for index in each.members}
+        read = {index for each in made for index in each.reads}
+        stored = plan.stored | read | {each.node for each in made}
+        return [step for stage in plan.stages for step in self._of_stage(stage, stored, within)]
+
+    def _of_stage(self, stage: Stage, stored: frozenset[int], within: Mapping[int, Sum]) -> list[_Step]:
+        """Return the steps of a stage, of which some nodes are computed within sums of products."""
         if isinstance(stage, Affine):
-            reads = frozenset(vector for _, _, vector in stage.terms)
+            reads = frozenset(self.own_of(vector) for _, _, vector in stage.terms)
             return [_Step(reads, frozenset({stage.node}), None, lambda _: self._affine(stage, stored))]
+        nodes = stage.nodes if isinstance(stage, Loop) else (stage.node,)
+        found = [
+            self._sum(within[index], stored)
+            for index in nodes
+            if index in within and within[index].node == index
+        ]
+        rest = [index for index in nodes if index not in within and index not in self._aliases]
         if isinstance(stage, Whole):
-            return [self._whole(stage.node)]
-        computed = operations(self.graph, stage, stored)
-        groups = [computed] if self.whole else [[operation] for operation in computed]
-        return [self._loop(stage, group, stored) for group in groups]
+            return found + [self._whole(index) for index in rest]
+        computed = operations(self.graph, Loop(stage.shape, tuple(rest)), stored)
+        groups = (
+            self._whole_groups(stage, computed, within)
+            if self.whole
+            else [[operation] for operation in computed]
+        )
+        return found + [self._loop(stage, group, stored) for group in groups]
+
+    def _whole_groups(
+        self, stage: Loop, computed: list[Operation], within: Mapping[int, Sum]
+    ) -> list[list[Operation]]:
+        """Return the operations of a stage that are one kernel together: between those that sums read or are read by."""
+        depth: dict[int, int] = {}
+        for index in stage.nodes:
+            each = within.get(index)
+            if each is None:
+                reads = map(self.own_of, self.graph.nodes[index].reads)
+                depth[index] = max((depth.get(i, 0) for i in reads), default=0)
+            elif each.node == index:
+                depth[index] = 1 + max((depth.get(self.own_of(i), 0) for i in each.reads), default=0)
+        groups: dict[int, list[Operation]] = {}
+        for operation in computed:
+            groups.setdefault(depth[operation.node], []).append(operation)
+        return [groups[key] for key in sorted(groups)]
 
     def _whole(self, index: int) -> _Step:
         node = self.graph.nodes[index]
-        sizes = [tuple(map(self.sizes.of, self.graph.nodes[i].shape)) for i in (*node.operands, index)]
+        sizes = [self.sizes_of(i) for i in (*node.operands, index)]
         cut = self._cut(strips.cut_of_whole(node, sizes.pop(), sizes), [index])
-        return _Step(
-            frozenset(node.reads), frozenset({index}), cut, lambda strip: write_whole(self, index, strip)
-        )
+        reads = frozenset(map(self.own_of, node.reads))
+        return _Step(reads, frozenset({index}), cut, lambda strip: write_whole(self, index, strip))
+
+    def _sum(self, made: Sum, stored: frozenset[int]) -> _Step:
+        sizes = {index: self.sizes_of(index) for index in (made.node, *made.reads)}
+        cut = self._cut(sums.cut_of_sum(made, sizes), [made.node])
+        text = self.equation(made.node, stored - made.members | made.reads)
+
+        def write(strip: Strip | None) -> None:
+            result = strip.of(sizes[made.node]) if strip else sizes[made.node]
+            base, number = self._base(made)
+            about = self.out(made.node), base, number, self.listing.lanes
+            self.listing.row(
+                SUMS, *sums.operands_of_row(made, result, sizes, self._factor, about), equation=text
+            )
+
+        return _Step(frozenset(map(self.own_of, made.reads)), frozenset({made.node}), cut, write)
+
+    def _base(self, made: Sum) -> tuple[Place, bool]:
+        """Return the place of the base of a sum, and whether it is one number."""
+        if made.base is None or made.base.node is None:
+            return self.numbers.place(Node("constant", (), ())), True
+        return self.operand(made.base.node), self.graph.nodes[made.base.node].shape == ()
+
+    def _factor(self, index: int | None) -> Place:
+        """Return the place of a factor of a product, of the numbers 1 for None."""
+        return self.numbers.ones if index is None else self.operand(index)
 
     def _affine(self, stage: Affine, stored: frozenset[int]) -> None:
         rows, lanes = self.rows_of(stage.node), self.listing.lanes
@@ -251,7 +277,7 @@ class StageRows:
         for matrix, transposed, vector in stage.terms:
             depth = self.rows_of(vector)
             strides = (1, rows) if transposed else (depth, 1)
-            terms += [self._parameter(matrix), *strides, self.where[vector], lanes, depth]
+            terms += [self._parameter(matrix), *strides, self.operand(vector), lanes, depth]
         bias = None if stage.bias is None else self._parameter(stage.bias)
         out, table = self.out(stage.node), Table(tuple(terms))
         text = self.equation(stage.node, stored)
@@ -280,7 +306,7 @@ class StageRows:
             )
 
         cut = self._cut(Cut(size, frozenset(each)), made.writes)
-        return _Step(frozenset(made.reads), frozenset(made.writes), cut, write)
+        return _Step(frozenset(map(self.own_of, made.reads)), frozenset(made.writes), cut, write)
 
     def equation(self, index: int, stop: Iterable[int]) -> Callable[[], str]:
         """Return what writes the equation of a node for readers, in which the nodes in `stop` are variables."""
@@ -296,7 +322,13 @@ class StageRows:
         if node.op in WEIGHTS:
             place = self._parameter(index)
             return place._replace(offset=place.offset + self._first.get(index, 0))
-        return self._in_strip.get(index) or self._moved(index, self.where[index])
+        own, first = self._aliases.get(index, Alias(index))
+        place = self._in_strip.get(own) or self._moved(own, self.where[own])
+        return place.from_row(first * self.listing.lanes) if first else place
+
+    def own_of(self, index: int) -> int:
+        """Return the node that has the values of a node."""
+        return self._aliases[index].node if index in self._aliases else index
 
     def _moved(self, index: int, place: Place) -> Place:
         """Return the place of the rows of a node that are in the strip that is written."""
