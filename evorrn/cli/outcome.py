@@ -15,6 +15,9 @@ from evorrn.lab.study.sentences.comparison import wiring
 if TYPE_CHECKING:
     from evorrn.lab.runs.run import Run
 
+WIRING = ("kind", "bidirectional", "embedding", "readout", "context", "reads", "encoder", "decoder")
+"""The settings of a network that say how it is wired, where they are not the usual ones."""
+
 
 def report(run: Run, *, json: bool, quiet: bool, debug: bool) -> int:
     """Print how a run ended, and return the exit code."""
@@ -47,6 +50,7 @@ def as_dict(run: Run) -> dict[str, Any]:
             "cell": spec.network.cell_name,
             "hidden": list(spec.network.hidden),
             "genes": spec.network.size,
+            **{name: value for name, value in spec.network.settings().items() if value and name in WIRING},
         },
         "seed": spec.seed,
         "budget": spec.content["budget"],

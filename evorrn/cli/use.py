@@ -25,7 +25,12 @@ Out = Annotated[Path | None, typer.Option("--out", help="Write the CSV here; the
 
 def predict(
     run: Run,
-    file: Annotated[Path, typer.Argument(help="A table with one row per time step, or an .npz with inputs.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A table with one row per time step, an .npz with inputs, or a text for a network of running text."
+        ),
+    ],
     columns: Annotated[
         str | None, typer.Option("--columns", help="Columns that hold the inputs, with commas.")
     ] = None,
@@ -45,14 +50,18 @@ def predict(
     from evorrn.cli.output import note
     from evorrn.data.intervals import LEVEL
     from evorrn.lab.runs import apply
+    from evorrn.lab.runs.next_characters import predict_text, reads_text
     from evorrn.lab.runs.source import find_source
     from evorrn.lab.runs.store import runs_root
     from evorrn.lab.runs.typed import names
 
     rules = table_rules(header, decimal, separator, fill, time)
     with trusting(trust, note):
-        source = find_source(run, runs_root(runs))
-        sheet = apply.predict(source, file, names(columns or ""), rules, LEVEL if level is None else level)
+        source, chosen = find_source(run, runs_root(runs)), names(columns or "")
+        if reads_text(source.model, file):
+            sheet = predict_text(source.model, file, chosen, {**rules, "level": level})
+        else:
+            sheet = apply.predict(source, file, chosen, rules, LEVEL if level is None else level)
     _hand_over(sheet, source, "predict.png", _plot_prediction, out, json)
 
 
@@ -128,11 +137,13 @@ def _plot_prediction(sheet: Sheet, path: Path) -> None:
     """Draw the first output of the first sequence, over the truth where the file holds it; labels for classes."""
     from evorrn.lab.report import plots
     from evorrn.lab.runs.apply import LABEL
+    from evorrn.lab.runs.next_characters import BITS
 
     labels = sheet.columns[-sheet.outputs.shape[2] - 1] == LABEL
     outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
     truth = None if sheet.known is None else sheet.known[0, :, 0]
-    name = LABEL if labels else f"{sheet.name}, original units"
+    units = "" if sheet.name == BITS else ", original units"
+    name = LABEL if labels else f"{sheet.name}{units}"
     plots.outputs_plot(outputs, truth, name, path, dates=sheet.dates, width=sheet.width)
 
 

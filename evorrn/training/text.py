@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +12,29 @@ from evorrn.base.settings import check_seed
 from evorrn.data.characters import Characters
 from evorrn.training.model import Model
 
+CHARACTERS = 2**12
+"""Characters of a text that are read at once."""
+
 SHORTEST, TIMES = 12, 3
 """A repetition has at least so many characters in all, and says its period so many times."""
+
+
+class NextCharacters(NamedTuple):
+    """What a network expects after each of T characters.
+
+    Attributes
+    ----------
+    chosen : ndarray of int64, shape (T,)
+        The number of the most probable next character, see `evorrn.TextModel.characters`.
+    probability : ndarray, shape (T,)
+        Its probability.
+    bits : ndarray, shape (T,)
+        -log2 of the probability of the character that does follow; NaN for the last one.
+    """
+
+    chosen: np.ndarray
+    probability: np.ndarray
+    bits: np.ndarray
 
 
 class TextModel:
@@ -106,6 +128,28 @@ class TextModel:
         largest = values.max(axis=1)
         total = largest + np.log(np.exp(values - largest[:, None]).sum(axis=1))
         return float((values[np.arange(len(own)), own] - total).sum() / math.log(2))
+
+    def next_characters(self, text: str) -> NextCharacters:
+        """Return what the network expects after each character of a text, read from its beginning.
+
+        Raises
+        ------
+        ConfigError
+            When the text is empty.
+        """
+        if not text:
+            raise ConfigError("text: expected at least one character, got none")
+        numbers, state = self.characters.numbers(text), None
+        chosen, surest, bits = np.zeros(len(text), np.int64), np.zeros(len(text)), np.full(len(text), np.nan)
+        for first in range(0, len(text), CHARACTERS):
+            part = slice(first, first + CHARACTERS)
+            logits, state = self._read(numbers[part].tolist(), state)
+            largest = logits.max(axis=1, keepdims=True)
+            logs = logits - largest - np.log(np.exp(logits - largest).sum(axis=1, keepdims=True))
+            chosen[part], surest[part] = logs.argmax(axis=1), np.exp(logs.max(axis=1))
+            following = numbers[first + 1 : first + 1 + len(logs)]
+            bits[first : first + len(following)] = -logs[np.arange(len(following)), following] / math.log(2)
+        return NextCharacters(chosen, surest, bits)
 
     def unknown(self, text: str) -> list[str]:
         """Return the different characters of a text that the network does not know, in their order."""

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 
+import evorrn
+
 PROSE = "It was late; the lamp, as ever, was lit. Nobody came.\n"
 QUICK = ("--strategy", "random", "--hidden", "2", "--budget", "1gen", "--set", "strategy.count=2")
 
@@ -37,6 +39,55 @@ def test_sample_writes_and_tells_probabilities(console, tmp_path):
     assert found["bits"] > 0 and found["bits"] / 8 == found["bits_per_symbol"] and "'é'" in said.err
     said = console.type("sample", folder, "--length", 0)
     assert said.code == 2 and "length: expected at least 1" in said.err
+
+
+def test_predict_tells_the_next_character_of_a_text(console, tmp_path):
+    (tmp_path / "my.txt").write_text(PROSE * 20)
+    run = json.loads(console.type("run", "my.txt", *QUICK, "--json").out)
+    assert run["network"]["embedding"] == 8 and "readout" not in run["network"]
+    (tmp_path / "new.txt").write_bytes("It was\r\né".encode())
+    said = console.type("predict", run["folder"], "new.txt", "--json")
+    assert said.code == 0 and "new.txt: running text of 8 characters" in said.err and "'é'" in said.err
+    rows = json.loads(said.out)["rows"]
+    assert [row["character"] for row in rows] == ["I", "t", "space", "w", "a", "s", "\\n", "unknown"]
+    model = evorrn.TextModel(evorrn.load(tmp_path / run["folder"]))
+    logits = np.asarray(model.model.predict("It was\n"), np.float64)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    for row, one, following in zip(rows, chances, model.characters.numbers("t was\né")):
+        assert row["next"] == model.characters.names[one.argmax()]
+        np.testing.assert_allclose((row["probability"], row["bits"]), (one.max(), -np.log2(one[following])))
+    assert rows[-1]["bits"] is None
+    said = console.type("predict", run["folder"], "new.txt", "--out", "found.csv")
+    assert said.code == 0 and (tmp_path / "found.csv").read_text().startswith(
+        "step,character,next,probability,bits\n"
+    )
+    assert (tmp_path / "found.png").is_file()
+
+
+def test_predict_refuses_what_is_no_text_to_a_network_of_text(console, tmp_path):
+    (tmp_path / "my.txt").write_text(PROSE * 20)
+    folder = json.loads(console.type("run", "my.txt", *QUICK, "--json").out)["folder"]
+    for content, words in ((b"", "at least one character"), (b"a\x00b", "binary data")):
+        (tmp_path / "new.txt").write_bytes(content)
+        said = console.type("predict", folder, "new.txt")
+        assert said.code == 2 and words in said.err and said.out == ""
+    said = console.type("predict", folder, "my.txt", "--columns", "a", "--level", "0.5", "--decimal", ",")
+    assert said.code == 2 and all(
+        f"--{name}: expected none" in said.err for name in ("columns", "level", "decimal")
+    )
+    assert console.type("predict", folder, "none.txt").code == 2
+
+
+def test_bits_of_a_long_text_do_not_depend_on_how_it_is_divided(console, tmp_path, monkeypatch):
+    (tmp_path / "my.txt").write_text(PROSE * 20)
+    folder = json.loads(console.type("run", "my.txt", *QUICK, "--json").out)["folder"]
+    model, whole = evorrn.TextModel(evorrn.load(tmp_path / folder)), []
+    for size in (5, 54, 10_000):
+        monkeypatch.setattr("evorrn.training.text.CHARACTERS", size)
+        whole.append(model.next_characters(PROSE * 2))
+    for other in whole[1:]:
+        np.testing.assert_allclose(other.bits, whole[0].bits, rtol=1e-5)
+        assert (other.chosen == whole[0].chosen).all()
 
 
 def test_sample_of_another_task_is_refused(console):
