@@ -9,7 +9,9 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.compile.ops import identity
 from evorrn.diagnostics.cost import CostSlope
+from evorrn.diagnostics.density import ActivityDensity
 from evorrn.diagnostics.lyapunov import lyapunov_spectrum
+from evorrn.diagnostics.maps import HenonExponents
 from evorrn.diagnostics.memory import memory_capacity
 from evorrn.diagnostics.quantity import Quantity
 from evorrn.network.network import Network
@@ -71,5 +73,7 @@ QUANTITIES: dict[str, type[Quantity]] = {
     "largest-exponent": LargestExponent,
     "memory-capacity": CycleMemory,
     "cost-slope": CostSlope,
+    "henon-exponents": HenonExponents,
+    "activity-density": ActivityDensity,
 }
 """The quantities by the names that they have as the measure of an experiment."""

@@ -59,3 +59,27 @@ def test_square_recurrent_blocks_of_every_group_have_the_spectral_radius(cell, n
     assert recurrent == set(names.split())
     for name in recurrent:
         assert np.abs(np.linalg.eigvals(w[name])).max() == pytest.approx(0.8)
+
+
+def test_photonic_units_add_linearly_and_show_the_squares_of_their_fields():
+    network = Network(2, 1, cell="photonic", hidden=7, dtype="float64")
+    genome, x = network.init(seed=3), np.random.default_rng(0).normal(size=(1, 15, 2))
+    w, field = network.unpack(genome), np.zeros(7)
+    states = network.readout_states(genome, x)[0]
+    for t in range(15):
+        field = w["layer0.W_x"] @ x[0, t] + w["layer0.W_h"] @ field + w["layer0.b"]
+        np.testing.assert_allclose(states[t], field**2, rtol=1e-10)
+
+
+def test_squashed_units_see_tanh_of_their_inputs_and_bound_a_free_run():
+    options = {"leak": 0.4, "scale": 0.3, "shift": -0.1}
+    network = Network(1, 1, cell="squashed-leaky", hidden=7, dtype="float64", cell_options=options)
+    genome, x = network.init(seed=3), np.random.default_rng(0).normal(size=(1, 15, 1))
+    w, h = network.unpack(genome), np.zeros(7)
+    states = network.states(genome, x)[0]
+    for t in range(15):
+        seen = np.tanh(0.3 * x[0, t] - 0.1)
+        h = 0.6 * h + 0.4 * np.tanh(w["layer0.W_x"] @ seen + w["layer0.W_h"] @ h + w["layer0.b"])
+        np.testing.assert_allclose(states[t], h, atol=1e-12)
+    far = network.states(genome, np.full((1, 3, 1), 1e12))
+    np.testing.assert_allclose(far, network.states(genome, np.full((1, 3, 1), 1e6)))
