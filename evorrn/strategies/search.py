@@ -143,7 +143,7 @@ class Search:
         ConfigError
             For a limit that a search without a network cannot measure, such as work.
         """
-        limit = Budget.parse(budget)
+        limit = Budget.given(budget)
         known = {"evaluations", "generations", "loss"}
         given = set(limit.values())
         if not given or given - known:

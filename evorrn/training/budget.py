@@ -123,6 +123,15 @@ class Budget:
             raise ConfigError(problems)
 
     @classmethod
+    def given(cls, budget: object) -> Budget:
+        """Return the budget that an argument of a function is: as `parse`, but a number, which has no unit, is refused."""
+        if isinstance(budget, int | float):
+            raise ConfigError(
+                f"budget: expected a number with its unit, for instance '20G' (multiply-adds), '500gen' or '60s', got {budget!r}"
+            )
+        return cls.parse(budget)
+
+    @classmethod
     def parse(cls, text: object) -> Budget:
         """Return the budget of a text such as ``20G`` (multiply-adds; k, M, G, T), ``500gen``, ``2000eval``, ``60s``.
 

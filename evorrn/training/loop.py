@@ -60,8 +60,10 @@ def fit(
         When the budget is missing but the strategy needs one, or an argument is wrong.
     """
     seed = check_seed(seed)
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise ConfigError(f"callbacks: expected a list of functions of one argument, got {callbacks!r}")
     assessment = assess(data, seed, free_run)
-    limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.parse(budget)
+    limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.given(budget)
     if limit.empty and not getattr(strategy, "ends_by_itself", False):
         raise ConfigError(
             f"budget: {strategy.name} has no end of its own; give a budget, for instance Budget(generations=100)"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from evorrn.base.errors import ConfigError
 from evorrn.training.budget import Budget
 from evorrn.training.progress import Progress
 
@@ -24,6 +25,12 @@ from evorrn.training.progress import Progress
 def test_a_budget_is_shown_as_it_is_typed(typed, shown):
     budget = Budget.parse(typed)
     assert budget.text() == shown and Budget.parse(budget.text()) == budget
+
+
+@pytest.mark.parametrize("number", [20, 20.0, 10**9, True])
+def test_a_number_without_a_unit_is_refused_as_it_could_be_generations_or_seconds(number):
+    with pytest.raises(ConfigError, match="budget: expected a number with its unit"):
+        Budget.given(number)
 
 
 @pytest.mark.parametrize(

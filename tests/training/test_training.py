@@ -180,6 +180,12 @@ def test_a_callback_may_stop_the_run(reason, by):
     assert (trainer.stopped_by, trainer.step_count) == (by, 3)
 
 
+@pytest.mark.parametrize("callbacks", [3, [3], print])
+def test_callbacks_that_are_none_are_refused_before_anything_runs(callbacks):
+    with pytest.raises(ConfigError, match="callbacks: expected a list of functions"):
+        fit(Walk(), LinearNetwork(), batch(), budget="2gen", callbacks=callbacks)
+
+
 def test_other_errors_of_a_callback_are_raised():
     with pytest.raises(ZeroDivisionError):
         trained(Budget(generations=3), callbacks=[lambda progress: 1 / 0])
