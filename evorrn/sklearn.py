@@ -91,8 +91,13 @@ class _RNNEstimator(BaseEstimator):  # type: ignore[misc]
         """Return the outputs of the network at the last time step, (N, O)."""
         check_is_fitted(self)
         valid = validate_data(self, X, reset=False, allow_nd=True, dtype=np.float64)
-        inputs = (_sequences(valid) - self.input_mean_) / self.input_scale_
-        return np.asarray(self.result_.predict(inputs)[:, -1])
+        inputs = _sequences(valid)
+        if inputs.shape[2] != len(self.input_mean_):
+            raise ValueError(
+                f"X: expected {len(self.input_mean_)} inputs at each time step, as in fit, got shape {np.shape(valid)}"
+            )
+        scaled = (inputs - self.input_mean_) / self.input_scale_
+        return np.asarray(self.result_.predict(scaled)[:, -1])
 
     def _scaled(self, inputs: np.ndarray) -> np.ndarray:
         """Learn the mean and the deviation of every input, and return scaled inputs."""

@@ -90,3 +90,14 @@ def test_wrong_input_is_an_error_with_a_sentence():
         RNNRegressor("esn", validation=1.5).fit(x, y)
     with pytest.raises(ValueError, match="at least two classes"):
         RNNClassifier("esn").fit(x, np.zeros(20, dtype=int))
+
+
+@pytest.mark.parametrize("fitted,given", [(2, 1), (1, 2), (3, 2)])
+def test_another_number_of_inputs_at_a_time_step_is_refused_and_not_broadcast(fitted, given):
+    X = np.random.default_rng(0).normal(size=(12, 5, 3))
+    model = RNNRegressor("esn", cell="leaky", hidden=5, budget="1gen").fit(X[:, :, :fitted], X[:, -1, 0])
+    with pytest.raises(ValueError, match=f"expected {fitted} inputs at each time step"):
+        model.predict(X[:, :, :given])
+    if fitted > 1:
+        with pytest.raises(ValueError, match="inputs at each time step"):
+            model.predict(X[:, :, 0])
