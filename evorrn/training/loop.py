@@ -62,6 +62,10 @@ def fit(
     seed = check_seed(seed)
     if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
         raise ConfigError(f"callbacks: expected a list of functions of one argument, got {callbacks!r}")
+    if isinstance(network, type) or not hasattr(network, "fitness"):
+        raise ConfigError(
+            f"network: expected an evorrn.Network, for instance Network.for_task(task), got {type(network).__name__}"
+        )
     assessment = assess(data, seed, free_run)
     limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.given(budget)
     if limit.empty and not getattr(strategy, "ends_by_itself", False):

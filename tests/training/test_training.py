@@ -180,6 +180,12 @@ def test_a_callback_may_stop_the_run(reason, by):
     assert (trainer.stopped_by, trainer.step_count) == (by, 3)
 
 
+@pytest.mark.parametrize("network", [{"cell": "ng-rc"}, "gru", None, Network])
+def test_what_is_no_network_is_refused_by_its_type(network):
+    with pytest.raises(ConfigError, match=r"network: expected an evorrn\.Network"):
+        fit(Walk(), network, batch(), budget="2gen")
+
+
 @pytest.mark.parametrize("callbacks", [3, [3], print])
 def test_callbacks_that_are_none_are_refused_before_anything_runs(callbacks):
     with pytest.raises(ConfigError, match="callbacks: expected a list of functions"):
