@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from evorrn.base.errors import ConfigError, EvorrnError
+from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
 from evorrn.data.characters import Characters
 from evorrn.training.model import Model
@@ -93,9 +94,14 @@ class TextModel:
         Raises
         ------
         ConfigError
-            When the length is below 1 or the temperature below 0 or not finite.
+            When the length is no whole number of at least 1, or more than memory holds, or the temperature below 0 or not
+            finite.
         """
-        found = [] if length >= 1 else [f"length: expected at least 1, got {length}"]
+        found = []
+        try:
+            whole_number("length", length, numbers=6)
+        except ConfigError as error:
+            found += error.problems
         if not (math.isfinite(temperature) and temperature >= 0):
             found.append(f"temperature: expected a number of at least 0, got {temperature:g}")
         if found:

@@ -76,6 +76,8 @@ def test_predict_refuses_what_is_no_text_to_a_network_of_text(console, tmp_path)
         f"--{name}: expected none" in said.err for name in ("columns", "level", "decimal")
     )
     assert console.type("predict", folder, "none.txt").code == 2
+    said = console.type("forecast", folder, "--steps", "5")
+    assert said.code == 2 and "evorrn sample lets it write" in said.err
 
 
 def test_bits_of_a_long_text_do_not_depend_on_how_it_is_divided(console, tmp_path, monkeypatch):

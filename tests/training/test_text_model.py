@@ -67,6 +67,9 @@ def test_what_cannot_be_asked_is_said():
     with pytest.raises(ConfigError, match="temperature: expected a number of at least 0, got -1") as error:
         model().sample(0, temperature=-1)
     assert len(error.value.problems) == 2
+    for length in (2.5, 10**13):
+        with pytest.raises(ConfigError, match="length: expected"):
+            model().sample(length)
     with pytest.raises(ConfigError, match="at least one character"):
         model().log2_probability("")
     net = Network(1, 1, hidden=2)

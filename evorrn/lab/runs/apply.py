@@ -14,6 +14,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError, DataError, EvorrnError
 from evorrn.base.files import write_atomic
+from evorrn.data.characters import Characters
 from evorrn.data.intervals import LEVEL, level_problems
 from evorrn.data.tables.times import Times
 from evorrn.data.task import Task
@@ -158,6 +159,8 @@ def forecast(
     _check_level(level)
     result = source.model
     network = result.network
+    if Characters.named(result.output_names) is not None:
+        raise EvorrnError("forecast: this network writes characters; evorrn sample lets it write")
     if network.loss_name == "reward":
         raise EvorrnError(
             "forecast: expected a run on sequences; this one acts in an environment, see its trajectory.npz"
