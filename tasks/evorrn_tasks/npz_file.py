@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import DataError, EvorrnError, unknown
 from evorrn.base.settings import setting
+from evorrn.base.text import counted
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE, Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines, sequence_labels
@@ -113,6 +115,12 @@ class NpzFile(Task):
                     f"{self.path}: links: expected at least three sequences, inputs (B, T, I), got one"
                 )
             given["links"] = arrays["links"]
+        rows, ends = given["targets"], given["inputs"].shape[:2]
+        if given["inputs"].ndim == 3 and rows.shape == ends and rows.dtype.kind == "f" and ends[1] > 1:
+            raise DataError(
+                f"{self.path}: targets: expected shape ({ends[0]}, {ends[1]}, O) of floats, got {rows.shape}: one number for each "
+                f"time step is {(*ends, 1)}, and {ends[1]} numbers at the last one take a mask beside it"
+            )
         if self.writes and "target_lengths" not in arrays:
             raise DataError(
                 f"{self.path}: expected an array target_lengths (B,) of the answers, as start and stop are set"
@@ -121,6 +129,23 @@ class NpzFile(Task):
             return Batch(**given)
         except EvorrnError as error:
             raise DataError(f"{self.path}: {error}") from None
+
+    @property
+    def data_notes(self) -> tuple[str, ...]:
+        """What the arrays were read as, and those that were left out."""
+        batch, name = self.batch, Path(self.path).name
+        single = batch.size == 1
+        size = counted(batch.steps, "time step") if single else f"{batch.size} sequences"
+        kind = "labels" if batch.labelled else counted(batch.n_outputs, "target")
+        form = "symbols" if batch.symbols else counted(batch.n_inputs, "input")
+        read = f"{name}: {'one sequence of ' if single else ''}{size}, {form} and {kind}"
+        many = (
+            "; of several sequences inputs are (B, T, I)"
+            if self._arrays["inputs"].ndim == 2 and single
+            else ""
+        )
+        others = ", ".join(each for each in self._given if each not in self._arrays)
+        return (read + many, *([f"{name}: left out {others}"] if others else []))
 
     @property
     def inputs(self) -> int:
@@ -243,9 +268,14 @@ class NpzFile(Task):
         return Recommended({"cell": "elman", "hidden": 8, "direct": True})
 
     @cached_property
+    def _given(self) -> dict[str, np.ndarray]:
+        """All arrays of the file, by name."""
+        return load_arrays(self.path)
+
+    @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the file that are used, by name."""
-        arrays = load_arrays(self.path)
+        arrays = self._given
         known = (*NEEDED, *OPTIONAL)
         for name in arrays:  # without this check a misspelt array would be ignored
             close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.75)

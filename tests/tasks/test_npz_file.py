@@ -163,6 +163,17 @@ def test_arrays_that_do_not_fit(tmp_path, arrays, sentence):
     assert sentence in str(error.value) and "data.npz" in str(error.value)
 
 
+def test_a_note_says_what_arrays_were_read_as(tmp_path):
+    assert make(tmp_path, inputs=X, targets=Y).data_notes == (
+        "data.npz: 20 sequences, 2 inputs and 2 targets",
+    )
+    said = make(tmp_path, inputs=np.ones((40, 9), int), targets=np.ones((40, 2), int), names=X).data_notes
+    assert said == (
+        "data.npz: one sequence of 40 time steps, 9 inputs and 2 targets; of several sequences inputs are (B, T, I)",
+        "data.npz: left out names",
+    )
+
+
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK\x03\x04broken", bytes(1000)])
 def test_files_that_are_no_archives(tmp_path, content):
     path = tmp_path / "data.npz"
