@@ -41,6 +41,7 @@ class Plan:
         self._given: list[tuple[int, str]] = []
         self._steps: list[tuple[int, Callable[[Values], np.ndarray]]] = []
         self._known: Values = {}
+        self._transposed: Values = {}  # of matrices, one copy for all their products
         kind = np.result_type(np.float32, *(array.dtype for array in fixed.values()))
         for index in graph.reachable(wanted, shapes=True):
             node = graph.nodes[index]
@@ -62,7 +63,9 @@ class Plan:
             return
         ranks = [len(operand.shape) for operand in operands]
         if node.op == "matvec" and ranks == [2, 1] and numbers[0] in self._known:
-            transposed, vector = self._known[numbers[0]].T, numbers[1]
+            if numbers[0] not in self._transposed:
+                self._transposed[numbers[0]] = np.ascontiguousarray(self._known[numbers[0]].T)
+            transposed, vector = self._transposed[numbers[0]], numbers[1]
             self._steps.append((index, lambda found: found[vector] @ transposed))
         elif OPS[node.op].emit is not None and len({*ranks, len(node.shape)}) == 1 and len(numbers) < 3:
             function = partial(OPS[node.op].compute, node.form)

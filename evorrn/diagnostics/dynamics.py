@@ -65,24 +65,32 @@ class Dynamics:
         self.parts = {name: tuple(sizes[d] for d in shape) for name, shape in network.step.states.items()}
         if closed:
             self.parts[OUTPUT] = (network.outputs,)
-        self.size = sum(int(np.prod(shape)) for shape in self.parts.values())
+        stops = np.cumsum([int(np.prod(shape)) for shape in self.parts.values()], dtype=int).tolist()
+        self.size = stops[-1] if stops else 0
+        self._places = list(zip(self.parts, [0, *stops], stops, self.parts.values()))
 
     # --- States --------------------------------------------------------------------------------------
 
     def split(self, state: np.ndarray) -> dict[str, np.ndarray]:
         """Return the named states in vectors (..., S), each (..., *shape)."""
-        named, start = {}, 0
-        for name, shape in self.parts.items():
-            stop = start + int(np.prod(shape))
-            named[name] = state[..., start:stop].reshape(*state.shape[:-1], *shape)
-            start = stop
-        return named
+        lead = state.shape[:-1]
+        return {
+            name: part if len(shape) == 1 else part.reshape(*lead, *shape)
+            for name, start, stop, shape in self._places
+            for part in [state[..., start:stop]]
+        }
 
     def join(self, named: dict[str, np.ndarray], lead: tuple[int, ...]) -> np.ndarray:
         """Return vectors (*lead, S) of named states; those that are missing are zero."""
-        if list(self.parts) == list(named):  # one copy, without the zeros
-            flat = [np.broadcast_to(part, lead + self.parts[name]) for name, part in named.items()]
-            return np.concatenate([part.reshape(*lead, -1) for part in flat], axis=-1)
+        if all(
+            name in named and named[name].shape == lead + shape for name, _, _, shape in self._places
+        ):  # one copy, without the zeros
+            flat = [
+                part if len(shape) == 1 else part.reshape(*lead, -1)
+                for name, _, _, shape in self._places
+                for part in [named[name]]
+            ]
+            return np.concatenate(flat, axis=-1)
         whole = np.zeros((*lead, self.size))
         for name, part in self.split(whole).items():
             if name in named:
@@ -149,10 +157,7 @@ class Dynamics:
         if self.closed:
             rest = np.zeros((*lead, self.network.inputs - self.network.outputs))
             moved["dot.x"] = np.concatenate([moved[f"dot.{OUTPUT}"], rest], axis=-1)
-        needed = [
-            name for name in (*self.parts, *(f"dot.{name}" for name in self.parts)) if name in graph.outputs
-        ]
-        found = self._run(graph, at, inputs, [graph.outputs[name] for name in needed], moved)
+        found = self._run(graph, at, inputs, self._pushed, moved)
         dots = {}
         for name in self.parts:
             if f"dot.{name}" in graph.outputs:
@@ -200,6 +205,12 @@ class Dynamics:
     def _tangent(self) -> Graph:
         varying = [*self.network.step.states, *(["x"] if self.closed else [])]
         return tangent(self._graph, varying)
+
+    @cached_property
+    def _pushed(self) -> tuple[int, ...]:
+        """The nodes of the next states and of their derivatives."""
+        graph, names = self._tangent, [*self.parts, *(f"dot.{name}" for name in self.parts)]
+        return tuple(graph.outputs[name] for name in names if name in graph.outputs)
 
     @cached_property
     def _adjoint(self) -> Graph:

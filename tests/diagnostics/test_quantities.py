@@ -8,7 +8,10 @@ from evorrn.diagnostics.quantities import CycleMemory, LargestExponent
 
 @pytest.mark.parametrize("gain", [0.6, 1.5, 3.0])
 def test_the_exponent_of_a_random_network_is_that_of_the_map_before_tanh(gain):
-    """The map x+ = J tanh x and its Jacobian, J diag(1 - tanh² x), written out."""
+    """The map x+ = J tanh x and its Jacobian, J diag(1 - tanh² x), written out.
+
+    Where it is chaotic, rounding leads to other states within 100 steps, so that only averages agree.
+    """
     quantity = LargestExponent(units=30, gain=gain, steps=1500)
     rng = np.random.default_rng(4)
     matrix = gain / np.sqrt(30) * rng.normal(size=(30, 30))
@@ -20,7 +23,7 @@ def test_the_exponent_of_a_random_network_is_that_of_the_map_before_tanh(gain):
         length = np.linalg.norm(direction)
         direction /= length
         total += np.log(length) * (step >= 500)
-    assert quantity.compute(4) == pytest.approx(total / 1500, abs=4e-3)
+    assert quantity.compute(4) == pytest.approx(total / 1500, abs=4e-3 if gain < 1 else 0.02)
 
 
 def test_the_memory_of_a_cycle_is_its_closed_form():
