@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.patterns import bipolar, finite
+from evorrn.associative.patterns import bipolar, finite, some
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError
 
@@ -143,7 +143,7 @@ class BAM:
         x : array_like, shape (n,), optional
         y : array_like, shape (m,), optional
         """
-        first, second = (layer[:1] for layer in self._start(x, y))
+        first, second = (layer[:1] for layer in self._cues(x, y))
         states = [(first, second)]
         for _ in range(sweeps):
             with one_thread():
@@ -182,7 +182,7 @@ class BAM:
             A file to write, ``.png`` or ``.svg``.
         """
         drawing = importlib.import_module("evorrn.lab.report.pairs")  # the only folder that draws lies below
-        first, second = self._start(x, y)
+        first, second = self._cues(x, y)
         true = None if pairs is None else self._pairs(*pairs)
         if true is not None and len(true[0]) != len(first):
             raise ShapeError(f"pairs: expected one for each of {len(first)} cues, got {len(true[0])}")
@@ -255,13 +255,18 @@ class BAM:
             raise ShapeError(f"y: expected one state for each of {len(first)} of x, got {len(second)}")
         return first, second
 
+    def _cues(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `_start` does, of at least one cue."""
+        first, second = self._start(x, y)
+        if not len(first):
+            raise ShapeError("cues: expected at least one pattern, got none")
+        return first, second
+
     def _pairs(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the patterns of pairs as float64 (M, n) and (M, m), at least one."""
-        first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
+        first, second = some("x", x, self.x_units), some("y", y, self.y_units)
         if len(first) != len(second):
             raise ShapeError(f"y: expected one pattern for each of {len(first)} of x, got {len(second)}")
-        if not len(first):
-            raise ShapeError("x: expected at least one pattern, got none")
         return first, second
 
 

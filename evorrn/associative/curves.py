@@ -12,7 +12,7 @@ import numpy as np
 
 from evorrn.associative.bam import BAM
 from evorrn.associative.hopfield import Hopfield
-from evorrn.associative.patterns import bipolar
+from evorrn.associative.patterns import some
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
 from evorrn.base.settings import check_seed
 
@@ -86,7 +86,7 @@ def basins(
     >>> [bool(found.recovered[0] > 0.9), bool(found.recovered[1] < 0.5)]
     [True, True]
     """
-    true = bipolar("patterns", patterns, memory.units)
+    true = some("patterns", patterns, memory.units)
     shares = _checked("wrong", wrong, trials)
     if shares.max() > 1:
         raise EvorrnError(f"wrong: expected shares from 0 to 1, got {shares.max():g}")
@@ -143,7 +143,7 @@ def pair_basins(
     """
     if drive not in DRIVES:
         raise UnknownName("layer", drive, DRIVES)
-    true = bipolar("x", x, memory.x_units), bipolar("y", y, memory.y_units)
+    true = some("x", x, memory.x_units), some("y", y, memory.y_units)
     if len(true[0]) != len(true[1]):
         raise ShapeError(f"y: expected one pattern for each of {len(true[0])} of x, got {len(true[1])}")
     shares = _checked("wrong", wrong, trials)

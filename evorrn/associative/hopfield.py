@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from evorrn.associative.kernels import settle_one_by_one
-from evorrn.associative.patterns import bipolar, finite, overlap
+from evorrn.associative.patterns import bipolar, finite, overlap, some
 from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
@@ -145,9 +145,7 @@ class Hopfield:
         """
         if rule not in RULES:
             raise UnknownName("rule", rule, RULES)
-        given = bipolar("patterns", patterns, self.units)
-        if not len(given):
-            raise ShapeError("patterns: expected at least one pattern, got none")
+        given = some("patterns", patterns, self.units)
         most = CAPACITY.get(rule, np.inf) * self.units
         if len(given) > most:
             warnings.warn(
@@ -228,7 +226,7 @@ class Hopfield:
         """
         if order not in ORDERS:
             raise UnknownName("order", order, ORDERS)
-        state = bipolar("cue", cue, self.units)[:1].copy()
+        state = some("cue", cue, self.units)[:1].copy()
         if order == "synchronous":
             states, seen = [state[0]], 0
             while seen < sweeps and not any((states[-1] == old).all() for old in states[:-1]):
@@ -282,7 +280,7 @@ class Hopfield:
             "evorrn.lab.report.memories"
         )  # the only folder that draws lies below
         true = None if patterns is None else bipolar("patterns", patterns, self.units)
-        given = bipolar("cues", cues, self.units)
+        given = some("cues", cues, self.units)
         if true is not None and true.shape != given.shape:
             raise ShapeError(f"patterns: expected one for each of {len(given)} cues, got {len(true)}")
         traces = [self.trace(cue, order=order, seed=seed) for cue in given[: drawing.MOST]]

@@ -9,6 +9,14 @@ import numpy as np
 from evorrn.base.errors import ShapeError
 
 
+def some(name: str, value: Any, units: int) -> np.ndarray:
+    """Return patterns as `bipolar` does; raise ShapeError when there are none."""
+    array = bipolar(name, value, units)
+    if not len(array):
+        raise ShapeError(f"{name}: expected at least one pattern, got none")
+    return array
+
+
 def bipolar(name: str, value: Any, units: int) -> np.ndarray:
     """Return patterns as float64 (M, N), one pattern (N,) as (1, N).
 

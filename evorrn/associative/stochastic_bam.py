@@ -139,6 +139,9 @@ class StochasticBAM:
                 f"step: expected 0 < step <= time and at most {LARGEST_STEP / fastest:.3g} for a decay of {fastest:g}, "
                 f"got step {step!r}, time {time!r}"
             )
+        for letter, level in zip("xy", noise):
+            if not (np.isfinite(level) and level >= 0):
+                raise EvorrnError(f"noise of {letter}: expected a finite number of at least 0, got {level!r}")
         if self.delays.max() > time:
             raise EvorrnError(
                 f"delays: expected at most the length of the trajectory, {time:g}, got {self.delays.max():g}"

@@ -219,3 +219,10 @@ def test_a_delay_longer_than_the_trajectory_is_refused():
     with pytest.raises(EvorrnError, match="delays: expected at most the length of the trajectory, 2, got 3"):
         memory.simulate([0.1], [0.1], time=2.0, step=0.1)
     assert memory.simulate([0.1], [0.1], time=3.0, step=0.1).x.shape == (31, 1)
+
+
+@pytest.mark.parametrize("noise", [(np.nan, 0.0), (0.0, -1.0), (np.inf, 0.0)])
+def test_noise_that_is_no_standard_deviation_is_refused(noise):
+    memory = StochasticBAM([1.0], [1.0], [[[0.5]]], [[[0.5]]])
+    with pytest.raises(EvorrnError, match=r"noise of [xy]: expected a finite number of at least 0"):
+        memory.simulate([1.0], [1.0], 1.0, 0.1, noise=noise)

@@ -98,6 +98,13 @@ def test_pairs_are_drawn_with_their_cues_and_energies(tmp_path):
             "y: expected one pattern for each of 2 of x, got 1",
         ),
         (lambda m, x, y: pair_basins(m, x, y, trials=0), EvorrnError, "trials: expected a whole number"),
+        (lambda m, x, y: m.plot(x=x[:0]), ShapeError, "cues: expected at least one pattern, got none"),
+        (lambda m, x, y: m.trace(y=y[:0]), ShapeError, "cues: expected at least one pattern, got none"),
+        (
+            lambda m, x, y: pair_basins(m, x[:0], y[:0]),
+            ShapeError,
+            "x: expected at least one pattern, got none",
+        ),
         (lambda m, x, y: m.plot(), EvorrnError, "a start of x, of y, or of both"),
         (
             lambda m, x, y: m.plot(x=x, pairs=(x[:1], y[:1])),
