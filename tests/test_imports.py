@@ -1,6 +1,7 @@
 """A folder of the package imports only folders above it, and what is heavy is loaded late."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +41,16 @@ HOUSE = (
 """The folders of the package, each above those that may import it."""
 
 
+@functools.cache
+def nodes(path):
+    """Return the imports and the functions of a file."""
+    kinds = ast.Import | ast.ImportFrom | ast.FunctionDef
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+
+
 def imports(path):
     """Yield the module of every import of a file, those in functions and under TYPE_CHECKING included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -52,6 +60,7 @@ def imports(path):
                 yield f"{node.module}.{alias.name}"
 
 
+@functools.cache
 def files(package):
     return [path for path in sorted((ROOT / package).rglob("*.py")) if "__pycache__" not in path.parts]
 
@@ -108,7 +117,7 @@ def test_no_module_imports_itself_through_others():
 def test_no_private_name_is_used_across_folders():
     found = []
     for path in files("evorrn"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("evorrn"):
                 found += [f"{path}: {node.module}.{a.name}" for a in node.names if a.name.startswith("_")]
     assert not [line for line in found if "__version__" not in line]
@@ -124,7 +133,7 @@ def test_no_function_has_more_than_eight_parameters():
     for path in files("evorrn"):
         if "cli" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef) and not equations(node):
                 given = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
                 if len([name for name in given if name not in ("self", "cls")]) > 8:
