@@ -11,10 +11,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Every graph that the compiler makes in a test is checked, in the programs that a test starts as well.
 os.environ["EVORRN_VERIFY"] = "1"
 
+BY_SIZES = (
+    "tests/bench",
+    "tests/compile",
+    "tests/engine",
+    "tests/kernels",
+    "tests/lab/sweep",
+    "tests/network",
+)
+"""The folders of the tests of layouts and of processes: there a network chooses its layout by its sizes."""
 
-@pytest.fixture
-def along_sequences(monkeypatch):
-    """Run few sequences as many are run, whose kernels programs share: a program along units takes seconds to compile."""
-    from evorrn.engine.rows.run import Rows
 
-    monkeypatch.setattr(Rows, "fit", lambda self, sequences: False)
+@pytest.fixture(autouse=True)
+def few_sequences_as_many(request, monkeypatch):
+    """Elsewhere run few sequences in the layout of many: its programs share kernels, where others take seconds to compile.
+
+    What runs through the entries of sparse matrices runs so everywhere.
+    """
+    if not request.path.relative_to(request.config.rootpath).as_posix().startswith(BY_SIZES):
+        from evorrn.engine.rows.run import Rows
+
+        monkeypatch.setattr(Rows, "fit", lambda self, sequences: False)

@@ -10,8 +10,6 @@ from evorrn import Budget, Network
 from evorrn.automata import DFA, Alphabet, Reader, Strings, extract_dfa, tomita_dfa
 from evorrn.base.errors import DataError, EvorrnError, ShapeError
 
-pytestmark = pytest.mark.usefixtures("along_sequences")
-
 
 @pytest.mark.parametrize("end", [False, True])
 @pytest.mark.parametrize("language", SIZES)

@@ -12,8 +12,6 @@ from evorrn.cells.find import cells
 from evorrn.cells.memristive import incidence, projector
 from evorrn.diagnostics.dynamics import Dynamics
 
-pytestmark = pytest.mark.usefixtures("along_sequences")
-
 
 def made(cell, seed, **options):
     """Return a network of float64 with 3 inputs and 12 units, a genome, and its blocks."""

@@ -7,8 +7,6 @@ from scipy.signal import lfilter
 
 from evorrn import Batch, EvorrnError, Network
 
-pytestmark = pytest.mark.usefixtures("along_sequences")
-
 
 def made(cell, rng, inputs=3, outputs=2, hidden=6, **settings):
     """Return a network of float64, a genome, and its blocks by the names of the parameters: views of the genome."""

@@ -17,6 +17,13 @@ RADIUS, BEND, LOOP = 0.3, 0.22, 3.1
 """Radius of a state, bend of an arrow by its length, and reach of an arrow to its own state by the radius."""
 
 TITLE_SIZE = 9
+ARROW: dict[str, Any] = {
+    "arrowstyle": "-|>",
+    "mutation_scale": 11,
+    "color": MUTED,
+    "linewidth": 1.1,
+    "zorder": 2,
+}
 
 
 def automaton_plot(dfa: DFA, path: Path, title: str = "") -> None:
@@ -88,14 +95,7 @@ def _arrow(axes: Any, start: np.ndarray, end: np.ndarray, label: str) -> None:
     bend = start + along / 2 + BEND * np.array([along[1], -along[0]])
     first = start + RADIUS * _direction(bend - start)
     last = end + RADIUS * _direction(bend - end)
-    look: dict[str, Any] = {
-        "arrowstyle": "-|>",
-        "mutation_scale": 11,
-        "color": MUTED,
-        "linewidth": 1.1,
-        "zorder": 2,
-    }
-    axes.add_patch(FancyArrowPatch(path=Curve([first, bend, last], [1, 3, 3]), **look))
+    axes.add_patch(FancyArrowPatch(path=Curve([first, bend, last], [1, 3, 3]), **ARROW))
     _label(axes, (first + 2 * bend + last) / 4, label)
 
 
@@ -108,14 +108,7 @@ def _loop(axes: Any, centre: np.ndarray, angle: float, label: str) -> None:
         centre + RADIUS * reach * _unit(angle + turn)
         for reach, turn in ((1, -0.5), (LOOP, -0.55), (LOOP, 0.55), (1, 0.5))
     ]
-    look: dict[str, Any] = {
-        "arrowstyle": "-|>",
-        "mutation_scale": 11,
-        "color": MUTED,
-        "linewidth": 1.1,
-        "zorder": 2,
-    }
-    axes.add_patch(FancyArrowPatch(path=Curve(points, [1, 4, 4, 4]), **look))
+    axes.add_patch(FancyArrowPatch(path=Curve(points, [1, 4, 4, 4]), **ARROW))
     _label(axes, centre + RADIUS * 0.82 * LOOP * _unit(angle), label)
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.data.intervals import adaptive_widths, covered, series_width
+from evorrn.data.intervals import adaptive_widths, covered
+from evorrn.lab.runs.calibration import half_widths
 from evorrn.lab.runs.outputs import Predictions
 
 KINDS = ("conformal", "adaptive", "seeds")
@@ -63,8 +64,7 @@ def measured(runs: Sequence[Predictions], level: float, horizon: int) -> tuple[I
 def conformal_ends(run: Predictions, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Return lower and upper ends (B, T, O) of split conformal intervals, NaN where there are too few residuals."""
     assert run.residuals is not None
-    widths = np.array([series_width(np.abs(column), level) for column in run.residuals.T])
-    widths = np.where(np.isfinite(widths), widths, np.nan)
+    widths = half_widths(run.residuals, level)
     return run.predicted - widths, run.predicted + widths
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -128,35 +128,24 @@ def judge(
         values = np.array([value if math.isfinite(value) else worst for value in found])
         mean = _mean(values)
         median, solved = float(np.median(values)), None
-    finite = values[np.isfinite(values)]
-    return Finding(
-        problem=case.problem.name,
-        method=case.row.method,
-        of=case.row.of,
-        conditions=case.problem.conditions,
-        deviation=case.row.deviation,
-        strategy=strategy,
-        network=network,
-        seeds=len(runs),
-        solved=solved,
-        mean=mean.value,
-        low=mean.low,
-        high=mean.high,
-        median=median,
-        spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
-        values=tuple(values.tolist()),
-        published=case.row.published,
-        published_to=case.row.published_to,
-        verdict=_verdict(case, mean, experiment),
-        errors=sum(bool(run.error) for run in runs),
-        automata=automata,
+    finding = _finding(case, values, mean, median, experiment)
+    errors = sum(bool(run.error) for run in runs)
+    return replace(
+        finding, strategy=strategy, network=network, solved=solved, errors=errors, automata=automata
     )
 
 
 def judge_quantity(case: Case, values: Sequence[float], experiment: Experiment) -> Finding:
     """Return the finding of a row whose values, one a seed, are a quantity."""
     found = np.array(values, dtype=np.float64)
-    mean = _mean(found)
+    return _finding(case, found, _mean(found), float(np.median(found)), experiment)
+
+
+def _finding(
+    case: Case, values: np.ndarray, mean: Estimate, median: float, experiment: Experiment
+) -> Finding:
+    """Return the finding of a row from its values, one a seed, as that of a quantity."""
+    finite = values[np.isfinite(values)]
     return Finding(
         problem=case.problem.name,
         method=case.row.method,
@@ -165,14 +154,14 @@ def judge_quantity(case: Case, values: Sequence[float], experiment: Experiment) 
         deviation=case.row.deviation,
         strategy={"name": case.row.method},
         network=case.quantity.settings() if case.quantity is not None else {},
-        seeds=len(found),
+        seeds=len(values),
         solved=None,
         mean=mean.value,
         low=mean.low,
         high=mean.high,
-        median=float(np.median(found)),
-        spread=float(found.std(ddof=1)) if len(found) > 1 else math.nan,
-        values=tuple(found.tolist()),
+        median=median,
+        spread=float(finite.std(ddof=1)) if len(finite) > 1 else math.nan,
+        values=tuple(values.tolist()),
         published=case.row.published,
         published_to=case.row.published_to,
         verdict=_verdict(case, mean, experiment),
