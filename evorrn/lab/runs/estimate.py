@@ -1,7 +1,7 @@
 """What a list of runs takes in time and memory, estimated before the first one starts.
 
 Time follows from the budget and a speed: that of complete runs of the same strategy and cell in the folder of runs, else the
-usual speed of the strategy. Memory follows from the sizes of data, network and strategy.
+usual speed of the strategy with such a network on such data. Memory follows from the sizes of data, network and strategy.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def estimated(runs: Iterable[tuple[Spec, int]], root: Path) -> Estimate:
         each = _work(spec, problem)
         took = spec.budget.seconds
         if each is not None:
-            took = min(took or float("inf"), each / (speed or spec.strategy.usual_speed))
+            took = min(took or float("inf"), each / (speed or _usual_speed(spec, problem)))
         work = None if work is None or each is None else work + count * each
         seconds = None if seconds is None or took is None else seconds + count * took
     if refused:
@@ -153,6 +153,17 @@ def _work(spec: Spec, problem: MeteredProblem) -> float | None:
     if budget.generations is not None and "gradient" in strategy.requires:
         found.append(budget.generations * problem.train.moved_steps * (forward + backward))
     return min(found, default=None)
+
+
+def _usual_speed(spec: Spec, problem: MeteredProblem) -> float:
+    """Return about how many multiply-adds a second a strategy takes with its network on its data."""
+    strategy = spec.strategy
+    if not isinstance(problem, Problem):
+        return strategy.usual_speed
+    forward, backward = spec.network.step_work
+    each = forward + backward if "gradient" in strategy.requires else forward
+    together = min(problem.train.size, getattr(strategy, "batch_size", 0) or problem.train.size)
+    return 1 / (1 / strategy.usual_speed + strategy.usual_overhead / (together * each))
 
 
 def _speed(spec: Spec, root: Path) -> float | None:

@@ -41,7 +41,8 @@ class RandomSearch(Strategy):
     version: ClassVar[int] = 2
     step_name: ClassVar[str] = "draw"
     requires: ClassVar[frozenset[str]] = frozenset({"fitness"})
-    usual_speed: ClassVar[float] = 5e9
+    usual_speed: ClassVar[float] = 5.5e9
+    usual_overhead: ClassVar[float] = 1.6e-7
 
     count: int = setting(64, "networks drawn and evaluated together in one step", minimum=1)
     width: float | None = setting(

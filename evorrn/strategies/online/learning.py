@@ -35,6 +35,7 @@ class OnlineStrategy(GradientDescent):
 
     one_step: ClassVar[bool] = True
     usual_speed: ClassVar[float] = 2e8
+    usual_overhead: ClassVar[float] = 0.0
     whole: ClassVar[str] = "bptt"
     """The strategy that serves where a loss has no time steps."""
 

@@ -90,6 +90,8 @@ class EchoState(DrawnReservoir):
 
     name: ClassVar[str] = "esn"
     version: ClassVar[int] = 2
+    usual_speed: ClassVar[float] = 3e9
+    usual_overhead: ClassVar[float] = 5e-6
 
     washout: int | None = setting(
         None,

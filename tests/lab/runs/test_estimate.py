@@ -28,10 +28,19 @@ def test_runs_that_differ_in_their_seed_are_estimated_once(tmp_path):
     runs = [spec(seed=seed) for seed in range(3)] + [spec("random", seed=seed) for seed in range(2)]
     found = estimated(by_seed(runs), tmp_path)
     assert found.runs == 5 and found.work == 5 * 100_000 and not found.measured
-    assert found.seconds == pytest.approx(3 * 1e5 / 3e9 + 2 * 1e5 / 5e9)
+    steps = 1e5 / runs[0].network.step_work[0]  # of the one sequence
+    assert found.seconds == pytest.approx(5 * (1e5 / 5.5e9 + steps * 1.6e-7))
     said = found.sentence(2)
     assert said.startswith("ahead: 5 runs; about 500k multiply-adds in all; about 1 second by 2 processes")
     assert "of memory each" in said
+
+
+def test_small_networks_on_few_sequences_take_longer_for_equal_work(tmp_path):
+    small, large = (estimated([(spec("bptt", hidden=h), 1)], tmp_path).seconds for h in (3, 60))
+    four = estimated([(spec("bptt", hidden=60, batch_size=4), 1)], tmp_path).seconds
+    assert small > 5 * large and four == large  # the sunspots are one sequence
+    forward, backward = spec("bptt").network.step_work
+    assert small == pytest.approx(1e5 / 3e9 + 1e5 / (forward + backward) * 4e-6)
 
 
 def test_time_follows_from_runs_that_are_complete(tmp_path):
