@@ -42,7 +42,7 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     pass
 
@@ -66,4 +66,4 @@ app.command()(bench)
 app.command()(docs)
 
 command = typer.main.get_command(app)
-"""The Click command of `app`. Typer would make it anew at each call in a process."""
+"""The Click command of `app`. Calling `app` would make it again each time."""

@@ -20,7 +20,7 @@ def bench(
     list_: Annotated[bool, typer.Option("--list", help="List groups and rows, and time nothing.")] = False,
     json: Json = False,
 ) -> None:
-    r"""Time evorrn and its peers side by side, and hold the ratios against their targets.
+    r"""Time evorrn and its peers side by side, and compare the ratios with their targets.
 
     Peers come with: pip install 'evorrn\[bench]'. One that is missing is named.
     A quiet machine is needed for numbers worth keeping.

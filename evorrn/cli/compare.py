@@ -159,7 +159,7 @@ def report(
     runs: Runs = None,
     json: Json = False,
 ) -> None:
-    """Print the findings of a comparison or a sweep again, and write its report anew from the run folders.
+    """Print the findings of a comparison or a sweep again, and write its report again from the run folders.
 
     The report of a sweep can be written at any time, also while it is running.
     """

@@ -23,14 +23,14 @@ def diagnose(
         typer.Option(
             "--estimates",
             min=0,
-            help="Repeat so many steps of the run's training, and compare online estimates of the gradient along it.",
+            help="Repeat this many steps of the run's training, and compare online estimates of the gradient with the exact one.",
         ),
     ] = 0,
     runs: Runs = None,
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Tell what a trained network does: its gradients by lag, Lyapunov exponents, memory, fixed points and activity.
+    """Measure what a trained network does: its gradients by lag, Lyapunov exponents, memory, fixed points and activity.
 
     Figures and pictures are written to the folder diagnostics of the run.
     """

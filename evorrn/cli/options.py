@@ -20,11 +20,11 @@ Target = Annotated[
 Inputs = Annotated[
     str | None, typer.Option("--inputs", help="Further input columns of a data file, with commas.")
 ]
-Horizon = Annotated[int | None, typer.Option("--horizon", help="Steps ahead that the target lies.")]
+Horizon = Annotated[int | None, typer.Option("--horizon", help="How many steps ahead the target lies.")]
 Horizons = Annotated[
     str | None,
     typer.Option(
-        "--horizon", help="Steps ahead that the target lies; several with commas, each trained for."
+        "--horizon", help="How many steps ahead the target lies; several with commas, each trained for."
     ),
 ]
 Multistep = Annotated[
@@ -41,7 +41,7 @@ Folds = Annotated[
 Header = Annotated[
     bool | None,
     typer.Option(
-        "--header/--no-header", help="Whether the first row of a table holds names; found out by default."
+        "--header/--no-header", help="Whether the first row of a table holds names; detected by default."
     ),
 ]
 Decimal = Annotated[str | None, typer.Option("--decimal", help="Decimal mark of a table: . or ,")]
@@ -54,7 +54,7 @@ Fill = Annotated[
 Time = Annotated[
     str | None,
     typer.Option(
-        "--time", help="Column that gives the order of the rows; none: no column; found out by default."
+        "--time", help="Column that gives the order of the rows; none: no column; detected by default."
     ),
 ]
 Calendar = Annotated[
@@ -77,7 +77,7 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="Runs side by side; as many as there are cores by default."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Run again what is complete.")]
+Force = Annotated[bool, typer.Option("--force", help="Run complete runs again.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Import code that a run folder names and has not recorded.")
 ]

@@ -22,7 +22,7 @@ def reproduce(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a published experiment again, and report whether its figures come out.
+    """Run a published experiment again, and report which of its figures are reproduced.
 
     Runs are kept: the same command goes on with one that was interrupted.
     """

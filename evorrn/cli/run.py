@@ -63,7 +63,7 @@ def run(
         str | None,
         typer.Option("--continue", metavar="RUN", help="Go on from a run's checkpoint in a new run."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run again what is complete.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run complete runs again.")] = False,
     runs: Runs = None,
     trust: Trust = False,
     json: Json = False,
@@ -72,7 +72,7 @@ def run(
     """Train a network on a task, in a run folder of its own.
 
     Ctrl-C stops after the step under way and keeps a checkpoint: the same
-    command goes on from there. Of a complete run it prints the result again.
+    command goes on from there. If the run is complete, its result is printed again.
     """
     from evorrn.base.errors import EvorrnError
     from evorrn.base.trust import trusting

@@ -17,7 +17,9 @@ def sample(
             "or a model file."
         ),
     ],
-    prompt: Annotated[str, typer.Option("--prompt", help="Text that is read before, or the question.")] = "",
+    prompt: Annotated[
+        str, typer.Option("--prompt", help="Text that the network reads before it writes; or the question.")
+    ] = "",
     length: Annotated[int, typer.Option("--length", help="Characters to write.")] = 200,
     temperature: Annotated[
         float | None,
@@ -37,7 +39,7 @@ def sample(
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Let a network that was trained on running text write, or tell how probable a text is to it; or let one answer."""
+    """Write text with a network that was trained on text, print how probable a text is, or answer a question."""
     from evorrn.base.errors import EvorrnError
     from evorrn.base.text import counted
     from evorrn.base.trust import trusting

@@ -99,7 +99,7 @@ sweep.command("run")(
         retry=False,
         doc="""Run a sweep, or go on with it: the same command again does what is left.
 
-    Complete runs are passed over, interrupted ones go on from their checkpoint, failed ones wait for retry.
+    Complete runs are skipped, interrupted ones go on from their checkpoint, failed ones wait for retry.
     Ctrl-C stops after the steps under way and keeps checkpoints; once more stops at once.
     """,
     )

@@ -92,7 +92,7 @@ def forecast(
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Let a trained network run on from the end of the known data, as CSV and a plot."""
+    """Forecast the values after the known data with a trained network, as CSV and a plot."""
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note
     from evorrn.data.intervals import LEVEL

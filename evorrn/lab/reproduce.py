@@ -1,4 +1,4 @@
-"""Reproduce: run a published experiment again, and report whether its figures come out."""
+"""Reproduce: run a published experiment again, and report which of its figures are reproduced."""
 
 from __future__ import annotations
 

@@ -84,14 +84,14 @@ class CsvFile(Task):
     )
 
     header: bool | None = setting(
-        None, "whether the first row holds the names of the columns; found out by default", absent=None
+        None, "whether the first row holds the names of the columns; detected by default", absent=None
     )
     decimal: str = setting(
         "", "decimal mark: . or ,; by default a point, and doubtful numbers are refused", absent=""
     )
     separator: str = setting(
         "",
-        "separator of columns: a comma, a semicolon, a bar or the word tab; found out by default",
+        "separator of columns: a comma, a semicolon, a bar or the word tab; detected by default",
         absent="",
     )
     fill: str = setting("", "how to fill missing values: linear or previous; refused by default", absent="")

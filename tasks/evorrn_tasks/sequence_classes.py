@@ -68,11 +68,11 @@ class SequenceClasses(Task):
         absent="last",
     )
     header: bool | None = setting(
-        None, "whether the first row holds the names of the columns; found out by default"
+        None, "whether the first row holds the names of the columns; detected by default"
     )
     decimal: str = setting("", "decimal mark: . or ,; by default a point, and doubtful numbers are refused")
     separator: str = setting(
-        "", "separator of columns: a comma, a semicolon, a bar or the word tab; found out by default"
+        "", "separator of columns: a comma, a semicolon, a bar or the word tab; detected by default"
     )
 
     def problems(self) -> list[str]:
