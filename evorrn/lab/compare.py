@@ -30,6 +30,7 @@ from evorrn.lab.planning import (
     usual_strategies,
 )
 from evorrn.lab.report.comparison import write_report
+from evorrn.lab.report.records import load_comparison
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.scoring import common_metric, make_part
@@ -148,9 +149,9 @@ def _written(comparison: Comparison, root: Path, folder: Path) -> Comparison:
     """
     content, path = json.dumps(comparison.as_dict(), indent=1) + "\n", folder / "comparison.json"
     try:
-        if Path(comparison.report).is_file() and path.is_file():
-            with suppress(ValueError, RunError):
-                known = Comparison.from_dict(json.loads(path.read_text()))
+        if Path(comparison.report).is_file():
+            with suppress(RunError):  # there is none, or it is damaged
+                known = load_comparison(folder)
                 if json.dumps(_timeless(known).as_dict()) == json.dumps(_timeless(comparison).as_dict()):
                     return known
         write_report(comparison, root, Path(comparison.report))

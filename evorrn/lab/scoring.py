@@ -58,20 +58,18 @@ def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, want
         for name, value in comparator_values(first, metric, wanted.baselines).items()
     }
     baselines += [dataclasses.replace(each, model=True) for each in make_baselines(models, metric)]
-    by_target = _baseline_targets(first, wanted.baselines)
-    seconds = baseline_seconds(first)
-    baselines = [
-        dataclasses.replace(
-            each, targets=by_target.get(each.name, {}), seconds=seconds.get(each.name, math.nan)
-        )
-        for each in baselines
-    ]
     horizon = int(getattr(first.task, "horizon", None) or 0)
     predicted = baseline_predictions(first) if horizon else {}
+    by_target, seconds = _baseline_targets(first, wanted.baselines), baseline_seconds(first)
     baselines = [
-        dataclasses.replace(each, intervals=measured([predicted[each.name]], wanted.level, horizon))
-        if each.name in predicted
-        else each
+        dataclasses.replace(
+            each,
+            targets=by_target.get(each.name, {}),
+            seconds=seconds.get(each.name, math.nan),
+            intervals=measured(
+                [predicted[each.name]] if each.name in predicted else [], wanted.level, horizon
+            ),
+        )
         for each in baselines
     ]
     return Part(
