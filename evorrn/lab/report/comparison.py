@@ -40,7 +40,7 @@ from evorrn.lab.study.backtest import every_row, newest
 from evorrn.lab.study.comparison import Baseline, Comparison, Row
 from evorrn.lab.study.pairs import Difference
 from evorrn.lab.study.ranking import ranked
-from evorrn.lab.study.sentences import common
+from evorrn.lab.study.sentences import backtest, common
 from evorrn.lab.study.sentences import comparison as sentences
 
 CAPTIONS = {
@@ -90,7 +90,7 @@ def title(comparison: Comparison) -> str:
     """Return what is compared, in a line."""
     return (
         f"{common.subject(comparison.task)}: {common.ways(len(comparison.rows))}, {comparison.budget} each, "
-        f"{counted(len(comparison.seeds), 'seed')}{sentences.spread(comparison)}; {comparison.metric} on test, "
+        f"{counted(len(comparison.seeds), 'seed')}{backtest.spread(comparison)}; {comparison.metric} on test, "
         f"{common.direction(comparison.higher_is_better)}"
     )
 
@@ -186,7 +186,7 @@ def page(comparison: Comparison, root: Path) -> str:
         "comparison": comparison,
         "subject": common.subject(comparison.task),
         "strategies": common.ways(len(comparison.rows)),
-        "seeds": counted(len(comparison.seeds), "seed") + sentences.spread(comparison),
+        "seeds": counted(len(comparison.seeds), "seed") + backtest.spread(comparison),
         "counts_work": comparison.budget[-1:] in "kMGT0123456789",
         "direction": common.direction(comparison.higher_is_better),
         "answer": sentences.answer(comparison),

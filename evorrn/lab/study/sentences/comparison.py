@@ -30,7 +30,7 @@ def answer(comparison: Comparison) -> str:
         return "No way of training gave a usable network: most runs of every strategy failed."
     span = f" {interval(best.low, best.high)}" if seeds > 1 else ""
     runs = f"the median of {seeds} seeds" if seeds > 1 else "with a single seed"
-    runs += f"; a seed's value is its mean{spread(comparison)}" if comparison.parts else ""
+    runs += f"; a seed's value is its mean{backtest.spread(comparison)}" if comparison.parts else ""
     parts = [f"Best: {best.strategy}, {comparison.metric} {figure(best.median)}{span} on test, {runs}"]
     baseline = comparison.best_baseline
     if baseline is not None:
@@ -40,11 +40,6 @@ def answer(comparison: Comparison) -> str:
         return f"{text} So few seeds cannot show that its lead is more than chance."
     clauses = common.leads(best.strategy, comparison.differences, "seed")
     return f"{text} {clauses[0][0].upper()}{', '.join(clauses)[1:]}." if clauses else text
-
-
-def spread(comparison: Comparison) -> str:
-    """Return over which horizons and folds a comparison goes, with a blank before; empty for one of each."""
-    return backtest.spread(comparison)
 
 
 def cautions(comparison: Comparison) -> list[str]:
