@@ -36,7 +36,7 @@ class Choice:
     with the seeds 0, 1, 2, ...: by default 10, or 3 with `quick`, which also makes the default budget small.
 
     The others are for forecasts, and are by default those of the table ``comparison`` of what is run. Every strategy is
-    trained anew for each of the `horizons`, in rows ahead, and in each of the `folds` of a backtest with a rolling origin, by
+    trained separately for each of the `horizons`, in rows ahead, and in each of the `folds` of a backtest with a rolling origin, by
     default one. The baselines are models in use that are fitted as well, see `evorrn.Task.comparators`. The level is the share of values that prediction intervals are to cover, by default 0.9.
     """
 

@@ -58,7 +58,7 @@ class Claim:
         """Put the claim in place, complete from its first moment.
 
         With `force`, a claim of another host is taken over as well when its times are in the future or long past, even
-        if the file system saw a sign of life: the clock of that host is wrong, or nobody is there.
+        if the file system saw a sign of life: the clock of that host is wrong, or there is no such process.
 
         Raises
         ------
@@ -210,7 +210,7 @@ def _wrong_clock(folder: Path, owner: dict[str, Any]) -> bool:
 
 
 def _correct_times(folder: Path, now: float) -> None:
-    """Set times in the far future to now, so that the lease of a claim that nobody renews ends."""
+    """Set times in the far future to now, so that the lease of a claim that no process renews ends."""
     for path, seen in _signs(folder, owner_of(folder)):
         if seen - now > LEASE:
             with suppress(OSError):

@@ -49,7 +49,7 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
     root : Path
         The folder of all runs.
     force : bool
-        Start anew, whatever is in the folder.
+        Start from the beginning, whatever is in the folder.
     hooks : Hooks
         `watch` is called with a `Progress` after every step of the strategy.
 
@@ -212,7 +212,7 @@ def _checkpoint(
         return None
     if state.pop("results_version", None) != environment.RESULTS_VERSION:
         raise RunError(
-            f"{run.path}: was begun by a version of evorrn whose numbers differ; --force starts it anew"
+            f"{run.path}: was begun by a version of evorrn whose numbers differ; --force starts it again"
         )
     return state
 

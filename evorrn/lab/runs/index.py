@@ -4,7 +4,7 @@ The folders alone are the truth; the index can be deleted at any time and is nev
 SQLite is not safe on shared file systems. Of every run it looks at one file, the one that is written last:
 ``result.json`` of a complete run, ``status.json`` of one that failed or was interrupted. While its time
 stands, the row is trusted; nothing evorrn does to a run leaves it as it was, and an edit in place changes
-it as well. Everything else is read anew every time: runs under way, damaged folders, and files that
+it as well. Everything else is read every time: runs under way, damaged folders, and files that
 changed in the seconds before they were read, where a coarse clock could hide a second change.
 """
 
@@ -27,7 +27,7 @@ from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, Run
 
 LAYOUT = 2
-"""Raised when the tables change: an index of another layout is made anew."""
+"""Raised when the tables change: an index of another layout is made again."""
 LAST_WRITTEN = {COMPLETE: "result.json", FAILED: "status.json", INTERRUPTED: "status.json"}
 SETTLED = 2.0
 """Seconds after which a file's time is trusted to tell a further change."""
@@ -52,7 +52,7 @@ def read_runs(
     """Return the rows of run folders, from the index where it still holds.
 
     Folders are relative to the folder of runs, `root`, in the order wanted; by default all there are, sorted. `tell`
-    is called with how many of the folders that must be read anew are done, and how many there are.
+    is called with how many of the folders that must be read again are done, and how many there are.
     """
     wanted = sorted(_walk(str(root))) if folders is None else list(folders)
     home, above = str(root.resolve()), f"{root}/"

@@ -67,7 +67,7 @@ def read_results(
     """Return the runs that a sweep file, the folder of a sweep, or any folder of runs stands for.
 
     The sweep of a file is looked for in the folder of all runs, `root`. `tell` is called with how many folders have
-    been read anew, and how many there are to read.
+    been read again, and how many there are to read.
 
     Raises
     ------

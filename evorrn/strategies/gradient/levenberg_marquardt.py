@@ -38,7 +38,7 @@ class LevenbergMarquardt(Restarting):
     Notes
     -----
     ``D`` is the diagonal of ``J' H J`` with `scaled`, else the identity. When no attempt improves the loss, or the damping
-    is at its limit, training begins anew.
+    is at its limit, training starts again.
 
     Source: Levenberg 1944; Marquardt 1963; for classes with the Gauss-Newton matrix of Schraudolph 2002.
 

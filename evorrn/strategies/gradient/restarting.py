@@ -1,4 +1,4 @@
-"""The base of strategies that improve one network, and begin anew when validation improves no more."""
+"""The base of strategies that improve one network, and start again when validation no longer improves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT, KEPT_BYTES = 8, 2**28
 
 
 class Restarts(Strategy):
-    """The steps of a strategy that improves one network, and starts anew from a random one.
+    """The steps of a strategy that improves one network, and starts again from a random one.
 
     A subclass defines `fresh` and `advance`, and has the settings `patience`, `improvement` and `restarts`.
     """
@@ -101,7 +101,7 @@ class Restarts(Strategy):
 
 @dataclass(frozen=True)
 class Restarting(Restarts):
-    """Base of strategies that improve one network step by step, and start anew from a random one.
+    """Base of strategies that improve one network step by step, and start again from a random one.
 
     When the validation loss has not improved for `patience` steps, training restarts from a new random network, so that
     the whole budget is used. A subclass defines `fresh` and `advance`.

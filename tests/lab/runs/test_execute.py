@@ -290,7 +290,7 @@ def test_results_of_another_version_warn_and_its_checkpoints_are_refused(tmp_pat
         monkeypatch.setattr(module, "RESULTS_VERSION", before + 1)
     assert execute(done, tmp_path, hooks=Hooks(warn=warnings.append)).reused
     assert f"results version {before}, this evorrn makes version {before + 1}" in warnings[0]
-    with pytest.raises(RunError, match="--force starts it anew"):
+    with pytest.raises(RunError, match="--force starts it again"):
         execute(half, tmp_path)
 
 

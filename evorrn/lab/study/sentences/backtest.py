@@ -33,7 +33,7 @@ def reading(comparison: Comparison) -> list[str]:
     found = []
     if len(horizons) > 1:
         found.append(
-            f"Every way is trained anew for each of the horizons {listed(list(map(str, horizons)))} (direct forecasts). The ranking "
+            f"Every way is trained separately for each of the horizons {listed(list(map(str, horizons)))} (direct forecasts). The ranking "
             f"takes the mean of {comparison.metric} over the horizons; the table has each of them."
         )
     if len(folds) > 1:
