@@ -52,22 +52,32 @@ def problems_of_wiring(network: NetworkSettings, layers: Sequence[Layer], loss: 
     if not given:
         return []
     if network.feedback:
-        found.append(f"network.feedback: expected false with {given}; outputs cannot go back as inputs there")
+        found.append(
+            f"network.feedback: expected false with {given}, where outputs cannot go back as inputs; the decoder of "
+            "Network.encoder_decoder sees its last output"
+        )
     if network.direct:
-        found.append(f"network.direct: expected false with {given}; the readout sees the layers alone")
+        found.append(
+            f"network.direct: expected false with {given}, where the readout sees layers alone; a first layer of the cell "
+            "feed-forward with the activation identity, and reads all, shows it the inputs"
+        )
     if loss == "ctc" and network.readout != "every":
         found.append(
             "network.readout: expected every with the loss ctc, which needs an output at each time step"
         )
     for cell in dict.fromkeys(layer.cell for layer in layers):
-        for wrong, what in (
-            (cell.sees_output, "sees the previous output"),
-            (bool(cell.predecessors), "sees linked steps"),
-            (bool(cell.noise), "declares noise"),
+        for wrong, what, instead in (
+            (cell.sees_output, "sees the previous output", ""),
+            (
+                bool(cell.predecessors),
+                "sees linked steps",
+                "; the output at a root is one of the whole sequence",
+            ),
+            (bool(cell.noise), "declares noise", "; input_noise of gradient strategies serves"),
         ):
             if wrong:
                 found.append(
-                    f"network.cell: {cell.name} {what}, which does not go with {given}; leave {given} out"
+                    f"network.cell: {cell.name} {what}, which does not go with {given}; leave {given} out{instead}"
                 )
     return found
 

@@ -29,9 +29,9 @@ class RelationJoins(Task):
     those only the pairs stay whose relation follows from two pairs of training: the relation of a to b and that of b to c
     leave a single one of a to c. A network needs a cell with two predecessors.
 
-    Source: Bowman, Potts and Manning 2015, "Recursive neural networks can learn logical semantics", section 3. Deviations:
-    there test pairs follow from training by any number of such steps, and the node of a pair is a comparison layer of
-    another width than the vectors of the names; here it has that of the vectors.
+    Source: Bowman, Potts and Manning 2015, "Recursive neural networks can learn logical semantics", section 3. Deviation:
+    there test pairs follow from training by any number of such steps. The cells ``tensor-comparison`` and ``comparison``
+    are the networks of the paper.
     """
 
     name = "relation-joins"
@@ -88,7 +88,10 @@ class RelationJoins(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a tensor network for gradients, the better one of the paper."""
-        trained = Recommended({"cell": "rntn", "hidden": 15}, {"batch_size": 100, "rate": 0.01})
+        trained = Recommended(
+            {"cell": "tensor-comparison", "hidden": 75},
+            {"batch_size": 100, "rate": 0.01, "weight_decay": 0.3},
+        )
         return recommended(strategy, trained=trained)
 
     def _batch(self, pairs: list[int] | np.ndarray, relations: np.ndarray) -> Batch:

@@ -23,6 +23,14 @@ def rntn(p, x, pair, there):
     return (inner if any(there) else p["W_x"] @ x,)
 
 
+def compared(p, x, pair, there):
+    left, right = (states[1] for states in pair)
+    h = p["W_l"] @ left + p["W_r"] @ right + p["b"]
+    if "V" in p:
+        h = h + torch.stack([left @ slice_ @ right for slice_ in p["V"]])
+    return torch.nn.functional.leaky_relu(h, 0.01), p["W_x"] @ x
+
+
 def gated(p, x, pair, names, first, second):
     """Return a cell of LSTM form with one forget gate for each of two predecessors, named by letters."""
     both = torch.cat([pair[0][0], pair[1][0]])
@@ -44,6 +52,8 @@ def gated(p, x, pair, names, first, second):
 CELLS = {
     "recursive": (recursive, 1),
     "rntn": (rntn, 1),
+    "comparison": (compared, 2),
+    "tensor-comparison": (compared, 2),
     "tree-lstm": (lambda p, x, pair, there: gated(p, x, pair, ("f", "f"), "l", "r"), 2),
     "grid-lstm": (lambda p, x, pair, there: gated(p, x, pair, ("fu", "fl"), "u", "l"), 2),
 }
@@ -55,7 +65,8 @@ def test_loss_and_gradient_equal_those_of_autograd_node_by_node(cell, seed):
     rng = np.random.default_rng([seed, *cell.encode()])
     equations, states = CELLS[cell]
     inputs, outputs, width = (int(n) for n in rng.integers(1, 6, 3))
-    network = Network(inputs, outputs, cell=cell, hidden=width, dtype="float64")
+    options = {"D": width} if "comparison" in cell else {}
+    network = Network(inputs, outputs, cell=cell, hidden=width, dtype="float64", cell_options=options)
     genome = network.init(rng=rng) + 0.2 * rng.standard_normal(network.size)
     sequences, steps = int(rng.integers(1, 20)), int(rng.integers(1, 15))
     lengths = rng.integers(1, steps + 1, sequences)

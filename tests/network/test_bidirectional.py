@@ -239,3 +239,30 @@ def test_what_needs_a_run_that_goes_on_refuses_a_network_that_runs_backward():
     for call in calls:
         with pytest.raises(ConfigError, match="make it without bidirectional=True"):
             call()
+
+
+@pytest.mark.parametrize("readout", ["every", "last", "mean"])
+def test_a_linear_first_layer_and_a_readout_of_all_layers_serve_as_direct_connections(readout):
+    options = {"cell_options": [{"activation": "identity"}, {}], "reads": "all", "readout": readout}
+    network = Network(
+        3, 2, cell=["feed-forward", "gru"], hidden=(3, 4), bidirectional=True, dtype="float64", **options
+    )
+    blocks, x = network.unpack(network.init(seed=1)), np.random.default_rng(0).standard_normal((5, 6, 3))
+    blocks = {name: block.copy() for name, block in blocks.items()}
+    for way in ("forward", "backward"):
+        blocks[f"layer0.{way}.W_x"], blocks[f"layer0.{way}.b"] = np.eye(3), np.zeros(3)
+    with_inputs = network.predict(network.pack(blocks), x)
+    direct = blocks["readout.W"][:, :3] + 0.0
+    blocks["readout.W"][:, :3] = 0
+    if readout != "last":
+        seen = x @ direct.T if readout == "every" else x.mean(axis=1) @ direct.T
+    else:
+        seen = x[:, -1] @ direct.T
+    np.testing.assert_allclose(with_inputs, network.predict(network.pack(blocks), x) + seen, atol=1e-12)
+
+
+@pytest.mark.parametrize("form", [{"bidirectional": True}, {"readout": "mean"}, {"embedding": 2}])
+def test_refusals_of_connections_say_what_serves(form):
+    for flag, words in (("direct", "feed-forward"), ("feedback", "encoder_decoder")):
+        with pytest.raises(ConfigError, match=f"network.{flag}: expected false with .*{words}"):
+            Network(3, 2, **form, **{flag: True})
