@@ -24,8 +24,8 @@ from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
 
 BLOCKS: dict[int, Blocks] = {
-    32: {2: [(2, 4), (2, 1)], 1: [(1, 8), (1, 1)]},
-    16: {2: [(2, 4), (2, 1)], 1: [(1, 8), (1, 1)]},
+    32: {1: [(1, 4), (1, 1)]},
+    16: {1: [(1, 4), (1, 1)]},
 }
 """Blocks of sums as `evorrn.engine.lanes.tiles.BLOCKS` has them; fewer, since each one takes time to compile."""
 
@@ -86,11 +86,9 @@ class _Contraction:
     def along(
         self, places: list[ir.Value], shapes: Sequence[tuple[int, int]], strip: int, *, shared: bool
     ) -> None:
-        """Emit the loop over the third letter; with weights and nothing to sum entry by entry, else in blocks."""
+        """Emit the loop over the third letter; with nothing to sum entry by entry, else in blocks."""
         b = self.vector.builder
-        if (
-            self.factor != WEIGHT
-        ):  # single products of tiles are sums of products, see `evorrn.engine.lanes.sums`
+        if self.factor == ONE:
             self.blocks(places, shapes, strip, shared=shared)
             return
         terms = b.mul(b.mul(self.letters[3].size, self.letters[4].size), self.letters[5].size)
@@ -104,11 +102,12 @@ class _Contraction:
         """Emit the loop over the third letter that writes one product for each entry, some vectors side by side."""
         v, b, last = self.vector, self.vector.builder, self.letters[2]
         out, left, right = places
-        one = self.load(self.left, left, strip) if shared else []
+        one = self.load(self.left, left, strip) if shared and self.factor == WEIGHT else []
+        other = self.factors(self.right, right, strip) if shared and self.factor == TILE else []
         entry = Loop(b, integer(0), last.size, integer(1), [out, left, right])
         out, left, right = entry.values
         lefts = one or self.load(self.left, left, strip)
-        rights = self.factors(self.right, right, strip)
+        rights = other or self.factors(self.right, right, strip)
         for c in range(strip):
             value = v.fma(lefts[c], rights[c], v.zero)
             v.store(value, self.out, b.add(out, integer(c * v.width)))

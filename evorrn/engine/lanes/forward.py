@@ -59,7 +59,7 @@ class NetworkRows:
     model : Model
     listing : Listing
     ones : int
-        How many numbers 1 it reads, besides those of a row of lanes.
+        How many numbers 1 it reads.
     """
 
     def __init__(self, model: Model, listing: Listing, ones: int = 1) -> None:
@@ -67,7 +67,7 @@ class NetworkRows:
         self.listing = listing
         offsets = {name: genes.start for name, genes in model.slices.items()}
         self.sizes = Sizes(model.sizes, offsets)
-        self.numbers = Numbers(self.step.options, max(ones, listing.lanes))
+        self.numbers = Numbers(self.step.options, ones)
         self._loss: Loss = model.form.loss
         feed, module = model.form.feed, self._loss.module
         self.feed = fixed("feed", feed, module) if feed else None

@@ -19,7 +19,7 @@ from numba.extending import intrinsic, register_jitable
 from evorrn.engine.listing.addresses import vector
 from evorrn.kernels import machine
 from evorrn.kernels.multiply_add import multiply_add
-from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, width_of
+from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
 
 HEIGHTS = {32: (16, 4, 1), 16: (8, 4, 1)}
 """Entries that are computed at once along the third letter, by the number of registers; the last ones one by one."""
@@ -59,10 +59,20 @@ class _Sum:
         pointer = b.inttoptr(address, self.v.scalar.as_pointer())
         return _Factor(b.gep(pointer, [b.add(b.mul(row, self.lanes), lane)]), b.mul(apart[-1], self.lanes))
 
+    def entries(self, factor: _Factor, count: int) -> list[ir.Value]:
+        """Return pointers to some entries: an address may add a register once or twice to another."""
+        b = self.v.builder
+        twice, third = (b.mul(factor.apart, integer(k)) for k in (2, 3))
+        found: list[ir.Value] = []
+        pointer = factor.pointer
+        while len(found) < count:
+            found += [pointer, b.gep(pointer, [factor.apart]), b.gep(pointer, [twice])]
+            pointer = opaque(b, b.gep(pointer, [third]))
+        return found[:count]
+
     def loaded(self, factor: _Factor, count: int) -> list[ir.Value]:
         """Return the vectors of some entries of a factor."""
-        b = self.v.builder
-        return [self.v.load(factor.pointer, b.mul(factor.apart, integer(r))) for r in range(count)]
+        return [self.v.load(pointer, integer(0)) for pointer in self.entries(factor, count)]
 
     def signed(self, value: ir.Value, negative: ir.Value) -> ir.Value:
         """Return a vector, or its negative where a number is 1 and not 0."""
@@ -100,10 +110,10 @@ class _Sum:
             pointer = v.builder.inttoptr(number_at, v.scalar.as_pointer())
             return [self.signed(v.broadcast(v.builder.load(pointer)), negative)] * count
 
-        def entries() -> list[ir.Value]:
+        def each() -> list[ir.Value]:
             return [self.signed(value, negative) for value in self.loaded(base, count)]
 
-        return self.chosen(alike, number, entries)
+        return self.chosen(alike, number, each)
 
     def terms(self, totals: list[ir.Value], places: list[ir.Value]) -> list[ir.Value]:
         """Return sums with all products added."""
@@ -154,8 +164,8 @@ def sum_function(module: ir.Module, scalar: ir.Type, width: int, heights: tuple[
         start = written.at(base, letters, 2 * LETTERS, places)
         totals = written.terms(written.first(start, base, (alike, negative), height), places)
         to = written.at(out, letters, LETTERS, places)
-        for r, total in enumerate(totals):
-            written.v.store(total, to.pointer, b.mul(to.apart, integer(r)))
+        for pointer, total in zip(written.entries(to, height), totals):
+            written.v.store(total, pointer, integer(0))
         down.close([])
         first = stop
     outer[1].close([])

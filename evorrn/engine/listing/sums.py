@@ -27,9 +27,9 @@ Axes = tuple[int, ...]
 
 
 class Factor(NamedTuple):
-    """A node that is read, and its axes; None for the number 1."""
+    """A node that is read, and its axes."""
 
-    node: int | None
+    node: int
     axes: Axes
 
 
@@ -63,14 +63,14 @@ class Sum(NamedTuple):
 
     @property
     def factors(self) -> list[Factor]:
-        """Everything that is read, besides the number 1."""
-        found = [factor for product in self.products for factor in product[1:]]
-        return [f for f in (*found, self.base) if f is not None and f.node is not None]
+        """Everything that is read."""
+        found = [factor for product in self.products for factor in (product.left, product.right)]
+        return [*found, self.base] if self.base else found
 
     @property
     def reads(self) -> frozenset[int]:
         """The nodes that are read."""
-        return frozenset(factor.node for factor in self.factors if factor.node is not None)
+        return frozenset(factor.node for factor in self.factors)
 
 
 def found_in(
@@ -100,7 +100,7 @@ def found_in(
         members = _members(graph, root, lambda index: index in able and index not in given, readers)
         made = _sum(graph, root, members)
         contractions = any(graph.nodes[index].op == "contract" for index in members)
-        if made is not None and (contractions or len(members) > 2):
+        if made is not None and len(members) > (1 if contractions else 2):
             found.append(made)
             taken |= members
     return found
@@ -160,7 +160,7 @@ def _members(
 
 
 def _sum(graph: Graph, root: int, members: set[int]) -> Sum | None:
-    """Return a node as a base plus products; None where two numbers that all sequences share are added."""
+    """Return a node as a base plus products; None if more than one array or number is added besides."""
     products: list[Product] = []
     others: list[tuple[bool, Factor]] = []
 
@@ -176,14 +176,9 @@ def _sum(graph: Graph, root: int, members: set[int]) -> Sum | None:
             products.append(Product(negative, *_factors(graph, node, root)))
 
     read(root, False)
-    shared = [entry for entry in others if graph.nodes[entry[1].node or 0].shape == ()]
-    if len(shared) > 1:
+    if len(others) > 1 or not products:
         return None
-    first = (shared or others)[:1]
-    negative, base = first[0] if first else (False, None)
-    for sign, factor in others:
-        if factor is not base:
-            products.append(Product(sign, Factor(None, ()), factor))
+    negative, base = others[0] if others else (False, None)
     return Sum(root, base, negative, tuple(products), frozenset(members))
 
 
@@ -217,7 +212,6 @@ def cut_of_sum(made: Sum, sizes: Mapping[int, Sequence[int]]) -> Cut | None:
     aligned: set[int] = set()
     whole: set[int] = set()
     for node, axes in made.factors:
-        assert node is not None
         if axis not in axes:
             whole.add(node)
         elif axes.index(axis) == leading(sizes[node]):
@@ -231,7 +225,7 @@ def operands_of_row(
     made: Sum,
     result: Sequence[int],
     sizes: Mapping[int, Sequence[int]],
-    place: Callable[[int | None], Place],
+    place: Callable[[int], Place],
     about: tuple[Place, Place, bool, int],
 ) -> list[Place | Table | int]:
     """Return the operands of the row of a sum, see `evorrn.engine.listing.arrays.sums`.
@@ -244,14 +238,14 @@ def operands_of_row(
     sizes : mapping of int to sequence of int
         Those of whole nodes.
     place : callable
-        Returns the place of a node, and of numbers 1 for None.
+        Returns the place of a node.
     about : tuple
         The places of the result and of the base, whether the base is one number, and lanes.
     """
     out, base, number, lanes = about
-    factors = [factor for product in made.products for factor in product[1:]]
-    arrays = [Factor(made.node, tuple(range(len(result)))), made.base or Factor(None, ()), *factors]
-    by_axis = [dict(zip(axes, strides(sizes[node]) if node is not None else ())) for node, axes in arrays]
+    factors = [factor for product in made.products for factor in (product.left, product.right)]
+    arrays = [Factor(made.node, tuple(range(len(result)))), made.base or Factor(made.node, ()), *factors]
+    by_axis = [dict(zip(axes, strides(sizes[node]))) for node, axes in arrays]
     table: list[tuple[int, ...]] = []
     for axis, size in enumerate(result):
         new = size, *(distances.get(axis, 0) for distances in by_axis)

@@ -256,20 +256,16 @@ class StageRows:
             base, number = self._base(made)
             about = self.out(made.node), base, number, self.listing.lanes
             self.listing.row(
-                SUMS, *sums.operands_of_row(made, result, sizes, self._factor, about), equation=text
+                SUMS, *sums.operands_of_row(made, result, sizes, self.operand, about), equation=text
             )
 
         return _Step(frozenset(map(self.own_of, made.reads)), frozenset({made.node}), cut, write)
 
     def _base(self, made: Sum) -> tuple[Place, bool]:
         """Return the place of the base of a sum, and whether it is one number."""
-        if made.base is None or made.base.node is None:
+        if made.base is None:
             return self.numbers.place(Node("constant", (), ())), True
         return self.operand(made.base.node), self.graph.nodes[made.base.node].shape == ()
-
-    def _factor(self, index: int | None) -> Place:
-        """Return the place of a factor of a product, of the numbers 1 for None."""
-        return self.numbers.ones if index is None else self.operand(index)
 
     def _affine(self, stage: Affine, stored: frozenset[int]) -> None:
         rows, lanes = self.rows_of(stage.node), self.listing.lanes
