@@ -11,15 +11,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Every graph that the compiler makes in a test is checked, in the programs that a test starts as well.
 os.environ["EVORRN_VERIFY"] = "1"
 
-BY_SIZES = (
-    "tests/bench",
-    "tests/compile",
-    "tests/engine",
-    "tests/kernels",
-    "tests/lab/sweep",
-    "tests/network",
+BY_SIZES = tuple(
+    f"tests/{name}" for name in ["bench", "compile", "engine", "kernels", "lab/sweep", "network", "testing"]
 )
-"""The folders of the tests of layouts and of processes: there a network chooses its layout by its sizes."""
+"""The folders of the tests of layouts, of cells' contracts and of processes: there sizes choose a network's layout."""
 
 
 @pytest.fixture(autouse=True)
