@@ -142,8 +142,10 @@ class Layers:
                 gradient[piece.genes] = found.genes
                 if index:
                     assert found.x is not None
-                    below_it = shares[index - 1]
-                    shares[index - 1] = found.x if below_it.ndim == 0 else below_it + found.x
+                    if shares[index - 1].ndim:
+                        shares[index - 1] += found.x
+                    else:
+                        shares[index - 1] = found.x
                 elif found.x is not None:
                     below.append(found.x)
         if self.embedding:
