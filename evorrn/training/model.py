@@ -81,7 +81,7 @@ class Model:
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
-    def predict(self, x: Any, steps: int | None = None) -> np.ndarray:
+    def predict(self, x: Any, steps: int | None = None, links: Any = None) -> np.ndarray:
         """Return the outputs for inputs in the original units of the task.
 
         Parameters
@@ -92,6 +92,8 @@ class Model:
             network with a context, and an encoder-decoder that reads vectors, (B, I).
         steps : int, optional
             The time steps of a context, or the most symbols that an encoder-decoder writes.
+        links : array_like of int, shape (B, T, A), or (T, A) for one sequence, optional
+            The earlier steps that each step sees, for cells of trees and grids.
 
         Returns
         -------
@@ -104,7 +106,10 @@ class Model:
             When `x` has a wrong shape, is not finite, or has symbols that are not known.
         """
         inputs, lengths, single = self._read(x)
-        outputs = self._restore(self.network.predict(self.genome, inputs, lengths=lengths, steps=steps))
+        given: dict[str, Any] = {"lengths": lengths, "steps": steps}
+        if links is not None:
+            given["links"] = np.asarray(links)[None] if single else links
+        outputs = self._restore(self.network.predict(self.genome, inputs, **given))
         return outputs[0] if single else outputs
 
     def decode(self, x: Any, steps: int = 50, beam: int = 1, temperature: float = 0.0, seed: int = 0) -> Any:
@@ -153,6 +158,11 @@ class Model:
             raise ShapeError(
                 f"x: expected symbols, whole numbers from 0 to {network.inputs - 1} of shape (T,) or (B, T), got {array.shape} "
                 f"of {array.dtype}"
+            )
+        if array.ndim == 2 and np.asarray(x).dtype.kind in "iu" and array.shape[1] != network.inputs:
+            raise ShapeError(
+                f"x: expected shape (B, T, {network.inputs}) or (T, {network.inputs}), got whole numbers of shape {array.shape}; as "
+                "symbols of a network without an embedding network.predict(result.genome, x) takes them"
             )
         inputs, single = _sequences("x", x, network.inputs)
         return self._scale(inputs), None, single

@@ -276,3 +276,15 @@ def test_mistakes_in_cells_with_predecessors_are_told():
         @evorrn.cell(state={"there": "H"}, parameters={"W": "H H"})
         def named(p, x, left):
             return p.W @ left.there
+
+
+def test_a_result_predicts_trees_with_their_links():
+    rng = np.random.default_rng(0)
+    x, links = rng.normal(size=(3, 4, 2)), np.array([[[-1, -1], [-1, -1], [0, 1], [2, -1]]] * 3)
+    network = evorrn.Network(2, 1, cell="recursive", hidden=3)
+    batch = evorrn.Batch(x, x[:, :, :1], links=links)
+    result = evorrn.GeneticAlgorithm(population=3).fit(network, batch, budget="1gen")
+    assert np.array_equal(result.predict(x, links=links), network.predict(result.genome, x, links=links))
+    assert np.array_equal(result.predict(x[0], links=links[0]), result.predict(x, links=links)[0])
+    with pytest.raises(evorrn.EvorrnError, match="expected links"):
+        result.predict(x)

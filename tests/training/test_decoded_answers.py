@@ -288,3 +288,21 @@ def test_what_is_learned_is_the_share_of_answers_without_a_mistake():
 def test_an_unknown_kind_of_network_is_told():
     with pytest.raises(EvorrnError, match=r"network\.kind: expected encoder-decoder"):
         resolve({"task": {"name": "sunspots"}, "network": {"kind": "transformer"}})
+
+
+@pytest.mark.parametrize("kind", ["ctc", "answers"])
+def test_a_result_on_whole_sequences_is_drawn(kind):
+    pytest.importorskip("matplotlib").use("agg")
+    rng = np.random.default_rng(0)
+    part = {"cell": "elman", "hidden": 3}
+    network = (
+        evorrn.Network(2, 3, cell="elman", hidden=3, loss="ctc")
+        if kind == "ctc"
+        else evorrn.Network.encoder_decoder(2, 5, encoder=part, decoder=part, start=0, stop=1)
+    )
+    inputs, targets = rng.normal(size=(4, 6, 2)), rng.integers(2 if kind == "answers" else 1, 3, (4, 2))
+    batch = evorrn.Batch(inputs, targets, target_lengths=[2, 0, 1, 2])
+    result = evorrn.GeneticAlgorithm(population=3).fit(network, (batch, batch, batch), budget="1gen")
+    axes = result.plot()
+    assert [line.get_label() for line in axes.lines] == ["truth", "prediction"]
+    assert np.isfinite(axes.lines[0].get_ydata()).sum() == 5

@@ -114,3 +114,12 @@ def test_the_result_of_a_text_run_takes_text_after_it_was_loaded(tmp_path):
     assert np.array_equal(
         evorrn.load(tmp_path).predict("The sum"), result.predict(task.alphabet.numbers("The sum"))
     )
+
+
+def test_symbols_of_a_network_without_an_embedding_are_answered_with_who_takes_them():
+    x = np.random.default_rng(0).integers(0, 5, (4, 6))
+    network = evorrn.Network(5, 1, cell="elman", hidden=2)
+    result = evorrn.RandomSearch().fit(network, evorrn.Batch(x, np.ones((4, 6, 1))), budget="2eval")
+    with pytest.raises(evorrn.EvorrnError, match=r"network.predict\(result.genome, x\) takes them"):
+        result.predict(x)
+    assert network.predict(result.genome, x).shape == (4, 6, 1)

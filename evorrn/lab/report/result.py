@@ -54,6 +54,8 @@ def _draw_predictions(result: Result, shown: dict[str, np.ndarray], output: int 
         arrays: dict[str, Any] = shown
         draw_characters(axes, *Predictions(**arrays).excerpt(), signs, "network")
         return axes
+    if "target_lengths" in shown:
+        return _draw_rows(shown, axes)
     labels = shown["truth"].ndim == 2
     truth = shown["truth"] if labels else shown["truth"][:, :, place]
     predicted = shown["predicted"].argmax(axis=2) if labels else shown["predicted"][:, :, place]
@@ -72,6 +74,15 @@ def _draw_predictions(result: Result, shown: dict[str, np.ndarray], output: int 
         xlabel=label,
         ylabel="label" if labels else result.output_names[place] if result.output_names else "output",
     )
+    axes.legend()
+    return axes
+
+
+def _draw_rows(shown: dict[str, Any], axes: Any) -> Any:
+    """Draw the true and the decoded labels of whole sequences, one sequence after the other, and return the axes."""
+    for values, name, mark in zip(Predictions(**shown).excerpt(LONGEST), ("truth", "prediction"), "o."):
+        axes.plot(values, mark, label=name)
+    axes.set(xlabel="labels of test sequences", ylabel="label")
     axes.legend()
     return axes
 
