@@ -238,18 +238,3 @@ def test_a_population_has_a_least_size():
         CoSyNE(population=3)
     with pytest.raises(ConfigError, match="did you mean 'one-point'"):
         CoSyNE(crossover="onepoint")
-
-
-def test_it_beats_random_networks_and_persistence_on_mackey_glass():
-    task = evorrn.task("mackey-glass", train=400, valid=200, test=300, windows=4)
-    splits = task.data(0)
-    truth, scored = splits.test.targets, splits.test.scored
-    persistence = task.baselines(splits)["persistence"]
-    baseline = np.sqrt(np.mean((persistence - truth)[scored] ** 2)) / truth[scored].std()
-    network = Network.for_task(task, cell="elman", hidden=8)
-    reached = {
-        strategy.name: strategy.fit(network, task, seed=0, budget="600M").metrics["test"]["nrmse_std"]
-        for strategy in (CoSyNE(), RandomSearch())
-    }
-    assert reached["cosyne"] < 0.6 * reached["random"]
-    assert reached["cosyne"] < 0.4 * baseline

@@ -4,13 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from test_online import ragged, timeless
+from test_online import ragged, timeless, trained
 
-import evorrn
-from evorrn import CRBP, Batch, Budget, Network, Problem
+from evorrn import CRBP, Batch, Network, Problem
 from evorrn.base.errors import ConfigError
 from evorrn.base.files import load_tree, save_tree
-from evorrn.training.trainer import Trainer
 
 LAYERS = [
     ("fir", (3, 2)),
@@ -118,25 +116,13 @@ def test_two_layers_of_filters_follow_the_published_equations(window):
     np.testing.assert_allclose(found, network.pack(parts), rtol=1e-10, atol=1e-13)
 
 
-def trained(strategy, epochs, state=None, threads=2):
-    network = Network(2, 1, cell="iir", hidden=(4, 3))
-    problem = Problem(network, ragged(network, 5, 12), ragged(network, 2, 9, seed=1))
-    evorrn.set_threads(threads)
-    try:
-        trainer = Trainer(strategy, problem, seed=4, budget=Budget(generations=9), state=state)
-        for _ in range(epochs):
-            trainer.step()
-    finally:
-        evorrn.set_threads(2)
-    return trainer.state()
-
-
 def test_training_resumes_to_the_same_bytes_with_any_number_of_threads(tmp_path):
     strategy = CRBP(window=3, batch_size=3, update_every=4)
-    whole = timeless(trained(strategy, 3))
-    assert timeless(trained(strategy, 3, threads=1)) == whole
-    save_tree(tmp_path / "half.npz", trained(strategy, 1))
-    assert timeless(trained(strategy, 2, load_tree(tmp_path / "half.npz"))) == whole
+    form = {"cell": "iir", "hidden": (4, 3)}
+    whole = timeless(trained(strategy, 3, **form))
+    assert timeless(trained(strategy, 3, threads=1, **form)) == whole
+    save_tree(tmp_path / "half.npz", trained(strategy, 1, **form))
+    assert timeless(trained(strategy, 2, load_tree(tmp_path / "half.npz"), **form)) == whole
 
 
 @pytest.mark.parametrize(

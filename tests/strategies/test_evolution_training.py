@@ -37,21 +37,6 @@ def test_the_genetic_algorithm_clearly_beats_as_many_random_networks(network, ah
     assert mean(GeneticAlgorithm()) < 0.6 * random
 
 
-def test_mackey_glass_against_random_networks_and_persistence():
-    task = evorrn.task("mackey-glass", train=400, valid=200, test=300, windows=4)
-    splits = task.data(0)
-    truth, scored = splits.test.targets, splits.test.scored
-    persistence = task.baselines(splits)["persistence"]
-    baseline = np.sqrt(np.mean((persistence - truth)[scored] ** 2)) / truth[scored].std()
-    network = Network.for_task(task, cell="elman", hidden=8)
-    test = {
-        strategy.name: strategy.fit(network, task, seed=0, budget="600M").metrics["test"]["nrmse_std"]
-        for strategy in (GeneticAlgorithm(), RandomSearch())
-    }
-    assert test["ga"] < 0.7 * test["random"]
-    assert test["ga"] < 0.5 * baseline
-
-
 @pytest.mark.parametrize("strategy", [GeneticAlgorithm(population=12), RandomSearch(count=8)])
 def test_stopped_and_resumed_on_other_threads_is_undisturbed(network, ahead, tmp_path, strategy):
     def go(generations, state=None):

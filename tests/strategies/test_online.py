@@ -222,9 +222,9 @@ def test_kf_rtrl_has_less_noise_than_uoro():
     assert spread[KFRTRL] < spread[UORO]
 
 
-def trained(strategy, epochs, state=None, threads=2):
+def trained(strategy, epochs, state=None, threads=2, cell="leaky", hidden=4):
     """Return the state of a trainer after some epochs."""
-    network = Network(2, 1, cell="leaky", hidden=4)
+    network = Network(2, 1, cell=cell, hidden=hidden)
     problem = Problem(network, ragged(network, 5, 12), ragged(network, 2, 9, seed=1))
     evorrn.set_threads(threads)
     try:
