@@ -141,6 +141,11 @@ def test_no_function_has_more_than_eight_parameters():
     assert not long, "\n".join(long)
 
 
+def test_no_file_is_longer_than_400_lines():
+    paths = [path for folder in ("evorrn", "tasks", "tests") for path in files(folder)]
+    assert not [path for path in paths if len(path.read_text().splitlines()) > 400]
+
+
 def test_tasks_know_no_engine_and_strategies_no_task():
     for path in files("evorrn/strategies"):
         assert not [module for module in imports(path) if module.startswith("evorrn_tasks")], path
