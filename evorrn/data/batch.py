@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import DataError, ShapeError
+from evorrn.base.text import counted
 from evorrn.data.arrays import numeric, unmasked
 from evorrn.data.links import checked_links
 
@@ -148,6 +149,13 @@ class Batch:
             value = np.array(value)
             value.setflags(write=False)
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """Return the sizes in a line."""
+        inputs = "symbols" if self.symbols else counted(self.n_inputs, "input")
+        targets = "labels" if self.labelled else counted(self.n_outputs, "target")
+        steps = counted(self.steps, "time step")
+        return f"Batch({counted(self.size, 'sequence')} of up to {steps}: {inputs}, {targets})"
 
     @property
     def size(self) -> int:

@@ -27,6 +27,11 @@ def test_lengths_and_mask_decide_what_is_scored():
     assert batch.moved_steps == 7
 
 
+def test_a_batch_is_shown_in_a_line():
+    assert repr(Batch(X, Y)) == "Batch(3 sequences of up to 4 time steps: 2 inputs, 1 target)"
+    assert repr(Batch([[1, 2]], [0])) == "Batch(1 sequence of up to 2 time steps: symbols, labels)"
+
+
 def test_labels_of_each_step():
     batch = Batch(X, np.array([[0, 1, 2, 0]] * 3), lengths=[4, 4, 2])
     assert batch.labelled and batch.n_outputs == 3
