@@ -75,7 +75,9 @@ class ChannelEqualisation(Task):
         return {"mean": baselines.mean(splits), **baselines.linear_models(splits, "linear equaliser")}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of 100 fast units, an Elman network for gradients, else a few leaky units."""
+        """Return a reservoir of 100 fast units, an Elman network for gradients, else a few leaky units; ``ng-rc`` sees ten entries."""
+        if strategy == "ng-rc":
+            return Recommended(strategy={"delays": 10})
         if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             return Recommended(network, {"leak": 1.0, "input_scaling": (0.05, 0.5)})

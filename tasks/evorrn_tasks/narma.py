@@ -91,7 +91,9 @@ class Narma(Task):
         return {"mean": baselines.mean(splits), **baselines.linear_models(splits, "linear shift register")}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of fast, nearly linear units, an Elman network for gradients, else a few leaky units."""
+        """Return a reservoir of fast, nearly linear units, an Elman network for gradients, else a few leaky units; ``ng-rc`` sees past the order."""
+        if strategy == "ng-rc":
+            return Recommended(strategy={"delays": self.order + 2})
         if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 200, "direct": True, "dtype": "float64"}
             ranges = {"leak": (0.7, 1.0), "input_scaling": (0.05, 0.5), "spectral_radius": (0.7, 1.1)}

@@ -97,9 +97,11 @@ class PatternRecall(Task):
         return found
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of 100 units, else a network with as many units as entries."""
+        """Return a reservoir of 100 units, delays for ``ng-rc``, else a network with as many units as entries."""
         if strategy in ("esn", "evolved-esn"):
             return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
+        if strategy == "ng-rc":  # the cue is at the first step
+            return Recommended(strategy={"delays": self.steps, "order": 1})
         return Recommended({"cell": "elman", "hidden": self.units, "biases": False})
 
     def _evolved(self, train: Batch) -> Hopfield:

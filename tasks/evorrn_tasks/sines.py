@@ -111,11 +111,13 @@ class Sines(Task):
         return baselines.forecasts(splits, free_run=True)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of 100 units near the edge of stability, a small penalty for FORCE, else an LSTM."""
+        """Return a reservoir of 100 units near the edge of stability, delays for ``ng-rc``, a small penalty for FORCE, else an LSTM."""
         if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             ranges = {"leak": (0.3, 1.0), "input_scaling": (0.01, 0.5), "spectral_radius": (0.9, 1.2)}
             return Recommended(network, ranges)
+        if strategy == "ng-rc":  # a sum of K sines obeys a linear recurrence of order 2 K
+            return Recommended(strategy={"delays": 20, "order": 1})
         if strategy == "force":
             return Recommended({"cell": "lstm", "hidden": 10}, {"alpha": 1e-6, "epochs": 10})
         return Recommended({"cell": "lstm", "hidden": 10})

@@ -216,6 +216,26 @@ def test_rings_of_many_variables_are_learned_within_300_million_multiply_adds(na
     assert result.metrics["test"]["valid_time"] > 0.5
 
 
+@pytest.mark.parametrize(
+    ("task", "metric", "low", "high"),
+    [
+        ({"name": "narma", "train": 600, "valid": 200, "test": 400}, "nmse_std", 0.0, 0.15),
+        ({"name": "channel-equalisation"}, "symbol_error_rate", 0.0, 0.003),
+        ({"name": "sines"}, "nrmse_std", 0.0, 1e-8),
+        ({"name": "pattern-recall", "units": 12, "patterns": 2}, "overlap", 0.95, 1.0),
+        ({"name": "pair-recall", "x_units": 8, "y_units": 8, "pairs": 2}, "overlap", 0.9, 1.0),
+        ({"name": "roessler", "continuations": 5}, "valid_time", 0.08, 9.0),
+    ],
+)
+def test_by_name_it_sees_as_far_back_as_a_task_needs(task, metric, low, high):
+    """With two delays in every task the errors on the first three were 0.67, 0.75 and 0.99."""
+    from evorrn.lab.runs.spec import resolve
+
+    spec = resolve({"task": task, "strategy": {"name": "ng-rc"}})
+    result = spec.strategy.fit(spec.network, spec.task, seed=0)
+    assert low <= result.metrics["test"][metric] <= high
+
+
 def test_a_reach_of_half_of_the_ring_is_refused():
     strategy = evorrn.NGRC(delays=1, reach=3)
     with pytest.raises(ConfigError, match="reach: expected less than half of the 6 inputs, got 3"):

@@ -148,7 +148,9 @@ class Chaotic(Task):
         return baselines.forecasts(splits, free_run=self.free_run)
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return a reservoir of 300 units, an LSTM for gradients, else a few leaky units."""
+        """Return a reservoir of 300 units, an LSTM for gradients, else a few leaky units; ``ng-rc`` forecasts changes."""
+        if strategy == "ng-rc":
+            return Recommended(strategy={"increments": True})
         if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 300, "direct": True, "dtype": "float64"}
             ranges = {"leak": (0.5, 1.0), "input_scaling": (0.03, 0.6), "spectral_radius": (0.1, 1.0)}
