@@ -83,3 +83,19 @@ def test_an_echo_state_network_takes_penalties_for_each_output():
         for kind in ("shared", "each")
     ]
     assert not np.array_equal(*losses)
+
+
+def test_input_weights_are_as_sparse_as_the_density_says_and_the_others_are_drawn_as_before():
+    network = Network(6, 1, cell="leaky", hidden=(300, 40), dtype="float64")
+    plain, found = drawn(network), drawn(network, input_density=0.25)
+    for block, count in (("layer0.W_x", 1800), ("layer1.W_x", 12_000)):
+        kept = found[block] != 0
+        assert abs(kept.mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / count)
+    kept = found["layer0.W_x"] != 0
+    np.testing.assert_array_equal(found["layer0.W_x"][kept], plain["layer0.W_x"][kept])
+    assert "input_density" not in EchoState().stored_values()
+    data = Batch(np.random.default_rng(0).normal(size=(1, 60, 6)), np.ones((1, 60, 1)))
+    result = EchoState(input_density=0.01).fit(network, data)  # some units see no input
+    assert result.metrics["train"]["rmse"] < 0.03
+    with pytest.raises(ConfigError, match="input_density: expected a value > 0, got 0"):
+        EchoState(input_density=0)

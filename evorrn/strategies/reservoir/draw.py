@@ -39,6 +39,8 @@ class Scales:
         Factors of the weights from each input of the network; empty for 1.
     radius_factors, layer_factors : tuple of float
         Factors of the spectral radius and of the input weights of each layer; empty for 1.
+    input_density : float
+        Share of the weights from inputs and layers below, and from fed-back outputs among them, that are not zero.
     """
 
     spectral_radius: float
@@ -52,6 +54,7 @@ class Scales:
     input_factors: tuple[float, ...] = ()
     radius_factors: tuple[float, ...] = ()
     layer_factors: tuple[float, ...] = ()
+    input_density: float = 1.0
 
     def radius(self, layer: int) -> float:
         """Return the spectral radius of a layer."""
@@ -114,6 +117,8 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
         elif block.role == INPUT:
             columns = _input_scales(network, scales, block.layer, values.shape[-1])
             values[...] = graph.draw(rng, values.shape) * columns
+            if scales.input_density < 1:
+                values[rng.random(values.shape) >= scales.input_density] = 0.0
         else:
             way = INITIALISERS[chosen.get(block.name, block.initial)]
             values[...] = way(rng, 1, values.shape, len(values))[0]

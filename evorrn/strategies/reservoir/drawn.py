@@ -106,6 +106,9 @@ class DrawnReservoir(Strategy):
     input_factors: tuple[float, ...] = setting(
         (), "factors of the weights from each input, in their order; none for 1", absent=()
     )
+    input_density: float = setting(
+        1.0, "share of the input weights that are not zero", above=0, maximum=1, absent=1.0
+    )
     radius_factors: tuple[float, ...] = setting(
         (), "factors of the spectral radius in each layer; none for 1", minimum=0, absent=()
     )
@@ -266,6 +269,7 @@ class DrawnReservoir(Strategy):
             input_factors=self.input_factors,
             radius_factors=self.radius_factors,
             layer_factors=self.layer_factors,
+            input_density=self.input_density,
         )
 
     def solve(
