@@ -98,13 +98,13 @@ def test_queries_without_their_package_are_refused_with_the_extra_that_installs_
 def test_wrong_words(console, tmp_path, run):
     said = console.type("run", WAVE, "--strategy", WALK, "--budget", "2gen", "--json")
     wave = json.loads(said.out)["folder"]
-    said = console.type("run", "cart-pole", "--strategy", "random", "--budget", "1gen", "--json")
-    cart = json.loads(said.out)["folder"]
+    acting = ("run", "t-maze", "--strategy", "random", "--cell", "elman", "--hidden", 2)
+    actor = json.loads(console.type(*acting, "--budget", "1gen", "--json").out)["folder"]
     for words, wanted in (
         (("automaton", "ffff"), "no run 'ffff'"),
         (("automaton", tmp_path), "no spec.toml"),
         (("automaton", wave), "expected sequences of symbols, at most 16 different inputs"),
-        (("automaton", cart), "expected a run on sequences of symbols"),
+        (("automaton", actor), "expected a run on sequences of symbols"),
         (("automaton", run, "--method", "kmeans"), "unknown method 'kmeans'"),
         (("automaton", run, "--longest", 40), "longest: expected at most 1,000,000 strings"),
     ):
