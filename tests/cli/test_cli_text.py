@@ -38,7 +38,7 @@ def test_sample_writes_and_tells_probabilities(console, tmp_path):
     found = json.loads(said.out)
     assert found["bits"] > 0 and found["bits"] / 8 == found["bits_per_symbol"] and "'é'" in said.err
     said = console.type("sample", folder, "--length", 0)
-    assert said.code == 2 and "length: expected at least 1" in said.err
+    assert said.code == 2 and "length: expected a whole number of at least 1" in said.err
 
 
 def test_predict_tells_the_next_character_of_a_text(console, tmp_path):

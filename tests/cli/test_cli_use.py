@@ -204,6 +204,7 @@ def test_other_wrong_words(console, tmp_path, run):
         (("predict", "ffff", "x.npz"), "no run 'ffff'"),
         (("forecast", tmp_path), "no spec.toml"),
         (("forecast", run, "--steps", 0), "steps: expected at least 1"),
+        (("forecast", run, "--steps", 10**12), "steps: expected at most 10,000,000"),
         (("forecast", run, "--warmup", "none.csv"), "cannot read none.csv"),
     ):
         said = console.type(*words)
