@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -68,3 +69,13 @@ INITIALISERS: dict[str, Initialiser] = {
     for function in (glorot, orthogonal, identity, half_identity, uniform, unit, zeros, ones)
 }
 """``initialiser(rng, count, shape, units) -> (count, *shape)``; `units` is the number of units of the layer."""
+
+
+def initialiser(way: str | float) -> Initialiser:
+    """Return the initialisation of a name, or the one that sets all weights to a number."""
+    return INITIALISERS[way] if isinstance(way, str) else partial(constant, way)
+
+
+def constant(value: float, rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Return one number for all weights, such as a bias below zero for gates that are to be closed at first."""
+    return np.full((count, *shape), float(value))

@@ -73,7 +73,7 @@ class Architecture(NetworkSettings):
         cell_options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
         loss: str,
         dtype: str | np.dtype | type,
-        initial: Mapping[str, str] | None,
+        initial: Mapping[str, str | float] | None,
         fed_back: str | None,
     ) -> None:
         inputs, outputs = self.inputs, self.outputs

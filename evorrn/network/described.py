@@ -54,7 +54,7 @@ class DescribedNetwork(DifferentiatedNetwork):
         for block in self.layout:
             shape = self.blocks[block.name]
             size = " x ".join(map(str, shape))
-            rows.append((block.name, size, str(math.prod(shape)), block.role, self._initial[block.name]))
+            rows.append((block.name, size, str(math.prod(shape)), block.role, str(self._initial[block.name])))
         columns = ("block", "shape", "genes", "role", "initial")
         return Summary(repr(self), [(name, text) for name, text in facts if text], columns, "llrll", rows)
 

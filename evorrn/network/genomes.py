@@ -10,7 +10,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError, unknown
 from evorrn.base.settings import check_seed
 from evorrn.compile.cell import Cell
-from evorrn.compile.initial import INITIALISERS
+from evorrn.compile.initial import initialiser
 from evorrn.exchange import torch as torch_weights
 from evorrn.network.architecture import Architecture
 
@@ -44,7 +44,7 @@ class Genomes(Architecture):
         parts = []
         for block in self.layout:
             units = self.readout_width if block.layer is None else self.hidden[block.layer]
-            draw = INITIALISERS[self._initial[block.name]]
+            draw = initialiser(self._initial[block.name])
             drawn = draw(rng, count, self.blocks[block.name], units)
             parts.append(drawn.reshape(count, -1))
         return np.concatenate(parts, axis=1).astype(self.dtype)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from evorrn.base.errors import ConfigError, unknown
+from evorrn.base.settings import plain
 from evorrn.compile.blocks import Block
 from evorrn.compile.initial import INITIALISERS
 
 
-def choose(layout: Sequence[Block], given: Mapping[str, str]) -> dict[str, str]:
-    """Return ``{name of a block: name of its initialisation}``.
+def choose(layout: Sequence[Block], given: Mapping[str, str | float]) -> dict[str, str | float]:
+    """Return ``{name of a block: name of its initialisation, or the number that all its weights are}``.
 
     Parameters
     ----------
     layout : sequence of Block
-    given : mapping of str to str
+    given : mapping of str to str or float
         Initialisations that replace the default of blocks. A key is the name of a block, or of a parameter of the
         cell for the blocks of all layers.
 
@@ -24,13 +26,17 @@ def choose(layout: Sequence[Block], given: Mapping[str, str]) -> dict[str, str]:
     ConfigError
         When names or initialisations are unknown, or ``orthogonal`` is given for a vector; lists all mistakes.
     """
-    ways = {block.name: block.initial for block in layout}
+    ways: dict[str, str | float] = {block.name: block.initial for block in layout}
     problems = []
-    for name, way in given.items():
+    for name, value in given.items():
+        way = plain(value)  # converts NumPy numbers
         matching = [block for block in layout if name in (block.name, block.parameter)]
         if not matching:
             problems.append(f"network.initial: {unknown('block', name, ways)}")
-        if not isinstance(way, str) or way not in INITIALISERS:
+        if isinstance(way, int | float) and not isinstance(way, bool):
+            if not math.isfinite(way):
+                problems.append(f"network.initial.{name}: expected a finite number, got {way}")
+        elif not isinstance(way, str) or way not in INITIALISERS:
             problems.append(f"network.initial.{name}: {unknown('initialisation', way, INITIALISERS)}")
         elif way == "orthogonal":
             problems += [

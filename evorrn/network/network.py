@@ -42,7 +42,8 @@ class Network(KindOfNetwork):
     dtype : str
         ``"float32"`` or ``"float64"``.
     initial : mapping, optional
-        ``{block or parameter name: initialisation}``, in place of the initialisations declared by the cell.
+        ``{block or parameter name: initialisation}``, in place of the initialisations declared by the cell. An initialisation is a
+        name or a number, as in ``{"b_f": 5.0, "b_i": -3.0}``.
     biases : bool
         Whether readout and cells have biases. A bias of a cell is a vector that its equations only add. Without
         biases, these vectors are not part of the genome and not computed.

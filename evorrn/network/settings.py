@@ -31,7 +31,7 @@ class NetworkSettings:
     direct: bool = False
     feedback: bool = False
     dtype: InitVar[str | np.dtype | type] = "float32"
-    initial: InitVar[Mapping[str, str] | None] = None
+    initial: InitVar[Mapping[str, str | float] | None] = None
     biases: bool = True
     reads: str = "last"
     learn_start: bool = False

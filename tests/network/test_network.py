@@ -1,10 +1,13 @@
 """Networks against plain loops and finite differences; initialisation, equal bits and errors."""
 
+import json
+
 import naive
 import numpy as np
 import pytest
 
 import evorrn
+from evorrn.base.errors import ConfigError
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 
@@ -237,6 +240,27 @@ def test_initialisations():
     bound = np.sqrt(6 / 43)
     assert 0.9 * bound < np.abs(blocks["layer0.W_i"]).max() <= bound
     assert np.abs(blocks["layer1.W_i"]).max() <= 1 / np.sqrt(7)
+
+
+@pytest.mark.parametrize("number", [-3, 4.5, np.float32(0.25), 0])
+def test_a_number_is_an_initialisation_of_all_weights_of_a_block(number):
+    given = {"b_i": number, "layer1.U_f": number, "readout.W": number}
+    network = Network(3, 2, cell="lstm", hidden=(5, 4), initial=given)
+    blocks = network.unpack(network.init(seed=1))
+    for name in ("layer0.b_i", "layer1.b_i", "layer1.U_f", "readout.W"):
+        np.testing.assert_array_equal(blocks[name], np.float32(number))
+    np.testing.assert_array_equal(blocks["layer0.b_f"], 1)
+    assert np.abs(blocks["layer0.U_f"]).max() > 0
+    kept = json.loads(json.dumps(network.settings()))
+    again = Network.from_settings(kept)
+    np.testing.assert_array_equal(again.init(seed=1), network.init(seed=1))
+    assert str(float(number)).rstrip("0").rstrip(".") in str(network.summary())
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan, True, "large", None])
+def test_what_is_neither_a_number_nor_a_known_initialisation_is_refused(wrong):
+    with pytest.raises(ConfigError, match=r"network\.initial\.b_i: "):
+        Network(1, 1, cell="lstm", hidden=2, initial={"b_i": wrong})
 
 
 def test_a_teacher_beyond_a_length_has_no_effect():

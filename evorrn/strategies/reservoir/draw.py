@@ -10,7 +10,7 @@ import numpy as np
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
 from evorrn.compile.blocks import INPUT, RECURRENT, Block
-from evorrn.compile.initial import INITIALISERS
+from evorrn.compile.initial import initialiser
 from evorrn.strategies.reservoir.topology import DRAWN, RANDOM, Graph, fixed_links, has_cycle
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
             if scales.input_density < 1:
                 values[rng.random(values.shape) >= scales.input_density] = 0.0
         else:
-            way = INITIALISERS[chosen.get(block.name, block.initial)]
+            way = initialiser(chosen.get(block.name, block.initial))
             values[...] = way(rng, 1, values.shape, len(values))[0]
             if values.ndim == 1:
                 values += rng.uniform(-scales.biases, scales.biases, values.shape)
