@@ -23,7 +23,7 @@ T = TypeVar("T")
 CACHE_LINE = 64
 
 _pool: ThreadPoolExecutor | None = None
-_pool_owner = 0
+_pool_workers, _pool_owner = 0, 0
 _count = 0
 _own = threading.local()
 
@@ -158,9 +158,9 @@ def scratch(size: int, dtype: np.dtype) -> np.ndarray:
 
 
 def _executor(workers: int) -> ThreadPoolExecutor:
-    """Return a pool of at least `workers` threads, made anew in a forked child."""
-    global _pool, _pool_owner
-    if _pool is None or _pool_owner != os.getpid() or _pool._max_workers < workers:
+    """Return a pool of at least `workers` threads; a forked child makes one of its own."""
+    global _pool, _pool_workers, _pool_owner
+    if _pool is None or _pool_owner != os.getpid() or _pool_workers < workers:
         _pool = ThreadPoolExecutor(workers, thread_name_prefix="evorrn")
-        _pool_owner = os.getpid()
+        _pool_workers, _pool_owner = workers, os.getpid()
     return _pool
