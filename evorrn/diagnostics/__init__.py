@@ -8,6 +8,7 @@ from evorrn.diagnostics.gradients import gradient_by_lag
 from evorrn.diagnostics.lyapunov import lyapunov_spectrum
 from evorrn.diagnostics.memory import memory_capacity, processing_capacity
 from evorrn.diagnostics.spectral_radius import effective_spectral_radius
+from evorrn.diagnostics.spectrum import power_spectra
 from evorrn.diagnostics.states import principal_trajectories, state_space
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "gradient_cosines",
     "lyapunov_spectrum",
     "memory_capacity",
+    "power_spectra",
     "principal_trajectories",
     "processing_capacity",
     "state_space",
