@@ -169,8 +169,8 @@ def forecast(
     if steps is None:
         steps = int(result.horizon or STEPS) if direct else STEPS
     if not 1 <= steps <= MOST_STEPS:
-        wanted = "at least 1" if steps < 1 else f"at most {MOST_STEPS:,}"
-        raise EvorrnError(f"--steps: expected {wanted}, got {steps}")
+        limit = "at least 1" if steps < 1 else f"at most {MOST_STEPS:,}"
+        raise EvorrnError(f"--steps: expected {limit}, got {steps}")
     wanted = _wanted(source, rules)
     teacher = None
     if warmup is None:
