@@ -82,6 +82,38 @@ class Tables(NamedTuple):
     traced: bool
 
 
+class Plan(NamedTuple):
+    """What the tables of a stack are made of.
+
+    Attributes
+    ----------
+    steps : Steps
+    stack : Stack
+        Its rows begin with the dense columns of each group.
+    reach : ndarray of bool, shape (S, S)
+        Entries of the Jacobian that are taken.
+    depth : int
+        Dense columns of a group.
+    folded : tuple
+        The first fields of `Folding`.
+    singles : tuple of ndarray
+        Entries of the Jacobian outside the product, and the first of each group.
+    numbers : int
+        Entries of the Jacobian that are kept.
+    least : int
+        Lanes of a vector.
+    """
+
+    steps: Steps
+    stack: Stack
+    reach: np.ndarray
+    depth: int
+    folded: tuple[int, np.ndarray, np.ndarray, np.ndarray]
+    singles: tuple[np.ndarray, np.ndarray]
+    numbers: int
+    least: int
+
+
 class Entry(NamedTuple):
     """An entry of a step's Jacobian: its row, its column, and its place among those of a stack."""
 
@@ -131,7 +163,7 @@ def tables(steps: Steps, stack: Stack, reach: np.ndarray, depth: int, own: bool)
         for k, (entry, group) in enumerate(numbers)
     ]
     about = _array(local, 3, np.int32), np.array(single)
-    return layout(steps, stack, reach, depth, folded, about, count + single[-1], least)
+    return layout(Plan(steps, stack, reach, depth, folded, about, count + single[-1], least))
 
 
 def _at(rows: np.ndarray, state: int) -> int:
@@ -208,16 +240,9 @@ class _Index:
         return self.known.setdefault(tuple(map(int, key)), len(self.known))
 
 
-def _tiles(
-    steps: Steps,
-    stack: Stack,
-    reach: np.ndarray,
-    depth: int,
-    folded: tuple[int, np.ndarray, np.ndarray, np.ndarray],
-    singles: tuple[np.ndarray, np.ndarray],
-    numbers: int,
-    least: int,
-) -> Tables:
+def _tiles(plan: Plan) -> Tables:
+    """Return tables by which the influence of groups of many rows is cut into tiles."""
+    steps, stack, reach, depth, folded, singles, numbers, least = plan
     groups, rows = stack.rows.shape
     weights = stack.weights.shape[1]
     width = -(-weights // least) * least  # lanes of a group
@@ -278,16 +303,9 @@ def _blocks(dense: list[np.ndarray]) -> np.ndarray:
     return _array(blocks, 4)
 
 
-def _traces(
-    steps: Steps,
-    stack: Stack,
-    reach: np.ndarray,
-    depth: int,
-    folded: tuple[int, np.ndarray, np.ndarray, np.ndarray],
-    singles: tuple[np.ndarray, np.ndarray],
-    numbers: int,
-    least: int,
-) -> Tables:
+def _traces(plan: Plan) -> Tables:
+    """Return tables by which each weight of groups of few rows has a trace for each row."""
+    steps, stack, _, depth, folded, _, numbers, least = plan
     rows, terms = stack.rows.shape[1], len(stack.slopes)
     nothing = steps.layout.rows
     colours, factors = steps.pattern.colours, steps.pattern.factors
