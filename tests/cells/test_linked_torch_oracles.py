@@ -31,6 +31,15 @@ def compared(p, x, pair, there):
     return torch.nn.functional.leaky_relu(h, 0.01), p["W_x"] @ x
 
 
+def compared_trees(p, x, pair, there):
+    h, word = compared(p, x, pair, there)
+    left, right = (states[1] for states in pair)
+    v = p["M_l"] @ left + p["M_r"] @ right + p["c"]
+    if "T" in p:
+        v = v + torch.stack([left @ slice_ @ right for slice_ in p["T"]])
+    return h, torch.nn.functional.leaky_relu(v, 0.01) if any(there) else word
+
+
 def gated(p, x, pair, names, first, second):
     """Return a cell of LSTM form with one forget gate for each of two predecessors, named by letters."""
     both = torch.cat([pair[0][0], pair[1][0]])
@@ -54,6 +63,8 @@ CELLS = {
     "rntn": (rntn, 1),
     "comparison": (compared, 2),
     "tensor-comparison": (compared, 2),
+    "tree-comparison": (compared_trees, 2),
+    "tensor-tree-comparison": (compared_trees, 2),
     "tree-lstm": (lambda p, x, pair, there: gated(p, x, pair, ("f", "f"), "l", "r"), 2),
     "grid-lstm": (lambda p, x, pair, there: gated(p, x, pair, ("fu", "fl"), "u", "l"), 2),
 }
@@ -64,8 +75,8 @@ CELLS = {
 def test_loss_and_gradient_equal_those_of_autograd_node_by_node(cell, seed):
     rng = np.random.default_rng([seed, *cell.encode()])
     equations, states = CELLS[cell]
-    inputs, outputs, width = (int(n) for n in rng.integers(1, 6, 3))
-    options = {"D": width} if "comparison" in cell else {}
+    inputs, outputs, width, other = (int(n) for n in rng.integers(1, 6, 4))
+    options = {"D": other} if "comparison" in cell else {}
     network = Network(inputs, outputs, cell=cell, hidden=width, dtype="float64", cell_options=options)
     genome = network.init(rng=rng) + 0.2 * rng.standard_normal(network.size)
     sequences, steps = int(rng.integers(1, 20)), int(rng.integers(1, 15))
@@ -78,7 +89,8 @@ def test_loss_and_gradient_equal_those_of_autograd_node_by_node(cell, seed):
     value, gradient = network.loss_and_gradient(genome, Batch(x, targets, lengths=lengths, links=links))
     blocks = {n: torch.tensor(b.copy(), requires_grad=True) for n, b in network.unpack(genome).items()}
     p = {name.removeprefix("layer0."): block for name, block in blocks.items()}
-    zero, errors = [torch.zeros(width, dtype=torch.float64)] * states, []
+    widths = [width, other if options else width][:states]
+    zero, errors = [torch.zeros(units, dtype=torch.float64) for units in widths], []
     for row in range(sequences):
         done = []
         for step in range(lengths[row]):

@@ -70,6 +70,7 @@ SMALL = [
         {"variables": 1, "longest": 0, "test_longest": 1, "train": 9, "valid": 4, "test": 5},
     ),
     ("relation-joins", {"terms": 12, "elements": 3}),
+    ("quantifiers", {"train": 9, "valid": 4, "test": 5}),
     ("sentiment-grammar", {"longest": 1, "test_longest": 9, "train": 9, "valid": 4, "test": 5}),
     ("grid-digits", {"rows": 5, "columns": 3, "noise": 0.5, "corner": "bottom-left", "train": 9, "test": 5}),
     ("grid-digits", {"pictures": "handwritten", "train": 9, "valid": 3, "test": 5}),
