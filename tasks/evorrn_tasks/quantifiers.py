@@ -103,7 +103,8 @@ class Quantifiers(Task):
         others = rng.choice(np.flatnonzero(~independent), count - share, replace=False)
         pairs = rng.permutation(np.concatenate([alone, others]))
         parts = np.split(pairs, [self.train, self.train + self.valid])
-        return Splits(*(_batch(part, related) for part in parts))
+        train, valid, test = (_batch(part, related) for part in parts)
+        return Splits(train, valid, test)
 
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the class frequencies, and naive Bayes over the words of both sentences."""
@@ -172,7 +173,9 @@ def _truths(do: np.ndarray, do_not: np.ndarray) -> np.ndarray:
 def _possible(words: tuple[str, ...], kinds: tuple[tuple[str, ...], ...], free: str) -> np.ndarray:
     """Return, for all pairs of words with and without not, the kinds of things that there may be, as the bits of `related`."""
     every = [(*kind, *more) for kind in kinds for more in ((), (free,))]
-    holds = np.array([[(word in kind) != negated for kind in every] for word in words for negated in (False, True)])
+    holds = np.array(
+        [[(word in kind) != negated for kind in every] for word in words for negated in (False, True)]
+    )
     first, second = holds[:, None].astype(int), holds[None].astype(int)
     bits = 1 << (2 * first + second)
     return np.asarray(np.bitwise_or.reduce(bits, axis=2))

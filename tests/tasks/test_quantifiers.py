@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from evorrn_tasks.propositional_logic import RELATIONS
-from evorrn_tasks.quantifiers import NOUNS, QUANTIFIERS, VERBS, WORDS, relations, sentences
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import evorrn
+from evorrn_tasks.propositional_logic import RELATIONS
+from evorrn_tasks.quantifiers import NOUNS, QUANTIFIERS, VERBS, WORDS, relations, sentences
 
 PLACE = {sentence: place for place, sentence in enumerate(sentences())}
 
