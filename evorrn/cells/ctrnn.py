@@ -1,5 +1,10 @@
 """The network in continuous time, solved by a method of choice."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from evorrn.compile.cell import cell
 from evorrn.compile.equations import Fixed
 from evorrn.compile.library import euler, exponential_euler, rk4
@@ -11,12 +16,21 @@ def exponential(rate, v, tau, dt):
     return exponential_euler(rate, v, tau, dt)
 
 
+def too_fast(options: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with time constants below the step of Euler's method, or None."""
+    dt, least = options["dt"], float(np.min(options["tau"]))
+    if options["method"] != "euler" or least >= dt:
+        return None
+    return f"method euler: expected time constants tau of at least dt = {dt:g}, got {least:g}; exponential takes any"
+
+
 @cell(
     state={"r": "H", "v": "H"},
     parameters={"W_x": "H I", "W": "H H", "theta log_tau": "H"},
     fixed={"tau": Fixed("H", default=1.0)},
     choices={"method": (euler, exponential, rk4)},
     ranges={"tau": (1e-6, 1e9), "dt": (1e-9, 1e9), "learned": (0, 1)},
+    conflict=too_fast,
 )
 def ctrnn(p, x, r, v, *, dt=1.0, learned=1.0, method=exponential, activation=sigmoid):
     """Continuous-time network: ``tau dv/dt = -v + W f(v + theta) + W_x x``, with output ``f(v + theta)``.
@@ -26,7 +40,8 @@ def ctrnn(p, x, r, v, *, dt=1.0, learned=1.0, method=exponential, activation=sig
     "exponential", which takes W f(v + theta) as constant over the step and is stable whatever its length, or
     "rk4", which costs four times as much. The time constant of a unit is ``tau exp(learned * log_tau)``:
     `tau` is a number, or one for each unit, and `log_tau` is trained and starts at 0; with ``learned=0`` it
-    has no effect. Euler's method is unstable for time constants below dt/2, and nothing keeps them above.
+    has no effect. Euler's method takes no `tau` below dt; it is unstable for time constants below dt/2, which training may
+    reach.
 
     With Euler's method the gradient of `evorrn.BPTT`, for weights and time constants, is the continuous-time gradient of
     Pearlmutter 1989, "Learning state space trajectories in recurrent neural networks", equations 10 and 11, at the same time

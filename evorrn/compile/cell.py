@@ -35,6 +35,8 @@ from evorrn.compile.graph import Graph
 from evorrn.compile.ops import ACTIVATIONS
 from evorrn.compile.verify import verify
 
+Conflict = Callable[[Mapping[str, Any]], str | None]
+
 
 class Options(NamedTuple):
     """The values of all options of a cell.
@@ -54,6 +56,11 @@ class Options(NamedTuple):
     functions: dict[str, str]
     sizes: dict[str, int]
     arrays: dict[str, Any]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All options by their names."""
+        return {**self.numbers, **self.functions, **self.sizes, **self.arrays}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +84,8 @@ class Cell(Equations):
         The value of states before the first time step, where it is not 0.
     output : tuple of str
         The states that make the output of the cell, one after the other.
+    conflict : callable or None
+        Says what is wrong with values of options that do not go together.
     """
 
     initial: dict[str, str]
@@ -85,6 +94,7 @@ class Cell(Equations):
     ranges: dict[str, tuple[float, float]]
     start: dict[str, float]
     output: tuple[str, ...]
+    conflict: Conflict | None
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Return the new states of one time step, computed by the function on NumPy arrays."""
@@ -114,7 +124,7 @@ class Cell(Equations):
         UnknownName
             For an option or a function that does not exist.
         CellError
-            For a value that is not a finite number or out of its range.
+            For a value that is not a finite number or out of its range, and for values that do not go together.
         """
         settings = {name: array.default for name, array in self.fixed.items() if array.rule is None}
         found = Options(dict(self.options), dict(self.activations), dict(self.sizes), settings)
@@ -146,6 +156,9 @@ class Cell(Equations):
                 found.arrays[name] = checked(name, value, self.ranges.get(name, (-np.inf, np.inf)))
             else:
                 raise UnknownName(f"option of cell {self.name}", name, self.defaults)
+        wrong = self.conflict(found.values) if self.conflict is not None else None
+        if wrong is not None:
+            raise CellError(f"cell {self.name}: {wrong}")
         return found
 
     def fixed_arrays(self, sizes: Mapping[str, int], options: Options) -> dict[str, np.ndarray]:
@@ -162,8 +175,9 @@ class Cell(Equations):
         CellError
             When a setting does not fit the sizes, or a rule fails or makes a wrong array.
         """
-        values = {**options.numbers, **options.functions, **options.sizes, **options.arrays}
-        return {name: made(self.name, name, array, sizes, values) for name, array in self.fixed.items()}
+        return {
+            name: made(self.name, name, array, sizes, options.values) for name, array in self.fixed.items()
+        }
 
     def graph(self, activations: Mapping[str, str] | None = None) -> Graph:
         """Return the graph of one time step, see `evorrn.compile.grammar.read_equations`."""
@@ -184,6 +198,7 @@ class Declarations(TypedDict, total=False):
     start: Mapping[str, float] | None
     output: str | None
     noise: Mapping[str, str] | None
+    conflict: Conflict | None
 
 
 def cell(
@@ -230,6 +245,9 @@ def cell(
     noise : mapping of str to str, optional
         ``{"nu": "H"}``: standard normal numbers that the function takes as its last arguments, drawn anew for each
         sequence and time step; zero unless a method of the network is given a seed for them, see `Network.fitness`.
+    conflict : callable, optional
+        A function of all options, ``{name: value}``, that returns a sentence where their values do not go together, else
+        None.
 
     Raises
     ------
@@ -270,7 +288,9 @@ def cell(
     )
 
     def decorate(function: Callable[..., Any]) -> Cell:
-        made = Cell(**declare(function, name, declared), torch=more.get("torch", ()))
+        made = Cell(
+            **declare(function, name, declared), torch=more.get("torch", ()), conflict=more.get("conflict")
+        )
         made.graph()  # raises errors in the equations where the cell is defined
         made.check_options(made.defaults)
         return made

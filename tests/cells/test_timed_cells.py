@@ -305,11 +305,21 @@ def test_the_exponential_method_is_exact_for_a_constant_drive_and_stays_stable_w
         _, last = network.predict(genome, x, return_state=True)
         wanted = (1 - np.exp(-12 * dt / tau)) * (w["W_x"] @ x[0, 0])
         np.testing.assert_allclose(last[0, 5:], wanted, rtol=1e-12)
-    euler = Network(
-        3, 2, cell="ctrnn", hidden=5, dtype="float64", cell_options={"method": "euler", "dt": 5.0}
-    )
+    options = {"method": "euler", "dt": 5.0, "tau": 5.0}
+    euler = Network(3, 2, cell="ctrnn", hidden=5, dtype="float64", cell_options=options)
+    w["log_tau"][...] -= np.log(5.0)  # as training may
     _, last = euler.predict(genome, x, return_state=True)
     assert np.abs(last[0, 5:]).max() > 1e4
+
+
+@pytest.mark.parametrize(("tau", "dt"), [(0.5, 1.0), ([2.0, 0.25, 3.0], 0.3), (1.0, 1.1)])
+def test_time_constants_below_the_step_of_euler_are_refused(tau, dt):
+    least = np.min(tau)
+    with pytest.raises(EvorrnError, match=f"tau of at least dt = {dt:g}, got {least:g}"):
+        Network(1, 1, cell="ctrnn", hidden=3, cell_options={"method": "euler", "tau": tau, "dt": dt})
+    for method in ("exponential", "rk4"):
+        Network(1, 1, cell="ctrnn", hidden=3, cell_options={"method": method, "tau": tau, "dt": dt})
+    Network(1, 1, cell="ctrnn", hidden=3, cell_options={"method": "euler", "tau": tau, "dt": float(least)})
 
 
 def test_a_step_of_euler_as_long_as_the_time_constants_makes_an_elman_network():
