@@ -25,6 +25,8 @@ from evorrn.training.model import Model
 TIMES = ("seconds", "compile_seconds")
 """The attributes of a meter that differ when a run is repeated; a saved result stores them separately."""
 
+SEES_TARGETS = "a bidirectional network sees the later inputs, and these are what it predicts: its scores are not those of a forecast"
+
 
 @dataclass(repr=False, kw_only=True)
 class Result(Model):
@@ -110,6 +112,9 @@ class Result(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of the result should know, for instance that a penalty lies at the edge of its grid."""
+        return (*self._of_penalties(), *self._of_sight())
+
+    def _of_penalties(self) -> tuple[str, ...]:
         edges, losses = self.history.get("alpha_at_edge", np.zeros(0)), self.history.get("valid_loss")
         if losses is None or not len(edges) or not np.isfinite(losses).any():
             return ()
@@ -121,6 +126,9 @@ class Result(Model):
             f"the {end} of the readout's penalties, {self.history['alpha'][best]:g}, predicted best: a {further} one "
             "may be better (strategy.alphas)",
         )
+
+    def _of_sight(self) -> tuple[str, ...]:
+        return (SEES_TARGETS,) if self.horizon and self.network.bidirectional else ()
 
     def plot(self, output: int | str = 0, axes: Any = None) -> Any:
         """Draw the predictions on test data over the truth, forecasts with their 90 % interval, and return the matplotlib axes.

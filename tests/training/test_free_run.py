@@ -91,3 +91,14 @@ def test_sequences_of_a_file_are_judged_by_free_runs_when_its_setting_says_so(tm
     np.savez(path, inputs=batch.inputs, targets=batch.targets)
     with pytest.raises(DataError, match="free_run: expected targets that are the first inputs"):
         evorrn.task("npz", path=str(path), free_run=True).data(0)
+
+
+def test_a_result_says_that_a_bidirectional_network_sees_the_inputs_that_it_predicts():
+    data, rng = part(0, 50, 40), np.random.default_rng(0)
+    both = Network(1, 1, cell="leaky", hidden=5, bidirectional=True)
+    result = EchoState(reservoirs=1).fit(both, data, seed=0)
+    assert any("sees the later inputs" in note for note in result.notes) and "later inputs" in repr(result)
+    other = Batch(data.inputs, rng.normal(size=data.targets.shape))
+    for network_, batch in ((both, other), (network(), data)):
+        notes = EchoState(reservoirs=1).fit(network_, batch, seed=0).notes
+        assert not any("later inputs" in note for note in notes)

@@ -26,7 +26,7 @@ def row(name, values, metric="nrmse_std", **more):
         name,
         metric,
         values,
-        network={"cell": "elman", "hidden": 8, "genes": 97},
+        network=more.pop("network", {"cell": "elman", "hidden": 8, "genes": 97}),
         costs=[{"work": 1e9, "steps": 1e6, "seconds": 1.0}],
         settings={},
         runs=[f"run{i}" for i in range(len(values))],
@@ -196,6 +196,16 @@ def test_not_beating_random_networks_is_said():
 def test_failures_are_told_apart():
     found = comparison([row("a", [math.nan, math.nan, 0.1], errors=1), row("b", [0.2] * 3)])
     assert any("1 with an error and 1 without a finite value" in text for text in sentences.cautions(found))
+
+
+def test_bidirectional_networks_that_see_their_targets_are_named():
+    ahead = row("esn", [0.1] * 3, network={"cell": "leaky", "hidden": 8, "genes": 97, "bidirectional": True})
+    found = comparison([ahead, row("ga", [0.2] * 3)])
+    forecast = dataclasses.replace(found, task={**found.task, "horizon": 2})
+    named = [text for text in sentences.cautions(forecast) if "the scores of esn are not" in text]
+    assert len(named) == 1 and not any("later inputs" in text for text in sentences.cautions(found))
+    alone = dataclasses.replace(forecast, rows=forecast.rows[1:])
+    assert not any("later inputs" in text for text in sentences.cautions(alone))
 
 
 def test_when_everything_failed_nothing_is_claimed():
