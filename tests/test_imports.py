@@ -141,6 +141,12 @@ def test_no_function_has_more_than_eight_parameters():
     assert not long, "\n".join(long)
 
 
+def test_no_two_files_of_tests_have_the_same_name():
+    """Their folders are no packages, so pytest takes them for one module when one worker collects both."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_no_file_is_longer_than_400_lines():
     paths = [path for folder in ("evorrn", "tasks", "tests") for path in files(folder)]
     assert not [path for path in paths if len(path.read_text().splitlines()) > 400]

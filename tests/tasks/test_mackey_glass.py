@@ -168,7 +168,7 @@ def test_reservoirs_continue_mackey_glass_for_84_steps():
     """Jaeger's settings with 300 units and 2,000 training steps; a linear model of the past errs by 0.55."""
     spec = best_of_four().specs(1)[0]
     task = dataclasses.replace(spec.task, train=2000, washout=300, continuations=20)
-    network = evorrn.Network.for_task(task, cell="leaky", hidden=300, direct=True, dtype="float64")
+    network = evorrn.Network.for_task(task, **{**spec.content["network"], "hidden": 300})
     strategy = dataclasses.replace(spec.strategy, washout=300)
     found = strategy.fit(network, task, seed=0, budget="4gen").metrics["test"]["nrmse84"]
     assert found < 2e-3
