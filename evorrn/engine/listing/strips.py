@@ -6,6 +6,7 @@ for one strip. Each number is computed as without strips, with the same bytes.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
@@ -155,12 +156,36 @@ class Action(Protocol):
 A = TypeVar("A", bound=Action)
 
 
+def in_order(actions: Sequence[A]) -> list[A]:
+    """Return actions such that each comes after those whose results it reads, and otherwise in the order given."""
+    writer = {node: k for k, action in enumerate(actions) for node in action.writes}
+    waits = [
+        {writer[node] for node in action.reads & writer.keys()} - {k} for k, action in enumerate(actions)
+    ]
+    readers: dict[int, list[int]] = {}
+    for k, before in enumerate(waits):
+        for other in before:
+            readers.setdefault(other, []).append(k)
+    ready, found = [k for k, before in enumerate(waits) if not before], []
+    heapq.heapify(ready)
+    while ready:
+        done = heapq.heappop(ready)
+        found.append(actions[done])
+        for k in readers.get(done, ()):
+            waits[k].remove(done)
+            if not waits[k]:
+                heapq.heappush(ready, k)
+    assert len(found) == len(actions)
+    return found
+
+
 def grouped(actions: Sequence[A]) -> list[list[A]]:
     """Return the order of actions in which those that are computed strip by strip together are one group.
 
     Each action comes after those whose results it reads. A strip of a member of a group reads the same strip of what
     other members write, and nothing else of it.
     """
+    actions = in_order(actions)
     writer = {node: k for k, action in enumerate(actions) for node in action.writes}
     level: list[int] = []
     for action in actions:
