@@ -19,15 +19,12 @@ from numba import types
 from numba.extending import intrinsic, register_jitable
 
 from evorrn.engine.lanes.tiles import Blocks
-from evorrn.engine.listing.addresses import tile
+from evorrn.engine.listing.addresses import arrays_of_row, entry, tile
 from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
 
-BLOCKS: dict[int, Blocks] = {
-    32: {1: [(1, 4), (1, 1)]},
-    16: {1: [(1, 4), (1, 1)]},
-}
-"""Blocks of sums as `evorrn.engine.lanes.tiles.BLOCKS` has them; fewer, since each one takes time to compile."""
+BLOCKS: Blocks = {1: [(1, 4), (1, 1)]}
+"""Blocks of sums as an entry of `evorrn.engine.lanes.tiles.BLOCKS` has them; fewer, since each one takes time to compile."""
 
 LETTERS = 6
 """Letters of a contraction: the first three are those of the result, the others are summed over."""
@@ -229,19 +226,11 @@ def _contraction(factor: str) -> Any:
     def contraction_at(typingctx: Any, number: Any, row: Any, at: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             scalar = scalar_type(number)
-            blocks = BLOCKS[machine.registers().number]
-            function = contraction_function(builder.module, scalar, width_of(number), blocks, factor)
+            function = contraction_function(builder.module, scalar, width_of(number), BLOCKS, factor)
             _, row, at = arguments
-
-            def entry(numbers: ir.Value, index: ir.Value) -> ir.Value:
-                return builder.load(builder.gep(numbers, [index]))
-
-            pointers = [
-                builder.inttoptr(entry(at, entry(row, integer(2 + k))), scalar.as_pointer())
-                for k in range(arrays)
-            ]
+            pointers = arrays_of_row(builder, row, at, range(2, 2 + arrays), scalar)
             pointers += pointers[:1] * (3 - arrays)
-            lanes = entry(row, integer(2 + 2 * arrays))
+            lanes = entry(builder, row, 2 + 2 * arrays)
             table = builder.gep(row, [integer(3 + 2 * arrays)])
             builder.call(function, [*pointers, lanes, table])
             return context.get_dummy_value()

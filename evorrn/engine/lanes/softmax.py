@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
-from evorrn.engine.listing.addresses import tile
+from evorrn.engine.listing.addresses import arrays_of_row, entry, tile
 from evorrn.kernels import exponential, machine
 from evorrn.kernels.activations import exp
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, width_of
@@ -131,15 +131,8 @@ def _call(name: str, arrays: int, write: Callable[..., None]) -> Any:
             scalar = scalar_type(number)
             function = _function(builder.module, scalar, width_of(number), name, arrays, write)
             _, row, at = arguments
-
-            def entry(numbers: ir.Value, index: ir.Value) -> ir.Value:
-                return builder.load(builder.gep(numbers, [index]))
-
-            pointers = [
-                builder.inttoptr(entry(at, entry(row, integer(2 + k))), scalar.as_pointer())
-                for k in range(arrays)
-            ]
-            about = [entry(row, integer(2 + arrays + k)) for k in range(3)]
+            pointers = arrays_of_row(builder, row, at, range(2, 2 + arrays), scalar)
+            about = [entry(builder, row, 2 + arrays + k) for k in range(3)]
             builder.call(function, [*pointers, *about])
             return context.get_dummy_value()
 

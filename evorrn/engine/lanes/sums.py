@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
-from evorrn.engine.listing.addresses import vector
+from evorrn.engine.listing.addresses import entry, vector
 from evorrn.kernels import machine
 from evorrn.kernels.multiply_add import multiply_add
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
@@ -44,14 +44,10 @@ class _Sum:
     def __init__(self, v: Vector, lanes: ir.Value, table: ir.Value, count: ir.Value) -> None:
         self.v, self.lanes, self.table, self.count = v, lanes, table, count
 
-    def entry(self, numbers: ir.Value, index: int) -> ir.Value:
-        """Return a number of a table."""
-        return self.v.builder.load(self.v.builder.gep(numbers, [integer(index)]))
-
     def at(self, address: ir.Value, numbers: ir.Value, first: int, places: list[ir.Value]) -> _Factor:
         """Return a factor from its address, its distances, which begin at an entry of a table, and indices and lane."""
         b = self.v.builder
-        apart = [self.entry(numbers, first + k) for k in range(LETTERS)]
+        apart = [entry(b, numbers, first + k) for k in range(LETTERS)]
         *indices, lane = places
         row: ir.Value = integer(0)
         for index, distance in zip(indices, apart):
@@ -120,9 +116,9 @@ class _Sum:
         v, b, count = self.v, self.v.builder, len(totals)
         each = Loop(b, integer(0), self.count, integer(1), totals)
         numbers = b.gep(self.table, [b.mul(each.index, integer(TERM))])
-        negative = self.entry(numbers, 0)
-        left = self.at(self.entry(numbers, 1), numbers, 2, places)
-        right = self.at(self.entry(numbers, 5), numbers, 6, places)
+        negative = entry(b, numbers, 0)
+        left = self.at(entry(b, numbers, 1), numbers, 2, places)
+        right = self.at(entry(b, numbers, 5), numbers, 6, places)
 
         def shared() -> list[ir.Value]:
             one = self.signed(v.load(left.pointer, integer(0)), negative)
@@ -151,7 +147,7 @@ def sum_function(module: ir.Module, scalar: ir.Type, width: int, heights: tuple[
     out, base, number, negative, lanes, letters, terms, count = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
     written = _Sum(Vector(b, scalar, width), lanes, terms, count)
-    sizes = [written.entry(letters, k) for k in range(LETTERS)]
+    sizes = [entry(b, letters, k) for k in range(LETTERS)]
     alike = b.icmp_signed("!=", number, integer(0))
     columns = Loop(b, integer(0), lanes, integer(width), [])
     outer = [Loop(b, integer(0), sizes[0], integer(1), [])]
@@ -181,15 +177,11 @@ def _sum_at(typingctx: Any, number: Any, row: Any, at: Any) -> Any:
         heights = HEIGHTS[machine.registers().number]
         function = sum_function(builder.module, scalar_type(number), width_of(number), heights)
         _, row, at = arguments
-
-        def entry(numbers: ir.Value, index: ir.Value) -> ir.Value:
-            return builder.load(builder.gep(numbers, [index]))
-
-        out, base = (entry(at, entry(row, integer(k))) for k in (2, 3))
-        about = [entry(row, integer(k)) for k in (4, 5, 6)]
+        out, base = (builder.load(builder.gep(at, [entry(builder, row, k)])) for k in (2, 3))
+        about = [entry(builder, row, k) for k in (4, 5, 6)]
         letters = builder.gep(row, [integer(7)])
-        table = builder.gep(at, [entry(row, integer(16))])
-        builder.call(function, [out, base, *about, letters, table, entry(row, integer(17))])
+        table = builder.gep(at, [entry(builder, row, 16)])
+        builder.call(function, [out, base, *about, letters, table, entry(builder, row, 17)])
         return context.get_dummy_value()
 
     return types.void(number, row, at), generate

@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
-from evorrn.engine.listing.addresses import tile, vector
+from evorrn.engine.listing.addresses import arrays_of_row, entry, tile, vector
 from evorrn.kernels import machine
 from evorrn.kernels.vector import (
     I64,
@@ -231,8 +231,8 @@ def _affine_at(typingctx: Any, number: Any, row: Any, at: Any, bias: Any) -> Any
             builder.module, scalar, width_of(number), BLOCKS[machine.registers().number]
         )
         _, row, at, bias = arguments
-        out, rows, lanes, first, count = (_entry(builder, row, k) for k in (2, 3, 4, 6, 7))
-        places = _entry(builder, at, out), bias
+        out, rows, lanes, first, count = (entry(builder, row, k) for k in (2, 3, 4, 6, 7))
+        places = builder.load(builder.gep(at, [out])), bias
         to, start = (builder.inttoptr(place, scalar.as_pointer()) for place in places)
         table = builder.bitcast(builder.gep(at, [first]), _TERM.as_pointer())
         builder.call(function, [to, rows, lanes, start, integer(1), table, count])
@@ -250,11 +250,8 @@ def _outer_at(typingctx: Any, number: Any, row: Any, at: Any, steps: Any) -> Any
         block = OUTER_BLOCKS[machine.registers().number]
         function = outer_function(builder.module, scalar, width_of(number), block)
         _, row, at, steps = arguments
-        target, left, right = (
-            builder.inttoptr(_entry(builder, at, _entry(builder, row, k)), scalar.as_pointer())
-            for k in (2, 3, 6)
-        )
-        left_stride, rows, right_stride, columns, lanes = (_entry(builder, row, k) for k in (4, 5, 7, 8, 9))
+        target, left, right = arrays_of_row(builder, row, at, (2, 3, 6), scalar)
+        left_stride, rows, right_stride, columns, lanes = (entry(builder, row, k) for k in (4, 5, 7, 8, 9))
         sides = [left, left_stride, rows, right, right_stride, columns]
         builder.call(function, [target, columns, *sides, steps, lanes])
         return context.get_dummy_value()
@@ -281,11 +278,6 @@ def _product_into(typingctx: Any, out: Any, matrix: Any, source: Any) -> Any:
         return context.get_dummy_value()
 
     return signature, generate
-
-
-def _entry(builder: ir.IRBuilder, numbers: ir.Value, index: ir.Value | int) -> ir.Value:
-    """Return the number at an index behind a pointer."""
-    return builder.load(builder.gep(numbers, [integer(index) if isinstance(index, int) else index]))
 
 
 @register_jitable

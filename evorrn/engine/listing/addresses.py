@@ -6,7 +6,7 @@ The addresses are valid in this process alone. The caller of a listing holds the
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,19 @@ from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, integer, ir
 
 POINTER = types.CPointer(types.int64)
+
+
+def entry(builder: ir.IRBuilder, numbers: ir.Value, index: int) -> ir.Value:
+    """Return the number at an index behind a pointer."""
+    return builder.load(builder.gep(numbers, [integer(index)]))
+
+
+def arrays_of_row(
+    builder: ir.IRBuilder, row: ir.Value, at: ir.Value, entries: Iterable[int], scalar: ir.Type
+) -> list[ir.Value]:
+    """Return pointers to the arrays that some entries of a row name by the index of their address in `at`."""
+    addresses = [builder.gep(at, [entry(builder, row, k)]) for k in entries]
+    return [builder.inttoptr(builder.load(address), scalar.as_pointer()) for address in addresses]
 
 
 def _array(context: Any, builder: Any, kind: Any, address: ir.Value, shape: list[ir.Value]) -> Any:
