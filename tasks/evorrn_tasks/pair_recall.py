@@ -8,19 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import evorrn
 from evorrn.associative import BAM
 from evorrn.associative.bam import PairRecall as PairRecalled
 from evorrn.base.errors import unknown
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Splits, Task
+from evorrn_tasks.common import recall
 from evorrn_tasks.common.draws import generator
 
 COMPARATORS = ("evolved",)
 """Memories that `comparators` knows, by what finds their weights."""
-EVALUATIONS = 6000
-"""Sets of weights that evolution may try."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +83,9 @@ class PairRecall(Task):
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the cue as it is, the training pair whose pattern is nearest to it, and a memory with Kosko's weights."""
         assert splits.test is not None
-        cues, known = splits.test.inputs[:, :1], _pairs(splits.train)
-        nearest = known[(cues[:, 0] @ known.T).argmax(axis=1)]
-        shape = splits.test.targets.shape
+        known = recall.wanted_in(splits.train)
         return {
-            "the cue": np.broadcast_to(cues, shape).copy(),
-            "nearest pair": np.broadcast_to(nearest[:, None], shape).copy(),
+            **recall.of_the_cue(splits.test, known, "pair"),
             "bidirectional memory": self._recalled(self._stored(known), splits.test),
         }
 
@@ -108,15 +103,15 @@ class PairRecall(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 100 units, delays for ``ng-rc``, else a network with as many units as entries."""
-        if strategy in ("esn", "evolved-esn"):
-            return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
-        if strategy == "ng-rc":  # the cue is at the first step
-            return Recommended(strategy={"delays": self.steps, "order": 1})
-        return Recommended({"cell": "elman", "hidden": self.inputs, "biases": False})
+        return recall.recommended(strategy, self.inputs, self.steps)
 
     def _evolved(self, train: Batch) -> BAM:
         """Return a memory that a genetic algorithm found near Kosko's weights, by recall of the training cues."""
-        memory, wanted, cues = self._stored(_pairs(train)), train.targets[train.scored], train.inputs[:, 0]
+        memory, wanted, cues = (
+            self._stored(recall.wanted_in(train)),
+            train.targets[train.scored],
+            train.inputs[:, 0],
+        )
         by_x = cues[:, : self.x_units].any(axis=1)
 
         def fitness(genomes: np.ndarray) -> np.ndarray:
@@ -127,20 +122,16 @@ class PairRecall(Task):
                 parts.append(driven.mean() * memory.fitness(genomes, *pairs, **given))
             return np.sum(parts, axis=0)
 
-        search = evorrn.GeneticAlgorithm(population=60).search(memory.pack(), seed=0, spread=0.5)
-        while not search.done(f"{EVALUATIONS}eval"):
-            genomes = search.ask()
-            search.tell(genomes, fitness(genomes))
-        return memory.unpack(search.best.genome)
+        return memory.unpack(recall.evolved(memory.pack(), fitness, spread=0.5))
 
     def _recalled(self, memory: BAM, batch: Batch) -> np.ndarray:
         """Return what a memory recalls from the cues of a batch, at each time step (B, T, n + m)."""
         cues, found = batch.inputs[:, 0], np.empty((batch.size, self.outputs))
         by_x = cues[:, : self.x_units].any(axis=1)
         if by_x.any():
-            found[by_x] = np.hstack(_layers(memory.recall(x=cues[by_x, : self.x_units])))
+            found[by_x] = _both(memory.recall(x=cues[by_x, : self.x_units]))
         if not by_x.all():
-            found[~by_x] = np.hstack(_layers(memory.recall(y=cues[~by_x, self.x_units :])))
+            found[~by_x] = _both(memory.recall(y=cues[~by_x, self.x_units :]))
         return np.repeat(found[:, None], batch.steps, axis=1)
 
     def _batch(self, pairs: np.ndarray, count: int, rng: np.random.Generator) -> Batch:
@@ -150,13 +141,9 @@ class PairRecall(Task):
         for place in range(count):
             layer = slice(0, self.x_units) if place % 2 == 0 else slice(self.x_units, None)
             cue = wanted[place, layer].copy()
-            cue[rng.permutation(len(cue))[: round(self.wrong * len(cue))]] *= -1
+            recall.turn_round(cue, self.wrong, rng)
             cues[place, layer] = cue
-        inputs = np.zeros((count, self.steps, self.inputs))
-        inputs[:, 0] = cues
-        targets = np.repeat(wanted[:, None], self.steps, axis=1)
-        mask = np.tile(np.arange(self.steps) == self.steps - 1, (count, 1))
-        return Batch(inputs, targets, mask=mask)
+        return recall.cued_batch(cues, wanted, self.steps)
 
     def _stored(self, pairs: np.ndarray) -> BAM:
         """Return a memory of pairs (M, n + m); that these may be more than it holds is what the comparison shows."""
@@ -165,10 +152,6 @@ class PairRecall(Task):
             return BAM(self.x_units, self.y_units).store(pairs[:, : self.x_units], pairs[:, self.x_units :])
 
 
-def _layers(found: PairRecalled) -> tuple[np.ndarray, np.ndarray]:
-    return found.x, found.y
-
-
-def _pairs(train: Batch) -> np.ndarray:
-    """Return the different pairs (M, n + m) of training."""
-    return np.unique(train.targets[train.scored], axis=0)
+def _both(found: PairRecalled) -> np.ndarray:
+    """Return recalled pairs (B, n + m)."""
+    return np.hstack([found.x, found.y])

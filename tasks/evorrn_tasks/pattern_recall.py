@@ -8,19 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import evorrn
 from evorrn.associative import Hopfield
 from evorrn.associative.rules import RULES
 from evorrn.base.errors import unknown
 from evorrn.base.settings import setting
 from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Splits, Task
+from evorrn_tasks.common import recall
 from evorrn_tasks.common.draws import generator
 
 COMPARATORS = (*(rule for rule in RULES if rule != "hebb"), "evolved")
 """Hopfield networks that `comparators` knows, by the rule that finds their weights."""
-EVALUATIONS = 6000
-"""Sets of weights that evolution may try."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +72,9 @@ class PatternRecall(Task):
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the cue as it is, the training pattern that is nearest to it, and a Hopfield network with Hebb's weights."""
         assert splits.test is not None
-        cues, known = splits.test.inputs[:, :1], _patterns(splits.train)
-        nearest = known[(cues[:, 0] @ known.T).argmax(axis=1)]
-        shape = splits.test.targets.shape
+        known = recall.wanted_in(splits.train)
         return {
-            "the cue": np.broadcast_to(cues, shape).copy(),
-            "nearest pattern": np.broadcast_to(nearest[:, None], shape).copy(),
+            **recall.of_the_cue(splits.test, known, "pattern"),
             "Hopfield network, hebb": self._recalled(_stored(known, "hebb"), splits.test),
         }
 
@@ -90,7 +85,7 @@ class PatternRecall(Task):
     def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return Hopfield networks whose weights other rules, or evolution on the training cues, have found."""
         assert splits.test is not None
-        known, found = _patterns(splits.train), {}
+        known, found = recall.wanted_in(splits.train), {}
         for name in dict.fromkeys(names):
             memory = self._evolved(splits.train) if name == "evolved" else _stored(known, name)
             found[f"Hopfield network, {name}"] = self._recalled(memory, splits.test)
@@ -98,20 +93,16 @@ class PatternRecall(Task):
 
     def recommended(self, strategy: str) -> Recommended:
         """Return a reservoir of 100 units, delays for ``ng-rc``, else a network with as many units as entries."""
-        if strategy in ("esn", "evolved-esn"):
-            return Recommended({"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"})
-        if strategy == "ng-rc":  # the cue is at the first step
-            return Recommended(strategy={"delays": self.steps, "order": 1})
-        return Recommended({"cell": "elman", "hidden": self.units, "biases": False})
+        return recall.recommended(strategy, self.units, self.steps)
 
     def _evolved(self, train: Batch) -> Hopfield:
         """Return a memory with symmetric weights that a genetic algorithm found near Hebb's, by recall of the training cues."""
-        memory, wanted = _stored(_patterns(train), "hebb"), train.targets[train.scored]
-        search = evorrn.GeneticAlgorithm(population=60).search(memory.pack(), seed=0, spread=0.05)
-        while not search.done(f"{EVALUATIONS}eval"):
-            genomes = search.ask()
-            search.tell(genomes, memory.fitness(genomes, wanted, train.inputs[:, 0]))
-        return memory.unpack(search.best.genome)
+        memory, wanted = _stored(recall.wanted_in(train), "hebb"), train.targets[train.scored]
+        cues = train.inputs[:, 0]
+        found = recall.evolved(
+            memory.pack(), lambda genomes: memory.fitness(genomes, wanted, cues), spread=0.05
+        )
+        return memory.unpack(found)
 
     def _recalled(self, memory: Hopfield, batch: Batch) -> np.ndarray:
         """Return what a memory recalls from the cues of a batch, at each time step (B, T, N)."""
@@ -123,17 +114,8 @@ class PatternRecall(Task):
         wanted = patterns[np.arange(count) % len(patterns)]
         cues = wanted.copy()
         for cue in cues:
-            cue[rng.permutation(self.units)[: round(self.wrong * self.units)]] *= -1
-        inputs = np.zeros((count, self.steps, self.units))
-        inputs[:, 0] = cues
-        targets = np.repeat(wanted[:, None], self.steps, axis=1)
-        mask = np.tile(np.arange(self.steps) == self.steps - 1, (count, 1))
-        return Batch(inputs, targets, mask=mask)
-
-
-def _patterns(train: Batch) -> np.ndarray:
-    """Return the different patterns (M, N) of training."""
-    return np.unique(train.targets[train.scored], axis=0)
+            recall.turn_round(cue, self.wrong, rng)
+        return recall.cued_batch(cues, wanted, self.steps)
 
 
 def _stored(patterns: np.ndarray, rule: str) -> Hopfield:
