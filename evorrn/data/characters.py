@@ -45,6 +45,11 @@ class Characters:
             return None
         return cls(tuple(each for each in found if each is not None))
 
+    @classmethod
+    def predicted(cls, inputs: Sequence[str], outputs: Sequence[str]) -> Characters | None:
+        """Return the characters of a network that was trained on running text, by its names; None for other networks."""
+        return cls.named(outputs) if tuple(inputs) == tuple(outputs) else None
+
     @property
     def names(self) -> tuple[str, ...]:
         """A printable name of each number: the character itself, ``space``, an escape such as ``\\n``, or ``unknown``."""

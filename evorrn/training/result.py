@@ -17,6 +17,7 @@ from evorrn.base.files import npz_bytes, read_arrays, write_atomic
 from evorrn.base.summary import Summary
 from evorrn.base.text import amount, counted, figure
 from evorrn.base.trust import trusting
+from evorrn.data.characters import Characters
 from evorrn.data.task import Scaling
 from evorrn.training.history import history_files, load_history
 from evorrn.training.meter import Meter
@@ -128,7 +129,8 @@ class Result(Model):
         )
 
     def _of_sight(self) -> tuple[str, ...]:
-        return (SEES_TARGETS,) if self.horizon and self.network.bidirectional else ()
+        text = Characters.predicted(self.input_names, self.output_names) is not None
+        return (SEES_TARGETS,) if self.network.bidirectional and (self.horizon or text) else ()
 
     def plot(self, output: int | str = 0, axes: Any = None) -> Any:
         """Draw the predictions on test data over the truth, forecasts with their 90 % interval, and return the matplotlib axes.

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import log_softmax
 
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.base.memory import whole_number
@@ -64,8 +65,8 @@ class TextModel:
     """
 
     def __init__(self, model: Model) -> None:
-        characters = Characters.named(model.output_names)
-        if characters is None or tuple(model.input_names) != tuple(model.output_names):
+        characters = Characters.predicted(model.input_names, model.output_names)
+        if characters is None:
             raise EvorrnError(
                 "expected a network trained on running text, whose outputs are characters, as the task text trains them"
             )
@@ -130,10 +131,8 @@ class TextModel:
             raise ConfigError("text: expected at least one character, got none")
         before, own = self._started(prompt), self.characters.numbers(text)
         logits, _ = self._read([*before, *own[:-1].tolist()], None)
-        values = logits[len(before) - 1 :]
-        largest = values.max(axis=1)
-        total = largest + np.log(np.exp(values - largest[:, None]).sum(axis=1))
-        return float((values[np.arange(len(own)), own] - total).sum() / math.log(2))
+        logs = log_softmax(logits[len(before) - 1 :], axis=1)
+        return float(logs[np.arange(len(own)), own].sum() / math.log(2))
 
     def next_characters(self, text: str) -> NextCharacters:
         """Return what the network expects after each character of a text, read from its beginning.
@@ -150,8 +149,7 @@ class TextModel:
         for first in range(0, len(text), CHARACTERS):
             part = slice(first, first + CHARACTERS)
             logits, state = self._read(numbers[part].tolist(), state)
-            largest = logits.max(axis=1, keepdims=True)
-            logs = logits - largest - np.log(np.exp(logits - largest).sum(axis=1, keepdims=True))
+            logs = log_softmax(logits, axis=1)
             chosen[part], surest[part] = logs.argmax(axis=1), np.exp(logs.max(axis=1))
             following = numbers[first + 1 : first + 1 + len(logs)]
             bits[first : first + len(following)] = -logs[np.arange(len(following)), following] / math.log(2)

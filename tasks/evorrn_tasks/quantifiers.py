@@ -51,14 +51,15 @@ class Quantifiers(Task):
     things of each kind. Warthogs are mammals, turtles are reptiles, no mammal is a reptile, any thing may be a pet; what
     walks or swims moves, any thing may growl. As in natural logic there is at least one thing of each noun that is spoken of.
 
-    Of the pairs of the data 35.4 % are independent, as in the paper, where almost all pairs of sentences would be; the others
-    are drawn evenly from all pairs that are not. No pair is drawn twice. The root joins the first and the second sentence. The inputs are one word at each leaf, and only the root is
-    scored. A network needs a cell with two predecessors.
+    Of the pairs of the data 35.4 % are independent, the share of the most frequent relation in the paper; among all pairs
+    94 % are. The others are drawn evenly from all pairs that are not independent. No pair is drawn twice. The root joins the
+    first and the second sentence. The inputs are one word at each leaf, and only the root is scored. A network needs a cell
+    with two predecessors.
 
     Source: Bowman, Potts and Manning 2015, "Recursive neural networks can learn logical semantics", section 5. The cells
     ``tree-comparison`` and ``tensor-tree-comparison`` are the networks of the paper. Deviations: there a calculus finds the
-    relations, and pairs on which it is silent are left out; here they follow from all models. The order of the words and their
-    number are of the paper, the meanings of nouns and verbs are ours.
+    relations, and pairs on which it is silent are left out; here they follow from all models. The words follow a recollection of
+    the paper, whose lists were not at hand; the meanings of nouns and verbs are ours.
     """
 
     name = "quantifiers"

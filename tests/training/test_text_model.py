@@ -89,3 +89,11 @@ def test_a_result_of_the_task_writes_and_its_file_too(tmp_path):
     result.save_model(tmp_path / "a.model")
     again = evorrn.load_model(tmp_path / "a.model")
     assert TextModel(result).sample(20) == TextModel(again).sample(20)
+
+
+def test_a_bidirectional_network_of_running_text_is_said_to_see_what_it_predicts():
+    task = evorrn.task("text", characters=300)
+    for both in (True, False):
+        network = evorrn.Network.for_task(task, cell="elman", hidden=2, bidirectional=both)
+        notes = evorrn.RandomSearch(count=2).fit(network, task, budget="1gen").notes
+        assert any("sees the later inputs" in note for note in notes) == both

@@ -23,8 +23,8 @@ SHOWN = 8
 
 def reads_text(model: Model, path: Path) -> bool:
     """Return whether a network was trained on running text, and a file is not of arrays and so a text to it."""
-    known = Characters.named(model.output_names) is not None
-    return known and tuple(model.input_names) == tuple(model.output_names) and path.suffix.lower() != ".npz"
+    known = Characters.predicted(model.input_names, model.output_names)
+    return known is not None and path.suffix.lower() != ".npz"
 
 
 def predict_text(model: Model, path: Path, columns: Sequence[str], rules: Mapping[str, Any]) -> Sheet:
