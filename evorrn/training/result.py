@@ -130,7 +130,7 @@ class Result(Model):
 
     def _of_sight(self) -> tuple[str, ...]:
         text = Characters.predicted(self.input_names, self.output_names) is not None
-        return (SEES_TARGETS,) if self.network.bidirectional and (self.horizon or text) else ()
+        return (SEES_TARGETS,) if (self.horizon or text) and self.network.bidirectional else ()
 
     def plot(self, output: int | str = 0, axes: Any = None) -> Any:
         """Draw the predictions on test data over the truth, forecasts with their 90 % interval, and return the matplotlib axes.
