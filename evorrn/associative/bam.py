@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.patterns import bipolar, finite, some
+from evorrn.associative.patterns import bipolar, finite, some, vector
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError
 
@@ -35,10 +35,10 @@ class PairTrace(NamedTuple):
 
 
 class BAM:
-    """A bidirectional associative memory: layers x of n and y of m units, ``y = sign(x W)`` and ``x = sign(y W^T)``.
+    """A bidirectional associative memory: layers x of n and y of m units, ``y = sign(x W - t)`` and ``x = sign(y W^T - s)``.
 
-    A unit whose sum is zero keeps its value. The layers are updated in turn, each as a whole, which never raises the
-    energy ``-x W y`` for any weights, so that recall always ends in a fixed point.
+    A unit whose sum equals its threshold keeps its value. The layers are updated in turn, each as a whole, which never raises
+    the energy ``-x W y + s x + t y`` for any weights and thresholds, so that recall always ends in a fixed point.
 
     Source: Kosko 1988.
 
@@ -46,11 +46,15 @@ class BAM:
     ----------
     x_units, y_units : int
         n and m.
+    x_thresholds, y_thresholds : array_like, shapes (n,) and (m,), optional
+        s and t, zero by default.
 
     Attributes
     ----------
     weights : ndarray, shape (n, m)
         Any finite numbers.
+    x_thresholds, y_thresholds : ndarray, shapes (n,) and (m,)
+        Any finite numbers; `pack` leaves them out.
     size : int
         Number of genes of the weights, n m, see `pack`.
 
@@ -65,13 +69,17 @@ class BAM:
     (True, True)
     """
 
-    def __init__(self, x_units: int, y_units: int) -> None:
+    def __init__(
+        self, x_units: int, y_units: int, x_thresholds: Any = None, y_thresholds: Any = None
+    ) -> None:
         for name, value in (("x_units", x_units), ("y_units", y_units)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise EvorrnError(f"{name}: expected a whole number of at least 1, got {value!r}")
         self.x_units, self.y_units = x_units, y_units
         self.size = x_units * y_units
         self._weights = np.zeros((x_units, y_units))
+        self.x_thresholds = np.zeros(x_units) if x_thresholds is None else x_thresholds
+        self.y_thresholds = np.zeros(y_units) if y_thresholds is None else y_thresholds
 
     @property
     def weights(self) -> np.ndarray:
@@ -86,6 +94,24 @@ class BAM:
                 f"weights: expected shape ({self.x_units}, {self.y_units}), got {np.shape(value)}"
             )
         self._weights = array
+
+    @property
+    def x_thresholds(self) -> np.ndarray:
+        """The thresholds of x (n,); assigning checks their shape and that they are finite."""
+        return self._x_thresholds
+
+    @x_thresholds.setter
+    def x_thresholds(self, value: Any) -> None:
+        self._x_thresholds = vector("x_thresholds", value, self.x_units)
+
+    @property
+    def y_thresholds(self) -> np.ndarray:
+        """The thresholds of y (m,); assigning checks their shape and that they are finite."""
+        return self._y_thresholds
+
+    @y_thresholds.setter
+    def y_thresholds(self, value: Any) -> None:
+        self._y_thresholds = vector("y_thresholds", value, self.y_units)
 
     def __repr__(self) -> str:
         return f"BAM({self.x_units} x {self.y_units} units)"
@@ -127,8 +153,8 @@ class BAM:
         converged = np.zeros(len(first), bool)
         with one_thread():
             for _ in range(sweeps):
-                new_second = _signs(first @ self._weights, second)
-                new_first = _signs(new_second @ self._weights.T, first)
+                new_second = self._y_from(first, second)
+                new_first = self._x_from(new_second, first)
                 converged = (new_first == first).all(axis=1) & (new_second == second).all(axis=1)
                 first, second = new_first, new_second
                 if converged.all():
@@ -147,8 +173,8 @@ class BAM:
         states = [(first, second)]
         for _ in range(sweeps):
             with one_thread():
-                new_second = _signs(first @ self._weights, second)
-                new_first = _signs(new_second @ self._weights.T, first)
+                new_second = self._y_from(first, second)
+                new_first = self._x_from(new_second, first)
             seen = len(states)
             states += [(first, new_second)] if (new_second != second).any() else []
             states += [(new_first, new_second)] if (new_first != first).any() else []
@@ -191,10 +217,11 @@ class BAM:
         return drawing.draw_pairs(traces, given, true, shapes, path)
 
     def energy(self, x: Any, y: Any) -> np.ndarray:
-        """Return ``-x W y`` of states x (B, n) and y (B, m), shape (B,)."""
+        """Return ``-x W y + s x + t y`` of states x (B, n) and y (B, m), shape (B,)."""
         first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
         with one_thread():
-            return np.asarray(-((first @ self._weights) * second).sum(axis=1))
+            thresholds = first @ self._x_thresholds + second @ self._y_thresholds
+            return np.asarray(thresholds - ((first @ self._weights) * second).sum(axis=1))
 
     def pack(self) -> np.ndarray:
         """Return the weights as a genome (n m,)."""
@@ -228,7 +255,8 @@ class BAM:
         driven = {name: cues for name, cues in (("x", x_cues), ("y", y_cues)) if cues is not None}
         if not driven:
             raise EvorrnError("fitness: expected cues of x, of y, or of both")
-        other, found = BAM(self.x_units, self.y_units), []
+        other = BAM(self.x_units, self.y_units, self.x_thresholds, self.y_thresholds)
+        found = []
         for genome in np.atleast_2d(genomes):
             other.unpack(genome)
             recalled = [other.recall(**{name: cues}) for name, cues in driven.items()]
@@ -238,6 +266,14 @@ class BAM:
             found.append(sum(hits) / (len(hits) * (first.size + second.size)))
         return np.array(found)
 
+    def _y_from(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Return the states of y (B, m) that follow from those of x (B, n) and from those of y before."""
+        return _signs(x @ self._weights - self._y_thresholds, before)
+
+    def _x_from(self, y: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Return the states of x (B, n) that follow from those of y (B, m) and from those of x before."""
+        return _signs(y @ self._weights.T - self._x_thresholds, before)
+
     def _start(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the states of both layers from those of one or of both, see `recall`."""
         if x is None and y is None:
@@ -245,10 +281,10 @@ class BAM:
         with one_thread():
             if x is None:
                 second = bipolar("y", y, self.y_units)
-                first = _signs(second @ self._weights.T, np.ones((len(second), self.x_units)))
+                first = self._x_from(second, np.ones((len(second), self.x_units)))
             elif y is None:
                 first = bipolar("x", x, self.x_units)
-                second = _signs(first @ self._weights, np.ones((len(first), self.y_units)))
+                second = self._y_from(first, np.ones((len(first), self.y_units)))
             else:
                 first, second = bipolar("x", x, self.x_units), bipolar("y", y, self.y_units)
         if len(first) != len(second):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from evorrn.associative.kernels import settle_one_by_one
-from evorrn.associative.patterns import bipolar, finite, overlap, some
+from evorrn.associative.patterns import bipolar, finite, overlap, some, vector
 from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
@@ -94,9 +94,7 @@ class Hopfield:
             raise EvorrnError(f"units: expected a whole number of at least 1, got {units!r}")
         self.units = units
         self.size = units * (units - 1) // 2
-        self.thresholds = np.zeros(units)
-        if thresholds is not None:
-            self.thresholds = finite("thresholds", thresholds, units)[0]
+        self.thresholds = np.zeros(units) if thresholds is None else thresholds
         self._weights = np.zeros((units, units))
 
     def __repr__(self) -> str:
@@ -120,6 +118,15 @@ class Hopfield:
         if np.diag(array).any():
             raise ShapeError("weights: expected zeros on the diagonal: a unit has no weight to itself")
         self._weights = array
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The thresholds (N,); assigning checks their shape and that they are finite."""
+        return self._thresholds
+
+    @thresholds.setter
+    def thresholds(self, value: Any) -> None:
+        self._thresholds = vector("thresholds", value, self.units)
 
     def store(self, patterns: Any, rule: str = "hebb") -> Self:
         """Set the weights from patterns, and return the memory.

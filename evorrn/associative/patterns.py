@@ -40,10 +40,7 @@ def finite(name: str, value: Any, units: int) -> np.ndarray:
     ShapeError
         When the array has another shape, or numbers that are not finite.
     """
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ShapeError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
+    array = _numbers(name, value)
     if array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or array.shape[1] != units:
@@ -51,6 +48,28 @@ def finite(name: str, value: Any, units: int) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ShapeError(f"{name}: expected finite numbers, got NaN or infinity")
     return array
+
+
+def vector(name: str, value: Any, units: int) -> np.ndarray:
+    """Return finite numbers as float64 (N,).
+
+    Raises
+    ------
+    ShapeError
+        When the array has another shape, or numbers that are not finite.
+    """
+    array = _numbers(name, value)
+    if array.shape != (units,):
+        raise ShapeError(f"{name}: expected shape ({units},), got {array.shape}")
+    return finite(name, array, units)[0]
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """Return a new array of float64; raise ShapeError for what is not an array of numbers."""
+    try:
+        return np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
 
 
 def overlap(states: np.ndarray, patterns: np.ndarray) -> np.ndarray:

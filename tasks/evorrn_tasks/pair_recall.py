@@ -42,6 +42,14 @@ class PairRecall(Task):
     wrong: float = setting(
         0.15, "share of the entries of a cue that are turned round", minimum=0, maximum=0.5
     )
+    ones: float = setting(
+        0.5, "share of 1 among the entries of the patterns, in the mean", minimum=0, maximum=1, absent=0.5
+    )
+    threshold: float = setting(
+        0.0,
+        "threshold of every unit of the memories beside the networks, in units of the size of the other layer",
+        absent=0.0,
+    )
     steps: int = setting(8, "time steps of a sequence", minimum=2)
     train: int = setting(30, "training cues", minimum=2)
     valid: int = setting(30, "validation cues", minimum=1)
@@ -73,7 +81,11 @@ class PairRecall(Task):
 
     def data(self, seed: int) -> Splits:
         """Return cues of pairs that are drawn from the seed."""
-        pairs = generator(seed, 0).choice([-1.0, 1.0], (self.pairs, self.inputs))
+        rng, size = generator(seed, 0), (self.pairs, self.inputs)
+        if self.ones == 0.5:
+            pairs = rng.choice([-1.0, 1.0], size)
+        else:
+            pairs = np.where(rng.random(size) < self.ones, 1.0, -1.0)
         return Splits(
             train=self._batch(pairs, self.train, generator(seed, 1)),
             valid=self._batch(pairs, self.valid, generator(seed, 2)),
@@ -149,7 +161,13 @@ class PairRecall(Task):
         """Return a memory of pairs (M, n + m); that these may be more than it holds is what the comparison shows."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return BAM(self.x_units, self.y_units).store(pairs[:, : self.x_units], pairs[:, self.x_units :])
+            memory = BAM(
+                self.x_units,
+                self.y_units,
+                np.full(self.x_units, self.threshold * self.y_units),
+                np.full(self.y_units, self.threshold * self.x_units),
+            )
+            return memory.store(pairs[:, : self.x_units], pairs[:, self.x_units :])
 
 
 def _both(found: PairRecalled) -> np.ndarray:

@@ -16,11 +16,16 @@ def signs(rng, *shape):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_recall_is_the_loop_over_units_and_never_raises_the_energy_for_any_weights(seed):
+def test_recall_is_the_loop_over_units_and_never_raises_the_energy_for_any_weights_and_thresholds(seed):
     rng = np.random.default_rng(seed)
     n, m = rng.integers(1, 9, 2).tolist()
     memory = BAM(n, m)
     memory.weights = rng.integers(-2, 3, (n, m)).astype(float) if seed % 2 else rng.normal(size=(n, m))
+    if seed > 3:  # whole numbers, so that sums equal thresholds, or any
+        memory.x_thresholds, memory.y_thresholds = (
+            rng.integers(-2, 3, n),
+            rng.integers(-2, 3, m) + 0.5 * (seed % 2),
+        )
     x, y = signs(rng, 5, n), signs(rng, 5, m)
     found = memory.recall(x=x, y=y)
     assert found.converged.all()
@@ -28,15 +33,52 @@ def test_recall_is_the_loop_over_units_and_never_raises_the_energy_for_any_weigh
         a, b, energies = list(x[place]), list(y[place]), []
         for _ in range(50):
             for j in range(m):
-                total = sum(memory.weights[i, j] * a[i] for i in range(n))
+                total = sum(memory.weights[i, j] * a[i] for i in range(n)) - memory.y_thresholds[j]
                 b[j] = b[j] if total == 0 else float(np.sign(total))
             energies.append(memory.energy(a, b)[0])
             for i in range(n):
-                total = sum(memory.weights[i, j] * b[j] for j in range(m))
+                total = sum(memory.weights[i, j] * b[j] for j in range(m)) - memory.x_thresholds[i]
                 a[i] = a[i] if total == 0 else float(np.sign(total))
             energies.append(memory.energy(a, b)[0])
         assert found.x[place].tolist() == a and found.y[place].tolist() == b
         assert all(later <= before + 1e-9 for before, later in itertools.pairwise(energies))
+
+
+@pytest.mark.parametrize("n, m", [(1, 1), (3, 2), (2, 5)])
+def test_every_recall_ends_where_no_layer_would_lower_the_energy_with_thresholds(n, m):
+    """All states are listed: the fixed points are those from which the best change of either layer gains nothing."""
+    rng = np.random.default_rng(n + 10 * m)
+    memory = BAM(n, m, rng.normal(size=n), rng.normal(size=m))
+    memory.weights = rng.normal(size=(n, m))
+    xs, ys = (np.array(list(itertools.product([-1.0, 1.0], repeat=units))) for units in (n, m))
+    pairs = [(x, y) for x in xs for y in ys]
+    energies = {
+        (*x, *y): -sum(x[i] * memory.weights[i, j] * y[j] for i in range(n) for j in range(m))
+        + sum(memory.x_thresholds * x)
+        + sum(memory.y_thresholds * y)
+        for x, y in pairs
+    }
+    fixed = [
+        (*x, *y)
+        for x, y in pairs
+        if all(energies[(*x, *y)] <= energies[(*x, *other)] for other in ys)
+        and all(energies[(*x, *y)] <= energies[(*other, *y)] for other in xs)
+    ]
+    start_x, start_y = (np.array(layer) for layer in zip(*pairs))
+    np.testing.assert_allclose(memory.energy(start_x, start_y), list(energies.values()), atol=1e-12)
+    found = memory.recall(x=start_x, y=start_y)
+    ends = {(*x, *y) for x, y in zip(found.x.tolist(), found.y.tolist())}
+    assert found.converged.all() and ends == set(fixed)
+
+
+def test_a_genome_has_no_thresholds_and_its_memory_keeps_them():
+    memory = BAM(2, 3, [0.5, -0.5], [9, 0, -9])
+    assert memory.size == 6 and memory.unpack(np.ones(6)).y_thresholds.tolist() == [9, 0, -9]
+    assert memory.recall(x=[[1, 1]]).y.tolist() == [[-1, 1, 1]]
+    path = memory.trace(x=[1, 1])
+    assert (path.energies == memory.energy(path.x, path.y)).all()
+    right = memory.fitness([memory.pack()], [[1, 1]], [[-1, 1, 1]], x_cues=[[1, 1]])
+    assert right.tolist() == [1.0]
 
 
 def test_pairs_are_recalled_from_either_side_and_from_noisy_cues():
@@ -64,6 +106,10 @@ def test_wrong_input_of_a_memory_of_pairs():
         BAM(2, 2).store([[1, 1], [1, -1]], [[1, 1]])
     with pytest.raises(EvorrnError, match="y_units"):
         BAM(2, 0)
+    with pytest.raises(ShapeError, match=r"y_thresholds: expected shape \(3,\), got \(2,\)"):
+        BAM(2, 3, y_thresholds=[0, 0])
+    with pytest.raises(ShapeError, match="x_thresholds: expected finite numbers"):
+        BAM(2, 3).x_thresholds = [0, np.nan]
     with pytest.raises(ShapeError, match="at least one pattern"):
         BAM(2, 3).store(np.ones((0, 2)), np.ones((0, 3)))
 

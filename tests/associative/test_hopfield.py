@@ -279,6 +279,13 @@ def test_the_modern_memory_is_softmax_attention_and_holds_more_patterns_than_uni
             "one for each of 1 patterns",
         ),
         (lambda _: Hopfield(0), EvorrnError, "units"),
+        (
+            lambda _: Hopfield(3, np.zeros((2, 3))),
+            ShapeError,
+            r"thresholds: expected shape \(3,\), got \(2, 3\)",
+        ),
+        (lambda m: setattr(m, "thresholds", [0, 1]), ShapeError, r"expected shape \(3,\), got \(2,\)"),
+        (lambda m: setattr(m, "thresholds", ["a"] * 3), ShapeError, "expected an array of numbers, got list"),
         (lambda _: ContinuousHopfield(3, gain=0), EvorrnError, "gain"),
         (lambda _: ContinuousHopfield(3).relax([1.0, 0, 0], 1.0), EvorrnError, "between -1 and 1"),
         (lambda _: ModernHopfield(np.ones((2, 3)), beta=-1), EvorrnError, "beta"),

@@ -34,6 +34,16 @@ def test_the_smallest_pairs_are_a_task(x_units, y_units, pairs):
     assert all(outputs.shape == (1, 2, x_units + y_units) for outputs in found.values())
 
 
+def test_a_threshold_recalls_pairs_better_that_have_more_ones():
+    right = []
+    for threshold in (0.0, 0.25):
+        task = evorrn.task("pair-recall", x_units=100, y_units=90, pairs=6, ones=0.7, threshold=threshold)
+        splits = task.data(1)
+        assert 0.65 < (splits.train.targets[:, -1] > 0).mean() < 0.75
+        right.append(overlap(task.baselines(splits)["bidirectional memory"], splits.test))
+    assert right[1] > right[0] + 0.05
+
+
 def test_a_comparator_is_chosen_by_name():
     task = evorrn.task("pair-recall")
     assert task.comparator_problems(["evolved", "evolve"]) == [
