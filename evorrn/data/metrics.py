@@ -18,6 +18,7 @@ import numpy as np
 
 from evorrn.base.errors import UnknownName
 from evorrn.data.finite import Metric, nan_unless_finite
+from evorrn.data.spectrum import spectral_distance
 from evorrn.data.whole_metrics import (
     all_legal,
     bit_errors,
@@ -48,7 +49,7 @@ HIGHER_IS_BETTER = frozenset(
         "success",
     }
 )
-NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range", "nrmse84", "valid_time"})
+NORMALISED = frozenset({"nmse_std", "nrmse_std", "nrmse_range", "nrmse84", "spectral_distance", "valid_time"})
 """Errors that are divided by how much the truth varies."""
 
 
@@ -233,6 +234,7 @@ def overlap(predicted: np.ndarray, truth: np.ndarray) -> float:
 PER_SEQUENCE = frozenset(
     {
         "nrmse84",
+        "spectral_distance",
         "valid_time",
         "token_accuracy",
         "exact_match",
@@ -244,7 +246,7 @@ PER_SEQUENCE = frozenset(
 )
 """Metrics that take the rows at which sequences end."""
 
-FREE_RUN = frozenset({"nrmse84", "valid_time"})
+FREE_RUN = frozenset({"nrmse84", "spectral_distance", "valid_time"})
 """Metrics of free runs, which say nothing about predictions from the true past."""
 
 METRICS: dict[str, Metric] = {
@@ -258,6 +260,7 @@ METRICS: dict[str, Metric] = {
         nrmse_range,
         nrmse84,
         valid_time,
+        spectral_distance,
         symbol_error_rate,
         accuracy,
         macro_f1,

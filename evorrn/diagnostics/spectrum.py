@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from evorrn.base.errors import ShapeError
 from evorrn.data.arrays import numeric
+from evorrn.data.spectrum import SHORTEST, distance, power
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,29 @@ class PowerSpectra:
         Power at each frequency, as a share of that of the truth over all frequencies.
     distance : float
         Half of the summed absolute difference of both, each first divided by its own sum, averaged over outputs: 0 for equal
-        shapes, 1 where they share no frequency. NaN where a series is constant or not finite.
+        shapes, 1 where they share no frequency, as where a prediction is constant. NaN where the truth is constant, and
+        where a series is not finite. It is the metric ``spectral_distance`` of free runs.
     """
 
     frequencies: np.ndarray
     predicted: np.ndarray
     truth: np.ndarray
     distance: float
+
+    def plot(self, names: Sequence[str] = (), path: str | None = None) -> Any:
+        """Draw the spectra of each output, and return the matplotlib figure.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Those of the outputs.
+        path : str, optional
+            A file to write, ``.png`` or ``.svg``.
+        """
+        drawing = importlib.import_module(
+            "evorrn.lab.report.spectra"
+        )  # the only folder that draws lies below
+        return drawing.draw_spectra(self, names, path)
 
 
 def power_spectra(predicted: Any, truth: Any) -> PowerSpectra:
@@ -67,24 +86,17 @@ def power_spectra(predicted: Any, truth: Any) -> PowerSpectra:
             f"predicted: expected {second.shape[1]} time steps of {second.shape[2]} outputs as in truth, got "
             f"{first.shape[1]} of {first.shape[2]}"
         )
-    both = _power(first), _power(second)
+    both = power(first), power(second)
     with np.errstate(divide="ignore", invalid="ignore"):
-        whole = both[1].sum(axis=0)
-        shares = [power / power.sum(axis=0) for power in both]
-        distance = float(0.5 * np.abs(shares[0] - shares[1]).sum(axis=0).mean())
-        return PowerSpectra(np.fft.rfftfreq(first.shape[1])[1:], both[0] / whole, both[1] / whole, distance)
+        predicted_share, true_share = (spectrum / both[1].sum(axis=0) for spectrum in both)
+    frequencies = np.fft.rfftfreq(first.shape[1])[1:]
+    return PowerSpectra(frequencies, predicted_share, true_share, distance(*both))
 
 
 def _series(name: str, value: Any) -> np.ndarray:
     """Return series as float64 (B, T, O)."""
     array = np.asarray(numeric(name, value), np.float64)
     array = array[None, :, None] if array.ndim == 1 else array[None] if array.ndim == 2 else array
-    if array.ndim != 3 or 0 in array.shape or array.shape[1] < 4:
+    if array.ndim != 3 or 0 in array.shape or array.shape[1] < SHORTEST:
         raise ShapeError(f"{name}: expected shape (B, T, O) with T of at least 4, got {np.shape(value)}")
     return array
-
-
-def _power(series: np.ndarray) -> np.ndarray:
-    """Return the mean power (F, O) of series (B, T, O) at the frequencies above 0."""
-    moved = (series - series.mean(axis=1, keepdims=True)) * np.hanning(series.shape[1])[:, None]
-    return np.asarray(np.square(np.abs(np.fft.rfft(moved, axis=1)))[:, 1:].mean(axis=0))

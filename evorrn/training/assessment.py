@@ -189,12 +189,12 @@ class SequenceAssessment(Assessment):
 
     @property
     def _of_free_runs(self) -> tuple[str, ...]:
-        """The metrics of free runs of batches: the valid time, and the error after 84 steps where they have so many."""
+        """The metrics of free runs of batches: valid time, spectrum, and the error after 84 steps where they have so many."""
         if not self.free_run or self.task is not None:
             return ()
         judged = [batch for batch in (self.splits.valid, self.splits.test) if batch is not None]
         long = all((batch.scored.sum(axis=1) == 84).all() for batch in judged)
-        return ("valid_time", "nrmse84") if long else ("valid_time",)
+        return ("valid_time", *(("nrmse84",) if long else ()), "spectral_distance")
 
     @property
     def _of_votes(self) -> tuple[str, ...]:

@@ -116,7 +116,11 @@ class MackeyGlass(Task):
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
         """The metrics; runs of continuations are ranked by ``nrmse84``."""
-        return ("nrmse84", "nrmse_std", "rmse") if self.free_run else ("nrmse_std", "rmse", "nrmse_range")
+        return (
+            ("nrmse84", "nrmse_std", "rmse", "spectral_distance")
+            if self.free_run
+            else ("nrmse_std", "rmse", "nrmse_range")
+        )
 
     def data(self, seed: int) -> Splits:
         """Return the splits of a series drawn from the seed."""

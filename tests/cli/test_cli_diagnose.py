@@ -10,7 +10,16 @@ from evorrn.base.files import read_arrays
 from evorrn.data.batch import Batch
 from evorrn.lab.study.diagnosis import excerpt, inputs_of
 
-PICTURES = ["activity", "eigenvalues", "exponents", "gradient", "memory", "trajectories", "unrolled"]
+PICTURES = [
+    "activity",
+    "eigenvalues",
+    "exponents",
+    "gradient",
+    "memory",
+    "spectra",
+    "trajectories",
+    "unrolled",
+]
 
 
 def made(console, *words):
@@ -31,6 +40,8 @@ def test_figures_and_pictures_are_written_beside_the_run(console, tmp_path):
     kept = json.loads((place / "diagnosis.json").read_text())
     assert kept["gradient_by_lag"]["median"][0] > 0 and kept["notes"] == []
     assert len(kept["lyapunov_exponents"]) >= 1 and kept["closed_lyapunov_exponents"] is not None
+    spectra = kept["power_spectra"]
+    assert 0 <= spectra["distance"] <= 1 and len(spectra["frequencies"]) == len(spectra["predicted"])
     activity = read_arrays(place / "activity.npz")
     assert set(activity) == {"layer0.h", "y"}
     again = console.type("diagnose", folder, "--steps", 2000, "--json")

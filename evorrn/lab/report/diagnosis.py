@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from evorrn.diagnostics.gradients import GradientByLag
+from evorrn.lab.report import spectra
 from evorrn.lab.report.figures import sheet
 from evorrn.lab.report.inside import activity_panels, draw_activity, draw_trajectories
 from evorrn.lab.report.style import INK, MUTED, SERIES, Axes, legend_above
@@ -21,8 +22,8 @@ def draw_diagnosis(made: Diagnosis, folder: Path) -> list[Path]:
 
     ``unrolled.png``: the network at three time steps. ``activity.png``: every named value over time.
     ``trajectories.png``: states in their principal components. ``gradient.png``: the gradient by lag.
-    ``exponents.png``: Lyapunov exponents. ``memory.png``: capacities. ``eigenvalues.png``: those of the step at fixed
-    points.
+    ``exponents.png``: Lyapunov exponents. ``spectra.png``: those of free runs and of the truth. ``memory.png``: capacities.
+    ``eigenvalues.png``: those of the step at fixed points.
 
     Raises
     ------
@@ -39,6 +40,8 @@ def draw_diagnosis(made: Diagnosis, folder: Path) -> list[Path]:
         drawn["gradient"] = lambda path: gradient_plot(made, path)
     if made.exponents is not None and np.isfinite(made.exponents).any():
         drawn["exponents"] = lambda path: exponents_plot(made, path)
+    if made.spectra is not None:
+        drawn["spectra"] = lambda path: spectra_plot(made, path)
     if made.memory is not None:
         drawn["memory"] = lambda path: memory_plot(made, path)
     if made.points is not None and len(made.points.points):
@@ -119,6 +122,14 @@ def exponents_plot(made: Diagnosis, path: Path) -> None:
         axes.set(xlabel="number of the exponent", ylabel="Lyapunov exponent per time step")
         axes.locator_params(axis="x", integer=True)
         legend_above(axes)
+
+
+def spectra_plot(made: Diagnosis, path: Path) -> None:
+    """Draw the power spectra of free runs over those of the truth."""
+    assert made.spectra is not None
+    rows, columns = spectra.form(made.spectra.truth.shape[1])
+    with sheet(path, spectra.WIDTH * columns, spectra.HEIGHT * rows, rows=rows, columns=columns) as panels:
+        spectra.fill(panels, made.spectra, made.outputs)
 
 
 def memory_plot(made: Diagnosis, path: Path) -> None:

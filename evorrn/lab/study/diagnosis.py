@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import comb
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from evorrn.data.task import Task
 from evorrn.diagnostics.fixed_points import FixedPoints
 from evorrn.diagnostics.gradients import GradientByLag
 from evorrn.diagnostics.memory import MemoryCapacity
+from evorrn.diagnostics.spectrum import PowerSpectra
 from evorrn.diagnostics.states import StateSpace, Trajectories
 from evorrn.lab.runs.outputs import Trajectory, read_outputs
 from evorrn.lab.runs.spec import resolve_stored
@@ -28,6 +29,8 @@ from evorrn.training.result import Result
 
 SEQUENCES, STEPS, EXPONENTS, LARGEST_STATE = 32, 400, 16, 500
 """Largest numbers of sequences, of time steps, of exponents, and of the entries of a state whose Jacobian is taken."""
+KNOWN = 100
+"""Most time steps whose inputs are given before a free run where every step of test is scored."""
 RANDOM_STEPS, SHARE = 20_000, 30
 """Time steps of random inputs, and how many of them there are at least for each product of inputs of one degree."""
 
@@ -39,7 +42,7 @@ class Diagnosis:
     """What the diagnostics say of one network; None for what does not apply to it, with the reason in `notes`.
 
     `network` and `genome` are those of the run; inputs (B, T, I) are an excerpt of its test data, `amplitude` that of
-    the random inputs of the capacities. The other attributes are results of functions in `evorrn.diagnostics`.
+    the random inputs of the capacities, `outputs` are the names of the outputs. The other attributes are results of functions in `evorrn.diagnostics`.
     """
 
     name: str
@@ -47,9 +50,11 @@ class Diagnosis:
     genome: np.ndarray
     inputs: np.ndarray
     amplitude: float
+    outputs: tuple[str, ...] = ()
     gradients: GradientByLag | None = None
     exponents: np.ndarray | None = None
     closed_exponents: np.ndarray | None = None
+    spectra: PowerSpectra | None = None
     memory: MemoryCapacity | None = None
     processing: dict[int, float] | None = None
     points: FixedPoints | None = None
@@ -74,6 +79,11 @@ class Diagnosis:
             yield (
                 "largest Lyapunov exponent, on its own output",
                 f"{self.closed_exponents[0]:.4g} per time step",
+            )
+        if self.spectra is not None:
+            yield (
+                "distance of the spectra of free runs and truth, from 0 to 1",
+                f"{self.spectra.distance:.3g}",
             )
         if self.radii is not None:
             yield "effective spectral radius, median", f"{np.median(self.radii):.4g}"
@@ -116,6 +126,8 @@ class Diagnosis:
         if self.gradients is not None:
             low, high = self.gradients.quartiles
             made["gradient_by_lag"] = {"median": np.asarray(self.gradients), "lower": low, "upper": high}
+        if self.spectra is not None:
+            made["power_spectra"] = asdict(self.spectra)
         if self.memory is not None:
             made["memory_capacity"] = {"total": float(self.memory), "by_delay": self.memory.by_delay}
         if self.radii is not None:
@@ -162,7 +174,7 @@ def diagnose(run: RunFolder, result: Result, seed: int = 0, steps: int = RANDOM_
         batch = excerpt(network.fitting(batch))
         x = inputs_of(batch)
     amplitude = float(np.sqrt(3) * x.std()) or 1.0  # that of uniform inputs of the same variance
-    made = Diagnosis(run.id, network, genome, x, amplitude)
+    made = Diagnosis(run.id, network, genome, x, amplitude, result.output_names)
     made.activity = diagnostics.activity(network, genome, x[:1])
     size = network.state_size
 
@@ -188,6 +200,7 @@ def diagnose(run: RunFolder, result: Result, seed: int = 0, steps: int = RANDOM_
         made.closed_exponents = tried(
             "Lyapunov exponents on its own output", lambda: _closed(network, genome, x)
         )
+        made.spectra = tried("spectra of free runs", lambda: _spectra(network, genome, batch))
     made.space = tried("states", lambda: diagnostics.state_space(network, genome, x))
     shown_components = min(2, network.readout_width, x.shape[0] * x.shape[1])
     made.trajectories = tried(
@@ -283,6 +296,17 @@ def _closed(network: Network, genome: np.ndarray, x: np.ndarray) -> np.ndarray:
     return diagnostics.lyapunov_spectrum(
         network, genome, np.zeros((len(x), STEPS, network.inputs)), 1, state=state, washout=100, closed=True
     )
+
+
+def _spectra(network: Network, genome: np.ndarray, batch: Batch) -> PowerSpectra:
+    """Return the spectra of free runs from the first scored step on, after at least one known step, and of the truth."""
+    assert batch.lengths is not None
+    whole = batch.take(np.flatnonzero(batch.lengths == batch.steps))
+    known = int(whole.scored.argmax(axis=1).max()) or min(KNOWN, whole.steps // 4) or 1
+    outputs = network.predict(
+        genome, whole.inputs, free_from=np.full(whole.size, known), teacher=network.warm_up(whole)
+    )
+    return diagnostics.power_spectra(outputs[:, known:], whole.targets[:, known:])
 
 
 def _delays(inputs: int, most: int) -> dict[int, int]:

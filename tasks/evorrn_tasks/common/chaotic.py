@@ -84,7 +84,11 @@ class Chaotic(Task):
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
         """The metrics; free runs are ranked by ``valid_time``."""
-        return ("valid_time", "nrmse_std", "rmse") if self.free_run else ("nrmse_std", "rmse", "nrmse_range")
+        return (
+            ("valid_time", "nrmse_std", "rmse", "spectral_distance")
+            if self.free_run
+            else ("nrmse_std", "rmse", "nrmse_range")
+        )
 
     @property
     def numbers_in_data(self) -> int:
