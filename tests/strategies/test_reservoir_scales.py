@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+import evorrn
 from evorrn import Batch, EchoState, Network
 from evorrn.base.errors import ConfigError
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
 from evorrn.strategies.reservoir.ridge import ridge
+from evorrn.strategies.reservoir.topology import Graph
 
 
 def drawn(network, **scales):
@@ -38,6 +40,54 @@ def test_units_of_one_group_have_no_links_to_others_and_each_group_has_the_radiu
         whole[np.ix_(part, part)] = matrix[np.ix_(part, part)]
         assert radius(matrix[np.ix_(part, part)]) == pytest.approx(0.8)
     np.testing.assert_array_equal(matrix, whole)
+
+
+@pytest.mark.parametrize(
+    ("units", "groups", "topology"),
+    [(60, 3, "random"), (9, 2, "cycle"), (5, 5, "sign"), (300, 2, "delay-line")],
+)
+def test_linked_groups_have_links_of_the_density_and_scale_and_together_the_radius(units, groups, topology):
+    distribution = "sign" if topology == "sign" else "uniform"
+    graph = Graph("random" if topology == "sign" else topology, distribution)
+    found = []
+    for scaling in (1.0, 0.25):
+        scales = Scales(
+            0.8, 4, 0.3, 0.1, 0.0, graph=graph, groups=groups, group_density=0.3, group_scaling=scaling
+        )
+        network = Network(1, 1, cell="leaky", hidden=units, dtype="float64")
+        matrix = network.unpack(draw_reservoir(network, scales, np.random.default_rng(1))[0])["layer0.W_h"]
+        assert np.abs(np.linalg.eigvals(matrix)).max() == pytest.approx(0.8, rel=1e-6)
+        group = np.concatenate(
+            [np.full(len(part), k) for k, part in enumerate(np.array_split(np.arange(units), groups))]
+        )
+        between = group[:, None] != group
+        share = (matrix[between] != 0).mean()
+        assert abs(share - 0.3) < 4 * np.sqrt(0.21 / between.sum())
+        within = np.abs(matrix[~between]).max()
+        found.append(np.abs(matrix[between]).max() / within)
+        if topology == "sign":  # one size of weights within a group, another between groups
+            np.testing.assert_allclose(np.abs(matrix[between & (matrix != 0)]) / within, scaling)
+    assert found[1] == pytest.approx(found[0] / 4)
+
+
+def test_groups_that_are_not_linked_are_those_of_before_the_links():
+    network = Network(1, 1, cell="leaky", hidden=20, dtype="float64")
+    plain, linked = (
+        draw_reservoir(network, Scales(0.8, 4, 0.3, 0.1, 0.0, groups=2, **more), np.random.default_rng(1))[0]
+        for more in ({}, {"group_density": 0.0, "group_scaling": 3.0})
+    )
+    np.testing.assert_array_equal(plain, linked)
+    with pytest.raises(
+        ConfigError, match="group_density: expected at least two groups, whose units it links, got 1"
+    ):
+        evorrn.EchoState(group_density=0.1)
+
+
+def test_a_reservoir_of_linked_groups_learns():
+    task = evorrn.task("narma", train=300, valid=100, test=100)
+    strategy = evorrn.EchoState(groups=3, group_density=0.1, group_scaling=0.5)
+    result = strategy.fit(Network.for_task(task, cell="leaky", hidden=30, dtype="float64"), task)
+    assert result.metrics["test"]["nrmse_std"] < 1.0
 
 
 def test_a_wrong_number_of_factors_or_groups_is_refused_with_every_problem():

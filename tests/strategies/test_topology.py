@@ -199,6 +199,14 @@ def test_a_delay_line_under_a_mask_of_earlier_units_has_the_radius_as_its_weight
     np.testing.assert_array_equal(network.unpack(genome)["layer0.W_h"], 0.9 * np.eye(9, k=-1))
 
 
+def test_links_between_groups_keep_to_a_mask():
+    network = Network(1, 1, cell=layered, hidden=9, dtype="float64")
+    drawn = Scales(0.9, 4, 0.3, 0.0, 0.05, graph=Graph("delay-line"), groups=3, group_density=1.0)
+    matrix = network.unpack(draw_reservoir(network, drawn, np.random.default_rng(0))[0])["layer0.W_h"]
+    later = np.arange(9)[:, None] // 3 > np.arange(9) // 3
+    assert (matrix[later] != 0).all() and not np.triu(matrix).any()
+
+
 @pytest.mark.parametrize("units", [1, 2, 5, 300])
 def test_an_orthogonal_reservoir_is_orthogonal_times_its_radius(units):
     matrix = recurrent(units, topology="orthogonal")

@@ -44,7 +44,7 @@ def fill(panels: Sequence[Axes], spectra: PowerSpectra, names: Sequence[str]) ->
             axes.remove()
             continue
         truth, predicted = spectra.truth[:, place], spectra.predicted[:, place]
-        axes.plot(spectra.frequencies, truth, color=INK, linewidth=1.4, label="truth")
+        axes.plot(spectra.frequencies, truth, color=INK, alpha=0.35, linewidth=3.5, label="truth")
         axes.plot(spectra.frequencies, predicted, color=SERIES[0], linewidth=1.2, label="free run")
         largest = np.nanmax([truth, predicted]) if np.isfinite([truth, predicted]).any() else 0
         if 0 < largest < np.inf:

@@ -11,7 +11,7 @@ from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
 from evorrn.compile.blocks import INPUT, RECURRENT, Block
 from evorrn.compile.initial import initialiser
-from evorrn.strategies.reservoir.topology import DRAWN, RANDOM, Graph, fixed_links, has_cycle
+from evorrn.strategies.reservoir.topology import DRAWN, RANDOM, Graph, fixed_links, has_cycle, spectral_radius
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -34,7 +34,11 @@ class Scales:
     graph : Graph
         Which units are linked, and the distribution of the weights. Biases are uniform between minus and plus their scale.
     groups : int
-        Groups of units, the same number in each if they divide; units of one group have no links to those of another.
+        Groups of units, the same number in each if they divide.
+    group_density : float
+        Share of the links from units of one group to those of another that are not zero.
+    group_scaling : float
+        Scale of their weights relative to those within the group that they lead to.
     input_factors : tuple of float
         Factors of the weights from each input of the network; empty for 1.
     radius_factors, layer_factors : tuple of float
@@ -51,6 +55,8 @@ class Scales:
     density: float | None = None
     graph: Graph = RANDOM
     groups: int = 1
+    group_density: float = 0.0
+    group_scaling: float = 1.0
     input_factors: tuple[float, ...] = ()
     radius_factors: tuple[float, ...] = ()
     layer_factors: tuple[float, ...] = ()
@@ -79,7 +85,7 @@ def draw_reservoir(network: Network, scales: Scales, rng: np.random.Generator) -
     Notes
     -----
     Square recurrent blocks have the links of `Scales.graph`, and are rescaled to the spectral radius; a delay line, whose
-    eigenvalues are 0, to its largest weight. Weights are uniform, or as the graph says. Recurrent vectors
+    eigenvalues are 0, to its largest weight. Of groups each is rescaled so, and where they are linked then the whole block. Weights are uniform, or as the graph says. Recurrent vectors
     (diagonals) are rescaled so that their largest absolute value is the spectral radius. Of a block that
     the equations multiply by a fixed mask, the links that it keeps are drawn and count. Recurrent blocks that read
     outputs are weights from fed-back outputs; those of other shapes, as matrices with a row for each unit,
@@ -155,15 +161,31 @@ def _check_circles(name: str, units: int, mask: np.ndarray | None, scales: Scale
 def _draw_square(
     values: np.ndarray, mask: np.ndarray | None, scales: Scales, radius: float, rng: np.random.Generator
 ) -> int:
-    """Draw a square recurrent block (H, H), each group of units with the spectral radius, and return the work."""
+    """Draw a square recurrent block (H, H), each group of units with the spectral radius, and return the work.
+
+    Where groups are linked, the whole block is then rescaled to the spectral radius.
+    """
     work, graph = 0, scales.graph
-    for units in np.array_split(np.arange(len(values)), min(scales.groups, len(values))):
+    groups = np.array_split(np.arange(len(values)), min(scales.groups, len(values)))
+    linked = scales.group_density > 0 and len(groups) > 1
+    if linked:
+        between = graph.draw(rng, values.shape, scales.group_scaling)
+        drawn = rng.random(values.shape) < scales.group_density
+        values[...] = np.where(drawn if mask is None else drawn & (mask != 0), between, 0.0)
+    for units in groups:
         part = slice(units[0], units[-1] + 1)
         links = scales.links if scales.density is None else round(scales.density * len(units))
         kept = None if mask is None else mask[part, part]
         drawn = graph.matrix(len(units), links, rng, kept)
         found, cost = graph.radius(drawn if kept is None else kept * drawn, rng)
-        values[part, part] = drawn * (radius / found) if found > 0 else drawn
+        factor = radius / found if found > 0 else 1.0
+        values[part] *= factor
+        values[part, part] = drawn * factor
+        work += cost
+    if linked:
+        whole = values if mask is None else mask * values
+        found, cost = spectral_radius(whole, rng)
+        values *= radius / found if found > 0 else 1.0
         work += cost
     return work
 

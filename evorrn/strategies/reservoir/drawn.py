@@ -99,9 +99,20 @@ class DrawnReservoir(Strategy):
     )
     groups: int = setting(
         1,
-        "groups of units, without links from one to another; each has the spectral radius",
+        "groups of units, without links from one to another unless group_density says so; each has the spectral radius",
         minimum=1,
         absent=1,
+    )
+    group_density: float = setting(
+        0.0,
+        "share of the links between units of different groups that are not zero; all groups together then have the spectral "
+        "radius",
+        minimum=0,
+        maximum=1,
+        absent=0.0,
+    )
+    group_scaling: float = setting(
+        1.0, "scale of their weights, relative to those within a group", minimum=0, absent=1.0
     )
     input_factors: tuple[float, ...] = setting(
         (), "factors of the weights from each input, in their order; none for 1", absent=()
@@ -152,6 +163,8 @@ class DrawnReservoir(Strategy):
             found.append(
                 f"density: the topology {self.topology} has its own links; expected {' or '.join(DRAWN)}, or no density"
             )
+        if self.group_density and self.groups == 1:
+            found.append("group_density: expected at least two groups, whose units it links, got 1")
         return found
 
     @property
@@ -266,6 +279,8 @@ class DrawnReservoir(Strategy):
             feedback=values.get("feedback_scaling", 0.0),
             graph=Graph(self.topology, self.distribution, self.jump, self.moved),
             groups=self.groups,
+            group_density=self.group_density,
+            group_scaling=self.group_scaling,
             input_factors=self.input_factors,
             radius_factors=self.radius_factors,
             layer_factors=self.layer_factors,
