@@ -58,7 +58,7 @@ def as_dict(run: Run) -> dict[str, Any]:
     if result is not None:
         content |= {"stopped_by": result.stopped_by, "diverged": run.diverged}
         content |= {"metrics": result.metrics, "meter": result.meter.as_dict()}
-    notes = list(getattr(spec.task, "data_notes", ()))
+    notes = [*getattr(spec.task, "data_notes", ()), *(result.notes if result is not None else ())]
     return content | ({"notes": notes} if notes else {}) | ({"error": run.error} if run.error else {})
 
 

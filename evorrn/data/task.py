@@ -179,6 +179,9 @@ class Task(Settings):
         "stop": 1}``, where the targets of the data are rows of symbols with `target_lengths`, the loss is
         ``"cross-entropy"`` and metrics are those of decoded symbols. `Network.for_task` and runs use it; what `recommended` says
         of a strategy goes before it, and what a user sets before both.
+    predicts_inputs : bool
+        Whether targets tell of later inputs of their sequence, for instance the next character of a text. A network that also
+        reads backward sees them, which results and comparisons then say. True by default for a task with a horizon.
     horizon : int or None
         How many time steps after the input its target lies. With 1, the targets are the first O inputs of the
         next step, so the network can run on its own outputs. None when the target is not a later input.
@@ -240,6 +243,11 @@ class Task(Settings):
     def network_form(self) -> Mapping[str, Any]:
         """The wiring of the networks that the task is for; empty for one without."""
         return {}
+
+    @property
+    def predicts_inputs(self) -> bool:
+        """Whether targets tell of later inputs of their sequence, so that a network that also reads backward sees them."""
+        return self.horizon is not None
 
     @property
     def step_time(self) -> float:

@@ -21,6 +21,7 @@ from evorrn.lab.runs.assessments import (
     comparator_values,
 )
 from evorrn.lab.runs.outputs import Predictions, read_outputs
+from evorrn.lab.runs.reader import sees_targets
 from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
 from evorrn.lab.runs.spec import Spec
 from evorrn.lab.study.comparison import Part, Row
@@ -110,7 +111,12 @@ def _row(specs: Sequence[Spec], runs: Sequence[Run], metric: str, root: Path, le
         errors=sum(bool(run.error) for run in runs),
     )
     targets = _row_targets(first.task, [run.test for run in runs if run.status == COMPLETE])
-    return dataclasses.replace(row, intervals=_intervals(first.task, runs, root, level), targets=targets)
+    return dataclasses.replace(
+        row,
+        intervals=_intervals(first.task, runs, root, level),
+        targets=targets,
+        sees_targets=sees_targets(root / run.folder for run in runs),
+    )
 
 
 def _row_targets(

@@ -11,6 +11,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import build
 from evorrn.data import metrics
+from evorrn.data.ahead import next_inputs
 from evorrn.data.batch import Batch
 from evorrn.data.find import TASKS
 from evorrn.data.label_metrics import SEQUENCE_METRICS, evaluate_sequences
@@ -131,6 +132,8 @@ def _check_batch(checking: Checking, task: Task, name: str, batch: Batch) -> Non
         checking.require(bool(((values >= 0) & (values <= 1)).all()), f"{name}: expected targets from 0 to 1")
     if task.free_run and name != "train":
         checking.require(not batch.scored[:, 0].any(), f"{name}: expected unscored steps before the free run")
+    said = task.predicts_inputs or not next_inputs(batch)
+    checking.require(said, f"{name}: expected predicts_inputs = True, since the targets are the next inputs")
     if task.horizon is not None:
         ahead = batch.inputs[:, task.horizon :, : task.outputs]
         wanted = batch.targets[:, : ahead.shape[1]]

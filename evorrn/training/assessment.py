@@ -15,6 +15,7 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.data import metrics
+from evorrn.data.ahead import detect_horizon, next_inputs
 from evorrn.data.batch import Batch
 from evorrn.data.label_metrics import evaluate_sequences
 from evorrn.data.task import Baselines, Scaling, Splits, Task
@@ -65,6 +66,10 @@ class Assessment:
     horizon: int | None = None
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+
+    def sees_targets(self, network: Network) -> bool:
+        """Return whether a network also reads backward, and so sees the later inputs that it is to predict."""
+        return False
 
     def problem(self, network: Network) -> MeteredProblem:
         """Return the problem with training and validation data; raise ShapeError when data do not fit the network."""
@@ -135,6 +140,12 @@ class SequenceAssessment(Assessment):
         self.step_time = task.step_time if task is not None else 1.0
         self._names = self.output_names
         self._compared: dict[tuple[str, ...], Baselines] = {}
+
+    def sees_targets(self, network: Network) -> bool:
+        """Return whether a network also reads backward, and so sees the later inputs that it is to predict."""
+        told = self.task is not None and self.task.predicts_inputs
+        backward = getattr(network, "bidirectional", False)
+        return bool(backward and (told or next_inputs(self.splits.train)))
 
     def problem(self, network: Network) -> Problem:
         """Return the problem of the training and validation sequences; raise ShapeError when data do not fit."""
@@ -385,14 +396,3 @@ def score(
                 name
             ]
     return found
-
-
-def detect_horizon(batch: Batch) -> int | None:
-    """Return 1 when the targets are the first inputs of the next step, so that a closed loop is possible; else None."""
-    if batch.labelled or batch.inputs.ndim < 3 or batch.n_outputs > batch.n_inputs or batch.steps < 2:
-        return None
-    assert batch.lengths is not None
-    ahead = batch.inputs[:, 1:, : batch.n_outputs]
-    inside = batch.scored[:, :-1] & (np.arange(1, batch.steps)[None, :] < batch.lengths[:, None])
-    same = np.array_equal(ahead[inside], batch.targets[:, :-1][inside])
-    return 1 if same and inside.any() else None

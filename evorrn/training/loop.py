@@ -99,4 +99,5 @@ def finish(trainer: Trainer, assessment: Assessment) -> Result:
         input_names=assessment.input_names,
         output_names=assessment.output_names,
         predictions=assessment.predictions(network, genome, trainer.calibrating()),
+        sees_targets=assessment.sees_targets(network),
     )

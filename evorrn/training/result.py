@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,6 @@ from evorrn.base.files import npz_bytes, read_arrays, write_atomic
 from evorrn.base.summary import Summary
 from evorrn.base.text import amount, counted, figure
 from evorrn.base.trust import trusting
-from evorrn.data.characters import Characters
 from evorrn.data.task import Scaling
 from evorrn.training.history import history_files, load_history
 from evorrn.training.meter import Meter
@@ -51,6 +51,8 @@ class Result(Model):
         On test data, where there are any, in original units: ``truth`` and ``predicted``, (B, T, O), the ``scored`` steps
         (B, T), and their ``dates`` (B, T) where the data have them. Of forecasts there are the ``residuals`` (n, O) at the
         scored steps of validation: truth minus prediction.
+    sees_targets : bool
+        Whether the network is bidirectional and is to predict later inputs, which it so sees.
 
     Examples
     --------
@@ -73,6 +75,7 @@ class Result(Model):
     meter: Meter
     seconds: np.ndarray = field(default_factory=lambda: np.zeros(0))
     predictions: dict[str, np.ndarray] | None = None
+    sees_targets: bool = False
 
     def __post_init__(self) -> None:
         if self.residuals is None and self.predictions is not None:
@@ -113,7 +116,7 @@ class Result(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of the result should know, for instance that a penalty lies at the edge of its grid."""
-        return (*self._of_penalties(), *self._of_sight())
+        return (*self._of_penalties(), *([SEES_TARGETS] if self.sees_targets else []))
 
     def _of_penalties(self) -> tuple[str, ...]:
         edges, losses = self.history.get("alpha_at_edge", np.zeros(0)), self.history.get("valid_loss")
@@ -127,10 +130,6 @@ class Result(Model):
             f"the {end} of the readout's penalties, {self.history['alpha'][best]:g}, predicted best: a {further} one "
             "may be better (strategy.alphas)",
         )
-
-    def _of_sight(self) -> tuple[str, ...]:
-        text = Characters.predicted(self.input_names, self.output_names) is not None
-        return (SEES_TARGETS,) if (self.horizon or text) and self.network.bidirectional else ()
 
     def plot(self, output: int | str = 0, axes: Any = None) -> Any:
         """Draw the predictions on test data over the truth, forecasts with their 90 % interval, and return the matplotlib axes.
@@ -175,6 +174,7 @@ class Result(Model):
             "stopped_by": self.stopped_by,
             "metrics": self.metrics,
             "horizon": self.horizon,
+            **({"sees_targets": True} if self.sees_targets else {}),
             "input_names": list(self.input_names),
             "output_names": list(self.output_names),
             "scaling": scaling,
@@ -188,6 +188,15 @@ class Result(Model):
             **history_files(self.history, self.seconds),
             "result.json": json.dumps(content, indent=1) + "\n",
         }
+
+
+def saw_targets(content: Mapping[str, Any]) -> bool:
+    """Return whether the network of a stored result sees the later inputs that it is to predict, by its ``result.json``.
+
+    Results of before this was written say it by their horizon.
+    """
+    forecast = bool(content["horizon"]) and bool(content["network"].get("bidirectional"))
+    return bool(content.get("sees_targets", forecast))
 
 
 def load(folder: str | Path, *, trust: bool | None = None) -> Result:
@@ -250,6 +259,7 @@ def load(folder: str | Path, *, trust: bool | None = None) -> Result:
             input_names=tuple(content["input_names"]),
             output_names=tuple(content["output_names"]),
             predictions=read_arrays(stored) if (stored := folder / "predictions.npz").exists() else None,
+            sees_targets=saw_targets(content),
         )
     except FileNotFoundError as error:
         raise RunError(

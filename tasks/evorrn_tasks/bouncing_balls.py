@@ -32,6 +32,7 @@ class BouncingBalls(Task):
 
     name = "bouncing-balls"
     metrics = ("mse", "rmse")
+    predicts_inputs = True
     size: int = setting(8, "pixels of a side", minimum=3, maximum=64)
     balls: int = setting(2, "balls in the box", minimum=1, maximum=8)
     radius: float = setting(1.0, "radius of a ball in pixels", above=0.0)

@@ -43,6 +43,7 @@ class Counterpoint(Task):
     name = "counterpoint"
     loss = "binary-cross-entropy"
     metrics = ("binary_cross_entropy", "f1", "binary_accuracy")
+    predicts_inputs = True
 
     scale: int = setting(15, "notes of the scale, from the tonic on", minimum=10, maximum=40)
     phrase: int = setting(8, "frames of a phrase", minimum=2)

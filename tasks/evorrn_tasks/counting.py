@@ -46,6 +46,7 @@ class Counting(Task):
     name = "counting"
     loss = "cross-entropy"
     metrics = ("exact_match", "token_accuracy", "cross_entropy")
+    predicts_inputs = True
     references = (
         Reference(
             1.0,

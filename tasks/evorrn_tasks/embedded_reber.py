@@ -56,6 +56,7 @@ class EmbeddedReber(Task):
     input_names = tuple(SYMBOLS)
     output_names = tuple(SYMBOLS)
     metrics = ("all_legal", "legal_match", "exact_match", "token_accuracy", "binary_cross_entropy")
+    predicts_inputs = True
     references = (
         Reference(
             1.0,

@@ -30,6 +30,7 @@ class LongLag(Task):
     name = "long-lag"
     loss = "cross-entropy"
     metrics = ("exact_match", "token_accuracy", "cross_entropy")
+    predicts_inputs = True
     seed_changes = "training"
     references = (
         Reference(

@@ -45,6 +45,7 @@ class Midi(Task):
     name = "midi"
     loss = "binary-cross-entropy"
     metrics = ("binary_cross_entropy", "f1", "binary_accuracy")
+    predicts_inputs = True
     seed_changes = "training"
 
     path: str = setting("", "a MIDI file, or a folder of them")

@@ -15,6 +15,7 @@ import numpy as np
 from evorrn.base.errors import DataError, EvorrnError, unknown
 from evorrn.base.settings import setting
 from evorrn.base.text import counted
+from evorrn.data.ahead import next_inputs
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE, Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines, sequence_labels
@@ -197,14 +198,12 @@ class NpzFile(Task):
     @property
     def horizon(self) -> int | None:  # type: ignore[override]  # the file decides
         """1 if the targets of the training split are the first inputs of the next step, else None."""
-        batch = self._parts[0]
-        if batch.labelled or batch.n_outputs > batch.n_inputs:
-            return None
-        assert batch.lengths is not None
-        inside = batch.scored[:, :-1] & (np.arange(1, batch.steps) < batch.lengths[:, None])
-        ahead = batch.inputs[:, 1:, : batch.n_outputs]
-        same = inside.any() and np.array_equal(ahead[inside], batch.targets[:, :-1][inside])
-        return 1 if same else None
+        return 1 if self.predicts_inputs and not self._parts[0].labelled else None
+
+    @property
+    def predicts_inputs(self) -> bool:
+        """Whether the targets of the training split are the inputs of the next step, numbers or labels."""
+        return next_inputs(self._parts[0])
 
     def data(self, seed: int) -> Splits:
         """Return the splits of the file, the same for every seed."""

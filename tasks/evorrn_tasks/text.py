@@ -50,6 +50,7 @@ class Text(Task):
     name = "text"
     loss = "cross-entropy"
     metrics = ("bits_per_symbol", "accuracy", "cross_entropy")
+    predicts_inputs = True
     seed_changes = "training"
 
     path: str = setting("", "the file of the text; by default topics of Python's help")

@@ -153,3 +153,39 @@ def test_predict_reads_symbols_from_a_file_and_gives_one_row_where_a_sequence_is
     np.savez(tmp_path / "pictures.npz", inputs=rng.random((4, 8, 8)))
     rows = json.loads(console.type("predict", folder, "pictures.npz", "--json").out)["rows"]
     assert [row["sequence"] for row in rows] == [1, 2, 3, 4] and all(0 <= row["label"] < 10 for row in rows)
+
+
+def test_comparisons_runs_and_sweeps_say_that_a_bidirectional_network_sees_the_text_that_it_predicts(
+    console, tmp_path
+):
+    (tmp_path / "my.txt").write_text(PROSE * 20)
+    said = console.type("run", "my.txt", *QUICK, "--set", "network.bidirectional=true")
+    assert "a bidirectional network sees the later inputs" in said.out
+    said = console.type("run", "my.txt", *QUICK, "--set", "network.bidirectional=true", "--json")
+    assert any("sees the later inputs" in text for text in json.loads(said.out)["notes"])
+    usual = (
+        "--strategies",
+        "random",
+        "--seeds",
+        1,
+        "--hidden",
+        2,
+        "--budget",
+        "100k",
+        "--set",
+        "random.count=2",
+    )
+    for both in (True, False):
+        more = ("--set", "network.bidirectional=true") if both else ()
+        said = console.type("compare", "my.txt", *usual, *more, "--json")
+        assert said.code == 0, said.err
+        page = (tmp_path / json.loads(said.out)["report"]).read_text()
+        assert ("see the later inputs" in page) == both
+        assert ("see the later inputs" in console.type("compare", "my.txt", *usual, *more).out) == both
+    (tmp_path / "s.toml").write_text(
+        'seeds = 1\n[base]\nbudget = "1gen"\ntask = {name = "text", path = "my.txt"}\nnetwork = {cell = "elman", hidden = 2}\n'
+        'strategy = {name = "random", count = 2}\n[axes]\n"network.bidirectional" = [true, false]\n'
+    )
+    assert console.type("sweep", "run", "s.toml").code == 0
+    said = console.type("report", "s.toml")
+    assert "the scores of bidirectional true are not those of a forecast" in " ".join(said.out.split()), said

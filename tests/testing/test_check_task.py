@@ -78,6 +78,10 @@ def test_a_good_task_passes():
         ({"data": lambda self, seed: Ahead.data(self, None)}, "data: expected the same bytes again"),
         ({"data": global_data}, "data: expected no draw from NumPy's global generator"),
         ({"data": shifted_data}, "test: expected the first inputs 1 steps later as targets"),
+        (
+            {"predicts_inputs": False},
+            "train: expected predicts_inputs = True, since the targets are the next inputs",
+        ),
         ({"data": scaled_data}, "scaling: expected the inputs that are past targets to be scaled"),
         ({"data": lambda self, seed: replace(Ahead.data(self, seed), valid=None)}, "valid: expected a Batch"),
         ({"baselines": lambda self, splits: {}}, "baselines: expected at least one"),

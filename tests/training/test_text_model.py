@@ -97,3 +97,36 @@ def test_a_bidirectional_network_of_running_text_is_said_to_see_what_it_predicts
         network = evorrn.Network.for_task(task, cell="elman", hidden=2, bidirectional=both)
         notes = evorrn.RandomSearch(count=2).fit(network, task, budget="1gen").notes
         assert any("sees the later inputs" in note for note in notes) == both
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("counterpoint", {"train": 2, "valid": 1, "test": 2}),
+        ("bouncing-balls", {"train": 2, "valid": 1, "test": 1}),
+        ("counting", {}),
+        ("long-lag", {"lag": 3}),
+        ("embedded-reber", {"train": 4, "valid": 2, "test": 2}),
+    ],
+)
+def test_bidirectional_networks_of_every_task_whose_targets_tell_later_inputs_are_said_to_see_them(
+    name, settings, tmp_path
+):
+    task = evorrn.task(name, **settings)
+    network = evorrn.Network.for_task(task, cell="elman", hidden=2, bidirectional=True)
+    result = evorrn.RandomSearch(count=2).fit(network, task, budget="1gen")
+    assert any("sees the later inputs" in note for note in result.notes)
+    result.save(tmp_path)
+    assert evorrn.load(tmp_path).notes == result.notes
+
+
+def test_own_symbols_that_are_the_next_inputs_are_noticed_and_the_class_of_a_hidden_state_is_not():
+    shown = np.random.default_rng(0).integers(0, 3, (4, 9))
+    network = evorrn.Network(3, 3, cell="elman", hidden=2, loss="cross-entropy", bidirectional=True)
+    for targets, sees in ((shown[:, 1:], True), (shown[:, :-1], False)):
+        found = evorrn.RandomSearch(count=2).fit(network, evorrn.Batch(shown[:, :-1], targets), budget="1gen")
+        assert found.sees_targets == sees
+    task = evorrn.task("hidden-states", train=4, valid=2, test=2)
+    network = evorrn.Network.for_task(task, cell="elman", hidden=2)
+    assert network.bidirectional
+    assert not evorrn.RandomSearch(count=2).fit(network, task, budget="1gen").sees_targets

@@ -10,13 +10,14 @@ from stand_in import TRUTH, LinearNetwork, batch, problem
 from evorrn.base.errors import ConfigError, ShapeError, StopTraining
 from evorrn.base.files import load_tree, save_tree, tree_bytes
 from evorrn.base.settings import setting
+from evorrn.data.ahead import detect_horizon
 from evorrn.data.batch import Batch
 from evorrn.data.task import Splits
 from evorrn.losses.find import find_loss
 from evorrn.network.network import Network
 from evorrn.strategies.base import Strategy, generator, generator_state
 from evorrn.training.assess import as_splits
-from evorrn.training.assessment import detect_horizon, score
+from evorrn.training.assessment import score
 from evorrn.training.budget import Budget
 from evorrn.training.loop import fit, train
 from evorrn.training.problem import Problem

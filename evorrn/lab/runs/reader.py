@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,16 @@ class Reader:
         if not isinstance(seed, int) or not (set(settings) >= NEEDED and CELLS & set(settings)):
             raise RunError("spec.toml is no resolved spec")
         return seed, settings
+
+
+def sees_targets(folders: Iterable[Path]) -> bool:
+    """Return whether the networks of alike runs see what they are to predict, as the first complete one says."""
+    from evorrn.training.result import saw_targets
+
+    for folder in folders:
+        with suppress(RunError, KeyError, TypeError, AttributeError):
+            return saw_targets(read_json(folder / "result.json"))
+    return False
 
 
 def _text(path: Path) -> str | None:

@@ -170,6 +170,7 @@ def _row(rows: Sequence[Row], parts: Sequence[Part]) -> Row:
         errors=sum(row.errors for row in rows),
         intervals=_intervals(rows) if same else (),
         targets=_targets(rows),
+        sees_targets=any(row.sees_targets for row in rows),
         work=cost["work"],
         steps=cost["steps"],
         seconds=cost["seconds"],

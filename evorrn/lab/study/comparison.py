@@ -49,6 +49,8 @@ class Row:
         Prediction intervals on test, for a forecast.
     targets : dict of str to dict
         For several target columns the metrics of each on test, medians over seeds.
+    sees_targets : bool
+        Whether the networks are bidirectional and are to predict later inputs, which they so see.
     """
 
     strategy: str
@@ -66,6 +68,7 @@ class Row:
     errors: int = 0
     intervals: tuple[Intervals, ...] = ()
     targets: dict[str, dict[str, float]] = field(default_factory=dict)
+    sees_targets: bool = False
 
 
 @dataclass(frozen=True)

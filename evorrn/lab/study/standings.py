@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 
+from evorrn.lab.runs.reader import sees_targets
 from evorrn.lab.study.aggregates import improvement, interquartile_estimate
 from evorrn.lab.study.comparison import Baseline, Row, badness
 from evorrn.lab.study.pairs import Difference, tested
@@ -86,18 +87,19 @@ def standings(study: Study, task: str) -> list[Standing]:
 
 def _standing(study: Study, chosen: Configuration) -> Standing:
     metric, rows = study.metrics[chosen.task], [trial.row for trial in chosen.trials]
+    made = make_row(
+        chosen.contender,
+        metric,
+        values_of(chosen.errors, metric).tolist(),
+        network={},
+        costs=[{"work": row.work, "steps": row.steps, "seconds": row.seconds} for row in rows],
+        settings={},
+        runs=[row.folder for row in rows],
+    )
     return Standing(
         chosen,
         tried=len(study.of(chosen.task, chosen.contender)),
-        row=make_row(
-            chosen.contender,
-            metric,
-            values_of(chosen.errors, metric).tolist(),
-            network={},
-            costs=[{"work": row.work, "steps": row.steps, "seconds": row.seconds} for row in rows],
-            settings={},
-            runs=[row.folder for row in rows],
-        ),
+        row=replace(made, sees_targets=sees_targets(study.runs.root / row.folder for row in rows)),
         middle=estimate_in(metric, interquartile_estimate([chosen.errors])),
     )
 

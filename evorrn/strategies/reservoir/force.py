@@ -10,6 +10,7 @@ import numpy as np
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import names, setting
+from evorrn.data.ahead import detect_horizon
 from evorrn.data.task import Recommended
 from evorrn.strategies.base import State
 from evorrn.strategies.reservoir.closed_loop import learn_in_loop
@@ -24,7 +25,6 @@ from evorrn.strategies.reservoir.units import (
     start_of,
     units_of,
 )
-from evorrn.training.assessment import detect_horizon
 
 if TYPE_CHECKING:
     from evorrn.data.environment import Environment

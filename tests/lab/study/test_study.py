@@ -310,6 +310,22 @@ def test_trivial_baselines_stand_beside_the_contenders_on_the_same_data(tmp_path
     assert "trivial baseline persistence" in said and "at least as good as random (9.00)." in said
 
 
+def test_contenders_that_see_what_they_are_to_predict_are_named(tmp_path):
+    study = many_tasks(tmp_path, seeds=1, tasks=1)
+    (task,) = study.tasks
+    assert not any("later inputs" in text for text in sentences.cautions(study, findings(study)))
+    name = study.contenders[0]
+    for trial in study.trials(task, name):
+        path = study.runs.root / trial.row.folder / "result.json"
+        path.write_text(
+            json.dumps({**json.loads(path.read_text()), "horizon": None, "network": {}, "sees_targets": True})
+        )
+    said = [text for text in sentences.cautions(study, findings(study)) if "later inputs" in text]
+    assert (
+        len(said) == 1 and said[0].startswith(f"On {task} bidirectional") and f"of {name} are not" in said[0]
+    )
+
+
 def test_a_task_that_cannot_be_made_again_has_no_baselines(tmp_path):
     study = many_tasks(tmp_path, seeds=1, tasks=1)
     assert records.baselines(study, study.tasks[0]) == []

@@ -102,6 +102,17 @@ def beaten(baselines: Sequence[Baseline], medians: Mapping[str, float], metric: 
     return f"{where}{article} {kind} {best.name} ({figure(best.value)}) is at least as good as {names}."
 
 
+def sighted(names: Sequence[str], where: str = "") -> str:
+    """Return that the networks of some contenders see what they are to predict; empty where there are none."""
+    if not names:
+        return ""
+    said = (
+        "bidirectional networks see the later inputs, and these are what is predicted: the scores of "
+        f"{listed(list(names))} are not those of a forecast."
+    )
+    return where + said if where else said[0].upper() + said[1:]
+
+
 def damaged(runs: Mapping[str, str]) -> list[str]:
     """Return a warning about runs whose files are damaged, none where there are none."""
     if not runs:

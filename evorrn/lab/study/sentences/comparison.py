@@ -62,13 +62,7 @@ def cautions(comparison: Comparison) -> list[str]:
             "not at equal cost; a larger budget makes it more equal."
         )
     found.append(_time(comparison))
-    if comparison.task.get("horizon") and (
-        both := [row.strategy for row in comparison.rows if row.network.get("bidirectional")]
-    ):
-        found.append(
-            f"Bidirectional networks see the later inputs, and these are what is predicted: the scores of {listed(both)} "
-            "are not those of a forecast."
-        )
+    found.append(common.sighted([row.strategy for row in comparison.rows if row.sees_targets]))
     unproven = [
         pair
         for pair in comparison.differences

@@ -116,6 +116,8 @@ def cautions(study: Study, found: Mapping[str, Findings]) -> list[str]:
     for task, there in found.items():
         medians = {one.contender: one.row.median for one in there.standings if math.isfinite(one.row.median)}
         said.append(common.beaten(there.baselines, medians, study.metrics[task], f"On {task} "))
+        sighted = [one.contender for one in there.standings if one.row.sees_targets]
+        said.append(common.sighted(sighted, f"On {task} "))
     if "budget" not in study.compared:
         said += [_unequal(task, there.standings) for task, there in found.items()]
     return [text for text in said if text]
