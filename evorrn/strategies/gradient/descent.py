@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.huge import mean, scale_of
-from evorrn.base.settings import setting
+from evorrn.base.settings import Settings, setting
 from evorrn.data.batch import Batch
 from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.gradient.corruption import corrupted
@@ -22,7 +22,7 @@ from evorrn.strategies.gradient.optimisers import (
     decay_weights,
     noise_of_gradient,
 )
-from evorrn.strategies.gradient.restarting import Restarts, random_genome
+from evorrn.strategies.gradient.restarting import Restarting, random_genome
 from evorrn.strategies.gradient.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -36,14 +36,8 @@ Gradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class GradientDescent(Restarts):
-    """Base of the strategies that follow a gradient: optimiser, schedule, early stopping and restarts.
-
-    A subclass defines `_gradients`, the gradients of the updates of an epoch.
-    """
-
-    usual_speed: ClassVar[float] = 3e9
-    usual_overhead: ClassVar[float] = 4e-6
+class Descent(Settings):
+    """How a gradient is followed: optimiser, minibatches, and the schedule of the rate."""
 
     optimiser: str = setting("adam", "optimiser", choices=tuple(OPTIMISERS))
     rate: float = setting(0.02, "learning rate", above=0)
@@ -64,17 +58,20 @@ class GradientDescent(Restarts):
     schedule: str = setting("plateau", "schedule of the learning rate", choices=tuple(SCHEDULES))
     period: int = setting(40, "epochs in a period of the schedule", minimum=1)
     factor: float = setting(0.5, "factor of the schedule on the rate", above=0, maximum=1)
+
+
+@dataclass(frozen=True)
+class GradientDescent(Restarting, Descent):
+    """Base of the strategies that follow a gradient: optimiser, schedule, early stopping and restarts.
+
+    A subclass defines `_gradients`, the gradients of the updates of an epoch.
+    """
+
+    usual_speed: ClassVar[float] = 3e9
+    usual_overhead: ClassVar[float] = 4e-6
+
     patience: int = setting(
         150, "epochs without improvement on validation after which training stops; 0 for never", minimum=0
-    )
-    improvement: float = setting(
-        1e-3,
-        "smallest decrease of the validation loss that counts as an improvement, as a share of it",
-        minimum=0,
-        below=1,
-    )
-    restarts: int | None = setting(
-        None, "restarts after early stopping; by default as many as the budget allows", minimum=0
     )
     weight_decay: float = setting(
         0.0, "share of each weight that an update at rate 1 removes", minimum=0, absent=0.0

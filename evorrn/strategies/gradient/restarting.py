@@ -18,18 +18,29 @@ KEPT, KEPT_BYTES = 8, 2**28
 """Values that a backward pass keeps of each number of the state at each time step, and the bytes that it keeps at most."""
 
 
-class Restarts(Strategy):
-    """The steps of a strategy that improves one network, and starts again from a random one.
+@dataclass(frozen=True)
+class Restarting(Strategy):
+    """Base of strategies that improve one network step by step, and start again from a random one.
 
-    A subclass defines `fresh` and `advance`, and has the settings `patience`, `improvement` and `restarts`.
+    When the validation loss has not improved for `patience` steps, training restarts from a new random network, so that
+    the whole budget is used. A subclass defines `fresh` and `advance`.
     """
-
-    patience: int
-    improvement: float
-    restarts: int | None
 
     step_name: ClassVar[str] = "epoch"
     requires: ClassVar[frozenset[str]] = frozenset({"gradient"})
+
+    patience: int = setting(
+        50, "steps without improvement on validation after which training stops; 0 for never", minimum=0
+    )
+    improvement: float = setting(
+        1e-3,
+        "smallest decrease of the validation loss that counts as an improvement, as a share of it",
+        minimum=0,
+        below=1,
+    )
+    restarts: int | None = setting(
+        None, "restarts after early stopping; by default as many as the budget allows", minimum=0
+    )
 
     @property
     def ends_by_itself(self) -> bool:
@@ -97,28 +108,6 @@ class Restarts(Strategy):
 
     def _begin(self, problem: Any, rng: np.random.Generator) -> State:
         return {"best": np.inf, "waited": 0, "stopped": False, **self.fresh(problem, rng)}
-
-
-@dataclass(frozen=True)
-class Restarting(Restarts):
-    """Base of strategies that improve one network step by step, and start again from a random one.
-
-    When the validation loss has not improved for `patience` steps, training restarts from a new random network, so that
-    the whole budget is used. A subclass defines `fresh` and `advance`.
-    """
-
-    patience: int = setting(
-        50, "steps without improvement on validation after which training stops; 0 for never", minimum=0
-    )
-    improvement: float = setting(
-        1e-3,
-        "smallest decrease of the validation loss that counts as an improvement, as a share of it",
-        minimum=0,
-        below=1,
-    )
-    restarts: int | None = setting(
-        None, "restarts after early stopping; by default as many as the budget allows", minimum=0
-    )
 
 
 def random_genome(problem: MeteredProblem, rng: np.random.Generator) -> np.ndarray:
