@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import DataError, EvorrnError, unknown
+from evorrn.base.errors import DataError, EvorrnError
 from evorrn.base.settings import setting
 from evorrn.base.text import counted
 from evorrn.data.ahead import next_inputs
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE, Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines, sequence_labels
-from evorrn_tasks.common.archive import SPLITS, load_arrays, named_splits
+from evorrn_tasks.common.archive import SPLITS, load_arrays, named_arrays, named_splits
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
 from evorrn_tasks.common.shares import cut, file_problems
+from evorrn_tasks.common.symbols import are_symbols, one_hot
 
 NEEDED, OPTIONAL = ("inputs", "targets"), ("mask", "lengths", "target_lengths", "links", "split")
 
@@ -39,6 +39,9 @@ class NpzFile(Task):
     are not known, and the loss is ``ctc``; or, where `start` and `stop` are set, the answers that an encoder-decoder is to write, whose
     ``inputs`` may also be (B, T) of integers or (B, I), one vector a sequence. With ``links`` (B, T, A), integers from -1 on, each step sees A earlier steps in
     place of the last one, see `evorrn.Batch`, which takes a cell with A predecessors.
+
+    Whole numbers (B, T) as ``inputs`` are symbols, one at each time step, where `symbols` says so or an array of several
+    sequences stands beside them: ``split``, ``links``, ``target_lengths``, or ``lengths`` of several.
 
     One long sequence may be given without the first axis: ``inputs`` (T, I), ``targets`` (T, O) or (T,). A single
     sequence is split in order of time, and each split begins with `washout` unscored steps.
@@ -67,6 +70,9 @@ class NpzFile(Task):
         minimum=0,
     )
 
+    symbols: bool = setting(
+        False, "whether inputs (B, T) of whole numbers are symbols, one at each time step", absent=False
+    )
     start: int | None = setting(
         None,
         "symbol that an encoder-decoder sees before its answer; no target has it",
@@ -96,7 +102,10 @@ class NpzFile(Task):
     def batch(self) -> Batch:
         """All sequences of the file, in original units."""
         arrays = self._arrays
-        single = arrays["inputs"].ndim == 2 and not self.writes
+        symbols = self.symbols or are_symbols(arrays)
+        if symbols and not (arrays["inputs"].ndim == 2 and arrays["inputs"].dtype.kind in "iu"):
+            raise DataError(f"{self.path}: symbols: expected inputs (B, T) of whole numbers")
+        single = arrays["inputs"].ndim == 2 and not self.writes and not symbols
         given = {
             name: arrays[name][None] if single else arrays[name]
             for name in (*NEEDED, "mask")
@@ -117,7 +126,8 @@ class NpzFile(Task):
                 )
             given["links"] = arrays["links"]
         rows, ends = given["targets"], given["inputs"].shape[:2]
-        if given["inputs"].ndim == 3 and rows.shape == ends and rows.dtype.kind == "f" and ends[1] > 1:
+        steps = given["inputs"].ndim == 3 or symbols
+        if steps and rows.shape == ends and rows.dtype.kind == "f" and ends[1] > 1:
             raise DataError(
                 f"{self.path}: targets: expected shape ({ends[0]}, {ends[1]}, O) of floats, got {rows.shape}: one number for each "
                 f"time step is {(*ends, 1)}, and {ends[1]} numbers at the last one take a mask beside it"
@@ -140,11 +150,10 @@ class NpzFile(Task):
         kind = "labels" if batch.labelled else counted(batch.n_outputs, "target")
         form = "symbols" if batch.symbols else counted(batch.n_inputs, "input")
         read = f"{name}: {'one sequence of ' if single else ''}{size}, {form} and {kind}"
-        many = (
-            "; of several sequences inputs are (B, T, I)"
-            if self._arrays["inputs"].ndim == 2 and single
-            else ""
-        )
+        flat = self._arrays["inputs"].ndim == 2 and single
+        many = "; of several sequences inputs are (B, T, I)" if flat else ""
+        if flat and self._arrays["inputs"].dtype.kind in "iu":
+            many += ", or (B, T) of whole numbers with task.symbols=true"
         others = ", ".join(each for each in self._given if each not in self._arrays)
         return (read + many, *([f"{name}: left out {others}"] if others else []))
 
@@ -239,12 +248,12 @@ class NpzFile(Task):
             return {"no labels": baselines.no_labels(splits, self.outputs)}
         if self.batch.labelled:
             return {"class frequencies": baselines.class_frequencies(splits, self.outputs)}
-        found = {"mean": baselines.mean(splits)}
+        found, shown = {"mean": baselines.mean(splits)}, self._shown(splits)
         if self.horizon == 1:
             found["persistence"] = baselines.persistence(splits, free_run=self.free_run)
         return {
             **found,
-            **baselines.linear_models(splits, "linear model of the last steps", free_run=self.free_run),
+            **baselines.linear_models(shown, "linear model of the last steps", free_run=self.free_run),
         }
 
     def comparator_problems(self, names: Sequence[str]) -> list[str]:
@@ -253,7 +262,11 @@ class NpzFile(Task):
 
     def comparators(self, splits: Splits, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return what is named: dtw and hmm for labels of whole sequences, ngram for labels after symbols."""
-        return sequence_labels.classifiers(splits, self.outputs, names)
+        return sequence_labels.classifiers(self._shown(splits), self.outputs, names)
+
+    def _shown(self, splits: Splits) -> Splits:
+        """Return splits whose symbols are one-hot, for what reads numbers."""
+        return one_hot(splits, self.inputs) if self.batch.symbols else splits
 
     def recommended(self, strategy: str) -> Recommended:
         """Return networks of moderate size, with gates for gradients."""
@@ -274,22 +287,12 @@ class NpzFile(Task):
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the file that are used, by name."""
-        arrays = self._given
-        known = (*NEEDED, *OPTIONAL)
-        for name in arrays:  # without this check a misspelt array would be ignored
-            close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.75)
-            if name not in known and close and close[0] not in arrays:
-                raise DataError(f"{self.path}: {unknown('array', name, known)}")
-        missing = [name for name in NEEDED if name not in arrays]
-        if missing:
-            raise DataError(
-                f"{self.path}: expected arrays named inputs and targets, got {', '.join(arrays) or 'none'}"
-            )
+        arrays = named_arrays(self.path, self._given, NEEDED, OPTIONAL)
         if arrays["inputs"].ndim not in (2, 3):
             raise DataError(
                 f"{self.path}: inputs: expected shape (B, T, I), or (T, I) for one sequence, got {arrays['inputs'].shape}"
             )
-        return {name: arrays[name] for name in known if name in arrays}
+        return arrays
 
     @cached_property
     def _parts(self) -> list[Batch]:

@@ -177,6 +177,13 @@ def test_weight_decay_of_plain_descent_draws_the_bottom_towards_zero():
     np.testing.assert_allclose(last, POINTS.mean(axis=0) / 1.5, rtol=1e-6)
 
 
+def test_a_penalty_on_squared_genes_moves_the_bottom_towards_zero_by_the_way_of_every_optimiser():
+    common = {"rate": 0.05, "batch_size": 0, "patience": 0, "schedule": "cosine", "period": 600, "l2": 0.5}
+    for optimiser in ("sgd", "adam"):
+        last = run(BPTT(optimiser=optimiser, **common), Valley(), 599)[-1]["genome"]
+        np.testing.assert_allclose(last, POINTS.mean(axis=0) / 1.5, atol=1e-3)
+
+
 def test_noise_of_the_gradient_has_a_variance_that_falls_with_the_updates():
     common = {"optimiser": "sgd", "momentum": 0, "rate": 1.0, "batch_size": 0, "clip": 0.001}
     strategy = BPTT(**common, schedule="constant", patience=0, gradient_noise=0.3)

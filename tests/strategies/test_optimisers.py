@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from evorrn.strategies.gradient.optimisers import OPTIMISERS, Coefficients, adam, clip_by_norm, rmsprop, sgd
+from evorrn.strategies.gradient.optimisers import (
+    OPTIMISERS,
+    Coefficients,
+    adadelta,
+    adam,
+    clip_by_norm,
+    rmsprop,
+    sgd,
+)
 from evorrn.strategies.gradient.schedules import SCHEDULES
 
 RATE = 0.05
@@ -47,6 +55,24 @@ def test_first_step_of_adam_is_the_rate_times_the_sign():
     np.testing.assert_allclose(genome, [-0.01, 0.01, -0.01], rtol=1e-4)
 
 
+def test_adadelta_moves_by_the_ratio_of_past_steps_and_gradients_whatever_the_scale_of_the_loss():
+    given, constants = gradients(), Coefficients(decay=0.9, epsilon=1e-6)
+    genome, moments = np.zeros(4), {}
+    moves, expected = [], np.zeros(4)
+    for step, gradient in enumerate(given):
+        ages = 0.1 * 0.9 ** np.arange(step, -1, -1)[:, None]
+        before = (ages[1:] * np.square(moves)).sum(axis=0) if moves else 0.0
+        root = np.sqrt((ages * given[: step + 1] ** 2).sum(axis=0) + 1e-6)
+        moves.append(-np.sqrt(before + 1e-6) * gradient / root)
+        expected = expected + moves[-1]
+        genome, moments = adadelta(genome, gradient, 1.0, moments, constants)
+    np.testing.assert_allclose(genome, expected, rtol=1e-10)
+    larger, moments = np.zeros(4), {}
+    for gradient in given:
+        larger, moments = adadelta(larger, 1e4 * gradient, 1.0, moments, constants)
+    np.testing.assert_allclose(larger[1:3], genome[1:3], rtol=1e-3)
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", OPTIMISERS)
 def test_same_path_as_pytorch(name):
@@ -54,6 +80,7 @@ def test_same_path_as_pytorch(name):
     made = {
         "sgd": lambda p: torch.optim.SGD(p, lr=RATE, momentum=0.8),
         "rmsprop": lambda p: torch.optim.RMSprop(p, lr=RATE, alpha=0.95),
+        "adadelta": lambda p: torch.optim.Adadelta(p, lr=RATE, rho=0.95, eps=1e-8),
         "adam": lambda p: torch.optim.Adam(p, lr=RATE, betas=(0.8, 0.95)),
     }
     parameter = torch.nn.Parameter(torch.arange(4.0, dtype=torch.float64))

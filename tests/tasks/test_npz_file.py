@@ -169,7 +169,8 @@ def test_a_note_says_what_arrays_were_read_as(tmp_path):
     )
     said = make(tmp_path, inputs=np.ones((40, 9), int), targets=np.ones((40, 2), int), names=X).data_notes
     assert said == (
-        "data.npz: one sequence of 40 time steps, 9 inputs and 2 targets; of several sequences inputs are (B, T, I)",
+        "data.npz: one sequence of 40 time steps, 9 inputs and 2 targets; of several sequences inputs are (B, T, I), "
+        "or (B, T) of whole numbers with task.symbols=true",
         "data.npz: left out names",
     )
 

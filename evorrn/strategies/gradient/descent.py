@@ -40,13 +40,13 @@ class Descent(Settings):
     """How a gradient is followed: optimiser, minibatches, and the schedule of the rate."""
 
     optimiser: str = setting("adam", "optimiser", choices=tuple(OPTIMISERS))
-    rate: float = setting(0.02, "learning rate", above=0)
+    rate: float = setting(0.02, "learning rate; that of the source of adadelta is 1", above=0)
     momentum: float = setting(
         0.9, "share of the velocity that is kept (sgd), or beta 1 (adam)", minimum=0, below=1
     )
     decay: float | None = setting(
         None,
-        "share of the mean squared gradient that is kept; by default 0.99 for rmsprop, 0.999 (beta 2) for adam",
+        "share of the mean squared gradient that is kept; by default 0.99 for rmsprop, 0.95 for adadelta, 0.999 (beta 2) for adam",
         minimum=0,
         below=1,
     )
@@ -75,6 +75,9 @@ class GradientDescent(Restarting, Descent):
     )
     weight_decay: float = setting(
         0.0, "share of each weight that an update at rate 1 removes", minimum=0, absent=0.0
+    )
+    l2: float = setting(
+        0.0, "weight of half the sum of squared genes in the loss that updates follow", minimum=0, absent=0.0
     )
     warmup: int = setting(
         0, "first updates, of every start, during which the rate grows linearly", minimum=0, absent=0
@@ -155,7 +158,8 @@ class GradientDescent(Restarting, Descent):
                 genome, moments = safe, {}
                 continue
             safe = genome
-            step, norm = clip_by_norm(np.asarray(gradient, dtype=np.float64), self.clip)
+            followed = np.asarray(gradient, dtype=np.float64)
+            step, norm = clip_by_norm(followed + self.l2 * genome if self.l2 else followed, self.clip)
             if self.gradient_noise:
                 step = step + noise_of_gradient(rng, genome.size, self.gradient_noise, updates)
             updates += 1

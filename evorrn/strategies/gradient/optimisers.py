@@ -1,4 +1,4 @@
-"""Optimisers: gradient descent with momentum, RMSProp and Adam; and gradient clipping.
+"""Optimisers: gradient descent with momentum, RMSProp, AdaDelta and Adam; and gradient clipping.
 
 Each optimiser is a function of the genome (n,), the gradient (n,), the rate, its moments (a dict of
 arrays and numbers, empty at the start) and its constants. It returns the new genome and moments, all float64.
@@ -27,9 +27,9 @@ class Coefficients:
     momentum : float
         Share of the velocity that is kept (sgd), or β1 (adam).
     decay : float
-        Share of the mean squared gradient that is kept (rmsprop), or β2 (adam).
+        Share of the mean squared gradient that is kept (rmsprop, and ρ of adadelta), or β2 (adam).
     epsilon : float
-        Added to the root of the mean squared gradient.
+        Added to the root of the mean squared gradient; in adadelta to both mean squares, below their roots.
     """
 
     momentum: float = 0.9
@@ -57,6 +57,21 @@ def rmsprop(
     """
     square = c.decay * moments.get("square", np.zeros_like(genome)) + (1 - c.decay) * np.square(gradient)
     return genome - rate * gradient / (np.sqrt(square) + c.epsilon), {"square": square}
+
+
+def adadelta(
+    genome: np.ndarray, gradient: np.ndarray, rate: float, moments: Moments, c: Coefficients
+) -> tuple[np.ndarray, Moments]:
+    """Return the genome after a step of AdaDelta: ``Δ = -√(u + ε) / √(v + ε) g``, ``θ ← θ + η Δ``.
+
+    v and u are running means of the squares of g and of Δ. Source: Zeiler 2012, algorithm 1, where the rate η is 1.
+    """
+    none = np.zeros_like(genome)
+    square = c.decay * moments.get("square", none) + (1 - c.decay) * np.square(gradient)
+    moved = moments.get("moved", none)
+    step = -np.sqrt(moved + c.epsilon) / np.sqrt(square + c.epsilon) * gradient
+    moved = c.decay * moved + (1 - c.decay) * np.square(step)
+    return genome + rate * step, {"square": square, "moved": moved}
 
 
 def adam(
@@ -94,9 +109,9 @@ def noise_of_gradient(rng: np.random.Generator, size: int, scale: float, updates
 
 Optimiser = Callable[[np.ndarray, np.ndarray, float, Moments, Coefficients], tuple[np.ndarray, Moments]]
 
-OPTIMISERS: dict[str, Optimiser] = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
+OPTIMISERS: dict[str, Optimiser] = {"sgd": sgd, "rmsprop": rmsprop, "adadelta": adadelta, "adam": adam}
 
-USUAL_DECAY = {"sgd": 0.0, "rmsprop": 0.99, "adam": 0.999}
+USUAL_DECAY = {"sgd": 0.0, "rmsprop": 0.99, "adadelta": 0.95, "adam": 0.999}
 """The default decay of the mean squared gradient; sgd does not use one."""
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import DataError
+from evorrn.base.errors import DataError, unknown
 from evorrn.base.memory import excess
 
 SPLITS = ("train", "valid", "test")
@@ -60,6 +62,22 @@ def _check_sizes(path: str, archive: np.lib.npyio.NpzFile) -> None:
         too_large = excess(promised, 1)
         if too_large:
             raise DataError(f"{path}: {name} of shape {shape} takes {too_large}")
+
+
+def named_arrays(
+    path: str, arrays: Mapping[str, np.ndarray], needed: Sequence[str], optional: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return the arrays with known names; raise DataError for a name that is nearly known, and where a needed one lacks."""
+    known = (*needed, *optional)
+    for name in arrays:  # without this check a misspelt array would be ignored
+        close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.75)
+        if name not in known and close and close[0] not in arrays:
+            raise DataError(f"{path}: {unknown('array', name, known)}")
+    if any(name not in arrays for name in needed):
+        raise DataError(
+            f"{path}: expected arrays named {' and '.join(needed)}, got {', '.join(arrays) or 'none'}"
+        )
+    return {name: arrays[name] for name in known if name in arrays}
 
 
 def named_splits(split: np.ndarray, count: int) -> list[np.ndarray]:
