@@ -6,7 +6,14 @@ from rows import run_row
 
 from evorrn.engine.listing.kernel import FIXED, Kernel
 from evorrn.engine.listing.listing import Place
-from evorrn.engine.listing.wholes import ARRANGE, CONTRACT, CONTRACT_WEIGHT, arrangement, contraction
+from evorrn.engine.listing.wholes import (
+    ARRANGE,
+    CONTRACT,
+    CONTRACT_SAME,
+    CONTRACT_WEIGHT,
+    arrangement,
+    contraction,
+)
 from evorrn.kernels import machine
 
 PLAIN = {
@@ -19,7 +26,7 @@ PLAIN = {
         )
         .replace(f"{kernel.name}(row, at, now, F)", f"plain_{kernel.name}_at(F, row, at)"),
     )
-    for kernel in (CONTRACT, CONTRACT_WEIGHT, ARRANGE)
+    for kernel in (CONTRACT, CONTRACT_WEIGHT, CONTRACT_SAME, ARRANGE)
 }
 """The same kernels as plain loops, which serve where vectors are switched off."""
 
@@ -97,9 +104,10 @@ def test_a_contraction_equals_einsum(dtype, error, weight, plain):
             )
 
 
+@pytest.mark.parametrize("squared", [False, True], ids=["entries", "squares"])
 @pytest.mark.parametrize("plain", [False, True], ids=["vectors", "plain"])
 @pytest.mark.parametrize("dtype,error", [("float32", 2e-5), ("float64", 1e-13)])
-def test_sums_and_copies_of_entries_equal_einsum(dtype, error, plain):
+def test_sums_and_copies_of_entries_or_their_squares_equal_einsum(dtype, error, plain, squared):
     draws = np.random.default_rng(1)
     for result, given in SINGLES:
         for vectors in (1, 3, 4):
@@ -108,13 +116,15 @@ def test_sums_and_copies_of_entries_equal_einsum(dtype, error, plain):
             operands = ["out", "source"]
             table = arrangement((result, given), shapes)
             counts = out.size // lanes, source.size // lanes, lanes
-            kernel = PLAIN[ARRANGE] if plain else ARRANGE
+            kernel = CONTRACT_SAME if squared else ARRANGE
+            kernel = PLAIN[kernel] if plain else kernel
             run_row(
                 kernel, (*map(Place, operands), *counts, *table), dict(zip(operands, (out, source))), dtype
             )
             lacking = [letter for letter in result if letter not in given]
             ones = np.ones([shapes[0][result.index(letter)] for letter in lacking])
-            wanted = np.einsum(f"{given}z,{''.join(lacking)}->{result}z", source.astype(float), ones)
+            exact = source.astype(float) ** (1 + squared)
+            wanted = np.einsum(f"{given}z,{''.join(lacking)}->{result}z", exact, ones)
             np.testing.assert_allclose(out, wanted, rtol=error, atol=20 * error, err_msg=f"{given} {result}")
 
 

@@ -23,14 +23,19 @@ from evorrn.engine.listing.addresses import arrays_of_row, entry, tile
 from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
 
-BLOCKS: Blocks = {1: [(1, 4), (1, 1)]}
-"""Blocks of sums as an entry of `evorrn.engine.lanes.tiles.BLOCKS` has them; fewer, since each one takes time to compile."""
-
 LETTERS = 6
 """Letters of a contraction: the first three are those of the result, the others are summed over."""
 
-TILE, WEIGHT, ONE = "tile", "weight", "one"
-"""What the left array is multiplied with: a tile, numbers that all lanes share, or nothing."""
+TILE, WEIGHT, SAME, ONE = "tile", "weight", "same", "one"
+"""What the left array is multiplied with: a tile, numbers that all lanes share, itself, or nothing."""
+
+ALONE = (SAME, ONE)
+"""Those without a second array."""
+
+_NARROW: Blocks = {1: [(1, 4), (1, 1)]}
+_WIDE: Blocks = {2: [(2, 4), (2, 1)], **_NARROW}
+BLOCKS = {TILE: _WIDE, SAME: _WIDE, WEIGHT: _NARROW, ONE: _NARROW}
+"""Blocks of sums as an entry of `evorrn.engine.lanes.tiles.BLOCKS` has them; fewer, since each one takes time to compile."""
 
 
 class _Letter(NamedTuple):
@@ -63,7 +68,7 @@ class _Contraction:
             outer.append(Loop(b, integer(0), letter.size, integer(1), []))
             places = self.moved(places, letter, outer[-1].index)
         alike = last.left if self.factor == WEIGHT else last.right
-        if self.factor == ONE:
+        if self.factor in ALONE:
             self.along(places, shapes, strip, shared=False)
         else:
             with b.if_else(b.icmp_signed("==", alike, integer(0))) as (same, different):
@@ -85,7 +90,7 @@ class _Contraction:
     ) -> None:
         """Emit the loop over the third letter; with nothing to sum entry by entry, else in blocks."""
         b = self.vector.builder
-        if self.factor == ONE:
+        if self.factor in ALONE:
             self.blocks(places, shapes, strip, shared=shared)
             return
         terms = b.mul(b.mul(self.letters[3].size, self.letters[4].size), self.letters[5].size)
@@ -137,7 +142,7 @@ class _Contraction:
         left_rows = 1 if shared and self.factor == WEIGHT else height
         right_rows = 1 if shared and self.factor == TILE else height
         lefts = self.rows(self.left, left, last.left, left_rows)
-        rights = [] if self.factor == ONE else self.rows(self.right, right, last.right, right_rows)
+        rights = [] if self.factor in ALONE else self.rows(self.right, right, last.right, right_rows)
         loops: list[Loop] = []
         totals = [v.zero] * (height * vectors)
         offsets = [integer(0)] * 3
@@ -146,7 +151,7 @@ class _Contraction:
             totals = loops[-1].values
             offsets = self.moved(offsets, letter, loops[-1].index)
         one = [self.load(row, offsets[1], vectors) for row in lefts]
-        other = [self.factors(row, offsets[2], vectors) for row in rights]
+        other = one if self.factor == SAME else [self.factors(row, offsets[2], vectors) for row in rights]
         updated = []
         for r in range(height):
             for c in range(vectors):
@@ -198,7 +203,7 @@ def contraction_function(
         return module.globals[name]
     *pointers, lanes, table = function.args
     b = ir.IRBuilder(function.append_basic_block("entry"))
-    fields = 3 if factor == ONE else 4
+    fields = 3 if factor in ALONE else 4
     letters = []
     for k in range(LETTERS):
         size, out, left, *right = (b.load(b.gep(table, [integer(fields * k + i)])) for i in range(fields))
@@ -220,13 +225,13 @@ def contraction_function(
 
 def _contraction(factor: str) -> Any:
     """Return the call of `contraction_function` in compiled code."""
-    arrays = 2 if factor == ONE else 3
+    arrays = 2 if factor in ALONE else 3
 
     @intrinsic
     def contraction_at(typingctx: Any, number: Any, row: Any, at: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             scalar = scalar_type(number)
-            function = contraction_function(builder.module, scalar, width_of(number), BLOCKS, factor)
+            function = contraction_function(builder.module, scalar, width_of(number), BLOCKS[factor], factor)
             _, row, at = arguments
             pointers = arrays_of_row(builder, row, at, range(2, 2 + arrays), scalar)
             pointers += pointers[:1] * (3 - arrays)
@@ -278,6 +283,18 @@ def plain_contract_weight_at(F, row, at):
 @register_jitable
 def plain_arrange_at(F, row, at):
     """Set entries of a tile to sums of entries of another, for a row of `evorrn.engine.listing.arrays.arrange`."""
+    _plain_arrangement(F, row, at, False)
+
+
+@register_jitable
+def plain_contract_same_at(F, row, at):
+    """Set entries of a tile to sums of squares, for a row of `evorrn.engine.listing.arrays.contract_same`."""
+    _plain_arrangement(F, row, at, True)
+
+
+@register_jitable
+def _plain_arrangement(F, row, at, squared):
+    """Set entries of a tile to sums of entries of another, or of their squares."""
     rows, lanes = row[4], row[6]
     out, source = tile(F, at[row[2]], rows, lanes), tile(F, at[row[3]], row[5], lanes)
     for a in range(row[7]):
@@ -292,7 +309,7 @@ def plain_arrange_at(F, row, at):
                         for f in range(row[22]):
                             m = i + d * row[18] + e * row[21] + f * row[24]
                             for k in range(lanes):
-                                out[o, k] += source[m, k]
+                                out[o, k] += source[m, k] * (source[m, k] if squared else F(1))
 
 
 _VECTORS = machine.simd() and machine.compiling()
@@ -302,6 +319,9 @@ contract_at: Any = _contraction(TILE) if _VECTORS else plain_contract_at
 
 contract_weight_at: Any = _contraction(WEIGHT) if _VECTORS else plain_contract_weight_at
 """See `plain_contract_weight_at`."""
+
+contract_same_at: Any = _contraction(SAME) if _VECTORS else plain_contract_same_at
+"""See `plain_contract_same_at`."""
 
 arrange_at: Any = _contraction(ONE) if _VECTORS else plain_arrange_at
 """See `plain_arrange_at`."""

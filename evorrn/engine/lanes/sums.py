@@ -1,7 +1,7 @@
 """The micro-kernel of sums of products of tiles: one pass over the result, whatever the number of products.
 
-It computes ``out = base + left_1 * right_1 + left_2 * right_2 + ...`` for arrays of up to three letters. A letter that a
-factor does not have is one along which its entries are repeated. Sixteen entries of the result are computed at once,
+It computes ``out = base + left_1 * right_1 + left_2 * right_2 + ...`` for arrays of up to three letters; a right factor may
+be ``number + one * other`` of two arrays. A letter that a factor does not have is one along which its entries are repeated. Sixteen entries of the result are computed at once,
 in registers, along the third letter. Products are added in their order, each rounded once with its sum.
 
 The LLVM function is built as those of `evorrn.engine.lanes.tiles`; the plain loops beside it are the oracle and the
@@ -27,8 +27,12 @@ HEIGHTS = {32: (16, 4, 1), 16: (8, 4, 1)}
 LETTERS = 3
 """Letters of the result."""
 
-TERM = 9
-"""Numbers of a product in the table: 1 if it is subtracted, then for each factor its address and its distances."""
+TERM = 15
+"""Numbers of a product in the table: 1 if it is subtracted, then for each factor its address and its distances.
+
+Then come the address of a number, or 0, 1 if what is added to it is subtracted, and address and distances of what the
+second factor is multiplied with: the right factor is then the number plus or minus that product.
+"""
 
 
 class _Factor(NamedTuple):
@@ -128,8 +132,20 @@ class _Sum:
             pairs = zip(self.loaded(left, count), self.loaded(right, count), each.values)
             return [v.fma(self.signed(one, negative), other, t) for one, other, t in pairs]
 
-        alike = b.icmp_signed("==", left.apart, integer(0))
-        return each.close(self.chosen(alike, shared, different))
+        def plain() -> list[ir.Value]:
+            return self.chosen(b.icmp_signed("==", left.apart, integer(0)), shared, different)
+
+        number = entry(b, numbers, 9)
+
+        def within() -> list[ir.Value]:
+            first = v.broadcast(b.load(b.inttoptr(number, v.scalar.as_pointer())))
+            one = self.at(entry(b, numbers, 11), numbers, 12, places)
+            minus = self.signed(v.load(one.pointer, integer(0)), entry(b, numbers, 10))
+            factors = [v.fma(minus, other, first) for other in self.loaded(right, count)]
+            lefts = [self.signed(one, negative) for one in self.loaded(left, count)]
+            return [v.fma(one, factor, t) for one, factor, t in zip(lefts, factors, each.values)]
+
+        return each.close(self.chosen(b.icmp_signed("!=", number, integer(0)), within, plain))
 
 
 def sum_function(module: ir.Module, scalar: ir.Type, width: int, heights: tuple[int, ...]) -> ir.Function:
@@ -208,9 +224,15 @@ def plain_sum_at(F, row, at):
                     j = a * at[n + 6] + b * at[n + 7] + c * at[n + 8]
                     left = vector(F, at[n + 1] + i * size, lanes)
                     right = vector(F, at[n + 5] + j * size, lanes)
+                    within, i = at[n + 9] != 0, a * at[n + 12] + b * at[n + 13] + c * at[n + 14]
+                    base = vector(F, at[n + 9] if within else at[n + 5], 1)
+                    other = vector(F, at[n + 11] + i * size if within else at[n + 5], lanes)
                     for k in range(lanes):
                         one = -left[k] if at[n] else left[k]
-                        out[k] = multiply_add(one, right[k], out[k])
+                        two = -right[k] if at[n + 10] else right[k]
+                        out[k] = multiply_add(
+                            one, multiply_add(two, other[k], base[0]) if within else two, out[k]
+                        )
 
 
 sum_at: Any = _sum_at if machine.simd() and machine.compiling() else plain_sum_at

@@ -11,7 +11,7 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
-from evorrn.engine.lanes.contractions import arrange_at, contract_at, contract_weight_at
+from evorrn.engine.lanes.contractions import arrange_at, contract_at, contract_same_at, contract_weight_at
 from evorrn.engine.lanes.softmax import softmax_at, softmax_slope_at
 from evorrn.engine.lanes.sums import sum_at
 from evorrn.engine.listing.addresses import tile
@@ -45,6 +45,12 @@ def contract_weight(row, at, now, F):
 
 
 @register_jitable
+def contract_same(row, at, now, F):
+    """Set a tile to a contraction of a tile with itself, entry by entry; operands as those of `arrange`."""
+    contract_same_at(F, row, at)
+
+
+@register_jitable
 def arrange(row, at, now, F):
     """Set entries of a tile to sums of entries of another: out, source, their rows, lanes, then as `contract`.
 
@@ -59,8 +65,8 @@ def sums(row, at, now, F):
     """Set a tile to a base plus products of tiles.
 
     Operands: out, base, whether the base is one number, whether it is subtracted, lanes; the sizes of three letters, and
-    the distances of their entries in the result and in the base, in rows; the table of products, and their number. A
-    product has nine entries: whether it is subtracted, then for each factor its address and three distances.
+    the distances of their entries in the result and in the base, in rows; the table of products, and their number; for
+    the entries of a product see `evorrn.engine.lanes.sums.TERM`.
     """
     sum_at(F, row, at)
 

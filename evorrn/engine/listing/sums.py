@@ -13,7 +13,7 @@ from evorrn.compile.graph import Graph, Node
 from evorrn.compile.op import NUMBER, WEIGHTS
 from evorrn.compile.schedule import Affine, Loop, Schedule
 from evorrn.compile.tensors import letters
-from evorrn.engine.lanes.sums import LETTERS
+from evorrn.engine.lanes.sums import LETTERS, TERM
 from evorrn.engine.listing.kernel import fixed
 from evorrn.engine.listing.listing import Place, Table
 from evorrn.engine.listing.strips import Cut, leading, strides
@@ -33,12 +33,28 @@ class Factor(NamedTuple):
     axes: Axes
 
 
+class Within(NamedTuple):
+    """A factor that is computed within a product: a number plus or minus a product, see `evorrn.engine.listing.factors`."""
+
+    number: int
+    negative: bool
+    left: Factor
+    right: Factor
+
+
 class Product(NamedTuple):
     """A product of two factors, and whether it is subtracted."""
 
     negative: bool
     left: Factor
-    right: Factor
+    right: Factor | Within
+
+    @property
+    def factors(self) -> list[Factor]:
+        """The arrays that are read."""
+        if isinstance(self.right, Within):
+            return [self.left, self.right.left, self.right.right]
+        return [self.left, self.right]
 
 
 class Sum(NamedTuple):
@@ -64,7 +80,7 @@ class Sum(NamedTuple):
     @property
     def factors(self) -> list[Factor]:
         """Everything that is read."""
-        found = [factor for product in self.products for factor in (product.left, product.right)]
+        found = [factor for product in self.products for factor in product.factors]
         return [*found, self.base] if self.base else found
 
     @property
@@ -89,9 +105,7 @@ def found_in(
     """
     nodes = _nodes(plan)
     able = {index for index in nodes if _able(graph, index, sizes)}
-    readers: dict[int, set[int]] = {}
-    for reader, operand in _reads(graph, plan):
-        readers.setdefault(operand, set()).add(reader)
+    readers = readers_in(graph, plan)
     found: list[Sum] = []
     taken: set[int] = set()
     for root in sorted(able, reverse=True):
@@ -114,6 +128,14 @@ def _nodes(plan: Schedule) -> list[int]:
         for index in (stage.nodes if isinstance(stage, Loop) else (stage.node,))
         if not isinstance(stage, Affine)
     ]
+
+
+def readers_in(graph: Graph, plan: Schedule) -> dict[int, set[int]]:
+    """Return the nodes of a schedule that read each node."""
+    readers: dict[int, set[int]] = {}
+    for reader, operand in _reads(graph, plan):
+        readers.setdefault(operand, set()).add(reader)
+    return readers
 
 
 def _reads(graph: Graph, plan: Schedule) -> Iterable[tuple[int, int]]:
@@ -243,7 +265,7 @@ def operands_of_row(
         The places of the result and of the base, whether the base is one number, and lanes.
     """
     out, base, number, lanes = about
-    factors = [factor for product in made.products for factor in (product.left, product.right)]
+    factors = [factor for product in made.products for factor in product.factors]
     arrays = [Factor(made.node, tuple(range(len(result)))), made.base or Factor(made.node, ()), *factors]
     by_axis = [dict(zip(axes, strides(sizes[node]))) for node, axes in arrays]
     table: list[tuple[int, ...]] = []
@@ -258,12 +280,16 @@ def operands_of_row(
     table = [(1, *[0] * len(arrays))] * (LETTERS - len(table)) + table
     columns = list(zip(*table))
     terms: list[Place | int] = []
-    for k, product in enumerate(made.products):
-        pair = [(factor, columns[3 + 2 * k + i]) for i, factor in enumerate((product.left, product.right))]
-        pair.sort(key=lambda entry: entry[1][-1] != 0)  # what is read once for several entries comes first
-        terms.append(int(product.negative))
-        for factor, distances in pair:
-            terms += [place(factor.node), *distances]
+    distances = iter(columns[3:])
+    for product in made.products:
+        read = [[place(factor.node), *next(distances)] for factor in product.factors]
+        if isinstance(product.right, Within):
+            read[1:] = sorted(read[1:], key=lambda entry: entry[-1] == 0)  # ... comes last
+            within = [place(product.right.number), int(product.right.negative), *read.pop()]
+        else:
+            read.sort(key=lambda entry: entry[-1] != 0)  # what is read once for several entries comes first
+            within = [0] * (TERM - 9)
+        terms += [int(product.negative), *read[0], *read[1], *within]
     letters_of_row = [*columns[0], *columns[1], *columns[2]]
     flags = int(number), int(made.negative), lanes
     return [out, base, *flags, *letters_of_row, Table(tuple(terms)), len(made.products)]

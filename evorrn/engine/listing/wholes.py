@@ -15,9 +15,9 @@ from evorrn.engine.listing.listing import Listing, Place
 from evorrn.engine.listing.strips import WINDOWS, Strip, strides, window
 
 COPY, CLEAR = fixed("copy"), fixed("clear")
-CONTRACT, CONTRACT_WEIGHT, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
+CONTRACT, CONTRACT_WEIGHT, CONTRACT_SAME, ARRANGE, SOFTMAX, SOFTMAX_SLOPE = (
     fixed(name, home="arrays")
-    for name in ("contract", "contract_weight", "arrange", "softmax", "softmax_slope")
+    for name in ("contract", "contract_weight", "contract_same", "arrange", "softmax", "softmax_slope")
 )
 PRODUCT, OTHERS, ALLOCATION, ALLOCATION_ADJOINT = (
     fixed(name, home="products") for name in ("product", "others", "allocation", "allocation_adjoint")
@@ -177,6 +177,9 @@ def _blocked(letters: Sequence[Letter], alike: Callable[[Letter], bool]) -> list
 
 def _contract(w: _Whole) -> None:
     (first, second), result = letters(w.node.form)
+    if first == second and w.node.operands[0] == w.node.operands[1]:
+        _arranged(w, CONTRACT_SAME, first, result)
+        return
     left, right = 0, 1
     if w.rows.graph.nodes[w.node.operands[0]].op in WEIGHTS:
         left, right, first, second = 1, 0, second, first
@@ -191,9 +194,14 @@ def _contract(w: _Whole) -> None:
 
 def _arrange(w: _Whole) -> None:
     (names,), result = letters(w.node.form)
+    _arranged(w, ARRANGE, names, result)
+
+
+def _arranged(w: _Whole, kernel: Kernel, names: str, result: str) -> None:
+    """Write the row of a kernel that reads one array."""
     table = arrangement((result, names), (w.result, w.shape(0)))
     counts = w.count, w.rows_in(0), w.lanes
-    w.rows.listing.row(ARRANGE, w.out, w.place(0), *counts, *table, equation=w.text)
+    w.rows.listing.row(kernel, w.out, w.place(0), *counts, *table, equation=w.text)
 
 
 def _softmax(w: _Whole) -> None:

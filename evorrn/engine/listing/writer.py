@@ -21,6 +21,7 @@ from evorrn.engine.listing.elementwise import (
     elementwise,
     operations,
 )
+from evorrn.engine.listing.factors import Factors
 from evorrn.engine.listing.kernel import fixed
 from evorrn.engine.listing.leaves import Numbers, Sizes
 from evorrn.engine.listing.listing import SCRATCH, Listing, Place, Table
@@ -195,6 +196,8 @@ class StageRows:
     def _steps(self, plan: Schedule) -> list[_Step]:
         """Return the steps of a schedule."""
         made = sums.found_in(self.graph, plan, {*self.where, *self._aliases}, self.sizes_of)
+        readers = sums.readers_in(self.graph, plan)
+        made = Factors(self.graph, self.where, self._aliases, readers, self.sizes_of).within(made)
         within = {index: each for each in made for index in each.members}
         read = {index for each in made for index in each.reads}
         stored = plan.stored | read | {each.node for each in made}
