@@ -47,9 +47,9 @@ class BPTT(GradientDescent):
     the restart that the history's column ``start`` and the progress line name, counted from 0.
 
     Source: Werbos 1990; truncated: Williams & Peng 1990, see `evorrn.strategies.gradient.windows.Windows`; clipping:
-    Pascanu, Mikolov & Bengio 2013; weight decay: Loshchilov & Hutter 2019; the gradient of `l2` is added before clipping; warm-up: Goyal et al. 2017, section 2.2;
-    noise of the gradient: Neelakantan et al. 2015, added after clipping; of the inputs: Bishop 1995; dropout of inputs: Srivastava et al.
-    2014; of units between layers: Zaremba, Sutskever & Vinyals 2014, see
+    Pascanu, Mikolov & Bengio 2013; weight decay: Loshchilov & Hutter 2019, while the gradient of `l2` is added before clipping;
+    warm-up: Goyal et al. 2017, section 2.2; noise of the gradient: Neelakantan et al. 2015, added after clipping; of the inputs:
+    Bishop 1995; dropout of inputs: Srivastava et al. 2014; of units between layers: Zaremba, Sutskever & Vinyals 2014, see
     `evorrn.strategies.gradient.layer_dropout.LayerDropout`.
 
     Examples
