@@ -166,7 +166,8 @@ class Task(Settings):
     version : int
         Raised when the data of a given seed change.
     loss : str
-        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``.
+        ``"mse"``, ``"cross-entropy"`` or ``"binary-cross-entropy"``; or of whole sequences ``"ctc"``, ``"description-length"`` or a
+        class of one's own, see `evorrn.losses.sequence.SequenceLoss`.
     metrics : tuple of str
         Keys of `evorrn.data.metrics.METRICS`; runs are ranked by the first.
     seed_changes : str
@@ -226,7 +227,7 @@ class Task(Settings):
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    loss: ClassVar[str] = "mse"
+    loss: ClassVar[Any] = "mse"
     metrics: ClassVar[tuple[str, ...]] = ("nrmse_std", "rmse")
     seed_changes: ClassVar[str] = "data"
     provides: ClassVar[frozenset[str]] = ANSWERS

@@ -269,6 +269,8 @@ def _declared(value: Any) -> str:
     """Return what a class of tasks declares, or that each data file decides."""
     if isinstance(value, property):
         return "as the file decides"
+    if isinstance(value, type):
+        return str(getattr(value, "name", value.__name__))
     return value if isinstance(value, str) else ", ".join(value)
 
 

@@ -15,7 +15,7 @@ from evorrn.compile.blocks import OTHER, Block
 from evorrn.compile.cell import Cell
 from evorrn.compile.step import Step
 from evorrn.engine.pooling import Pool, samples
-from evorrn.losses.find import find_loss
+from evorrn.losses.find import find_loss, reference_of
 from evorrn.network import parts
 from evorrn.network.initial import choose
 from evorrn.network.layers import Layer, chosen, listed, once_or_listed, plain
@@ -94,8 +94,8 @@ class Architecture(NetworkSettings):
         self.inputs, self.outputs = int(inputs), int(outputs)
         self.hidden = tuple(layer.units for layer in layers)
         self._layers = layers
-        self.loss_name = loss
         self.loss_function = find_loss(loss)
+        self.loss_name = reference_of(self.loss_function)
         self.fed_back: str = fed_back or self.loss_function.fed_back[0]
         for name, flag in flags.items():
             setattr(self, name, bool(flag))

@@ -34,7 +34,8 @@ class Network(KindOfNetwork):
         Settings of the cell that are not genes, for all layers or for each, for instance ``{"leak": 0.3}``.
     loss : str
         ``"mse"``, ``"cross-entropy"``, ``"binary-cross-entropy"``; ``"ctc"`` for labels of whole sequences whose time
-        steps are not known; or ``"reward"`` when the fitness comes from episodes in an environment and there are no targets.
+        steps are not known; ``"reward"`` when the fitness comes from episodes in an environment and there are no targets; or a
+        loss on whole sequences of one's own, a subclass of `evorrn.losses.sequence.SequenceLoss` or ``"file.py:name"``.
     direct : bool
         Whether the readout also sees the input.
     feedback : bool

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, unknown
+from evorrn.base.errors import ConfigError, EvorrnError, unknown
 from evorrn.compile.cell import Cell
-from evorrn.losses.find import losses
+from evorrn.losses.find import find_loss, losses
 
 DTYPES = ("float32", "float64")
 READS = ("last", "all")
@@ -129,8 +129,10 @@ def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
 def _choice_problems(loss: str, dtype: str, reads: str) -> list[str]:
     """Return a sentence for each of these names that is unknown."""
     problems = []
-    if loss not in losses():
-        problems.append(f"network.loss: {unknown('loss', loss, losses())}")
+    try:
+        find_loss(loss)
+    except EvorrnError as error:
+        problems.append(f"network.loss: {error}")
     if dtype not in DTYPES:
         problems.append(f"network.dtype: {unknown('dtype', dtype, DTYPES)}")
     if reads not in READS:

@@ -18,7 +18,7 @@ def stored_network(kind: type[A], folder: Path, settings: Mapping[str, Any]) -> 
     """Return a network from the settings in the ``result.json`` of a folder.
 
     A cell outside of evorrn is the one that ``spec.toml`` names; it is imported only when its file is the recorded one,
-    when it was imported before, or when the folder is trusted, see `evorrn.base.trust`.
+    when it was imported before, or when the folder is trusted, see `evorrn.base.trust`. So is a loss outside of evorrn.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def stored_network(kind: type[A], folder: Path, settings: Mapping[str, Any]) -> 
     settings = dict(settings)
     places: list[list[str]] = [["encoder"], ["decoder"]] if settings.get("kind") else [[]]
     tables = [functools.reduce(dict.__getitem__, place, settings) for place in places]
-    foreign = any(":" in str(table.get("cell")) for table in tables)
+    foreign = any(":" in str(table.get("cell")) for table in tables) or ":" in str(settings.get("loss"))
     spec = stored_spec(folder) if foreign else {}
     for place, table in zip(places, tables) if spec else ():
         if ":" not in str(table["cell"]):

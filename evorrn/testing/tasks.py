@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError
+from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.base.settings import build
 from evorrn.data import metrics
 from evorrn.data.ahead import next_inputs
@@ -16,6 +16,7 @@ from evorrn.data.batch import Batch
 from evorrn.data.find import TASKS
 from evorrn.data.label_metrics import SEQUENCE_METRICS, evaluate_sequences
 from evorrn.data.task import Recommended, Reference, Scaling, Splits, Task
+from evorrn.losses.base import Loss
 from evorrn.losses.find import find_loss, losses
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.form import form_of
@@ -77,6 +78,14 @@ def check_task(task: Task | type[Task] | str, *, seed: int = 0) -> None:
     checking.finish()
 
 
+def _loss(task: Task) -> Loss | None:
+    """Return the loss of a task, None where it cannot be found."""
+    try:
+        return find_loss(task.loss)
+    except EvorrnError:
+        return None
+
+
 def _check_declarations(checking: Checking, task: Task) -> None:
     """Check the name, the settings and the other declarations."""
     kind = type(task)
@@ -84,12 +93,16 @@ def _check_declarations(checking: Checking, task: Task) -> None:
     checking.require(bool(kind.doc), f"{kind.__name__}: expected a docstring that says how the data are made")
     checking.require(dataclasses.is_dataclass(kind), f"{kind.__name__}: expected @dataclass(frozen=True)")
     known = [name for name, loss in losses().items() if loss.targets != "none"]
-    checking.require(task.loss in known, f"loss: expected one of {', '.join(known)}, got {task.loss!r}")
+    found = _loss(task)
+    checking.require(
+        found is not None and found.targets != "none",
+        f"loss: expected one of {', '.join(known)}, got {task.loss!r}",
+    )
     checking.require(bool(task.metrics), "metrics: expected at least one")
-    whole = isinstance(losses().get(task.loss), SequenceLoss)
+    whole = isinstance(found, SequenceLoss)
     decoded = getattr(task, "network_form", {}).get("kind") == "encoder-decoder"
     valid = (
-        {*SEQUENCE_METRICS, "cross_entropy" if decoded else task.loss}
+        {*SEQUENCE_METRICS, "cross_entropy" if decoded or found is None else found.name}
         if whole or decoded
         else metrics.METRICS
     )
@@ -197,7 +210,7 @@ def _check_baselines(checking: Checking, task: Task, splits: Splits) -> None:
             )
     predicted = {name: each for name, each in given.items() if not isinstance(each, Mapping)}
     checking.require(bool(given), "baselines: expected at least one")
-    loss, scored = losses().get(task.loss), test.scored
+    loss, scored = _loss(task), test.scored
     known = [name for name in task.metrics if name in metrics.METRICS and name not in task.judges]
     wanted = (test.size, test.steps, task.outputs)
     answers = {

@@ -38,7 +38,8 @@ def write(path: Path, settings: Mapping[str, Any], values: Mapping[str, Any]) ->
     scaling = values["scaling"]
     tables = [settings] if "cell" in settings else [settings["encoder"], settings["decoder"]]
     cells = [table["cell"] if isinstance(table["cell"], list) else [table["cell"]] for table in tables]
-    sources = [str(each).rpartition(":")[0] for each in itertools.chain.from_iterable(cells)]
+    named = [*itertools.chain.from_iterable(cells), settings.get("loss", "")]
+    sources = [str(each).rpartition(":")[0] for each in named]
     content = {
         "kind": KIND,
         "network": dict(settings),
