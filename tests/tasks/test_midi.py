@@ -2,13 +2,14 @@
 
 import contextlib
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import evorrn
 from evorrn.base.errors import ConfigError, DataError
-from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.spec import data_task, resolve
 from evorrn.testing import check_task
 from evorrn_tasks.common.midi import Note, frames_of
 
@@ -116,6 +117,17 @@ def test_a_name_that_ends_in_mid_is_a_file_of_music(tmp_path):
         assert spec.task.name == "midi" and spec.network.inputs == 5 and spec.content["files"]
 
 
+def test_a_folder_with_files_of_music_is_read_as_music(tmp_path):
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    (folder / "read me.txt").write_text("Three tunes.")
+    assert data_task("tunes", tmp_path) is None
+    for number in range(3):
+        (folder / f"{number}.MID").write_bytes(b"")
+    assert data_task("tunes", tmp_path) == data_task(str(folder), Path.cwd()) == "midi"
+    assert data_task("narma", tmp_path) is None and data_task("absent", tmp_path) is None
+
+
 @pytest.mark.thorough
 def test_gradients_train_on_music(tmp_path):
     pytest.importorskip("mido")
@@ -128,7 +140,7 @@ def test_gradients_train_on_music(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "expected a MIDI file, but it cannot be read"),
+        (b"", r"expected a MIDI file, but it cannot be read \(\w+"),
         (b"MThd", "expected a MIDI file, but it cannot be read"),
         (b"not music at all", "expected a MIDI file, but it cannot be read"),
         (None, "cannot read .*No such file"),

@@ -261,20 +261,28 @@ def data_task(name: Any, base: Path, settings: Iterable[str] = ()) -> str | None
     """Return the task that reads a data file, None for a name that is none.
 
     A file that ends in .txt and holds running text is read as such, unless one of the settings is of tables alone. A folder whose
-    subfolders hold tables is one of sequences with classes, unless a task has its name.
+    subfolders hold tables is one of sequences with classes, and a folder with MIDI files one of music, unless a task has its name.
     """
-    if (
-        isinstance(name, str)
-        and name not in TASKS.names()
-        and is_folder_of_classes(absolute(base, name, "task.path"))
-    ):
-        return "sequence-classes"
+    if isinstance(name, str) and name not in TASKS.names():
+        reader = _task_of_folder(absolute(base, name, "task.path"))
+        if reader is not None:
+            return reader
     reader = DATA_FILES.get(Path(name).suffix.lower()) if isinstance(name, str) else None
     if reader != "csv" or Path(name).suffix.lower() != ".txt":
         return reader
     tables, texts = (set(inspect.signature(find_task(task)).parameters) for task in (reader, "text"))
     tabular = any(setting in tables - texts for setting in settings)
     return "text" if not tabular and is_running_text(absolute(base, name, "task.path")) else reader
+
+
+def _task_of_folder(path: Path) -> str | None:
+    """Return the task that reads a folder of data, None for what is none."""
+    if not os.path.isdir(path):
+        return None
+    if is_folder_of_classes(path):
+        return "sequence-classes"
+    music = any(DATA_FILES.get(each.suffix.lower()) == "midi" for each in path.iterdir())
+    return "midi" if music else None
 
 
 def named_task(table: Mapping[str, Any], base: Path | None = None) -> Task | Environment:
@@ -311,7 +319,8 @@ def _task(table: Mapping[str, Any]) -> Task | Environment:
             what = "a folder" if os.path.isdir(path) else f"a file with the end {path.suffix!r}"
             raise ConfigError(
                 f"task.name: expected a task or a data file, got {what}: {path}; the names of tables end in .csv, .tsv "
-                "or .txt, those of arrays in .npz"
+                "or .txt, those of arrays in .npz, those of music in .mid; a folder has tables in a subfolder for each class, or MIDI "
+                "files"
             ) from None
         raise
     if "version" in table:

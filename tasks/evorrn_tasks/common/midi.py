@@ -57,7 +57,8 @@ def read_notes(path: Path) -> list[Note]:
         reason = getattr(error, "strerror", None)
         if reason:
             raise DataError(f"cannot read {path}: {reason}") from None
-        raise DataError(f"{path}: expected a MIDI file, but it cannot be read ({error})") from None
+        what = str(error) or type(error).__name__
+        raise DataError(f"{path}: expected a MIDI file, but it cannot be read ({what})") from None
     if file.ticks_per_beat <= 0 or file.ticks_per_beat >= 1 << 15:
         raise DataError(f"{path}: expected times in ticks of a quarter note, got times in seconds (SMPTE)")
     ticks, found = 0, []
