@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +26,9 @@ UNKNOWN = "<unknown>"
 
 @dataclass(frozen=True)
 class BracketsFile(Task):
-    """Trees written with brackets, one a line, ``(3 (2 It) (4 works))``: the label of a node is its class.
+    """Trees written with brackets, ``(3 (2 It) (4 works))``: the label of a node is its class.
 
-    The form is that of the Penn treebank and of the Stanford sentiment treebank; other trees than binary ones become so, see
+    Each tree begins on a line of its own, and may go on over the next ones. The form is that of the Penn treebank and of the Stanford sentiment treebank; other trees than binary ones become so, see
     `evorrn.trees.from_brackets`. The trees, at least three, are split in their order by `shares`. The classes are the labels
     of training in alphabetical order. A word is an input of its own if training has it `least` times, all other words are
     one input. Scored are all nodes with a label, or with ``scored="root"`` the whole trees alone. The data are fixed: a
@@ -89,20 +90,21 @@ class BracketsFile(Task):
 
     @cached_property
     def _trees(self) -> list[tuple[list[str], np.ndarray, list[str]]]:
-        """The trees of the file with the number of their line."""
+        """The trees of the file."""
         try:
-            lines = Path(self.path).read_text(encoding="utf-8").splitlines()
+            lines = Path(self.path).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"cannot read {self.path}: {getattr(error, 'strerror', None) or error}") from None
         trees = []
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    trees.append(from_brackets(line))
-                except DataError as error:
-                    raise DataError(f"{self.path}, line {number}: {error}") from None
+        for number, text in _texts(lines):
+            try:
+                trees.append(from_brackets(text))
+            except DataError as error:
+                raise DataError(f"{self.path}, line {number}: {error}") from None
         if cut(len(trees), self.shares, least=1)[0] < 1:
-            raise DataError(f"{self.path}: expected at least three trees, one a line, got {len(trees)}")
+            raise DataError(
+                f"{self.path}: expected at least three trees, each on lines of its own, got {len(trees)}"
+            )
         return trees
 
     @cached_property
@@ -140,3 +142,20 @@ class BracketsFile(Task):
             classes = [self._classes[label] if label else -1 for label in self._scored(labels)]
             trees.append(Tree(numbers, list(map(tuple, links.tolist())), classes))
         return batch_of(trees, self.inputs)
+
+
+def _texts(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield the text of each tree and the number of its first line; a tree ends with the line that closes its brackets."""
+    held: list[str] = []
+    first = depth = 0
+    for number, line in enumerate(lines, 1):
+        if not held and not line.strip():
+            continue
+        first = first if held else number
+        held.append(line)
+        depth += line.count("(") - line.count(")")
+        if depth <= 0:
+            yield first, " ".join(held)
+            held, depth = [], 0
+    if held:
+        yield first, " ".join(held)

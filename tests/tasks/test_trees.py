@@ -164,11 +164,29 @@ def test_a_file_of_brackets_has_its_labels_as_classes_and_rare_words_as_one(tmp_
     assert root.train.scored.sum() == 3
 
 
+def test_a_tree_may_go_on_over_several_lines_as_treebanks_print_them(tmp_path):
+    path, wide = tmp_path / "narrow.txt", tmp_path / "wide.txt"
+    wide.write_text(FILE)
+    path.write_text("\ufeff" + FILE.replace(") (", ")\n   (").replace("\n(", "\n\n("), encoding="utf-8")
+    assert path.read_text().count("\n") > 2 * FILE.count("\n")
+    one, other = (
+        evorrn.task("brackets", path=str(each), shares=(0.6, 0.2, 0.2)).data(0) for each in (path, wide)
+    )
+    for a, b in zip(one, other):
+        assert np.array_equal(a.inputs, b.inputs) and np.array_equal(a.links, b.links)
+        assert np.array_equal(a.targets[a.scored], b.targets[b.scored])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (FILE + "(1 (2 x)", "line 7: brackets: expected a tree, got an end without 1 closing"),
-        ("(0 a)\n(1 b)\n", "expected at least three trees, one a line, got 2"),
+        (FILE + "(1\n(2 x)\n\n" + FILE, "line 7: brackets: expected a tree, got an end without 1 closing"),
+        (
+            FILE + "(1\n(2 x) (1\n y)))\n",
+            "line 7: brackets: expected one tree, got a second root at symbol 12",
+        ),
+        ("(0 a)\n(1 b)\n", "expected at least three trees, each on lines of its own, got 2"),
         ("(0 a)\n(0 b)\n(0 c)\n(0 c)", "expected at least two labels in training"),
         (FILE.replace("(0 (0 not) (2 fine))", "(7 (0 not) (2 fine))"), "label '7' is in no tree of training"),
     ],
