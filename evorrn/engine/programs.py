@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.influence.jacobians import Scored, StepJacobians
+from evorrn.engine.influence.along import Along, along
+from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
 from evorrn.engine.influence.stepper import Stepper
 from evorrn.engine.influence.steps import Steps
 from evorrn.engine.lanes.gradient import Gradient
@@ -37,7 +38,8 @@ class Programs:
     """
 
     def __init__(self, form: Form, modules: Modules) -> None:
-        self._model = Model(form)
+        self._model, self._modules = Model(form), modules
+        self._along: dict[tuple[int | None, bool], Along | None] = {}
         self.lanes = Lanes(self._model, modules)
         self.rows = Rows(self._model, modules)
         self.gradients = Gradient(self._model, modules)
@@ -164,6 +166,24 @@ class Programs:
         """
         steps = self.steps_with_inputs if inputs else self.steps
         return steps.along(self._model.individuals(genome, settings), shown, loss)
+
+    def along(self, order: int | None, own: bool) -> Along | None:
+        """Return the program that learns forward in time with an influence, see `Influence`, or None where there is none."""
+        if (order, own) not in self._along:
+            self._along[order, own] = along(self._model, self._modules, self.steps, order, own)
+        return self._along[order, own]
+
+    def learn(
+        self,
+        program: Along,
+        genome: np.ndarray,
+        settings: Settings,
+        shown: Sequences,
+        scored: Scored,
+        traces: np.ndarray,
+    ) -> Learned:
+        """Run a program of `along` on a genome (n,)."""
+        return program.learn(self._model.individuals(genome, settings), shown, scored, traces)
 
     def stepper(
         self, genome: np.ndarray, settings: Settings, state: np.ndarray, teacher: bool

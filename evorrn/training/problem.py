@@ -23,7 +23,8 @@ from evorrn.training.decoded import answer_steps, score_answers, score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
-    from evorrn.engine.influence.jacobians import Scored, StepJacobians
+    from evorrn.engine.influence.along import Along
+    from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
     from evorrn.network.network import Network
 
 Chosen = Sequence[int] | np.ndarray | Batch | None
@@ -199,6 +200,23 @@ class Problem(MeteredProblem):
             found = self.network.step_jacobians(
                 genome, x, scored, lengths=shown, state=state, teacher=teacher
             )
+        self.meter.work += self.network.step_structure.work * int(lengths.sum())
+        self.meter.steps_forward += int(lengths.sum())
+        return found
+
+    def learn_along(
+        self,
+        program: Along,
+        genome: np.ndarray,
+        x: np.ndarray,
+        scored: Scored,
+        lengths: np.ndarray,
+        state: np.ndarray,
+        traces: np.ndarray,
+    ) -> Learned:
+        """Learn along parts of training sequences by a program, see `evorrn.Network.learn_along`."""
+        with self.compiling():
+            found = self.network.learn_along(program, genome, x, scored, lengths, state, traces)
         self.meter.work += self.network.step_structure.work * int(lengths.sum())
         self.meter.steps_forward += int(lengths.sum())
         return found

@@ -71,6 +71,24 @@ class Scored(NamedTuple):
     feedback: np.ndarray | None = None
 
 
+class Learned(NamedTuple):
+    """What some time steps give.
+
+    Attributes
+    ----------
+    loss : float
+        The sum of the loss.
+    gradient : ndarray, shape (N,), float64
+        That of the loss with respect to all weights.
+    last : ndarray, shape (B, S)
+        The state after the last step of each sequence.
+    """
+
+    loss: float
+    gradient: np.ndarray
+    last: np.ndarray
+
+
 class Results(NamedTuple):
     """What the listing gives; lane b C + c, counted over all tiles, is direction c of sequence b.
 

@@ -11,7 +11,7 @@ import numpy as np
 from evorrn.compile.graph import Graph
 from evorrn.compile.lifted import lifted
 from evorrn.compile.op import count_of
-from evorrn.compile.step import OUTPUT
+from evorrn.compile.step import OUTPUT, Step
 from evorrn.engine.influence.jacobians import Results, Scored, StepJacobians
 from evorrn.engine.influence.pattern import Pattern, find_pattern
 from evorrn.engine.influence.rows import DerivativeRows, Layout, WantedRows, layout
@@ -50,10 +50,14 @@ class Steps:
         self._listings = Listings(model, modules, DerivativeRows)
 
     @cached_property
+    def lifted(self) -> Step:
+        """The time step whose products of weights and old states are apart, see `evorrn.compile.lifted`."""
+        return lifted(self._model.form.step)
+
+    @cached_property
     def _structure(self) -> tuple[Layout, Pattern]:
-        step = lifted(self._model.form.step)
-        found, derivative, first = layout(step, self._model, self._by_input)
-        return found, find_pattern(step, self._model, derivative, found, first)
+        found, derivative, first = layout(self.lifted, self._model, self._by_input)
+        return found, find_pattern(self.lifted, self._model, derivative, found, first)
 
     @property
     def layout(self) -> Layout:
@@ -171,10 +175,9 @@ class Steps:
     @cached_property
     def works(self) -> tuple[int, int, int]:
         """The multiply-adds of a time step, of its adjoint in one direction, and of derivatives through products."""
-        step = lifted(self._model.form.step)
-        _, derivative, first = layout(step, self._model, self._by_input)
-        graph, count = derivative.graph, len(step.graph.nodes)
-        forward = graph.cost(self._model.sizes, graph.reachable(step.graph.outputs.values()))
+        _, derivative, first = layout(self.lifted, self._model, self._by_input)
+        graph, count = derivative.graph, len(self.lifted.graph.nodes)
+        forward = graph.cost(self._model.sizes, graph.reachable(self.lifted.graph.outputs.values()))
         wanted = [*graph.outputs.values(), *first]
         backward = graph.cost(self._model.sizes, graph.reachable(wanted, range(count)))
         through = 0

@@ -29,12 +29,13 @@ FORWARD = Arguments(
 """The arguments of the forward program. A job is a group of pairs (genome, sequence)."""
 
 
-class _RowsWriter(StageWriter):
+class RowsWriter(StageWriter):
     """Writes stages whose products run along the units; those of sparse matrices use only entries that are not 0."""
 
     sparse: frozenset[str] = frozenset()
 
     def affine(self, stage: Affine, stored: frozenset[int]) -> list[str]:
+        """Return the equation of an affine stage as a comment, and the calls of its kernels."""
         names, target = self.names, self.names[stage.node]
         dimension = self.graph.nodes[stage.node].shape[0]
         parts, sparse = [], []
@@ -50,6 +51,7 @@ class _RowsWriter(StageWriter):
         return [comment, f"{kernel}({target}, {bias}, ({', '.join(parts)},), pairs, {rows})", *sparse]
 
     def whole(self, stage: Whole) -> str:
+        """Return the call that puts two vectors one after the other."""
         node, names = self.graph.nodes[stage.node], self.names
         first, second = node.operands
         sizes = [size(self.graph.nodes[operand].shape[0]) for operand in node.operands]
@@ -76,7 +78,7 @@ class RowsEmitter(ProgramEmitter):
 
     def forward(self) -> str:
         """Return the source of the program."""
-        writer = _RowsWriter(self.graph, self.step, self.names, "loop")
+        writer = RowsWriter(self.graph, self.step, self.names, "loop")
         writer.sparse = self.sparse
         functions, calls = writer.write(self.plan)
         states = self.step.states
@@ -193,6 +195,13 @@ class RowsEmitter(ProgramEmitter):
 
     def _pack(self) -> list[str]:
         """Return the lines that pack the weights and the first state of pair n."""
+        lines = self._pack_weights() + self._move_states("{v}_slots[0, n, k] = state_all[b, {place}]")
+        if not self.step.feeds_back:
+            lines += ["for k in range(n_O):", f"    {OUTPUT}_new[n, k] = 0"]
+        return lines
+
+    def _pack_weights(self) -> list[str]:
+        """Return the lines that pack the weights of pair n."""
         lines = []
         order = list(self.step.weights)
         for name, shape, transposed in self._used_parameters():
@@ -208,9 +217,6 @@ class RowsEmitter(ProgramEmitter):
             rows = shape[1] if transposed else shape[0]
             pack = "pack_rows" if rows == "O" else "pack_columns"
             lines.append(f"{pack}({target}[n], {view})")
-        lines += self._move_states("{v}_slots[0, n, k] = state_all[b, {place}]")
-        if not self.step.feeds_back:
-            lines += ["for k in range(n_O):", f"    {OUTPUT}_new[n, k] = 0"]
         return lines
 
     def _move_states(self, form: str) -> list[str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.engine.influence.groups import influence_of
 from evorrn.strategies.online.influence import CarriedInfluence
 from evorrn.strategies.online.learning import OnlineStrategy
 
@@ -62,8 +61,7 @@ class EProp(OnlineStrategy):
 
     def estimator(self, problem: Problem, rng: np.random.Generator) -> CarriedInfluence:
         """Return the eligibilities of all weights."""
-        influence = influence_of(problem.network.step_structure, own=True)
-        return CarriedInfluence(influence)
+        return CarriedInfluence(problem.network, own=True)
 
     def feedback_weights(self, problem: Problem) -> np.ndarray | None:
         """Return random weights of the size of the readout's, the same throughout a run; None for those of the readout."""

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from evorrn.base.memory import excess
-from evorrn.engine.influence.groups import Carried, Influence
+from evorrn.engine.influence.groups import Carried, influence_of
 from evorrn.engine.influence.jacobians import StepJacobians
+
+if TYPE_CHECKING:
+    from evorrn.engine.influence.along import Along
+    from evorrn.network.network import Network
+
+
+LONG = 2**21
+"""Multiply-adds of a pass over sequences from which on a program is worth the time that compiling it takes."""
+
+STEP = 1000
+"""What a time step takes besides, in multiply-adds."""
 
 
 class CarriedInfluence:
@@ -14,21 +27,44 @@ class CarriedInfluence:
 
     Parameters
     ----------
-    influence : Influence
+    network : Network
+    order : int or None
+    own : bool
+        See `evorrn.engine.influence.groups.Influence`.
+
+    Attributes
+    ----------
+    traces : ndarray
+        The influence where a program carries it.
     """
 
-    def __init__(self, influence: Influence) -> None:
-        self._influence = influence
+    def __init__(self, network: Network, order: int | None = None, own: bool = False) -> None:
+        self._network, self._about = network, (order, own)
+        self._influence = influence_of(network.step_structure, order, own)
         self._carried: Carried = []
+        self._program: Along | None = None
+        self.traces = np.empty(0)
 
     @property
     def work(self) -> float:
         """The multiply-adds of one time step of one sequence."""
         return self._influence.work
 
+    def program(self, steps: int) -> Along | None:
+        """Return the program that carries the influence along so many time steps in all, or None where it is not worth it.
+
+        Sizes alone decide, as results may differ in their last digits.
+        """
+        if steps * (STEP + self._influence.work) >= LONG:
+            self._program = self._network.learning_program(*self._about)
+        return self._program
+
     def begin(self, sequences: int, steps: int) -> None:
         """Start with an influence of zero."""
-        self._carried = self._influence.zero(sequences)
+        if self._program:
+            self.traces = self._program.zero(sequences)
+        else:
+            self._carried = self._influence.zero(sequences)
 
     def advance(self, found: StepJacobians, lengths: np.ndarray) -> np.ndarray:
         """Move on; return the gradient (N,) of the loss through the states."""

@@ -29,7 +29,7 @@ class OnlineStrategy(GradientDescent):
     network's first state. Cells with noise are trained without it.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     update_every: int = setting(10, "time steps from one update to the next", minimum=1)
 

@@ -62,7 +62,7 @@ class RTRL(OnlineStrategy):
 
     def estimator(self, problem: Problem, rng: np.random.Generator) -> CarriedInfluence:
         """Return the influence of all weights."""
-        return CarriedInfluence(influence_of(problem.network.step_structure))
+        return CarriedInfluence(problem.network)
 
 
 def _numbers(network: Network, sequences: int) -> int:

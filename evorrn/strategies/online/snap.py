@@ -65,4 +65,4 @@ class SnAp(OnlineStrategy):
 
     def estimator(self, problem: Problem, rng: np.random.Generator) -> CarriedInfluence:
         """Return the influence of weights on the states that they change within `order` time steps."""
-        return CarriedInfluence(influence_of(problem.network.step_structure, self.order))
+        return CarriedInfluence(problem.network, self.order)

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from evorrn.base.blas import one_thread
-from evorrn.engine.influence.jacobians import Scored, StepJacobians
+from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
+from evorrn.strategies.online.influence import CarriedInfluence
 from evorrn.training.problem import Chosen, Problem
 
 MOST_NUMBERS = 2**24
@@ -63,6 +64,9 @@ class Stream:
         self._state, self._at = np.empty(0), 0
         self._teacher = self._network.warm_up(self._batch)
         self._lengths = np.asarray(self._batch.lengths)
+        self._program = None
+        if isinstance(estimator, CarriedInfluence):
+            self._program = estimator.program(int(self._lengths.sum()))
         longest = int(self._lengths.max())
         ends = [min(first + every, longest) for first in range(0, longest, every)]
         counts = [int(self._batch.scored[:, k * every : end].sum()) for k, end in enumerate(ends)]
@@ -83,9 +87,9 @@ class Stream:
         loss, gradient = 0.0, np.zeros(structure.weights)
         with one_thread(), np.errstate(all="ignore"):
             for first in range(self._at, stop, longest):
-                found, lengths = self._steps(genome, first, min(first + longest, stop), 1 / entries)
+                found, lengths = self._learned(genome, first, min(first + longest, stop), 1 / entries)
                 loss += found.loss
-                gradient += structure.of_readout(found) + self._estimator.advance(found, lengths)
+                gradient += found.gradient
                 self._state = np.where(lengths[:, None] > 0, found.last, self._state)
                 self._problem.charge(int(self._estimator.work * lengths.sum()))
             self._at = stop
@@ -94,17 +98,20 @@ class Stream:
             self._begin(stop)
         return loss / entries, genes
 
-    def _steps(
-        self, genome: np.ndarray, first: int, stop: int, scale: float
-    ) -> tuple[StepJacobians, np.ndarray]:
-        """Return time steps with their derivatives, and how many of them each sequence has."""
+    def _learned(self, genome: np.ndarray, first: int, stop: int, scale: float) -> tuple[Learned, np.ndarray]:
+        """Return what some time steps give, and how many of them each sequence has."""
         part = slice(first, stop)
         lengths = np.clip(self._lengths - first, 0, stop - first)
         batch = self._batch
         scored = Scored(batch.targets[:, part], batch.scored[:, part], scale, self._feedback)
-        teacher = None if self._teacher is None else self._teacher[:, part]
         about = batch.inputs[:, part], scored, lengths, self._state
-        return self._problem.step_jacobians(genome, *about, teacher), lengths
+        if self._program:
+            assert isinstance(self._estimator, CarriedInfluence)
+            return self._problem.learn_along(self._program, genome, *about, self._estimator.traces), lengths
+        teacher = None if self._teacher is None else self._teacher[:, part]
+        found = self._problem.step_jacobians(genome, *about, teacher)
+        gradient = self._network.step_structure.of_readout(found) + self._estimator.advance(found, lengths)
+        return Learned(found.loss, gradient, found.last), lengths
 
     def _begin(self, at: int = 0) -> None:
         """Put every sequence at its first state, before a time step."""

@@ -1,0 +1,148 @@
+"""Learns forward in time along sequences by an emitted program, where weights change states of their own units alone."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from evorrn.engine.cache import load
+from evorrn.engine.influence.emit import LEARN, LearningEmitter
+from evorrn.engine.influence.groups import WORTH_SHARING, influence_of, zeros
+from evorrn.engine.influence.jacobians import Learned, Scored
+from evorrn.engine.influence.steps import Steps
+from evorrn.engine.influence.units import ByUnit, by_unit
+from evorrn.engine.inputs import Sequences
+from evorrn.engine.model import Individuals, Model, Modules
+from evorrn.engine.packing import PackedRows, pack_rows
+from evorrn.kernels import machine
+from evorrn.kernels.threads import share
+
+CHUNK_BYTES = 2**15
+"""About how many bytes of the steps of a chunk are kept: as many as a processor's first cache holds."""
+
+
+class Along:
+    """The program of an influence by units.
+
+    Parameters
+    ----------
+    model : Model
+    modules : Modules
+    steps : Steps
+    found : ByUnit
+    key : tuple
+        Names the influence among those of the network.
+    work : int
+        The multiply-adds of one time step of one sequence.
+    """
+
+    def __init__(
+        self, model: Model, modules: Modules, steps: Steps, found: ByUnit, key: tuple[object, ...], work: int
+    ) -> None:
+        self._model, self._modules, self._steps, self._found = model, modules, steps, found
+        self._key, self._work = key, work
+        self._vector = machine.lanes(model.dtype)
+        places, weights, at, traces = [], [], 0, 0
+        for part in found.parts:
+            for run in part.runs:
+                units, count = run.weights.shape
+                unit, source = np.arange(units)[:, None], np.arange(count)
+                block, lane = unit // self._vector, unit % self._vector
+                places.append((at + (block * count + source) * self._vector + lane).ravel())
+                weights.append(run.weights.ravel())
+                size = -(-units // self._vector) * self._vector * count
+                at, traces = at + size, traces + size * len(part.states)
+        self._places, self._weights = np.concatenate(places), np.concatenate(weights)
+        self._numbers, self._traces = at, traces
+        self._readout = np.concatenate([weights.ravel() for _, weights in found.readout])
+        used = {name for part in found.parts for name in part.states}
+        self._seen = np.array([first for name, first in found.seen.items() if name in used], np.int64)
+        kept = sum(len(part.states) ** 2 + 2 * len(part.states) + len(part.runs) for part in found.parts)
+        self._chunk = int(np.clip(CHUNK_BYTES // (kept * max(model.units) * model.dtype.itemsize), 4, 256))
+
+    def zero(self, sequences: int) -> np.ndarray:
+        """Return the traces before the first time step."""
+        return zeros((sequences, self._traces), self._model.dtype)
+
+    def learn(self, individual: Individuals, shown: Sequences, scored: Scored, traces: np.ndarray) -> Learned:
+        """Run time steps of sequences, and move their traces on.
+
+        Parameters
+        ----------
+        individual : Individuals
+            All weights (N,), and the options.
+        shown : Sequences
+            Its lengths may be 0.
+        scored : Scored
+        traces : ndarray
+            Changed in place.
+        """
+        packed = pack_rows(shown.x, shown.lengths, self._model.dtype, scored.targets, scored.mask)
+        module = self._modules.get(self._key, self._load, self._warm_up)
+        return self._call(module, individual, packed, scored, np.array(shown.conditions.state), traces)
+
+    def source(self) -> str:
+        """Return the emitted source."""
+        return LearningEmitter(self._model.form, self._steps.lifted, self._found, self._vector).source()
+
+    def _call(
+        self,
+        module: ModuleType,
+        individual: Individuals,
+        packed: PackedRows,
+        scored: Scored,
+        state: np.ndarray,
+        traces: np.ndarray,
+    ) -> Learned:
+        dtype, sequences = self._model.dtype, len(state)
+        genome = np.array(individual.genomes, dtype)
+        back = self._steps.readout(genome) if scored.feedback is None else scored.feedback
+        losses = np.zeros(sequences)
+        gradients = np.zeros((sequences, self._numbers), dtype)
+        readouts = np.zeros((sequences, len(self._readout)), dtype)
+        arguments = LEARN.ordered(
+            chunk=self._chunk,
+            genome=genome,
+            options=individual.options,
+            sizes=individual.sizes,
+            offsets=individual.offsets,
+            **packed.arguments(),
+            scale=dtype.type(scored.scale),
+            back_all=np.array(back, dtype),
+            seen=self._seen,
+            state_all=state,
+            traces_all=traces,
+            gradient_all=gradients,
+            readout_all=readouts,
+            losses_all=losses,
+        )
+        if self._work * int(packed.lengths.sum()) < WORTH_SHARING:
+            module.learn(0, sequences, *arguments)
+        else:
+            share(sequences, module.learn, *arguments)
+        gradient = np.zeros(self._steps.weights)
+        gradient[self._weights] = gradients.sum(axis=0, dtype=np.float64)[self._places]
+        gradient[self._readout] += readouts.sum(axis=0, dtype=np.float64)
+        return Learned(float(losses.sum()), gradient, state)
+
+    def _load(self) -> ModuleType:
+        return load(self.source(), f"{self._model.label}_learning")
+
+    def _warm_up(self, module: ModuleType) -> None:
+        """Call the program on a sequence without steps, which compiles it."""
+        model = self._model
+        individual, state = model.zero_individual(), np.zeros((1, model.state_size), model.dtype)
+        packed = pack_rows(model.one_step()[0], np.zeros(1, np.int64), model.dtype)
+        nothing = Scored(packed.targets, packed.weights > 0, 1.0)
+        one = individual._replace(genomes=individual.genomes[0])
+        self._call(module, one, packed, nothing, state, self.zero(1))
+
+
+def along(model: Model, modules: Modules, steps: Steps, order: int | None, own: bool) -> Along | None:
+    """Return the program of an influence, see `Influence`; None where weights change states of other units."""
+    influence = influence_of(steps, order, own)
+    found = by_unit(model, steps, influence, own)
+    if found is None:
+        return None
+    return Along(model, modules, steps, found, ("learning", order, own), influence.work + steps.work)
