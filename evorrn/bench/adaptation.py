@@ -88,12 +88,13 @@ def _plasticity(case: Case, session: Session, remarks: list[str]) -> Row:
     return _row(case, session, Contender("evorrn", call, call), others, remarks)
 
 
-def _exponents(case: Case, session: Session, remarks: list[str]) -> Row:
-    """Time 20 Lyapunov exponents of an Elman network along one series."""
+def _exponents(case: Case, session: Session, remarks: list[str], density: float = 1.0) -> Row:
+    """Time 20 Lyapunov exponents of an Elman network along one series, compiling not counted."""
     rng = np.random.default_rng(0)
     network = Network(1, 1, hidden=case.units, dtype="float64")
     blocks = network.unpack(np.zeros(network.size))
-    blocks["layer0.W_h"][...] = 1.5 / np.sqrt(case.units) * rng.normal(size=(case.units, case.units))
+    matrix = rng.normal(size=(case.units, case.units)) * (rng.random((case.units, case.units)) < density)
+    blocks["layer0.W_h"][...] = 1.5 / np.sqrt(density * case.units) * matrix
     blocks["layer0.W_x"][...] = 0.1
     genome, x = network.pack(blocks), rng.uniform(-1, 1, (1, case.steps, 1))
     count = min(20, case.units)
@@ -101,13 +102,23 @@ def _exponents(case: Case, session: Session, remarks: list[str]) -> Row:
     def call() -> np.ndarray:
         return lyapunov_spectrum(network, genome, x, count, washout=0)
 
-    others = session.invite(
-        "numpy", lambda peer: peer.lyapunov_exponents(blocks, x[0], count), remarks, case.target
-    )
-    others += session.invite(
-        "numpy", lambda peer: peer.lyapunov_exponents(blocks, x[0], count, 10), remarks, None
-    )
+    others: list[Contender] = []
+    for every, sparse in ((1, False), (10, False), (1, True), (10, True)):
+        if sparse <= (density < 1):
+            target = case.target if every == 1 and not sparse else None
+            options = {"every": every, "sparse": sparse}
+            others += session.invite(
+                "numpy",
+                lambda peer, options=options: peer.lyapunov_exponents(blocks, x[0], count, **options),  # type: ignore[misc]
+                remarks,
+                target,
+            )
     return _row(case, session, Contender("evorrn", call), others, remarks)
+
+
+def _sparse_exponents(case: Case, session: Session, remarks: list[str]) -> Row:
+    """Time them where a tenth of the recurrent weights is not zero, as in the reservoirs of reservoirpy."""
+    return _exponents(case, session, remarks, density=0.1)
 
 
 def _recall(case: Case, session: Session, remarks: list[str]) -> Row:
@@ -147,7 +158,15 @@ GROUP = Group(
     (
         Case("rls-500", 500, 2000, Target(at_least=3), _recursive, "recursive least squares at every step"),
         Case("plasticity-500", 500, 2000, Target(at_least=3), _plasticity, "intrinsic plasticity"),
-        Case("lyapunov-300", 300, 1000, Target(at_least=5), _exponents, "20 Lyapunov exponents"),
+        Case("lyapunov-300", 300, 12_000, Target(at_least=5), _exponents, "20 Lyapunov exponents"),
+        Case(
+            "lyapunov-sparse-300",
+            300,
+            12_000,
+            Target(at_least=5),
+            _sparse_exponents,
+            "20 Lyapunov exponents, 10 % dense",
+        ),
         Case("hopfield-1000", 1000, 1000, Target(at_least=10), _recall, "recall of T cues"),
         Case("svd-500", 500, 10_000, Target(at_least=1 / 1.5), _solvers, "readout by SVD, 20 penalties"),
     ),

@@ -1,4 +1,4 @@
-"""The time step of a network with given weights as a map of its state, with derivatives, in NumPy and float64.
+"""The time step of a network with given weights as a map of its state, with derivatives, in float64.
 
 All diagnostics call a network through this class. Derivatives are those of the step's graph, so every cell has them.
 """
@@ -19,6 +19,7 @@ from evorrn.compile.many import Plan, Values
 from evorrn.compile.step import OUTPUT
 from evorrn.compile.tangent import tangent
 from evorrn.data.arrays import numeric
+from evorrn.diagnostics.pushed import Pushed, can_be_pushed
 from evorrn.network import arguments
 from evorrn.network.network import Network
 
@@ -165,6 +166,25 @@ class Dynamics:
         if OUTPUT in dots:
             dots[OUTPUT] = self._feed_derivative(found[graph.outputs[OUTPUT]], dots[OUTPUT])
         return self._next(found, (len(state), 1))[:, 0], self.join(dots, lead)
+
+    def carry(
+        self, state: np.ndarray, x: np.ndarray, directions: np.ndarray, pushed: Pushed | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states (B, S) after inputs (B, T, I), and the directions (B, K, S) that all the steps make of others."""
+        if pushed is not None:
+            moved = [pushed(*each) for each in zip(state, x, directions)]
+            return np.stack([each for each, _ in moved]), np.stack([each for _, each in moved])
+        for step in range(x.shape[1]):
+            state, directions = self.push(state, x[:, step], directions)
+        return state, directions
+
+    def pushed(self, count: int) -> Pushed | None:
+        """Return compiled steps with so many directions; None where no program can be written for the network."""
+        names = tuple(self.parts)
+        if self.closed or OUTPUT in names or not can_be_pushed(self._tangent, self._fixed, names):
+            return None
+        entries = {name: int(np.prod(shape)) for name, shape in self.parts.items()}
+        return Pushed(self._tangent, self._fixed, entries, self.network.sizes, count)
 
     def jacobian(self, state: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the next states (B, S), and the Jacobian matrices (B, S, S) of the step at states (B, S)."""

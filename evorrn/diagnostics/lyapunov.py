@@ -12,6 +12,8 @@ from evorrn.network.network import Network
 LOSS, LARGEST_LOSS = np.log(1e2), np.log(1e5)
 """Factors by which directions may grow apart before they are made orthogonal: wanted, and allowed."""
 MOST_TOGETHER = 50
+COMPILED = 2e10
+"""Multiply-adds from which steps are compiled: in NumPy they take about as long as compiling does."""
 
 
 @one_thread()
@@ -93,11 +95,11 @@ def lyapunov_spectrum(
     directions = np.broadcast_to(start, (sequences, wanted, dynamics.size))
     sums = np.zeros((sequences, wanted))
     time, together = 0, 1
+    work = network.size * wanted * sequences * steps
+    pushed = dynamics.pushed(wanted) if work >= COMPILED else None
     while time < steps:
         end = min(time + together, steps if time >= first else first)
-        after, moved = at, directions
-        for step in range(time, end):
-            after, moved = dynamics.push(after, inputs[:, step], moved)
+        after, moved = dynamics.carry(at, inputs[:, time:end], directions, pushed)
         orthogonal, triangular = np.linalg.qr(moved.swapaxes(1, 2))
         grown = np.abs(np.diagonal(triangular, axis1=1, axis2=2))
         with np.errstate(divide="ignore", invalid="ignore"):
