@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 from evorrn.base.errors import DataError
@@ -12,7 +13,12 @@ from evorrn.data.tables.cells import is_number_like
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 LINES = 200
 """Lines that tell a table from running text."""
-_SEPARATORS = re.compile(r"[,;\t|]")
+WORDS = 4
+"""Words in the average line from which on lines with different numbers of cells are sentences."""
+_MARKS = ",;\t|"
+_SEPARATORS = re.compile(f"[{_MARKS}]")
+_QUOTED = re.compile(r'"[^"]*"')
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def read_text(path: Path, wanted: str) -> str:
@@ -47,14 +53,14 @@ def read_text(path: Path, wanted: str) -> str:
 def is_running_text(path: Path) -> bool:
     """Return whether a file is running text: a number is a cell of its own in fewer than half of its first lines.
 
-    A file that cannot be read, or is empty, is no running text.
+    So are lines of words in which no separator stands equally often in half of the lines. A file that cannot be read, or is empty, is no running text.
     """
     try:
         text = read_text(path, "text")
     except DataError:
         return False
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")][:LINES]
-    return bool(lines) and 2 * sum(map(_holds_number, lines)) < len(lines)
+    return bool(lines) and (2 * sum(map(_holds_number, lines)) < len(lines) or _are_sentences(lines))
 
 
 def _holds_number(line: str) -> bool:
@@ -63,3 +69,12 @@ def _holds_number(line: str) -> bool:
         return True
     words = [is_number_like(word) for word in line.split()]
     return 2 * sum(words) >= len(words)
+
+
+def _are_sentences(lines: list[str]) -> bool:
+    """Return whether lines hold words, and fewer than half of them one number of cells by any separator."""
+    if sum(len(_WORD.findall(line)) for line in lines) < WORDS * len(lines):
+        return False
+    bare = [_QUOTED.sub("", line) for line in lines]
+    alike = (Counter(line.count(mark) for line in bare if mark in line) for mark in _MARKS)
+    return all(2 * max(counts.values(), default=0) < len(lines) for counts in alike)

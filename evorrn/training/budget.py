@@ -14,6 +14,8 @@ from evorrn.training.progress import Progress
 
 _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TEXT = re.compile(r"^\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([kMGT]?)\s*(gen|eval|steps|s)?\s*$")
+_BARE = re.compile(r"[0-9.]\s*(,|$)")
+"""A number that ends without a unit."""
 _FIELD = {None: "work", "gen": "generations", "eval": "evaluations", "steps": "steps", "s": "seconds"}
 
 
@@ -124,12 +126,18 @@ class Budget:
 
     @classmethod
     def given(cls, budget: object) -> Budget:
-        """Return the budget that an argument of a function is: as `parse`, but a number, which has no unit, is refused."""
-        if isinstance(budget, int | float):
+        """Return the budget that somebody types: as `parse`, but a number above 0 without a unit is refused.
+
+        It could be generations, evaluations, seconds or multiply-adds.
+        """
+        found = cls.parse(budget)
+        if not isinstance(budget, Budget | dict) and _BARE.search(str(budget)):
+            work = str(Budget(work=found.work).text())
             raise ConfigError(
-                f"budget: expected a number with its unit, for instance '20G' (multiply-adds), '500gen' or '60s', got {budget!r}"
+                "budget: expected a number with its unit, for instance 20G (multiply-adds), 500gen, 2000eval or 60s, got "
+                f"{budget!r}; so many multiply-adds are {f'{int(work) / 1000:.15g}k' if work.isdigit() else work}"
             )
-        return cls.parse(budget)
+        return found
 
     @classmethod
     def parse(cls, text: object) -> Budget:

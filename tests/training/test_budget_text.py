@@ -1,5 +1,6 @@
 """The text of a budget, and the share of a budget that is used."""
 
+import numpy as np
 import pytest
 
 from evorrn.base.errors import ConfigError
@@ -27,10 +28,30 @@ def test_a_budget_is_shown_as_it_is_typed(typed, shown):
     assert budget.text() == shown and Budget.parse(budget.text()) == budget
 
 
-@pytest.mark.parametrize("number", [20, 20.0, 10**9, True])
-def test_a_number_without_a_unit_is_refused_as_it_could_be_generations_or_seconds(number):
-    with pytest.raises(ConfigError, match="budget: expected a number with its unit"):
+@pytest.mark.parametrize(
+    ("number", "instead"),
+    [
+        (20, "0.02k"),
+        (20.0, "0.02k"),
+        (np.int64(1500), "1.5k"),
+        (10**9, "1G"),
+        ("20", "0.02k"),
+        (" 2e6 ", "2M"),
+        ("60s,1234567", "1234.567k"),
+    ],
+)
+def test_a_number_without_a_unit_is_refused_as_it_could_be_generations_or_seconds(number, instead):
+    """The error says how so many multiply-adds are written."""
+    with pytest.raises(ConfigError, match="budget: expected a number with its unit") as refused:
         Budget.given(number)
+    assert str(refused.value).endswith(f"so many multiply-adds are {instead}")
+    assert Budget.given(instead).work == Budget.parse(instead).work
+
+
+@pytest.mark.parametrize("wrong", [True, "", "G20", "0"])
+def test_what_is_no_budget_is_refused_as_such(wrong):
+    with pytest.raises(ConfigError, match="budget"):
+        Budget.given(wrong)
 
 
 @pytest.mark.parametrize(

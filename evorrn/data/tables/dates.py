@@ -30,6 +30,7 @@ _FORMS = tuple(
         r"(?P<name>[A-Za-z]{3,9})\.? (?P<d>\d{1,2}),? (?P<y>\d{4})" + _AFTER,
         r"(?P<name>[A-Za-z]{3,9})\.?[ -](?P<y>\d{4})",
         r"(?P<y>\d{4})[ -]?[Qq](?P<quarter>[1-4])",
+        r"(?P<y>\d{4})[ -]?[Ww](?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?" + _AFTER,
     )
 )
 _EITHER = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/]", re.ASCII)
@@ -57,6 +58,8 @@ def moment(cell: str, day_first: bool | None = None) -> Moment | None:
     if found is None:
         return None
     part = found.groupdict()
+    if part.get("week"):
+        return _of_week(part)
     year = int(part["y"]) + (0 if len(part["y"]) == 4 else 2000 if int(part["y"]) < 70 else 1900)
     if part.get("a"):
         pairs = [(int(part["b"]), int(part["a"])), (int(part["a"]), int(part["b"]))]
@@ -65,16 +68,29 @@ def moment(cell: str, day_first: bool | None = None) -> Moment | None:
     else:
         month = 3 * int(part["quarter"]) - 2 if part.get("quarter") else _month(part)
         pairs = [(month, int(part.get("d") or 1))]
-    time = _seconds(part)
     for month, day in pairs:
         try:
-            days = datetime.date(year, month, day).toordinal() - _EPOCH
+            return _at(datetime.date(year, month, day), part)
         except ValueError:
             continue
-        if time is not None:
-            offset = _offset(part)
-            return Moment(days * DAY + time - (offset or 0.0), offset)
     return None
+
+
+def _at(day: datetime.date, part: dict[str, str]) -> Moment | None:
+    """Return the moment on a day at the time of day and in the zone of a match, None where the time is impossible."""
+    time, offset = _seconds(part), _offset(part)
+    if time is None:
+        return None
+    return Moment((day.toordinal() - _EPOCH) * DAY + time - (offset or 0.0), offset)
+
+
+def _of_week(part: dict[str, str]) -> Moment | None:
+    """Return the moment of a date by weeks of ISO 8601, such as 2024-W05 (its Monday) or 2024-W05-3."""
+    try:
+        day = datetime.date.fromisocalendar(int(part["y"]), int(part["week"]), int(part["weekday"] or 1))
+    except ValueError:
+        return None
+    return _at(day, part)
 
 
 def is_date(cell: str) -> bool:

@@ -68,7 +68,7 @@ def read_rows(path: Path, rules: Rules) -> Rows:
         if len(row) != width:
             raise DataError(
                 f"{path}, line {line}: expected {width} cells as in line {lines[0]}, got {len(row)} "
-                f"(separator {separator!r}){_decimal_comma(row, cells[0], separator)}"
+                f"(separator {separator!r}){_decimal_comma(row, cells[0], separator)}{_running_text(path)}"
             )
     spaced = bool(separator) and all(line.count(separator) == line.count(f"{separator} ") for line in sample)
     return Rows(cells, lines, separator if width > 1 or named else "", bool(named), spaced)
@@ -164,3 +164,8 @@ def _decimal_comma(row: list[str], first: list[str], separator: str) -> str:
     """Return a hint when commas that are decimal marks may have been taken for separators."""
     digits = any(is_bare(cell) for cell in (row if len(row) > 1 else first)[1:])
     return "; for decimal commas say --decimal ," if separator == "," and digits else ""
+
+
+def _running_text(path: Path) -> str:
+    """Return a hint at the task that reads running text, for a file whose name does not say that it is a table."""
+    return "; if this is running text, name the task text and its path" if path.suffix.lower() == ".txt" else ""

@@ -157,7 +157,7 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         found.append(f"parent: expected the id of a run, 16 hexadecimal digits, got {parent!r}")
     budget, task, strategy, network = None, None, None, None
     with found.under("budget"):
-        budget = _budget(raw.get("budget", DEFAULT_BUDGET))
+        budget = _budget(raw.get("budget", DEFAULT_BUDGET), stored="version" in tables["task"])
     task_table = tables["task"]
     with found.under("task"):
         task_table = _task_table(tables["task"], base)
@@ -250,8 +250,9 @@ class _Problems(list[str]):
             self.append(f"{path}: {str(error).removeprefix(f'{path}: ')}")
 
 
-def _budget(value: Any) -> Budget:
-    budget = Budget.parse(value)
+def _budget(value: Any, stored: bool) -> Budget:
+    """Return the budget of a spec; a stored one may name multiply-adds without a unit."""
+    budget = Budget.parse(value) if stored else Budget.given(value)
     if budget.empty:
         raise ConfigError("budget: expected at least one limit, for instance 20G, 500gen or 60s")
     return budget

@@ -293,3 +293,15 @@ def test_what_is_wrong_is_named_once(tmp_path):
         with pytest.raises(ConfigError) as error:
             resolve(raw)
         assert str(error.value).count(f"{section}: ") == 1 and f"{other}: " not in str(error.value)
+
+
+def test_a_typed_budget_needs_a_unit_and_a_stored_one_is_read_as_it_was(tmp_path):
+    """Runs of earlier versions may have a number of multiply-adds without a unit in their spec."""
+    raw = {"budget": "1234567", "task": {"name": "sunspots"}, "strategy": {"name": "ga"}}
+    with pytest.raises(ConfigError, match="budget: expected a number with its unit.*1234.567k"):
+        resolve(raw)
+    with pytest.raises(ConfigError, match="budget: expected a number with its unit"):
+        resolve({**raw, "budget": 1234567})
+    spec = resolve({**raw, "budget": "1234.567k"})
+    assert spec.budget.work == 1234567
+    assert resolve(tomllib.loads(spec.toml())).id == spec.id
