@@ -107,7 +107,7 @@ def test_texts_that_are_too_short_or_have_one_character_are_refused(tmp_path, te
         (PROSE, True),
         ("In 1984, 3 men; 2 boats.\nChapter\nIt was.\n", True),
         ("In May, 20, they came.\nThen 3, 4, 5 more, and they sang, 7 songs.\nWe saw it, 9.\n", True),
-        ("day,load,note\n1,4,it rained all day\n2,5,\"warm, dry, and no wind\"\n3,6,snow fell\n", False),
+        ('day,load,note\n1,4,it rained all day\n2,5,"warm, dry, and no wind"\n3,6,snow fell\n', False),
         ("load\n1\n2\n", False),
         ("a;b\nx;1,5\ny;2,5\n", False),
         ("date,load\n2020-01-01,4\n2020-01-02,5\n", False),

@@ -168,4 +168,6 @@ def _decimal_comma(row: list[str], first: list[str], separator: str) -> str:
 
 def _running_text(path: Path) -> str:
     """Return a hint at the task that reads running text, for a file whose name does not say that it is a table."""
-    return "; if this is running text, name the task text and its path" if path.suffix.lower() == ".txt" else ""
+    return (
+        "; if this is running text, name the task text and its path" if path.suffix.lower() == ".txt" else ""
+    )

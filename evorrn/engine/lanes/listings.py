@@ -64,6 +64,33 @@ class Task(NamedTuple):
     spans: np.ndarray
 
 
+class Call(NamedTuple, Generic[W]):
+    """One run of a listing, with all its arrays but those of the genomes.
+
+    Attributes
+    ----------
+    wanted : hashable
+        What the listing computes.
+    individuals : Individuals
+        Genomes (P, n), or (n,) of one.
+    spans : ndarray of int64, shape (Q, K)
+        What the timetable of each tile depends on.
+    bases : mapping of str to Base
+        Where the arrays are.
+    memory : mapping of str to int, or None
+        See `Walk.run`.
+    steps : int
+        The time steps of one genome on all tiles.
+    """
+
+    wanted: W
+    individuals: Individuals
+    spans: np.ndarray
+    bases: Mapping[str, Base]
+    memory: Mapping[str, int] | None
+    steps: int
+
+
 class _Ready:
     """A listing that can be run, and its last timetables."""
 
@@ -156,38 +183,18 @@ class Listings(Generic[W]):
             held.append(packed.tiling.pack(task.conditions.teacher, dtype))
             given["teacher"] = base(held[-1], "q")
         steps = int(packed.span[:, 1].sum())
-        work = self._work(wanted, task.individuals, task.spans, given, memory, steps)
-        return holding(work, *held)
+        call = Call(wanted, task.individuals, task.spans, given, memory, steps)
+        return holding(self._work(call), *held)
 
-    def walk(
-        self,
-        wanted: W,
-        individuals: Individuals,
-        spans: np.ndarray,
-        bases: Mapping[str, Base],
-        memory: Mapping[str, int] | None,
-        steps: int,
-    ) -> None:
-        """Run a listing for every genome and every row of spans, see `Task`.
-
-        Parameters
-        ----------
-        wanted : hashable
-        individuals : Individuals
-        spans : ndarray of int64, shape (Q, K)
-        bases : mapping of str to Base
-            Where all arrays of the listing are but those of the genomes.
-        memory : mapping of str to int, optional
-        steps : int
-            The time steps of one genome on all tiles.
-        """
-        work = self._work(wanted, individuals, spans, bases, memory, steps)
+    def walk(self, call: Call[W]) -> None:
+        """Run a listing for every genome and every row of spans."""
+        work = self._work(call)
         share(work.jobs, work.run)
 
     def bound(
         self, wanted: W, individuals: Individuals, spans: np.ndarray, bases: Mapping[str, Base]
     ) -> Callable[[], None]:
-        """Return a function that runs a listing on one genome, always on the same arrays; see `walk`."""
+        """Return a function that runs a listing on one genome, always on the same arrays; see `Call`."""
         ready = self._get(wanted)
         numbers, (timetable, parts) = ready.numbers(individuals.options), ready.timetable(spans)
         given = {**bases, "numbers": base(numbers), "genome": base(individuals.genomes)}
@@ -198,27 +205,18 @@ class Listings(Generic[W]):
 
         return hold
 
-    def _work(
-        self,
-        wanted: W,
-        individuals: Individuals,
-        spans: np.ndarray,
-        bases: Mapping[str, Base],
-        memory: Mapping[str, int] | None,
-        steps: int,
-    ) -> Work:
-        """Return the work of `walk`."""
-        ready, genomes = self._get(wanted), individuals.genomes
-        numbers = ready.numbers(individuals.options)
+    def _work(self, call: Call[W]) -> Work:
+        ready, genomes = self._get(call.wanted), call.individuals.genomes
+        numbers = ready.numbers(call.individuals.options)
         given = {
-            **bases,
+            **call.bases,
             "numbers": base(numbers),
             "genome": base(genomes, "p" if genomes.ndim == 2 else ""),
         }
         count = len(genomes) if genomes.ndim == 2 else 1
         with self._lock:
-            self._spare += ready.written.spare * count * steps
-        work = ready.walk.work(count * len(spans), given, *ready.timetable(spans), memory)
+            self._spare += ready.written.spare * count * call.steps
+        work = ready.walk.work(count * len(call.spans), given, *ready.timetable(call.spans), call.memory)
         return holding(work, numbers, genomes)
 
     def size(self, wanted: W, base: str) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from evorrn.data.batch import Batch
 from evorrn.engine.inputs import Sequences
-from evorrn.engine.lanes.listings import Listings
+from evorrn.engine.lanes.listings import Call, Listings
 from evorrn.engine.levels.backward import GradientLevels, WantedLevelsGradient
 from evorrn.engine.levels.forward import TAPE, ForwardLevels, WantedLevels
 from evorrn.engine.levels.packing import KINDS, Levels, PackedLevels, pack, packed_batch
@@ -107,7 +107,7 @@ class Linked:
         """Run a listing, which fills the arrays of `bases`."""
         levels = packed.levels
         given, memory = {**packed.bases, **bases}, {TAPE: levels.tiles}
-        listings.walk(wanted, individuals, levels.kinds, given, memory, levels.groups * levels.tiles)
+        listings.walk(Call(wanted, individuals, levels.kinds, given, memory, levels.groups * levels.tiles))
 
     def _packed(self, shown: Sequences) -> PackedLevels:
         """Return sequences without targets, packed."""

@@ -298,7 +298,7 @@ def test_what_is_wrong_is_named_once(tmp_path):
 def test_a_typed_budget_needs_a_unit_and_a_stored_one_is_read_as_it_was(tmp_path):
     """Runs of earlier versions may have a number of multiply-adds without a unit in their spec."""
     raw = {"budget": "1234567", "task": {"name": "sunspots"}, "strategy": {"name": "ga"}}
-    with pytest.raises(ConfigError, match="budget: expected a number with its unit.*1234.567k"):
+    with pytest.raises(ConfigError, match=r"budget: expected a number with its unit.*1234.567k"):
         resolve(raw)
     with pytest.raises(ConfigError, match="budget: expected a number with its unit"):
         resolve({**raw, "budget": 1234567})
