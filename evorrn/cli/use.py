@@ -140,8 +140,9 @@ def _plot_prediction(sheet: Sheet, path: Path) -> None:
     from evorrn.lab.runs.next_characters import BITS
 
     labels = sheet.columns[-sheet.outputs.shape[2] - 1] == LABEL
-    outputs = sheet.outputs[0].argmax(axis=1) if labels else sheet.outputs[0, :, 0]
-    truth = None if sheet.known is None else sheet.known[0, :, 0]
+    outputs = sheet.outputs[0][: sheet.length]
+    outputs = outputs.argmax(axis=1) if labels else outputs[:, 0]
+    truth = None if sheet.known is None else sheet.known[0, : sheet.length, 0]
     units = "" if sheet.name == BITS else ", original units"
     name = LABEL if labels else f"{sheet.name}{units}"
     plots.outputs_plot(outputs, truth, name, path, dates=sheet.dates, width=sheet.width)

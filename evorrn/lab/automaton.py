@@ -19,7 +19,7 @@ from evorrn.automata.strings import Strings
 from evorrn.base.errors import DataError, EvorrnError, UnknownName
 from evorrn.base.files import jsonable, write_atomic
 from evorrn.data.batch import Batch
-from evorrn.data.task import Splits, Task
+from evorrn.data.task import Task
 from evorrn.lab.catalogue import Page
 from evorrn.lab.report.automaton import automaton_plot
 from evorrn.lab.report.tables import text_table
@@ -119,7 +119,7 @@ def automaton_of(run: RunFolder, method: str = "clusters", longest: int | None =
     if method not in METHODS:
         raise UnknownName("method", method, METHODS)
     result = trained(run)
-    if result.network.decodes:
+    if result.network.wired or result.network.arity:
         raise EvorrnError(
             f"automaton: expected a network with one time step, whose states are those of an automaton, got {result.network}"
         )
@@ -127,9 +127,14 @@ def automaton_of(run: RunFolder, method: str = "clusters", longest: int | None =
     task = spec.task
     if not isinstance(task, Task):
         raise EvorrnError(f"expected a run on sequences of symbols, got one in the environment {task.name}")
-    splits = task.data(spec.seed)
+    given = task.data(spec.seed)
     try:
-        alphabet = getattr(task, "alphabet", None) or Alphabet.found_in(_batches(splits))
+        splits = [
+            None if batch is None else result.network.fitting(batch)
+            for batch in (given.train, given.valid, given.test)
+        ]
+        known = [batch for batch in splits if batch is not None]
+        alphabet = getattr(task, "alphabet", None) or Alphabet.found_in(known)
         reader = Reader(result.network, result.genome, alphabet)
         accuracy = {
             name: _accuracy(reader, batch)
@@ -217,10 +222,6 @@ def page(found: RunAutomaton) -> Page:
             ),
         ],
     )
-
-
-def _batches(splits: Splits) -> list[Batch]:
-    return [batch for batch in splits if batch is not None]
 
 
 def _told(task: Task) -> dict[str, Any]:

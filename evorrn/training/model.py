@@ -81,7 +81,7 @@ class Model:
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
 
-    def predict(self, x: Any, steps: int | None = None, links: Any = None) -> np.ndarray:
+    def predict(self, x: Any, steps: int | None = None, links: Any = None, lengths: Any = None) -> np.ndarray:
         """Return the outputs for inputs in the original units of the task.
 
         Parameters
@@ -94,18 +94,22 @@ class Model:
             The time steps of a context, or the most symbols that an encoder-decoder writes.
         links : array_like of int, shape (B, T, A), or (T, A) for one sequence, optional
             The earlier steps that each step sees, for cells of trees and grids.
+        lengths : array_like of int, shape (B,), or an integer for one sequence, optional
+            The time steps of each sequence, where they differ; texts and lists have lengths of their own.
 
         Returns
         -------
         ndarray, shape (B, T, O) or (T, O), float64
-            In original units; logits for classes. (B, O) or (O,) for a readout of whole sequences.
+            In original units; logits for classes. (B, O) or (O,) for a readout of whole sequences. Outputs after the end of
+            a sequence have no meaning.
 
         Raises
         ------
         ShapeError
             When `x` has a wrong shape, is not finite, or has symbols that are not known.
         """
-        inputs, lengths, single = self._read(x)
+        inputs, own, single = self._read(x)
+        lengths = own if lengths is None else np.atleast_1d(lengths)
         given: dict[str, Any] = {"lengths": lengths, "steps": steps}
         if links is not None:
             given["links"] = np.asarray(links)[None] if single else links

@@ -15,10 +15,11 @@ from evorrn.base.errors import DataError, EvorrnError
 from evorrn.base.settings import setting
 from evorrn.base.text import counted
 from evorrn.data.ahead import next_inputs
+from evorrn.data.archive import load_arrays
 from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE, Recommended, Scaling, Splits, Task
 from evorrn_tasks.common import baselines, sequence_labels
-from evorrn_tasks.common.archive import SPLITS, load_arrays, named_arrays, named_splits
+from evorrn_tasks.common.archive import SPLITS, named_arrays, named_splits
 from evorrn_tasks.common.draws import check_seed
 from evorrn_tasks.common.records import learn_scaling, split_record
 from evorrn_tasks.common.shares import cut, file_problems

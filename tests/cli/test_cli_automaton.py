@@ -87,6 +87,31 @@ def test_a_task_without_an_automaton_of_its_own_is_read_by_its_inputs(console):
     assert 0 <= found["accuracy"]["test"]["network"] <= 1
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_symbols_given_as_whole_numbers_are_read_and_networks_of_both_directions_refused(console, both):
+    sizes = ("train=6", "valid=3", "test=3", "steps=9", "states=2")
+    words = (
+        "run",
+        "hidden-states",
+        "--strategy",
+        "random",
+        "--cell",
+        "elman",
+        "--hidden",
+        2,
+        "--budget",
+        "1gen",
+    )
+    settings = (*(f"task.{size}" for size in sizes), f"network.bidirectional={str(both).lower()}")
+    said = console.type(*words, "--json", *(part for each in settings for part in ("--set", each)))
+    assert said.code == 0, said.err
+    said = console.type("automaton", json.loads(said.out)["folder"])
+    if both:
+        assert said.code == 2 and "expected a network with one time step" in said.err
+    else:
+        assert said.code == 0 and "hidden-states" in said.out, said.err
+
+
 def test_queries_without_their_package_are_refused_with_the_extra_that_installs_it(console, run, monkeypatch):
     for name in ("aalpy", "aalpy.base", "aalpy.learning_algs"):
         monkeypatch.setitem(sys.modules, name, None)

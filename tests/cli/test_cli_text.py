@@ -129,6 +129,9 @@ def test_sample_of_an_encoder_decoder_answers_a_question(console):
     assert said.code == 0 and len(said.out.strip()) <= 5 and set(said.out.strip()) <= set("0123456789")
     again = console.type("sample", folder, "--prompt", "7+21", "--length", 5, "--json")
     assert json.loads(again.out) == {"prompt": "7+21", "text": said.out.strip()}
+    for command in ("diagnose", "predict", "forecast"):
+        said = console.type(command, folder, *(["my.txt"] if command == "predict" else []))
+        assert said.code == 2 and "encoder" in said.err
     for wrong, sentence in (
         (("--prompt", "7*2"), "got '*'"),
         (("--prompt", ""), "at least one symbol"),

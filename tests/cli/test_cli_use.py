@@ -200,7 +200,7 @@ def test_other_wrong_words(console, tmp_path, run):
     (tmp_path / "x.npz").write_bytes(b"PK junk")
     for words, wanted in (
         (("predict", run, "none.csv"), "cannot read none.csv"),
-        (("predict", run, "x.npz"), "expected an .npz file"),
+        (("predict", run, "x.npz"), "expected an .npz archive of plain arrays, but it is none"),
         (("predict", "ffff", "x.npz"), "no run 'ffff'"),
         (("forecast", tmp_path), "no spec.toml"),
         (("forecast", run, "--steps", 0), "steps: expected at least 1"),

@@ -153,7 +153,7 @@ def test_labelled_sequences_are_learned(tmp_path):
         ({"inputs": X, "targets": np.zeros((20, 7), dtype=int)}, "expected at least two classes in training"),
         ({"inputs": X, "targets": np.arange(20)}, "label 14 is in valid but not in training"),
         ({"inputs": X[:, :0], "targets": Y[:, :0]}, "expected at least one sequence and step"),
-        ({"inputs": np.array([[1], [2, 3]], dtype=object), "targets": Y}, "cannot be read"),
+        ({"inputs": np.array([[1], [2, 3]], dtype=object), "targets": Y}, "it is none, or holds objects"),
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path, arrays, sentence):

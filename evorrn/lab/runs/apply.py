@@ -44,7 +44,8 @@ class Sheet:
     last known values of the outputs; None when there are none. `diverged` is whether an output is not finite, or far
     beyond any sensible number. `notes` say how files were read. `dates` are those of the outputs, of a forecast after
     those of the known values: datetime64, or plain numbers; None where there are none. `widths`, (O,) or (T, O), are half
-    widths of the intervals around the outputs, None where there are no intervals, and NaN where one is not known.
+    widths of the intervals around the outputs, None where there are no intervals, and NaN where one is not known. `length` is
+    that of the first sequence, where the sequences differ in length.
     """
 
     columns: tuple[str, ...]
@@ -55,6 +56,7 @@ class Sheet:
     notes: tuple[str, ...] = ()
     dates: np.ndarray | None = None
     widths: np.ndarray | None = None
+    length: int | None = None
 
     @property
     def name(self) -> str:
@@ -66,7 +68,7 @@ class Sheet:
         """The half width of the intervals around the first output, (T,); None where there are none."""
         if self.widths is None:
             return None
-        return np.broadcast_to(self.widths, self.outputs.shape[1:])[:, 0]
+        return np.broadcast_to(self.widths, self.outputs.shape[1:])[: self.length, 0]
 
     def csv(self) -> str:
         """Return the sheet as CSV text."""
@@ -91,7 +93,8 @@ def predict(
     ----------
     source : Source
     path : Path
-        A table with one row per time step, or an ``.npz`` file with ``inputs`` (B, T, I).
+        A table with one row per time step, or an ``.npz`` file with ``inputs`` (B, T, I), and ``lengths`` and ``links`` if it
+        has them.
     columns : sequence of str
         The columns of the table that hold the inputs; by default those with the names that the network was
         trained on.
@@ -107,19 +110,28 @@ def predict(
     """
     _check_level(level)
     result = source.model
+    if result.network.decodes and path.suffix.lower() != ".npz":
+        raise DataError(
+            f"{path}: an encoder-decoder reads symbols or vectors from an .npz with inputs; evorrn sample answers a text"
+        )
     given = read_inputs(path, _wanted(source, rules), columns)
     inputs, ahead = given.values, result.horizon or 0
-    outputs = result.predict(inputs)
-    if outputs.ndim == 2:  # a readout of whole sequences, as one step
+    outputs = result.predict(inputs, links=given.links, lengths=given.lengths)
+    pooled = outputs.ndim == 2
+    lengths = None if result.network.decodes or pooled else given.lengths
+    if pooled:  # a readout of whole sequences, as one step
         outputs = outputs[:, None]
     truth = None
     if result.horizon and result.network.loss_name == "mse" and outputs.shape[2] <= inputs.shape[2]:
         truth = np.full(outputs.shape, np.nan)
         truth[:, : -result.horizon] = inputs[:, result.horizon :, : outputs.shape[2]]
+        if lengths is not None:
+            truth[np.arange(inputs.shape[1]) + result.horizon >= lengths[:, None]] = np.nan
     times = None if given.times is None else given.times.continued(ahead).last(outputs.shape[1])
     dates = None if times is None else times.dates
     widths = _residual_widths(source, level)
-    return _sheet(result, outputs, truth, given.notes, ahead=ahead, times=times, dates=dates, widths=widths)
+    spoken = given._replace(times=times, lengths=lengths)
+    return _sheet(result, outputs, truth, spoken, ahead=ahead, dates=dates, widths=widths)
 
 
 def forecast(
@@ -161,6 +173,10 @@ def forecast(
     network = result.network
     if Characters.named(result.output_names) is not None:
         raise EvorrnError("forecast: this network writes characters; evorrn sample lets it write")
+    if network.decodes:
+        raise EvorrnError(
+            "forecast: an encoder-decoder answers a whole sequence, and no value comes after its answer"
+        )
     if network.loss_name == "reward":
         raise EvorrnError(
             "forecast: expected a run on sequences; this one acts in an environment, see its trajectory.npz"
@@ -181,18 +197,16 @@ def forecast(
         known, teacher = _end_of_test(source.run, result, wanted)
     else:
         known = read_inputs(warmup, wanted)
+        if not known.alike():
+            raise DataError(
+                f"forecast: the sequences of {warmup} differ in length; give those of one length in a file"
+            )
     past = known.values[:, :, : network.outputs] if result.horizon and network.loss_name == "mse" else teacher
     if direct:
         values, after = _direct(result, known, steps), times_ahead(known.times, None, steps, 0)
-        return _sheet(
-            result,
-            values,
-            past,
-            known.notes,
-            times=after,
-            dates=_dates(known.times, after),
-            widths=_residual_widths(source, level),
-        )
+        widths = _residual_widths(source, level)
+        spoken = known._replace(times=after)
+        return _sheet(result, values, past, spoken, dates=_dates(known.times, after), widths=widths)
     own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
     future = future_inputs(result, known, wanted.last(network.inputs - own), steps, inputs)
     values = result.forecast(known.values, steps, None if future is None else future.values, teacher)
@@ -200,7 +214,8 @@ def forecast(
     after = times_ahead(known.times, None if future is None else future.times, steps, ahead)
     notes = [*known.notes, *([] if future is None else future.notes)]
     widths = _forecast_widths(source, steps, level) if own else _residual_widths(source, level)
-    return _sheet(result, values, past, notes, times=after, dates=_dates(known.times, after), widths=widths)
+    spoken = known._replace(times=after, notes=notes)
+    return _sheet(result, values, past, spoken, dates=_dates(known.times, after), widths=widths)
 
 
 def _check_level(level: float) -> None:
@@ -299,14 +314,14 @@ def _sheet(
     result: Model,
     outputs: np.ndarray,
     known: np.ndarray | None,
-    notes: Sequence[str],
+    given: Given,
     *,
     ahead: int = 0,
-    times: Times | None = None,
     dates: np.ndarray | None = None,
     widths: np.ndarray | None = None,
 ) -> Sheet:
-    """Return a sheet with a row for each output; `times` are those that the outputs speak of."""
+    """Return a sheet with a row for each output, up to the lengths of sequences; the times are those that outputs speak of."""
+    times = given.times
     sequences, steps, width = outputs.shape
     labels = result.network.loss_name == "cross-entropy"
     names = result.output_names or tuple(f"output{place}" for place in range(1, width + 1))
@@ -323,8 +338,9 @@ def _sheet(
     if isinstance(loss := result.network.loss_function, SymbolEntropy):
         answers = loss.decode(outputs, np.full(sequences, steps))
         chosen = [np.append(row, loss.marks[1])[:steps] for row in answers]
+    ends_at = np.full(sequences, steps) if given.lengths is None else given.lengths
     for sequence in range(sequences):
-        for step in range(len(chosen[sequence]) if labels else steps):
+        for step in range(min(int(ends_at[sequence]), len(chosen[sequence]) if labels else steps)):
             values = outputs[sequence, step].tolist()
             values += [number if np.isfinite(number) else None for number in around[sequence, step].tolist()]
             place: tuple[Any, ...] = (sequence + 1, step + 1) if sequences > 1 else (step + 1,)
@@ -332,8 +348,9 @@ def _sheet(
             rows.append((*place, *([int(chosen[sequence][step])] if labels else []), *values))
     head: tuple[str, ...] = ("sequence", "step") if sequences > 1 else ("step",)
     head += () if times is None else (f"{times.name}{behind}",)
-    diverged = result.diverged(outputs)
-    return Sheet((*head, *columns), rows, outputs, known, diverged, tuple(notes), dates, widths)
+    diverged = result.diverged(outputs[np.arange(steps) < ends_at[:, None]])
+    notes, length = tuple(given.notes), int(ends_at[0])
+    return Sheet((*head, *columns), rows, outputs, known, diverged, notes, dates, widths, length)
 
 
 def _ends(outputs: np.ndarray, widths: np.ndarray) -> np.ndarray:

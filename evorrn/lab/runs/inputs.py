@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evorrn.base.errors import ConfigError, DataError, UnknownName, nearest
+from evorrn.data.archive import load_arrays
 from evorrn.data.tables.calendar import calendar_inputs, calendar_names, calendar_parts
 from evorrn.data.tables.reader import read_table
 from evorrn.data.tables.rules import Rules
 from evorrn.data.tables.table import Table
 from evorrn.data.tables.times import REPEATS, Times, rise
 
+SHOWN = 20
+"""Columns that a message names."""
 _NAME, _RENAME = "name them as --columns A,B", "rename the columns of the file"
 
 
@@ -63,15 +65,25 @@ class Wanted:
     def __str__(self) -> str:
         """Return how many columns of inputs are wanted, and their names."""
         count = len(self.names)
-        return f"{count} {'column' if count == 1 else 'columns'} of inputs ({', '.join(self.names)})"
+        more = f" and {count - SHOWN} more" if count > SHOWN else ""
+        return f"{count} {'column' if count == 1 else 'columns'} of inputs ({', '.join(self.names[:SHOWN])}{more})"
 
 
 class Given(NamedTuple):
-    """Inputs from a file: values (B, T, I) in original units, notes on how the file was read, and its times."""
+    """Inputs from a file: values (B, T, I) in original units, notes on how the file was read, and its times.
+
+    Lengths (B,) and links (B, T, A) are those of an ``.npz`` file that has them.
+    """
 
     values: np.ndarray
     notes: list[str]
     times: Times | None = None
+    lengths: np.ndarray | None = None
+    links: np.ndarray | None = None
+
+    def alike(self) -> bool:
+        """Return whether all sequences have the same length."""
+        return self.lengths is None or bool((self.lengths == self.values.shape[1]).all())
 
 
 def wanted_by(
@@ -113,7 +125,7 @@ def read_inputs(path: Path, wanted: Wanted, columns: Sequence[str] | None = None
     Parameters
     ----------
     path : Path
-        A table with one row per time step, or an ``.npz`` file.
+        A table with one row per time step, or an ``.npz`` file with ``inputs``, and ``lengths`` and ``links`` if it has them.
     wanted : Wanted
         Columns are taken by their names. They are taken by their places, with a note, from a file without header,
         and where the data of the run have no names: then all columns of numbers are taken, apart from those that rise
@@ -129,7 +141,7 @@ def read_inputs(path: Path, wanted: Wanted, columns: Sequence[str] | None = None
         When a column of `columns` is not there.
     """
     if path.suffix.lower() == ".npz":
-        return Given(_npz_inputs(path, wanted), [])
+        return _npz_inputs(path, wanted)
     try:
         table = read_table(path, wanted.rules)
     except UnknownName:
@@ -188,21 +200,35 @@ def _numbered(width: int) -> tuple[str, ...]:
     return tuple(f"input{place}" for place in range(1, width + 1))
 
 
-def _npz_inputs(path: Path, wanted: Wanted) -> np.ndarray:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "inputs" not in archive.files:
-                raise DataError(
-                    f"{path}: expected an array named inputs, got {', '.join(archive.files) or 'none'}"
-                )
-            inputs = np.asarray(archive["inputs"])
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected an .npz file of arrays, but it cannot be read ({error})") from None
+def _npz_inputs(path: Path, wanted: Wanted) -> Given:
+    arrays = load_arrays(path)
+    if "inputs" not in arrays:
+        raise DataError(f"{path}: expected an array named inputs, got {', '.join(arrays) or 'none'}")
+    inputs = arrays["inputs"]
     dimensions, width = inputs.ndim, wanted.width
-    if wanted.symbols and dimensions in (1, 2) and inputs.dtype.kind in "iu" and inputs.size:
-        return np.atleast_2d(inputs)
-    if dimensions == 2:
+    symbols = wanted.symbols and dimensions in (1, 2) and inputs.dtype.kind in "iu" and inputs.size
+    if dimensions == (1 if symbols else 2):
         inputs = inputs[None]
+    if not symbols:
+        inputs = _finite(path, inputs, width, dimensions)
+    lengths, links = arrays.get("lengths"), arrays.get("links")
+    if lengths is not None:
+        lengths = np.atleast_1d(lengths)
+        if lengths.shape != inputs.shape[:1] or lengths.dtype.kind not in "iu":
+            raise DataError(
+                f"{path}: expected lengths of shape ({len(inputs)},), whole numbers, got {lengths.shape} of {lengths.dtype}"
+            )
+        if lengths.min() < 1 or lengths.max() > inputs.shape[1]:
+            raise DataError(
+                f"{path}: expected lengths from 1 to {inputs.shape[1]}, the time steps, got {lengths.min()} to {lengths.max()}"
+            )
+    if links is not None and links.ndim == 2:
+        links = links[None]
+    return Given(inputs, [], None, lengths, links)
+
+
+def _finite(path: Path, inputs: np.ndarray, width: int, dimensions: int) -> np.ndarray:
+    """Return inputs (B, T, I) in double precision; raise DataError unless they are finite numbers of this shape."""
     if inputs.ndim != 3 or inputs.shape[2] != width or inputs.dtype.kind not in "fiub":
         raise DataError(
             f"{path}: expected inputs of shape (B, T, {width}), got {inputs.shape} of {inputs.dtype}"

@@ -164,7 +164,11 @@ def diagnose(run: RunFolder, result: Result, seed: int = 0, steps: int = RANDOM_
         When the data of the run cannot be made again, or its network is more than one time step with a readout.
     """
     network, genome = result.network, result.genome
-    network.step  # noqa: B018  (raises where there is no single time step to look at)
+    if network.wired:
+        raise EvorrnError(
+            f"diagnose: run {run.id} has a network with {network.wiring}, and what is measured is of one time step and its "
+            "readout"
+        )
     batch = _test_data(run)
     if batch is None:
         shown = read_outputs(run.path)

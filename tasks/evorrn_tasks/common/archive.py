@@ -1,67 +1,15 @@
-"""Archives of arrays, .npz files: reading them, and the splits that one of their arrays names."""
+"""The arrays of an .npz file by their names, and the splits that one of them names."""
 
 from __future__ import annotations
 
 import difflib
-import math
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from evorrn.base.errors import DataError, unknown
-from evorrn.base.memory import excess
 
 SPLITS = ("train", "valid", "test")
-HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-
-
-def load_arrays(path: str) -> dict[str, np.ndarray]:
-    """Return all arrays of an .npz archive."""
-    try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DataError(f"{path}: expected an .npz archive of named arrays, got a single array")
-        with loaded as archive:
-            _check_sizes(path, archive)
-            return {name: archive[name] for name in archive.files}
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    except (
-        ValueError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-    ) as error:
-        raise DataError(
-            f"{path}: expected an .npz archive of plain arrays, but it cannot be read ({error})"
-        ) from None
-
-
-def _check_sizes(path: str, archive: np.lib.npyio.NpzFile) -> None:
-    """Raise DataError, before memory is asked for, when a header promises more than the archive or memory holds."""
-    assert archive.zip is not None
-    for entry in archive.zip.infolist():
-        with archive.zip.open(entry) as file:
-            version = np.lib.format.read_magic(file) if entry.filename.endswith(".npy") else None
-            if version not in HEADERS:
-                continue
-            shape, _, dtype = HEADERS[version](file)
-            promised, there = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
-        name = entry.filename.removesuffix(".npy")
-        if promised > there and not dtype.hasobject:
-            raise DataError(
-                f"{path}: {name} is said to have shape {shape}, which is more than the file holds"
-            )
-        too_large = excess(promised, 1)
-        if too_large:
-            raise DataError(f"{path}: {name} of shape {shape} takes {too_large}")
 
 
 def named_arrays(
