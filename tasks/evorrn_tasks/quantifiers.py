@@ -58,8 +58,8 @@ class Quantifiers(Task):
 
     Source: Bowman, Potts and Manning 2015, "Recursive neural networks can learn logical semantics", section 5. The cells
     ``tree-comparison`` and ``tensor-tree-comparison`` are the networks of the paper. Deviations: there a calculus finds the
-    relations, and pairs on which it is silent are left out; here they follow from all models. The words follow a recollection of
-    the paper, whose lists were not at hand; the meanings of nouns and verbs are ours.
+    relations, and pairs on which it is silent are left out; here they follow from all models. The words are those of the data that
+    the authors published, and in these quantifiers and nouns are related as here; there who does not swim walks and growls, here not.
     """
 
     name = "quantifiers"
