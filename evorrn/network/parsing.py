@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.base.errors import ConfigError, DataError, ShapeError
 from evorrn.data.arrays import numeric
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def parse(
         When the cell of the network has not two predecessors, or there is no such output.
     ShapeError
         When genome or inputs have a wrong shape.
+    DataError
+        When an input is not finite.
 
     Notes
     -----
@@ -69,6 +71,8 @@ def parse(
     leaves = numeric("inputs", inputs)
     if leaves.ndim != 2 or leaves.shape[1] != network.inputs or not len(leaves):
         raise ShapeError(f"inputs: expected shape (W, {network.inputs}), got {leaves.shape}")
+    if not np.isfinite(leaves).all():
+        raise DataError("inputs: expected finite numbers")
     links, roots = [(-1, -1)] * len(leaves), list(range(len(leaves)))
     while True:
         pairs = list(itertools.pairwise(roots))

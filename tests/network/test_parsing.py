@@ -8,7 +8,7 @@ from naive_linked import outputs
 
 import evorrn
 from evorrn import trees
-from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.base.errors import ConfigError, DataError, ShapeError
 
 
 def greedy(network, genome, leaves, output):
@@ -78,6 +78,8 @@ def test_what_cannot_be_parsed_is_told():
         trees.parse(network, genome, np.ones((3, 2)), output=1)
     with pytest.raises(ShapeError, match=r"inputs: expected shape \(W, 2\), got \(3, 1\)"):
         trees.parse(network, genome, np.ones((3, 1)))
+    with pytest.raises(DataError, match="inputs: expected finite numbers"):
+        trees.parse(network, genome, np.array([[1, 0], [0, np.nan]]))
     chain = evorrn.Network(2, 1)
     with pytest.raises(ConfigError, match="two predecessors, got elman"):
         trees.parse(chain, chain.init(seed=0), np.ones((3, 2)))
