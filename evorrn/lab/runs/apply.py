@@ -279,7 +279,8 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
 def _wanted(source: Source, rules: Mapping[str, Any]) -> Wanted:
     model = source.model
     found = wanted_by(source.table, model.input_names, model.network.inputs, rules)
-    return replace(found, symbols=model.network.embedding > 0 or model.network.decodes)
+    symbols = model.network.embedding > 0 or model.network.decodes
+    return replace(found, symbols=symbols, one_hot=model.scaling is None and not symbols)
 
 
 def _end_of_test(run: RunFolder, result: Model, wanted: Wanted) -> tuple[Given, np.ndarray | None]:

@@ -39,6 +39,8 @@ class Wanted:
         The parts of a date from which further inputs are made, after those of columns.
     symbols : bool
         Whether whole numbers (B, T) in an ``.npz`` file are symbols that the network reads.
+    one_hot : bool
+        Whether they may be symbols that the network sees one-hot, so that its inputs have no scaling.
     """
 
     names: tuple[str, ...]
@@ -47,6 +49,7 @@ class Wanted:
     needs_time: bool = False
     calendar: tuple[str, ...] = ()
     symbols: bool = False
+    one_hot: bool = False
 
     @property
     def width(self) -> int:
@@ -204,7 +207,7 @@ def _npz_inputs(path: Path, wanted: Wanted) -> Given:
     arrays = load_arrays(path)
     if "inputs" not in arrays:
         raise DataError(f"{path}: expected an array named inputs, got {', '.join(arrays) or 'none'}")
-    inputs = arrays["inputs"]
+    inputs = _shown(path, wanted, arrays)
     dimensions, width = inputs.ndim, wanted.width
     symbols = wanted.symbols and dimensions in (1, 2) and inputs.dtype.kind in "iu" and inputs.size
     if dimensions == (1 if symbols else 2):
@@ -225,6 +228,20 @@ def _npz_inputs(path: Path, wanted: Wanted) -> Given:
     if links is not None and links.ndim == 2:
         links = links[None]
     return Given(inputs, [], None, lengths, links)
+
+
+def _shown(path: Path, wanted: Wanted, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the inputs of an archive; those of symbols that a network sees one-hot as such, (B, T, I) or (T, I)."""
+    inputs, width = arrays["inputs"], wanted.width
+    whole = wanted.one_hot and inputs.dtype.kind in "iu" and inputs.ndim in (1, 2) and inputs.size
+    several = not {"lengths", "links"}.isdisjoint(arrays)
+    if not whole or (inputs.ndim == 2 and inputs.shape[1] == width and not several):
+        return inputs
+    if inputs.min() < 0 or inputs.max() >= width:
+        raise DataError(
+            f"{path}: expected symbols from 0 to {width - 1}, got {inputs.min()} to {inputs.max()}"
+        )
+    return np.eye(width)[inputs]
 
 
 def _finite(path: Path, inputs: np.ndarray, width: int, dimensions: int) -> np.ndarray:
