@@ -9,6 +9,7 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.compile.ops import identity
 from evorrn.diagnostics.cost import CostSlope
+from evorrn.diagnostics.decay import GradientDecay
 from evorrn.diagnostics.density import ActivityDensity
 from evorrn.diagnostics.lyapunov import lyapunov_spectrum
 from evorrn.diagnostics.maps import HenonExponents
@@ -73,6 +74,7 @@ QUANTITIES: dict[str, type[Quantity]] = {
     "largest-exponent": LargestExponent,
     "memory-capacity": CycleMemory,
     "cost-slope": CostSlope,
+    "gradient-decay": GradientDecay,
     "henon-exponents": HenonExponents,
     "activity-density": ActivityDensity,
 }

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from evorrn.base.errors import ConfigError
+from evorrn.diagnostics.decay import GradientDecay
 from evorrn.diagnostics.density import ActivityDensity
 from evorrn.diagnostics.maps import HenonExponents
 from evorrn.diagnostics.quantities import QUANTITIES
@@ -46,3 +48,27 @@ def test_a_density_without_the_rule_is_that_of_a_reservoir_and_a_histogram_of_th
     assert quantity._divergence(normal[np.abs(normal[:, 0]) < 1]) < 1e-3
     assert quantity.compute(0) != ActivityDensity(steps=200, units=3, adapted=False).compute(0)
     assert {"henon-exponents", "activity-density"} <= set(QUANTITIES)
+
+
+def test_gradients_of_a_tanh_network_vanish_and_narx_divides_their_slope_by_its_delays():
+    """An orthogonal matrix alone would keep the gradient; tanh makes it vanish."""
+    assert GradientDecay(cell="elman", units=8, steps=40).compute(3) < -0.05
+    once, fourth = (
+        np.mean([GradientDecay(cell="narx", gain=0.8, delays=delays).compute(seed) for seed in range(3)])
+        for delays in (1, 4)
+    )
+    assert once < np.log(0.8)  # which is the slope where tanh is linear
+    assert fourth == pytest.approx(once / 4, rel=0.25)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("bias", [0.0, 1.0, 6.0])
+def test_what_stays_of_the_gradient_in_a_memory_is_what_its_forget_gate_keeps(bias):
+    kept = np.log(1 / (1 + np.exp(-bias)))
+    assert GradientDecay(cell="lstm", forget_bias=bias).compute(0) == pytest.approx(kept, abs=0.05)
+    assert abs(GradientDecay(cell="lstm-1997").compute(0)) < 0.02
+
+
+def test_a_decay_needs_lags():
+    with pytest.raises(ConfigError, match="skipped: expected at most 8, two less than the time steps, got 9"):
+        GradientDecay(steps=10, skipped=9)
