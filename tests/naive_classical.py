@@ -39,6 +39,12 @@ def lstm_peephole(w, x, s, y, o):
     return {"h": sigmoid(out + w["p_o"] * c) * tanh(c), "c": c}
 
 
+def lstm_counting(w, x, s, y, o):
+    i, f, g, out = sums(w, x, s["h"], "ifgo")
+    c = sigmoid(f + w["p_f"] * s["c"]) * s["c"] + sigmoid(i + w["p_i"] * s["c"]) * g
+    return {"h": sigmoid(out + w["p_o"] * c) * c, "c": c}
+
+
 def lstm_coupled(w, x, s, y, o):
     f, g, out = sums(w, x, s["h"], "fgo")
     c = tanh(g) + sigmoid(f) * (s["c"] - tanh(g))
@@ -84,6 +90,7 @@ CELLS = {
     "fully-recurrent": fully_recurrent,
     "lstm-1997": lstm_1997,
     "lstm-peephole": lstm_peephole,
+    "lstm-counting": lstm_counting,
     "lstm-coupled": lstm_coupled,
     "lstm-output-feedback": lstm_output_feedback,
     "mgu": mgu,
@@ -95,6 +102,7 @@ CELLS = {
 STATES = {
     "lstm-1997": {"h": "H", "c": "H"},
     "lstm-peephole": {"h": "H", "c": "H"},
+    "lstm-counting": {"h": "H", "c": "H"},
     "lstm-coupled": {"h": "H", "c": "H"},
     "lstm-output-feedback": {"h": "H", "c": "H", "last": "O"},
     "rmlp": {"o": "H"},

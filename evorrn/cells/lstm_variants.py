@@ -54,6 +54,34 @@ def lstm_peephole(p, x, h, c):
 
 @cell(
     state={"h": "H", "c": "H"},
+    parameters={
+        "W_i W_f W_g W_o": "H I",
+        "U_i U_f U_g U_o": "H H",
+        "p_i p_f p_o": "H",
+        "b_i b_f b_g b_o": "H",
+    },
+    initial={"W_i W_f W_g W_o U_i U_f U_g U_o p_i p_f p_o": "small", "b_f": "ones"},
+    recurrent="U_i U_f U_g U_o p_i p_f p_o",
+)
+def lstm_counting(p, x, h, c):
+    """Long short-term memory that counts: peepholes, and neither the candidate nor the output is squashed.
+
+    A cell adds or takes the same amount at each step, without bound, and its output gate tells by its peephole when
+    the count is back at its start.
+
+    Source: Gers and Schmidhuber 2001, "LSTM recurrent networks learn simple context-free and context-sensitive
+    languages". Weights begin on ±0.1; the paper begins biases of input, forget and output gates at -1, 2 and -2,
+    which a network's `initial` can give. The gradient is exact; the paper truncates it at the gates.
+    """
+    i = sigmoid(p.W_i @ x + p.U_i @ h + p.p_i * c + p.b_i)  # input gate
+    f = sigmoid(p.W_f @ x + p.U_f @ h + p.p_f * c + p.b_f)  # forget gate
+    c = f * c + i * (p.W_g @ x + p.U_g @ h + p.b_g)
+    o = sigmoid(p.W_o @ x + p.U_o @ h + p.p_o * c + p.b_o)  # output gate
+    return o * c, c
+
+
+@cell(
+    state={"h": "H", "c": "H"},
     parameters={"W_f W_g W_o": "H I", "U_f U_g U_o": "H H", "b_f b_g b_o": "H"},
     initial={"b_f": "ones"},
 )

@@ -47,6 +47,11 @@ def uniform(rng: np.random.Generator, count: int, shape: Shape, units: int) -> n
     return rng.uniform(-bound, bound, (count, *shape))
 
 
+def small(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Return uniform weights on ±0.1. Source: Hochreiter and Schmidhuber 1997, experiments 1, 2 and 4."""
+    return rng.uniform(-0.1, 0.1, (count, *shape))
+
+
 def unit(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
     """Return uniform weights on [0, 1]."""
     return rng.uniform(0.0, 1.0, (count, *shape))
@@ -66,7 +71,7 @@ Initialiser = Callable[[np.random.Generator, int, Shape, int], np.ndarray]
 
 INITIALISERS: dict[str, Initialiser] = {
     function.__name__: function
-    for function in (glorot, orthogonal, identity, half_identity, uniform, unit, zeros, ones)
+    for function in (glorot, orthogonal, identity, half_identity, uniform, small, unit, zeros, ones)
 }
 """``initialiser(rng, count, shape, units) -> (count, *shape)``; `units` is the number of units of the layer."""
 

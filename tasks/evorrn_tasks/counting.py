@@ -11,12 +11,14 @@ from evorrn.data.batch import Batch
 from evorrn.data.task import Recommended, Reference, Splits, Task
 from evorrn_tasks.common.advice import by_strategy
 from evorrn_tasks.common.draws import generator
-from evorrn_tasks.common.examples import Example, label_frequencies, padded
+from evorrn_tasks.common.examples import Example, bit_frequencies, label_frequencies, padded
 
 FACTORS = {"anbn": (1, 1), "anbncn": (1, 1, 1), "anbncndn": (1, 1, 1, 1), "anb2n": (1, 2)}
 """How often n each letter is repeated, in the languages of one number."""
 SUM = "anbmcnm"
 """The language a^n b^m c^(n+m)."""
+LEVELS = (0.75, 0.25)
+"""The probability that is asked for of a symbol that may follow, and of one that may not."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Counting(Task):
     test one of each size up to `test_longest`, as published: ``exact_match`` on test is the share of sizes for which
     every scored symbol is right. Training, validation and test have separate random streams.
 
+    With ``asked="legal"`` every step is scored, and asks for all symbols that may follow, as published: each symbol is a
+    bit, and exact is who has every bit of a string right. Inputs are then 1 for the symbol and -1 for the others, and the targets are the probabilities
+    0.75 and 0.25: what the targets 1 and -1 are for published outputs, which go from -2 to 2. So an output that is right is not
+    yet done, and counts are learned more precisely than for targets that only saturated outputs meet.
+
     A network that repeats the present symbol is right at every scored step but those where the letter changes, and
     never for a whole string.
 
@@ -44,8 +51,6 @@ class Counting(Task):
     """
 
     name = "counting"
-    loss = "cross-entropy"
-    metrics = ("exact_match", "token_accuracy", "cross_entropy")
     predicts_inputs = True
     references = (
         Reference(
@@ -61,6 +66,22 @@ class Counting(Task):
     valid_longest: int = setting(30, "largest n, or n + m, in validation", minimum=2)
     test_longest: int = setting(60, "largest n, or n + m, in test", minimum=2)
     train: int = setting(100, "training strings", minimum=1)
+    asked: str = setting(
+        "next",
+        "what each step asks for: the next symbol where it is certain, or all legal ones",
+        choices=("next", "legal"),
+        absent="next",
+    )
+
+    @property
+    def loss(self) -> str:  # type: ignore[override]  # `asked` decides
+        """The loss of labels, or of bits."""
+        return "cross-entropy" if self.asked == "next" else "binary-cross-entropy"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Whole strings first."""
+        return ("exact_match", "token_accuracy", self.loss.replace("-", "_"))
 
     @property
     def letters(self) -> int:
@@ -106,6 +127,8 @@ class Counting(Task):
     def baselines(self, splits: Splits) -> dict[str, np.ndarray]:
         """Return the present symbol again, and the frequencies after the present symbol in training."""
         assert splits.test is not None
+        if self.asked == "legal":
+            return {"frequencies after a symbol": bit_frequencies(splits, by_input=True)}
         return {
             "same symbol again": np.array(splits.test.inputs, dtype=np.float64),
             "frequencies after a symbol": label_frequencies(splits, self.outputs),
@@ -140,4 +163,11 @@ class Counting(Task):
         string = np.repeat(np.arange(self.letters), counts)
         end = self.letters
         shown, wanted = np.r_[end, string], np.r_[string, end]
-        return Example(np.eye(self.inputs)[shown], wanted, np.arange(len(shown)) > size)
+        certain = np.arange(len(shown)) > size
+        inputs = np.eye(self.inputs)[shown]
+        if self.asked == "next":
+            return Example(inputs, wanted, certain)
+        legal = np.eye(self.outputs)[wanted]
+        open_steps = np.flatnonzero(~certain)[1:]  # after the symbol at the start comes an a
+        legal[open_steps, shown[open_steps]] = legal[open_steps, shown[open_steps] + 1] = 1
+        return Example(2 * inputs - 1, np.where(legal == 1, *LEVELS), np.ones(len(shown), bool))

@@ -113,3 +113,29 @@ def test_the_same_symbol_again_misses_one_step_for_each_change():
         sum(1 - 2 / (2 * n) for n in range(1, 7)) / 6
     )  # b^n c^n scores 2n symbols, of which two are changes
     assert abs(found["token_accuracy"] - by_hand) < 1e-12
+
+
+@pytest.mark.parametrize("language", PATTERNS)
+def test_asked_for_all_legal_symbols_a_step_wants_those_of_all_words_that_go_on(language):
+    """By brute force, over more words than are drawn; inputs and targets as those of outputs between -2 and 2."""
+    task = evorrn.task(
+        "counting", language=language, asked="legal", longest=4, valid_longest=4, test_longest=5
+    )
+    n = range(1, 12)
+    words = {
+        "anbn": ["a" * k + "b" * k for k in n],
+        "anbncn": ["a" * k + "b" * k + "c" * k for k in n],
+        "anbncndn": ["a" * k + "b" * k + "c" * k + "d" * k for k in n],
+        "anb2n": ["a" * k + "bb" * k for k in n],
+        "anbmcnm": ["a" * k + "b" * m + "c" * (k + m) for k in n for m in n],
+    }[language]
+    batch, names = task.data(2).test, task.input_names
+    assert task.loss == "binary-cross-entropy" and task.metrics[0] == "exact_match"
+    for x, y, scored, length in zip(batch.inputs, batch.targets, batch.scored, batch.lengths):
+        assert scored[:length].all() and set(np.unique(x[:length])) == {-1, 1}
+        shown = "".join(names[place] for place in x[1:length].argmax(axis=1))
+        for step in range(length):
+            nexts = {(word + "#")[step] for word in words if word.startswith(shown[:step])}
+            assert y[step].tolist() == [0.75 if name in nexts else 0.25 for name in names]
+    for outputs in task.baselines(task.data(2)).values():
+        assert score(outputs, batch, task.metrics, None)["exact_match"] == 0
