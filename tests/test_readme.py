@@ -15,6 +15,14 @@ def test_every_path_that_the_readme_names_is_there():
     assert len(named) > 30 and not missing
 
 
+def test_every_experiment_that_the_readme_names_is_there():
+    from evorrn.lab.sweep.experiment import experiments
+
+    text = (ROOT / "README.md").read_text()
+    named = set(re.findall(r"\breproduce ([a-z0-9][\w-]*)`?", text))
+    assert len(named) > 10 and not named - set(experiments())
+
+
 def test_the_list_of_folders_is_the_order_of_imports():
     from test_imports import HOUSE
 
