@@ -48,8 +48,8 @@ def measure(case: Case, session: Session) -> Row:
 
 def _measure_states(case: Case, session: Session) -> Row:
     """Time both in float64, as they are used; ours in float32 stands beside it."""
-    network, genome, x, _ = _workload(case, "float64")
-    single, lean, _, _ = _workload(case, "float32")
+    network, genome, x, _ = workload(case, "float64")
+    single, lean, _, _ = workload(case, "float32")
     ours = Contender(
         "evorrn",
         lambda: network.states(genome, x[None]),
@@ -70,7 +70,7 @@ def _measure_states(case: Case, session: Session) -> Row:
 
 def _measure_fit(case: Case, session: Session) -> Row:
     """Time states and readout together: ours for all penalties, the peer for one."""
-    network, genome, x, y = _workload(case, "float64")
+    network, genome, x, y = workload(case, "float64")
 
     def fit(alphas: Sequence[float]) -> tuple[np.ndarray, RidgeFit]:
         states = network.states(genome, x[None])[0]
@@ -88,7 +88,7 @@ def _measure_fit(case: Case, session: Session) -> Row:
     return Row(case.name, case.title, mine, findings, {}, remarks)
 
 
-def _workload(case: Case, dtype: str) -> tuple[Network, np.ndarray, np.ndarray, np.ndarray]:
+def workload(case: Case, dtype: str) -> tuple[Network, np.ndarray, np.ndarray, np.ndarray]:
     """Return network, genome, input series (T, 1) and target series (T, 1)."""
     rng = np.random.default_rng(0)
     network = Network(1, 1, cell="leaky", hidden=case.units, dtype=dtype)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from evorrn.kernels.cached import cached
 from evorrn.strategies.reservoir.lapack import BLOCK, call
 
 
@@ -56,24 +57,8 @@ class Bidiagonal:
         ndarray, shape (F, A, O)
         """
         rotated = self._rotate(b"Q", b"T", right)
-        outputs = right.shape[1]
-        solved = np.empty((self._size, len(penalties), outputs))
-        pivots = np.empty((self._size, len(penalties), 1))
-        above = np.empty_like(pivots)
-        root = np.sqrt(penalties)[:, None]
-        # The rows of λ I are rotated into those of B one after the other: `row` is what is left of the present one.
-        row, row_right = root, np.zeros((len(penalties), outputs))
-        for k in range(self._size):
-            pivot = np.hypot(self._diagonal[k], row)
-            cosine, sine = self._diagonal[k] / pivot, row / pivot
-            pivots[k], above[k] = pivot, cosine * self._above[k]
-            solved[k] = cosine * rotated[k] + sine * row_right
-            left_over, left_right = -sine * self._above[k], cosine * row_right - sine * rotated[k]
-            row = np.hypot(root, left_over)
-            row_right = left_over / row * left_right
-        solved[-1] /= pivots[-1]
-        for k in range(self._size - 2, -1, -1):
-            solved[k] = (solved[k] - above[k] * solved[k + 1]) / pivots[k]
+        solved = np.empty((self._size, len(penalties), right.shape[1]))
+        _eliminate(self._diagonal, self._above, rotated, np.sqrt(penalties), solved)
         return self._rotate(b"P", b"N", solved.reshape(self._size, -1)).reshape(solved.shape)
 
     def _rotate(self, side: bytes, transposed: bytes, columns: np.ndarray) -> np.ndarray:
@@ -86,11 +71,53 @@ class Bidiagonal:
         return result
 
 
+@cached
+def _eliminate(
+    diagonal: np.ndarray, above: np.ndarray, rotated: np.ndarray, roots: np.ndarray, solved: np.ndarray
+) -> None:
+    """Solve ``min |B w - c|² + λ² |w|²`` of an upper bidiagonal matrix for every λ.
+
+    Parameters
+    ----------
+    diagonal, above : ndarray, shape (F,)
+        B; the last entry of `above` is zero.
+    rotated : ndarray, shape (F, O)
+        c.
+    roots : ndarray, shape (A,)
+        λ.
+    solved : ndarray, shape (F, A, O)
+        The solutions, which are written.
+    """
+    size, outputs = rotated.shape
+    pivots, beyond, left = np.empty(size), np.empty(size), np.empty(outputs)
+    for place in range(len(roots)):
+        # The rows of λ I are rotated into those of B one after the other: `row` is what is left of the present one.
+        root, row = roots[place], roots[place]
+        left[:] = 0.0
+        for k in range(size):
+            pivots[k] = np.hypot(diagonal[k], row)
+            cosine, sine = diagonal[k] / pivots[k], row / pivots[k]
+            beyond[k] = cosine * above[k]
+            rest = -sine * above[k]
+            row = np.hypot(root, rest)
+            for o in range(outputs):
+                solved[k, place, o] = cosine * rotated[k, o] + sine * left[o]
+                left[o] = rest / row * (cosine * left[o] - sine * rotated[k, o])
+        for o in range(outputs):
+            solved[size - 1, place, o] /= pivots[size - 1]
+            for k in range(size - 2, -1, -1):
+                solved[k, place, o] = (solved[k, place, o] - beyond[k] * solved[k + 1, place, o]) / pivots[k]
+
+
 def triangle(matrix: np.ndarray) -> np.ndarray:
-    """Return R (min(N, M), M) of the QR decomposition of a matrix (N, M), which is overwritten; Fortran order."""
+    """Return R (min(N, M), M) of the QR decomposition of a matrix (N, M), which is overwritten; Fortran order.
+
+    LAPACK's recursive decomposition is faster than the usual one where there are many rows.
+    """
     rows, columns = matrix.shape
-    factors, work = np.empty(min(rows, columns)), np.empty(BLOCK * columns)
-    call("dgeqrf", rows, columns, matrix, rows, factors, work, len(work))
+    together = min(BLOCK, rows, columns)
+    factors, work = np.empty((columns, together)), np.empty(together * columns)
+    call("dgeqrt", rows, columns, together, matrix, rows, factors, together, work)
     return np.triu(matrix[: min(rows, columns)])
 
 
