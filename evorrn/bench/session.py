@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import ModuleType
@@ -21,6 +22,9 @@ TOLERANCE = 1e-4
 """Largest relative deviation of a peer's result from ours at which its time counts."""
 
 ROUNDS, QUICK_ROUNDS = 8, 2
+
+SETTLED = 3.0
+"""Seconds of calls before they are timed: after one or two, stages are compiled as a whole, and training takes longer."""
 
 
 class Named(Protocol):
@@ -82,6 +86,12 @@ class Session:
     def rounds(self) -> int:
         """Turns of each contender of a row."""
         return QUICK_ROUNDS if self.quick else ROUNDS
+
+    def settle(self, call: Callable[[], object]) -> None:
+        """Call a function for some seconds, so that it is timed as it is in a run; not where a few rounds are wanted."""
+        begun = time.perf_counter()
+        while not self.quick and time.perf_counter() - begun < SETTLED:
+            call()
 
     def invite(
         self,

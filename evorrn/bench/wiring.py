@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,6 @@ from evorrn.bench.results import Row, Target
 from evorrn.bench.session import Contender, Session, loss_and_gradient
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
-
-SETTLED = 3.0
-"""Seconds of gradients before they are timed: after one or two, stages are compiled as a whole, and training takes longer."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +103,7 @@ def measure(case: Case | Pairs, session: Session) -> Row:
     def both() -> tuple[np.ndarray, ...]:
         return loss_and_gradient(network, genome, batch)
 
-    begun = time.perf_counter()
-    while not session.quick and time.perf_counter() - begun < SETTLED:
-        both()
+    session.settle(both)
     peers = {"torch_wiring": target}
     return session.against(
         case, Contender("evorrn", both, both), lambda peer: getattr(peer, wanted)(weights, batch), peers

@@ -16,7 +16,7 @@ from evorrn.compile.step import compose
 from evorrn.data.find import TASKS, expand_task
 from evorrn.lab.report.tables import Table, text_table
 from evorrn.lab.runs.reader import Reader
-from evorrn.lab.runs.run import COMPLETE, flatten
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, flatten
 from evorrn.lab.runs.store import RunFolder, all_runs, find_run
 from evorrn.lab.runs.typed import read
 from evorrn.strategies.find import STRATEGIES, strategies
@@ -73,7 +73,8 @@ def runs_listing(root: Path) -> Page:
     for folder in all_runs(root):
         run = reader.run(str(folder.path.relative_to(root)))
         task, way = folder.path.parts[-3:-1]
-        rows.append((folder.id, task, way, folder.state(), ", ".join(_numbers(run.test))))
+        state = run.status if run.status == DAMAGED else folder.state()
+        rows.append((folder.id, task, way, state, ", ".join(_numbers(run.test))))
     columns = ("id", "task", "strategy-cell", "state", "on test")
     return Page("", tables=[text_table(f"runs in {root}", columns, rows)])
 
@@ -220,6 +221,8 @@ def run_page(run: RunFolder) -> Page:
     """Return a run's state, spec, scores and costs."""
     status = run.status()
     facts = [("folder", str(run.path)), ("state", run.state())]
+    if changed := run.changed_spec():
+        facts.append(("damaged", changed))
     facts += [(name, str(status[name])) for name in ("step", "error") if name in status]
     outcome = []
     if run.state() == COMPLETE:

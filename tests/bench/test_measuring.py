@@ -150,3 +150,13 @@ def test_rows_are_listed_and_unknown_ones_refused(capsys):
     for name, wanted in (("gradients", "did you mean 'gradient'"), ("population/elman-33", "elman-32'")):
         out, err, code = typed(capsys, name)
         assert code == 2 and wanted in err and out == ""
+
+
+def test_a_call_is_settled_before_it_is_timed_and_at_a_quick_look_not(monkeypatch):
+    """After a while stages of a network are compiled as a whole, as they are in every longer run."""
+    calls = []
+    monkeypatch.setattr("evorrn.bench.session.SETTLED", 0.01)
+    Session(quick=True).settle(lambda: calls.append(0))
+    assert not calls
+    Session().settle(lambda: calls.append(0))
+    assert calls

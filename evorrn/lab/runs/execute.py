@@ -242,14 +242,7 @@ def _reused(run: Run, folder: RunFolder, hooks: Hooks) -> Run:
 
 def _restore_spec(spec: Spec | None, folder: RunFolder, hooks: Hooks) -> None:
     """Write the spec of a complete run again where it was changed or removed since, with a warning."""
-    recorded = folder.status().get("spec_sha256")
-    if spec is None or recorded is None:
-        return
-    try:
-        text = (folder.path / "spec.toml").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        text = ""
-    if spec_digest(text) != recorded:
+    if spec is not None and folder.changed_spec():
         hooks.warn(
             f"{folder.path / 'spec.toml'} was changed after the run; it is written again as the run had it"
         )

@@ -27,7 +27,7 @@ from evorrn.lab.runs.run import (
     Run,
     flatten,
 )
-from evorrn.lab.runs.store import RunFolder, spec_digest
+from evorrn.lab.runs.store import SPEC_CHANGED, RunFolder, spec_digest
 
 NEEDED = {"task.name", "strategy.name"}
 """Settings that every resolved spec has."""
@@ -55,7 +55,7 @@ class Reader:
             seed, settings = self._parsed(text)
             recorded = status.get("spec_sha256")
             if recorded is not None and text is not None and recorded != spec_digest(text):
-                raise RunError("spec.toml was changed after the run; the same run command writes it again")
+                raise RunError(SPEC_CHANGED)
             if seed is None and not status:
                 return Run(folder, EMPTY)
             run = _read(Run(folder, str(status.get("status", EMPTY)), seed, settings), path, status)

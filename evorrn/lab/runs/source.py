@@ -73,8 +73,10 @@ def model_of(source: Source) -> Model:
 
 
 def trained(run: RunFolder) -> Result:
-    """Return the result of a complete run; raise RunError when it is not complete or its files cannot be read."""
+    """Return the result of a complete run; raise RunError when it is not complete, changed, or cannot be read."""
     state = run.state()
     if state != COMPLETE:
         raise RunError(f"{run.path}: expected a complete run, this one is {state}")
+    if changed := run.changed_spec():
+        raise RunError(f"{run.path}: {changed}")
     return load(run.path)

@@ -19,6 +19,8 @@ from evorrn.lab.runs.claim import CHECKPOINT, PREVIOUS, Claim, looks_abandoned
 from evorrn.lab.runs.hooks import ignore
 from evorrn.lab.runs.run import INTERRUPTED, RUNNING
 
+SPEC_CHANGED = "spec.toml was changed after the run; the same run command writes it again"
+
 
 def runs_root(given: Path | None = None) -> Path:
     """Return the folder of all runs: the one given, else ``$EVORRN_RUNS``, else ``./runs``."""
@@ -60,6 +62,15 @@ class RunFolder:
         if status.get("status") == RUNNING and (not claimed or looks_abandoned(self.path, status)):
             return INTERRUPTED
         return str(status.get("status", "empty"))
+
+    def changed_spec(self) -> str:
+        """Return a sentence where ``spec.toml`` is no longer the one that the run was completed with; else empty."""
+        recorded = self.status().get("spec_sha256")
+        try:
+            text = (self.path / "spec.toml").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            text = ""
+        return "" if recorded in (None, spec_digest(text)) else SPEC_CHANGED
 
     def load_checkpoint(self, warn: Callable[[str], None] = ignore) -> dict[str, Any] | None:
         """Return the newest checkpoint that can be read, or None when there is none.

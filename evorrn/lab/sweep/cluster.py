@@ -43,7 +43,7 @@ def dask_executor(address: str | None, jobs: int) -> Iterator[tuple[Executor | N
     try:
         import distributed
     except ImportError:
-        raise EvorrnError("--dask: needs Dask; install evorrn[cluster]") from None
+        raise EvorrnError("--dask: needs Dask; pip install 'evorrn[cluster]'") from None
     with _quiet(), _client(distributed, address, jobs) as client:
         slots = _slots(distributed, client)
         executor = _Apart(client.get_executor(pure=False))

@@ -21,7 +21,7 @@ def make_study(sweep: Sweep) -> Any:
     try:
         import optuna
     except ImportError:
-        raise EvorrnError("search: needs Optuna; install evorrn[search]") from None
+        raise EvorrnError("search: needs Optuna; pip install 'evorrn[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     seed = sweep.search.seed
     with warnings.catch_warnings():
@@ -34,7 +34,9 @@ def make_study(sweep: Sweep) -> Any:
                     seed=seed, warn_independent_sampling=False, consider_pruned_trials=True
                 )
             except ImportError:
-                raise EvorrnError("search: cmaes needs the package cmaes; install evorrn[search]") from None
+                raise EvorrnError(
+                    "search: cmaes needs the package cmaes; pip install 'evorrn[search]'"
+                ) from None
     return optuna.create_study(sampler=sampler)
 
 

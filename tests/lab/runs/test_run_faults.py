@@ -14,12 +14,16 @@ import pytest
 from executing import lasting, stopping_after
 from tiny import HERE, raw
 
+from evorrn.base.errors import RunError
+from evorrn.lab.catalogue import run_page
 from evorrn.lab.runs import recorder
 from evorrn.lab.runs.claim import LEASE
 from evorrn.lab.runs.execute import execute
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.reader import Reader
+from evorrn.lab.runs.source import trained
 from evorrn.lab.runs.spec import resolve
+from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.many import run_all
 
 
@@ -128,6 +132,10 @@ def test_a_spec_edited_by_hand_in_a_complete_run_is_noticed_and_mended(change, t
         path.write_text(before.replace(*change))
     row = Reader(tmp_path).run(spec.folder.as_posix())
     assert row.status == "damaged" and "spec.toml" in row.error
+    if change is not None:
+        assert "was changed after the run" in str(run_page(RunFolder(path.parent)).tables)
+        with pytest.raises(RunError, match="was changed after the run"):
+            trained(RunFolder(path.parent))
     assert execute(spec, tmp_path, hooks=Hooks(warn=warnings.append)).reused
     assert "was changed after the run" in warnings[0] and path.read_text() == before
     assert Reader(tmp_path).run(spec.folder.as_posix()).status == "complete"
