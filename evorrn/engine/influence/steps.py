@@ -287,8 +287,8 @@ class Steps:
 
     def bound(
         self, wanted: WantedRows, individual: Individuals, spans: np.ndarray, bases: dict[str, Base]
-    ) -> Callable[[], None]:
-        """Return a function that computes time steps always on the same arrays, for `Stepper`."""
+    ) -> dict[str, np.ndarray]:
+        """Return the arrays by which time steps are computed always on the same arrays, for `Stepper`."""
         return self._listings.bound(wanted, individual, spans, bases)
 
     def _run(

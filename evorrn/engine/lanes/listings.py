@@ -193,17 +193,13 @@ class Listings(Generic[W]):
 
     def bound(
         self, wanted: W, individuals: Individuals, spans: np.ndarray, bases: Mapping[str, Base]
-    ) -> Callable[[], None]:
-        """Return a function that runs a listing on one genome, always on the same arrays; see `Call`."""
+    ) -> dict[str, np.ndarray]:
+        """Return the arrays by which `run_jobs` runs a listing on one genome, see `Walk.bound`; the caller holds them."""
         ready = self._get(wanted)
         numbers, (timetable, parts) = ready.numbers(individuals.options), ready.timetable(spans)
         given = {**bases, "numbers": base(numbers), "genome": base(individuals.genomes)}
-        run = ready.walk.bound(len(spans), given, timetable, parts)
-
-        def hold(held: tuple[np.ndarray, ...] = (numbers, individuals.genomes)) -> None:
-            run()
-
-        return hold
+        held = {"numbers": numbers, "genomes": individuals.genomes}
+        return {**ready.walk.bound(given, timetable, parts), **held}
 
     def _work(self, call: Call[W]) -> Work:
         ready, genomes = self._get(call.wanted), call.individuals.genomes

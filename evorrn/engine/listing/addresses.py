@@ -6,6 +6,7 @@ The addresses are valid in this process alone. The caller of a listing holds the
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -71,6 +72,30 @@ def _tile(typingctx: Any, number: Any, address: Any, rows: Any, lanes: Any) -> A
     return kind(number, types.int64, types.int64, types.int64), generate
 
 
+BOUND = 5
+"""The numbers by which a table of arrays names one: its address, and its shape filled up with 1."""
+
+
+def _bound(dimensions: int) -> Any:
+    """Return the function that gives array k of a table, see `BOUND`; one with one dimension has all numbers."""
+
+    @intrinsic
+    def made(typingctx: Any, number: Any, table: Any, k: Any) -> Any:
+        kind = types.Array(number.dtype, dimensions, "C")
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            numbers = context.make_array(signature.args[1])(context, builder, arguments[1]).data
+            first = builder.gep(numbers, [builder.mul(arguments[2], integer(BOUND))])
+            address, *shape = (entry(builder, first, i) for i in range(BOUND))
+            if dimensions == 1:
+                shape = [functools.reduce(builder.mul, shape)]
+            return _array(context, builder, kind, address, shape[:dimensions])
+
+        return kind(number, table, types.int64), generate
+
+    return made
+
+
 @intrinsic
 def _call(typingctx: Any, code: Any, start: Any, at: Any, now: Any) -> Any:
     signature = types.void(code, types.int64, at, now)
@@ -101,6 +126,15 @@ def plain_vector(number, address, count):
     return plain_tile(number, address, 1, count)[0]
 
 
+def _plain_bound(dimensions: int) -> Any:
+    def made(number, table, k):
+        address, *shape = table[k]
+        flat = plain_vector(number, address, np.prod(shape))
+        return flat if dimensions == 1 else flat.reshape(shape[:dimensions])
+
+    return made
+
+
 FUNCTIONS: dict[int, Callable[..., None]] = {}
 """The kernels by the number that stands for their address where nothing is compiled."""
 
@@ -112,4 +146,6 @@ def plain_call(code, start, at, now):
 
 vector: Any = _vector if machine.compiling() else plain_vector
 tile: Any = _tile if machine.compiling() else plain_tile
+bound: Any = [None, *((_bound if machine.compiling() else _plain_bound)(k) for k in range(1, 5))]
+"""The functions that give an array of a table, by the number of its dimensions."""
 call: Any = _call if machine.compiling() else plain_call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -143,22 +143,20 @@ class Walk:
         return threads.Work(jobs, lambda first, last: self._part(first, last, sizes, table, timetable, parts))
 
     def bound(
-        self, jobs: int, bases: Mapping[str, Base], timetable: np.ndarray, parts: np.ndarray
-    ) -> Callable[[], None]:
-        """Return a function that runs all jobs in its thread, always on the same arrays, which the caller holds.
+        self, bases: Mapping[str, Base], timetable: np.ndarray, parts: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return the arrays that `run_jobs` reads, by name, always for the same arrays of the listing, which the caller holds.
 
-        It takes a small part of the time that `run` takes before a short listing begins.
+        Besides those it is the memory that the caller must hold, ``"memory"``.
         """
         memory = np.empty(self.listing.size[SCRATCH] + threads.CACHE_LINE, self._dtype)
         start, _, _ = base(memory)
         aligned = -(-start // threads.CACHE_LINE) * threads.CACHE_LINE
         given = {**bases, SCRATCH: (aligned, 0, 0)}
         table = np.array([given.get(name, NOWHERE) for name in self._bases], np.int64).reshape(-1, 3)
-
-        def run(memory: np.ndarray = memory) -> None:
-            self._walk(0, jobs, *self._code, table, timetable, parts)
-
-        return run
+        rows, moves, places = self._code
+        about = {"rows": rows, "moves": moves, "places": places, "bases": table}
+        return {**about, "timetable": timetable, "parts": parts, "memory": memory}
 
     def _part(self, first: int, last: int, memory: Mapping[str, int], bases: np.ndarray, *rest: Any) -> None:
         """Run some jobs in this thread, with its own memory."""

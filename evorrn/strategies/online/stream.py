@@ -84,6 +84,7 @@ class Stream:
         entries = float(self._network.loss_function.entries(np.array([scored]), self._network.outputs)[0])
         structure = self._network.step_structure
         longest = max(1, MOST_NUMBERS // (self._batch.size * structure.numbers))
+        longest = stop if self._program else longest  # a program keeps the derivatives of few time steps
         loss, gradient = 0.0, np.zeros(structure.weights)
         with one_thread(), np.errstate(all="ignore"):
             for first in range(self._at, stop, longest):
