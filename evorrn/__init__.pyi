@@ -1,3 +1,7 @@
+from . import associative as associative
+from . import automata as automata
+from . import diagnostics as diagnostics
+from . import losses as losses
 from . import trees as trees
 from .base.errors import EvorrnError as EvorrnError
 from .base.errors import StopTraining as StopTraining

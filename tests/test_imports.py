@@ -178,6 +178,16 @@ def test_what_is_heavy_is_loaded_late(line):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["associative.BAM", "automata.DFA", "diagnostics.power_spectra", "losses.ctc_decode"],
+)
+def test_packages_that_the_readme_names_are_attributes_without_an_import_of_their_own(name):
+    program = f"import evorrn\nprint(callable(evorrn.{name}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "True", done.stderr
+
+
 def test_the_project_depends_on_nothing_outside():
     for path in [*files("evorrn"), *files("tasks/evorrn_tasks")]:
         assert "shared/" not in path.read_text(), path

@@ -153,7 +153,7 @@ class Hopfield:
         if rule not in RULES:
             raise UnknownName("rule", rule, RULES)
         given = some("patterns", patterns, self.units)
-        most = CAPACITY.get(rule, np.inf) * self.units
+        most = max(CAPACITY.get(rule, np.inf) * self.units, 1)
         if len(given) > most:
             warnings.warn(
                 f"{len(given)} patterns in {self.units} units: {rule} holds about {most:.0f} random ones",
@@ -161,7 +161,7 @@ class Hopfield:
             )
         weights = stored(given, rule)
         self._weights = (weights + weights.T) / 2  # symmetric to the last bit
-        lost = int((given * (given @ self._weights) <= 0).any(axis=1).sum())
+        lost = int((given * (given @ self._weights) < 0).any(axis=1).sum())  # a sum of zero keeps the unit
         if lost and rule == "gradient":
             warnings.warn(
                 f"gradient: {lost} of {len(given)} patterns are no fixed points after {SWEEPS} passes, and more are stored "

@@ -308,3 +308,13 @@ def test_wrong_input_is_refused_with_a_sentence(act, kind, message):
 def test_more_patterns_than_a_rule_can_hold_are_stored_with_a_note(rule, count, message):
     with pytest.warns(UserWarning, match=message):
         Hopfield(30).store(random_patterns(np.random.default_rng(0), count, 30), rule=rule)
+
+
+@pytest.mark.parametrize("rule", ["hebb", "storkey", "pseudo-inverse", "gradient"])
+@pytest.mark.parametrize("units", [1, 2, 6])
+def test_one_pattern_is_stored_without_a_note_however_few_units_there_are(rule, units):
+    pattern = random_patterns(np.random.default_rng(units), 1, units)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        memory = Hopfield(units).store(pattern, rule=rule)
+    assert memory.recall(pattern).states.tolist() == pattern.tolist()
