@@ -70,7 +70,9 @@ class DelayedRecall(Task):
         return {"mean": baselines.mean(splits)}
 
     def recommended(self, strategy: str) -> Recommended:
-        """Return networks of slightly more units than delays where the readout is solved, else few weights."""
+        """Return networks of slightly more units than delays where the readout is solved, the delays for ``ng-rc``, else few weights."""
+        if strategy == "ng-rc":  # without products, which recall nothing
+            return Recommended(strategy={"delays": min(self.delays + 1, 100), "order": 1})
         if strategy in ("esn", "evolved-esn"):
             network = {"cell": "leaky", "hidden": 100, "direct": True, "dtype": "float64"}
             return Recommended(

@@ -277,3 +277,12 @@ def test_delays_longer_than_every_series_are_refused():
             strategy.fit(Network(1, 1, **strategy.needs_network(1)), batch)
     strategy = evorrn.NGRC(delays=5, skip=10, order=1)
     assert strategy.fit(Network(1, 1, **strategy.needs_network(1)), batch).stopped_by == "readout solved"
+
+
+@pytest.mark.parametrize(("delays", "steps", "recalled"), [(20, 200, 20), (1, 20, 1), (120, 300, 99)])
+def test_what_is_recommended_recalls_the_delays_of_an_input(delays, steps, recalled):
+    task = evorrn.task("delayed-recall", delays=delays, steps=steps)
+    strategy = evorrn.NGRC(**task.recommended("ng-rc").strategy)
+    network = evorrn.Network.for_task(task, **strategy.needs_network(task.inputs))
+    result = strategy.fit(network, task)
+    assert result.metrics["test"]["memory_capacity"] == pytest.approx(recalled, abs=0.1)
