@@ -60,7 +60,8 @@ def made(
     try:
         values = np.asarray(array.rule(sizes, options), float)
     except Exception as error:
-        raise CellError(f"cell {cell}: the rule of {name} failed: {type(error).__name__}: {error}") from error
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise CellError(f"cell {cell}: the rule of {name} failed: {kind}{error}") from error
     if values.shape != shape:
         raise CellError(f"cell {cell}: the rule of {name}: expected shape {shape}, got {values.shape}")
     if not np.isfinite(values).all():

@@ -131,7 +131,7 @@ class _Reader:
                 self.names[statement.name] = Function(statement, self.text, self.names, defaults)
                 continue
             if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
-                self._refuse(statement, "only assignments to a name and a final return")
+                self._refuse(statement, "only assignments to a name and a final return", ALLOWED)
             self._assign(statement, statement.targets[0])
         return None
 
@@ -140,7 +140,7 @@ class _Reader:
             self._name(target.id, self._value(statement.value))
             return
         if not isinstance(target, ast.Tuple) or not all(isinstance(t, ast.Name) for t in target.elts):
-            self._refuse(statement, "only assignments to a name and a final return")
+            self._refuse(statement, "only assignments to a name and a final return", ALLOWED)
         value = statement.value
         given = (
             tuple(self._value(each) for each in value.elts)
@@ -219,7 +219,7 @@ class _Reader:
             if type(expression.op) in _BINARY:
                 left, right = self._value(expression.left), self._value(expression.right)
                 return self._apply(expression, _BINARY[type(expression.op)], left, right)
-        self._refuse(expression or ast.Pass(), "this is outside the language of cells")
+        self._refuse(expression or ast.Pass(), "this is outside the language of cells", ALLOWED)
 
     def _number(self, expression: ast.Constant, value: float) -> int:
         if isinstance(value, bool) or not abs(value) <= sys.float_info.max:
@@ -245,7 +245,7 @@ class _Reader:
             if len(self.builder.shape(matrix)) != 2:
                 self._refuse(expression, "only a matrix can be transposed")
             return self._apply(expression, "reduce", matrix, form="ij->ji")
-        self._refuse(expression, "only p.NAME and .T are allowed with a dot")
+        self._refuse(expression, "only p.NAME and .T are allowed with a dot", ALLOWED)
 
     def _is_parameters(self, expression: ast.expr) -> bool:
         return isinstance(expression, ast.Name) and self.names.get(expression.id) is _PARAMETERS
@@ -303,7 +303,7 @@ class _Reader:
             named = {each.arg or "": self._argument(each.value) for each in expression.keywords}
             return self._checked(expression, lambda: HANDLERS[found](Call(self.builder, values, named)))
         self._check_imported(expression)
-        self._refuse(expression, "this is outside the language of cells")
+        self._refuse(expression, "this is outside the language of cells", ALLOWED)
 
     def _argument(self, expression: ast.expr) -> Value:
         """Return an argument of a function on whole arrays: a literal, or the value of an expression."""
@@ -381,11 +381,11 @@ class _Reader:
     def _line(self, node: ast.AST) -> int:
         return self.text.first_line + getattr(node, "lineno", 1) - 1
 
-    def _refuse(self, node: ast.AST, reason: str) -> NoReturn:
+    def _refuse(self, node: ast.AST, reason: str, allowed: str = "") -> NoReturn:
+        """Raise an error with the line of a node; what is allowed stands in it where something is outside the language."""
         source = self.text.source
         quoted = ast.get_source_segment(source, node) or ""
         line = source.splitlines()[getattr(node, "lineno", 1) - 1].strip()
         at = f" at `{quoted.splitlines()[0]}`" if quoted and quoted != line else ""
-        raise CellError(
-            f"cell {self.cell.name}, {self.text.path}:{self._line(node)}:\n    {line}\n{reason}{at}; {ALLOWED}"
-        )
+        where = f"cell {self.cell.name}, {self.text.path}:{self._line(node)}"
+        raise CellError(f"{where}:\n    {line}\n{reason}{at}{allowed and f'; {allowed}'}")

@@ -369,3 +369,10 @@ def test_a_network_in_continuous_time_with_strong_random_weights_may_be_chaotic(
     _, last = network.predict(genome, np.zeros((2, 600, 1)), state=first, return_state=True)
     grown = np.linalg.norm(last[1, 60:] - last[0, 60:]) / np.linalg.norm(first[1, 60:] - first[0, 60:])
     assert grown > 1e3 if gain > 1 else grown < 1e-3
+
+
+@pytest.mark.parametrize("cell,options", [("hierarchical", {"period": 1.5}), ("memristive", {"graph": 0.5})])
+def test_a_fraction_where_a_whole_number_is_meant_is_refused_in_words(cell, options):
+    name, value = next(iter(options.items()))
+    with pytest.raises(EvorrnError, match=f"failed: {name}: expected a whole number, got {value}$"):
+        Network(1, 1, cell=cell, hidden=6, cell_options=options)

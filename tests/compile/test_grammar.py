@@ -149,12 +149,15 @@ def matrix_alone(p, x, h):
     "function",
     [loops, branches, calls, power, product_of_vectors, misfit, wrong_size, no_return, matrix_alone],
 )
-def test_equations_outside_the_language_raise_an_error_with_their_line(function):
+def test_equations_outside_the_language_or_with_wrong_shapes_raise_an_error_with_their_line(function):
     with pytest.raises(CellError) as caught:
         declare(function)
     message = str(caught.value)
     assert function.__name__.replace("_", "-") in message
-    assert "allowed are" in message or "expected a final return" in message
+    lines = [line.strip() for line in inspect.getsource(function).splitlines()]
+    assert function is no_return or message.splitlines()[1].strip() in lines
+    outside = function in (loops, branches, calls, power)
+    assert ("allowed are" in message) == outside  # the language is listed only where it was left
 
 
 def test_the_error_for_an_unknown_name_has_the_nearest_name():
