@@ -100,7 +100,10 @@ class Search:
         return self.summary()._repr_html_()
 
     def ask(self) -> np.ndarray:
-        """Return the genomes (P, n) to evaluate; the same until `tell` is called."""
+        """Return the genomes (P, n) to evaluate; the same until `tell` is called.
+
+        P is less than the population in generations in which the strategy keeps genomes together with their fitness.
+        """
         if self.asked is None:
             self.state, self.asked = self.strategy.ask(self.state)
         return self.asked.copy()

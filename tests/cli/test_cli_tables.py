@@ -198,7 +198,7 @@ def test_a_separator_may_be_typed_as_a_tab(console, write):
         ("a.csv", "10,01\n10,59\n11,30\n" * 20, (), "state it with --separator , or --decimal ,"),
         ("a.csv", "load\n" + "10,01\n10,59\n" * 20, (), "it has a decimal comma; state it with --decimal ,"),
         ("a.csv", "load\n" + "1.5\n\n2.5\n" * 20, (), "--fill linear or --fill previous"),
-        ("a.csv", "a b\n" + "1 2\n3 4\n" * 20, (), "columns separated by comma, semicolon, tab and bar"),
+        ("a.csv", "a b\n" + "1 2\n3 4\n" * 20, (), "columns separated by comma, semicolon, tab or bar"),
         ("a.csv", "0\n1\n" * 20, (), "--header or --no-header"),
         ("a.dat", "load\n1\n", (), "the names of tables end in .csv, .tsv or .txt, those of arrays in .npz"),
         ("a.csv", "a\n1\n", ("--time", "b"), "unknown column"),

@@ -120,7 +120,7 @@ def test_a_point_beside_whole_numbers_may_separate_thousands(read, refused, mark
     "content", ["a b\n1 2\n3 4\n", "1 2\n3 4\n", "2020-01-01 5\n2020-01-02 6\n", "1,5 2\n2,5 3\n"]
 )
 def test_a_file_separated_by_spaces_is_refused_with_the_known_separators(refused, content):
-    assert "expected columns separated by comma, semicolon, tab and bar, got spaces" in refused(content)
+    assert "expected columns separated by comma, semicolon, tab or bar, got spaces" in refused(content)
 
 
 def test_rows_with_the_newest_date_first_are_turned_round_with_a_note(read):

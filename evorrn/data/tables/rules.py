@@ -11,7 +11,7 @@ from evorrn.base.errors import nearest
 SEPARATORS = {"tab": "\t", ";": ";", "|": "|", ",": ","}
 """Separators by the name that a setting has, in order of preference."""
 SEPARATOR_WORDS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}
-KNOWN_SEPARATORS = "comma, semicolon, tab and bar"
+KNOWN_SEPARATORS = "comma, semicolon, tab or bar"
 DECIMALS = (".", ",")
 FILLS = ("linear", "previous")
 NO_TIME = "none"

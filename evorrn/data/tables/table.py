@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +77,14 @@ class Table:
 
     def cells(self, name: str) -> list[str]:
         """Return the cells of a column; raise UnknownName when there is none of this name."""
-        if name not in self.names:
+        place = self._places.get(name)
+        if place is None:
             raise UnknownName(f"column of {self.path}", name, self.names)
-        place = self.names.index(name)
         return [row[place] for row in self.rows]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
 
     def numeric(self, rows: int | None = None) -> list[str]:
         """Return the names of the columns of numbers or truth values, judged by the first `rows` rows.
@@ -271,6 +276,15 @@ class Table:
     def _place(self, row: int, name: str) -> str:
         return f"{self.path}, line {self.lines[row]}, column {name!r}"
 
+    @cached_property
+    def _marks(self) -> tuple[bool, bool]:
+        """Return whether a cell has a point that separates no thousands, and whether one has a decimal comma."""
+        cells = {cell for row in self.rows for cell in row}
+        points = any(
+            "." in cell and is_number(cell) and not MAYBE_THOUSANDS.fullmatch(cell) for cell in cells
+        )
+        return points, any("," in cell and is_number(cell, ",") for cell in cells)
+
     def _thousands(self, cells: Sequence[str]) -> tuple[int, bool] | None:
         """Return the first row of a column whose points may separate thousands, and whether that is to be refused.
 
@@ -284,12 +298,9 @@ class Table:
         bare = [cell.lstrip("+-") for cell in cells if is_bare(cell.lstrip("+-"))]
         if any(len(cell) > 3 for cell in bare):
             return None
-        cells_of_all = {cell for row in self.rows for cell in row}
-        if any(
-            "." in cell and is_number(cell) and not MAYBE_THOUSANDS.fullmatch(cell) for cell in cells_of_all
-        ):
+        other_points, commas = self._marks
+        if other_points:
             return None
-        commas = any("," in cell and is_number(cell, ",") for cell in cells_of_all)
         return pointed[0], bool(bare) or self.separator != "," or commas
 
 

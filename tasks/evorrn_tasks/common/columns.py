@@ -61,7 +61,8 @@ def choose(table: Table, target: Names, inputs: Names | None, rows: int) -> Choi
         further = [name for name in named(table, inputs) if name not in targets]
     else:
         further = [name for name in numeric if name not in targets and rising[name] in ("", REPEATS)]
-    left = [name for name in table.names if name not in (*targets, *further)]
+    used = {*targets, *further}
+    left = [name for name in table.names if name not in used]
     why = {name: table.why_left_out(name, rows) or rising[name] or "not named as an input" for name in left}
     return Choice(targets, further, why)
 
