@@ -97,7 +97,10 @@ def _lines(run: Run) -> list[str]:
     lines += [f"  {together}"] if together else []
     for split, values in reversed(result.metrics.items()):
         for name in undefined(values):
-            lines.append(f"  {name} is undefined on {split}: the targets of an output do not vary there")
+            short = ", or no sequence has four scored steps" if name == "spectral_distance" else ""
+            lines.append(
+                f"  {name} is undefined on {split}: the targets of an output do not vary there{short}"
+            )
     if run.diverged:
         lines.append(
             "  returns on test are not finite: outputs of the network, or rewards of the environment, were not"

@@ -293,3 +293,13 @@ def test_bad_vector_registers_are_wrong_input(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "got '100,3'" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_says_why_a_spectrum_is_undefined_and_counts_outputs_that_are_many(console):
+    short = ["task.continuations=2", "task.ahead=3", "task.valid=3", "task.train=50"]
+    settings = [word for value in short for word in ("--set", value)]
+    said = console.type("run", "lorenz-96", "--strategy", "random", "--budget", "2gen", *settings)
+    assert said.code == 0, said.err
+    assert "spectral_distance is undefined on test" in said.out
+    assert "or no sequence has four scored steps" in said.out
+    assert "are taken over all 40 outputs together" in said.out

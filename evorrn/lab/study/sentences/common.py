@@ -32,12 +32,17 @@ def subject(task: Mapping[str, Any]) -> str:
     return Path(task["path"]).name + targets
 
 
+NAMED = 8
+"""Most outputs whose names a sentence lists."""
+
+
 def pooled(outputs: Sequence[str]) -> str:
     """Return that errors in original units mix several outputs; empty where there is one."""
     if len(outputs) < 2:
         return ""
+    names = listed(list(outputs)) if len(outputs) <= NAMED else f"all {len(outputs)} outputs"
     return (
-        f"rmse, mae and mse are taken over {listed(list(outputs))} together, in original units, so the output with the "
+        f"rmse, mae and mse are taken over {names} together, in original units, so the output with the "
         "largest numbers decides them; normalised errors are averaged over the outputs."
     )
 
