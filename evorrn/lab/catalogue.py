@@ -159,8 +159,8 @@ def kernel_page(cell: Cell, reference: str) -> Page:
 def task_page(kind: type[Task]) -> Page:
     """Return how a task is made, its settings, references and recommended networks."""
     facts = [
-        ("loss", _declared(kind.loss)),
-        ("metrics", _declared(kind.metrics)),
+        ("loss", _declared(kind, "loss")),
+        ("metrics", _declared(kind, "metrics")),
         (
             "the seed changes",
             "the data and the training" if kind.seed_changes == "data" else "the training alone",
@@ -171,7 +171,7 @@ def task_page(kind: type[Task]) -> Page:
 
 def environment_page(kind: type[Environment], settings: Mapping[str, Any]) -> Page:
     """Return what a network sees and does in an environment, its settings, references and recommended networks."""
-    facts = [("metrics", _declared(kind.metrics)), ("the seed changes", "the starts and the training")]
+    facts = [("metrics", _declared(kind, "metrics")), ("the seed changes", "the starts and the training")]
     try:
         made = kind(**settings)
         facts += [("observations", ", ".join(made.input_names)), ("actions", ", ".join(made.output_names))]
@@ -268,10 +268,14 @@ def _numbers(values: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _declared(value: Any) -> str:
-    """Return what a class of tasks declares, or that each data file decides."""
+def _declared(kind: type[Any], name: str) -> str:
+    """Return what a class of tasks declares, what its usual settings decide, or that each data file decides."""
+    value = getattr(kind, name)
     if isinstance(value, property):
-        return "as the file decides"
+        try:
+            value = getattr(kind(), name)
+        except EvorrnError:  # its usual settings have no file
+            return "as the file decides"
     if isinstance(value, type):
         return str(getattr(value, "name", value.__name__))
     return value if isinstance(value, str) else ", ".join(value)

@@ -1,6 +1,7 @@
 """``evorrn list``, ``evorrn show``, ``--version``, ``--help``: what there is, without waiting for it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,9 @@ def test_a_task_is_shown_with_its_settings_and_references(console):
         assert console.type("show", name).code == 0
     assert "path" in console.type("show", "csv").out
     assert "as the file decides" in console.type("show", "npz").out
+    assert re.search(
+        r"metrics +exact_match, token_accuracy, cross_entropy", console.type("show", "counting").out
+    )
 
 
 def test_a_strategy_is_shown_with_every_setting(console):
