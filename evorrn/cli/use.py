@@ -28,7 +28,7 @@ def predict(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A table with one row per time step, an .npz with inputs, or a text for a network of running text."
+            help="A table with one row per time step, an .npz with inputs (and lengths, links), or a text for a network of running text."
         ),
     ],
     columns: Annotated[

@@ -106,9 +106,11 @@ class Model:
         Raises
         ------
         ShapeError
-            When `x` has a wrong shape, is not finite, or has symbols that are not known.
+            When `x` has a wrong shape, is not finite, or has symbols that are not known, or lengths do not fit.
         """
         inputs, own, single = self._read(x)
+        if lengths is not None and own is not None and (own < inputs.shape[1]).any():
+            raise ShapeError("lengths: expected none, since the sequences of x have lengths of their own")
         lengths = own if lengths is None else np.atleast_1d(lengths)
         given: dict[str, Any] = {"lengths": lengths, "steps": steps}
         if links is not None:

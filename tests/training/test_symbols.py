@@ -123,3 +123,23 @@ def test_symbols_of_a_network_without_an_embedding_are_answered_with_who_takes_t
     with pytest.raises(evorrn.EvorrnError, match=r"network.predict\(result.genome, x\) takes them"):
         result.predict(x)
     assert network.predict(result.genome, x).shape == (4, 6, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_outputs_follow_the_lengths_of_sequences_that_differ(dtype):
+    """In a network of both directions each sequence has the outputs that it has alone, and in one array its own length."""
+    rng = np.random.default_rng(5)
+    symbols, lengths = rng.integers(0, 4, (5, 7)), np.array([7, 1, 3, 6, 2])
+    network = evorrn.Network(4, 2, cell="gru", hidden=3, embedding=2, bidirectional=True, dtype=dtype)
+    batch = evorrn.Batch(symbols, rng.standard_normal((5, 7, 2)), lengths=lengths)
+    result = evorrn.RandomSearch(count=2).fit(network, batch, seed=1, budget="1gen")
+    found = result.predict(symbols, lengths=lengths)
+    for row, length, outputs in zip(symbols, lengths, found):
+        assert np.array_equal(result.predict(row[:length]), outputs[:length])
+        assert np.array_equal(result.predict(row, lengths=length)[:length], outputs[:length])
+    ragged = [row[:length].tolist() for row, length in zip(symbols, lengths)]
+    assert np.array_equal(result.predict(ragged)[1, 0], found[1, 0])
+    with pytest.raises(ShapeError, match="lengths of their own"):
+        result.predict(ragged, lengths=lengths)
+    with pytest.raises(ShapeError, match="lengths: expected"):
+        result.predict(symbols, lengths=lengths + 5)
