@@ -34,6 +34,8 @@ class Case:
         The least ratios to NumPy's product of that size, and to the three forms of JAX; 0 for none.
     forward, back : float
         The most that it may take of our own forward pass, and of our backpropagation through time; 0 for none.
+    traced : float
+        The least ratio to braintrace's SnAp of order 1; 0 for none.
     two : float
         The least ratio of two threads to one; 0 for none. Without it all of ours is on one thread.
     """
@@ -49,6 +51,7 @@ class Case:
     alone: float = 0
     forward: float = 0
     back: float = 0
+    traced: float = 0
     two: float = 0
 
     @property
@@ -81,7 +84,7 @@ def measure(case: Case, session: Session) -> Row:
         return compared(loss, weights_of(network, found))
 
     forms = [(case.expert, "expert"), (case.both, "jacrev"), (case.alone, "jacfwd")]
-    peers = any(bound for bound, _ in forms)
+    peers = case.traced or any(bound for bound, _ in forms)
     ours = Contender("evorrn", gradient if case.two else _alone(gradient), check if peers else None)
     remarks: list[str] = []
     others = [contender for bound, contender in _own(case, network, genome, batch) if bound]
@@ -95,6 +98,14 @@ def measure(case: Case, session: Session) -> Row:
                 return peer.contender(form, case.cell, weights, batch)
 
             others += session.invite("jax_online", make, remarks, Target(at_least=bound))
+    if case.traced:
+        weights = weights_of(network, genome)
+        others += session.invite(
+            "braintrace_online",
+            lambda peer: peer.contender(1, weights, batch),
+            remarks,
+            Target(at_least=case.traced),
+        )
     mine, findings = session.contest(ours, others, remarks)
     numbers = {"seconds_per_step": mine.minimum / case.steps}
     return Row(case.name, case.title, mine, findings, numbers, remarks)
@@ -156,8 +167,8 @@ GROUP = Group(
         Case("rtrl-lstm-32", "rtrl", "lstm", 32, 100, product=0.7, both=1.6),
         Case("rtrl-elman-64-threads", "rtrl", "elman", 64, 60, two=1.7),
         Case("rtrl-indrnn-32", "rtrl", "indrnn", 32, 2000, forward=1.8),
-        Case("snap-elman-32", "snap", "elman", 32, 2000, forward=2.7, back=0.45),
-        Case("snap-elman-128", "snap", "elman", 128, 500, forward=2.7, back=0.45),
+        Case("snap-elman-32", "snap", "elman", 32, 2000, forward=2.7, back=0.45, traced=7),
+        Case("snap-elman-128", "snap", "elman", 128, 500, forward=2.7, back=0.45, traced=7),
     ),
     measure,
 )

@@ -109,6 +109,12 @@ def test_influences_carried_by_jax_give_our_gradient(cell):
     assert all(finding.numbers.get("deviation", 0.0) < 1e-5 for finding in row.findings)
 
 
+def test_snap_by_braintrace_gives_our_gradient():
+    pytest.importorskip("braintrace")
+    row = online.measure(online.Case("small", "snap", "elman", 5, 7, traced=1.0), QUICK)
+    assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-5
+
+
 def test_an_epoch_of_the_kalman_filter_gives_the_weights_of_its_peer():
     row = kalman.measure(kalman.Case(4, 30, 1.0), QUICK)
     assert row.remarks == [] and row.findings[0].numbers["deviation"] < 1e-8
@@ -125,11 +131,12 @@ def test_an_epoch_of_the_kalman_filter_gives_the_weights_of_its_peer():
     ids=lambda c: c.name,
 )
 def test_every_row_of_online_learning_is_measured_without_peers(case, monkeypatch):
-    monkeypatch.setitem(sys.modules, "jax", None)
-    monkeypatch.delitem(sys.modules, "evorrn.bench.peers.jax_online_peer", raising=False)
+    for package, peer in (("jax", "jax_online"), ("braintrace", "braintrace_online")):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.delitem(sys.modules, f"evorrn.bench.peers.{peer}_peer", raising=False)
     row = online.measure(replace(case, hidden=5, steps=7), Session(quick=True))
     assert row.ours is not None and row.findings
-    assert all("jax_online" in remark for remark in row.remarks)
+    assert all("_online is missing" in remark for remark in row.remarks)
 
 
 @pytest.mark.parametrize("cell", ["recursive", "rntn"])

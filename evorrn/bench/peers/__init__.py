@@ -5,8 +5,22 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-PACKAGES = ("numpy", "scipy", "numba", "deap", "jax", "torch", "evosax", "evotorch", "reservoirpy")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "deap",
+    "jax",
+    "torch",
+    "evosax",
+    "evotorch",
+    "reservoirpy",
+    "braintrace",
+)
 """Whose versions belong to a measurement."""
+
+EXTRAS = {"braintrace_online": "braintrace"}
+"""The extra that a peer comes with, where it is not ``bench``."""
 
 
 def load(name: str, missing: dict[str, str]) -> ModuleType | None:
@@ -16,7 +30,7 @@ def load(name: str, missing: dict[str, str]) -> ModuleType | None:
     try:
         return importlib.import_module(f"{__name__}.{name}_peer")
     except ImportError as error:
-        missing[name] = f"{error} (it comes with: pip install 'evorrn[bench]')"
+        missing[name] = f"{error} (it comes with: pip install 'evorrn[{EXTRAS.get(name, 'bench')}]')"
     except Exception as error:  # a package that is there and breaks when it is imported
         missing[name] = f"{type(error).__name__} when it was imported: {error}"
     return None
