@@ -60,11 +60,13 @@ class Scaling:
 
     def restore_targets(self, outputs: np.ndarray) -> np.ndarray:
         """Return outputs (..., O) of the network in original units, float64."""
-        return np.asarray(outputs, dtype=np.float64) * self.target_deviation + self.target_mean
+        with np.errstate(over="ignore", invalid="ignore"):  # a free run may have diverged
+            return np.asarray(outputs, dtype=np.float64) * self.target_deviation + self.target_mean
 
     def restore_inputs(self, inputs: np.ndarray) -> np.ndarray:
         """Return scaled inputs (..., I) in original units, float64."""
-        return np.asarray(inputs, dtype=np.float64) * self.input_deviation + self.input_mean
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(inputs, dtype=np.float64) * self.input_deviation + self.input_mean
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evorrn.base.settings import setting
+from evorrn.data.task import Recommended
 from evorrn_tasks.common.chaotic import Chaotic
 from evorrn_tasks.common.flows import ROESSLER, integrate
 
@@ -41,3 +42,12 @@ class Roessler(Chaotic):
         start = np.append(rng.uniform(-4.0, 4.0, 2), 0.0)
         before = round(TRANSIENT / self.step)
         return integrate(ROESSLER, start, before + count, self.step)[before:]
+
+    def recommended(self, strategy: str) -> Recommended:
+        """Return monomials of the present values up to degree 3 for ``ng-rc``, else what `Chaotic` does.
+
+        Values of two time steps are so alike that large weights of opposite sign would multiply every error.
+        """
+        if strategy == "ng-rc":
+            return Recommended(strategy={"increments": True, "delays": 1, "order": 3})
+        return super().recommended(strategy)

@@ -1,6 +1,7 @@
 """Next generation reservoir computing against least squares on explicit monomials."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -286,3 +287,13 @@ def test_what_is_recommended_recalls_the_delays_of_an_input(delays, steps, recal
     network = evorrn.Network.for_task(task, **strategy.needs_network(task.inputs))
     result = strategy.fit(network, task)
     assert result.metrics["test"]["memory_capacity"] == pytest.approx(recalled, abs=0.1)
+
+
+def test_what_is_recommended_continues_the_roessler_equations_longer_than_linear_models():
+    task = evorrn.task("roessler")
+    strategy = evorrn.NGRC(**task.recommended("ng-rc").strategy)
+    network = evorrn.Network.for_task(task, **strategy.needs_network(task.inputs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # free runs that diverge are no reason for a warning of NumPy
+        result = strategy.fit(network, task, seed=3)
+    assert result.metrics["test"]["valid_time"] > 0.4  # linear autoregression: 0.3
