@@ -196,6 +196,8 @@ def test_not_beating_random_networks_is_said():
 def test_failures_are_told_apart():
     found = comparison([row("a", [math.nan, math.nan, 0.1], errors=1), row("b", [0.2] * 3)])
     assert any("1 with an error and 1 without a finite value" in text for text in sentences.cautions(found))
+    found = comparison([row("a", [math.nan, math.nan, 0.1]), row("b", [0.2] * 3)])
+    assert any("(2 without a finite value)" in text for text in sentences.cautions(found))
 
 
 def test_bidirectional_networks_that_see_their_targets_are_named():

@@ -195,9 +195,7 @@ def _reason(row: Row) -> str:
     """Return why runs of a row failed."""
     diverged = row.failed - row.errors
     reasons = [f"{row.errors} with an error"] * (row.errors > 0)
-    return listed(
-        reasons + [f"{diverged} without a finite {'value' if diverged == 1 else 'values'}"] * (diverged > 0)
-    )
+    return listed(reasons + [f"{diverged} without a finite value"] * (diverged > 0))
 
 
 def _time(comparison: Comparison) -> str:
