@@ -248,7 +248,7 @@ def test_a_forecast_diagnosis_and_automaton_need_a_network_of_one_time_step(tmp_
     raw = {"task": {"name": echoing.BACKWARDS}, "budget": "1gen", "strategy": {"name": "bptt"}}
     run = execute(resolve({**raw, "network": echoing.NETWORK}), tmp_path)
     folder = RunFolder(tmp_path / run.spec.folder)
-    with pytest.raises(EvorrnError, match="needs a network with one time step"):
+    with pytest.raises(EvorrnError, match="what is measured is of one time step"):
         diagnose(folder, run.result)
     with pytest.raises(EvorrnError, match="expected a network with one time step"):
         automaton_of(folder)

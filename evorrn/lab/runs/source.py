@@ -77,6 +77,7 @@ def trained(run: RunFolder) -> Result:
     state = run.state()
     if state != COMPLETE:
         raise RunError(f"{run.path}: expected a complete run, this one is {state}")
-    if changed := run.changed_spec():
+    result = load(run.path)
+    if changed := run.changed_spec():  # after `load`, which says where a spec names a file that is not trusted
         raise RunError(f"{run.path}: {changed}")
-    return load(run.path)
+    return result
