@@ -77,7 +77,7 @@ def trained(run: RunFolder) -> Result:
     state = run.state()
     if state != COMPLETE:
         raise RunError(f"{run.path}: expected a complete run, this one is {state}")
-    result = load(run.path)
-    if changed := run.changed_spec():  # after `load`, which says where a spec names a file that is not trusted
+    result = load(run.path)  # first: it says where a spec names a file that is not trusted
+    if changed := run.changed_spec():
         raise RunError(f"{run.path}: {changed}")
     return result
