@@ -15,8 +15,8 @@ from evorrn.kernels.threads import available, get_threads, set_threads
 THREADS = 2
 """Threads of every contender, or as many as there are cores."""
 
-PAUSE_SECONDS = 0.05
-"""Rest before a contender's turn: threads of another one that wait for work, spinning, fall asleep."""
+PAUSE_SECONDS, PAUSES = 0.05, 10
+"""Rest before a contender's turn, and how often at most: threads of another one that wait for work, spinning, fall asleep."""
 
 LONG_SECONDS = 0.3
 """From this duration of the slowest contender on, each is called once a turn instead of three times."""
@@ -53,7 +53,7 @@ def alternate(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            time.sleep(PAUSE_SECONDS)
+            _rest()
             taken[name] += [_clocked(call) for _ in range(repeats)]
     return {name: Times(tuple(seconds)) for name, seconds in taken.items()}
 
@@ -91,6 +91,15 @@ def _separate_cores(processors: list[int], count: int) -> list[int]:
         chosen.setdefault(core, processor)
     apart = list(chosen.values())
     return (apart + [processor for processor in processors if processor not in apart])[:count]
+
+
+def _rest() -> None:
+    """Wait until no thread of this process computes: those of a BLAS spin for 0.1 s and more after a call."""
+    for _ in range(PAUSES):
+        before = time.process_time()
+        time.sleep(PAUSE_SECONDS)
+        if time.process_time() - before < PAUSE_SECONDS / 10:
+            return
 
 
 def _clocked(call: Callable[[], object]) -> float:
