@@ -40,18 +40,23 @@ def test_every_string_is_of_its_language_and_the_target_is_the_next_symbol(langu
             assert belongs(language, wanted[:-1]), wanted
 
 
-@pytest.mark.parametrize("language", PATTERNS)
-def test_scored_are_the_steps_at_which_only_one_symbol_can_follow(language):
-    """By brute force: a prefix is scored when it has the first b (or c) and all words that go on agree."""
-    task = evorrn.task("counting", language=language, longest=4, valid_longest=4, test_longest=5)
+def words_of(language):
+    """Return the words of a language whose counts are 1 to 11, without the end sign."""
     n = range(1, 12)
-    words = {
+    return {
         "anbn": ["a" * k + "b" * k for k in n],
         "anbncn": ["a" * k + "b" * k + "c" * k for k in n],
         "anbncndn": ["a" * k + "b" * k + "c" * k + "d" * k for k in n],
         "anb2n": ["a" * k + "bb" * k for k in n],
         "anbmcnm": ["a" * k + "b" * m + "c" * (k + m) for k in n for m in n],
     }[language]
+
+
+@pytest.mark.parametrize("language", PATTERNS)
+def test_scored_are_the_steps_at_which_only_one_symbol_can_follow(language):
+    """By brute force: a prefix is scored when it has the first b (or c) and all words that go on agree."""
+    task = evorrn.task("counting", language=language, longest=4, valid_longest=4, test_longest=5)
+    words = words_of(language)
     words = [word + "#" for word in words]
     batch = task.data(0).test
     for (shown, wanted), scored in zip(strings(batch, task.input_names), batch.scored):
@@ -121,14 +126,7 @@ def test_asked_for_all_legal_symbols_a_step_wants_those_of_all_words_that_go_on(
     task = evorrn.task(
         "counting", language=language, asked="legal", longest=4, valid_longest=4, test_longest=5
     )
-    n = range(1, 12)
-    words = {
-        "anbn": ["a" * k + "b" * k for k in n],
-        "anbncn": ["a" * k + "b" * k + "c" * k for k in n],
-        "anbncndn": ["a" * k + "b" * k + "c" * k + "d" * k for k in n],
-        "anb2n": ["a" * k + "bb" * k for k in n],
-        "anbmcnm": ["a" * k + "b" * m + "c" * (k + m) for k in n for m in n],
-    }[language]
+    words = words_of(language)
     batch, names = task.data(2).test, task.input_names
     assert task.loss == "binary-cross-entropy" and task.metrics[0] == "exact_match"
     for x, y, scored, length in zip(batch.inputs, batch.targets, batch.scored, batch.lengths):

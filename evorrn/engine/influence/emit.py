@@ -156,17 +156,7 @@ class LearningEmitter(RowsEmitter):
             "errors = np.zeros((n_O, 1), F)",
             "d_output = aligned((1, wide_O), F)",
         ]
-        for name, shape, transposed in self._used_parameters():
-            if len(shape) == 1:
-                form = f"(1, {self._padded(shape[0])})"
-            else:
-                rows, columns = shape[::-1] if transposed else shape
-                form = (
-                    f"(1, n_O, {size(columns)})"
-                    if rows == "O"
-                    else f"(1, {size(columns)}, {self._padded(rows)})"
-                )
-            lines.append(f"{self._packed(name, transposed)} = aligned({form}, F)")
+        lines += [self._allocated(*parameter, "1") for parameter in self._used_parameters()]
         kept = self._kept()
         for name, (dimension,) in self.step.states.items():
             lines.append(f"{variable(name)}_slots = aligned((chunk + 1, 1, {self._padded(dimension)}), F)")

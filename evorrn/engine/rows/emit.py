@@ -174,16 +174,7 @@ class RowsEmitter(ProgramEmitter):
         for name, shape, transposed in self._used_parameters():
             if name in self.sparse:
                 continue
-            if len(shape) == 1:
-                form = f"(group, {self._padded(shape[0])})"
-            else:
-                rows, columns = shape[::-1] if transposed else shape
-                form = (
-                    f"(group, n_O, {size(columns)})"
-                    if rows == "O"
-                    else f"(group, {size(columns)}, {self._padded(rows)})"
-                )
-            lines.append(f"{self._packed(name, transposed)} = aligned({form}, F)")
+            lines.append(self._allocated(name, shape, transposed, "group"))
         outside = {self.graph.outputs[name] for name in self.step.states}
         for index in sorted(self.plan.stored - outside):
             lines.append(
@@ -255,6 +246,17 @@ class RowsEmitter(ProgramEmitter):
                 if nodes[operand].op in WEIGHTS:
                     used.add((nodes[operand].name, nodes[index].op == "matvec_transposed"))
         return [(n, s, t) for n, s in self.step.weights.items() for t in (False, True) if (n, t) in used]
+
+    def _allocated(self, name: str, shape: tuple[str, ...], transposed: bool, genomes: str) -> str:
+        """Return the line that allocates the packed weights of a parameter for so many genomes."""
+        rows, columns = (shape[::-1] if transposed else shape) if len(shape) > 1 else (*shape, "")
+        if not columns:
+            sizes = self._padded(rows)
+        elif rows == "O":
+            sizes = f"n_O, {size(columns)}"
+        else:
+            sizes = f"{size(columns)}, {self._padded(rows)}"
+        return f"{self._packed(name, transposed)} = aligned(({genomes}, {sizes}), F)"
 
     def _packed(self, name: str, transposed: bool) -> str:
         """Return the variable of the packed weights of a parameter."""
