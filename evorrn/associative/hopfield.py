@@ -16,6 +16,7 @@ from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
 from evorrn.base.settings import check_seed
+from evorrn.kernels.memory import room
 from evorrn.kernels.threads import share, together
 
 ORDERS = ("asynchronous", "fixed", "synchronous")
@@ -95,7 +96,7 @@ class Hopfield:
         self.units = units
         self.size = units * (units - 1) // 2
         self.thresholds = np.zeros(units) if thresholds is None else thresholds
-        self._weights = np.zeros((units, units))
+        self._weights = _from_a_cache_line(np.zeros((units, units)))
 
     def __repr__(self) -> str:
         return f"Hopfield({self.units} units, {self.size:,} weights)"
@@ -117,7 +118,7 @@ class Hopfield:
             )
         if np.diag(array).any():
             raise ShapeError("weights: expected zeros on the diagonal: a unit has no weight to itself")
-        self._weights = array
+        self._weights = _from_a_cache_line(array)
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -160,7 +161,7 @@ class Hopfield:
                 stacklevel=2,
             )
         weights = stored(given, rule)
-        self._weights = (weights + weights.T) / 2  # symmetric to the last bit
+        self._weights = _from_a_cache_line((weights + weights.T) / 2)  # symmetric to the last bit
         lost = int((given * (given @ self._weights) < 0).any(axis=1).sum())  # a sum of zero keeps the unit
         if lost and rule == "gradient":
             warnings.warn(
@@ -200,7 +201,7 @@ class Hopfield:
         if order == "synchronous":
             return self._all_at_once(states, sweeps)
         rng = np.random.default_rng(check_seed(seed))
-        fields = np.empty_like(states)
+        fields = room(states.shape, states.dtype)
         blocks = [slice(begin, begin + AT_ONCE) for begin in range(0, len(states), AT_ONCE)]
         with one_thread():
             together([partial(self._fields, states[block], fields[block]) for block in blocks])
@@ -341,7 +342,7 @@ class Hopfield:
         genes = finite("genome", genome, self.size)[0]
         weights = np.zeros((self.units, self.units))
         weights[np.triu_indices(self.units, 1)] = genes
-        self._weights = weights + weights.T
+        self._weights = _from_a_cache_line(weights + weights.T)
         return self
 
     def fitness(self, genomes: Any, patterns: Any, cues: Any, seed: int = 0) -> np.ndarray:
@@ -363,3 +364,10 @@ class Hopfield:
         other = Hopfield(self.units, self.thresholds)
         found = [other.unpack(genome).recall(given, seed=seed).states for genome in np.atleast_2d(genomes)]
         return np.array([(states * wanted).mean() for states in found])
+
+
+def _from_a_cache_line(array: np.ndarray) -> np.ndarray:
+    """Return a copy that begins at a cache line: where rows begin inside one, half of the vectors lie in two lines."""
+    copy = room(array.shape, array.dtype)
+    copy[...] = array
+    return copy

@@ -107,21 +107,3 @@ def _eliminate(
             solved[size - 1, place, o] /= pivots[size - 1]
             for k in range(size - 2, -1, -1):
                 solved[k, place, o] = (solved[k, place, o] - beyond[k] * solved[k + 1, place, o]) / pivots[k]
-
-
-def triangle(matrix: np.ndarray) -> np.ndarray:
-    """Return R (min(N, M), M) of the QR decomposition of a matrix (N, M), which is overwritten; Fortran order.
-
-    LAPACK's recursive decomposition is faster than the usual one where there are many rows.
-    """
-    rows, columns = matrix.shape
-    together = min(BLOCK, rows, columns)
-    factors, work = np.empty((columns, together)), np.empty(together * columns)
-    call("dgeqrt", rows, columns, together, matrix, rows, factors, together, work)
-    return np.triu(matrix[: min(rows, columns)])
-
-
-def triangle_work(rows: int, columns: int) -> int:
-    """Return the multiply-adds of `triangle` (Golub & Van Loan, 5.2.1)."""
-    high, low = max(rows, columns), min(rows, columns)
-    return high * low**2 - low**3 // 3

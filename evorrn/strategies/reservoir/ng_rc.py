@@ -55,7 +55,7 @@ class NGRC(Strategy):
     """
 
     name: ClassVar[str] = "ng-rc"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     step_name: ClassVar[str] = "solution"
     one_step: ClassVar[bool] = True
     requires: ClassVar[frozenset[str]] = frozenset({"states", "targets"})

@@ -86,7 +86,7 @@ def ridge(
         about the same share of every class, which is the target of a sequence at its last row.
     solver : str
         ``"svd"`` works on the rows (QR, then bidiagonal form), which keeps directions of X down to 1e-16 of the largest.
-        ``"cholesky"`` works on their Gram matrix: directions down to 1e-8, in about four tenths of the time.
+        ``"cholesky"`` works on their Gram matrix: directions down to 1e-8, in about half the time.
         ``"auto"`` is ``"svd"`` up to 600 features.
     each_output : bool
         Whether every output has the penalty that predicts it best, in place of one for all.

@@ -6,12 +6,13 @@ The readout ``y = W x + b`` of R rows minimises ``mean |y - W x - b|² + α |W|�
 from __future__ import annotations
 
 import itertools
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
 from evorrn.kernels.threads import together
-from evorrn.strategies.reservoir.bidiagonal import Bidiagonal, triangle, triangle_work
+from evorrn.strategies.reservoir import triangles
+from evorrn.strategies.reservoir.bidiagonal import Bidiagonal
 from evorrn.strategies.reservoir.division import Division
 from evorrn.strategies.reservoir.tridiagonal import Tridiagonal
 
@@ -82,51 +83,85 @@ class Solver:
 
 
 class Rows(Solver):
-    """Solutions from the rows: QR of every piece, then the bidiagonal form of R, see `Bidiagonal`.
+    """Solutions from the rows: QR of every piece, then for a grid of penalties the bidiagonal form of R, see `Bidiagonal`.
 
     With a column of ones before the features, R of the centred rows is a block of R, and the bias is not penalised.
-    Triangles of pieces, one below the other, have the same R as their rows.
+    Triangles of pieces, one below the other, have the same R as their rows. For one penalty they get another below
+    them, the root of the penalty times the identity.
     """
 
     def __init__(self, features: np.ndarray, targets: np.ndarray, division: Division) -> None:
         super().__init__(features, targets, division)
         self._columns = 1 + self.width + self.outputs
         self._triangles = together([partial(self._triangle, piece) for piece in division.pieces])
-        self._heights = [division.edges[k + 1] - division.edges[k] for k in division.pieces]
-        self.work += sum(triangle_work(height, self._columns) for height in self._heights)
+        self._leading = self._triangles[:1]
+        self._charged = 1
+        self.work += triangles.rows_work(len(self.x), self._columns)
 
     def _triangle(self, piece: int) -> np.ndarray:
-        rows = self.division.rows(piece)
-        whole = np.empty((rows.stop - rows.start, self._columns), order="F")
-        whole[:, 0] = 1
-        whole[:, 1 : 1 + self.width] = self.x[rows]
-        whole[:, 1 + self.width :] = self.y[rows]
-        return triangle(whole)
+        """Return R (C, C) of a piece's ones, features and targets."""
+        upper = np.zeros((self._columns, self._columns), order="F")
+        for rows in triangles.blocks(self.division.rows(piece), self._columns):
+            block = np.empty((rows.stop - rows.start, self._columns), order="F")
+            block[:, 0] = 1
+            block[:, 1 : 1 + self.width] = self.x[rows]
+            block[:, 1 + self.width :] = self.y[rows]
+            triangles.update(upper, block)
+        return upper
+
+    def _joined(self, pieces: tuple[int, ...]) -> np.ndarray:
+        """Return R of some pieces, joined one after the other; those of the first pieces are kept."""
+        if not self._leads(pieces):
+            return reduce(triangles.join, [self._triangles[piece] for piece in pieces])
+        leading = self._leading
+        for piece in pieces[len(leading) :]:
+            leading = [*leading, triangles.join(leading[-1], self._triangles[piece])]
+        self._leading = max(self._leading, leading, key=len)  # other threads find one list or the other
+        return leading[len(pieces) - 1]
+
+    def _leads(self, pieces: tuple[int, ...]) -> bool:
+        """Return whether some pieces are the first ones."""
+        return pieces == self.division.pieces[: len(pieces)]
 
     def solve(self, pieces: tuple[int, ...], grid: np.ndarray, values: bool = False) -> Solution:
         """Return the solutions on some pieces."""
-        joined = self._triangles[pieces[0]]
-        if len(pieces) > 1:
-            joined = triangle(np.asfortranarray(np.vstack([self._triangles[piece] for piece in pieces])))
-        end = 1 + self.width
+        joined, end = self._joined(pieces), 1 + self.width
+        edges = self.division.edges
+        rows = sum(edges[piece + 1] - edges[piece] for piece in pieces)
+        reduced = Bidiagonal(np.triu(joined[1:end, 1:end]))
+        weights = reduced.solve(joined[1:end, end:], rows * grid)
+        return weights, self._bias(joined, weights), reduced.values**2 / rows if values else np.zeros(0)
+
+    def last(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (F, O) and bias (O,) of one penalty on all pieces, and count the work."""
+        from scipy.linalg import solve_triangular
+
+        joined = self._joined(self.division.pieces)
+        self._charge_joins(self.division.pieces)
+        solved = triangles.penalise(joined[1:, 1:], self.width, np.sqrt(len(self.x) * alpha))
+        self.work += triangles.join_work(self._columns) + self.width**2 * self.outputs
+        upper, right = solved[: self.width, : self.width], solved[: self.width, self.width :]
+        weights = solve_triangular(upper, right, check_finite=False)
+        return weights, self._bias(joined, weights)
+
+    def _bias(self, joined: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the biases that belong to weights (F, ..., O), from the means in the first row of R."""
         means = joined[0, 1:] / joined[0, 0]
-        square, right = np.zeros((self.width, self.width)), np.zeros((self.width, self.outputs))
-        square[: len(joined) - 1] = joined[1:end, 1:end]
-        right[: len(joined) - 1] = joined[1:end, end:]
-        rows = sum(self._heights[piece] for piece in pieces)
-        reduced = Bidiagonal(square)
-        weights = reduced.solve(right, rows * grid)
-        bias = means[self.width :] - np.tensordot(means[: self.width], weights, axes=1)
-        return weights, bias, reduced.values**2 / rows if values else np.zeros(0)
+        return np.asarray(means[self.width :] - np.tensordot(means[: self.width], weights, axes=1))
 
     def charge(self, pieces: tuple[int, ...], grid: np.ndarray) -> None:
         """Count the work of one call of `solve`."""
-        if len(pieces) > 1:
-            height = sum(min(self._heights[piece], self._columns) for piece in pieces)
-            self.work += triangle_work(height, self._columns)
+        self._charge_joins(pieces)
         # Bidiagonal reduction: 8/3 F³ operations (Golub & Van Loan, 5.4.3); then products with Q and P.
         self.work += 4 * self.width**3 // 3 + (1 + len(grid)) * self.outputs * self.width**2
         self.work += self.width * len(grid) * (12 + 6 * self.outputs)
+
+    def _charge_joins(self, pieces: tuple[int, ...]) -> None:
+        """Count the work of joining pieces, of the first ones only what was not counted before."""
+        joins = len(pieces) - 1
+        if self._leads(pieces):
+            joins, self._charged = max(len(pieces) - self._charged, 0), max(len(pieces), self._charged)
+        self.work += joins * triangles.join_work(self._columns)
 
 
 class Gram(Solver):
