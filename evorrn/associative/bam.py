@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.patterns import bipolar, finite, some, vector
+from evorrn.associative.patterns import bipolar, finite, pair, some, vector
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError
+from evorrn.base.memory import whole_number
 
 CAPACITY = 0.15
 """Pairs for each unit of the smaller layer up to which random ones are recalled with a mean overlap of about 0.99."""
@@ -72,10 +73,8 @@ class BAM:
     def __init__(
         self, x_units: int, y_units: int, x_thresholds: Any = None, y_thresholds: Any = None
     ) -> None:
-        for name, value in (("x_units", x_units), ("y_units", y_units)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise EvorrnError(f"{name}: expected a whole number of at least 1, got {value!r}")
-        self.x_units, self.y_units = x_units, y_units
+        self.x_units = x_units = whole_number("x_units", x_units)
+        self.y_units = y_units = whole_number("y_units", y_units)
         self.size = x_units * y_units
         self._weights = np.zeros((x_units, y_units))
         self.x_thresholds = np.zeros(x_units) if x_thresholds is None else x_thresholds
@@ -147,18 +146,16 @@ class BAM:
         sweeps : int
             Largest number of updates of both layers.
         """
-        if isinstance(sweeps, bool) or not isinstance(sweeps, int) or sweeps < 1:
-            raise EvorrnError(f"sweeps: expected a whole number of at least 1, got {sweeps!r}")
+        sweeps = whole_number("sweeps", sweeps)
         first, second = self._start(x, y)
-        converged = np.zeros(len(first), bool)
         with one_thread():
-            for _ in range(sweeps):
+            for sweep in range(sweeps + 1):  # the last one only tells whether the states are a fixed point
                 new_second = self._y_from(first, second)
                 new_first = self._x_from(new_second, first)
                 converged = (new_first == first).all(axis=1) & (new_second == second).all(axis=1)
-                first, second = new_first, new_second
-                if converged.all():
+                if sweep == sweeps or converged.all():
                     break
+                first, second = new_first, new_second
         return PairRecall(first, second, converged)
 
     def trace(self, x: Any = None, y: Any = None, sweeps: int = 200) -> PairTrace:
@@ -169,6 +166,7 @@ class BAM:
         x : array_like, shape (n,), optional
         y : array_like, shape (m,), optional
         """
+        sweeps = whole_number("sweeps", sweeps)
         first, second = (layer[:1] for layer in self._cues(x, y))
         states = [(first, second)]
         for _ in range(sweeps):
@@ -209,7 +207,7 @@ class BAM:
         """
         drawing = importlib.import_module("evorrn.lab.report.pairs")  # the only folder that draws lies below
         first, second = self._cues(x, y)
-        true = None if pairs is None else self._pairs(*pairs)
+        true = None if pairs is None else self._pairs(*pair("pairs", pairs))
         if true is not None and len(true[0]) != len(first):
             raise ShapeError(f"pairs: expected one for each of {len(first)} cues, got {len(true[0])}")
         given = (None if x is None else first, None if y is None else second)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from evorrn.associative.hopfield import Hopfield
-from evorrn.associative.patterns import finite
+from evorrn.associative.patterns import finite, positive
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError
+from evorrn.base.memory import whole_number
 
 
 class ContinuousHopfield(Hopfield):
@@ -42,10 +43,7 @@ class ContinuousHopfield(Hopfield):
 
     def __init__(self, units: int, gain: float = 1.0, time_constant: float = 1.0) -> None:
         super().__init__(units)
-        for name, value in (("gain", gain), ("time_constant", time_constant)):
-            if not (np.isfinite(value) and value > 0):
-                raise EvorrnError(f"{name}: expected a finite number > 0, got {value!r}")
-        self.gain, self.time_constant = float(gain), float(time_constant)
+        self.gain, self.time_constant = positive("gain", gain), positive("time_constant", time_constant)
 
     def relax(self, values: Any, time: float, step: float = 0.02, inputs: Any = None) -> np.ndarray:
         """Return the values v at every step of the fourth-order Runge-Kutta method, shape (T + 1, B, N).
@@ -64,10 +62,12 @@ class ContinuousHopfield(Hopfield):
         start = finite("values", values, self.units)
         if np.abs(start).max(initial=0.0) >= 1:
             raise EvorrnError("values: expected numbers between -1 and 1, both excluded")
-        if not (np.isfinite(time) and time > 0 and 0 < step <= self.time_constant):
+        time, step = positive("time", time), positive("step", step)
+        if step > self.time_constant:
             raise EvorrnError(
-                f"step: expected time > 0 and 0 < step <= {self.time_constant:g}, got {time!r}, {step!r}"
+                f"step: expected at most the time constant, {self.time_constant:g}, got {step:g}"
             )
+        steps = whole_number("steps of time / step", max(1, round(time / step)), max(start.size, 1))
         drive = np.zeros(self.units) if inputs is None else finite("inputs", inputs, self.units)[0]
 
         def slope(u: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ class ContinuousHopfield(Hopfield):
         u = np.arctanh(start) / self.gain
         path = [start]
         with one_thread():
-            for _ in range(max(1, round(time / step))):
+            for _ in range(steps):
                 k1 = slope(u)
                 k2 = slope(u + 0.5 * step * k1)
                 k3 = slope(u + 0.5 * step * k2)

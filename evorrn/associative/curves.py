@@ -12,8 +12,9 @@ import numpy as np
 
 from evorrn.associative.bam import BAM
 from evorrn.associative.hopfield import Hopfield
-from evorrn.associative.patterns import some
+from evorrn.associative.patterns import numbers, some
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
+from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
 
 DRIVES = ("x", "y", "both")
@@ -86,10 +87,10 @@ def basins(
     >>> [bool(found.recovered[0] > 0.9), bool(found.recovered[1] < 0.5)]
     [True, True]
     """
+    if not isinstance(memory, Hopfield):
+        raise EvorrnError(f"memory: expected a Hopfield network, got {type(memory).__name__}")
     true = some("patterns", patterns, memory.units)
-    shares = _checked("wrong", wrong, trials)
-    if shares.max() > 1:
-        raise EvorrnError(f"wrong: expected shares from 0 to 1, got {shares.max():g}")
+    shares = _shares(wrong, trials)
     rng, overlaps = np.random.default_rng(check_seed(seed)), []
     wanted = np.repeat(true, trials, axis=0)
     for share in shares:
@@ -143,12 +144,12 @@ def pair_basins(
     """
     if drive not in DRIVES:
         raise UnknownName("layer", drive, DRIVES)
+    if not isinstance(memory, BAM):
+        raise EvorrnError(f"memory: expected a BAM, got {type(memory).__name__}")
     true = some("x", x, memory.x_units), some("y", y, memory.y_units)
     if len(true[0]) != len(true[1]):
         raise ShapeError(f"y: expected one pattern for each of {len(true[0])} of x, got {len(true[1])}")
-    shares = _checked("wrong", wrong, trials)
-    if shares.max() > 1:
-        raise EvorrnError(f"wrong: expected shares from 0 to 1, got {shares.max():g}")
+    shares = _shares(wrong, trials)
     rng, overlaps = np.random.default_rng(check_seed(seed)), []
     wanted = {letter: np.repeat(patterns, trials, axis=0) for letter, patterns in zip("xy", true)}
     for share in shares:
@@ -193,7 +194,9 @@ def capacity(
     >>> [bool(found.overlap[0] > 0.99), bool(found.overlap[1] < 0.7)]
     [True, True]
     """
+    units, (share,) = whole_number("units", units), _shares([wrong], trials)
     given, rng, overlaps = _checked("loads", loads, trials), np.random.default_rng(check_seed(seed)), []
+    whole_number("patterns of the largest load", max(round(given.max() * units), 1), units)
     for load in given:
         found = []
         for _ in range(trials):
@@ -201,7 +204,7 @@ def capacity(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that these are more than the rule holds is the question
                 memory = Hopfield(units).store(patterns, rule=rule)
-            cues = with_wrong_units(patterns, wrong, rng)
+            cues = with_wrong_units(patterns, share, rng)
             states = memory.recall(cues, seed=int(rng.integers(2**31))).states
             found.append((states * patterns).mean(axis=1))
         overlaps.append(np.concatenate(found))
@@ -216,12 +219,18 @@ def with_wrong_units(patterns: np.ndarray, share: float, rng: np.random.Generato
     return cues
 
 
+def _shares(wrong: Sequence[float], trials: int) -> np.ndarray:
+    shares = _checked("wrong", wrong, trials)
+    if shares.max() > 1:
+        raise EvorrnError(f"wrong: expected shares from 0 to 1, got {shares.max():g}")
+    return shares
+
+
 def _checked(name: str, values: Sequence[float], trials: int) -> np.ndarray:
-    found = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    found = np.atleast_1d(numbers(name, values))
     if found.ndim != 1 or not found.size or not (np.isfinite(found).all() and found.min() >= 0):
         raise EvorrnError(f"{name}: expected numbers of at least 0, got {values!r}")
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise EvorrnError(f"trials: expected a whole number of at least 1, got {trials!r}")
+    whole_number("trials", trials)
     return found
 
 

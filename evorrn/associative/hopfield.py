@@ -14,7 +14,8 @@ from evorrn.associative.kernels import settle_one_by_one
 from evorrn.associative.patterns import bipolar, finite, overlap, some, vector
 from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
-from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
+from evorrn.base.errors import ShapeError, UnknownName
+from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
 from evorrn.kernels.memory import room
 from evorrn.kernels.threads import share, together
@@ -57,7 +58,8 @@ class Trace(NamedTuple):
 class Hopfield:
     """A Hopfield network: N units of -1 and 1 under symmetric weights.
 
-    A unit takes the sign of the weighted sum of the others less its threshold, and keeps its value where that is zero.
+    A unit takes the sign of the weighted sum of the others less its threshold, and keeps its value where that is zero
+    within rounding: fractions that cancel, such as those of Hebb's rule, add up to a last digit.
     Updated one by one, the units never raise the energy and so always reach a fixed point. Updated all at once they
     may end in a cycle of two states.
 
@@ -91,9 +93,7 @@ class Hopfield:
     """
 
     def __init__(self, units: int, thresholds: Any = None) -> None:
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise EvorrnError(f"units: expected a whole number of at least 1, got {units!r}")
-        self.units = units
+        self.units = units = whole_number("units", units)
         self.size = units * (units - 1) // 2
         self.thresholds = np.zeros(units) if thresholds is None else thresholds
         self._weights = _from_a_cache_line(np.zeros((units, units)))
@@ -162,7 +162,7 @@ class Hopfield:
             )
         weights = stored(given, rule)
         self._weights = _from_a_cache_line((weights + weights.T) / 2)  # symmetric to the last bit
-        lost = int((given * (given @ self._weights) < 0).any(axis=1).sum())  # a sum of zero keeps the unit
+        lost = int((given * (given @ self._weights) < -self._ties()).any(axis=1).sum())
         if lost and rule == "gradient":
             warnings.warn(
                 f"gradient: {lost} of {len(given)} patterns are no fixed points after {SWEEPS} passes, and more are stored "
@@ -195,8 +195,7 @@ class Hopfield:
         """
         if order not in ORDERS:
             raise UnknownName("order", order, ORDERS)
-        if isinstance(sweeps, bool) or not isinstance(sweeps, int) or sweeps < 1:
-            raise EvorrnError(f"sweeps: expected a whole number of at least 1, got {sweeps!r}")
+        sweeps = whole_number("sweeps", sweeps)
         states = bipolar("cues", cues, self.units)
         if order == "synchronous":
             return self._all_at_once(states, sweeps)
@@ -205,7 +204,7 @@ class Hopfield:
         blocks = [slice(begin, begin + AT_ONCE) for begin in range(0, len(states), AT_ONCE)]
         with one_thread():
             together([partial(self._fields, states[block], fields[block]) for block in blocks])
-        taken, active = np.full(len(states), sweeps), np.arange(len(states))
+        taken, active, ties = np.full(len(states), sweeps), np.arange(len(states)), self._ties()
         for begun in range(0, sweeps, DRAWN_AT_ONCE):
             count = min(DRAWN_AT_ONCE, sweeps - begun)
             orders = np.tile(np.arange(self.units), (count, 1))
@@ -214,7 +213,7 @@ class Hopfield:
             whole = len(active) == len(states)
             now, now_fields = (states, fields) if whole else (states[active], fields[active])
             found = np.empty(len(active), dtype=np.int64)
-            share(len(active), settle_one_by_one, now, now_fields, self._weights, orders, found)
+            share(len(active), settle_one_by_one, now, now_fields, self._weights, ties, orders, found)
             if not whole:
                 states[active], fields[active] = now, now_fields
             taken[active[found >= 0]] = begun + found[found >= 0]
@@ -222,7 +221,7 @@ class Hopfield:
             if not active.size:
                 break
         converged = np.ones(len(states), bool)
-        converged[active] = False
+        converged[active] = (states[active] * fields[active] >= -ties).all(axis=1)
         return Recall(states, converged, np.zeros(len(states), bool), taken)
 
     def trace(self, cue: Any, order: str = "asynchronous", seed: int = 0, sweeps: int = 200) -> Trace:
@@ -234,7 +233,7 @@ class Hopfield:
         """
         if order not in ORDERS:
             raise UnknownName("order", order, ORDERS)
-        state = some("cue", cue, self.units)[:1].copy()
+        sweeps, state = whole_number("sweeps", sweeps), some("cue", cue, self.units)[:1].copy()
         if order == "synchronous":
             states, seen = [state[0]], 0
             while seen < sweeps and not any((states[-1] == old).all() for old in states[:-1]):
@@ -243,7 +242,7 @@ class Hopfield:
             return Trace(np.array(states), self.energy(states))
         rng, states, seen = np.random.default_rng(check_seed(seed)), [state[0].copy()], 0
         orders = np.zeros((0, self.units), dtype=np.int64)
-        fields = state[0] @ self._weights - self.thresholds
+        fields, ties = state[0] @ self._weights - self.thresholds, self._ties()
         for sweep in range(sweeps):
             if sweep == len(orders):  # drawn as many at once as by `recall`
                 more = np.tile(np.arange(self.units), (min(DRAWN_AT_ONCE, sweeps - sweep), 1))
@@ -251,7 +250,7 @@ class Hopfield:
                 orders = np.concatenate([orders, more])
             before = len(states)
             for unit in orders[sweep]:
-                if fields[unit] * state[0, unit] < 0:
+                if fields[unit] * state[0, unit] < -ties[unit]:
                     state[0, unit] *= -1
                     fields += 2 * state[0, unit] * self._weights[unit]
                     states.append(state[0].copy())
@@ -294,22 +293,30 @@ class Hopfield:
         traces = [self.trace(cue, order=order, seed=seed) for cue in given[: drawing.MOST]]
         return drawing.draw_recall(traces, true, shape, path)
 
+    def _ties(self) -> np.ndarray:
+        """Return for each unit the size (N,) up to which its sum may be zero but for rounding."""
+        terms = np.abs(self._weights).sum(axis=0) + np.abs(self.thresholds)
+        return np.asarray(4 * (self.units + 1) * np.finfo(np.float64).eps * terms)
+
     def _fields(self, states: np.ndarray, fields: np.ndarray) -> None:
         """Write the weighted sums of states (B, N), less the thresholds, into `fields` (B, N)."""
         np.matmul(states, self._weights, out=fields)
         fields -= self.thresholds
 
     def _all_at_once(self, states: np.ndarray, sweeps: int) -> Recall:
-        before, taken = np.full_like(states, np.nan), np.full(len(states), sweeps)
+        before, taken, ties = np.full_like(states, np.nan), np.full(len(states), sweeps), self._ties()
         converged, cycles = np.zeros(len(states), bool), np.zeros(len(states), bool)
         active = np.arange(len(states))
-        for sweep in range(sweeps):
+        for sweep in range(sweeps + 1):  # the last one only tells whether the state is a fixed point
             now = states[active]
             with one_thread():
                 fields = now @ self._weights - self.thresholds
-            new = np.where(fields == 0, now, np.sign(fields))
+            new = np.where(np.abs(fields) <= ties, now, np.sign(fields))
             still, back = (new == now).all(axis=1), (new == before[active]).all(axis=1)
-            converged[active], cycles[active] = still, back & ~still
+            converged[active] = still
+            if sweep == sweeps:
+                break
+            cycles[active] = back & ~still
             taken[active[still | back]] = sweep
             before[active], states[active] = now, new
             active = active[~(still | back)]
@@ -358,7 +365,7 @@ class Hopfield:
         seed : int
             Of the order of updates.
         """
-        wanted, given = bipolar("patterns", patterns, self.units), bipolar("cues", cues, self.units)
+        wanted, given = some("patterns", patterns, self.units), bipolar("cues", cues, self.units)
         if wanted.shape != given.shape:
             raise ShapeError(f"cues: expected one for each of {len(wanted)} patterns, got {len(given)}")
         other = Hopfield(self.units, self.thresholds)

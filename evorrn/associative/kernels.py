@@ -17,6 +17,7 @@ def settle_one_by_one(
     states: np.ndarray,
     fields: np.ndarray,
     weights: np.ndarray,
+    ties: np.ndarray,
     orders: np.ndarray,
     sweeps: np.ndarray,
 ) -> None:
@@ -28,6 +29,8 @@ def settle_one_by_one(
         Changed in place; a field is the weighted sum of a unit's inputs less its threshold.
     weights : ndarray, shape (N, N)
         Symmetric.
+    ties : ndarray, shape (N,)
+        A field of at most this size is zero but for rounding.
     orders : ndarray, shape (S, N)
         The order of the units in each sweep.
     sweeps : ndarray, shape (B,)
@@ -40,7 +43,7 @@ def settle_one_by_one(
         for sweep in range(orders.shape[0]):
             left = False
             for b in range(begin, end):
-                moving[b - begin] = sweeps[b] < 0 and _unstable(states[b], fields[b])
+                moving[b - begin] = sweeps[b] < 0 and _unstable(states[b], fields[b], ties)
                 left = left or moving[b - begin]
                 if sweeps[b] < 0 and not moving[b - begin]:
                     sweeps[b] = sweep
@@ -49,7 +52,7 @@ def settle_one_by_one(
             for place in range(orders.shape[1]):
                 unit = orders[sweep, place]
                 for b in range(begin, end):  # a row of weights is read once for all of them
-                    if moving[b - begin] and fields[b, unit] * states[b, unit] < 0.0:
+                    if moving[b - begin] and fields[b, unit] * states[b, unit] < -ties[unit]:
                         states[b, unit] = -states[b, unit]
                         twice, row, field = 2.0 * states[b, unit], weights[unit], fields[b]
                         for other in range(row.shape[0]):
@@ -57,11 +60,11 @@ def settle_one_by_one(
 
 
 @cached
-def _unstable(state: np.ndarray, field: np.ndarray) -> bool:
-    """Return whether a unit of a state (N,) differs from the sign of its field (N,); a field of zero keeps the unit."""
+def _unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
+    """Return whether a unit of a state (N,) differs from the sign of its field (N,); a field within `ties` (N,) keeps it."""
     count = 0
     for unit in range(state.shape[0]):
-        count += state[unit] * field[unit] < 0.0
+        count += state[unit] * field[unit] < -ties[unit]
     return count > 0
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.associative.patterns import finite
+from evorrn.associative.patterns import finite, numbers, positive
 from evorrn.base.blas import one_thread
-from evorrn.base.errors import EvorrnError, ShapeError
+from evorrn.base.errors import ShapeError
+from evorrn.base.memory import whole_number
 
 
 class ModernHopfield:
@@ -33,18 +34,16 @@ class ModernHopfield:
     """
 
     def __init__(self, patterns: Any, beta: float = 1.0) -> None:
-        shape = np.shape(patterns)
-        if len(shape) != 2 or 0 in shape:
-            raise ShapeError(f"patterns: expected shape (M, N), got {shape}")
-        if not (np.isfinite(beta) and beta > 0):
-            raise EvorrnError(f"beta: expected a finite number > 0, got {beta!r}")
-        self.patterns, self.beta = finite("patterns", patterns, shape[1]), float(beta)
+        array = numbers("patterns", patterns)
+        if array.ndim != 2 or not array.size:
+            raise ShapeError(f"patterns: expected shape (M, N), got {array.shape}")
+        self.patterns, self.beta = finite("patterns", array, array.shape[1]), positive("beta", beta)
 
     def recall(self, cues: Any, steps: int = 100, tolerance: float = 1e-10) -> np.ndarray:
         """Return the states (B, N) after steps that end when no entry changes by more than `tolerance`."""
         states = finite("cues", cues, self.patterns.shape[1])
         with one_thread():
-            for _ in range(steps):
+            for _ in range(whole_number("steps", steps)):
                 new = self.attention(states) @ self.patterns
                 settled = np.abs(new - states).max(initial=0.0) <= tolerance
                 states = new

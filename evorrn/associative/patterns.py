@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from evorrn.base.errors import ShapeError
+from evorrn.base.errors import EvorrnError, ShapeError
 
 
 def some(name: str, value: Any, units: int) -> np.ndarray:
@@ -40,7 +41,7 @@ def finite(name: str, value: Any, units: int) -> np.ndarray:
     ShapeError
         When the array has another shape, or numbers that are not finite.
     """
-    array = _numbers(name, value)
+    array = numbers(name, value)
     if array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or array.shape[1] != units:
@@ -58,13 +59,28 @@ def vector(name: str, value: Any, units: int) -> np.ndarray:
     ShapeError
         When the array has another shape, or numbers that are not finite.
     """
-    array = _numbers(name, value)
+    array = numbers(name, value)
     if array.shape != (units,):
         raise ShapeError(f"{name}: expected shape ({units},), got {array.shape}")
     return finite(name, array, units)[0]
 
 
-def _numbers(name: str, value: Any) -> np.ndarray:
+def positive(name: str, value: Any) -> float:
+    """Return a number; raise EvorrnError where it is not finite or not greater than 0."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
+        raise EvorrnError(f"{name}: expected a finite number > 0, got {value!r}")
+    return float(value)
+
+
+def pair(name: str, value: Any) -> tuple[Any, Any]:
+    """Return the two values that belong to the layers x and y; raise EvorrnError for anything else."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        found = len(value) if isinstance(value, (tuple, list)) else type(value).__name__
+        raise EvorrnError(f"{name}: expected two values (for x, for y), got {found}")
+    return value[0], value[1]
+
+
+def numbers(name: str, value: Any) -> np.ndarray:
     """Return a new array of float64; raise ShapeError for what is not an array of numbers."""
     try:
         return np.array(value, dtype=np.float64)

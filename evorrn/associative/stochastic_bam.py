@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from evorrn.associative.kernels import euler_maruyama
-from evorrn.associative.patterns import finite
+from evorrn.associative.patterns import numbers, pair, positive, vector
 from evorrn.base.errors import EvorrnError, ShapeError
+from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
 
 LARGEST_STEP = 0.5
@@ -69,21 +71,19 @@ class StochasticBAM:
         generator: Any = None,
     ) -> None:
         self.decay_x, self.decay_y = (
-            np.atleast_2d(np.array(d, dtype=np.float64)) for d in (decay_x, decay_y)
+            _decays(name, value) for name, value in (("decay_x", decay_x), ("decay_y", decay_y))
         )
         (self.modes, n), m = self.decay_x.shape, self.decay_y.shape[1]
         if self.decay_y.shape[0] != self.modes:
             raise ShapeError(
                 f"decay_y: expected {self.modes} modes as in decay_x, got {self.decay_y.shape[0]}"
             )
-        if not (self.decay_x > 0).all() or not (self.decay_y > 0).all():
-            raise ShapeError("decay_x, decay_y: expected numbers > 0")
         shapes = ((self.modes, n, m), (self.modes, m, n))
         self.weights_x, self.weights_y = (
             _shaped(name, value, shape)
             for name, value, shape in zip(("weights_x", "weights_y"), (weights_x, weights_y), shapes)
         )
-        given = late if late is not None else tuple(map(np.zeros, shapes))
+        given = tuple(map(np.zeros, shapes)) if late is None else pair("late", late)
         self.late_x, self.late_y = (
             _shaped(f"late {name}", value, shape) for name, value, shape in zip("xy", given, shapes)
         )
@@ -133,28 +133,29 @@ class StochasticBAM:
         """
         n, m = self.decay_x.shape[1], self.decay_y.shape[1]
         rng = np.random.default_rng(check_seed(seed))
+        time, step, noise = positive("time", time), positive("step", step), pair("noise", noise)
         fastest = max(self.decay_x.max(), self.decay_y.max())
-        if not (np.isfinite(time) and 0 < step <= time and step * fastest <= LARGEST_STEP):
+        if step > time or step * fastest > LARGEST_STEP:
             raise EvorrnError(
                 f"step: expected 0 < step <= time and at most {LARGEST_STEP / fastest:.3g} for a decay of {fastest:g}, "
                 f"got step {step!r}, time {time!r}"
             )
         for letter, level in zip("xy", noise):
-            if not (np.isfinite(level) and level >= 0):
+            if not isinstance(level, Real) or not 0 <= float(level) < np.inf:
                 raise EvorrnError(f"noise of {letter}: expected a finite number of at least 0, got {level!r}")
         if self.delays.max() > time:
             raise EvorrnError(
                 f"delays: expected at most the length of the trajectory, {time:g}, got {self.delays.max():g}"
             )
-        steps = round(time / step)
+        steps = whole_number("steps of time / step", round(time / step), 4 * (n + m))
         path_x, path_y = np.empty((steps + 1, n)), np.empty((steps + 1, m))
-        path_x[0], path_y[0] = finite("x", x, n)[0], finite("y", y, m)[0]
+        path_x[0], path_y[0] = vector("x", x, n), vector("y", y, m)
         modes = self._modes(steps, step, rng)
         drawn = [
             level * np.sqrt(step) * rng.standard_normal((steps, size)) for level, size in zip(noise, (n, m))
         ]
-        drive = (np.zeros(n), np.zeros(m)) if inputs is None else inputs
-        driven = [finite("inputs", value, size)[0] for value, size in zip(drive, (n, m))]
+        drive = (np.zeros(n), np.zeros(m)) if inputs is None else pair("inputs", inputs)
+        driven = [vector("inputs", value, size) for value, size in zip(drive, (n, m))]
         drift = (
             self.decay_x, self.decay_y, self.weights_x, self.late_x, self.weights_y, self.late_y, *driven,
         )  # fmt: skip
@@ -176,10 +177,20 @@ class StochasticBAM:
         return modes
 
 
+def _decays(name: str, value: Any) -> np.ndarray:
+    array = np.atleast_2d(numbers(name, value))
+    if array.ndim != 2 or not array.size:
+        raise ShapeError(f"{name}: expected shape (modes, units) or (units,), got {np.shape(value)}")
+    if not (np.isfinite(array) & (array > 0)).all():
+        raise ShapeError(f"{name}: expected finite numbers > 0")
+    return array
+
+
 def _shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.array(value, dtype=np.float64)
+    array = numbers(name, value)
     if array.ndim == len(shape) - 1 and shape[0] == 1:
         array = array[None]
     if array.shape != shape or not np.isfinite(array).all():
-        raise ShapeError(f"{name}: expected finite numbers of shape {shape}, got shape {array.shape}")
+        found = f"shape {array.shape}" if array.shape != shape else "NaN or infinity"
+        raise ShapeError(f"{name}: expected finite numbers of shape {shape}, got {found}")
     return array

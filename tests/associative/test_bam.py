@@ -234,7 +234,7 @@ def test_jumping_modes_have_the_second_moments_of_the_coupled_lyapunov_equations
             {},
             r"weights_x: expected finite numbers of shape \(1, 1, 1\)",
         ),
-        (([-1.0], [1.0], [[[1.0]]], [[[1.0]]]), {}, "expected numbers > 0"),
+        (([-1.0], [1.0], [[[1.0]]], [[[1.0]]]), {}, "decay_x: expected finite numbers > 0"),
         (([[1.0], [1.0]], [[1.0]], [[[1.0]]], [[[1.0]]]), {}, "expected 2 modes"),
         (
             (np.ones((2, 1)), np.ones((2, 1)), np.ones((2, 1, 1)), np.ones((2, 1, 1))),
@@ -245,6 +245,15 @@ def test_jumping_modes_have_the_second_moments_of_the_coupled_lyapunov_equations
             (np.ones((2, 1)), np.ones((2, 1)), np.ones((2, 1, 1)), np.ones((2, 1, 1))),
             {"generator": [[-1, 2], [1, -1]]},
             "rows that add up to 0",
+        ),
+        (("a", [1.0], [[[1.0]]], [[[1.0]]]), {}, "decay_x: expected an array of numbers, got str"),
+        ((np.ones((1, 1, 1)), [1.0], [[[1.0]]], [[[1.0]]]), {}, r"decay_x: expected shape \(modes, units\)"),
+        (([1.0], [np.inf], [[[1.0]]], [[[1.0]]]), {}, "decay_y: expected finite numbers > 0"),
+        (([1.0], [1.0], [[[np.nan]]], [[[1.0]]]), {}, "weights_x: .* got NaN or infinity"),
+        (
+            ([1.0], [1.0], [[[1.0]]], [[[1.0]]]),
+            {"late": 3},
+            r"late: expected two values \(for x, for y\), got int",
         ),
         (([1.0], [1.0], [[[1.0]]], [[[1.0]]]), {"delays": [-1.0]}, "delays: expected numbers of at least 0"),
     ],
@@ -265,6 +274,28 @@ def test_a_delay_longer_than_the_trajectory_is_refused():
     with pytest.raises(EvorrnError, match="delays: expected at most the length of the trajectory, 2, got 3"):
         memory.simulate([0.1], [0.1], time=2.0, step=0.1)
     assert memory.simulate([0.1], [0.1], time=3.0, step=0.1).x.shape == (31, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments, options, message",
+    [
+        (([0.1], [0.1], "1", 0.1), {}, "time: expected a finite number > 0, got '1'"),
+        (([0.1], [0.1], 1.0, None), {}, "step: expected a finite number > 0, got None"),
+        (([0.1, 0.2], [0.1], 1.0, 0.1), {}, r"x: expected shape \(1,\), got \(2,\)"),
+        (([0.1], [0.1], 1.0, 0.1), {"noise": 0.1}, r"noise: expected two values \(for x, for y\), got float"),
+        (([0.1], [0.1], 1.0, 0.1), {"noise": ("a", 0)}, "noise of x: expected a finite number of at least 0"),
+        (
+            ([0.1], [0.1], 1.0, 0.1),
+            {"inputs": ([1],)},
+            r"inputs: expected two values \(for x, for y\), got 1",
+        ),
+        (([0.1], [0.1], 1e9, 1e-9), {}, "expected fewer, as 1,000,000,000,000,000,000 take"),
+    ],
+)
+def test_a_trajectory_that_cannot_be_is_refused_with_a_sentence(arguments, options, message):
+    memory = StochasticBAM([1.0], [1.0], [[[0.5]]], [[[0.5]]])
+    with pytest.raises(EvorrnError, match=message):
+        memory.simulate(*arguments, **options)
 
 
 @pytest.mark.parametrize("noise", [(np.nan, 0.0), (0.0, -1.0), (np.inf, 0.0)])

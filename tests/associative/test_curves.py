@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from evorrn.associative import Hopfield, basins, capacity
+from evorrn.associative import BAM, Hopfield, basins, capacity, pair_basins
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
 
 
@@ -129,6 +129,14 @@ def test_pictures_are_drawn_and_written(tmp_path):
         (lambda m, p: m.plot(p[:0]), ShapeError, "cues: expected at least one pattern, got none"),
         (lambda m, p: basins(m, p, trials=0), EvorrnError, "trials: expected a whole number"),
         (lambda m, p: basins(m, p[:, 1:]), ShapeError, "patterns: expected shape"),
+        (lambda m, p: basins(m, p, wrong="a"), ShapeError, "wrong: expected an array of numbers, got str"),
+        (lambda m, p: basins(BAM(12, 3), p), EvorrnError, "memory: expected a Hopfield network, got BAM"),
+        (lambda m, p: pair_basins(m, p, p), EvorrnError, "memory: expected a BAM, got Hopfield"),
+        (lambda m, p: m.trace(p[0], sweeps="a"), EvorrnError, "sweeps: expected a whole number"),
+        (lambda m, p: m.fitness(m.pack(), p[:0], p[:0]), ShapeError, "patterns: expected at least one"),
+        (lambda m, p: capacity(10, wrong=2.0), EvorrnError, "wrong: expected shares from 0 to 1, got 2"),
+        (lambda m, p: capacity(10, wrong=np.nan), EvorrnError, "wrong: expected numbers"),
+        (lambda m, p: capacity(10, loads=(1e12,)), EvorrnError, "expected fewer, as 10,000,000,000,000 take"),
         (lambda m, p: capacity(0), EvorrnError, "units"),
         (lambda m, p: capacity(10, loads=(-0.1,)), EvorrnError, "loads: expected numbers"),
         (lambda m, p: capacity(10, rule="heb"), UnknownName, "did you mean 'hebb'"),

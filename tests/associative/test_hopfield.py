@@ -111,6 +111,45 @@ def test_updates_all_at_once_are_the_matrix_product_until_a_state_repeats(seed):
         assert (found.states[place] == path[-1]).all()
 
 
+@pytest.mark.parametrize("units, count", [(3, 1), (6, 3), (7, 2), (10, 3), (11, 4)])
+def test_a_unit_whose_sum_is_zero_keeps_its_value_although_its_terms_are_fractions(units, count):
+    rng = np.random.default_rng(units)
+    patterns, whole = rng.choice([-1, 1], (count, units)), rng.integers(-2, 3, units)
+    products = patterns.T @ patterns
+    np.fill_diagonal(products, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        memory = Hopfield(units, thresholds=whole / units).store(patterns)
+    cues = np.array(list(itertools.product([-1, 1], repeat=units)))
+    assert ((cues @ products - whole) == 0).any()
+    one_by_one, at_once = memory.recall(cues, order="fixed"), memory.recall(cues, order="synchronous")
+    assert one_by_one.converged.all() and (at_once.converged ^ at_once.cycles).all()
+    for place, cue in enumerate(cues):
+        state, moving = cue.copy(), True
+        while moving:
+            moving = False
+            for unit in range(units):
+                if (state @ products[unit] - whole[unit]) * state[unit] < 0:
+                    state[unit], moving = -state[unit], True
+        assert one_by_one.states[place].tolist() == state.tolist()
+        assert memory.trace(cue, order="fixed").states[-1].tolist() == state.tolist()
+        path = [cue]
+        while len(path) < 3 or not ((path[-1] == path[-2]).all() or (path[-1] == path[-3]).all()):
+            sums = path[-1] @ products - whole
+            path.append(np.where(sums == 0, path[-1], np.sign(sums)))
+        assert at_once.converged[place] == (path[-1] == path[-2]).all()
+        assert at_once.states[place].tolist() in [path[-1].tolist(), path[-2].tolist()]
+
+
+@pytest.mark.parametrize("order", ["asynchronous", "fixed", "synchronous"])
+def test_a_recall_that_ends_at_its_limit_in_a_fixed_point_has_converged(order):
+    patterns = random_patterns(np.random.default_rng(0), 2, 50)
+    memory, cues = Hopfield(50).store(patterns), patterns.copy()
+    cues[:, :3] *= -1
+    found = memory.recall(cues, order=order, sweeps=1)
+    assert found.states.tolist() == patterns.tolist() and found.converged.all() and (found.sweeps == 1).all()
+
+
 def test_recall_depends_on_neither_the_other_cues_nor_the_threads(monkeypatch):
     rng = np.random.default_rng(3)
     memory, cues = random_memory(rng, 40), random_patterns(rng, 9, 40)
@@ -287,6 +326,24 @@ def test_the_modern_memory_is_softmax_attention_and_holds_more_patterns_than_uni
         (lambda m: setattr(m, "thresholds", [0, 1]), ShapeError, r"expected shape \(3,\), got \(2,\)"),
         (lambda m: setattr(m, "thresholds", ["a"] * 3), ShapeError, "expected an array of numbers, got list"),
         (lambda _: ContinuousHopfield(3, gain=0), EvorrnError, "gain"),
+        (
+            lambda _: ContinuousHopfield(3, gain="a"),
+            EvorrnError,
+            "gain: expected a finite number > 0, got 'a'",
+        ),
+        (
+            lambda _: ContinuousHopfield(3).relax(np.zeros(3), -1),
+            EvorrnError,
+            "time: expected a finite number",
+        ),
+        (
+            lambda _: ContinuousHopfield(3).relax(np.zeros(3), 9, step=2),
+            EvorrnError,
+            "at most the time constant, 1",
+        ),
+        (lambda _: ContinuousHopfield(3).relax(np.zeros(3), 1e12), EvorrnError, "expected fewer, as"),
+        (lambda _: ModernHopfield([[1], [1, 2]]), ShapeError, "patterns: expected an array of numbers"),
+        (lambda _: ModernHopfield(np.eye(2)).recall([1, 0], steps=0), EvorrnError, "steps: expected a whole"),
         (lambda _: ContinuousHopfield(3).relax([1.0, 0, 0], 1.0), EvorrnError, "between -1 and 1"),
         (lambda _: ModernHopfield(np.ones((2, 3)), beta=-1), EvorrnError, "beta"),
     ],
