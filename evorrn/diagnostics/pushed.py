@@ -7,7 +7,9 @@ each lane; the lane after the last direction holds the state itself where a prod
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,12 @@ from evorrn.engine.cache import load
 from evorrn.kernels import machine
 from evorrn.kernels.activations import TABLE
 from evorrn.kernels.many_vectors import aligned
+from evorrn.kernels.threads import get_threads, together
 
 SPARSE = 0.3
 """Share of entries other than zero below which a matrix is read as a sparse one."""
+SHARED = 500_000
+"""Multiply-adds of a step, if all entries of the state are linked, from which threads share the directions."""
 DOT = "dot."
 
 OPENING = '''"""Time steps of a network with their derivatives in directions, one in each lane."""
@@ -74,25 +79,57 @@ class Pushed:
     ) -> None:
         self._writer = writer = _Writer(graph, fixed, tuple(states))
         self._push: Callable[..., None] = load(writer.source(), "push").push
-        self._count, self._stops = count, np.cumsum(list(states.values()))
-        width = machine.lanes(np.float64)
-        lanes = -(-(count + 1) // width) * width
-        kept = {index: size_of(graph.nodes[index].shape[0], sizes) for index in writer.kept}
-        self._values = tuple(np.empty(n) for index, n in kept.items() if index not in writer.dots)
-        self._tangents = tuple(aligned(n, lanes) for index, n in kept.items() if index in writer.dots)
-        self._dots = tuple(aligned(n, lanes) for n in states.values())
+        self._stops = np.cumsum(list(states.values()))
+        entries = {index: size_of(graph.nodes[index].shape[0], sizes) for index in writer.kept}
+        groups = _groups(count) if sum(states.values()) ** 2 * count >= SHARED else 1
+        ends = [count * group // groups for group in range(groups + 1)]
+        self._groups = [
+            _Group(slice(first, last), writer, entries, list(states.values()))
+            for first, last in itertools.pairwise(ends)
+        ]
 
     def __call__(
         self, state: np.ndarray, x: np.ndarray, directions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the state (S,) after the inputs (T, I), and the directions (K, S) that the steps make of others."""
-        states = tuple(np.array(part) for part in np.split(state, self._stops[:-1]))
-        for lanes, part in zip(self._dots, np.split(directions, self._stops[:-1], axis=1)):
-            lanes[:, : self._count] = part.T
-        arrays = self._writer.known, self._values, self._tangents
-        self._push(np.ascontiguousarray(x), self._count, states, self._dots, *arrays)
-        moved = np.concatenate([lanes[:, : self._count] for lanes in self._dots])
-        return np.concatenate(states), moved.T
+        x = np.ascontiguousarray(x)
+        parts, given = np.split(state, self._stops[:-1]), np.split(directions, self._stops[:-1], axis=1)
+        found = together([partial(self._pushed, group, parts, given, x) for group in self._groups])
+        return found[0][0], np.concatenate([moved for _, moved in found])
+
+    def _pushed(
+        self, group: _Group, parts: list[np.ndarray], directions: list[np.ndarray], x: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the state after the inputs, and what the steps make of a group's directions."""
+        states, count = tuple(np.array(part) for part in parts), group.chosen.stop - group.chosen.start
+        for lanes, part in zip(group.dots, directions):
+            lanes[:, :count] = part[group.chosen].T
+        self._push(x, count, states, group.dots, self._writer.known, group.values, group.tangents)
+        return np.concatenate(states), np.concatenate([lanes[:, :count] for lanes in group.dots]).T
+
+
+class _Group:
+    """The arrays of some of the directions, which one thread carries along together with a state of its own."""
+
+    def __init__(
+        self, chosen: slice, writer: _Writer, entries: Mapping[int, int], states: Sequence[int]
+    ) -> None:
+        self.chosen = chosen
+        lanes = _lanes(chosen.stop - chosen.start)
+        self.values = tuple(np.empty(n) for index, n in entries.items() if index not in writer.dots)
+        self.tangents = tuple(aligned(n, lanes) for index, n in entries.items() if index in writer.dots)
+        self.dots = tuple(aligned(n, lanes) for n in states)
+
+
+def _lanes(count: int) -> int:
+    """Return the lanes of so many directions and a state, a multiple of the machine's vector."""
+    width = machine.lanes(np.float64)
+    return -(-(count + 1) // width) * width
+
+
+def _groups(count: int) -> int:
+    """Return the least number of groups of directions, one a thread, of which the largest has the fewest lanes."""
+    return min(range(1, get_threads() + 1), key=lambda groups: _lanes(-(-count // groups)))
 
 
 def can_be_pushed(graph: Graph, fixed: Mapping[str, np.ndarray], states: tuple[str, ...]) -> bool:

@@ -6,9 +6,11 @@ from numba import njit
 
 import evorrn
 from evorrn.diagnostics import lyapunov, lyapunov_spectrum
+from evorrn.diagnostics import pushed as pushed_steps
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.kernels import machine
 from evorrn.kernels.many_vectors import aligned, dense_lanes, sparse_lanes
+from evorrn.kernels.threads import get_threads
 
 CELLS = [
     "elman",
@@ -56,6 +58,28 @@ def test_compiled_steps_are_those_of_numpy(cell, hidden, density, count, steps):
         found = dynamics.carry(state, x, directions, pushed)
         for ours, theirs in zip(found, wanted):
             np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("cell", "hidden", "count"), [("elman", (70,), 20), ("gru-reset-before", (6,), 11)])
+def test_bits_do_not_depend_on_how_many_threads_share_the_directions(cell, hidden, count, monkeypatch):
+    monkeypatch.setattr(pushed_steps, "SHARED", 0)
+    network, genome = drawn(cell, hidden, 0.1 if cell == "elman" else 1.0)
+    dynamics, rng = Dynamics(network, genome), np.random.default_rng(2)
+    state, directions = rng.normal(size=(1, dynamics.size)), rng.normal(size=(1, count, dynamics.size))
+    x, found, before = rng.normal(size=(1, 4, 2)), set(), get_threads()
+    for threads in (1, 2, 3, 7):
+        evorrn.set_threads(threads)
+        pushed = dynamics.pushed(count)
+        assert pushed is not None
+        found.add(tuple(array.tobytes() for array in dynamics.carry(state, x, directions, pushed)))
+    evorrn.set_threads(before)
+    assert len(found) == 1
+    np.testing.assert_allclose(
+        np.frombuffer(found.pop()[1]).reshape(directions.shape),
+        dynamics.carry(state, x, directions)[1],
+        rtol=1e-10,
+        atol=1e-12,
+    )
 
 
 def test_a_step_that_has_no_program_runs_in_numpy(monkeypatch):
