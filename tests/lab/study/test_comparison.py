@@ -168,6 +168,15 @@ def test_the_answer_does_not_claim_what_does_not_hold():
     assert "does not hold." in text
 
 
+def test_ways_that_are_equal_to_the_best_are_named_and_no_lead_is_claimed():
+    rows = [row(name, [value]) for name, value in (("a", 0.5), ("b", 0.5), ("c", 0.8))]
+    text = sentences.answer(comparison(rows))
+    assert text.startswith("Best: a (equal to b), nrmse_std 0.500 on test")
+    assert "lead is more than chance" in text
+    assert "lead" not in sentences.answer(comparison(rows[:2]))
+    assert "lead is more than chance" in sentences.answer(comparison(rows[1:]))
+
+
 def test_losing_to_a_trivial_baseline_is_said():
     found = comparison([row("a", [0.5] * 10), row("b", [0.8] * 10)], baselines=[("persistence", 0.4)])
     assert "it does not beat the trivial baseline persistence (0.400)" in sentences.answer(found)

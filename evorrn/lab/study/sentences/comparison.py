@@ -31,11 +31,15 @@ def answer(comparison: Comparison) -> str:
     span = f" {interval(best.low, best.high)}" if seeds > 1 else ""
     runs = f"the median of {seeds} seeds" if seeds > 1 else "with a single seed"
     runs += f"; a seed's value is its mean{backtest.spread(comparison)}" if comparison.parts else ""
-    parts = [f"Best: {best.strategy}, {comparison.metric} {figure(best.median)}{span} on test, {runs}"]
+    equals = [row.strategy for row in comparison.rows[1:] if row.median == best.median]
+    alike = f" (equal to {listed(equals)})" if equals else ""
+    parts = [f"Best: {best.strategy}{alike}, {comparison.metric} {figure(best.median)}{span} on test, {runs}"]
     baseline = comparison.best_baseline
     if baseline is not None:
         parts.append(_against_baseline(comparison, best, baseline))
     text = "; ".join(parts) + "."
+    if len(equals) == len(comparison.rows) - 1 > 0:
+        return text
     if common.too_few(seeds, len(comparison.differences)):
         return f"{text} So few seeds cannot show that its lead is more than chance."
     clauses = common.leads(best.strategy, comparison.differences, "seed")
