@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.kernels import settle_one_by_one
+from evorrn.associative.kernels import settle_one_by_one, sum_of_sizes
 from evorrn.associative.patterns import bipolar, finite, overlap, some, vector
 from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
@@ -295,8 +295,9 @@ class Hopfield:
 
     def _ties(self) -> np.ndarray:
         """Return for each unit the size (N,) up to which its sum may be zero but for rounding."""
-        terms = np.abs(self._weights).sum(axis=0) + np.abs(self.thresholds)
-        return np.asarray(4 * (self.units + 1) * np.finfo(np.float64).eps * terms)
+        sums = np.empty(self.units)
+        share(self.units, sum_of_sizes, self._weights, sums)
+        return np.asarray(4 * (self.units + 1) * np.finfo(np.float64).eps * (sums + np.abs(self.thresholds)))
 
     def _fields(self, states: np.ndarray, fields: np.ndarray) -> None:
         """Write the weighted sums of states (B, N), less the thresholds, into `fields` (B, N)."""

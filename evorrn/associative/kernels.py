@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.kernels.cached import cached
+from evorrn.kernels.cached import cached, reordered
 
 TOGETHER = 32
 """States that are updated together, so that a row of weights is read once for all whose unit turns."""
@@ -66,6 +66,16 @@ def _unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
     for unit in range(state.shape[0]):
         count += state[unit] * field[unit] < -ties[unit]
     return count > 0
+
+
+@reordered
+def sum_of_sizes(first: int, last: int, weights: np.ndarray, sums: np.ndarray) -> None:
+    """Write the sum of the absolute weights of each of the rows `first` to `last` of weights (N, N) into sums (N,)."""
+    for unit in range(first, last):
+        total = 0.0
+        for other in range(weights.shape[1]):
+            total += abs(weights[unit, other])
+        sums[unit] = total
 
 
 @cached
