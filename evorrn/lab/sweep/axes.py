@@ -130,6 +130,20 @@ def entries(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
+def assigned(table: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of nested tables with values at dotted names."""
+    found = {name: dict(value) if isinstance(value, Mapping) else value for name, value in table.items()}
+    for name, value in values.items():
+        *path, last = name.split(".")
+        inside = found
+        for part in path:
+            inner = inside.get(part)
+            inside[part] = dict(inner) if isinstance(inner, Mapping) else {}
+            inside = inside[part]
+        inside[last] = value
+    return found
+
+
 def _axis(names: tuple[str, ...], value: Any, found: list[str]) -> Axis | None:
     if isinstance(value, Mapping):
         if len(names) > 1:

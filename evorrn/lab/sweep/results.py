@@ -78,11 +78,7 @@ def read_results(
     if sweep is not None:
         listed, above = _listed(sweep), sweep.parent.parent
         rows = read_runs(above, [run.folder for run in listed], tell)
-        shown = [
-            row if row.settings else row._replace(settings=run.settings, seed=run.seed)
-            for row, run in zip(rows, listed)
-        ]
-        return Runs(shown, above, sweep.name, _axes(sweep, listed))
+        return Runs(_with_axes(rows, listed), above, sweep.name, _axes(sweep, listed))
     path = Path(target)
     if not os.path.isdir(path):
         raise RunError(f"{path}: expected a folder of runs, or the file of a sweep, but there is none")
@@ -142,6 +138,25 @@ def _listed(folder: Path) -> list[Run]:
             run = Run.from_line(line)
             found.setdefault(run.id, run)
     return list(found.values())
+
+
+def _with_axes(rows: Sequence[Run], listed: Sequence[Run]) -> list[Run]:
+    """Return the rows with the settings that their sweep gave them and their specs leave out.
+
+    A spec leaves out a setting whose value means the behaviour from before there was the setting. Rows go on sharing what
+    they have in common.
+    """
+    shared: dict[tuple[int, str], Mapping[str, Any]] = {}
+    found = []
+    for row, run in zip(rows, listed):
+        if not row.settings:
+            row = row._replace(settings=run.settings, seed=run.seed)
+        left_out = {name: value for name, value in run.settings.items() if name not in row.settings}
+        if left_out:
+            key = (id(row.settings), repr(left_out))
+            row = row._replace(settings=shared.setdefault(key, {**row.settings, **left_out}))
+        found.append(row)
+    return found
 
 
 def _axes(folder: Path, runs: Sequence[Run]) -> tuple[str, ...]:

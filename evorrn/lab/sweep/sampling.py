@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from evorrn.base.errors import ConfigError
+from evorrn.lab.sweep.axes import assigned
 from evorrn.lab.sweep.known import base_name, find_kind, takes_whole_numbers
 from evorrn.lab.sweep.sweep_file import Sweep
 
@@ -81,16 +82,7 @@ def excluded(sweep: Sweep, cell: Mapping[str, Any]) -> bool:
 
 def spec_of(sweep: Sweep, cell: Mapping[str, Any]) -> dict[str, Any]:
     """Return the spec of a cell as typed, without a seed."""
-    raw = {name: dict(value) if isinstance(value, Mapping) else value for name, value in sweep.base.items()}
-    for name, value in cell.items():
-        *path, last = name.split(".")
-        table = raw
-        for part in path:
-            inner = table.get(part)
-            table[part] = dict(inner) if isinstance(inner, Mapping) else {}
-            table = table[part]
-        table[last] = value
-    return raw
+    return assigned(sweep.base, cell)
 
 
 def _random(sweep: Sweep) -> Iterator[np.ndarray]:

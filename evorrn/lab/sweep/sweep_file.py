@@ -17,7 +17,7 @@ from typing import Any
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import Settings, setting
 from evorrn.lab.runs.typed import build_what_is_right, read, table_of
-from evorrn.lab.sweep.axes import Axis, entries, parse_axes
+from evorrn.lab.sweep.axes import Axis, assigned, entries, parse_axes
 from evorrn.lab.sweep.exclusions import Exclusion, parse_exclusions
 
 SAMPLERS = ("grid", "random", "sobol", "tpe", "cmaes")
@@ -120,6 +120,8 @@ def check_sweep(content: Mapping[str, Any], name: str, home: Path, many: bool = 
     found: list[str] = []
     table = build_what_is_right(SweepTable, content, "", found)
     axes_table, base, search_table = (table_of(content, key, found) for key in TABLES)
+    quoted = {name: value for name, value in base.items() if "." in name}  # as the names of axes may be
+    base = assigned({name: value for name, value in base.items() if name not in quoted}, quoted)
     search = build_what_is_right(Search, search_table, "search", found)
     excluded = content.get("exclude", [])
     if not isinstance(excluded, list) or not all(isinstance(one, Mapping) for one in excluded):

@@ -310,6 +310,24 @@ def test_usual_columns_of_a_sweep_are_its_axes(tmp_path):
     assert columns[2:7] == ["task.name", "strategy.name", "network.cell", "network.hidden", "budget"]
 
 
+def test_a_setting_that_a_spec_leaves_out_has_the_value_that_the_sweep_gave_it(tmp_path):
+    axes = {**AXES, "strategy.topology": ["random", "cycle"]}
+    lines = []
+    for topology in axes["strategy.topology"]:
+        for seed in range(2):
+            stored = POINT if topology == "random" else {**POINT, "strategy.topology": topology}
+            line = json.loads(write_run(tmp_path, stored, seed, 0.1))
+            line["axes"]["strategy.topology"] = topology
+            lines.append(json.dumps(line))
+    runs = read_results(write_list(tmp_path, lines, axes))
+    assert runs.values("strategy.topology") == ["random"] * 2 + ["cycle"] * 2
+    assert len({id(row.settings) for row in runs.rows}) == 2  # seeds share their settings
+    _, found = asked(runs, where=["strategy.topology=random"])
+    assert len(found) == 2
+    _, found = asked(runs, group=["strategy.topology"])
+    assert [record["strategy.topology"] for record in found] == ["random", "cycle"]
+
+
 def test_groups_have_the_median_over_their_runs_and_failures_count_as_worst(tmp_path):
     lines = [write_run(tmp_path, POINT, seed, error) for seed, error in enumerate([0.1, 0.4, 0.2])]
     lines += [write_run(tmp_path, POINT, seed, 0.0, status="failed", error="x") for seed in (3, 4)]

@@ -89,6 +89,13 @@ def test_a_grid_is_the_product_and_zipped_settings_move_together():
     ).network.hidden == (4, 4)
 
 
+def test_the_base_may_have_quoted_names_with_dots_as_axes_have():
+    content = {"axes": {"network.hidden": [4]}, "base": {"task": {"horizon": 6}, "task.name": "sunspots"}}
+    sweep = check_sweep(content, "made", Path("/"))
+    assert sweep.base == {"task": {"horizon": 6, "name": "sunspots"}}
+    assert content["base"]["task"] == {"horizon": 6}
+
+
 def test_unquoted_dots_mean_the_same():
     assert values({"network": {"cell": ["elman", "gru"]}, "strategy": {"elite": {"range": [1, 2, 1]}}}) == [
         ("elman", 1),
