@@ -5,26 +5,24 @@ from __future__ import annotations
 import importlib
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.kernels import settle_one_by_one, sum_of_sizes
+from evorrn.associative.kernels import settle_one_by_one, sum_of_sizes, sums_of_inputs
 from evorrn.associative.patterns import bipolar, finite, overlap, some, vector
 from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ShapeError, UnknownName
 from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
+from evorrn.kernels import machine
 from evorrn.kernels.memory import room
-from evorrn.kernels.threads import share, together
+from evorrn.kernels.threads import CACHE_LINE, share
 
 ORDERS = ("asynchronous", "fixed", "synchronous")
 DRAWN_AT_ONCE = 8
 """Sweeps whose orders are drawn together; few cues need more."""
-AT_ONCE = 128
-"""States whose first sums are computed as one product."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Hopfield:
         self.units = units = whole_number("units", units)
         self.size = units * (units - 1) // 2
         self.thresholds = np.zeros(units) if thresholds is None else thresholds
-        self._weights = _from_a_cache_line(np.zeros((units, units)))
+        self._rows = _padded(np.zeros((units, units)))
 
     def __repr__(self) -> str:
         return f"Hopfield({self.units} units, {self.size:,} weights)"
@@ -104,7 +102,7 @@ class Hopfield:
     @property
     def weights(self) -> np.ndarray:
         """The weights (N, N); assigning checks that they are symmetric with a zero diagonal."""
-        return self._weights
+        return self._rows[:, : self.units]
 
     @weights.setter
     def weights(self, value: Any) -> None:
@@ -118,7 +116,7 @@ class Hopfield:
             )
         if np.diag(array).any():
             raise ShapeError("weights: expected zeros on the diagonal: a unit has no weight to itself")
-        self._weights = _from_a_cache_line(array)
+        self._rows = _padded(array)
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -161,8 +159,8 @@ class Hopfield:
                 stacklevel=2,
             )
         weights = stored(given, rule)
-        self._weights = _from_a_cache_line((weights + weights.T) / 2)  # symmetric to the last bit
-        lost = int((given * (given @ self._weights) < -self._ties()).any(axis=1).sum())
+        self._rows = _padded((weights + weights.T) / 2)  # symmetric to the last bit
+        lost = int((given * (given @ self.weights) < -self._ties()).any(axis=1).sum())
         if lost and rule == "gradient":
             warnings.warn(
                 f"gradient: {lost} of {len(given)} patterns are no fixed points after {SWEEPS} passes, and more are stored "
@@ -200,10 +198,7 @@ class Hopfield:
         if order == "synchronous":
             return self._all_at_once(states, sweeps)
         rng = np.random.default_rng(check_seed(seed))
-        fields = room(states.shape, states.dtype)
-        blocks = [slice(begin, begin + AT_ONCE) for begin in range(0, len(states), AT_ONCE)]
-        with one_thread():
-            together([partial(self._fields, states[block], fields[block]) for block in blocks])
+        fields = self._fields(states)
         taken, active, ties = np.full(len(states), sweeps), np.arange(len(states)), self._ties()
         for begun in range(0, sweeps, DRAWN_AT_ONCE):
             count = min(DRAWN_AT_ONCE, sweeps - begun)
@@ -213,7 +208,7 @@ class Hopfield:
             whole = len(active) == len(states)
             now, now_fields = (states, fields) if whole else (states[active], fields[active])
             found = np.empty(len(active), dtype=np.int64)
-            share(len(active), settle_one_by_one, now, now_fields, self._weights, ties, orders, found)
+            share(len(active), settle_one_by_one, now, now_fields, self._rows, ties, orders, found)
             if not whole:
                 states[active], fields[active] = now, now_fields
             taken[active[found >= 0]] = begun + found[found >= 0]
@@ -221,7 +216,7 @@ class Hopfield:
             if not active.size:
                 break
         converged = np.ones(len(states), bool)
-        converged[active] = (states[active] * fields[active] >= -ties).all(axis=1)
+        converged[active] = (states[active] * fields[active, : self.units] >= -ties).all(axis=1)
         return Recall(states, converged, np.zeros(len(states), bool), taken)
 
     def trace(self, cue: Any, order: str = "asynchronous", seed: int = 0, sweeps: int = 200) -> Trace:
@@ -242,7 +237,7 @@ class Hopfield:
             return Trace(np.array(states), self.energy(states))
         rng, states, seen = np.random.default_rng(check_seed(seed)), [state[0].copy()], 0
         orders = np.zeros((0, self.units), dtype=np.int64)
-        fields, ties = state[0] @ self._weights - self.thresholds, self._ties()
+        fields, ties = state[0] @ self.weights - self.thresholds, self._ties()
         for sweep in range(sweeps):
             if sweep == len(orders):  # drawn as many at once as by `recall`
                 more = np.tile(np.arange(self.units), (min(DRAWN_AT_ONCE, sweeps - sweep), 1))
@@ -252,7 +247,7 @@ class Hopfield:
             for unit in orders[sweep]:
                 if fields[unit] * state[0, unit] < -ties[unit]:
                     state[0, unit] *= -1
-                    fields += 2 * state[0, unit] * self._weights[unit]
+                    fields += 2 * state[0, unit] * self.weights[unit]
                     states.append(state[0].copy())
             if len(states) == before:
                 break
@@ -296,13 +291,18 @@ class Hopfield:
     def _ties(self) -> np.ndarray:
         """Return for each unit the size (N,) up to which its sum may be zero but for rounding."""
         sums = np.empty(self.units)
-        share(self.units, sum_of_sizes, self._weights, sums)
+        share(self.units, sum_of_sizes, self._rows, sums)
         return np.asarray(4 * (self.units + 1) * np.finfo(np.float64).eps * (sums + np.abs(self.thresholds)))
 
-    def _fields(self, states: np.ndarray, fields: np.ndarray) -> None:
-        """Write the weighted sums of states (B, N), less the thresholds, into `fields` (B, N)."""
-        np.matmul(states, self._weights, out=fields)
-        fields -= self.thresholds
+    def _fields(self, states: np.ndarray) -> np.ndarray:
+        """Return the weighted sums of states (B, N), less the thresholds, with zeros in the lanes beyond, (B, L)."""
+        fields = room((len(states), self._rows.shape[1]), states.dtype)
+        if machine.simd() and machine.compiling():
+            share(len(states), sums_of_inputs, states, self._rows, self.thresholds, fields)
+        else:
+            fields[...] = states @ self._rows
+            fields[:, : self.units] -= self.thresholds
+        return fields
 
     def _all_at_once(self, states: np.ndarray, sweeps: int) -> Recall:
         before, taken, ties = np.full_like(states, np.nan), np.full(len(states), sweeps), self._ties()
@@ -311,7 +311,7 @@ class Hopfield:
         for sweep in range(sweeps + 1):  # the last one only tells whether the state is a fixed point
             now = states[active]
             with one_thread():
-                fields = now @ self._weights - self.thresholds
+                fields = now @ self.weights - self.thresholds
             new = np.where(np.abs(fields) <= ties, now, np.sign(fields))
             still, back = (new == now).all(axis=1), (new == before[active]).all(axis=1)
             converged[active] = still
@@ -329,7 +329,7 @@ class Hopfield:
         """Return the energy ``-s W s / 2 + thresholds s`` of states (B, N), shape (B,)."""
         array = bipolar("states", states, self.units)
         with one_thread():
-            return np.asarray(-0.5 * ((array @ self._weights) * array).sum(axis=1) + array @ self.thresholds)
+            return np.asarray(-0.5 * ((array @ self.weights) * array).sum(axis=1) + array @ self.thresholds)
 
     def overlap(self, states: Any, patterns: Any) -> np.ndarray:
         """Return the overlap of each state with each pattern, (B, M), between -1 and 1."""
@@ -337,7 +337,7 @@ class Hopfield:
 
     def pack(self) -> np.ndarray:
         """Return the weights above the diagonal as a genome (N (N - 1) / 2,)."""
-        return self._weights[np.triu_indices(self.units, 1)].copy()
+        return self.weights[np.triu_indices(self.units, 1)].copy()
 
     def unpack(self, genome: Any) -> Self:
         """Set the weights from a genome, and return the memory.
@@ -350,7 +350,7 @@ class Hopfield:
         genes = finite("genome", genome, self.size)[0]
         weights = np.zeros((self.units, self.units))
         weights[np.triu_indices(self.units, 1)] = genes
-        self._weights = _from_a_cache_line(weights + weights.T)
+        self._rows = _padded(weights + weights.T)
         return self
 
     def fitness(self, genomes: Any, patterns: Any, cues: Any, seed: int = 0) -> np.ndarray:
@@ -374,8 +374,9 @@ class Hopfield:
         return np.array([(states * wanted).mean() for states in found])
 
 
-def _from_a_cache_line(array: np.ndarray) -> np.ndarray:
-    """Return a copy that begins at a cache line: where rows begin inside one, half of the vectors lie in two lines."""
-    copy = room(array.shape, array.dtype)
-    copy[...] = array
-    return copy
+def _padded(weights: np.ndarray) -> np.ndarray:
+    """Return weights (N, N) with zeros beside them, (N, L): each row begins at a cache line and has whole vectors."""
+    units, lanes = len(weights), CACHE_LINE // weights.itemsize
+    rows = room((units, -(-units // lanes) * lanes), weights.dtype)
+    rows[:, :units], rows[:, units:] = weights, 0.0
+    return rows

@@ -5,9 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from evorrn.kernels.cached import cached, reordered
+from evorrn.kernels.many_vectors import dense_lanes
 
 TOGETHER = 32
 """States that are updated together, so that a row of weights is read once for all whose unit turns."""
+
+
+@cached
+def sums_of_inputs(
+    first: int,
+    last: int,
+    states: np.ndarray,
+    weights: np.ndarray,
+    thresholds: np.ndarray,
+    fields: np.ndarray,
+) -> None:
+    """Write the weighted sums of states `first` to `last` of (B, N), less the thresholds (N,), into fields (B, L).
+
+    The weights are (N, L), with zeros in the lanes from N to L, a multiple of the machine's vector.
+    """
+    dense_lanes(fields[first:last], states[first:last], weights)
+    for b in range(first, last):
+        for unit in range(thresholds.shape[0]):
+            fields[b, unit] -= thresholds[unit]
 
 
 @cached
@@ -25,10 +45,10 @@ def settle_one_by_one(
 
     Parameters
     ----------
-    states, fields : ndarray, shape (B, N)
+    states, fields : ndarray, shapes (B, N) and (B, L)
         Changed in place; a field is the weighted sum of a unit's inputs less its threshold.
-    weights : ndarray, shape (N, N)
-        Symmetric.
+    weights : ndarray, shape (N, L)
+        Symmetric, with zeros in the lanes from N to L.
     ties : ndarray, shape (N,)
         A field of at most this size is zero but for rounding.
     orders : ndarray, shape (S, N)
@@ -61,7 +81,7 @@ def settle_one_by_one(
 
 @cached
 def _unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
-    """Return whether a unit of a state (N,) differs from the sign of its field (N,); a field within `ties` (N,) keeps it."""
+    """Return whether a unit of a state (N,) differs from the sign of its field (L,); a field within `ties` (N,) keeps it."""
     count = 0
     for unit in range(state.shape[0]):
         count += state[unit] * field[unit] < -ties[unit]
@@ -70,7 +90,7 @@ def _unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
 
 @reordered
 def sum_of_sizes(first: int, last: int, weights: np.ndarray, sums: np.ndarray) -> None:
-    """Write the sum of the absolute weights of each of the rows `first` to `last` of weights (N, N) into sums (N,)."""
+    """Write the sum of the absolute weights of each of the rows `first` to `last` of weights (N, L) into sums (N,)."""
     for unit in range(first, last):
         total = 0.0
         for other in range(weights.shape[1]):

@@ -375,3 +375,27 @@ def test_one_pattern_is_stored_without_a_note_however_few_units_there_are(rule, 
         warnings.simplefilter("error")
         memory = Hopfield(units).store(pattern, rule=rule)
     assert memory.recall(pattern).states.tolist() == pattern.tolist()
+
+
+@pytest.mark.parametrize(("units", "count"), [(1, 1), (2, 5), (7, 1), (8, 9), (33, 40), (65, 3), (130, 71)])
+def test_recall_with_and_without_vector_kernels_is_a_loop_of_numpy(units, count, monkeypatch):
+    rng = np.random.default_rng(units)
+    memory = random_memory(rng, units)
+    cues, wanted = random_patterns(rng, count, units), []
+    for cue in cues:
+        state = cue.copy()
+        while True:
+            before = state.copy()
+            for unit in range(units):
+                field = state @ memory.weights[unit] - memory.thresholds[unit]
+                state[unit] = np.sign(field) if abs(field) > 1e-12 else state[unit]
+            if (before == state).all():
+                break
+        wanted.append(state)
+    compiled = memory.recall(cues, order="fixed")
+    monkeypatch.setenv("EVORRN_SIMD", "0")
+    plain = memory.recall(cues, order="fixed")
+    for found in (compiled, plain):
+        assert found.converged.all()
+        assert found.states.tolist() == np.array(wanted).tolist()
+    assert compiled.sweeps.tolist() == plain.sweeps.tolist()
