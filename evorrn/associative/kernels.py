@@ -24,7 +24,7 @@ def sums_of_inputs(
 
     The weights are (N, L), with zeros in the lanes from N to L, a multiple of the machine's vector.
     """
-    dense_lanes(fields[first:last], states[first:last], weights)
+    dense_lanes(fields[first:last], states[first:last], weights)  # type: ignore[call-arg]
     for b in range(first, last):
         for unit in range(thresholds.shape[0]):
             fields[b, unit] -= thresholds[unit]
