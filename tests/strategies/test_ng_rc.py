@@ -297,3 +297,19 @@ def test_what_is_recommended_continues_the_roessler_equations_longer_than_linear
         warnings.simplefilter("error")  # free runs that diverge are no reason for a warning of NumPy
         result = strategy.fit(network, task, seed=3)
     assert result.metrics["test"]["valid_time"] > 0.4  # linear autoregression: 0.3
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"hidden": [15]}, r"network\.hidden: strategy ng-rc needs 5 here, got 15; leave it out"),
+        ({"cell": "lstm"}, r"network\.cell: strategy ng-rc needs 'ng-rc' here, got 'lstm'; leave it out"),
+    ],
+)
+def test_a_network_that_ng_rc_sets_itself_is_refused_before_anything_runs(given, message):
+    from evorrn.lab.runs.spec import resolve
+
+    spec = {"task": {"name": "sunspots"}, "strategy": {"name": "ng-rc"}}
+    assert resolve({**spec, "network": {"cell": "ng-rc", "hidden": [5]}}).network.hidden == (5,)
+    with pytest.raises(ConfigError, match=message):
+        resolve({**spec, "network": given})

@@ -19,6 +19,7 @@ from evorrn.lab.report.style import (
     Axes,
     far_apart,
     log_labels,
+    names_along,
     scale_axis,
     short,
     spread_out,
@@ -55,7 +56,7 @@ def draw_effect(axes: Axes, effect: Effect) -> None:
             axes.plot([place - 0.42, place + 0.42], [middle] * 2, color=INK, linewidth=0.9, zorder=0.9)
             for side in (-1, 1):  # thick beside the dots, so that it hides none
                 axes.plot([place + 0.28 * side, place + 0.42 * side], [middle] * 2, color=INK, linewidth=2.4)
-        axes.set_xticks(range(len(effect.labels)), [short_label(label) for label in effect.labels])
+        names_along(axes, range(len(effect.labels)), [short_label(label) for label in effect.labels])
         axes.grid(axis="x", visible=False)
     if effect.blocks:
         axes.axhline(1, color=MUTED, linewidth=1, linestyle=DOTTED)

@@ -14,6 +14,7 @@ from evorrn.lab.report.style import (
     SERIES,
     Axes,
     look,
+    names_along,
     names_down,
     note_beside,
     ranking_row,
@@ -72,7 +73,6 @@ def draw_improvements(axes: Axes, names: Sequence[str], table: Sequence[Sequence
     values = np.array([[np.nan if cell is None else cell.value for cell in row] for row in table])
     texts = [["" if cell is None else f"{cell.value:.2f}" for cell in row] for row in table]
     draw_cells(axes, values, texts, names, names)
-    axes.tick_params(axis="x", rotation=0 if len(names) < 5 else 35)
     axes.invert_yaxis()
     axes.set(xlabel="… than this one", ylabel="a run of this one is better …")
 
@@ -91,7 +91,7 @@ def draw_cells(
         colour = MUTED if np.isnan(bright) else DARK if bright > 0.55 else LIGHT
         row, column = place
         axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=9.5, color=colour)
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
+    names_along(axes, (np.arange(len(columns)) + 0.5).tolist(), columns)
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
     axes.grid(visible=False)
     axes.tick_params(length=0)

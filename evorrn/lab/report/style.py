@@ -44,6 +44,9 @@ STYLE: Any = {
     "svg.hashsalt": "evorrn",
 }
 
+LETTERS_ALONG = 36
+"""Letters of all names of an axis that have room side by side."""
+
 
 class Look(NamedTuple):
     """Colour, line style and marker of a way of training."""
@@ -184,6 +187,12 @@ def names_down(axes: Axes, names: Sequence[str], muted: Sequence[bool] = ()) -> 
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
+
+
+def names_along(axes: Axes, places: Sequence[float], names: Sequence[str]) -> None:
+    """Label places along x with names, slanted where they would run into each other."""
+    long = sum(map(len, names)) > LETTERS_ALONG
+    axes.set_xticks(places, names, rotation=30 if long else 0, ha="right" if long else "center")
 
 
 def rows_height(rows: int) -> float:

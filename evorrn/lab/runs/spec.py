@@ -182,8 +182,11 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
     network_table = {**tables["network"]}
     network_table = with_absolute_cells(network_table, base)
     usual = {**(strategy.network_defaults if strategy is not None else {}), **advice.network}
+    needed: dict[str, Any] = {}
     if strategy is not None and task is not None:
-        usual.update(strategy.needs_network(task.inputs))
+        with found.under("strategy"):
+            needed = strategy.needs_network(task.inputs)
+        usual.update(needed)
     form: dict[str, Any] = {}
     with found.under("task"):
         form = {} if task is None else form_of(task)
@@ -207,6 +210,13 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
             f"network: outputs of {task_table['name']} go back as inputs, which needs a network without {network.wiring}"
         )
     if strategy is not None and network is not None:
+        for name in ("cell", "hidden"):
+            wanted, got = needed.get(name), network_table.get(name)
+            got = got[0] if isinstance(got, (list, tuple)) and len(got) == 1 else got
+            if wanted is not None and got is not None and got != wanted:
+                found.append(
+                    f"network.{name}: strategy {strategy.name} needs {wanted!r} here, got {got!r}; leave it out for this strategy"
+                )
         with found.under("strategy"):
             check_population(strategy, network.size)
     settings = {"task": task.values() if task else (), "network": network_names()}
