@@ -58,14 +58,14 @@ def product_rates(rounds: int) -> dict[str, float]:
 
 
 def line(machine: dict[str, Any]) -> str:
-    """Return a description in two lines."""
+    """Return a description in two lines; BLAS says for which processor its kernels are, often not for the newest."""
     rates = ", ".join(f"{rate:.0f} in {name}" for name, rate in machine["gemm_gflops"].items())
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     load = "" if machine["load"] is None else f", load {machine['load'][0]:.1f} before the run"
     return (
         f"{machine['processor']} ({machine['architecture']}, {machine['vector_bits']} bits), {machine['cores']} cores, "
         f"{machine['threads']} threads each{load}; NumPy GEMM {rates} GFLOP/s\n"
-        f"evorrn {machine['evorrn']}, Python {machine['python']}, {versions}"
+        f"evorrn {machine['evorrn']}, Python {machine['python']}, {versions}; {', '.join(machine['blas'])}"
     )
 
 
