@@ -72,7 +72,7 @@ class Cell(Equations):
     Attributes
     ----------
     initial : dict of str to str
-        How each parameter is initialised: glorot, orthogonal, identity, half_identity, uniform, small, unit, zeros or ones.
+        How each parameter is initialised: glorot, orthogonal, identity, half_identity, uniform, small, tiny, unit, zeros or ones.
     recurrent : tuple of str
         The parameters through which the state acts on itself; a spectral radius scales these.
     torch : tuple of str
@@ -221,7 +221,7 @@ def cell(
     name : str, optional
         The function's name with dashes by default.
     initial : mapping of str to str, optional
-        ``{"b_f": "ones"}``: glorot, orthogonal, identity, half_identity, uniform, small, unit, zeros or ones. By default matrices
+        ``{"b_f": "ones"}``: glorot, orthogonal, identity, half_identity, uniform, small, tiny, unit, zeros or ones. By default matrices
         H x H are orthogonal, other matrices glorot, vectors zeros.
     recurrent : str, optional
         Names of the recurrent parameters; all matrices H x H by default.

@@ -52,6 +52,11 @@ def small(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.
     return rng.uniform(-0.1, 0.1, (count, *shape))
 
 
+def tiny(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
+    """Return normal weights of standard deviation 0.001. Source: Li et al. 2018, their code of the adding problem."""
+    return rng.normal(0.0, 0.001, (count, *shape))
+
+
 def unit(rng: np.random.Generator, count: int, shape: Shape, units: int) -> np.ndarray:
     """Return uniform weights on [0, 1]."""
     return rng.uniform(0.0, 1.0, (count, *shape))
@@ -71,7 +76,7 @@ Initialiser = Callable[[np.random.Generator, int, Shape, int], np.ndarray]
 
 INITIALISERS: dict[str, Initialiser] = {
     function.__name__: function
-    for function in (glorot, orthogonal, identity, half_identity, uniform, small, unit, zeros, ones)
+    for function in (glorot, orthogonal, identity, half_identity, uniform, small, tiny, unit, zeros, ones)
 }
 """``initialiser(rng, count, shape, units) -> (count, *shape)``; `units` is the number of units of the layer."""
 

@@ -227,7 +227,9 @@ def test_divergence_gives_minus_infinity():
 
 
 def test_initialisations():
-    network = Network(3, 2, cell="lstm", hidden=(40, 7), initial={"U_g": "identity", "layer1.W_i": "uniform"})
+    network = Network(
+        3, 2, cell="lstm", hidden=(40, 7), initial={"U_g": "identity", "layer1.W_i": "uniform", "U_f": "tiny"}
+    )
     genomes = network.init_many(np.random.default_rng(0), 3)
     assert genomes.shape == (3, network.size) and len({g.tobytes() for g in genomes}) == 3
     np.testing.assert_array_equal(network.init_many(np.random.default_rng(0), 3), genomes)
@@ -240,6 +242,7 @@ def test_initialisations():
     bound = np.sqrt(6 / 43)
     assert 0.9 * bound < np.abs(blocks["layer0.W_i"]).max() <= bound
     assert np.abs(blocks["layer1.W_i"]).max() <= 1 / np.sqrt(7)
+    assert 0.0009 < blocks["layer0.U_f"].std() < 0.0011 and np.abs(blocks["layer0.U_f"]).max() < 0.006
 
 
 @pytest.mark.parametrize("number", [-3, 4.5, np.float32(0.25), 0])

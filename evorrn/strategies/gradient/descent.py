@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.base.errors import ConfigError
 from evorrn.base.huge import mean, scale_of
 from evorrn.base.settings import Settings, setting
+from evorrn.compile.blocks import RECURRENT
 from evorrn.data.batch import Batch
 from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.gradient.corruption import corrupted
@@ -26,6 +29,7 @@ from evorrn.strategies.gradient.restarting import Restarting, random_genome
 from evorrn.strategies.gradient.schedules import SCHEDULES
 
 if TYPE_CHECKING:
+    from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
 PER_UPDATE = 15
@@ -107,15 +111,27 @@ class GradientDescent(Restarting, Descent):
         absent=0.0,
     )
 
+    recurrent_bound: float = setting(
+        0.0,
+        "largest magnitude of a recurrent weight, larger ones are set to it after each update; 0 for no limit",
+        minimum=0,
+        absent=0.0,
+    )
+
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first step."""
+        if self.recurrent_bound and not recurrent_genes(problem.network).any():
+            raise ConfigError(
+                f"strategy: recurrent_bound needs recurrent weights, and {problem.network} has none; weight_decay serves it"
+            )
         if self.layer_dropout:
             LayerDropout(problem.network, self.layer_dropout)  # refuses networks that have no such units
         return super().start(problem, rng)
 
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with empty moments."""
-        genome = random_genome(problem, rng)
+        limits = self._limits(problem)
+        genome = random_genome(problem, rng).clip(-limits, limits)
         return {
             "genome": genome,
             "safe": genome,
@@ -142,7 +158,7 @@ class GradientDescent(Restarting, Descent):
             state["epoch"], state["drops"], self.period, self.factor
         )
         genome, safe, moments, damping = (state[key] for key in ("genome", "safe", "moments", "damping"))
-        rate, updates = scheduled * damping, state.get("updates", 0)
+        rate, updates, limits = scheduled * damping, state.get("updates", 0), self._limits(problem)
         losses, weights, norms, skipped = [], [], [], 0
         paid = problem.meter.work
         dropout = LayerDropout(problem.network, self.layer_dropout) if self.layer_dropout else None
@@ -166,6 +182,7 @@ class GradientDescent(Restarting, Descent):
             rate = scheduled * damping * (min(1.0, updates / self.warmup) if self.warmup else 1.0)
             decayed = decay_weights(genome, rate, self.weight_decay)
             genome, moments = update(decayed, step, rate, moments, coefficients)
+            genome = genome.clip(-limits, limits)
             losses.append(loss)
             weights.append(scored)
             norms.append(norm)
@@ -191,6 +208,12 @@ class GradientDescent(Restarting, Descent):
                 "skipped": skipped,
             },
         }
+
+    def _limits(self, problem: Problem) -> np.ndarray | float:
+        """Return the largest magnitude of each gene (n,), infinite for those without a bound."""
+        if not self.recurrent_bound:
+            return np.inf
+        return np.where(recurrent_genes(problem.network), self.recurrent_bound, np.inf)
 
     def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
         """Yield the gradient of each update of an epoch, and the number of scored steps, or sequences, that it is of."""
@@ -220,6 +243,14 @@ class GradientDescent(Restarting, Descent):
             return {**found, "since_drop": 0}
         since_drop, drops = state["since_drop"] + 1, state["drops"]
         return {**found, "since_drop": since_drop % self.period, "drops": drops + (since_drop == self.period)}
+
+
+def recurrent_genes(network: Network) -> np.ndarray:
+    """Return for each gene whether it is a recurrent weight, shape (n,), bool."""
+    roles = {block.name: block.role for block in network.layout}
+    return np.concatenate(
+        [np.full(math.prod(shape), roles[name] == RECURRENT) for name, shape in network.blocks.items()]
+    )
 
 
 def entries(problem: Problem, sequences: np.ndarray | None) -> int:
