@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.influence.along import Along, along
+from evorrn.engine.influence.along import Program, along
+from evorrn.engine.influence.groups import Carried
 from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
 from evorrn.engine.influence.stepper import Stepper
 from evorrn.engine.influence.steps import Steps
@@ -39,7 +40,7 @@ class Programs:
 
     def __init__(self, form: Form, modules: Modules) -> None:
         self._model, self._modules = Model(form), modules
-        self._along: dict[tuple[int | None, bool], Along | None] = {}
+        self._along: dict[tuple[int | None, bool], Program | None] = {}
         self.lanes = Lanes(self._model, modules)
         self.rows = Rows(self._model, modules)
         self.gradients = Gradient(self._model, modules)
@@ -167,7 +168,7 @@ class Programs:
         steps = self.steps_with_inputs if inputs else self.steps
         return steps.along(self._model.individuals(genome, settings), shown, loss)
 
-    def along(self, order: int | None, own: bool) -> Along | None:
+    def along(self, order: int | None, own: bool) -> Program | None:
         """Return the program that learns forward in time with an influence, see `Influence`, or None where there is none."""
         if (order, own) not in self._along:
             self._along[order, own] = along(self._model, self._modules, self.steps, order, own)
@@ -175,15 +176,15 @@ class Programs:
 
     def learn(
         self,
-        program: Along,
+        program: Program,
         genome: np.ndarray,
         settings: Settings,
         shown: Sequences,
         scored: Scored,
-        traces: np.ndarray,
+        carried: Carried,
     ) -> Learned:
         """Run a program of `along` on a genome (n,)."""
-        return program.learn(self._model.individuals(genome, settings), shown, scored, traces)
+        return program.learn(self._model.individuals(genome, settings), shown, scored, carried)
 
     def stepper(
         self, genome: np.ndarray, settings: Settings, state: np.ndarray, teacher: bool

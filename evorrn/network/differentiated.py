@@ -9,7 +9,8 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.memory import excess
 from evorrn.data.arrays import numeric
-from evorrn.engine.influence.along import Along
+from evorrn.engine.influence.along import Program
+from evorrn.engine.influence.groups import Carried
 from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
 from evorrn.engine.influence.steps import Steps
 from evorrn.network import arguments
@@ -183,7 +184,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
         shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
         return self._programs.step_jacobians(self.check_genome(genome), self._settings, shown, scored)
 
-    def learning_program(self, order: int | None, own: bool) -> Along | None:
+    def learning_program(self, order: int | None, own: bool) -> Program | None:
         """Return the program that learns forward in time with an influence of an order, or None where there is none.
 
         See `evorrn.engine.influence.groups.Influence` and `evorrn.engine.influence.along.Along`.
@@ -192,20 +193,22 @@ class DifferentiatedNetwork(ExchangedNetwork):
 
     def learn_along(
         self,
-        program: Along,
+        program: Program,
         genome: np.ndarray,
         x: np.ndarray,
         scored: Scored,
         lengths: np.ndarray,
         state: np.ndarray,
-        traces: np.ndarray,
+        carried: Carried,
     ) -> Learned:
-        """Return loss, gradient and last state of time steps, and move the traces of a program on.
+        """Return loss, gradient and last state of time steps, and move what a program carries on.
 
         Sequences may have the length 0.
         """
         shown = arguments.sequences(self, x, state=state)._replace(lengths=lengths)
-        return self._programs.learn(program, self.check_genome(genome), self._settings, shown, scored, traces)
+        return self._programs.learn(
+            program, self.check_genome(genome), self._settings, shown, scored, carried
+        )
 
     def stepper(
         self, genome: np.ndarray, state: np.ndarray, teacher: bool = False

@@ -23,7 +23,8 @@ from evorrn.training.decoded import answer_steps, score_answers, score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
-    from evorrn.engine.influence.along import Along
+    from evorrn.engine.influence.along import Program
+    from evorrn.engine.influence.groups import Carried
     from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
     from evorrn.network.network import Network
 
@@ -206,17 +207,17 @@ class Problem(MeteredProblem):
 
     def learn_along(
         self,
-        program: Along,
+        program: Program,
         genome: np.ndarray,
         x: np.ndarray,
         scored: Scored,
         lengths: np.ndarray,
         state: np.ndarray,
-        traces: np.ndarray,
+        carried: Carried,
     ) -> Learned:
         """Learn along parts of training sequences by a program, see `evorrn.Network.learn_along`."""
         with self.compiling():
-            found = self.network.learn_along(program, genome, x, scored, lengths, state, traces)
+            found = self.network.learn_along(program, genome, x, scored, lengths, state, carried)
         self.meter.work += self.network.step_structure.work * int(lengths.sum())
         self.meter.steps_forward += int(lengths.sum())
         return found

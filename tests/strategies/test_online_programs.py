@@ -1,4 +1,4 @@
-"""Learning online by compiled programs, where each weight changes states of its own unit alone: long runs of SnAp-1 and others."""
+"""Learning online by compiled programs: long runs of SnAp-1 and others, and of RTRL, whose weights change states of all units."""
 
 import numpy as np
 import pytest
@@ -69,6 +69,37 @@ def test_rtrl_of_units_that_see_their_own_past_equals_backpropagation_by_a_progr
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(9))
+@pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
+def test_rtrl_by_a_program_equals_backpropagation_at_random_sizes(cell, seed, monkeypatch):
+    """One unit, one step, several inputs and outputs, ragged sequences, records of one chunk and of several."""
+    rng = np.random.default_rng(seed)
+    inputs, outputs, hidden = rng.integers(1, 4), rng.integers(1, 4), (1, 3, 17, 33, 5, 16, 8, 20, 2)[seed]
+    dtype = "float32" if seed == 5 else "float64"
+    network = Network(int(inputs), int(outputs), cell=cell, hidden=hidden, dtype=dtype)
+    batch = ragged(network, int(rng.integers(1, 5)), (1, 9, 30, 70, 2, 25, 300, 40, 90)[seed], seed)
+    genome, problem = network.init(seed=seed), Problem(network, batch)
+    monkeypatch.setattr(rule, "LONG", 0)
+    monkeypatch.setattr("evorrn.engine.influence.dense.MOST_NUMBERS", int(rng.integers(1, 40)) * hidden**2)
+    strategy = RTRL(update_every=batch.inputs.shape[1])
+    assert strategy.estimator(problem, None).program(1)
+    found = strategy.gradient(problem, genome, None)
+    agree(found, network.loss_and_gradient(genome, batch), 1e-9 if dtype == "float64" else 1e-4)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("cell", CHAINS)
+def test_rtrl_by_a_program_equals_backpropagation_for_every_cell_that_has_one(cell, monkeypatch):
+    monkeypatch.setattr(rule, "LONG", 0)
+    network = Network(2, 3, cell=cell, hidden=5, dtype="float64")
+    batch, genome, strategy = ragged(network, 3, 9), network.init(seed=0), RTRL(update_every=9)
+    problem = Problem(network, batch)
+    if strategy.refusals(problem) or not strategy.estimator(problem, None).program(1):
+        pytest.skip(f"the derivatives of {cell} take many directions, or it reads its last outputs")
+    agree(strategy.gradient(problem, genome, None), network.loss_and_gradient(genome, batch))
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("strategy", [SnAp(update_every=5), EProp(update_every=5, feedback="random")])
 @pytest.mark.parametrize("cell", CHAINS)
 def test_programs_equal_the_kernels_for_any_pattern_for_every_cell_that_has_one(cell, strategy, monkeypatch):
@@ -77,7 +108,7 @@ def test_programs_equal_the_kernels_for_any_pattern_for_every_cell_that_has_one(
     batch = ragged(network, 3, 9)
     problem = Problem(network, batch)
     if strategy.refusals(problem) or not strategy.estimator(problem, None).program(1):
-        pytest.skip(f"some weight of {cell} changes states of several units")
+        pytest.skip(f"the derivatives of {cell} take many directions, or it reads its last outputs")
     one, other, _ = both_ways(strategy, network, batch, monkeypatch)
     agree(one, other)
 
@@ -95,13 +126,15 @@ def test_programs_equal_the_kernels_for_any_pattern_for_every_cell_that_has_one(
         ),
         ({"cell": "lstm-peephole", "hidden": 7, "dtype": "float32"}, SnAp(update_every=4)),
         ({"cell": "indrnn", "hidden": (13, 9)}, RTRL(update_every=4)),
+        ({"cell": "lstm", "hidden": (4, 9), "reads": "all"}, SnAp(update_every=4, order=2)),
+        ({"cell": "elman", "hidden": 12, "dtype": "float32", "biases": False}, RTRL(update_every=4)),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_programs_equal_the_kernels_for_layers_readouts_and_losses(options, strategy, monkeypatch):
     network = Network(2, 3, **{"dtype": "float64", **options})
     one, other, programs = both_ways(strategy, network, ragged(network, 4, 30), monkeypatch)
-    assert programs == isinstance(options["hidden"], int)  # a second layer sees all units of the first
+    assert programs
     agree(one, other, 1e-9 if network.dtype == np.float64 else 1e-5)
 
 
@@ -111,16 +144,19 @@ def test_sizes_alone_decide_whether_there_is_a_program():
     estimators = [SnAp().estimator(Problem(network, batch), None) for batch in (short, long)]
     assert estimators[0].program(50) is None
     assert estimators[1].program(5000) is not None
-    assert RTRL().estimator(Problem(network, long), None).program(5000) is None  # weights change all units
+    assert RTRL().estimator(Problem(network, short), None).program(50) is None
+    assert RTRL().estimator(Problem(network, long), None).program(5000) is not None
+    feeding = Network(1, 1, cell="jordan", hidden=16)
+    assert RTRL().estimator(Problem(feeding, long), None).program(5000) is None  # reads its last outputs
 
 
-def trained(epochs, state=None, threads=2):
+def trained(epochs, state=None, threads=2, rule=SnAp):
     """Return the bytes of a trainer's state, without its times, after some epochs, and the state."""
     network = Network(2, 1, cell="elman", hidden=9, dtype="float64")
     problem = Problem(network, ragged(network, 5, 40), ragged(network, 2, 9, seed=1))
     evorrn.set_threads(threads)
     try:
-        strategy = SnAp(batch_size=3, update_every=7)
+        strategy = rule(batch_size=3, update_every=7)
         trainer = Trainer(strategy, problem, seed=4, budget=Budget(generations=9), state=state)
         for _ in range(epochs):
             trainer.step()
@@ -131,13 +167,17 @@ def trained(epochs, state=None, threads=2):
     return tree_bytes({**found, "seconds": None, "meter": meter}), found
 
 
-def test_programs_give_the_same_bytes_after_a_stop_and_for_any_number_of_threads(tmp_path, monkeypatch):
+@pytest.mark.parametrize("strategy", [SnAp, pytest.param(RTRL, marks=pytest.mark.thorough)])
+def test_programs_give_the_same_bytes_after_a_stop_and_for_any_number_of_threads(
+    strategy, tmp_path, monkeypatch
+):
     monkeypatch.setattr(rule, "LONG", 0)
-    monkeypatch.setattr("evorrn.engine.influence.along.WORTH_SHARING", 0)
-    whole, _ = trained(3)
-    assert trained(3, threads=1)[0] == whole and trained(3, threads=3)[0] == whole
-    save_tree(tmp_path / "half.npz", trained(1)[1])
-    assert trained(2, load_tree(tmp_path / "half.npz"))[0] == whole
+    for module in ("along", "dense", "groups"):
+        monkeypatch.setattr(f"evorrn.engine.influence.{module}.WORTH_SHARING", 0)
+    whole, _ = trained(3, rule=strategy)
+    assert trained(3, threads=1, rule=strategy)[0] == whole == trained(3, threads=3, rule=strategy)[0]
+    save_tree(tmp_path / "half.npz", trained(1, rule=strategy)[1])
+    assert trained(2, load_tree(tmp_path / "half.npz"), rule=strategy)[0] == whole
 
 
 def test_training_by_a_program_goes_on_after_weights_under_which_the_network_diverges(monkeypatch):

@@ -1,4 +1,4 @@
-"""Learns forward in time along sequences by an emitted program, where weights change states of their own units alone."""
+"""Learns forward in time along sequences by an emitted program, first where weights change states of their own units alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from types import ModuleType
 import numpy as np
 
 from evorrn.engine.cache import load
+from evorrn.engine.influence.dense import Dense
 from evorrn.engine.influence.emit import LEARN, LearningEmitter
-from evorrn.engine.influence.groups import WORTH_SHARING, influence_of, zeros
+from evorrn.engine.influence.groups import WORTH_SHARING, Carried, influence_of, zeros
 from evorrn.engine.influence.jacobians import Learned, Scored
+from evorrn.engine.influence.outline import by_state
 from evorrn.engine.influence.steps import Steps
 from evorrn.engine.influence.units import ByUnit, by_unit
 from evorrn.engine.inputs import Sequences
@@ -61,11 +63,11 @@ class Along:
         kept = sum(len(part.states) ** 2 + 2 * len(part.states) + len(part.runs) for part in found.parts)
         self._chunk = int(np.clip(CHUNK_BYTES // (kept * max(model.units) * model.dtype.itemsize), 4, 256))
 
-    def zero(self, sequences: int) -> np.ndarray:
-        """Return the traces before the first time step."""
-        return zeros((sequences, self._traces), self._model.dtype)
+    def zero(self, sequences: int) -> Carried:
+        """Return the traces before the first time step, an array."""
+        return [zeros((sequences, self._traces), self._model.dtype)]
 
-    def learn(self, individual: Individuals, shown: Sequences, scored: Scored, traces: np.ndarray) -> Learned:
+    def learn(self, individual: Individuals, shown: Sequences, scored: Scored, carried: Carried) -> Learned:
         """Run time steps of sequences, and move their traces on.
 
         Parameters
@@ -75,12 +77,12 @@ class Along:
         shown : Sequences
             Its lengths may be 0.
         scored : Scored
-        traces : ndarray
-            Changed in place.
+        carried : list of ndarray
+            The traces, changed in place.
         """
         packed = pack_rows(shown.x, shown.lengths, self._model.dtype, scored.targets, scored.mask)
         module = self._modules.get(self._key, self._load, self._warm_up)
-        return self._call(module, individual, packed, scored, np.array(shown.conditions.state), traces)
+        return self._call(module, individual, packed, scored, np.array(shown.conditions.state), carried)
 
     def source(self) -> str:
         """Return the emitted source."""
@@ -93,7 +95,7 @@ class Along:
         packed: PackedRows,
         scored: Scored,
         state: np.ndarray,
-        traces: np.ndarray,
+        carried: Carried,
     ) -> Learned:
         dtype, sequences = self._model.dtype, len(state)
         genome = np.array(individual.genomes, dtype)
@@ -112,7 +114,7 @@ class Along:
             back_all=np.array(back, dtype),
             seen=self._seen,
             state_all=state,
-            traces_all=traces,
+            traces_all=carried[0],
             gradient_all=gradients,
             readout_all=readouts,
             losses_all=losses,
@@ -139,10 +141,15 @@ class Along:
         self._call(module, one, packed, nothing, state, self.zero(1))
 
 
-def along(model: Model, modules: Modules, steps: Steps, order: int | None, own: bool) -> Along | None:
-    """Return the program of an influence, see `Influence`; None where weights change states of other units."""
+Program = Along | Dense
+"""A program that learns forward in time."""
+
+
+def along(model: Model, modules: Modules, steps: Steps, order: int | None, own: bool) -> Program | None:
+    """Return the program of an influence, see `Influence`; None where none can be emitted."""
     influence = influence_of(steps, order, own)
-    found = by_unit(model, steps, influence, own)
-    if found is None:
-        return None
-    return Along(model, modules, steps, found, ("learning", order, own), influence.work + steps.work)
+    units = by_unit(model, steps, influence, own)
+    if units:
+        return Along(model, modules, steps, units, ("learning", order, own), influence.work + steps.work)
+    states = by_state(model, steps, influence)
+    return Dense(model, modules, steps, influence, states) if states else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from evorrn.compile.graph import Graph, Node
 from evorrn.compile.schedule import Schedule, schedule
-from evorrn.engine.influence.units import ByUnit
+from evorrn.engine.influence.outline import Outline
 from evorrn.engine.lanes.backward import Derivative
 
 LINEAR = ("multiply", "matvec_transposed", "negative", "identity")
@@ -19,7 +19,7 @@ class Direction:
     Parameters
     ----------
     derivative : Derivative
-    found : ByUnit
+    outline : Outline
     number : int
 
     Attributes
@@ -28,23 +28,15 @@ class Direction:
         With the indices of the derivative's graph.
     number : int
     wanted : list of int
-        The nodes that the traces read: slopes, and derivatives with respect to old states.
+        The nodes that are read: slopes, and derivatives with respect to old states.
     schedule : Schedule
     """
 
-    def __init__(self, derivative: Derivative, found: ByUnit, number: int) -> None:
+    def __init__(self, derivative: Derivative, outline: Outline, number: int) -> None:
         self.number = number
-        ones = {f"d.next.{name}" for name, colour in found.colours.items() if colour == number}
+        ones = {f"d.next.{name}" for name, colour in outline.colours.items() if colour == number}
         self.graph = _simplified(derivative.graph, ones)
-        wanted: set[int] = set()
-        for part in found.parts:
-            for k, name in enumerate(part.states):
-                if found.colours[name] == number:
-                    wanted |= {run.slope for run in part.runs if run.acts[k]}
-                    entries = list(zip(part.states, part.entries[k]))
-                    wanted |= {slope for _, entry in entries for slope, _ in entry.products}
-                    wanted |= {derivative.graph.outputs[old] for old, entry in entries if entry.old}
-        self.wanted = sorted(wanted)
+        self.wanted = sorted(outline.wanted(number, derivative.graph.outputs))
         available = {*derivative.taped, *derivative.record.stored}
         self.schedule: Schedule = schedule(self.graph, self.wanted, available)
 

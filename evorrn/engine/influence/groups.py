@@ -15,8 +15,9 @@ import numpy as np
 from evorrn.engine.influence.jacobians import StepJacobians
 from evorrn.engine.influence.kernels import kernels_for
 from evorrn.engine.influence.steps import Steps
-from evorrn.engine.influence.tables import Stack, Tables, dense_columns, tables
-from evorrn.kernels.threads import CACHE_LINE, share
+from evorrn.engine.influence.tables import FEW_ROWS, Stack, Tables, dense_columns, tables, work_of_traces
+from evorrn.kernels.memory import room
+from evorrn.kernels.threads import share
 
 Carried = list[np.ndarray]
 """The influence: an array (B, K lanes) for each stack, see `evorrn.engine.influence.tables`."""
@@ -75,10 +76,17 @@ class Influence:
         """The numbers of the influence of one sequence."""
         return sum(rows.size * weights.shape[1] for rows, weights, *_ in self.stacks)
 
-    @property
+    @cached_property
     def work(self) -> int:
         """The multiply-adds of one time step of one sequence."""
+        if self.traced:
+            return sum(map(work_of_traces, self.stacks))
         return sum(table.work for table in self.tables)
+
+    @property
+    def traced(self) -> bool:
+        """Whether no weight changes more than a few states."""
+        return all(stack.rows.shape[1] <= FEW_ROWS for stack in self.stacks)
 
     def zero(self, sequences: int) -> Carried:
         """Return the influence before the first time step."""
@@ -96,18 +104,17 @@ class Influence:
             The steps of each sequence.
         """
         gradient = np.zeros(self._steps.weights)
-        for stack, table, influence in zip(self.stacks, self.tables, carried):
+        for number, (stack, table, influence) in enumerate(zip(self.stacks, self.tables, carried)):
             longest = max(1, MOST_NUMBERS // max(1, table.numbers))
             for first in range(0, int(lengths.max(initial=0)), longest):
                 steps = np.clip(lengths - first, 0, longest)
-                lanes = self._move(stack, table, influence, found, first, steps)
+                lanes = self._folded(number, influence, found, first, steps)
                 gradient[stack.weights] += lanes.sum(axis=0, dtype=np.float64)[table.lane_of]
         return gradient
 
-    def _move(
+    def _folded(
         self,
-        stack: Stack,
-        table: Tables,
+        number: int,
         influence: np.ndarray,
         found: StepJacobians,
         first: int,
@@ -115,7 +122,7 @@ class Influence:
     ) -> np.ndarray:
         """Move the influence of a stack on from a time step; return the gradient (B, lanes)."""
         dtype, sequences, steps = self._steps.dtype, len(lengths), int(lengths.max())
-        kernels = self.kernels
+        stack, table, kernels = self.stacks[number], self.tables[number], self.kernels
         folded = table.folded
         jacobians, coefficients, values = (
             np.empty((sequences, steps, count), dtype)
@@ -123,14 +130,33 @@ class Influence:
         )
         kept = np.zeros((0, 0, 0), dtype) if found.kept is None else found.kept
         given = found.old, found.factors, found.genome, kept
-        gradients = np.empty((sequences, table.lanes), dtype)
         loss = np.ascontiguousarray(found.loss_state[:, first : first + steps, stack.rows])
         results = jacobians, coefficients, values
         kernels.fold(0, sequences, (first, lengths), given, tuple(folded), results)
-        move = kernels.traces if table.traced else kernels.tiles
+        return self.move(number, influence, (*results, loss), lengths)
+
+    def move(
+        self, number: int, influence: np.ndarray, derived: tuple[np.ndarray, ...], lengths: np.ndarray
+    ) -> np.ndarray:
+        """Move the influence of a stack on, and return the gradient (B, lanes) by its lanes.
+
+        Parameters
+        ----------
+        number : int
+            That of the stack.
+        influence : ndarray
+            Changed in place.
+        derived : tuple of ndarray
+            See `evorrn.engine.influence.kernels.move_tiles`.
+        lengths : ndarray of int, shape (B,)
+            The steps of each sequence.
+        """
+        table = self.tables[number]
+        move = self.kernels.traces if table.traced else self.kernels.tiles
+        gradients = np.empty((len(lengths), table.lanes), influence.dtype)
         sizes = table.rows, table.depth, table.lanes
-        rest = lengths, table.moved, sizes, (influence, gradients), (*results, loss)
-        jobs = sequences * table.jobs
+        rest = lengths, table.moved, sizes, (influence, gradients), derived
+        jobs = len(lengths) * table.jobs
         if table.work * int(lengths.sum()) < WORTH_SHARING:
             move(0, jobs, *rest)
         else:
@@ -148,9 +174,9 @@ def influence_of(steps: Steps, order: int | None = None, own: bool = False) -> I
 
 def zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return zeros that begin at a cache line, so that no vector lies across two."""
-    raw = np.zeros(int(np.prod(shape)) * dtype.itemsize + CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : raw.size - CACHE_LINE + start].view(dtype).reshape(shape)
+    found = room(shape, dtype)
+    found[...] = 0
+    return found
 
 
 def _table(steps: Steps) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,8 @@ from numba import njit
 from numba.extending import register_jitable
 
 from evorrn.engine.cache import load
-from evorrn.engine.lanes.tiles import product_into
+from evorrn.engine.influence.folds import add_folds
+from evorrn.engine.influence.moves import move_tile
 from evorrn.engine.listing.addresses import tile, vector
 from evorrn.kernels.separate import SeparateArrays
 
@@ -83,19 +84,20 @@ def fold(first, last, span, given, tables, results):
         counted over all tiles, is direction c of sequence b; all weights (N,); and an array (B, T, O) that is 0 where an
         output is given in place of the network's own, or (0, 0, 0).
     tables : tuple of ndarray of int64
-        C; then entries of the Jacobian that are derivatives (place, direction, state); that are derivatives times weights
-        (place, direction, factor, first weight, count); that depend on an output which is given (place, output); the
-        coefficients (direction, factor), and the sources (factor). Factors R and R + 1 stand for 1 and 0.
+        C; then entries of the Jacobian that are derivatives (place, direction, state); the targets and the runs of
+        derivatives times weights, see `add_folds`; entries that depend on an output which is given (place, output); the
+        coefficients (direction, factor), and the sources (factor). Factors R and R + 1 of a direction stand for 1 and 0.
     results : tuple of ndarray, each of shape (B, T, numbers)
         Set to entries of Jacobians, coefficients and sources.
     """
     begin, lengths = span
     old, factors, genome, kept = given
     jacobians, coefficients, sources = results
-    count, olds, folds, taught, slopes, rows = tables
+    count, olds, targets, runs, taught, slopes, rows = tables
     lanes, total = factors.shape[3], factors.shape[2]
     line = np.empty((count, total + 2), factors.dtype)
     line[:, total], line[:, total + 1] = 1, 0
+    whole = line.reshape(-1)
     places = np.empty((count, 2), np.int64)
     for b in range(first, last):
         for c in range(count):
@@ -108,7 +110,7 @@ def fold(first, last, span, given, tables, results):
             for i in range(olds.shape[0]):
                 c = olds[i, 1]
                 found[olds[i, 0]] += old[places[c, 0], begin + t, olds[i, 2], places[c, 1]]
-            _fold(found, line, genome, folds)
+            add_folds(found, whole, genome, targets, runs)
             if kept.shape[0]:
                 for i in range(taught.shape[0]):
                     found[taught[i, 0]] *= kept[b, begin + t, taught[i, 1]]
@@ -136,32 +138,7 @@ def _pick(out, line, rows):
         out[i] = line[rows[i]]
 
 
-@njit(**LOOP)
-def _fold(jacobian, line, genome, folds):
-    """Add products of factors and runs of weights: place, direction, factor, first weight, count."""
-    for i in range(folds.shape[0]):
-        place, weight, factor = folds[i, 0], folds[i, 3], line[folds[i, 1], folds[i, 2]]
-        for k in range(folds[i, 4]):
-            jacobian[place + k] += factor * genome[weight + k]
-
-
 # --- Many rows: a product for each tile ----------------------------------------------------------------
-
-
-@njit(**LOOP)
-def _put(target, puts, coefficients, sources):
-    """Add what each weight does at once: row, lane, coefficient, source."""
-    for i in range(puts.shape[0]):
-        target[puts[i, 0], puts[i, 1]] += coefficients[puts[i, 2]] * sources[puts[i, 3]]
-
-
-@njit(**LOOP)
-def _add_entries(target, before, entries, jacobian):
-    """Add single entries of the Jacobian times rows: row, row before, place."""
-    for i in range(entries.shape[0]):
-        row, column, value = entries[i, 0], entries[i, 1], jacobian[entries[i, 2]]
-        for k in range(target.shape[1]):
-            target[row, k] += value * before[column, k]
 
 
 @njit(**LOOP)
@@ -218,8 +195,8 @@ def move_tiles(first, last, F, lengths, tables, sizes, influence, derived):
     ----------
     tables : tuple of ndarray of int
         Tiles (group, first lane, lanes); blocks of the Jacobian (first and last row, first and last column); its single
-        entries (row, column, place) and the first of each group; what weights do at once (row, lane, coefficient, source) and
-        the first of each tile.
+        entries (row, column, place) and the first of each group; what weights do at once in a vector of a tile (row, first lane,
+        coefficient, first source, place of the mask) and the first of each tile; and the masks, with 1 where a lane is concerned.
     sizes : tuple of int
         Rows K and dense columns D of a group, and lanes of a sequence.
     influence : tuple of ndarray
@@ -228,38 +205,51 @@ def move_tiles(first, last, F, lengths, tables, sizes, influence, derived):
         The results of `fold`, and the derivative of the loss by the states, shape (B, T, G, K).
     """
     carried, gradients = influence
-    jacobians = derived[0]
-    tiles, blocks, singles, single, puts, put = tables
+    jacobians, coefficients, sources, loss = derived
+    tiles, blocks, singles, single, puts, put, masks = tables
     rows, depth, _ = sizes
     size = carried.itemsize
     widest = 0
     for i in range(tiles.shape[0]):
         widest = max(widest, tiles[i, 2])
     memory = np.empty((rows * widest + 64 // size,), F)
-    other = (memory.ctypes.data + 63) // 64 * 64
+    other = np.int64((memory.ctypes.data + 63) // 64 * 64)
     for job in range(first, last):
         b, i = job // tiles.shape[0], job % tiles.shape[0]
         group, lane, lanes = tiles[i, 0], tiles[i, 1], tiles[i, 2]
-        home = carried.ctypes.data + (b * carried.shape[1] + rows * lane) * size
+        home = np.int64(carried.ctypes.data + (b * carried.shape[1] + rows * lane) * size)
         gradient = _part(F, gradients, b * gradients.shape[1] + lane, lanes)
-        here, there = np.int64(home), np.int64(other)
-        entries = singles[single[group] : single[group + 1]]
-        at_once = puts[put[i] : put[i + 1]]
         _zero(gradient)
-        for t in range(lengths[b]):
-            before, after = tile(F, here, rows, lanes), tile(F, there, rows, lanes)
-            whole, found, z, lam = _step(F, (b, t, group), derived)
-            start = jacobians.ctypes.data + ((b * jacobians.shape[1] + t) * jacobians.shape[2]) * size
-            jacobian = tile(F, np.int64(start + group * rows * depth * size), rows, depth)
-            for k in range(blocks.shape[0]):
-                top, bottom, left, right = blocks[k, 0], blocks[k, 1], blocks[k, 2], blocks[k, 3]
-                product_into(after[top:bottom], jacobian[top:bottom, left:right], before[left:right])
-            _add_entries(after, before, entries, whole)
-            _put(after, at_once, found, z)
-            _add_loss(gradient, after, lam)
-            here, there = there, here
-        if here != home:
-            _copy(tile(F, np.int64(home), rows, lanes), tile(F, here, rows, lanes))
+        jacobian = np.int64(jacobians.ctypes.data + b * jacobians.shape[1] * jacobians.shape[2] * size)
+        given = (
+            home,
+            other,
+            np.int64(gradient.ctypes.data),
+            jacobian + group * rows * depth * size,
+            jacobian,
+            np.int64(coefficients.ctypes.data + b * coefficients.shape[1] * coefficients.shape[2] * size),
+            np.int64(sources.ctypes.data + b * sources.shape[1] * sources.shape[2] * size),
+            np.int64(loss.ctypes.data + (b * loss.shape[1] * loss.shape[2] + group) * rows * size),
+            np.int64(blocks.ctypes.data),
+            np.int64(singles.ctypes.data + single[group] * 3 * singles.itemsize),
+            np.int64(puts.ctypes.data + put[i] * 5 * puts.itemsize),
+            np.int64(masks.ctypes.data),
+            jacobians.shape[2],
+            coefficients.shape[2],
+            sources.shape[2],
+            loss.shape[2] * rows,
+            blocks.shape[0],
+            single[group + 1] - single[group],
+            put[i + 1] - put[i],
+            rows,
+            depth,
+            lanes,
+            masks.shape[1],
+            lengths[b],
+        )
+        move_tile(F, given)
+        if lengths[b] % 2:
+            _copy(tile(F, home, rows, lanes), tile(F, other, rows, lanes))
 
 
 # --- Few rows: a trace for each weight and row ----------------------------------------------------------

@@ -48,8 +48,8 @@ COMMON = {
 
 OWN = {
     **dict.fromkeys(("jacobians", "coefficients", "sources", "influence", "unused", "loss"), "float"),
-    **dict.fromkeys(("seen_rows", "found"), "float"),
-    **dict.fromkeys(("olds", "folds", "taught", "coefficient_table", "source_table"), "int64"),
+    **dict.fromkeys(("seen_rows", "found", "masks"), "float"),
+    **dict.fromkeys(("olds", "targets", "runs", "taught", "coefficient_table", "source_table"), "int64"),
     **dict.fromkeys(("parts", "second", "third"), "int64"),
     **dict.fromkeys(("singles", "puts"), "int32"),
     **dict.fromkeys(("put", "lane_of", "weights", "rows", "numbers"), "int64"),
@@ -60,9 +60,13 @@ rows, dense columns, lanes and jobs."""
 (X, X_LANES, TEACHER, TEACHER_LANES, KEPT, GENOME, OLD, FACTORS, LAST_STATE, STATE) = range(10)
 (OUTPUTS_LANES, OUTPUTS, BY_STATE, RESULT, LENGTHS, SEEN, GIVEN, STARTS, NUMBERS) = range(10, 19)
 (ROWS, MOVES, PLACES, BASES, TIMETABLE, PARTS) = range(19, 25)
-(S_JACOBIANS, S_COEFFICIENTS, S_SOURCES, S_INFLUENCE, S_UNUSED, S_LOSS, S_SEEN_ROWS, S_FOUND) = range(8)
-(S_OLDS, S_FOLDS, S_TAUGHT, S_COEFFICIENT_TABLE, S_SOURCE_TABLE, S_PARTS, S_SECOND, S_THIRD) = range(8, 16)
-(S_SINGLES, S_PUTS, S_PUT, S_LANE_OF, S_WEIGHTS, S_ROWS, S_NUMBERS) = range(16, 23)
+(S_JACOBIANS, S_COEFFICIENTS, S_SOURCES, S_INFLUENCE, S_UNUSED, S_LOSS, S_SEEN_ROWS, S_FOUND, S_MASKS) = (
+    range(9)
+)
+(S_OLDS, S_TARGETS, S_RUNS, S_TAUGHT, S_COEFFICIENT_TABLE, S_SOURCE_TABLE) = range(9, 15)
+(S_PARTS, S_SECOND, S_THIRD, S_SINGLES, S_PUTS, S_PUT, S_LANE_OF, S_WEIGHTS, S_ROWS, S_NUMBERS) = range(
+    15, 25
+)
 
 
 @functools.cache
@@ -190,7 +194,8 @@ def _move(table, own, F, sequences, count):
     tables = (
         count,
         _two(np.int64, own, S_OLDS),
-        _two(np.int64, own, S_FOLDS),
+        _two(np.int64, own, S_TARGETS),
+        _two(np.int64, own, S_RUNS),
         _two(np.int64, own, S_TAUGHT),
         _two(np.int64, own, S_COEFFICIENT_TABLE),
         _flat(np.int64, own, S_SOURCE_TABLE),
@@ -206,7 +211,7 @@ def _move(table, own, F, sequences, count):
         move_traces(0, sequences * jobs, F, lengths, moved, sizes, influence, derived)
     else:
         singles = _two(np.int32, own, S_SINGLES), _flat(np.int64, own, S_THIRD)
-        puts = _two(np.int32, own, S_PUTS), _flat(np.int64, own, S_PUT)
+        puts = _two(np.int32, own, S_PUTS), _flat(np.int64, own, S_PUT), _two(F, own, S_MASKS)
         tiles = parts, _two(np.int64, own, S_SECOND), *singles, *puts
         move_tiles(0, sequences * jobs, F, lengths, tiles, sizes, influence, derived)
     seen, states = _three(F, own, S_SEEN_ROWS), _two(np.int64, own, S_ROWS)

@@ -144,9 +144,9 @@ def _own(sequences: int, steps: Steps, stack: Stack, table: Tables) -> dict[str,
     """Return the arrays of a stack of the influence, see `evorrn.engine.influence.single.OWN`."""
     dtype, folded = steps.dtype, table.folded
     numbers = [table.traced, table.rows, table.depth, table.lanes, table.jobs]
-    nothing = np.zeros((0, 4), np.int32), np.zeros(0, np.int64)
+    nothing = np.zeros((0, 5), np.int32), np.zeros(0, np.int64), np.zeros((0, 0), dtype)
     first, *rest = table.moved
-    second, third, singles, puts, put = (
+    second, third, singles, puts, put, masks = (
         (*rest, nothing[0], *nothing) if table.traced else (rest[0], rest[2], rest[1], *rest[3:])
     )
     sizes = {"jobs": table.numbers, "slopes": len(folded.coefficients), "sources": len(folded.sources)}
@@ -161,7 +161,8 @@ def _own(sequences: int, steps: Steps, stack: Stack, table: Tables) -> dict[str,
         "seen_rows": np.empty((steps.outputs, *stack.rows.shape), dtype),
         "found": np.empty((sequences, steps.outputs, table.lanes), dtype),
         "olds": folded.olds,
-        "folds": folded.folds,
+        "targets": folded.targets,
+        "runs": folded.runs,
         "taught": folded.taught,
         "coefficient_table": folded.coefficients,
         "source_table": folded.sources,
@@ -171,6 +172,7 @@ def _own(sequences: int, steps: Steps, stack: Stack, table: Tables) -> dict[str,
         "singles": singles,
         "puts": puts,
         "put": put,
+        "masks": masks,
         "lane_of": table.lane_of.ravel(),
         "weights": stack.weights.ravel(),
         "rows": stack.rows,

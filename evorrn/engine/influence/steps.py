@@ -187,7 +187,7 @@ class Steps:
                 through += int(entries) * term.source.rows
         return forward, backward, through
 
-    @property
+    @cached_property
     def work(self) -> int:
         """The multiply-adds of the derivatives of a time step of one sequence, with those of its loss."""
         forward, backward, through = self.works

@@ -44,7 +44,8 @@ class Folding(NamedTuple):
 
     directions: int
     olds: np.ndarray
-    folds: np.ndarray
+    targets: np.ndarray
+    runs: np.ndarray
     taught: np.ndarray
     coefficients: np.ndarray
     sources: np.ndarray
@@ -95,7 +96,7 @@ class Plan(NamedTuple):
     depth : int
         Dense columns of a group.
     folded : tuple
-        The first fields of `Folding`.
+        The fields of `Folding` before the coefficients.
     singles : tuple of ndarray
         Entries of the Jacobian outside the product, and the first of each group.
     numbers : int
@@ -108,7 +109,7 @@ class Plan(NamedTuple):
     stack: Stack
     reach: np.ndarray
     depth: int
-    folded: tuple[int, np.ndarray, np.ndarray, np.ndarray]
+    folded: tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     singles: tuple[np.ndarray, np.ndarray]
     numbers: int
     least: int
@@ -183,7 +184,9 @@ def _entries(reach: np.ndarray, rows: np.ndarray, depth: int, group: int) -> lis
     ]
 
 
-def _folded(steps: Steps, entries: list[Entry], own: bool) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+def _folded(
+    steps: Steps, entries: list[Entry], own: bool
+) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the tables by which a Jacobian is folded: see `evorrn.engine.influence.kernels.fold`."""
     pattern, colours = steps.pattern, steps.pattern.colours
     allowed = steps.own if own else pattern.old
@@ -210,7 +213,20 @@ def _folded(steps: Steps, entries: list[Entry], own: bool) -> tuple[int, np.ndar
                 folds.append([e.place, int(colours[e.row]), int(row), int(weight), 1])
     output = steps.output_places
     taught = [(e.place, e.column - output.start) for e in entries if output.start <= e.column < output.stop]
-    return len(pattern.directions), _array(olds, 3), _array(_joined(folds), 5), _array(taught, 2)
+    targets, runs = _targets(_joined(folds), steps.layout.rows + 2)
+    return len(pattern.directions), _array(olds, 3), targets, runs, _array(taught, 2)
+
+
+def _targets(folds: list[list[int]], factors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the targets and runs of `evorrn.engine.influence.folds.add_folds`, with so many factors of a direction."""
+    targets: list[list[int]] = []
+    runs: list[tuple[int, int]] = []
+    for place, direction, row, weight, count in sorted(folds, key=lambda f: (f[0], f[4])):
+        if not targets or targets[-1][:2] != [place, count]:
+            targets.append([place, count, len(runs), len(runs)])
+        runs.append((direction * factors + row, weight))
+        targets[-1][3] = len(runs)
+    return _array(targets, 4), _array(runs, 2)
 
 
 def _joined(folds: list[list[int]]) -> list[list[int]]:
@@ -251,43 +267,59 @@ def _tiles(plan: Plan) -> Tables:
         for group in range(groups)
         for lane in range(0, width, VECTORS * least)
     ]
-    puts, coefficients, sources = _puts(steps, stack)
+    vectors, coefficients, sources, masks, scalar = _puts(steps, stack, least)
     per_group = -(-width // (VECTORS * least))
-    tile = puts[:, 0] * per_group + puts[:, 2] // (VECTORS * least)
-    puts = puts[np.argsort(tile, kind="stable")]
-    puts[:, 2] %= VECTORS * least
+    tile = vectors[:, 0] * per_group + vectors[:, 2] // VECTORS
+    vectors = vectors[np.argsort(tile, kind="stable")]
+    vectors[:, 2] = vectors[:, 2] % VECTORS * least
     put = np.concatenate([[0], np.cumsum(np.bincount(tile, minlength=len(tiles)))])
     blocks = _blocks([reach[np.ix_(states, states[:depth])] for states in stack.rows])
     area = int(((blocks[:, 1] - blocks[:, 0]) * (blocks[:, 3] - blocks[:, 2])).sum())
     each = groups * area + len(singles[0]) + groups * rows
     return Tables(
         Folding(*folded, coefficients, sources),
-        (_array(tiles, 3), blocks, *singles, np.ascontiguousarray(puts[:, 1:], np.int32), put),
+        (_array(tiles, 3), blocks, *singles, np.ascontiguousarray(vectors[:, 1:], np.int32), put, masks),
         len(tiles),
         rows,
         depth,
         groups * width,
         numbers,
         np.arange(groups)[:, None] * width + np.arange(weights),
-        each * weights + len(puts),
+        each * weights + scalar,
         False,
     )
 
 
-def _puts(steps: Steps, stack: Stack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what weights do at once (group, row, weight, coefficient, source), the coefficients, and the sources."""
+def _puts(
+    steps: Steps, stack: Stack, least: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return what weights do at once, vector by vector, and how many products this is.
+
+    These are (group, row, vector, coefficient, first source, place of the mask); the coefficients, the sources, and the masks.
+    """
     factors = np.concatenate([steps.pattern.factors, np.zeros((steps.state_size, 1), bool)], axis=1)
+    groups, weights = stack.weights.shape
+    across, nothing = -(-weights // least), steps.layout.rows
+    lines = np.full((*stack.sources.shape[:2], across * least), nothing + 1)
+    lines[..., :weights] = stack.sources
+    known, line = np.unique(lines.reshape(-1, least), axis=0, return_inverse=True)
+    line = line.reshape(-1, groups, across)
     found = []
-    for slopes, sources in zip(stack.slopes, stack.sources):
+    for term, slopes in enumerate(stack.slopes):
         acts = factors[stack.rows[:, :, None], slopes[:, None]]  # (G, K, M)
         group, row, weight = np.nonzero(acts)
-        slope, state = slopes[group, weight], stack.rows[group, row]
-        found.append((group, row, weight, steps.pattern.colours[state], slope, sources[group, weight]))
-    group, row, weight, colour, slope, source = (np.concatenate(part) for part in zip(*found))
-    coefficients, of_coefficient = np.unique(np.stack([colour, slope], axis=1), axis=0, return_inverse=True)
-    used, of_source = np.unique(source, return_inverse=True)
-    puts = np.stack([group, row, weight, of_coefficient.ravel(), of_source.ravel()], axis=1)
-    return puts, np.ascontiguousarray(coefficients), used
+        colour = steps.pattern.colours[stack.rows[group, row]]
+        at = line[term, group, weight // least]
+        found.append((group, row, weight // least, at, colour, slopes[group, weight], weight % least))
+    *keys, lane = (np.concatenate(part) for part in zip(*found))
+    each, of_each = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)
+    coefficients, of_coefficient = np.unique(each[:, 4:], axis=0, return_inverse=True)
+    masked = np.zeros((len(each), least), steps.dtype)
+    masked[of_each.ravel(), lane] = 1
+    masks, of_mask = np.unique(masked, axis=0, return_inverse=True)
+    about = of_coefficient.ravel(), each[:, 3] * least, of_mask.ravel() * least
+    vectors = np.concatenate([each[:, :3], np.stack(about, axis=1)], axis=1)
+    return vectors, np.ascontiguousarray(coefficients), known.ravel(), masks, len(lane)
 
 
 def _blocks(dense: list[np.ndarray]) -> np.ndarray:
@@ -301,6 +333,12 @@ def _blocks(dense: list[np.ndarray]) -> np.ndarray:
         else:
             blocks.append([row, row + 1, left, right])
     return _array(blocks, 4)
+
+
+def work_of_traces(stack: Stack) -> int:
+    """Return the multiply-adds of one time step of one sequence of groups of few rows."""
+    rows, terms = stack.rows.shape[1], len(stack.slopes)
+    return stack.weights.size * rows * (rows + terms + 1)
 
 
 def _traces(plan: Plan) -> Tables:
@@ -350,6 +388,6 @@ def _traces(plan: Plan) -> Tables:
         lane,
         numbers,
         lane_of,
-        stack.weights.size * rows * (rows + terms + 1),
+        work_of_traces(stack),
         True,
     )

@@ -6,13 +6,14 @@ influence where units see only their own past.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from evorrn.compile.op import WEIGHTS
 from evorrn.engine.influence.groups import Influence
-from evorrn.engine.influence.rows import Term, layout
+from evorrn.engine.influence.outline import Finder, Mixed, plain
+from evorrn.engine.influence.rows import Term
 from evorrn.engine.influence.steps import READOUT, Steps
 from evorrn.engine.influence.tables import FEW_ROWS
 from evorrn.engine.model import Model
@@ -94,9 +95,17 @@ class ByUnit(NamedTuple):
     seen: dict[str, int]
     readout: tuple[tuple[int | None, np.ndarray], ...]
 
-
-class _Mixed(Exception):
-    """Raised where units are not apart."""
+    def wanted(self, direction: int, outputs: Mapping[str, int]) -> set[int]:
+        """See `evorrn.engine.influence.outline.Outline`."""
+        found: set[int] = set()
+        for part in self.parts:
+            for k, name in enumerate(part.states):
+                if self.colours[name] == direction:
+                    found |= {run.slope for run in part.runs if run.acts[k]}
+                    entries = list(zip(part.states, part.entries[k]))
+                    found |= {slope for _, entry in entries for slope, _ in entry.products}
+                    found |= {outputs[old] for old, entry in entries if entry.old}
+        return found
 
 
 def by_unit(model: Model, steps: Steps, influence: Influence, own: bool) -> ByUnit | None:
@@ -110,41 +119,37 @@ def by_unit(model: Model, steps: Steps, influence: Influence, own: bool) -> ByUn
     own : bool
         Whether derivatives through products of weights and old states are left out.
     """
-    step = model.form.step
-    if not step.plain or step.feeds_back or steps.starts or not influence.stacks:
+    if not plain(model, steps, influence):
         return None
     try:
         return _Finder(model, steps, own).find(influence)
-    except _Mixed:
+    except Mixed:
         return None
 
 
-class _Finder:
+class _Finder(Finder):
     """Finds the parts of an influence."""
 
     def __init__(self, model: Model, steps: Steps, own: bool) -> None:
-        self._model, self._steps, self._own = model, steps, own
-        self._pattern, self._places = steps.pattern, steps.places
+        super().__init__(model, steps)
+        self._own = own
         self._allowed = steps.own if own else steps.pattern.old
-        _, derivative, first = layout(steps.lifted, model)
-        self._nodes, self._count = derivative.graph.nodes, len(steps.lifted.graph.nodes)
-        self._node = {row: index for index, row in first.items()}
 
     def find(self, influence: Influence) -> ByUnit:
         """Return all parts."""
         steps, places = self._steps, self._places
-        colours = {name: self._only(self._pattern.colours[place]) for name, place in places.items()}
+        colours = self._colours()
         stack_of = np.full(steps.weights, -1)
         unit_of = np.full(steps.weights, -1)
         about = []
         for number, stack in enumerate(influence.stacks):
             if stack.rows.shape[1] > FEW_ROWS or (stack.slopes[1:] < steps.layout.rows).any():
-                raise _Mixed
+                raise Mixed
             names = [self._name(states) for states in stack.rows.T]
             starts = [places[name].start for name in names]
             units = stack.rows - starts
             if (units != units[:, :1]).any():
-                raise _Mixed
+                raise Mixed
             about.append(tuple(names))
             stack_of[stack.weights] = number
             unit_of[stack.weights] = units[:, :1]
@@ -153,16 +158,14 @@ class _Finder:
         for term in steps.layout.terms:
             weights = self._weights(term)
             if term.block.startswith(READOUT):
-                if self._nodes[self._node[term.slope.row]].name != "d.output":
-                    raise _Mixed
-                readout.append((self._source(term), weights))
+                readout.append(self._readout(term))
                 continue
             number = self._only(stack_of[weights])
             if number < 0:
                 continue
             units, states = np.arange(len(weights))[:, None], about[number]
             if (unit_of[weights] != units).any() or self._units(states) != len(weights):
-                raise _Mixed
+                raise Mixed
             acts = tuple(self._diagonal(name, term) for name in states)
             runs[number].append(Run(self._node[term.slope.row], self._source(term), acts, weights))
         parts = [
@@ -171,19 +174,12 @@ class _Finder:
         ]
         return ByUnit(tuple(parts), colours, len(self._pattern.directions), self._seen(), tuple(readout))
 
-    def _only(self, values: np.ndarray) -> int:
-        """Return the one value that all are."""
-        found = np.unique(values)
-        if len(found) != 1:
-            raise _Mixed
-        return int(found[0])
-
     def _name(self, states: np.ndarray) -> str:
         """Return the name of the state that all entries belong to."""
         for name, place in self._places.items():
             if place.start <= states.min() and states.max() < place.stop:
                 return name
-        raise _Mixed
+        raise Mixed
 
     def _units(self, names: tuple[str, ...]) -> int:
         return self._only(np.array([self._places[name].stop - self._places[name].start for name in names]))
@@ -191,25 +187,8 @@ class _Finder:
     def _dimension(self, names: tuple[str, ...]) -> str:
         shapes = {self._model.form.step.states[name] for name in names}
         if len(shapes) != 1 or len(shape := shapes.pop()) != 1:
-            raise _Mixed
+            raise Mixed
         return shape[0]
-
-    def _weights(self, term: Term) -> np.ndarray:
-        """Return the places of a term's weights, a row for each entry of its slope."""
-        block = self._steps.slices[term.block]
-        weights = np.arange(block.start, block.stop)
-        if term.source is None:
-            return weights[:, None]
-        shape = (term.slope.rows, term.source.rows)
-        return weights.reshape(shape) if term.first else weights.reshape(shape[::-1]).T
-
-    def _source(self, term: Term) -> int | None:
-        if term.source is None:
-            return None
-        index = self._node[term.source.row]
-        if index >= self._count or self._nodes[index].op in WEIGHTS:
-            raise _Mixed
-        return index
 
     def _diagonal(self, name: str, term: Term) -> bool:
         """Return whether each entry of a slope acts on the unit of its own alone, or False where it acts on no unit."""
@@ -217,7 +196,7 @@ class _Finder:
         if not acts.any():
             return False
         if acts.shape[0] != acts.shape[1] or (acts != np.eye(len(acts), dtype=bool)).any():
-            raise _Mixed
+            raise Mixed
         return True
 
     def _entries(self, names: tuple[str, ...]) -> tuple[tuple[Entry, ...], ...]:
@@ -231,15 +210,3 @@ class _Finder:
             if term.state == old and self._diagonal(new, term):
                 products.append((self._node[term.slope.row], term.block))
         return Entry(bool(direct), tuple(products))
-
-    def _seen(self) -> dict[str, int]:
-        found, seen = {}, self._steps.seen
-        for name, place in self._places.items():
-            at = np.flatnonzero((seen >= place.start) & (seen < place.stop))
-            if len(at):
-                if not np.array_equal(seen[at], np.arange(place.start, place.stop)) or at[-1] - at[
-                    0
-                ] + 1 != len(at):
-                    raise _Mixed
-                found[name] = int(at[0])
-        return found

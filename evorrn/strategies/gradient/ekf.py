@@ -56,7 +56,7 @@ class EKF(Restarting):
     """
 
     name: ClassVar[str] = "ekf"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     one_step: ClassVar[bool] = True
 
     groups: str = setting("global", "weights whose covariance is estimated together", choices=tuple(GROUPS))

@@ -11,7 +11,7 @@ from evorrn.engine.influence.groups import Carried, influence_of
 from evorrn.engine.influence.jacobians import StepJacobians
 
 if TYPE_CHECKING:
-    from evorrn.engine.influence.along import Along
+    from evorrn.engine.influence.along import Program
     from evorrn.network.network import Network
 
 
@@ -20,6 +20,9 @@ LONG = 2**21
 
 STEP = 1000
 """What a time step takes besides, in multiply-adds."""
+
+STEPS_ALONE = 4
+"""Multiply-adds of the influence that take as long as one of the derivatives of time steps without a program."""
 
 
 class CarriedInfluence:
@@ -34,41 +37,42 @@ class CarriedInfluence:
 
     Attributes
     ----------
-    traces : ndarray
-        The influence where a program carries it.
+    carried : list of ndarray
+        The influence.
     """
 
     def __init__(self, network: Network, order: int | None = None, own: bool = False) -> None:
         self._network, self._about = network, (order, own)
         self._influence = influence_of(network.step_structure, order, own)
-        self._carried: Carried = []
-        self._program: Along | None = None
-        self.traces = np.empty(0)
+        self.carried: Carried = []
+        self._program: Program | None = None
 
     @property
     def work(self) -> float:
         """The multiply-adds of one time step of one sequence."""
         return self._influence.work
 
-    def program(self, steps: int) -> Along | None:
+    def program(self, steps: int) -> Program | None:
         """Return the program that carries the influence along so many time steps in all, or None where it is not worth it.
 
-        Sizes alone decide, as results may differ in their last digits.
+        Sizes alone decide, as results may differ in their last digits. Where weights change states of many units, a program saves
+        time in the time steps alone.
         """
-        if steps * (STEP + self._influence.work) >= LONG:
+        if self._influence.traced:
+            worth = steps * (STEP + self._influence.work) >= LONG
+        else:
+            worth = STEPS_ALONE * steps * (STEP + self._network.step_structure.work) >= LONG
+        if worth:
             self._program = self._network.learning_program(*self._about)
         return self._program
 
     def begin(self, sequences: int, steps: int) -> None:
         """Start with an influence of zero."""
-        if self._program:
-            self.traces = self._program.zero(sequences)
-        else:
-            self._carried = self._influence.zero(sequences)
+        self.carried = (self._program or self._influence).zero(sequences)
 
     def advance(self, found: StepJacobians, lengths: np.ndarray) -> np.ndarray:
         """Move on; return the gradient (N,) of the loss through the states."""
-        return self._influence.advance(self._carried, found, lengths)
+        return self._influence.advance(self.carried, found, lengths)
 
 
 def beyond_memory(name: str, numbers: int, sequences: int, itemsize: int, other: str) -> list[str]:

@@ -29,7 +29,7 @@ class OnlineStrategy(GradientDescent):
     network's first state. Cells with noise are trained without it.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     update_every: int = setting(10, "time steps from one update to the next", minimum=1)
 
@@ -75,6 +75,8 @@ class OnlineStrategy(GradientDescent):
         estimator, feedback = self.estimator(problem, rng), self.feedback_weights(problem)
         stream = Stream(problem, None, estimator, self.update_every, feedback)
         found = [stream.gradient(number, genome) for number in range(len(stream.chunks))]
+        if len(found) == 1:
+            return found[0]
         losses, gradients = zip(*found)
         weights = [scored for _, scored in stream.chunks]
         return float(np.average(losses, weights=weights)), np.average(gradients, axis=0, weights=weights)

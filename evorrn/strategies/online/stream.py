@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Protocol
 
 import numpy as np
@@ -86,7 +87,8 @@ class Stream:
         longest = max(1, MOST_NUMBERS // (self._batch.size * structure.numbers))
         longest = stop if self._program else longest  # a program keeps the derivatives of few time steps
         loss, gradient = 0.0, np.zeros(structure.weights)
-        with one_thread(), np.errstate(all="ignore"):
+        blas = nullcontext() if self._program else one_thread()  # a program uses no BLAS
+        with blas, np.errstate(all="ignore"):
             for first in range(self._at, stop, longest):
                 found, lengths = self._learned(genome, first, min(first + longest, stop), 1 / entries)
                 loss += found.loss
@@ -108,7 +110,7 @@ class Stream:
         about = batch.inputs[:, part], scored, lengths, self._state
         if self._program:
             assert isinstance(self._estimator, CarriedInfluence)
-            return self._problem.learn_along(self._program, genome, *about, self._estimator.traces), lengths
+            return self._problem.learn_along(self._program, genome, *about, self._estimator.carried), lengths
         teacher = None if self._teacher is None else self._teacher[:, part]
         found = self._problem.step_jacobians(genome, *about, teacher)
         gradient = self._network.step_structure.of_readout(found) + self._estimator.advance(found, lengths)
