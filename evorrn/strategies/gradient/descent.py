@@ -130,8 +130,7 @@ class GradientDescent(Restarting, Descent):
 
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with empty moments."""
-        limits = self._limits(problem)
-        genome = random_genome(problem, rng).clip(-limits, limits)
+        genome = self._bounded(random_genome(problem, rng), problem)
         return {
             "genome": genome,
             "safe": genome,
@@ -158,7 +157,7 @@ class GradientDescent(Restarting, Descent):
             state["epoch"], state["drops"], self.period, self.factor
         )
         genome, safe, moments, damping = (state[key] for key in ("genome", "safe", "moments", "damping"))
-        rate, updates, limits = scheduled * damping, state.get("updates", 0), self._limits(problem)
+        rate, updates = scheduled * damping, state.get("updates", 0)
         losses, weights, norms, skipped = [], [], [], 0
         paid = problem.meter.work
         dropout = LayerDropout(problem.network, self.layer_dropout) if self.layer_dropout else None
@@ -182,7 +181,7 @@ class GradientDescent(Restarting, Descent):
             rate = scheduled * damping * (min(1.0, updates / self.warmup) if self.warmup else 1.0)
             decayed = decay_weights(genome, rate, self.weight_decay)
             genome, moments = update(decayed, step, rate, moments, coefficients)
-            genome = genome.clip(-limits, limits)
+            genome = self._bounded(genome, problem)
             losses.append(loss)
             weights.append(scored)
             norms.append(norm)
@@ -209,11 +208,12 @@ class GradientDescent(Restarting, Descent):
             },
         }
 
-    def _limits(self, problem: Problem) -> np.ndarray | float:
-        """Return the largest magnitude of each gene (n,), infinite for those without a bound."""
+    def _bounded(self, genome: np.ndarray, problem: Problem) -> np.ndarray:
+        """Return a genome (n,) whose recurrent weights keep to their bound."""
         if not self.recurrent_bound:
-            return np.inf
-        return np.where(recurrent_genes(problem.network), self.recurrent_bound, np.inf)
+            return genome
+        limits = np.where(recurrent_genes(problem.network), self.recurrent_bound, np.inf)
+        return genome.clip(-limits, limits)
 
     def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
         """Yield the gradient of each update of an epoch, and the number of scored steps, or sequences, that it is of."""
