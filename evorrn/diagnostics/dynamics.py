@@ -103,6 +103,8 @@ class Dynamics:
         array = numeric("x", x)
         if array.ndim != 3 or array.shape[2] != self.network.inputs or 0 in array.shape[:2]:
             raise ShapeError(f"x: expected shape (B, T, {self.network.inputs}), got {array.shape}")
+        if not np.isfinite(array).all():
+            raise ShapeError("x: expected finite numbers, got NaN or infinity")
         return np.asarray(array, np.float64)
 
     def start(self, state: np.ndarray | None, sequences: int) -> np.ndarray:

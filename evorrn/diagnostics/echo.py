@@ -6,6 +6,7 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
+from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.network.network import Network
@@ -71,7 +72,7 @@ def echo_state_index(
     >>> echo_state_index(network, network.pack(blocks), np.stack([weak, strong])).tolist()
     [2, 1]
     """
-    if starts < 2:
+    if whole_number("starts", starts) < 2:
         raise ConfigError(f"starts: expected at least 2, got {starts}")
     dynamics = Dynamics(network, genome)
     inputs = dynamics.inputs(x)

@@ -44,7 +44,7 @@ def gradient_cosines(
     Raises
     ------
     ConfigError
-        When a method cannot train the network.
+        For what is no online strategy, and when a method cannot train the network.
 
     Notes
     -----
@@ -61,6 +61,11 @@ def gradient_cosines(
     >>> cosines.shape, bool(cosines[0, 0] > 0.999)
     ((1, 2), True)
     """
+    wrong = [repr(strategy) for strategy in strategies if not isinstance(strategy, OnlineStrategy)]
+    if wrong:
+        raise ConfigError(
+            f"strategies: expected online strategies such as evorrn.RTRL(), got {', '.join(wrong)}"
+        )
     problem, rng = Problem(network, batch), np.random.default_rng(check_seed(seed))
     whole = [replace(strategy, batch_size=0, update_every=batch.steps) for strategy in strategies]
     refused = [sentence for strategy in whole for sentence in strategy.refusals(problem)]

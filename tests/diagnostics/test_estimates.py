@@ -26,6 +26,8 @@ def test_exact_methods_have_a_cosine_of_1_and_local_ones_a_smaller_one():
 def test_a_method_that_cannot_train_the_network_is_refused():
     with pytest.raises(ConfigError, match="rflo needs units whose past decays at a constant rate"):
         gradient_cosines(*made("lstm"), [RTRL(), RFLO()])
+    with pytest.raises(ConfigError, match=r"expected online strategies such as evorrn.RTRL\(\), got 'snap'"):
+        gradient_cosines(*made("lstm"), [RTRL(), "snap"])
 
 
 def test_a_gradient_of_zero_has_no_cosine():

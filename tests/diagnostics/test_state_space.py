@@ -123,6 +123,10 @@ def test_a_chaotic_network_has_as_many_responses_as_starts():
     assert echo_state_index(network, genome, np.zeros((1, 60, 1)), starts=9).tolist() == [9]
     with pytest.raises(evorrn.EvorrnError, match="starts: expected at least 2"):
         echo_state_index(network, genome, np.zeros((1, 60, 1)), starts=1)
+    with pytest.raises(evorrn.EvorrnError, match="starts: expected a whole number"):
+        echo_state_index(network, genome, np.zeros((1, 60, 1)), starts="many")
+    with pytest.raises(evorrn.EvorrnError, match="x: expected finite numbers, got NaN or infinity"):
+        echo_state_index(network, genome, np.full((1, 60, 1), np.nan))
 
 
 # --- Spectral radius and states --------------------------------------------------------------------

@@ -66,6 +66,9 @@ def test_faulty_levels_and_data_are_refused():
         compress([classifier(5)], bytes([1, 7]))
     with pytest.raises(DataError, match="cut off"):
         decompress([classifier(5)], bytes([200]))
+    for junk in (b"", b"junkjunkjunk", bytes([9, 1, 7, 0]), bytes([3, 1, 0, 5]), bytes([9, 2, 0, 0])):
+        with pytest.raises(DataError, match="what compress returned with the same levels"):
+            decompress([classifier(5)], junk)
 
 
 def lagged(lag=8, loss="binary-cross-entropy"):

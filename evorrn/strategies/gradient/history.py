@@ -12,6 +12,7 @@ from evorrn.network.network import Network
 from evorrn.network.stepping import Stepper
 
 Item = tuple[int, ...]
+OTHER_CODE = "code: expected what compress returned with the same levels, got another one"
 
 
 class Level(NamedTuple):
@@ -94,6 +95,11 @@ def compress(levels: Sequence[Level], data: bytes) -> bytes:
 def decompress(levels: Sequence[Level], code: bytes) -> bytes:
     """Return the symbols of a code that `compress` made with the same levels.
 
+    Raises
+    ------
+    DataError
+        When the code is cut off, or none of these levels.
+
     Examples
     --------
     A network that has learned nothing still gives the symbols back:
@@ -108,8 +114,13 @@ def decompress(levels: Sequence[Level], code: bytes) -> bytes:
     counts, stored = numbers[: len(levels)], numbers[len(levels) + 1 :]
     width = len(levels) + 1
     items: list[Item] = [tuple(stored[k : k + width]) for k in range(0, len(stored), width)]
+    whole = numbers[len(levels) : width] == [len(items)] and len(stored) == len(items) * width
+    if not whole or any(symbol >= parts[0][0] for symbol, *_ in items):
+        raise DataError(OTHER_CODE)
     for level, sizes, count in reversed(list(zip(levels, parts, counts))):
         predictor, rebuilt = _Predictor(level, sizes), list[Item]()
+        if sum(item[-1] for item in items) + len(items) > count:
+            raise DataError(OTHER_CODE)
         for *event, gap in items:
             for _ in range(gap):
                 rebuilt.append(predictor.predicted)
