@@ -23,6 +23,9 @@ class LongLag(Task):
     scored, with ``scored="all"``, or the last one. Both sequences are training, validation and test data at once, as published:
     there is nothing to generalise to, and ``exact_match`` is the share of sequences with every scored symbol right.
 
+    With `symbols` fewer than the lag, these follow one another again and again until the last step. Only counting tells which step
+    is the last, so ``scored="last"`` asks for memory alone.
+
     Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", experiment 2a, with p = lag + 1 (100 there); with a lag of 20
     the 22 symbols of Schmidhuber 1992, "Learning complex, extended sequences using the principle of history compression".
     """
@@ -46,21 +49,39 @@ class LongLag(Task):
 
     lag: int = setting(99, "symbols between the first one and the last one", minimum=1)
     scored: str = setting("all", "steps that are scored", choices=("all", "last"))
+    symbols: int | None = setting(
+        None,
+        "different symbols between the first one and the last one, by default as many as the lag",
+        minimum=1,
+        absent=None,
+    )
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting that is not allowed, more symbols than the lag included."""
+        found = super().problems()
+        if not found and self._different > self.lag:
+            found.append(f"symbols: expected at most the lag, {self.lag}, got {self.symbols}")
+        return found
+
+    @property
+    def _different(self) -> int:
+        """Number of different symbols between."""
+        return self.lag if self.symbols is None else self.symbols
 
     @property
     def inputs(self) -> int:
         """Number of inputs: x, y and the symbols between."""
-        return self.lag + 2
+        return self._different + 2
 
     @property
     def outputs(self) -> int:
         """Number of classes: the symbols."""
-        return self.lag + 2
+        return self.inputs
 
     @property
     def input_names(self) -> tuple[str, ...]:
         """The symbols."""
-        return ("x", "y", *(f"a{number}" for number in range(1, self.lag + 1)))
+        return ("x", "y", *(f"a{number}" for number in range(1, self._different + 1)))
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -75,7 +96,7 @@ class LongLag(Task):
     def data(self, seed: int) -> Splits:
         """Return both sequences, whatever the seed."""
         check_seed(seed)
-        symbols = np.arange(2, self.lag + 2)
+        symbols = 2 + np.arange(self.lag) % self._different
         whole = np.array([[first, *symbols, first] for first in (0, 1)])
         mask = np.ones((2, self.lag + 1), bool)
         if self.scored == "last":

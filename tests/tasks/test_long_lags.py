@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import evorrn
+from evorrn.base.errors import ConfigError
 
 
 @pytest.mark.parametrize("lag", [1, 20])
@@ -18,6 +19,20 @@ def test_the_last_symbol_is_the_first_and_those_between_are_the_same(lag):
     assert set(shown[:, 0]) == {0, 1} and len(set(shown[0, 1:-1])) == lag
     last = evorrn.task("long-lag", lag=lag, scored="last").data(0).test
     np.testing.assert_array_equal(last.scored.sum(axis=1), 1)
+
+
+def test_fewer_symbols_follow_one_another_until_the_last_step():
+    task = evorrn.task("long-lag", lag=8, symbols=3, scored="last")
+    assert task.input_names == ("x", "y", "a1", "a2", "a3")
+    batch = task.data(0).train
+    for sequence, answer, first in zip(batch.inputs, batch.targets, "xy"):
+        word = [task.input_names[place] for place in sequence.argmax(axis=1)]
+        assert word == [first, "a1", "a2", "a3", "a1", "a2", "a3", "a1", "a2"]
+        assert task.output_names[answer[-1]] == first
+    whole, other = evorrn.task("long-lag", lag=8, symbols=8), evorrn.task("long-lag", lag=8)
+    np.testing.assert_array_equal(whole.data(0).train.inputs, other.data(0).train.inputs)
+    with pytest.raises(ConfigError, match="symbols: expected at most the lag, 8, got 9"):
+        evorrn.task("long-lag", lag=8, symbols=9)
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.2])
