@@ -274,6 +274,7 @@ def on_a_terminal(folder: Path, script: str) -> tuple[str, int]:
     return text.decode(errors="replace"), process.returncode
 
 
+@pytest.mark.thorough
 def test_on_a_terminal_a_line_lives_and_ctrl_c_keeps_a_checkpoint(tmp_path):
     script = (
         "from evorrn.cli import main, progress; progress.LIVE_SECONDS = 0.0\n"

@@ -66,6 +66,11 @@ class Faulty(Environment):
 
 
 FORMS = [Faulty(), Faulty(states=40), Faulty(states=40, split=True)]
+NAMED = [
+    pytest.param(FORMS[0], id="vector code"),
+    pytest.param(FORMS[1], id="one by one"),
+    pytest.param(FORMS[2], id="in parts", marks=pytest.mark.thorough),
+]
 
 
 def start(environment, when, which, value):
@@ -74,7 +79,7 @@ def start(environment, when, which, value):
     return state
 
 
-@pytest.mark.parametrize("environment", FORMS, ids=["vector code", "one by one", "in parts"])
+@pytest.mark.parametrize("environment", NAMED)
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("activation", ["tanh", pytest.param("relu", marks=pytest.mark.thorough)])
 def test_a_wrong_number_stops_with_its_time_step_and_start(environment, wrong, activation):

@@ -40,7 +40,7 @@ def starts(environment, count):
     "settings",
     [
         {},
-        {"hidden": (5, 3), "cell": "lstm"},
+        pytest.param({"hidden": (5, 3), "cell": "lstm"}, marks=pytest.mark.thorough),
         pytest.param({"cell": "gru", "direct": True, "feedback": True}, marks=pytest.mark.thorough),
         pytest.param({"cell": "jordan", "dtype": "float32"}, marks=pytest.mark.thorough),
     ],
@@ -62,7 +62,7 @@ def test_returns_and_lengths_are_those_of_plain_python(settings):
 
 @pytest.mark.parametrize(
     "environment",
-    [Pendulum(rough=True), pytest.param(Tape(), marks=pytest.mark.thorough), Echo()],
+    [*(pytest.param(world, marks=pytest.mark.thorough) for world in (Pendulum(rough=True), Tape())), Echo()],
     ids=["rough", "many numbers", "in parts"],
 )
 def test_environments_that_are_not_vector_code_are_right(environment):
@@ -94,7 +94,9 @@ def test_individuals_share_vector_instructions(environment):
 
 
 @pytest.mark.parametrize(
-    "environment", [Pendulum(), Tape(), Echo()], ids=["in registers", "many numbers", "in parts"]
+    "environment",
+    [Pendulum(), pytest.param(Tape(), marks=pytest.mark.thorough), Echo()],
+    ids=["in registers", "many numbers", "in parts"],
 )
 def test_a_trajectory_is_the_episode_step_by_step(environment):
     net = network(inputs=environment.observations, outputs=environment.actions)
@@ -108,7 +110,13 @@ def test_a_trajectory_is_the_episode_step_by_step(environment):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "environment"), [("float32", Pendulum()), ("float64", Pendulum()), ("float64", Echo())], ids=str
+    ("dtype", "environment"),
+    [
+        pytest.param("float32", Pendulum(), marks=pytest.mark.thorough),
+        ("float64", Pendulum()),
+        ("float64", Echo()),
+    ],
+    ids=str,
 )
 def test_bits_depend_only_on_genome_and_start(dtype, environment):
     net = network(dtype=dtype)

@@ -26,7 +26,7 @@ def derived(p, x, h):
     "form",
     [
         pytest.param({"cell": "lstm"}, marks=pytest.mark.thorough),
-        {"cell": "lstm", "feedback": True, "direct": True},
+        pytest.param({"cell": "lstm", "feedback": True, "direct": True}, marks=pytest.mark.thorough),
         {"cell": derived},
     ],
 )

@@ -25,7 +25,7 @@ def shown(x, steps, context):
     "settings",
     [
         {"cell": "elman", "hidden": 5},
-        {"cell": ["gru", "lstm"], "hidden": (3, 4), "reads": "all"},
+        pytest.param({"cell": ["gru", "lstm"], "hidden": (3, 4), "reads": "all"}, marks=pytest.mark.thorough),
         {"cell": "lstm", "hidden": 3, "bidirectional": True},
     ],
     ids=str,

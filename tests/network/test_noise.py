@@ -78,10 +78,11 @@ def by_hand(network: Network, genome: np.ndarray, x: np.ndarray, seed: int | Non
 
 
 CELLS = [noisy_leaky, noisy_memory, stochastic]
+QUICK_SIZES = [(3, 7, 4), (1, 1, 1), (37, 5, 6), pytest.param(1, 9, 20, marks=pytest.mark.thorough)]
 
 
 @pytest.mark.parametrize("made", CELLS, ids=lambda made: made.name)
-@pytest.mark.parametrize(("sequences", "steps", "hidden"), [(3, 7, 4), (1, 1, 1), (37, 5, 6), (1, 9, 20)])
+@pytest.mark.parametrize(("sequences", "steps", "hidden"), QUICK_SIZES)
 def test_a_cell_with_noise_is_its_function_with_the_documented_numbers(made, sequences, steps, hidden):
     network = Network(2, 2, cell=made, hidden=hidden, dtype="float64")
     genome, x = network.init(seed=1), GIVEN.standard_normal((sequences, steps, 2))

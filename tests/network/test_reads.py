@@ -92,6 +92,7 @@ def test_time_steps_in_numpy_read_all_layers_too():
     np.testing.assert_allclose(outputs, network.predict(genome, x), atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_episodes_run_with_a_readout_of_all_layers():
     task = evorrn.task("cart-pole")
     network = Network.for_task(task, hidden=(3, 2), reads="all", biases=False)

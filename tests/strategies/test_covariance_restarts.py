@@ -110,6 +110,7 @@ def test_none_starts_again_as_before():
     assert next_run("none", run_of(run, 9), 10, 2.0, np.random.default_rng(0)) == run
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("active", [False, True])
 def test_restarts_find_what_one_run_misses(active):
     """Rastrigin's function in two dimensions has about a hundred local minima near the start."""

@@ -275,7 +275,7 @@ def test_settings_are_checked():
 
 def test_narma_of_order_ten_is_learned():
     network = reservoir(hidden=100, inputs=1, cell_options={"leak": 1.0})
-    result = EchoState().fit(network, Narma(), seed=0, budget="2G")
+    result = EchoState().fit(network, Narma(), seed=0, budget="200M")
     assert result.metrics["test"]["nrmse_std"] < 0.4  # the best linear shift register reaches 0.4
 
 

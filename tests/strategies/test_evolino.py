@@ -240,6 +240,7 @@ def test_what_cannot_be_solved_is_refused():
         Evolino().start(Problem(logits, labelled), np.random.default_rng(0))
 
 
+@pytest.mark.thorough
 def test_two_sines_go_on_in_a_free_run():
     """The published generalisation of two sines with ten cells is an NRMSE of 4.15e-3; trivial ones are near 1."""
     task = evorrn.task("sines", waves=2)

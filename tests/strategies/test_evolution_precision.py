@@ -139,6 +139,7 @@ def test_differential_evolution_is_as_precise_as_scipys(function, crossover):
     assert ours == pytest.approx(theirs, abs=1.0) and theirs < -6
 
 
+@pytest.mark.thorough
 def test_shade_beats_scipys_differential_evolution_where_settings_matter():
     """Rosenbrock's valley, which 30 individuals with F = 0.5 do not solve."""
     theirs, ours = scipys_and_ours(rosenbrock, SHADE(memory=30), 9)

@@ -44,7 +44,7 @@ def test_units_of_one_group_have_no_links_to_others_and_each_group_has_the_radiu
 
 @pytest.mark.parametrize(
     ("units", "groups", "topology"),
-    [(60, 3, "random"), (9, 2, "cycle"), (5, 5, "sign"), (300, 2, "delay-line")],
+    [(60, 3, "random"), (9, 2, "cycle"), (5, 5, "sign"), (80, 2, "delay-line")],
 )
 def test_linked_groups_have_links_of_the_density_and_scale_and_together_the_radius(units, groups, topology):
     distribution = "sign" if topology == "sign" else "uniform"

@@ -164,6 +164,7 @@ def best_of_four():
     return find_experiment("mackey-glass").cases[1]
 
 
+@pytest.mark.thorough
 def test_reservoirs_continue_mackey_glass_for_84_steps():
     """Jaeger's settings with 300 units and 2,000 training steps; a linear model of the past errs by 0.55."""
     spec = best_of_four().specs(1)[0]

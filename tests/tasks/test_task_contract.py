@@ -11,10 +11,14 @@ from evorrn.data.task import Recommended, Task
 from evorrn.strategies.find import make_strategy
 from evorrn.testing import check_task
 
-SLOW = ("counterpoint", "phonemes", "lorenz", "lorenz-96", "roessler", "henon", "kuramoto-sivashinsky")
-"""Tasks whose baselines take seconds at the default sizes."""
+SLOW = (
+    *("counterpoint", "phonemes", "lorenz", "lorenz-96", "roessler", "henon", "kuramoto-sivashinsky"),
+    *("hidden-states", "quantifiers", "addition", "number-words"),
+)
+"""Tasks whose data or baselines take seconds at the default sizes."""
 MUSIC = "midi"  # has tests of its own, since its files need mido
 SEQUENCES = [name for name, kind in task_kinds().items() if issubclass(kind, Task) and name != MUSIC]
+DEFAULTS = [pytest.param(name, marks=pytest.mark.thorough if name in SLOW else ()) for name in SEQUENCES]
 SYNTHETIC = ("mackey-glass", "narma", "sines", "adding", "copy")
 SMALL = [
     ("sunspots", {"horizon": 5, "washout": 0}),
@@ -85,6 +89,7 @@ SMALL = [
     ("counterpoint", {"scale": 10, "phrase": 2, "phrases": 1, "train": 9, "valid": 4, "test": 5}),
     ("bouncing-balls", {"size": 4, "balls": 1, "frames": 2, "context": 0, "train": 5, "valid": 3, "test": 4}),
     ("anomalies", {"steps": 400, "anomalies": 1, "washout": 0, "noise": 0.0}),
+    ("hidden-states", {"steps": 20, "train": 20, "valid": 5, "test": 9}),
     ("embedded-reber", {"train": 3, "valid": 2, "test": 4, "tested": "all"}),
     ("reverse-string", {"symbols": 4, "shortest": 3, "longest": 3, "test_shortest": 3, "test_longest": 3}),
 ]
@@ -105,9 +110,7 @@ def paths(tmp_path):
     return {name: {"path": str(tmp_path / file)} for name, file in files.items()}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.thorough if n in SLOW else ()) for n in SEQUENCES]
-)
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_defaults_keep_the_contract(name, paths):
     check_task(evorrn.task(name, **paths.get(name, {})))
 
@@ -133,7 +136,7 @@ def test_a_seed_is_a_whole_number_from_0_on(name, seed, paths):
         task.data(seed)
 
 
-@pytest.mark.parametrize("name", SEQUENCES)
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_a_numpy_seed_is_the_same_seed(name, paths):
     task = evorrn.task(name, **paths.get(name, {}))
     plain, numpy_made = task.data(3), task.data(np.int64(3))

@@ -45,6 +45,7 @@ def test_an_environment_may_be_given_as_an_object_a_class_or_a_name(capsys):
         assert "check_environment TMaze: episodes" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_a_cell_may_be_given_as_an_object_or_a_name_and_compiling_is_said(tmp_path, capsys):
     (tmp_path / "mine.py").write_text(CELL)
     check_cell(f"{tmp_path / 'mine.py'}:plain")

@@ -129,6 +129,7 @@ def own(p, x, h):
 LOAD = "import sys, evorrn; print(evorrn.load_model('own.model', trust=eval(sys.argv[1])).network)"
 
 
+@pytest.mark.thorough
 def test_a_cell_of_the_users_own_is_imported_only_from_the_file_that_the_model_was_written_with(tmp_path):
     (tmp_path / "own.py").write_text(CELL)
     write = (

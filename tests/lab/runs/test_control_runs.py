@@ -197,6 +197,7 @@ class World(Environment):
 '''
 
 
+@pytest.mark.thorough
 def test_a_users_world_is_cached_whatever_its_file_is_called(tmp_path):
     seen = []
     for name in ("first.py", "second.py"):

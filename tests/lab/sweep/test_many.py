@@ -112,6 +112,7 @@ def test_interrupted_runs_leave_checkpoints_and_go_on(number, one_by_one, tmp_pa
     assert ended[0].test == one_by_one[1][0].test
 
 
+@pytest.mark.thorough
 def test_a_run_whose_worker_dies_is_begun_again_from_its_checkpoint(one_by_one, tmp_path):
     killed, warnings = [], []
 
@@ -128,6 +129,7 @@ def test_a_run_whose_worker_dies_is_begun_again_from_its_checkpoint(one_by_one, 
     assert not any(map(alive, killed))
 
 
+@pytest.mark.thorough
 def test_a_real_comparison_is_the_same_with_any_number_of_workers(tmp_path, monkeypatch):
     """Four ways of training on the sunspot record, through the engine, with budgets of a moment."""
     given = {"task": {"name": "sunspots"}, "budget": "6M", "network": {"hidden": 4}}

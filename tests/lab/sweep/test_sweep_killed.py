@@ -43,6 +43,7 @@ def finish(file, root, undisturbed):
     assert not list((root / "sweeps" / "walks" / "claims").iterdir())
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_costs_its_run_a_second_start(tmp_path, undisturbed):
     file = write(tmp_path)
     process = begin("run", file, tmp_path, "--jobs", 2, pause=0.04)
@@ -72,7 +73,8 @@ def test_after_a_parent_is_killed_its_workers_leave_and_the_same_command_goes_on
     finish(file, tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.thorough), signal.SIGINT])
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_checkpoints(number, tmp_path, undisturbed):
     file = write(tmp_path)
     process = begin("run", file, tmp_path, "--jobs", 2, pause=PAUSE)
@@ -106,6 +108,7 @@ def test_ctrl_c_stops_after_the_step_and_once_more_at_once(tmp_path):
     assert not any(map(alive, workers))
 
 
+@pytest.mark.thorough
 def test_any_number_of_processes_share_a_sweep_and_do_nothing_twice(tmp_path, undisturbed):
     """Two parents and a worker without one, at once; the worker is sent away and comes again."""
     file = write(tmp_path)

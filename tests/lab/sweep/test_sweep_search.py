@@ -60,6 +60,7 @@ def test_a_search_learns_from_what_it_has_seen(sampler, tmp_path):
     assert np.median(found[-12:]) < 0.7 * np.median(found[:10])
 
 
+@pytest.mark.thorough
 def test_a_search_is_a_function_of_its_file_however_it_is_run(tmp_path):
     one, many, stopped = tmp_path / "one", tmp_path / "many", tmp_path / "stopped"
     tally = done(search(runs=40), one)
