@@ -280,6 +280,7 @@ def test_episodes_are_those_of_a_python_loop_and_of_jax(fitness):
         assert all(f.target == Target(at_least=3) and f.numbers["deviation"] < 1e-6 for f in found.values())
 
 
+@pytest.mark.thorough
 def test_a_python_loop_counts_the_steps_before_the_fall():
     case = control.Case("x", "standard", individuals=2, steps=200)
     network, genomes, environment, start = control.workload(case)

@@ -4,6 +4,7 @@ import webbrowser
 from pathlib import Path
 
 
+@pytest.mark.thorough
 def test_docs_renders_the_pages_once_and_opens_one(console, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(webbrowser, "open", opened.append)

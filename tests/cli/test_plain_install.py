@@ -51,9 +51,10 @@ def optional_modules():
         (["list", "tasks"], "sunspots"),
         (["list"], "second-order"),
         pytest.param(["docs", "--no-browser"], "index.html", marks=pytest.mark.thorough),
-        (
+        pytest.param(
             ["compare", "sunspots", "--quick", "--budget", "5M", "--seeds", "1", "--strategies", "random"],
             "nrmse_std",
+            marks=pytest.mark.thorough,
         ),
     ],
 )

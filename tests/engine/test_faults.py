@@ -68,7 +68,7 @@ class Faulty(Environment):
 FORMS = [Faulty(), Faulty(states=40), Faulty(states=40, split=True)]
 NAMED = [
     pytest.param(FORMS[0], id="vector code"),
-    pytest.param(FORMS[1], id="one by one"),
+    pytest.param(FORMS[1], id="one by one", marks=pytest.mark.thorough),
     pytest.param(FORMS[2], id="in parts", marks=pytest.mark.thorough),
 ]
 

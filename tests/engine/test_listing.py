@@ -153,7 +153,7 @@ def test_the_gradient_of_a_users_cell_is_that_of_differences(architecture, layer
     assert gradient @ direction == pytest.approx((ahead - behind) / 2e-6, rel=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.thorough), "float64"])
 @pytest.mark.parametrize("architecture", ["gru", own])
 def test_whole_stages_as_kernels_give_the_same_bytes(architecture, dtype, monkeypatch):
     results = []

@@ -76,12 +76,8 @@ DAMAGE = {
 }
 
 
-QUICK = ("flipped",)
-
-
-@pytest.mark.parametrize(
-    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.thorough) for kind in DAMAGE]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", DAMAGE)
 def test_damaged_machine_code_is_compiled_again_and_stored(tmp_path, kind):
     """Each kind of damage to every file: the right numbers, and the next process finds whole files."""
     rng, script, cache = np.random.default_rng(len(kind)), tmp_path / "script.py", tmp_path / "cache"

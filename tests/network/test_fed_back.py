@@ -60,7 +60,13 @@ def test_probabilities_or_bits_go_back_in_closed_loop(sequences, fed_back, loss)
         np.testing.assert_allclose(outputs, wanted, atol=1e-9)
 
 
-def test_a_forecast_of_bits_goes_on_as_the_training_data():
+@pytest.fixture
+def as_many(monkeypatch):
+    """Run few sequences in the layout of many, whose programs share kernels."""
+    monkeypatch.setattr("evorrn.engine.rows.run.Rows.fit", lambda self, sequences: False)
+
+
+def test_a_forecast_of_bits_goes_on_as_the_training_data(as_many):
     """A network that has learned a sequence of bits forecasts it; with logits fed back it did not."""
     pattern = np.array([0, 0, 1, 0, 1, 1, 1, 0], float)
     series = np.tile(pattern, 30)[None, :, None]
@@ -136,7 +142,7 @@ def test_settings_stored_before_the_choice_existed_mean_that_outputs_go_back():
     assert "fed_back" not in Network(1, 1, feedback=True).settings()
 
 
-def test_a_teacher_of_labels_is_one_for_the_class_before_and_zero_elsewhere():
+def test_a_teacher_of_labels_is_one_for_the_class_before_and_zero_elsewhere(as_many):
     network = Network(1, 3, loss="cross-entropy", cell="leaky", hidden=3, feedback=True)
     labels = np.array([[2, 0, 1, 7]])
     batch = Batch(np.zeros((1, 4, 1)), labels, mask=[[True, False, True, False]])

@@ -301,7 +301,10 @@ def test_states_of_one_genome_of_a_population_and_of_a_part_of_the_sequences():
     np.testing.assert_array_equal(states[0], network.states(genomes[0], x))
 
 
-@pytest.mark.parametrize(("cell", "hidden", "sequences"), [("leaky", 4, 9), ("jordan", 64, 2)])
+@pytest.mark.parametrize(
+    ("cell", "hidden", "sequences"),
+    [("leaky", 4, 9), pytest.param("jordan", 64, 2, marks=pytest.mark.thorough)],
+)
 def test_a_network_without_inputs_generates_a_series(cell, hidden, sequences):
     """It is driven by its own output alone; forward and gradient, with sequences and with units as vectors."""
     rng = np.random.default_rng(5)
