@@ -3,6 +3,8 @@
 import webbrowser
 from pathlib import Path
 
+import pytest
+
 
 @pytest.mark.thorough
 def test_docs_renders_the_pages_once_and_opens_one(console, tmp_path, monkeypatch):
