@@ -11,7 +11,7 @@ import numpy as np
 from evorrn.base.blas import one_thread
 from evorrn.bench.group import Group
 from evorrn.bench.peers.weights import Weights, compared, weights_of
-from evorrn.bench.results import Row, Target
+from evorrn.bench.results import Finding, Row, Target
 from evorrn.bench.session import Contender, Session
 from evorrn.data.batch import Batch
 from evorrn.kernels.threads import get_threads, set_threads
@@ -61,6 +61,32 @@ class Case:
         return f"{self.strategy}, {self.cell} H {self.hidden}, I 1, O 1, T {self.steps}, {threads}"
 
 
+@dataclass(frozen=True)
+class SingleSteps:
+    """Steps with the derivatives of their outputs one call each, beside the same steps in one call.
+
+    Attributes
+    ----------
+    hidden, steps : int
+    beyond : float
+        The most seconds that a call of one step may take longer than a step of many.
+    """
+
+    hidden: int
+    steps: int
+    beyond: float
+
+    @property
+    def name(self) -> str:
+        """What the row is asked for by."""
+        return f"single-step-elman-{self.hidden}"
+
+    @property
+    def title(self) -> str:
+        """What is timed, with the sizes."""
+        return f"steps one by one, elman H {self.hidden}, I 1, O 1, T {self.steps}, one thread"
+
+
 def workload(case: Case) -> tuple[Network, np.ndarray, Batch]:
     """Return the network, a genome (n,) and the series of a case, in float32."""
     rng = np.random.default_rng(0)
@@ -69,7 +95,37 @@ def workload(case: Case) -> tuple[Network, np.ndarray, Batch]:
     return network, network.init(rng=rng), Batch(inputs, targets)
 
 
-def measure(case: Case, session: Session) -> Row:
+def measure(case: Case | SingleSteps, session: Session) -> Row:
+    """Time the gradient of the series, ours and the others', or single steps."""
+    return _single_steps(case, session) if isinstance(case, SingleSteps) else _gradient(case, session)
+
+
+def _single_steps(case: SingleSteps, session: Session) -> Row:
+    """Time steps below the level of `Problem`: what a call takes beyond its arithmetic."""
+    network, genome, batch = workload(Case(case.name, "rtrl", "elman", case.hidden, case.steps))
+    step = network.stepper(genome, network.first_state[None])
+    strategy, problem = make_strategy("rtrl", {"update_every": case.steps}), Problem(network, batch)
+    assert isinstance(strategy, OnlineStrategy)
+    series, rng = np.ascontiguousarray(batch.inputs[0, :, None]), np.random.default_rng(0)
+
+    def one_by_one() -> None:
+        for x in series:
+            step(genome, x)
+
+    many = Contender(
+        "evorrn, the same steps in one call", _alone(lambda: strategy.gradient(problem, genome, rng))
+    )
+    remarks: list[str] = []
+    mine, (found,) = session.contest(Contender("evorrn", _alone(one_by_one)), [many], remarks)
+    assert found.seconds is not None
+    beyond = (mine.minimum - found.seconds.minimum) / case.steps
+    finding = Finding("beyond its arithmetic", beyond, "s", Target(at_most=case.beyond), found.seconds)
+    return Row(
+        case.name, case.title, mine, [finding], {"seconds_per_step": mine.minimum / case.steps}, remarks
+    )
+
+
+def _gradient(case: Case, session: Session) -> Row:
     """Time the gradient of the series, ours and the others'."""
     network, genome, batch = workload(case)
     strategy = make_strategy(case.strategy, {"update_every": case.steps})
@@ -166,6 +222,7 @@ GROUP = Group(
         Case("rtrl-elman-64", "rtrl", "elman", 64, 60, product=0.8, expert=1.25, both=1.6),
         Case("rtrl-lstm-32", "rtrl", "lstm", 32, 100, product=0.7, both=1.6),
         Case("rtrl-elman-64-threads", "rtrl", "elman", 64, 60, two=1.7),
+        SingleSteps(16, 2000, 2e-6),
         Case("rtrl-indrnn-32", "rtrl", "indrnn", 32, 2000, forward=1.8),
         Case("snap-elman-32", "snap", "elman", 32, 2000, forward=2.7, back=0.45, traced=7),
         Case("snap-elman-128", "snap", "elman", 128, 500, forward=2.7, back=0.45, traced=7),

@@ -194,12 +194,12 @@ class Programs:
         The Jacobian (B, O, n) is that with respect to the genome.
         """
         stepper = Stepper(self.steps, self._model.individuals(genome, settings), state, teacher)
+        if self._model.weights_size == len(genome):
+            return stepper.step
 
         def step(
             genome: np.ndarray, x: np.ndarray, teacher: np.ndarray | None = None
         ) -> tuple[np.ndarray, np.ndarray]:
-            if self._model.weights_size == len(genome):
-                return stepper.step(genome, x, teacher)
             weights = self._model.individuals(genome, settings).genomes
             outputs, jacobian = stepper.step(weights, x, teacher)
             return outputs, self.of_genes(genome, settings, jacobian)

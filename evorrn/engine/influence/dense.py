@@ -22,6 +22,9 @@ from evorrn.kernels import machine
 from evorrn.kernels.memory import room
 from evorrn.kernels.threads import share
 
+MOST_OF_ALL = 2**24
+"""Numbers of the records and Jacobians of all sequences that are kept in one go."""
+
 
 class _Stack(NamedTuple):
     """The number of a stack, its tables, and the memory of its results."""
@@ -93,11 +96,10 @@ class Dense:
         """The module with the kernel that reads records."""
         return self._steps.timed(lambda: folding_for(self._model.dtype.name))
 
-    @cached_property
-    def _chunk(self) -> int:
-        """Time steps that are followed before the influence is moved on."""
+    def _steps_of_chunk(self, sequences: int) -> int:
+        """Return how many time steps of sequences are followed before the influence is moved on."""
         numbers = self._numbers + max(table.numbers for table in self._influence.tables)
-        return max(1, 2 * MOST_NUMBERS // numbers)
+        return max(1, min(2 * MOST_NUMBERS, MOST_OF_ALL // max(1, sequences)) // numbers)
 
     def zero(self, sequences: int) -> Carried:
         """Return the influence before the first time step."""
@@ -138,7 +140,7 @@ class Dense:
         dtype, sequences, longest = self._model.dtype, len(state), int(packed.lengths.max(initial=0))
         genome = np.array(individual.genomes, dtype)
         back = self._steps.readout(genome) if scored.feedback is None else scored.feedback
-        steps = min(self._chunk, max(longest, 1))
+        steps = min(self._steps_of_chunk(sequences), max(longest, 1))
         records = room((sequences, steps, self._numbers), dtype)
         records[...] = self._empty
         readouts = np.zeros((sequences, len(self._readout)), dtype)
