@@ -22,6 +22,9 @@ from evorrn.kernels import machine
 from evorrn.network.network import Network
 from evorrn.training.playing import starts_of
 
+ROUGH, MANY = (pytest.param(one, marks=pytest.mark.thorough) for one in (Pendulum(rough=True), Tape()))
+SINGLE = pytest.param("float32", Pendulum(), marks=pytest.mark.thorough)
+
 
 def network(**settings):
     usual = {"inputs": 2, "outputs": 2, "cell": "elman", "hidden": 5, "loss": "reward", "dtype": "float64"}
@@ -60,11 +63,7 @@ def test_returns_and_lengths_are_those_of_plain_python(settings):
             assert returns[p, e] == pytest.approx(rewards.sum(), rel=1e-9 if exact else 1e-4)
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [*(pytest.param(world, marks=pytest.mark.thorough) for world in (Pendulum(rough=True), Tape())), Echo()],
-    ids=["rough", "many numbers", "in parts"],
-)
+@pytest.mark.parametrize("environment", [ROUGH, MANY, Echo()], ids=["rough", "many numbers", "in parts"])
 def test_environments_that_are_not_vector_code_are_right(environment):
     net = network(inputs=environment.observations, outputs=environment.actions)
     genomes, begins = population(net, 3), starts(environment, 3)
@@ -94,9 +93,7 @@ def test_individuals_share_vector_instructions(environment):
 
 
 @pytest.mark.parametrize(
-    "environment",
-    [Pendulum(), pytest.param(Tape(), marks=pytest.mark.thorough), Echo()],
-    ids=["in registers", "many numbers", "in parts"],
+    "environment", [Pendulum(), MANY, Echo()], ids=["in registers", "many numbers", "in parts"]
 )
 def test_a_trajectory_is_the_episode_step_by_step(environment):
     net = network(inputs=environment.observations, outputs=environment.actions)
@@ -110,13 +107,7 @@ def test_a_trajectory_is_the_episode_step_by_step(environment):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "environment"),
-    [
-        pytest.param("float32", Pendulum(), marks=pytest.mark.thorough),
-        ("float64", Pendulum()),
-        ("float64", Echo()),
-    ],
-    ids=str,
+    ("dtype", "environment"), [SINGLE, ("float64", Pendulum()), ("float64", Echo())], ids=str
 )
 def test_bits_depend_only_on_genome_and_start(dtype, environment):
     net = network(dtype=dtype)
