@@ -11,7 +11,7 @@ import numpy as np
 
 from evorrn.associative.kernels import settle_one_by_one, sum_of_sizes, sums_of_inputs
 from evorrn.associative.patterns import bipolar, finite, overlap, some, vector
-from evorrn.associative.rules import CAPACITY, RULES, SWEEPS, stored
+from evorrn.associative.rules import RULES, SWEEPS, stored, too_many
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ShapeError, UnknownName
 from evorrn.base.memory import whole_number
@@ -152,12 +152,9 @@ class Hopfield:
         if rule not in RULES:
             raise UnknownName("rule", rule, RULES)
         given = some("patterns", patterns, self.units)
-        most = max(CAPACITY.get(rule, np.inf) * self.units, 1)
-        if len(given) > most:
-            warnings.warn(
-                f"{len(given)} patterns in {self.units} units: {rule} holds about {most:.0f} random ones",
-                stacklevel=2,
-            )
+        excess = too_many(rule, len(given), self.units)
+        if excess:
+            warnings.warn(excess, stacklevel=2)
         weights = stored(given, rule)
         self._rows = _padded((weights + weights.T) / 2)  # symmetric to the last bit
         lost = int((given * (given @ self.weights) < -self._ties()).any(axis=1).sum())

@@ -76,6 +76,23 @@ pattern from cues with 20 wrong units.
 """
 
 
+def too_many(rule: str, count: int, units: int) -> str:
+    """Return a sentence where there are more patterns than a rule holds, empty where it holds them.
+
+    Examples
+    --------
+    >>> from evorrn.associative.rules import too_many
+    >>> too_many("hebb", 30, 100)
+    '30 patterns in 100 units: hebb holds about 14 random ones'
+    """
+    most = max(CAPACITY.get(rule, np.inf) * units, 1)
+    return (
+        f"{count} patterns in {units} units: {rule} holds about {most:.0f} random ones"
+        if count > most
+        else ""
+    )
+
+
 def stored(patterns: np.ndarray, rule: str) -> np.ndarray:
     """Return the weights (N, N) that a rule makes of patterns (M, N)."""
     with one_thread():

@@ -6,6 +6,13 @@ import math
 from collections.abc import Sequence
 
 
+def note(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Return a warning as a line for readers, in place of `warnings.formatwarning`, without its place in the code."""
+    return f"evorrn: note: {message}\n"
+
+
 def figure(value: float) -> str:
     """Return a number with three significant digits, ``failed`` for an infinite one and a dash for NaN."""
     if math.isnan(value):

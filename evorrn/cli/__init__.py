@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 
 from evorrn.base.errors import EvorrnError, Unfinished
 from evorrn.base.patience import leave
+from evorrn.base.text import note
 
 WRONG_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    warnings.formatwarning = note  # as workers write them, too
     try:
         if "EVORRN_VECTOR" in os.environ:  # a bad value is reported before anything runs
             from evorrn.kernels.machine import registers

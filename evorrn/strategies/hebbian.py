@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from evorrn.associative.rules import RULES, stored
+from evorrn.associative.rules import RULES, stored, too_many
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State, Strategy, generator_state
@@ -83,6 +84,9 @@ class Hebbian(Strategy):
         """Return the state with the network that has stored the patterns."""
         network, batch = problem.network, problem.batch("train")
         patterns = np.unique(np.where(batch.targets[batch.scored] < 0, -1.0, 1.0), axis=0)
+        excess = too_many(self.rule, len(patterns), network.inputs)
+        if excess:
+            warnings.warn(f"strategy {self.name}: {excess}", stacklevel=2)
         weights = stored(patterns, self.rule)
         problem.charge(len(patterns) * weights.size)
         genome = np.zeros(network.size)

@@ -7,6 +7,7 @@ import evorrn
 from evorrn import Hebbian, Network
 from evorrn.associative import Hopfield
 from evorrn.base.errors import ConfigError
+from evorrn.base.text import note
 from evorrn.data import metrics
 
 
@@ -53,3 +54,16 @@ def test_networks_of_another_form_are_refused(options):
     task = evorrn.task("pattern-recall")
     with pytest.raises(ConfigError, match="hebbian: needs an Elman network"):
         Hebbian().fit(Network.for_task(task, **options), task)
+
+
+def test_more_patterns_than_the_rule_holds_are_stored_with_a_note():
+    task = evorrn.task("pattern-recall", units=12, patterns=9, train=9, valid=3, test=3)
+    network = Network.for_task(task, **Hebbian().needs_network(12))
+    with pytest.warns(
+        UserWarning, match=r"strategy hebbian: \d patterns in 12 units: hebb holds about 2 random"
+    ):
+        Hebbian().fit(network, task)
+    assert (
+        note(UserWarning("strategy hebbian: so"), UserWarning, "a.py", 1)
+        == "evorrn: note: strategy hebbian: so\n"
+    )

@@ -17,12 +17,14 @@ import socket
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from evorrn.base.text import note
 from evorrn.lab.runs.hooks import ignore
 
 THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -180,6 +182,7 @@ def tell(value: Any) -> None:
 def serve(descriptor: int) -> None:
     """Do calls until the parent closes the connection; what a worker process does."""
     global _listener
+    warnings.formatwarning = note
     messages = Connection(descriptor)
     waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     try:
