@@ -69,8 +69,7 @@ class Diagnosis:
         """Yield ``(what it is, its value)`` for people."""
         if self.gradients is not None:
             known = np.asarray(self.gradients)[np.isfinite(self.gradients)]
-            yield "gradient of the last loss, lag 0", f"{known[0]:.3g}"
-            for lag in (10, 100):
+            for lag in (0, 10, 100):
                 if len(known) > lag:
                     yield f"gradient of the last loss, lag {lag}", f"{known[lag]:.3g}"
         if self.exponents is not None:
@@ -102,7 +101,9 @@ class Diagnosis:
                 f"{value:.2f} of degree {degree}" for degree, value in self.processing.items()
             )
             yield "capacity of products of inputs", by_degree
-        if self.space is not None:
+        if self.space is not None and not self.space.rank:
+            yield "directions that the states fill", f"0 of {units}: they do not vary"
+        elif self.space is not None:
             yield (
                 "directions that the states fill",
                 f"{self.space.rank} of {units}, effectively {self.space.dimension:.1f}",

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 import evorrn
+from evorrn.diagnostics.gradients import GradientByLag
+from evorrn.diagnostics.states import StateSpace
 from evorrn.lab.report.figures import inline_svg
 from evorrn.lab.report.inside import draw_activity, draw_trajectories
 from evorrn.lab.report.unrolled import WIDTH, draw_unrolled, unrolled_height
+from evorrn.lab.study.diagnosis import Diagnosis
 
 FORMS = {
     "plain": ({}, ["1 input", "4 units", "1 output", "W_h", "h"]),
@@ -52,3 +55,13 @@ def test_trajectories_name_the_shares_of_their_components():
     assert "principal component 1 (70% of the variance)" in svg
     svg = inline_svg(lambda axes: draw_trajectories(axes, points[:, :, :1], np.array([1.0])), 5, 4, "paths")
     assert "time step" in svg
+
+
+def test_figures_of_states_that_do_not_vary_and_of_gradients_that_are_not_finite_are_words():
+    network = evorrn.Network(1, 1, hidden=3)
+    space = StateSpace(0, float("nan"), float("nan"), np.zeros(3))
+    gradients = GradientByLag.of(np.full((1, 1, 4), np.nan))
+    made = Diagnosis(
+        "r", network, network.init(seed=0), np.ones((1, 1, 1)), 1.0, gradients=gradients, space=space
+    )
+    assert list(made.figures()) == [("directions that the states fill", "0 of 3: they do not vary")]
