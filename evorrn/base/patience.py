@@ -8,6 +8,7 @@ then end by `leave`, since an ordinary exit waits for the thread.
 from __future__ import annotations
 
 import contextvars
+import gc
 import os
 import sys
 import threading
@@ -55,6 +56,18 @@ def patiently(work: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return answer[0]
+
+
+@contextmanager
+def collecting_nothing() -> Iterator[None]:
+    """Leave the garbage of the block to be collected after it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def is_waiting() -> bool:

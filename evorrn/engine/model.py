@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from evorrn.base.patience import patiently
+from evorrn.base.patience import collecting_nothing, patiently
 from evorrn.compile.blocks import RECURRENT
 from evorrn.compile.op import Shape, count_of, size_of
 from evorrn.compile.step import Step
@@ -255,9 +255,13 @@ class Modules:
         self._ready: dict[Hashable, ModuleType] = {}
 
     def timed(self, work: Callable[[], T]) -> T:
-        """Return what a function returns, and add the time that it takes to `compile_seconds`; see `patiently`."""
+        """Return what a function returns, and add the time that it takes to `compile_seconds`; see `patiently`.
+
+        Meanwhile no garbage is collected: the collector would look through the many objects of a compiler again and again.
+        """
         started = time.perf_counter()
-        done = patiently(work)
+        with collecting_nothing():
+            done = patiently(work)
         self.compile_seconds += time.perf_counter() - started
         return done
 

@@ -18,11 +18,13 @@ from numba import njit
 
 from evorrn.kernels.activations import {activations}
 from evorrn.kernels.multiply_add import multiply_add
-from evorrn.kernels.separate import SeparateArrays
+from evorrn.kernels.separate import SeparatePart
 {opening}
 
 F = np.{dtype}
-LOOP = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True, pipeline_class=SeparateArrays)
+LOOP = dict(
+    fastmath={{"contract"}}, error_model="numpy", pipeline_class=SeparatePart, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 TILE = dict(cache=True, fastmath={{"contract"}}, error_model="numpy", nogil=True)'''
 
 

@@ -16,7 +16,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
-JIT = {"fastmath": {"contract"}, "error_model": "numpy"}
+from evorrn.kernels.separate import PART
+
+JIT = {"fastmath": {"contract"}, "error_model": "numpy", **PART}
 
 F, D = np.float32, np.float64
 

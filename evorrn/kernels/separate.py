@@ -1,18 +1,24 @@
-"""A way of compiling for loops over whole buffers: arrays never overlap, and vectors are as wide as can be.
+"""Ways of compiling: for loops over whole buffers, and for functions that only compiled functions call.
 
-LLVM must otherwise check every pair of buffers before it may vectorise a loop, and gives up when
-there are many. The emitter hands each buffer to a loop once, so the promise holds by construction.
-On processors that once slowed down for 512 bits LLVM takes 256 of its own accord.
+In a loop over whole buffers arrays never overlap, and vectors are as wide as can be. LLVM must otherwise check every
+pair of buffers before it may vectorise a loop, and gives up when there are many. The emitter hands each buffer to a loop
+once, so the promise holds by construction. On processors that once slowed down for 512 bits LLVM takes 256 of its own
+accord.
+
+numba optimises every function by itself and makes machine code of it, and then does so again for each function that
+calls it, into which it is linked. What only compiled functions call needs neither: it is optimised with its callers.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
+from numba.extending import register_jitable
 
 from evorrn.kernels import machine
 
@@ -35,8 +41,100 @@ class _WideLowering(NativeLowering):
         return _WideLower
 
 
-class SeparateArrays(Compiler):
+class _CalledLower(Lower):
+    """Numba's writer of LLVM functions, whose code is not copied into their callers."""
+
+    def setup_function(self, fndesc: Any) -> None:
+        super().setup_function(fndesc)
+        self.function.attributes.add("noinline")
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _CalledLowering(NativeLowering):
+    _name = "evorrn_called_lowering"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        return _CalledLower
+
+
+class _PartLibrary(JITCodeLibrary):
+    """The code of a function that is linked into its callers: not optimised as a whole, without machine code."""
+
+    def finalize(self) -> None:
+        """Link what the function calls."""
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return 0: there is no machine code."""
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        """An object that takes the environment of the function, which machine code would read."""
+        return _NoCode
+
+
+class _NoCode:
+    @staticmethod
+    def set_env(name: str, environment: Any) -> None:
+        """Do nothing."""
+
+
+def _with_part_library(step: type[NativeLowering], name: str) -> type[NativeLowering]:
+    """Return a step of lowering whose functions are parts of others."""
+
+    class Lowering(step):  # type: ignore[misc, valid-type]
+        _name = name
+
+        def run_pass(self, state: Any) -> Any:
+            state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+            return super().run_pass(state)
+
+    return register_pass(mutates_CFG=True, analysis_only=False)(Lowering)
+
+
+_PartLowering = _with_part_library(NativeLowering, "evorrn_part_lowering")
+_WidePartLowering = _with_part_library(_WideLowering, "evorrn_wide_part_lowering")
+_CalledPartLowering = _with_part_library(_CalledLowering, "evorrn_called_part_lowering")
+
+
+class _Lowered(Compiler):
+    """Numba's compiler with another last step, `lowering`."""
+
+    lowering: type[NativeLowering] = NativeLowering
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Return numba's pipelines with the last step exchanged."""
+        pipelines = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [
+                (self.lowering if step is NativeLowering else step, what) for step, what in pipeline.passes
+            ]
+            pipeline.finalize()
+        return pipelines
+
+
+class Part(_Lowered):
+    """Numba's compiler of functions that only compiled functions call."""
+
+    lowering = _PartLowering
+
+
+class CalledPart(_Lowered):
+    """`Part` for functions that programs call at many places but not often, so that their code is there once."""
+
+    lowering = _CalledPartLowering
+
+
+class SeparateArrays(_Lowered):
     """Numba's compiler, with all array arguments declared not to overlap and loops over whole registers."""
+
+    lowering: type[NativeLowering] = _WideLowering
 
     def __init__(
         self,
@@ -52,12 +150,18 @@ class SeparateArrays(Compiler):
         flags.noalias = True
         super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
-    def define_pipelines(self) -> list[PassManager]:
-        """Return numba's pipelines with the last step exchanged."""
-        pipelines = super().define_pipelines()
-        for pipeline in pipelines:
-            pipeline.passes = [
-                (_WideLowering if step is NativeLowering else step, what) for step, what in pipeline.passes
-            ]
-            pipeline.finalize()
-        return pipelines
+
+class SeparatePart(SeparateArrays):
+    """`SeparateArrays` for functions that only compiled functions call."""
+
+    lowering = _WidePartLowering
+
+
+PART: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": Part}
+"""Options of functions that only compiled functions call."""
+
+part = register_jitable(**PART)
+"""Registers a function that only compiled functions call."""
+
+called_part = register_jitable(**{**PART, "pipeline_class": CalledPart})
+"""Registers a function that only compiled functions call, at many places but not often."""

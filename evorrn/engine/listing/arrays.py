@@ -9,18 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from numba import njit
-from numba.extending import register_jitable
 
 from evorrn.engine.lanes.contractions import arrange_at, contract_at, contract_same_at, contract_weight_at
 from evorrn.engine.lanes.softmax import softmax_at, softmax_slope_at
 from evorrn.engine.lanes.sums import sum_at
 from evorrn.engine.listing.addresses import tile
-from evorrn.kernels.separate import SeparateArrays
+from evorrn.kernels.separate import SeparatePart, part
 
 _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"contract"},
-    "pipeline_class": SeparateArrays,
+    "pipeline_class": SeparatePart,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
@@ -28,7 +27,7 @@ _separate = njit(**_OPTIONS)
 """Compiles a function whose arrays do not overlap, so that its loops are loops over vectors."""
 
 
-@register_jitable
+@part
 def contract(row, at, now, F):
     """Set a tile to a contraction of two tiles.
 
@@ -38,19 +37,19 @@ def contract(row, at, now, F):
     contract_at(F, row, at)
 
 
-@register_jitable
+@part
 def contract_weight(row, at, now, F):
     """Set a tile to a contraction of a tile and weights, one number for each row; operands as those of `contract`."""
     contract_weight_at(F, row, at)
 
 
-@register_jitable
+@part
 def contract_same(row, at, now, F):
     """Set a tile to a contraction of a tile with itself, entry by entry; operands as those of `arrange`."""
     contract_same_at(F, row, at)
 
 
-@register_jitable
+@part
 def arrange(row, at, now, F):
     """Set entries of a tile to sums of entries of another: out, source, their rows, lanes, then as `contract`.
 
@@ -60,7 +59,7 @@ def arrange(row, at, now, F):
     arrange_at(F, row, at)
 
 
-@register_jitable
+@part
 def sums(row, at, now, F):
     """Set a tile to a base plus products of tiles.
 
@@ -71,19 +70,19 @@ def sums(row, at, now, F):
     sum_at(F, row, at)
 
 
-@register_jitable
+@part
 def softmax(row, at, now, F):
     """Set groups of rows to their softmax: out, source, groups, rows of a group, lanes."""
     softmax_at(F, row, at)
 
 
-@register_jitable
+@part
 def softmax_slope(row, at, now, F):
     """Set groups of rows to ``y * (g - sum(y * g))``: out, y, g, groups, rows of a group, lanes."""
     softmax_slope_at(F, row, at)
 
 
-@register_jitable
+@part
 def pairs(row, at, now, F):
     """Set rows to ``u_i v_j + v_i u_j`` for all i and j >= i: out, u, v, their rows, lanes."""
     rows, lanes = row[5], row[6]
@@ -101,7 +100,7 @@ def _pairs(out, u, v):
             place += 1
 
 
-@register_jitable
+@part
 def symmetric(row, at, now, F):
     """Set a tile to a symmetric matrix times v: out, its entries in the order of `pairs`, v, rows, lanes.
 

@@ -26,12 +26,12 @@ from numba import njit
 
 from evorrn.engine.listing.addresses import tile, vector
 {imports}from evorrn.kernels.multiply_add import multiply_add
-from evorrn.kernels.separate import SeparateArrays
+from evorrn.kernels.separate import SeparatePart
 
 F = np.{{dtype}}
 
 
-@njit(error_model="numpy", pipeline_class=SeparateArrays, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@njit(error_model="numpy", pipeline_class=SeparatePart, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def loop({arguments}):
 {body}
 

@@ -6,15 +6,15 @@ A link is ``tile * LANES + lane`` of a predecessor, 0 where there is none: tile 
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from evorrn.engine.listing.addresses import vector
+from evorrn.kernels.separate import part
 
 LANES = 256
 """More lanes than any tile has."""
 
 
-@register_jitable
+@part
 def gather(row, at, now, F):
     """Set each lane to that of its predecessor: out, tiles, their distance in numbers, links, rows, lanes."""
     rows, lanes = row[6], row[7]
@@ -27,7 +27,7 @@ def gather(row, at, now, F):
             out[i * lanes + k] = source[start + i * lanes]
 
 
-@register_jitable
+@part
 def scatter(row, at, now, F):
     """Add each lane to that of its predecessor: tiles, their distance in numbers, given, links, rows, lanes.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from evorrn.engine.listing.addresses import tile
+from evorrn.kernels.separate import part
 
 
-@register_jitable
+@part
 def product(row, at, now, F):
     """Set a tile to the product of groups of rows: out, source, groups, rows of a group, lanes."""
     groups, rows, lanes = row[4], row[5], row[6]
@@ -22,7 +22,7 @@ def product(row, at, now, F):
                 out[r, k] *= source[first + r, k]
 
 
-@register_jitable
+@part
 def others(row, at, now, F):
     """Set groups of rows to the product of all other groups: out, source, groups, rows of a group, lanes, memory.
 
@@ -51,7 +51,7 @@ def others(row, at, now, F):
                 after[r, k] *= source[i, k]
 
 
-@register_jitable
+@part
 def _sort(u, first, rows, k, order):
     """Set a lane of `order` to the rows of a group in ascending order of u, of equal ones the first first."""
     for r in range(rows):
@@ -62,7 +62,7 @@ def _sort(u, first, rows, k, order):
         order[place, k] = r
 
 
-@register_jitable
+@part
 def allocation(row, at, now, F):
     """Set groups of rows to the allocation of a usage: out, usage, groups, rows of a group, lanes, memory for a group."""
     rows, lanes = row[5], row[6]
@@ -79,7 +79,7 @@ def allocation(row, at, now, F):
                 before *= u[i, k]
 
 
-@register_jitable
+@part
 def allocation_adjoint(row, at, now, F):
     """Set groups of rows to the gradient of a usage: out, usage, gradient of its allocation, then as `allocation`."""
     groups, rows, lanes = row[5], row[6], row[7]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from numba import njit
-from numba.extending import register_jitable
 
 from evorrn.engine.listing.addresses import tile
-from evorrn.kernels.separate import SeparateArrays
+from evorrn.kernels.separate import SeparatePart, part
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "pipeline_class": SeparateArrays}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "pipeline_class": SeparatePart}
 
 
 @njit(**OPTIONS)
@@ -43,7 +42,7 @@ def _swap_rows(a, x, column, n, place):
                 a[column * n + j, k], a[r * n + j, k] = a[r * n + j, k], a[column * n + j, k]
 
 
-@register_jitable
+@part
 def solve(row, at, now, F):
     """Set a tile to the solution of linear equations by Gaussian elimination with partial pivoting in each lane.
 

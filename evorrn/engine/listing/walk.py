@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import register_jitable
 
 from evorrn.engine.cache import load
 from evorrn.engine.listing.addresses import call
 from evorrn.engine.listing.listing import SCRATCH, Listing
 from evorrn.kernels import machine, threads
+from evorrn.kernels.separate import part
 
 SOURCE = '''"""The walk through listings."""
 
@@ -30,7 +30,7 @@ def walk(first, last, rows, moves, places, bases, timetable, parts):
 '''
 
 
-@register_jitable
+@part
 def run_jobs(first, last, rows, moves, places, bases, timetable, parts):
     """Run jobs first to last.
 
@@ -48,9 +48,9 @@ def run_jobs(first, last, rows, moves, places, bases, timetable, parts):
     parts : ndarray of int64, shape (Q, 2)
         First and last entry of each tile in the timetable.
     """
-    at = np.zeros(len(places), np.int64)
-    still = np.zeros(len(places), np.int64)
-    now = np.zeros(2, np.int64)
+    at = np.empty(len(places), np.int64)
+    still = np.empty(len(places), np.int64)
+    now = np.empty(2, np.int64)
     for job in range(first, last):
         genome, tile = job // len(parts), job % len(parts)
         for i in range(len(places)):

@@ -165,11 +165,11 @@ class RowsEmitter(ProgramEmitter):
             lines.append(f"{self._padded(dimension)} = (({size(dimension)} + VECTOR - 1) // VECTOR) * VECTOR")
         lines += [
             "x_t = aligned((group, wide_I), F)",
-            "weight = np.zeros(group, F)",
-            "target = np.zeros((targets_all.shape[2], group), F)",
-            "lengths = np.zeros(group, np.int64)",
-            "which = np.zeros(group, np.int64)",
-            "total = np.zeros(group, np.float64)",
+            "weight = aligned((group,), F)",
+            "target = aligned((targets_all.shape[2], group), F)",
+            "lengths = aligned((group,), np.int64)",
+            "which = aligned((group,), np.int64)",
+            "total = aligned((group,), np.float64)",
         ]
         for name, shape, transposed in self._used_parameters():
             if name in self.sparse:

@@ -20,6 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
 from evorrn.kernels import machine
+from evorrn.kernels.separate import called_part, part
 from evorrn.kernels.threads import CACHE_LINE
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
 
@@ -316,7 +317,7 @@ aligned: Any = _aligned if machine.compiling() else plain_aligned
 """What emitted programs call, see `plain_aligned`."""
 
 
-@register_jitable
+@called_part
 def pack_columns(target, matrix):
     """Lay a matrix (M, K) out by columns (K, M or more)."""
     for r in range(matrix.shape[0]):
@@ -324,7 +325,7 @@ def pack_columns(target, matrix):
             target[j, r] = matrix[r, j]
 
 
-@register_jitable
+@called_part
 def pack_rows(target, matrix):
     """Copy a matrix (M, K)."""
     for r in range(matrix.shape[0]):
@@ -332,14 +333,14 @@ def pack_rows(target, matrix):
             target[r, j] = matrix[r, j]
 
 
-@register_jitable
+@called_part
 def pack_vector(target, vector):
     """Copy a vector to the front of a padded one."""
     for r in range(vector.shape[0]):
         target[r] = vector[r]
 
 
-@register_jitable
+@called_part
 def hold_rows(new, old, lengths, t):
     """Keep the old state of every individual whose sequence has ended at time step t."""
     for n in range(lengths.shape[0]):
@@ -348,7 +349,7 @@ def hold_rows(new, old, lengths, t):
                 new[n, k] = old[n, k]
 
 
-@register_jitable
+@part
 def join_rows(target, first, first_size, second, second_size):
     """Put two vectors of every individual one after the other."""
     for n in range(target.shape[0]):
