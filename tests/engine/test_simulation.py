@@ -18,7 +18,7 @@ from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.data.environment import Environment
 from evorrn.engine.individuals import environments
 from evorrn.engine.individuals.environments import environment_starts
-from evorrn.kernels import machine
+from evorrn.kernels import machine, separate
 from evorrn.network.network import Network
 from evorrn.training.playing import starts_of
 
@@ -85,7 +85,7 @@ def test_individuals_share_vector_instructions(environment):
         if environment.parts is None
         else (module.move_lanes, (floats,) * 5)
     )
-    fresh = numba.njit(**{**module.LOOP, "cache": False})(function.py_func)
+    fresh = numba.njit(**{**module.LOOP, "pipeline_class": separate.SeparateArrays})(function.py_func)
     fresh.compile(signature)
     (code,) = fresh.inspect_llvm().values()
     # Two steps of motion, with the polynomials of sine and cosine in each.

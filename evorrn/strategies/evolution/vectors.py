@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.huge import deviations, root_mean_square
 from evorrn.base.settings import setting
 from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state, with_noise
+from evorrn.strategies.blocks import factors_of_genes
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
@@ -139,15 +139,7 @@ class VectorStrategy(EvolutionStrategy):
 
     def factors(self, blocks: dict[str, tuple[int, ...]]) -> np.ndarray:
         """Return the factor on each gene's step size, shape (n,)."""
-        factors, used, parts = self.step_sizes or {}, set(), []
-        for name, shape in blocks.items():
-            keys = [key for key in factors if name == key or name.startswith(key + ".")]
-            used.update(keys)
-            parts.append(np.full(math.prod(shape), factors[max(keys, key=len)] if keys else 1.0))
-        unused = [key for key in factors if key not in used]
-        if unused:
-            raise ConfigError([f"step_sizes.{key}: {unknown('block', key, list(blocks))}" for key in unused])
-        return np.concatenate(parts)
+        return factors_of_genes("step_sizes", self.step_sizes or {}, blocks)
 
     def folded(self, genomes: np.ndarray) -> np.ndarray:
         """Return genomes (P, n) reflected at the bounds until they are inside."""

@@ -15,6 +15,7 @@ from evorrn.base.settings import Settings, setting
 from evorrn.compile.blocks import RECURRENT
 from evorrn.data.batch import Batch
 from evorrn.strategies.base import DRAW, State
+from evorrn.strategies.blocks import factors_of_genes
 from evorrn.strategies.gradient.corruption import corrupted
 from evorrn.strategies.gradient.layer_dropout import LayerDropout
 from evorrn.strategies.gradient.optimisers import (
@@ -118,8 +119,23 @@ class GradientDescent(Restarting, Descent):
         absent=0.0,
     )
 
+    rates: dict[str, float] | None = setting(
+        None,
+        "factor on the rate of each named block, or of all blocks whose names begin with the key and a dot; 0 keeps them as they start",
+        absent=None,
+    )
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each setting, or combination of settings, that is not allowed."""
+        found = super().problems()
+        for name, factor in (self.rates or {}).items() if not found else ():
+            if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < np.inf:
+                found.append(f"rates.{name}: expected a number of at least 0, got {factor!r}")
+        return found
+
     def start(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return the state before the first step."""
+        self._factors(problem)  # refuses names that are no blocks
         if self.recurrent_bound and not recurrent_genes(problem.network).any():
             raise ConfigError(
                 f"strategy: recurrent_bound needs recurrent weights, and {problem.network} has none; weight_decay serves it"
@@ -147,6 +163,10 @@ class GradientDescent(Restarting, Descent):
         """Whether the state has the number of updates since the start."""
         return bool(self.warmup or self.gradient_noise)
 
+    def _factors(self, problem: Problem) -> np.ndarray | None:
+        """Return the factor on the rate of each gene (n,), None where all are 1."""
+        return factors_of_genes("rates", self.rates, problem.network.blocks) if self.rates else None
+
     def advance(self, problem: Problem, state: State, rng: np.random.Generator) -> State:
         """Return what an epoch changes in the state, with the mean loss and the record."""
         update = OPTIMISERS[self.optimiser]
@@ -161,6 +181,7 @@ class GradientDescent(Restarting, Descent):
         losses, weights, norms, skipped = [], [], [], 0
         paid = problem.meter.work
         dropout = LayerDropout(problem.network, self.layer_dropout) if self.layer_dropout else None
+        shares = self._factors(problem)
         for gradient_of, scored in self._gradients(problem, rng):
             problem.draw_noise(rng)
             factors = 1.0 if dropout is None else dropout.draw(rng)
@@ -174,13 +195,16 @@ class GradientDescent(Restarting, Descent):
                 continue
             safe = genome
             followed = np.asarray(gradient, dtype=np.float64)
-            step, norm = clip_by_norm(followed + self.l2 * genome if self.l2 else followed, self.clip)
+            followed = followed + self.l2 * genome if self.l2 else followed
+            step, norm = clip_by_norm(followed if shares is None else followed * (shares > 0), self.clip)
             if self.gradient_noise:
                 step = step + noise_of_gradient(rng, genome.size, self.gradient_noise, updates)
             updates += 1
             rate = scheduled * damping * (min(1.0, updates / self.warmup) if self.warmup else 1.0)
             decayed = decay_weights(genome, rate, self.weight_decay)
+            before = genome
             genome, moments = update(decayed, step, rate, moments, coefficients)
+            genome = genome if shares is None else before + shares * (genome - before)
             genome = self._bounded(genome, problem)
             losses.append(loss)
             weights.append(scored)
