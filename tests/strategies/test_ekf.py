@@ -197,7 +197,7 @@ def test_losses_of_whole_sequences_are_refused_with_what_serves():
 def test_a_covariance_that_does_not_fit_into_memory_is_refused_before_anything_starts():
     network = Network(1, 1, cell="elman", hidden=2000)
     batch = Batch(np.zeros((1, 3, 1)), np.zeros((1, 3, 1)))
-    with pytest.raises(ConfigError, match=r"groups=global.* GiB of memory"):
+    with pytest.raises(ConfigError, match=r"groups=global.* GiB of memory.*; groups=(neuron|weight) fits"):
         EKF().start(Problem(network, batch), np.random.default_rng(0))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.blas import one_thread
+from evorrn.base.memory import excess
 from evorrn.base.settings import setting
 from evorrn.kernels.kalman import kalman_update
 from evorrn.network.arguments import sequences as as_sequences
@@ -81,10 +82,9 @@ class EKF(Restarting):
     def check(self, problem: Problem) -> None:
         """Raise ConfigError for losses on whole sequences, and for a covariance that does not fit into memory."""
         check_steps(self.name, problem.network)
-        check_memory(
-            f"strategy {self.name}: the covariance of groups={self.groups}",
-            (_numbers(self.groups, problem.network),),
-        )
+        needed = _numbers(self.groups, problem.network)
+        what = f"strategy {self.name}: the covariance of groups={self.groups}"
+        check_memory(what, (needed,), _what_fits(problem.network) if excess(needed) else "")
 
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with the first covariance of its weights."""
@@ -138,6 +138,13 @@ def _numbers(groups: str, network: Network) -> int:
     """Return the numbers of the covariance's triangles."""
     sizes = _sizes(groups, network)[1]
     return int((sizes * (sizes + 1) // 2).sum())
+
+
+def _what_fits(network: Network) -> str:
+    """Return words for the groups with the largest covariance that fits into memory, empty where none does."""
+    needed = {groups: _numbers(groups, network) for groups in GROUPS}
+    fit = [groups for groups in GROUPS if not excess(needed[groups])]
+    return f"; groups={max(fit, key=needed.__getitem__)} fits" if fit else ""
 
 
 def _first(settings: EKF, problem: Problem) -> np.ndarray:

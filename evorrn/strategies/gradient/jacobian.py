@@ -115,8 +115,10 @@ def stepper_work(network: Network) -> int:
     return network.step_structure.work + influence.work + network.outputs * (influence.size + network.size)
 
 
-def check_memory(what: str, shape: tuple[int, ...]) -> None:
-    """Raise ConfigError when an array of float64 does not fit into the machine's memory."""
+def check_memory(what: str, shape: tuple[int, ...], serves: str = "") -> None:
+    """Raise ConfigError, with what would serve, when an array of float64 does not fit into the machine's memory."""
     too_large = excess(int(np.prod(shape, dtype=float)))
     if too_large:
-        raise ConfigError(f"{what}: an array of {' x '.join(map(str, shape))} numbers takes {too_large}")
+        raise ConfigError(
+            f"{what}: an array of {' x '.join(map(str, shape))} numbers takes {too_large}{serves}"
+        )
