@@ -146,7 +146,7 @@ class GradientDescent(Restarting, Descent):
 
     def fresh(self, problem: Problem, rng: np.random.Generator) -> State:
         """Return a random genome with empty moments."""
-        genome = self._bounded(random_genome(problem, rng), problem)
+        genome = _within(random_genome(problem, rng), self._limits(problem))
         return {
             "genome": genome,
             "safe": genome,
@@ -181,7 +181,7 @@ class GradientDescent(Restarting, Descent):
         losses, weights, norms, skipped = [], [], [], 0
         paid = problem.meter.work
         dropout = LayerDropout(problem.network, self.layer_dropout) if self.layer_dropout else None
-        shares = self._factors(problem)
+        shares, limits = self._factors(problem), self._limits(problem)
         for gradient_of, scored in self._gradients(problem, rng):
             problem.draw_noise(rng)
             factors = 1.0 if dropout is None else dropout.draw(rng)
@@ -205,7 +205,7 @@ class GradientDescent(Restarting, Descent):
             before = genome
             genome, moments = update(decayed, step, rate, moments, coefficients)
             genome = genome if shares is None else before + shares * (genome - before)
-            genome = self._bounded(genome, problem)
+            genome = _within(genome, limits)
             losses.append(loss)
             weights.append(scored)
             norms.append(norm)
@@ -232,12 +232,11 @@ class GradientDescent(Restarting, Descent):
             },
         }
 
-    def _bounded(self, genome: np.ndarray, problem: Problem) -> np.ndarray:
-        """Return a genome (n,) whose recurrent weights keep to their bound."""
+    def _limits(self, problem: Problem) -> np.ndarray | None:
+        """Return the largest magnitude of each gene (n,), infinite for those without a bound; None where none has one."""
         if not self.recurrent_bound:
-            return genome
-        limits = np.where(recurrent_genes(problem.network), self.recurrent_bound, np.inf)
-        return genome.clip(-limits, limits)
+            return None
+        return np.where(recurrent_genes(problem.network), self.recurrent_bound, np.inf)
 
     def _gradients(self, problem: Problem, rng: np.random.Generator) -> Iterator[tuple[Gradient, int]]:
         """Yield the gradient of each update of an epoch, and the number of scored steps, or sequences, that it is of."""
@@ -267,6 +266,11 @@ class GradientDescent(Restarting, Descent):
             return {**found, "since_drop": 0}
         since_drop, drops = state["since_drop"] + 1, state["drops"]
         return {**found, "since_drop": since_drop % self.period, "drops": drops + (since_drop == self.period)}
+
+
+def _within(genome: np.ndarray, limits: np.ndarray | None) -> np.ndarray:
+    """Return a genome (n,) whose genes keep to their limits."""
+    return genome if limits is None else genome.clip(-limits, limits)
 
 
 def recurrent_genes(network: Network) -> np.ndarray:
