@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.influence.along import Program, along
+from evorrn.engine.influence.along import along
 from evorrn.engine.influence.groups import Carried
 from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
+from evorrn.engine.influence.programmed import Programmed
 from evorrn.engine.influence.stepper import Stepper
 from evorrn.engine.influence.steps import Steps
 from evorrn.engine.lanes.gradient import Gradient
@@ -40,7 +41,7 @@ class Programs:
 
     def __init__(self, form: Form, modules: Modules) -> None:
         self._model, self._modules = Model(form), modules
-        self._along: dict[tuple[int | None, bool], Program | None] = {}
+        self._along: dict[tuple[int | None, bool], Programmed | None] = {}
         self.lanes = Lanes(self._model, modules)
         self.rows = Rows(self._model, modules)
         self.gradients = Gradient(self._model, modules)
@@ -168,7 +169,7 @@ class Programs:
         steps = self.steps_with_inputs if inputs else self.steps
         return steps.along(self._model.individuals(genome, settings), shown, loss)
 
-    def along(self, order: int | None, own: bool) -> Program | None:
+    def along(self, order: int | None, own: bool) -> Programmed | None:
         """Return the program that learns forward in time with an influence, see `Influence`, or None where there is none."""
         if (order, own) not in self._along:
             self._along[order, own] = along(self._model, self._modules, self.steps, order, own)
@@ -176,7 +177,7 @@ class Programs:
 
     def learn(
         self,
-        program: Program,
+        program: Programmed,
         genome: np.ndarray,
         settings: Settings,
         shown: Sequences,

@@ -9,9 +9,9 @@ import numpy as np
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.memory import excess
 from evorrn.data.arrays import numeric
-from evorrn.engine.influence.along import Program
 from evorrn.engine.influence.groups import Carried
 from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
+from evorrn.engine.influence.programmed import Programmed
 from evorrn.engine.influence.steps import Steps
 from evorrn.network import arguments
 from evorrn.network.exchanged import ExchangedNetwork
@@ -184,7 +184,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
         shown = arguments.sequences(self, x, lengths, state=state, teacher=teacher)
         return self._programs.step_jacobians(self.check_genome(genome), self._settings, shown, scored)
 
-    def learning_program(self, order: int | None, own: bool) -> Program | None:
+    def learning_program(self, order: int | None, own: bool) -> Programmed | None:
         """Return the program that learns forward in time with an influence of an order, or None where there is none.
 
         See `evorrn.engine.influence.groups.Influence` and `evorrn.engine.influence.along.Along`.
@@ -193,7 +193,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
 
     def learn_along(
         self,
-        program: Program,
+        program: Programmed,
         genome: np.ndarray,
         x: np.ndarray,
         scored: Scored,

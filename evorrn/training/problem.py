@@ -23,9 +23,9 @@ from evorrn.training.decoded import answer_steps, score_answers, score_decoded
 from evorrn.training.meter import Meter, MeteredProblem
 
 if TYPE_CHECKING:
-    from evorrn.engine.influence.along import Program
     from evorrn.engine.influence.groups import Carried
     from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
+    from evorrn.engine.influence.programmed import Programmed
     from evorrn.network.network import Network
 
 Chosen = Sequence[int] | np.ndarray | Batch | None
@@ -207,7 +207,7 @@ class Problem(MeteredProblem):
 
     def learn_along(
         self,
-        program: Program,
+        program: Programmed,
         genome: np.ndarray,
         x: np.ndarray,
         scored: Scored,

@@ -6,17 +6,16 @@ from types import ModuleType
 
 import numpy as np
 
-from evorrn.engine.cache import load
 from evorrn.engine.influence.dense import Dense
 from evorrn.engine.influence.emit import LEARN, LearningEmitter
 from evorrn.engine.influence.groups import WORTH_SHARING, Carried, influence_of, zeros
 from evorrn.engine.influence.jacobians import Learned, Scored
 from evorrn.engine.influence.outline import by_state
+from evorrn.engine.influence.programmed import Programmed
 from evorrn.engine.influence.steps import Steps
 from evorrn.engine.influence.units import ByUnit, by_unit
-from evorrn.engine.inputs import Sequences
 from evorrn.engine.model import Individuals, Model, Modules
-from evorrn.engine.packing import PackedRows, pack_rows
+from evorrn.engine.packing import PackedRows
 from evorrn.kernels import machine
 from evorrn.kernels.threads import share
 
@@ -24,7 +23,7 @@ CHUNK_BYTES = 2**15
 """About how many bytes of the steps of a chunk are kept: as many as a processor's first cache holds."""
 
 
-class Along:
+class Along(Programmed):
     """The program of an influence by units.
 
     Parameters
@@ -42,8 +41,8 @@ class Along:
     def __init__(
         self, model: Model, modules: Modules, steps: Steps, found: ByUnit, key: tuple[object, ...], work: int
     ) -> None:
-        self._model, self._modules, self._steps, self._found = model, modules, steps, found
-        self._key, self._work = key, work
+        super().__init__(model, modules, steps, "learning", key)
+        self._found, self._work = found, work
         self._vector = machine.lanes(model.dtype)
         places, weights, at, traces = [], [], 0, 0
         for part in found.parts:
@@ -66,23 +65,6 @@ class Along:
     def zero(self, sequences: int) -> Carried:
         """Return the traces before the first time step, an array."""
         return [zeros((sequences, self._traces), self._model.dtype)]
-
-    def learn(self, individual: Individuals, shown: Sequences, scored: Scored, carried: Carried) -> Learned:
-        """Run time steps of sequences, and move their traces on.
-
-        Parameters
-        ----------
-        individual : Individuals
-            All weights (N,), and the options.
-        shown : Sequences
-            Its lengths may be 0.
-        scored : Scored
-        carried : list of ndarray
-            The traces, changed in place.
-        """
-        packed = pack_rows(shown.x, shown.lengths, self._model.dtype, scored.targets, scored.mask)
-        module = self._modules.get(self._key, self._load, self._warm_up)
-        return self._call(module, individual, packed, scored, np.array(shown.conditions.state), carried)
 
     def source(self) -> str:
         """Return the emitted source."""
@@ -128,28 +110,12 @@ class Along:
         gradient[self._readout] += readouts.sum(axis=0, dtype=np.float64)
         return Learned(float(losses.sum()), gradient, state)
 
-    def _load(self) -> ModuleType:
-        return load(self.source(), f"{self._model.label}_learning")
 
-    def _warm_up(self, module: ModuleType) -> None:
-        """Call the program on a sequence without steps, which compiles it."""
-        model = self._model
-        individual, state = model.zero_individual(), np.zeros((1, model.state_size), model.dtype)
-        packed = pack_rows(model.one_step()[0], np.zeros(1, np.int64), model.dtype)
-        nothing = Scored(packed.targets, packed.weights > 0, 1.0)
-        one = individual._replace(genomes=individual.genomes[0])
-        self._call(module, one, packed, nothing, state, self.zero(1))
-
-
-Program = Along | Dense
-"""A program that learns forward in time."""
-
-
-def along(model: Model, modules: Modules, steps: Steps, order: int | None, own: bool) -> Program | None:
+def along(model: Model, modules: Modules, steps: Steps, order: int | None, own: bool) -> Programmed | None:
     """Return the program of an influence, see `Influence`; None where none can be emitted."""
     influence = influence_of(steps, order, own)
     units = by_unit(model, steps, influence, own)
     if units:
-        return Along(model, modules, steps, units, ("learning", order, own), influence.work + steps.work)
+        return Along(model, modules, steps, units, (order, own), influence.work + steps.work)
     states = by_state(model, steps, influence)
     return Dense(model, modules, steps, influence, states) if states else None

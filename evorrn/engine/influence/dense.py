@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from evorrn.engine.cache import load
 from evorrn.engine.influence.emit_records import CHUNK, FOLLOW, RecordsEmitter
 from evorrn.engine.influence.groups import MOST_NUMBERS, WORTH_SHARING, Carried, Influence
 from evorrn.engine.influence.jacobians import Learned, Scored
 from evorrn.engine.influence.outline import ByState
+from evorrn.engine.influence.programmed import Programmed
 from evorrn.engine.influence.records import folding_for
 from evorrn.engine.influence.steps import Steps
-from evorrn.engine.inputs import Sequences
 from evorrn.engine.model import Individuals, Model, Modules
-from evorrn.engine.packing import PackedRows, pack_rows
+from evorrn.engine.packing import PackedRows
 from evorrn.kernels import machine
 from evorrn.kernels.memory import room
 from evorrn.kernels.threads import share
@@ -34,7 +33,7 @@ class _Stack(NamedTuple):
     results: list[np.ndarray]
 
 
-class Dense:
+class Dense(Programmed):
     """The program of an influence of any pattern.
 
     Parameters
@@ -49,7 +48,7 @@ class Dense:
     def __init__(
         self, model: Model, modules: Modules, steps: Steps, influence: Influence, found: ByState
     ) -> None:
-        self._model, self._modules, self._steps = model, modules, steps
+        super().__init__(model, modules, steps, "records")
         self._influence, self._found = influence, found
         self._readout = np.concatenate([weights.ravel() for _, weights in found.readout])
         self._seen = np.array(list(found.seen.values()), np.int64)
@@ -110,23 +109,6 @@ class Dense:
         return RecordsEmitter(
             self._model.form, self._steps.lifted, self._found, machine.lanes(self._model.dtype)
         ).source()
-
-    def learn(self, individual: Individuals, shown: Sequences, scored: Scored, carried: Carried) -> Learned:
-        """Run time steps of sequences, and move their influence on.
-
-        Parameters
-        ----------
-        individual : Individuals
-            All weights (N,), and the options.
-        shown : Sequences
-            Its lengths may be 0.
-        scored : Scored
-        carried : list of ndarray
-            Changed in place.
-        """
-        packed = pack_rows(shown.x, shown.lengths, self._model.dtype, scored.targets, scored.mask)
-        module = self._modules.get("records", self._load, self._warm_up)
-        return self._call(module, individual, packed, scored, np.array(shown.conditions.state), carried)
 
     def _call(
         self,
@@ -195,15 +177,3 @@ class Dense:
         loss = results[3].reshape(*results[3].shape[:2], *stack.rows.shape)
         lanes = self._influence.move(number, carried[number], (*results[:3], loss), lengths)
         gradient[stack.weights] += lanes.sum(axis=0, dtype=np.float64)[table.lane_of]
-
-    def _load(self) -> ModuleType:
-        return load(self.source(), f"{self._model.label}_records")
-
-    def _warm_up(self, module: ModuleType) -> None:
-        """Call the program on a sequence without steps, which compiles it."""
-        model = self._model
-        individual, state = model.zero_individual(), np.zeros((1, model.state_size), model.dtype)
-        packed = pack_rows(model.one_step()[0], np.zeros(1, np.int64), model.dtype)
-        nothing = Scored(packed.targets, packed.weights > 0, 1.0)
-        one = individual._replace(genomes=individual.genomes[0])
-        self._call(module, one, packed, nothing, state, self.zero(1))

@@ -11,7 +11,7 @@ from evorrn.engine.influence.groups import Carried, influence_of
 from evorrn.engine.influence.jacobians import StepJacobians
 
 if TYPE_CHECKING:
-    from evorrn.engine.influence.along import Program
+    from evorrn.engine.influence.programmed import Programmed
     from evorrn.network.network import Network
 
 
@@ -45,14 +45,14 @@ class CarriedInfluence:
         self._network, self._about = network, (order, own)
         self._influence = influence_of(network.step_structure, order, own)
         self.carried: Carried = []
-        self._program: Program | None = None
+        self._program: Programmed | None = None
 
     @property
     def work(self) -> float:
         """The multiply-adds of one time step of one sequence."""
         return self._influence.work
 
-    def program(self, steps: int) -> Program | None:
+    def program(self, steps: int) -> Programmed | None:
         """Return the program that carries the influence along so many time steps in all, or None where it is not worth it.
 
         Sizes alone decide, as results may differ in their last digits. Where weights change states of many units, a program saves
