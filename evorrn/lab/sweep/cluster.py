@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -84,23 +86,55 @@ def _processes() -> LocalExecutor:
     return LocalExecutor(MOST_PROCESSES)
 
 
+@functools.cache
+def event_loop() -> Any:
+    """Return the event loop for Dask, a ``tornado.ioloop.IOLoop`` that runs in a thread until the process ends.
+
+    Dask starts one itself, but fails where that takes more than ten seconds, as on a machine that is full. This
+    one is waited for as long as it takes.
+    """
+    from tornado.ioloop import IOLoop
+
+    started: Future[Any] = Future()
+
+    async def for_ever() -> None:
+        started.set_result(IOLoop.current())
+        await asyncio.Event().wait()
+
+    threading.Thread(target=asyncio.run, args=(for_ever(),), name="Dask's event loop", daemon=True).start()
+    return started.result()
+
+
 @contextmanager
 def _client(distributed: Any, address: str, jobs: int) -> Iterator[Any]:
     if address == "local":
         cluster = distributed.LocalCluster(
-            n_workers=jobs, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+            n_workers=jobs,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            loop=event_loop(),
         )
-        with cluster, distributed.Client(cluster) as client:
+        with cluster, distributed.Client(cluster, loop=event_loop()) as client:
             yield client
         return
     try:
-        client = distributed.Client(address, timeout=REACH_SECONDS)
+        # First without a client: one that reaches nobody writes warnings when it is collected.
+        asyncio.run_coroutine_threadsafe(_greet(distributed, address), event_loop().asyncio_loop).result()
+        client = distributed.Client(address, timeout=REACH_SECONDS, loop=event_loop())
     except (OSError, TimeoutError, ValueError) as error:
         raise EvorrnError(
             f"--dask: no Dask scheduler answers at {address} ({type(error).__name__}); start one with: dask scheduler"
         ) from None
     with client:
         yield client
+
+
+async def _greet(distributed: Any, address: str) -> None:
+    """Connect to a scheduler once."""
+    connection = await distributed.comm.connect(address, timeout=REACH_SECONDS)
+    await connection.close()
 
 
 def _slots(distributed: Any, client: Any) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -57,12 +60,29 @@ def test_a_cluster_without_workers_is_said(monkeypatch):
 
     monkeypatch.setattr(cluster, "FIRST_WORKER_SECONDS", 0.2)
     monkeypatch.setattr(cluster, "REACH_SECONDS", 120)  # a busy machine answers late
-    empty = distributed.LocalCluster(
-        n_workers=0, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
-    )
     with (
-        empty,
+        distributed.LocalCluster(
+            n_workers=0,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=50,
+            loop=cluster.event_loop(),
+        ) as empty,
         pytest.raises(EvorrnError, match="has no workers; start some with: dask worker"),
         cluster.dask_executor(empty.scheduler_address, 2),
     ):
         pass
+
+
+def test_an_event_loop_that_starts_late_is_waited_for(monkeypatch):
+    run = asyncio.run
+
+    def late(main):
+        time.sleep(0.3)
+        run(main)
+
+    monkeypatch.setattr(cluster.asyncio, "run", late)
+    done = concurrent.futures.Future()
+    cluster.event_loop.__wrapped__().add_callback(done.set_result, 7)
+    assert done.result(timeout=60) == 7
