@@ -38,7 +38,7 @@ class PairTrace(NamedTuple):
 class BAM:
     """A bidirectional associative memory: layers x of n and y of m units, ``y = sign(x W - t)`` and ``x = sign(y W^T - s)``.
 
-    A unit whose sum equals its threshold keeps its value. The layers are updated in turn, each as a whole, which never raises
+    A unit whose sum equals its threshold within rounding keeps its value. The layers are updated in turn, each as a whole, which never raises
     the energy ``-x W y + s x + t y`` for any weights and thresholds, so that recall always ends in a fixed point.
 
     Source: Kosko 1988.
@@ -266,11 +266,16 @@ class BAM:
 
     def _y_from(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Return the states of y (B, m) that follow from those of x (B, n) and from those of y before."""
-        return _signs(x @ self._weights - self._y_thresholds, before)
+        return _signs(x @ self._weights - self._y_thresholds, before, self._ties(0, self._y_thresholds))
 
     def _x_from(self, y: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Return the states of x (B, n) that follow from those of y (B, m) and from those of x before."""
-        return _signs(y @ self._weights.T - self._x_thresholds, before)
+        return _signs(y @ self._weights.T - self._x_thresholds, before, self._ties(1, self._x_thresholds))
+
+    def _ties(self, axis: int, thresholds: np.ndarray) -> np.ndarray:
+        """Return for each unit the size up to which its sum over an axis of the weights may be zero but for rounding."""
+        sizes = np.abs(self._weights).sum(axis=axis) + np.abs(thresholds)
+        return np.asarray(4 * (self._weights.shape[axis] + 1) * np.finfo(np.float64).eps * sizes)
 
     def _start(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the states of both layers from those of one or of both, see `recall`."""
@@ -304,6 +309,6 @@ class BAM:
         return first, second
 
 
-def _signs(sums: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Return the signs of sums, and the values before where a sum is zero."""
-    return np.where(sums == 0, before, np.sign(sums))
+def _signs(sums: np.ndarray, before: np.ndarray, ties: np.ndarray) -> np.ndarray:
+    """Return the signs of sums (B, n), and the values before where a sum is at most as large as the unit's tie (n,)."""
+    return np.where(np.abs(sums) <= ties, before, np.sign(sums))

@@ -39,9 +39,18 @@ def storkey(patterns: np.ndarray) -> np.ndarray:
 def pseudo_inverse(patterns: np.ndarray) -> np.ndarray:
     """Return the projection onto the patterns, with a zero diagonal: linearly independent patterns are fixed points.
 
+    Weights within rounding of zero are zero: a unit that the projection links to no other one keeps its value.
+
     Source: Personnaz, Guyon and Dreyfus 1985; Kanter and Sompolinsky 1987.
     """
-    return _without_diagonal(np.linalg.pinv(patterns) @ patterns)
+    weights = np.linalg.pinv(patterns) @ patterns
+    values = np.linalg.svd(patterns, compute_uv=False)
+    least = np.finfo(np.float64).eps * max(
+        patterns.shape
+    )  # of a singular value that counts, relative to the largest
+    condition = values[0] / values[values > least * values[0]][-1]
+    weights[np.abs(weights) < least * condition] = 0.0
+    return _without_diagonal(weights)
 
 
 def gradient(patterns: np.ndarray) -> np.ndarray:

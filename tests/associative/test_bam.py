@@ -44,6 +44,22 @@ def test_recall_is_the_loop_over_units_and_never_raises_the_energy_for_any_weigh
         assert all(later <= before + 1e-9 for before, later in itertools.pairwise(energies))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_ties_are_kept_under_fractions_that_cancel_within_rounding(seed):
+    """The same memory in whole numbers, whose sums are exact, recalls the same from every pair of states."""
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(2, 8, 2).tolist()
+    whole, fractions = BAM(n, m), BAM(n, m)
+    whole.weights = rng.integers(-3, 4, (n, m))
+    whole.x_thresholds, whole.y_thresholds = rng.integers(-2, 3, n), rng.integers(-2, 3, m)
+    fractions.weights = whole.weights / 10
+    fractions.x_thresholds, fractions.y_thresholds = whole.x_thresholds / 10, whole.y_thresholds / 10
+    x, y = signs(rng, 60, n), signs(rng, 60, m)
+    for cues in ({"x": x, "y": y}, {"x": x}, {"y": y}):
+        wanted, found = whole.recall(**cues), fractions.recall(**cues)
+        assert (found.x == wanted.x).all() and (found.y == wanted.y).all() and found.converged.all()
+
+
 @pytest.mark.parametrize("n, m", [(1, 1), (3, 2), (2, 5)])
 def test_every_recall_ends_where_no_layer_would_lower_the_energy_with_thresholds(n, m):
     """All states are listed: the fixed points are those from which the best change of either layer gains nothing."""

@@ -3,6 +3,7 @@
 import itertools
 import math
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -191,6 +192,35 @@ def test_hebbs_and_storkeys_rules_by_hand():
     with pytest.warns(UserWarning, match="storkey holds about"):
         memory = Hopfield(units).store(patterns, "storkey")
     np.testing.assert_allclose(memory.weights, storkey, atol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_independent_patterns_are_fixed_points_of_the_pseudo_inverse_where_it_links_units_to_no_other(seed):
+    """Exact projections in fractions: where their diagonal is 1, all other weights of the unit are 0, as for M = N."""
+    rng = np.random.default_rng(seed)
+    while True:
+        units = int(rng.integers(1, 12))
+        patterns = rng.choice([-1.0, 1.0], (int(rng.integers(max(units - 2, 1), units + 1)), units))
+        if np.linalg.matrix_rank(patterns) == len(patterns):
+            break
+    basis = []  # Gram and Schmidt, without roots
+    for pattern in patterns.astype(int).tolist():
+        rest = [Fraction(value) for value in pattern]
+        for vector in basis:
+            share = sum(a * b for a, b in zip(pattern, vector)) / sum(a * a for a in vector)
+            rest = [a - share * b for a, b in zip(rest, vector)]
+        basis.append(rest)
+    wanted = np.zeros((units, units))
+    for i, j in itertools.permutations(range(units), 2):
+        wanted[i, j] = sum(vector[i] * vector[j] / sum(a * a for a in vector) for vector in basis)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # more patterns than random ones would be recalled from errors
+        memory = Hopfield(units).store(patterns, "pseudo-inverse")
+    assert np.abs(memory.weights - wanted).max() < 1e-12
+    assert ((memory.weights == 0) == (wanted == 0)).all()
+    for order in ("asynchronous", "fixed", "synchronous"):
+        found = memory.recall(patterns, order=order)
+        assert found.converged.all() and (found.states == patterns).all()
 
 
 def test_the_pseudo_inverse_holds_what_hebbs_rule_loses():
