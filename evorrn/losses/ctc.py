@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evorrn.kernels import machine, threads
-from evorrn.losses.ctc_decoding import ctc_decode
+from evorrn.losses.ctc_decoding import best_path
 from evorrn.losses.lattice import lattice
 from evorrn.losses.scaled import LOW
 from evorrn.losses.sequence import SequenceLoss
@@ -49,8 +49,8 @@ class CTC(SequenceLoss):
         return _run(outputs, targets, lengths, False)[0]
 
     def decode(self, outputs: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-        """Return the labels of the most probable path of each sequence."""
-        return ctc_decode(outputs, lengths)
+        """Return the labels of the most probable path of each sequence, also of a network that has diverged."""
+        return [best_path(row[:end]) for row, end in zip(outputs, lengths)]
 
     def problems(self, targets: Sequence[np.ndarray], lengths: np.ndarray) -> list[str]:
         """Return a sentence for the first sequence with the blank among its labels, and for the first that is too short."""

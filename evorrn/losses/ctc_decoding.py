@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from evorrn.base.errors import ConfigError, ShapeError
+from evorrn.base.errors import ConfigError, DataError, ShapeError
 
 
 def ctc_decode(outputs: np.ndarray, lengths: np.ndarray | None = None, beam: int = 1) -> list[np.ndarray]:
@@ -15,7 +15,7 @@ def ctc_decode(outputs: np.ndarray, lengths: np.ndarray | None = None, beam: int
     Parameters
     ----------
     outputs : ndarray, shape (B, T, O)
-        Logits; class 0 is the blank.
+        Logits, for instance logarithms of probabilities; class 0 is the blank. ``-inf`` is a probability of zero.
     lengths : ndarray of int, shape (B,), optional
         Time steps of each sequence, T by default.
     beam : int
@@ -31,6 +31,8 @@ def ctc_decode(outputs: np.ndarray, lengths: np.ndarray | None = None, beam: int
     ------
     ShapeError
         When an array has a wrong shape.
+    DataError
+        When a time step has no probabilities, as it holds NaN or ``inf``, or ``-inf`` alone.
     ConfigError
         When `beam` is not a whole number of at least 1.
 
@@ -62,11 +64,19 @@ def ctc_decode(outputs: np.ndarray, lengths: np.ndarray | None = None, beam: int
     if isinstance(beam, bool) or not isinstance(beam, int | np.integer) or beam < 1:
         raise ConfigError(f"beam: expected a whole number of at least 1, got {beam!r}")
     rows = [row[:end] for row, end in zip(logits, ends.astype(int))]
-    return [_best_path(row) if beam == 1 else _prefix_beam(row, int(beam)) for row in rows]
+    for place, row in enumerate(rows):
+        wrong = ~np.isfinite(row.max(axis=1))  # the maximum of a row with NaN is NaN
+        if wrong.any():
+            step = int(wrong.argmax())
+            raise DataError(
+                f"outputs: expected numbers, or -inf beside them, at every time step, got {row[step]} in sequence {place} at "
+                f"time step {step}"
+            )
+    return [best_path(row) if beam == 1 else _prefix_beam(row, int(beam)) for row in rows]
 
 
-def _best_path(logits: np.ndarray) -> np.ndarray:
-    """Return the labels (U,) of the most probable path of logits (T, O)."""
+def best_path(logits: np.ndarray) -> np.ndarray:
+    """Return the labels (U,) of the most probable path of logits (T, O); NaN counts as the largest logit."""
     path = logits.argmax(axis=1)
     first = np.diff(path, prepend=-1) != 0
     return np.asarray(path[first & (path != 0)], np.int64)

@@ -182,7 +182,11 @@ class Search:
         ------
         ShapeError
             When the function does not return one number for each genome.
+        ConfigError
+            For a loss alone, which may never be reached.
         """
+        if not getattr(self.strategy, "ends_by_itself", False):
+            Budget.given(budget).check_end(self.strategy.name)
         evaluate = map if executor is None else executor.map
         while not self.done(budget):
             genomes = self.ask()

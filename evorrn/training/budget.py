@@ -16,6 +16,8 @@ _SUFFIX = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _TEXT = re.compile(r"^\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([kMGT]?)\s*(gen|eval|steps|s)?\s*$")
 _BARE = re.compile(r"[0-9.]\s*(,|$)")
 """A number that ends without a unit."""
+TARGETS = ("loss", "learned")
+"""Limits that a run may never reach; every other one is a cost, which grows with each step."""
 _FIELD = {None: "work", "gen": "generations", "eval": "evaluations", "steps": "steps", "s": "seconds"}
 
 
@@ -42,6 +44,8 @@ class Cost(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """Limits of a run, given by name. The run stops at the first limit it reaches, and records which one it was.
+
+    A run may never reach `loss` or `learned`. A strategy without an end of its own needs a limit of cost beside them.
 
     Parameters
     ----------
@@ -217,6 +221,25 @@ class Budget:
                 words.append(f"{value // _SUFFIX[suffix]}{suffix}{unit or ''}")
         text = ",".join(words)
         return text if words and Budget.parse(text) == self else None
+
+    def check_end(self, strategy: str) -> None:
+        """Raise ConfigError when a run might never end: without limits, and with `loss` and `learned` alone.
+
+        Parameters
+        ----------
+        strategy : str
+            The name of a strategy that has no end of its own.
+        """
+        targets = [f"{name} = {value:g}" for name, value in self.values().items() if name in TARGETS]
+        if self.empty:
+            raise ConfigError(
+                f"budget: {strategy} has no end of its own; give a budget, for instance Budget(generations=100)"
+            )
+        if len(targets) == len(self.values().keys() - {"tolerance"}):
+            raise ConfigError(
+                f"budget: {strategy} has no end of its own, and may never reach {' or '.join(targets)}; add a limit of "
+                "cost: work, generations, evaluations, steps or seconds"
+            )
 
     @property
     def empty(self) -> bool:

@@ -57,7 +57,7 @@ def fit(
     Raises
     ------
     ConfigError
-        When the budget is missing but the strategy needs one, or an argument is wrong.
+        When the strategy needs a budget and there is none, or none that must end the run, or an argument is wrong.
     """
     seed = check_seed(seed)
     if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
@@ -68,10 +68,8 @@ def fit(
         )
     assessment = assess(data, seed, free_run)
     limit = getattr(strategy, "default_budget", Budget()) if budget is None else Budget.given(budget)
-    if limit.empty and not getattr(strategy, "ends_by_itself", False):
-        raise ConfigError(
-            f"budget: {strategy.name} has no end of its own; give a budget, for instance Budget(generations=100)"
-        )
+    if not getattr(strategy, "ends_by_itself", False):
+        limit.check_end(strategy.name)
     trainer = Trainer(strategy, assessment.problem(network), seed=seed, budget=limit)
     train(trainer, callbacks)
     return finish(trainer, assessment)

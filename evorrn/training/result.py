@@ -116,7 +116,17 @@ class Result(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of the result should know, for instance that a penalty lies at the edge of its grid."""
-        return (*self._of_penalties(), *([SEES_TARGETS] if self.sees_targets else []))
+        return (*self._of_penalties(), *self._of_learned(), *([SEES_TARGETS] if self.sees_targets else []))
+
+    def _of_learned(self) -> tuple[str, ...]:
+        losses = self.history.get("valid_loss", np.zeros(0))
+        if self.stopped_by != "learned" or not np.isfinite(losses).any() or losses[-1] == np.nanmin(losses):
+            return ()
+        return (
+            f"the network of the last step has learned what budget.learned asks for; the result is that of step "
+            f"{int(np.nanargmin(losses)) + 1} of {len(losses)}, whose validation loss is lower ({figure(np.nanmin(losses))}, "
+            f"against {figure(losses[-1])})",
+        )
 
     def _of_penalties(self) -> tuple[str, ...]:
         edges, losses = self.history.get("alpha_at_edge", np.zeros(0)), self.history.get("valid_loss")

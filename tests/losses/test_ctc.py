@@ -246,3 +246,16 @@ def test_decoding_refuses_wrong_arguments():
         ctc_decode(np.zeros((2, 3, 4)), [3, 4])
     with pytest.raises(ConfigError, match="beam: expected a whole number of at least 1, got 0"):
         ctc_decode(np.zeros((2, 3, 4)), beam=0)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("wrong", [[0.0, np.nan, 1.0], [np.inf, 0.0, 0.0], [-np.inf] * 3])
+def test_decoding_refuses_steps_without_probabilities(beam, wrong):
+    logits = np.tile([9.0, 0.0, 0.0], (2, 4, 1))
+    logits[1, 2] = wrong
+    with pytest.raises(DataError, match=r"outputs: expected numbers, .* in sequence 1 at time step 2$"):
+        ctc_decode(logits, beam=beam)
+    ctc_decode(logits, [4, 2], beam=beam)  # what lies beyond a sequence's end is not looked at
+    logits[1, 2] = [-np.inf, -np.inf, 0.0]
+    assert ctc_decode(logits, beam=beam)[1].tolist() == [2]
+    assert [labels.tolist() for labels in ctc_decode(np.zeros((1, 0, 3)), beam=beam)] == [[]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn.base.errors import ShapeError
+from evorrn.base.errors import ConfigError, ShapeError
 
 
 def sphere(genome):
@@ -78,3 +78,12 @@ def test_a_fitness_that_is_not_one_number_is_refused(value):
     search = evorrn.SNES(population=6).search(np.ones(3), seed=1)
     with pytest.raises(ShapeError, match="one number as the fitness of a genome"):
         search.run(lambda genome: value, "1gen")
+
+
+def test_a_search_that_may_never_end_is_refused():
+    with pytest.raises(ConfigError, match="may never reach loss = 0; add a limit of cost"):
+        evorrn.SNES().search(np.ones(3)).run(sphere, evorrn.Budget(loss=0.0))
+    assert (
+        evorrn.SNES().search(np.ones(3)).run(sphere, evorrn.Budget(loss=-1.0, generations=2)).genome
+        is not None
+    )

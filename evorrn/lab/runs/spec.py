@@ -173,6 +173,8 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
         if "version" in task_table:
             given = kind.from_stored(given)
         strategy = build(kind, {**advice.strategy, **given}, "strategy")
+        if budget is not None and "version" not in task_table and not strategy.ends_by_itself:
+            budget.check_end(strategy.name)
         missing = sorted(strategy.requires - (task.provides if task is not None else strategy.requires))
         if missing:
             found.append(

@@ -295,6 +295,18 @@ def test_what_is_wrong_is_named_once(tmp_path):
         assert str(error.value).count(f"{section}: ") == 1 and f"{other}: " not in str(error.value)
 
 
+def test_a_typed_budget_needs_a_limit_of_cost_and_a_stored_one_is_read_as_it_was():
+    raw = {"budget": {"learned": 1.0}, "task": {"name": "sunspots"}, "strategy": {"name": "ga"}}
+    with pytest.raises(
+        ConfigError, match=r"^budget: ga has no end of its own, and may never reach learned = 1;"
+    ):
+        resolve(raw)
+    stored = resolve({**raw, "budget": {"learned": 1.0, "generations": 5}}).content
+    assert resolve({**stored, "budget": raw["budget"]}).budget.values() == {"learned": 1.0}
+    ending = {**raw, "strategy": {"name": "bptt", "patience": 3, "restarts": 0}}
+    assert resolve(ending).budget.values() == {"learned": 1.0}
+
+
 def test_a_typed_budget_needs_a_unit_and_a_stored_one_is_read_as_it_was(tmp_path):
     """Runs of earlier versions may have a number of multiply-adds without a unit in their spec."""
     raw = {"budget": "1234567", "task": {"name": "sunspots"}, "strategy": {"name": "ga"}}
