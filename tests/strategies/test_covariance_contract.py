@@ -2,6 +2,7 @@
 
 import math
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from evorrn import CMAES, LMMAES, SNES, XNES, SepCMAES
 from evorrn.base.errors import ConfigError
 from evorrn.base.files import tree_bytes
+from evorrn.strategies.evolution import covariance
 from evorrn.testing import check_strategy
 
 FAMILY = [CMAES, SepCMAES, LMMAES, SNES, XNES]
@@ -192,3 +194,36 @@ def test_cma_es_survives_where_nothing_is_left_to_gain():
             points = search.ask()
             search.tell(points, -np.square(points - 3.0).sum(axis=1))
     assert np.isfinite(points).all() and search.state["method"]["diagD"].min() > 0
+
+
+@pytest.mark.parametrize("kind", [CMAES, XNES])
+def test_a_large_covariance_is_warned_of_once_with_what_does_without(kind, monkeypatch):
+    monkeypatch.setattr(covariance, "LARGE", 8)
+    with pytest.warns(
+        UserWarning, match=rf"strategy {kind.name}: .* 8 x 8 genes .* sep-cma-es, lm-ma-es and snes"
+    ) as told:
+        search = kind(restart_after=2).search(np.ones(8))
+        search.run(lambda genome: 0.0, "9gen")
+    assert len(told) == 1 and search.history["restarts"][-1] > 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind().search(np.ones(7))
+        for other in (SepCMAES, LMMAES, SNES):
+            other().search(np.ones(8))
+
+
+@pytest.mark.parametrize("kind", [CMAES, XNES])
+def test_a_covariance_that_does_not_fit_into_memory_is_refused(kind):
+    with pytest.raises(ConfigError, match=r"takes .* of memory, and this machine has .* snes are for so many"):
+        kind().search(np.ones(2_000_000))
+
+
+def test_a_covariance_does_not_depend_on_how_many_rows_change_at_a_time(monkeypatch):
+    size = int(np.random.default_rng().integers(2, 40))
+    found = []
+    for numbers in (1, 3 * size + 1, 2**15):
+        monkeypatch.setattr(covariance, "TOGETHER", numbers)
+        search = CMAES().search(np.ones(size), seed=3)
+        search.run(lambda genome: -float(genome @ genome), "9gen")
+        found.append(search.state["method"]["C"].tobytes())
+    assert len(set(found)) == 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import FLOAT, State
-from evorrn.strategies.evolution.covariance import EIGENVECTORS, LazyStrategy
+from evorrn.strategies.evolution.covariance import EIGENVECTORS, LazyStrategy, check_size
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import best_first, usual_population
 from evorrn.strategies.evolution.restarts import ended, next_run, with_generation
@@ -75,6 +75,8 @@ class CMAES(PopulationStrategy):
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return DEAP's initial state as plain data; 4 + 3 ln n individuals by default."""
+        if start.previous is None:
+            check_size(self.name, start.point.size, SQUARES)
         run = next_run(
             self.restarts,
             start.previous,

@@ -3,18 +3,54 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 from deap import cma
 
-from evorrn.strategies.base import State
+from evorrn.base.errors import ConfigError
+from evorrn.base.memory import excess, gigabytes
+from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.recombination import negative_weights, scaled_negative
 
 EIGENVECTORS = 4.5
 """Multiply-adds of the eigenvectors of a symmetric matrix, divided by n^3 (Golub and Van Loan, section 8.3)."""
+LARGE = 5000
+"""Genes from which on a full covariance is warned of: 1 GiB of memory, a tenth of a second of one core for each generation, and 17
+seconds for a decomposition; without a covariance a generation takes 2 milliseconds."""
+TOGETHER = 2**15
+"""Numbers of a matrix that an update changes at a time, which a processor's cache holds."""
 STATE = ("centroid", "sigma", "C", "B", "diagD", "pc", "ps", "update_count", "lambda_", "decomposed")
 """Attributes that change during a run; all others are computed from them."""
+
+
+def check_size(strategy: str, genes: int, matrices: int) -> None:
+    """Warn of a full covariance of at least `LARGE` genes, and name the strategies that do without.
+
+    Parameters
+    ----------
+    strategy : str
+    genes : int
+    matrices : int
+        Matrices of genes x genes numbers that the strategy holds at once.
+
+    Raises
+    ------
+    ConfigError
+        When they do not fit into memory.
+    """
+    numbers = matrices * genes**2
+    what = f"strategy {strategy}: a covariance of {genes:,} x {genes:,} genes takes"
+    instead = "sep-cma-es, lm-ma-es and snes are for so many genes: their memory and time grow with the genes, not with their square"
+    too_large = excess(numbers)
+    if too_large:
+        raise ConfigError(f"{what} {too_large}; {instead}")
+    if genes >= LARGE:
+        warnings.warn(
+            f"{what} about {gigabytes(FLOAT * numbers)} of memory, and each generation passes over it several times; {instead}",
+            stacklevel=2,
+        )
 
 
 class LazyStrategy(cma.Strategy):
@@ -143,7 +179,9 @@ class LazyStrategy(cma.Strategy):
         sides = np.concatenate([steps, self.pc[None]])
         rates = np.append(self.ccovmu * weights, self.ccov1)
         changed = (rates * sides.T) @ sides
-        changed += share * self.C
+        rows = max(1, TOGETHER // self.dim)
+        for first in range(0, self.dim, rows):
+            changed[first : first + rows] += share * self.C[first : first + rows]
         self.C = changed
         self.sigma = self.sigma * math.exp(min(1.0, self.cs / self.damps * (length - 1)))
         if self.update_count - self.decomposed >= int(0.5 / (self.dim * (self.ccov1 + self.ccovmu))):

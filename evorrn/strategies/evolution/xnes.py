@@ -10,7 +10,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import FLOAT, State
-from evorrn.strategies.evolution.covariance import EIGENVECTORS
+from evorrn.strategies.evolution.covariance import EIGENVECTORS, check_size
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import usual_population
 from evorrn.strategies.evolution.shaping import shared_weights
@@ -76,6 +76,8 @@ class XNES(PopulationStrategy):
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return mean, step size and transformation; 4 + 3 ln n individuals by default."""
         size = start.point.size
+        if start.previous is None:
+            check_size(self.name, size, SQUARES)
         return {
             "mean": start.point,
             "sigma": self.sigma or start.deviation,
