@@ -105,7 +105,7 @@ def _lines(run: Run) -> list[str]:
         lines.append(
             "  returns on test are not finite: outputs of the network, or rewards of the environment, were not"
             if spec.task.loss == "reward"
-            else "  the network diverged on test: its outputs there are not finite"
+            else "  the network diverged on test or in training: outputs or losses are not finite"
         )
     lines += [f"  note: {text}" for text in result.notes]
     lines += [

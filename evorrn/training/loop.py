@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -78,18 +79,20 @@ def fit(
 def finish(trainer: Trainer, assessment: Assessment) -> Result:
     """Return the result of a run, with the scores of the genome that had the lowest validation loss.
 
-    Test data are scored only here.
+    Test data are scored only here. Where no step had a candidate, for instance because every reservoir diverged, the result
+    is an untrained network, whose scores are NaN.
     """
     network = trainer.best_network()
-    genome = trainer.best_genome
-    if genome is None:  # stopped before there was a candidate: the result is an untrained network
-        genome = network.init(seed=0)
+    genome = network.init(seed=0) if trainer.best_genome is None else trainer.best_genome
+    scores = assessment.scores(network, genome)
+    if trainer.best_genome is None:
+        scores = {split: dict.fromkeys(values, math.nan) for split, values in scores.items()}
     return Result(
         genome=genome,
         network=network,
         stopped_by=trainer.stopped_by,
         history={name: np.array(column) for name, column in trainer.history.items()},
-        metrics=assessment.scores(network, genome),
+        metrics=scores,
         meter=trainer.problem.meter,
         seconds=np.array(trainer.seconds),
         scaling=assessment.scaling,

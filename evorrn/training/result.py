@@ -27,6 +27,7 @@ TIMES = ("seconds", "compile_seconds")
 """The attributes of a meter that differ when a run is repeated; a saved result stores them separately."""
 
 SEES_TARGETS = "a bidirectional network sees the later inputs, and these are what it predicts: its scores are not those of a forecast"
+NOTHING_LEARNED = "no step had a network with a finite training loss, so that nothing was learned"
 
 
 @dataclass(repr=False, kw_only=True)
@@ -116,7 +117,14 @@ class Result(Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of the result should know, for instance that a penalty lies at the edge of its grid."""
-        return (*self._of_penalties(), *self._of_learned(), *([SEES_TARGETS] if self.sees_targets else []))
+        losses = self.history.get("train_loss", np.zeros(0))
+        diverged = len(losses) > 0 and not np.isfinite(losses).any()
+        return (
+            *([NOTHING_LEARNED] if diverged else []),
+            *self._of_penalties(),
+            *self._of_learned(),
+            *([SEES_TARGETS] if self.sees_targets else []),
+        )
 
     def _of_learned(self) -> tuple[str, ...]:
         losses = self.history.get("valid_loss", np.zeros(0))

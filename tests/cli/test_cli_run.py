@@ -47,6 +47,15 @@ def test_numbers_that_are_not_finite_are_null_in_json(console):
     assert told.code == 0 and "diverged on test" in told.out
 
 
+def test_a_run_in_which_every_network_diverged_has_no_scores(console):
+    settings = ["--set", "strategy.forgetting=0.05", "--set", "strategy.reservoirs=1", "--hidden", "30"]
+    said = console.type("run", "narma", "--strategy", "rls", *settings, "--json")
+    content = json.loads(said.out, parse_constant=pytest.fail)
+    assert said.code == 0 and content["diverged"]
+    assert all(value is None for scores in content["metrics"].values() for value in scores.values())
+    assert "nothing was learned" in content["notes"][0]
+
+
 WORTHLESS = """
 from dataclasses import dataclass
 import numba

@@ -312,6 +312,18 @@ def test_a_density_of_less_than_one_link_into_a_unit_is_refused(density):
         EchoState(density=density).fit(reservoir(hidden=30), record(), seed=0, budget="1gen")
 
 
+def test_a_density_of_less_than_one_link_into_a_unit_of_a_group_is_refused():
+    """Ten groups of five units with a density of 0.05 had no recurrent links at all, whatever the spectral radius."""
+    network = reservoir(hidden=50)
+    with pytest.raises(
+        ConfigError, match=r"each of 5 units of a group; expected at least one, a density of 0.2"
+    ):
+        EchoState(density=0.05, groups=10).fit(network, record(), seed=0, budget="1gen")
+    fewest = EchoState(density=0.2, groups=10, reservoirs=1, spectral_radius=0.7)
+    matrix = network.unpack(fewest.fit(network, record(), seed=0).genome)["layer0.W_h"]
+    assert np.abs(np.linalg.eigvals(matrix)).max() == pytest.approx(0.7)
+
+
 def test_a_density_is_that_of_every_layer():
     """Layers of different sizes have different numbers of links; a small layer is not fully linked."""
     network = reservoir(hidden=(100, 20))

@@ -23,6 +23,7 @@ from evorrn.training.assessment import score
 from evorrn.training.budget import Budget
 from evorrn.training.loop import fit, train
 from evorrn.training.problem import Problem
+from evorrn.training.result import NOTHING_LEARNED
 from evorrn.training.trainer import Trainer
 
 
@@ -246,6 +247,18 @@ def test_of_candidates_that_all_diverge_on_validation_the_one_of_least_training_
     save_tree(tmp_path / "checkpoint.npz", part.state())
     again = trained(Budget(generations=4), Diverging(), state=load_tree(tmp_path / "checkpoint.npz"))
     assert again.best_genome[1] == 3 and again.best_valid == math.inf
+
+
+def test_without_a_candidate_there_are_no_scores_and_a_note_says_why():
+    """Units that double what they hold diverge; the untrained network that stood in for them was scored as their result."""
+    network = Network(1, 1, cell="leaky", cell_options={"activation": "identity"}, hidden=5, dtype="float64")
+    ones = Batch(np.ones((1, 2000, 1)), np.ones((1, 2000, 1)))
+    result = EchoState(reservoirs=2, spectral_radius=2.0, leak=1.0).fit(network, (ones, ones, ones))
+    assert np.isinf(result.history["train_loss"]).all()
+    assert all(np.isnan(list(values.values())).all() for values in result.metrics.values())
+    assert "nothing was learned" in str(result)
+    sound = EchoState(reservoirs=1, spectral_radius=0.5).fit(network, (ones, ones, ones))
+    assert NOTHING_LEARNED not in sound.notes and sound.metrics["test"]["rmse"] < 0.1
 
 
 def test_the_result_has_the_numeric_cell_options_of_its_genome(tmp_path):

@@ -97,10 +97,11 @@ def execute(spec: Spec, root: Path, *, force: bool = False, hooks: Hooks = SILEN
                 record = assessment.record(result)
                 _write_outcome(claim, result, record)
                 sync_files()
-                reached = {**recorder.progress(), "diverged": record.diverged}
+                diverged = record.diverged or trainer.best_genome is None
+                reached = {**recorder.progress(), "diverged": diverged}
                 known = {**_data_notes(spec), "spec_sha256": spec_digest(spec.toml())}
                 claim.set_status(COMPLETE, **reached, **known)
-                return _complete(planned, result)._replace(diverged=record.diverged)
+                return _complete(planned, result)._replace(diverged=diverged)
             except KeyboardInterrupt:
                 with suppress(OSError, ClaimLost):
                     claim.set_status(INTERRUPTED)

@@ -76,13 +76,16 @@ def fitted_steps(batch: Batch, washout: int | None) -> np.ndarray:
     return kept
 
 
-def check_density(name: str, network: Network, density: float | tuple[float, float] | None) -> None:
-    """Raise ConfigError when a density gives less than one link into each unit, with which no signal goes round."""
+def check_density(
+    name: str, network: Network, density: float | tuple[float, float] | None, groups: int
+) -> None:
+    """Raise ConfigError when a density gives less than one link into each unit of a group, with which no signal goes round."""
     least = density[0] if isinstance(density, tuple) else density
-    units = min(network.hidden)
+    units = max(min(network.hidden) // groups, 1)
     if least is not None and least * units < 1:
         raise ConfigError(
-            f"strategy {name}: a density of {least:g} is {least * units:.3g} links into each of {units} units; "
+            f"strategy {name}: a density of {least:g} is {least * units:.3g} links into each of {units} units"
+            f"{' of a group' if groups > 1 else ''}; "
             f"expected at least one, a density of {1 / units:.3g}"
         )
 

@@ -191,8 +191,8 @@ class DrawnReservoir(Strategy):
             For a density of less than one link into a unit, for another number of factors than there are inputs or layers,
             and for a network that cannot adapt as `plasticity` says or have noise.
         """
-        check_density(self.name, problem.network, self.density)
         check_factors(self.name, problem.network, self)
+        check_density(self.name, problem.network, self.density, self.groups)
         if self.state_noise:
             check_units(f"strategy {self.name}: state_noise", problem.network)
         if self.plasticity == "intrinsic":
