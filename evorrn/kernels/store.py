@@ -3,20 +3,40 @@
 numba reads its files without a check: an empty index raises EOFError in every process, and flipped bits in machine code
 are executed. Here a file begins with the checksum of what follows. Whatever fails it counts as missing, is compiled
 again and replaced.
+
+Processes that begin together need the same machine code. A function is locked while a process compiles it; others wait, and
+load what was stored. The operating system releases the locks of a process that ends, however it ends.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import pickle
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from numba.core.caching import Cache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
+
+from evorrn.base.files import cache_folder
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 DIGEST = hashlib.sha256().digest_size
+LOCKS = "compiling.lock"
+"""The file whose bytes processes lock, one for each function."""
+PATIENCE = 60.0
+"""Seconds after which a process no longer waits for another one, which may have been suspended, and compiles as well."""
+LOOK_SECONDS = 0.02
+"""Time between two attempts to lock a function."""
 
 
 class _CheckedFile(IndexDataCacheFile):
@@ -67,7 +87,50 @@ def checked(function: Any) -> Any:
         checking: Any = _CheckedFile(cache._cache_path, "", found._source_stamp)
         checking._index_name, checking._index_path = found._index_name, found._index_path
         cache._cache_file = checking
+        function.compile = _locked(function.compile, checking._index_path)
     return function
+
+
+def _locked(compiling: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
+    """Return the method by which numba loads or compiles a function, which holds the function's lock."""
+
+    @functools.wraps(compiling)
+    def compile_alone(signature: Any) -> Any:
+        with (
+            global_compiler_lock,
+            locked(name),
+        ):  # in this order: a thread never waits for the first with the second
+            return compiling(signature)
+
+    return compile_alone
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold the lock of a name against other processes; without one where the cache folder has no locks."""
+    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
+    limit = time.monotonic() + PATIENCE
+    held = None
+    with suppress(OSError):
+        file = _lock_file(cache_folder())
+        while fcntl is not None and held is None and time.monotonic() < limit:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+                held = file
+            except BlockingIOError:
+                time.sleep(LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        if held is not None:
+            fcntl.lockf(held, fcntl.LOCK_UN, 1, place)
+
+
+@functools.cache
+def _lock_file(folder: Path) -> int:
+    """Return the descriptor of the file of locks. It stays open, since closing it would release every lock of the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder / LOCKS, os.O_RDWR | os.O_CREAT, 0o666)
 
 
 def _unsealed(content: bytes) -> bytes:

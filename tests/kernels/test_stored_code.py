@@ -1,5 +1,6 @@
 """Stored machine code: whatever is damaged is thrown away and made anew, and nothing damaged is ever executed."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+
+from evorrn.kernels import store
 
 CODE = """
 import numpy as np
@@ -115,3 +118,78 @@ def test_a_storm_of_damage_leaves_the_bytes_of_all_programs_as_they_are(tmp_path
         assert run(WORK, cache, script) == wanted
         for path in [path for path in cache.rglob("*") if path.is_dir() and path.suffix]:
             shutil.rmtree(path)
+
+
+@pytest.mark.thorough
+def test_processes_that_begin_together_compile_once(tmp_path):
+    (tmp_path / "code.py").write_text(CODE)
+    given = {**os.environ, "EVORRN_CACHE": str(tmp_path / "cache"), "NUMBA_CACHE_DIR": ""}
+    command = [sys.executable, str(tmp_path / "code.py")]
+    started = [subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    lines = [process.communicate(timeout=200)[0].splitlines() for process in started]
+    assert len({values for values, _ in lines}) == 1
+    assert np.sum([np.array(counts.split(), int) for _, counts in lines], axis=0).tolist() == [2 * 3, 3]
+
+
+HOLD = """
+import fcntl, hashlib, os, sys
+place = int.from_bytes(hashlib.sha256(b"a name").digest()[:7], "big")
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+try:
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+    print("held", flush=True)
+    sys.stdin.read()
+except BlockingIOError:
+    print("refused")
+"""
+
+
+@pytest.fixture
+def hold(tmp_path, monkeypatch):
+    """A function that begins a process which locks a name, and returns the process with what it says."""
+    monkeypatch.setenv("EVORRN_CACHE", str(tmp_path))
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
+    def begin():
+        process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / store.LOCKS)], **piped)
+        return process, process.stdout.readline().strip()
+
+    return begin
+
+
+@pytest.mark.skipif(store.fcntl is None, reason="locks are those of Unix")
+def test_a_lock_is_held_and_released_by_a_process_that_is_killed(hold, monkeypatch):
+    with store.locked("a name"), store.locked("another name"):
+        assert hold()[1] == "refused"
+    process, said = hold()
+    assert said == "held"
+    with store.locked("another name"):
+        pass
+    monkeypatch.setattr(store, "PATIENCE", 0.05)
+    with store.locked("a name"):  # it gives up waiting, and goes on without the lock
+        pass
+    monkeypatch.setattr(store, "PATIENCE", 100.0)
+    process.kill()
+    with store.locked("a name"):
+        assert hold()[1] == "refused"
+    with pytest.raises(ZeroDivisionError), store.locked("a name"):
+        raise ZeroDivisionError
+    process, said = hold()
+    assert said == "held"
+    process.kill()
+
+
+def test_functions_compile_where_there_are_no_locks(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EVORRN_CACHE", str(tmp_path / "file" / "folder"))
+    with store.locked("a name"):
+        pass
+    if store.fcntl is not None:
+
+        def refuse(*_):
+            raise OSError(errno.ENOLCK, "no locks available")
+
+        monkeypatch.setenv("EVORRN_CACHE", str(tmp_path))
+        monkeypatch.setattr(store.fcntl, "lockf", refuse)
+        with store.locked("a name"):
+            pass
