@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.kernels import settle_one_by_one, sum_of_sizes, sums_of_inputs
+from evorrn.associative import signed
+from evorrn.associative.kernels import sum_of_sizes
 from evorrn.associative.patterns import bipolar, finite, overlap, some, vector
 from evorrn.associative.rules import RULES, SWEEPS, stored, too_many
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ShapeError, UnknownName
 from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
-from evorrn.kernels import machine
 from evorrn.kernels.memory import room
 from evorrn.kernels.threads import CACHE_LINE, share
 
@@ -205,7 +205,7 @@ class Hopfield:
             whole = len(active) == len(states)
             now, now_fields = (states, fields) if whole else (states[active], fields[active])
             found = np.empty(len(active), dtype=np.int64)
-            share(len(active), settle_one_by_one, now, now_fields, self._rows, ties, orders, found)
+            share(len(active), signed.settle, now, now_fields, self._rows, ties, orders, found)
             if not whole:
                 states[active], fields[active] = now, now_fields
             taken[active[found >= 0]] = begun + found[found >= 0]
@@ -294,8 +294,8 @@ class Hopfield:
     def _fields(self, states: np.ndarray) -> np.ndarray:
         """Return the weighted sums of states (B, N), less the thresholds, with zeros in the lanes beyond, (B, L)."""
         fields = room((len(states), self._rows.shape[1]), states.dtype)
-        if machine.simd() and machine.compiling():
-            share(len(states), sums_of_inputs, states, self._rows, self.thresholds, fields)
+        if signed.VECTORS:
+            share(len(states), signed.sums_of_inputs, states, self._rows, self.thresholds, fields)
         else:
             fields[...] = states @ self._rows
             fields[:, : self.units] -= self.thresholds

@@ -5,29 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from evorrn.kernels.cached import cached, reordered
-from evorrn.kernels.many_vectors import dense_lanes
 
 TOGETHER = 32
 """States that are updated together, so that a row of weights is read once for all whose unit turns."""
-
-
-@cached
-def sums_of_inputs(
-    first: int,
-    last: int,
-    states: np.ndarray,
-    weights: np.ndarray,
-    thresholds: np.ndarray,
-    fields: np.ndarray,
-) -> None:
-    """Write the weighted sums of states `first` to `last` of (B, N), less the thresholds (N,), into fields (B, L).
-
-    The weights are (N, L), with zeros in the lanes from N to L, a multiple of the machine's vector.
-    """
-    dense_lanes(fields[first:last], states[first:last], weights)  # type: ignore[call-arg]
-    for b in range(first, last):
-        for unit in range(thresholds.shape[0]):
-            fields[b, unit] -= thresholds[unit]
 
 
 @cached
@@ -63,7 +43,7 @@ def settle_one_by_one(
         for sweep in range(orders.shape[0]):
             left = False
             for b in range(begin, end):
-                moving[b - begin] = sweeps[b] < 0 and _unstable(states[b], fields[b], ties)
+                moving[b - begin] = sweeps[b] < 0 and is_unstable(states[b], fields[b], ties)
                 left = left or moving[b - begin]
                 if sweeps[b] < 0 and not moving[b - begin]:
                     sweeps[b] = sweep
@@ -80,7 +60,7 @@ def settle_one_by_one(
 
 
 @cached
-def _unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
+def is_unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
     """Return whether a unit of a state (N,) differs from the sign of its field (L,); a field within `ties` (N,) keeps it."""
     count = 0
     for unit in range(state.shape[0]):

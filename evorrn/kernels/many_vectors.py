@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 from evorrn.kernels import machine
 from evorrn.kernels.threads import CACHE_LINE
@@ -23,6 +23,7 @@ CHAINS = 2
 """Sums of a row of a sparse matrix that are added side by side, which hides the latency of adding."""
 
 
+@register_jitable
 def aligned(rows: int, lanes: int) -> np.ndarray:
     """Return zeros (rows, lanes) that begin where a line of the cache does, else every vector would lie in two lines."""
     room = np.zeros(rows * lanes + CACHE_LINE // 8)

@@ -135,11 +135,13 @@ class Loop:
         return list(self.values)
 
 
-def new_function(module: ir.Module, name: str, arguments: list[ir.Type]) -> ir.Function | None:
-    """Return a new function of a module, or None when the module has it already."""
+def new_function(
+    module: ir.Module, name: str, arguments: list[ir.Type], result: ir.Type | None = None
+) -> ir.Function | None:
+    """Return a new function of a module, without a result unless its type is given; None when the module has it already."""
     if name in module.globals:
         return None
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    function = ir.Function(module, ir.FunctionType(result or ir.VoidType(), arguments), name)
     function.linkage = "linkonce_odr"
     # Without the second, LLVM makes a copy of the function for every set of constant arguments and unrolls
     # loops that are unrolled already: twice the code, no faster.

@@ -214,7 +214,9 @@ def test_a_large_covariance_is_warned_of_once_with_what_does_without(kind, monke
 
 @pytest.mark.parametrize("kind", [CMAES, XNES])
 def test_a_covariance_that_does_not_fit_into_memory_is_refused(kind):
-    with pytest.raises(ConfigError, match=r"takes .* of memory, and this machine has .* snes are for so many"):
+    with pytest.raises(
+        ConfigError, match=r"takes .* of memory, and this machine has .* snes are for so many"
+    ):
         kind().search(np.ones(2_000_000))
 
 

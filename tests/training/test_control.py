@@ -146,7 +146,9 @@ def test_learned_is_the_share_of_starts_that_succeed(maze_network):
     weights["readout.W"][:2, 0] = [-1, 1]  # east where it is positive, north where it is not
     assert problem.learned(genome, 0.04) == 0.5
     with pytest.raises(ConfigError, match=r"budget\.learned: bandit does not define success"):
-        RandomSearch().fit(Network.for_task(BANDIT, hidden=2), BANDIT, budget=Budget(learned=1.0, generations=2))
+        RandomSearch().fit(
+            Network.for_task(BANDIT, hidden=2), BANDIT, budget=Budget(learned=1.0, generations=2)
+        )
 
 
 def test_evolution_learns_the_bandit(network):
