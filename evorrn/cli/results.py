@@ -56,6 +56,8 @@ def results(
     root = runs_root(runs)
     with uncollected():
         found = read_results(target if target is not None else root, root, tell=_tell)
+        if where or sort or columns or group:
+            found = found.completed()
         chosen = select(
             found,
             where=where or (),

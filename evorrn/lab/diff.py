@@ -11,6 +11,7 @@ from evorrn.base.text import listed
 from evorrn.lab.catalogue import Page
 from evorrn.lab.query import text
 from evorrn.lab.report.tables import text_table
+from evorrn.lab.runs.left_out import left_out
 from evorrn.lab.runs.reader import Reader
 from evorrn.lab.runs.run import COSTS, Run, flatten
 from evorrn.lab.runs.store import RunFolder
@@ -45,7 +46,7 @@ def difference(a: RunFolder, b: RunFolder) -> Difference:
     environments = [flatten(run.environment()) for run in (a, b)]
     return Difference(
         (a.id, b.id),
-        spec=None if specs[0] is None or specs[1] is None else _differing(specs[0], specs[1]),
+        spec=None if specs[0] is None or specs[1] is None else _differing_specs(specs[0], specs[1]),
         environment=_differing(*environments),
         outcome=_differing(*(_outcome(row) for row in rows)),
     )
@@ -75,6 +76,14 @@ def _outcome(row: Run) -> dict[str, Any]:
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
     names = [*a, *(name for name in b if name not in a)]
     return {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
+
+
+def _differing_specs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Pairs:
+    """Return in what two specs differ; what one leaves out and the other holds has the value that this means."""
+    left_outs = [
+        {name: value for name, value in left_out(one).items() if name in two} for one, two in ((a, b), (b, a))
+    ]
+    return _differing({**a, **left_outs[0]}, {**b, **left_outs[1]})
 
 
 def _shown(name: str, value: Any) -> str:

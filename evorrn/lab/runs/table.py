@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evorrn.lab.runs.left_out import completed
 from evorrn.lab.runs.run import FIRST, LAST, Run
 
 SPLITS = ("test", "valid", "train")
@@ -26,6 +27,10 @@ class Runs:
     root: Path
     sweep: str = ""
     axes: tuple[str, ...] = ()
+
+    def completed(self) -> Runs:
+        """Return the runs with the settings that their specs leave out."""
+        return replace(self, rows=completed(self.rows))
 
     def columns(self) -> list[str]:
         """Return every column that a run has: id, status, seed, settings, metrics, costs, the rest."""

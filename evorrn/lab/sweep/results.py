@@ -52,7 +52,7 @@ def results(folder: str | Path) -> Any:
     >>> len(evorrn.results("."))  # no run in this folder yet
     0
     """
-    runs = read_results(folder)
+    runs = read_results(folder).completed()
     columns = runs.columns()
     if importlib.util.find_spec("pandas") is not None:
         import pandas
@@ -143,8 +143,7 @@ def _listed(folder: Path) -> list[Run]:
 def _with_axes(rows: Sequence[Run], listed: Sequence[Run]) -> list[Run]:
     """Return the rows with the settings that their sweep gave them and their specs leave out.
 
-    A spec leaves out a setting whose value means the behaviour from before there was the setting. Rows go on sharing what
-    they have in common.
+    Rows go on sharing what they have in common.
     """
     shared: dict[tuple[int, str], Mapping[str, Any]] = {}
     found = []
