@@ -139,7 +139,7 @@ def _settle_in_groups(
                 for b in range(begin, end):
                     starts[b - begin] = count
                     if moving[b - begin]:
-                        count = turn_units(states, fields, b, group, within, turned, changes, count)  # type: ignore[call-arg]
+                        count = turn_units(states, fields, (b, count), group, within, turned, changes)  # type: ignore[call-arg]
                 starts[end - begin] = count
                 add_rows(fields[begin:end], starts, turned, changes, weights)  # type: ignore[call-arg]
 

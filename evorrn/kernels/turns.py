@@ -6,6 +6,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
@@ -19,32 +20,36 @@ def turn_units(
     typingctx: Any,
     states: Any,
     fields: Any,
-    b: Any,
+    at: Any,
     group: Any,
     within: Any,
     turned: Any,
     changes: Any,
-    count: Any,
 ) -> Any:
-    """Turn units of row `b` of the states one after the other, and return `count` and how many turned.
+    """Turn units of one of the states one after the other; return the number of all that turned.
+
+    `at` holds the row of the state, and how many units turned before in others.
 
     A unit turns if its field times its state is below its limit, and changes the fields of the later ones of its group of
     at most 64 units; `fields` is left as it is. In `within` (67, 64) stand the weights between the units of the group, their
     limits, and two rows that are overwritten; beyond the group the limits are minus infinity. The units that turned
-    and the changes of their states are written from place `count` on.
+    and the changes of their states are written behind those before.
     """
-    signature = types.int64(states, fields, b, group, within, turned, changes, count)
+    signature = types.int64(states, fields, at, group, within, turned, changes)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        given = [
-            value if isinstance(kind, types.Integer) else unpacked(context, builder, kind, value)
+        row, count = cgutils.unpack_tuple(builder, arguments[2], 2)
+        (state, _, longs), (field, _, longer), (units, size, _), *others = (
+            unpacked(context, builder, kind, value)
             for kind, value in zip(signature.args, arguments)
+            if isinstance(kind, types.Array)
+        )
+        rows = [
+            builder.gep(data, [builder.mul(row, steps[0])])
+            for data, steps in ((state, longs), (field, longer))
         ]
-        at, n = given[2], given[7]
-        rows = [builder.gep(data, [builder.mul(at, steps[0])]) for data, _, steps in given[:2]]
-        (units, size, _), *others = given[3:7]
         function = _function(builder.module, scalar_type(states), width_of(states))
-        return builder.call(function, [*rows, units, *size, *(data for data, _, _ in others), n])
+        return builder.call(function, [*rows, units, *size, *(data for data, _, _ in others), count])
 
     return signature, generate
 

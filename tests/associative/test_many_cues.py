@@ -6,6 +6,7 @@ import pytest
 import evorrn
 from evorrn.associative import Hopfield, signed
 from evorrn.kernels.memory import room
+from evorrn.kernels.threads import get_threads
 
 
 def drawn(seed, units):
@@ -59,7 +60,7 @@ def test_recall_is_that_of_numpy(units, count, order):
         ]
     )
     wanted, sweeps = unit_by_unit(weights, memory.thresholds, cues, orders)
-    before = evorrn.get_threads()
+    before = get_threads()
     try:
         for threads in (1, 2):
             evorrn.set_threads(threads)

@@ -16,6 +16,7 @@ from evorrn.data.task import Splits
 from evorrn.losses.find import find_loss
 from evorrn.network.network import Network
 from evorrn.strategies.base import Strategy, generator, generator_state
+from evorrn.strategies.reservoir.echo_state import EchoState
 from evorrn.training.assess import as_splits
 from evorrn.training.assessment import score
 from evorrn.training.budget import Budget
