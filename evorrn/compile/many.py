@@ -171,7 +171,7 @@ def _one_by_one(
     """Return the value of an operation that knows no leading axes: these become one axis, at the end or looped over."""
     lead = np.broadcast_shapes(*[array.shape[: array.ndim - rank] for array, rank in zip(arrays, ranks)])
     shapes = [array.shape[array.ndim - rank :] for array, rank in zip(arrays, ranks)]
-    full = [np.broadcast_to(a, lead + shape).reshape(-1, *shape) for a, shape in zip(arrays, shapes)]
+    full = [np.broadcast_to(a, lead + shape).reshape(prod(lead), *shape) for a, shape in zip(arrays, shapes)]
     if op in FIRST_AXES:
         result = np.moveaxis(function(*[np.moveaxis(array, 0, -1) for array in full]), -1, 0)
     else:

@@ -159,7 +159,8 @@ class Pass:
             bases[TAPE] = base(recorded.tape, "q")
             half = RETURN
         last = np.zeros_like(recorded.last)
-        return self._backward(genome, settings, seen, (last, d_last), bases, half)
+        found = self._backward(genome, settings, seen, (last, d_last), bases, half)
+        return Later(holding(found.work, recorded.tape, *series), found.result)
 
     def loss_and_back(
         self, genome: np.ndarray, settings: Settings, seen: Seen, scale: float

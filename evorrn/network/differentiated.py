@@ -232,6 +232,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
             next step may overwrite.
         """
         arguments.check_chain(self, "stepper")
+        self.step  # noqa: B018  (raises for a network that is more than one time step with a readout)
         return self._programs.stepper(self.check_genome(genome), self._settings, state, teacher)
 
     def gradient_of_genes(self, genome: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -239,7 +240,7 @@ class DifferentiatedNetwork(ExchangedNetwork):
         return self._programs.of_genes(self.check_genome(genome), self._settings, weights)
 
     def jacobian(self, genome: np.ndarray, x: np.ndarray, state: np.ndarray | None = None) -> np.ndarray:
-        """Return the derivative of the last outputs of each sequence with respect to the genome.
+        """Return the derivative of the last outputs of each sequence, or of its only ones, with respect to the genome.
 
         Parameters
         ----------
@@ -268,12 +269,14 @@ class DifferentiatedNetwork(ExchangedNetwork):
         """
         vector, shown = self.check_genome(genome), arguments.sequences(self, x, state=state)
         result = np.empty((len(shown.x), self.outputs, self.size), self.dtype)
-        gradient = np.zeros((1, shown.x.shape[1], self.outputs), self.dtype)
+        steps = () if self.pool else (shown.x.shape[1],)
+        gradient = np.zeros((1, *steps, self.outputs), self.dtype)
+        last = (0,) if self.pool else (0, -1)
         for sequence in range(len(shown.x)):
             one = slice(sequence, sequence + 1)
             begin = shown.conditions._replace(state=shown.conditions.state[one])
             alone = shown._replace(x=shown.x[one], lengths=shown.lengths[one], conditions=begin)
             for output in range(self.outputs):
-                gradient[0, -1] = np.arange(self.outputs) == output
+                gradient[last] = np.arange(self.outputs) == output
                 result[sequence, output] = self._programs.vjp(vector, self._settings, alone, gradient)
         return result

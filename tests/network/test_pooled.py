@@ -112,6 +112,19 @@ def test_a_gradient_of_pooled_outputs_goes_back_to_the_genes():
     assert gradient @ along == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_jacobian_is_the_derivative_of_the_last_or_only_outputs(name):
+    """The oracle is the network in plain NumPy."""
+    network, genome, batch = made(NETWORKS[name], 3, 5)
+    along = np.random.default_rng(4).standard_normal(network.size)
+    ahead, behind = (
+        np.array([pooled(network, genome + s * along, x, 5) for x in batch.inputs]) for s in (1e-6, -1e-6)
+    )
+    change = (ahead - behind) / 2e-6
+    change = change if network.pool else change[:, -1]
+    np.testing.assert_allclose(network.jacobian(genome, batch.inputs) @ along, change, rtol=1e-6, atol=1e-7)
+
+
 def test_the_network_of_digits_by_rows_has_the_size_of_the_example_of_keras():
     assert Network(1000, 10, cell="lstm", hidden=128, embedding=64, readout="last").size == 164106
 

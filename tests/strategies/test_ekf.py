@@ -194,6 +194,13 @@ def test_losses_of_whole_sequences_are_refused_with_what_serves():
         EKF().fit(network, batch, budget="1gen")
 
 
+def test_a_network_of_symbols_as_learned_vectors_is_refused_in_a_sentence():
+    network = Network(4, 1, hidden=2, embedding=3)
+    batch = Batch(np.zeros((2, 5), int), np.ones((2, 5, 1)))
+    with pytest.raises(ConfigError, match="got one with embedding=3; make it without embedding=3"):
+        EKF().fit(network, batch, budget="1gen")
+
+
 def test_a_covariance_that_does_not_fit_into_memory_is_refused_before_anything_starts():
     network = Network(1, 1, cell="elman", hidden=2000)
     batch = Batch(np.zeros((1, 3, 1)), np.zeros((1, 3, 1)))

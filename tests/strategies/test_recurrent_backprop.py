@@ -85,6 +85,18 @@ def test_states_that_never_rest_are_left_out_and_a_start_without_any_is_given_up
     assert strategy.step(problem, after)["starts"] == 1
 
 
+def test_a_start_that_rests_where_the_step_has_the_eigenvalue_1_is_given_up():
+    """Without input and bias a unit rests at 0, where the derivative of the step is its recurrent weight."""
+    network = Network(0, 1, cell="elman", hidden=1, dtype="float64")
+    blocks = {name: np.zeros(shape) for name, shape in network.blocks.items()}
+    blocks["layer0.W_h"][:] = blocks["readout.W"][:] = 1
+    problem, strategy = Problem(network, Batch(np.zeros((2, 4, 0)), np.ones((2, 4, 1)))), RecurrentBackprop()
+    state = strategy.start(problem, np.random.default_rng(0))
+    after = strategy.step(problem, {**state, "genome": network.pack(blocks)})
+    assert after["stopped"] and after["train_loss"] == 1
+    assert strategy.step(problem, after)["starts"] == 1
+
+
 @pytest.mark.thorough
 def test_a_static_map_is_learned():
     rng = np.random.default_rng(0)

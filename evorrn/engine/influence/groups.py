@@ -192,7 +192,7 @@ def _table(steps: Steps) -> tuple[np.ndarray, np.ndarray]:
         if not steps.pattern.factors[:, term.slope.places].any():
             continue
         genes = steps.slices[term.block]
-        level = int(used[genes].max())
+        level = int(used[genes].max(initial=0))  # of no weights, where a network has no inputs
         used[genes] = level + 1
         if level == len(slopes):
             slopes.append(np.full(steps.weights, nothing))

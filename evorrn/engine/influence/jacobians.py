@@ -196,7 +196,8 @@ class StepJacobians:
         rows, columns : ndarray of int, shape (K,)
         """
         packed: np.ndarray = getattr(self._results, of)
-        flat = self._results.tiling.unpack(packed).reshape(len(self.outputs), -1, *packed.shape[1:3])
+        count = len(self._steps.pattern.directions)
+        flat = self._results.tiling.unpack(packed).reshape(len(self.outputs), count, *packed.shape[1:3])
         return np.moveaxis(flat[:, self._steps.pattern.colours[rows], :, columns], 0, -1)
 
     def during(self, old: np.ndarray, factors: np.ndarray, loss_state: np.ndarray) -> StepJacobians:

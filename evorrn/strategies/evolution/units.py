@@ -33,6 +33,8 @@ def units(layout: Mapping[str, tuple[int, ...]], unit: str) -> np.ndarray:
     parts = []
     for name, shape in layout.items():
         genes, rows = math.prod(shape), shape[0] if shape else 1
+        if not genes:  # weights from inputs, where there are none
+            continue
         if unit == "gene":
             keys = [(name, gene) for gene in range(genes)]
         elif unit == "block":
@@ -61,7 +63,7 @@ def neurons(layout: Mapping[str, tuple[int, ...]]) -> np.ndarray:
     owner = units(layout, "neuron")
     ends = np.cumsum([math.prod(shape) for shape in layout.values()])
     blocks = dict(zip(layout, np.split(owner, ends[:-1])))  # views
-    hidden = [name for name in layout if not name.startswith("readout.")]
+    hidden = [name for name in layout if not name.startswith("readout.") and 0 not in layout[name]]
     if "readout.W" not in layout or not hidden:
         return owner
     outputs, width = layout["readout.W"]

@@ -171,8 +171,8 @@ def moments(draws: np.ndarray, blocks: dict[str, tuple[int, ...]]) -> tuple[np.n
     for shape in blocks.values():
         count = math.prod(shape)
         block = np.asarray(draws[:, place : place + count], dtype=np.float64)
-        mean.append(np.full(count, block.mean()))
-        deviation.append(np.full(count, block.std()))
+        mean.append(np.full(count, block.mean() if count else 0.0))
+        deviation.append(np.full(count, block.std() if count else 0.0))
         place += count
     return np.concatenate(mean), np.concatenate(deviation)
 
@@ -180,7 +180,7 @@ def moments(draws: np.ndarray, blocks: dict[str, tuple[int, ...]]) -> tuple[np.n
 def spread_record(
     genomes: np.ndarray, blocks: Mapping[str, Sequence[int]], steps: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Return the diversity and the step size of each block, named as in the history.
+    """Return the diversity and the step size of each block that has genes, named as in the history.
 
     Parameters
     ----------
@@ -198,6 +198,7 @@ def spread_record(
     place = 0
     for name, shape in blocks.items():
         count = math.prod(shape)
-        record[STEP_SIZE + name] = root_mean_square(steps[place : place + count])
+        if count:
+            record[STEP_SIZE + name] = root_mean_square(steps[place : place + count])
         place += count
     return record

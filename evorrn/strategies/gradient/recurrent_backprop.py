@@ -37,7 +37,8 @@ class RecurrentBackprop(Restarting):
     -----
     For sequences whose inputs are the same at all time steps; the loss is that of the scored targets at the fixed point.
     Sequences whose state does not rest after `settle` time steps are left out of the update, and the record counts
-    the share of those that rest. Cells that count time steps have no fixed point.
+    the share of those that rest. A start whose linear equation has no solution is given up. Cells that count time steps have no
+    fixed point.
 
     Source: Almeida 1987; Pineda 1987, equations 10 to 15. Deviation: the linear equation is solved, not relaxed.
 
@@ -152,7 +153,7 @@ def fixed_point_gradient(
     targets: np.ndarray,
     scored: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """Return the loss at fixed points and its gradient (n,), float64.
+    """Return the loss at fixed points and its gradient (n,), float64; NaN where the linear equation has no solution.
 
     Parameters
     ----------
@@ -176,7 +177,10 @@ def fixed_point_gradient(
     direct = upon.sum(axis=1)
     given = np.einsum("ro,ros->rs", direct, by_state[:, size:])
     system = np.eye(size) - by_state[:, :size].swapaxes(1, 2)
-    adjoint = np.linalg.solve(system, given[:, :, None])[:, :, 0]
+    try:
+        adjoint = np.linalg.solve(system, given[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:  # the step has the eigenvalue 1 where a sequence rests
+        adjoint = np.full(given.shape, np.nan)
     gradient = np.einsum("rs,rsn->n", adjoint, by_genome[:, :size])
     gradient += np.einsum("ro,ron->n", direct, by_genome[:, size:])
     truth = wanted.argmax(axis=1) if loss.labels else wanted
