@@ -140,10 +140,10 @@ class Dynamics:
     def named(self, state: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the next states (B, S), and every named value of the equations (B, ...) at this time step.
 
-        The names are those of `evorrn.diagnostics.activity`.
+        The names are those of `evorrn.diagnostics.activity`; named states are with their learned first values.
         """
         graph, step = self._graph, self.network.step
-        nodes = {**step.named, **{name: graph.outputs[name] for name in (*step.states, OUTPUT)}}
+        nodes = {**step.named, **{name: self._learned(name)[0] for name in (*step.states, OUTPUT)}}
         found = self._run(graph, state, x, [*nodes.values(), *graph.outputs.values()])
         lead = state.shape[:-1]
         named = {}
@@ -208,13 +208,13 @@ class Dynamics:
 
     def output(self, following: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the outputs (B, O) that the readout makes of next states (B, S) and inputs (B, I)."""
-        graph = self._readout
-        return self._run(graph, following, x, [graph.outputs[OUTPUT]])[graph.outputs[OUTPUT]]
+        graph, whole = self._readout, following + self._first_values
+        return self._run(graph, whole, x, [graph.outputs[OUTPUT]])[graph.outputs[OUTPUT]]
 
     def pull_output(self, following: np.ndarray, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient (B, S) with respect to next states (B, S) from that with respect to outputs (B, O)."""
-        graph = self._readout_adjoint
-        found = self._run(graph, following, x, graph.outputs.values(), {"d.output": gradient})
+        graph, whole = self._readout_adjoint, following + self._first_values
+        found = self._run(graph, whole, x, graph.outputs.values(), {"d.output": gradient})
         return self.join({name: found[index] for name, index in graph.outputs.items()}, following.shape[:-1])
 
     # --- Graphs --------------------------------------------------------------------------------------
@@ -248,12 +248,30 @@ class Dynamics:
             if node.op == "input" and node.name in names:
                 nodes[index] = replace(node, name=f"old.{node.name}")
         for name in reversed(names):
-            index = self._graph.outputs[name]
+            index, _ = self._learned(name)
             node = self._graph.nodes[index]
             if node.op == "identity" and self._graph.nodes[node.operands[0]].op == "input":
                 index = node.operands[0]  # the readout sees the input of which the new state is a copy
             nodes[index] = Node("input", (), nodes[index].shape, name)
         return Graph(tuple(nodes), {OUTPUT: self._graph.outputs[OUTPUT]})
+
+    def _learned(self, name: str) -> tuple[int, str]:
+        """Return the node of a new state with its learned first value, and the name of that value, empty if there is none.
+
+        The states of a network that learns their first values are what they have more than these.
+        """
+        nodes, index = self._graph.nodes, self._graph.outputs[name]
+        if nodes[index].op == "subtract":
+            whole, first = nodes[index].operands
+            if nodes[first].op == "parameter" and ".start." in nodes[first].name:
+                return whole, nodes[first].name
+        return index, ""
+
+    @cached_property
+    def _first_values(self) -> np.ndarray:
+        """The learned first value of each entry of a state (S,), else zero."""
+        learned = {name: self._learned(name)[1] for name in self.network.step.states}
+        return self.join({name: self._fixed[first] for name, first in learned.items() if first}, ())
 
     @cached_property
     def _readout_adjoint(self) -> Graph:

@@ -90,7 +90,7 @@ def gradient_by_lag(
     >>> (found / found[0]).tolist()
     [1.0, 0.5, 0.25, 0.125]
     """
-    network.check_batch(batch)
+    batch = network.fitting(batch)
     if batch.whole:
         raise ConfigError(
             f"loss {network.loss_name}: a gradient by lag is that of the loss of one time step, and the labels of a whole "

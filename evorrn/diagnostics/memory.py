@@ -12,6 +12,7 @@ from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
 from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
+from evorrn.network import arguments
 from evorrn.network.network import Network
 
 TRANSIENT = 200
@@ -177,6 +178,11 @@ class _Fitted:
     def __init__(
         self, network: Network, genome: np.ndarray, longest: int, steps: int, drawn: tuple[int, float]
     ) -> None:
+        arguments.check_every(network, "capacity")
+        if not network.inputs:
+            raise ConfigError(
+                "capacity: expected a network with inputs, whose past it could hold, got one without"
+            )
         seed, amplitude = drawn
         self.first = max(longest, TRANSIENT)
         shape = (self.first + steps, network.inputs)

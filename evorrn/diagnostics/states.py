@@ -8,6 +8,7 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
+from evorrn.network import arguments
 from evorrn.network.network import Network
 
 
@@ -123,6 +124,7 @@ def principal_trajectories(
     >>> principal_trajectories(network, network.init(seed=0), x).points.shape
     (2, 100, 3)
     """
+    arguments.check_every(network, "trajectories")
     units = _centred(network, genome, x)
     if not 1 <= count <= min(units.shape):
         raise ConfigError(f"count: expected a number from 1 to {min(units.shape)}, got {count}")

@@ -80,6 +80,15 @@ def check_chain(network: Architecture, what: str, asked: bool = True) -> None:
         )
 
 
+def check_every(network: Architecture, what: str) -> None:
+    """Raise ConfigError where something is asked for that needs a readout at every time step."""
+    if network.pool:
+        raise ConfigError(
+            f"{what}: expected a readout at every time step, and this network reads a sequence once; "
+            f"make it without {network.wiring}"
+        )
+
+
 def conditions(
     network: Architecture,
     x: np.ndarray,

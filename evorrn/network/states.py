@@ -59,6 +59,7 @@ class ShownNetwork(CompiledNetwork):
         The parameters are those of `predict`. Values beyond the length of a sequence are zero. A readout with
         ``reads="all"`` sees more, see `readout_states`.
         """
+        arguments.check_every(self, "states")
         seen = self.readout_states(genome, x, lengths=lengths, state=state, teacher=teacher, links=links)
         return seen[:, :, -self.last_width :]
 
