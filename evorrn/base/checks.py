@@ -33,7 +33,7 @@ def convert(value: Any, hint: Any) -> Any:
     if isinstance(value, str) and value == "none" and type(None) in alternatives and str not in alternatives:
         return None  # TOML has no null
     if float in alternatives and int not in alternatives and type(value) is int:
-        return float(value)
+        return float(value) if abs(value) < 2**1023 else math.inf if value > 0 else -math.inf
     return value
 
 
@@ -105,6 +105,8 @@ def check(value: Any, hint: Any, metadata: Mapping[str, Any]) -> str | None:
             bound = metadata.get(key)
             if bound is not None and not holds(number, bound):
                 return f"expected a value {sign} {bound:g}, got {number!r}"
+        if isinstance(number, float) and math.isinf(number):
+            return f"expected a finite number, got {number}"
     return None
 
 

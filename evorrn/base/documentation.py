@@ -58,6 +58,12 @@ def parameters_section(cls: type) -> str:
     return "\n".join(["Parameters", "----------", *entries]) if entries else ""
 
 
+def allowed(metadata: Mapping[str, Any], kind: str) -> str:
+    """Return the values that a setting may have: its choices, or its type with its range."""
+    choices = metadata.get("choices")
+    return " | ".join(map(str, choices)) if choices is not None else ", ".join([kind, *_bounds(metadata)])
+
+
 def has_section(text: str, name: str) -> bool:
     """Return whether a docstring without indentation has a numpydoc section of this name."""
     return any(line == name for line, _ in _headings(text))
@@ -90,7 +96,6 @@ def _entry(field: dataclasses.Field[Any], hint: Any) -> str:
         kind = "{" + ", ".join(repr(choice) for choice in choices) + "}"
     else:
         kind = str(field.type) if hint is None else type_name(hint).replace("or none", "or None")
-    bounds = [f"{words} {metadata[key]:g}" for key, words in BOUNDS.items() if metadata.get(key) is not None]
     default = [] if field.default is dataclasses.MISSING else [f"default {field.default!r}"]
     meaning = textwrap.fill(
         metadata.get("help", ""),
@@ -100,5 +105,10 @@ def _entry(field: dataclasses.Field[Any], hint: Any) -> str:
         break_on_hyphens=False,
     )
     return "\n".join(
-        line for line in (f"{field.name} : {', '.join([kind, *bounds, *default])}", meaning) if line
+        line for line in (f"{field.name} : {', '.join([kind, *_bounds(metadata), *default])}", meaning) if line
     )
+
+
+def _bounds(metadata: Mapping[str, Any]) -> list[str]:
+    """Return words for each bound of a setting."""
+    return [f"{words} {metadata[key]:g}" for key, words in BOUNDS.items() if metadata.get(key) is not None]

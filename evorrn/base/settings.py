@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypedDict, TypeVar, Unpack
 
 from evorrn.base.checks import check, convert, type_name
-from evorrn.base.documentation import WithParameters, Written
+from evorrn.base.documentation import WithParameters, Written, allowed
 from evorrn.base.errors import ConfigError, unknown
 
 S = TypeVar("S", bound="Settings")
@@ -178,10 +178,15 @@ def _absent(cls: type[Settings]) -> dict[str, Any]:
 
 
 def describe(cls: type[Settings]) -> list[tuple[str, str, Any, str]]:
-    """Return ``(name, type, default, help)`` of every setting of a class."""
+    """Return ``(name, allowed values, default, help)`` of every setting of a class."""
     hints = type_hints(cls)
     return [
-        (field.name, type_name(hints[field.name]), field.default, field.metadata.get("help", ""))
+        (
+            field.name,
+            allowed(field.metadata, type_name(hints[field.name])),
+            field.default,
+            field.metadata.get("help", ""),
+        )
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
     ]
 

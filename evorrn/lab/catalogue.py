@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evorrn.data.task import Task
     from evorrn.strategies.base import Strategy
 
-SETTINGS_COLUMNS = ("setting", "type", "default", "meaning")
+SETTINGS_COLUMNS = ("setting", "values", "default", "meaning")
 RUNS_AS = (
     "This cell has arrays or numbers beside vectors. It runs with sequences side by side, also where there are few; in "
     "environments NumPy takes its steps."

@@ -36,7 +36,8 @@ def test_defaults_names_and_descriptions():
     oven = Oven()
     assert names(Oven)[:3] == ["count", "heat", "kind"]
     assert oven.values()["sizes"] == [1, 2] and oven.values()["span"] is None
-    assert describe(Oven)[0] == ("count", "int", 3, "how many")
+    assert describe(Oven)[0] == ("count", "int, at least 1, at most 9", 3, "how many")
+    assert describe(Oven)[2] == ("kind", "gas | wood", "gas", "which")
     with pytest.raises(FrozenInstanceError):
         oven.count = 4
 
@@ -76,6 +77,9 @@ def test_an_alias_is_accepted():
         ("heat", 0, "expected a value > 0, got 0"),
         ("heat", 1.0, "expected a value < 1, got 1.0"),
         ("heat", math.nan, "expected a number, got nan"),
+        ("scale", math.inf, "expected a finite number, got inf"),
+        ("scale", 10**400, "expected a finite number, got inf"),
+        ("scale", [1.0, -math.inf], "expected a finite number, got -inf"),
         ("heat", math.inf, "expected a value < 1, got inf"),
         ("kind", "gass", "did you mean 'gas'"),
         ("kind", 4, "expected str, got 4"),
