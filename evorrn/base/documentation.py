@@ -105,7 +105,9 @@ def _entry(field: dataclasses.Field[Any], hint: Any) -> str:
         break_on_hyphens=False,
     )
     return "\n".join(
-        line for line in (f"{field.name} : {', '.join([kind, *_bounds(metadata), *default])}", meaning) if line
+        line
+        for line in (f"{field.name} : {', '.join([kind, *_bounds(metadata), *default])}", meaning)
+        if line
     )
 
 

@@ -79,7 +79,7 @@ def test_an_alias_is_accepted():
         ("heat", math.nan, "expected a number, got nan"),
         ("scale", math.inf, "expected a finite number, got inf"),
         ("scale", 10**400, "expected a finite number, got inf"),
-        ("scale", [1.0, -math.inf], "expected a finite number, got -inf"),
+        ("span", [1.0, -math.inf], "expected a finite number, got -inf"),
         ("heat", math.inf, "expected a value < 1, got inf"),
         ("kind", "gass", "did you mean 'gas'"),
         ("kind", 4, "expected str, got 4"),
