@@ -74,7 +74,7 @@ class BAM:
         self, x_units: int, y_units: int, x_thresholds: Any = None, y_thresholds: Any = None
     ) -> None:
         self.x_units = x_units = whole_number("x_units", x_units)
-        self.y_units = y_units = whole_number("y_units", y_units)
+        self.y_units = y_units = whole_number("y_units", y_units, x_units)
         self.size = x_units * y_units
         self._weights = np.zeros((x_units, y_units))
         self.x_thresholds = np.zeros(x_units) if x_thresholds is None else x_thresholds
@@ -124,11 +124,11 @@ class BAM:
             When there are more pairs than such a memory can hold.
         """
         first, second = self._pairs(x, y)
-        smaller = min(self.x_units, self.y_units)
-        if len(first) > max(CAPACITY * smaller, 1):
+        most = max(CAPACITY * min(self.x_units, self.y_units), 1)
+        if len(first) > most:
             warnings.warn(
                 f"{len(first)} pairs in layers of {self.x_units} and {self.y_units} units: the rule holds about "
-                f"{CAPACITY * smaller:.0f} random ones",
+                f"{most:.0f} random ones",
                 stacklevel=2,
             )
         with one_thread():

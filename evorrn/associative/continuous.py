@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from evorrn.associative.hopfield import Hopfield
-from evorrn.associative.patterns import finite, positive
+from evorrn.associative.patterns import finite, positive, vector
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError
 from evorrn.base.memory import whole_number
 
 
 class ContinuousHopfield(Hopfield):
-    """A Hopfield network in continuous time: ``T du/dt = -u + W v + I`` with ``v = tanh(gain u)``.
+    """A Hopfield network in continuous time: ``T du/dt = -u + W v + I - thresholds`` with ``v = tanh(gain u)``.
 
     With symmetric weights the energy never rises along a trajectory. For a large gain its fixed points are those of
     the binary network.
@@ -68,7 +68,7 @@ class ContinuousHopfield(Hopfield):
                 f"step: expected at most the time constant, {self.time_constant:g}, got {step:g}"
             )
         steps = whole_number("steps of time / step", max(1, round(time / step)), max(start.size, 1))
-        drive = np.zeros(self.units) if inputs is None else finite("inputs", inputs, self.units)[0]
+        drive = self._drive(inputs)
 
         def slope(u: np.ndarray) -> np.ndarray:
             return np.asarray((np.tanh(self.gain * u) @ self.weights + drive - u) / self.time_constant)
@@ -86,9 +86,8 @@ class ContinuousHopfield(Hopfield):
         return np.array(path)
 
     def energy(self, states: Any, inputs: Any = None) -> np.ndarray:
-        """Return ``-v W v / 2 - I v + sum of integral(arctanh(v) / gain)`` of values (B, N), shape (B,)."""
-        v = finite("states", states, self.units)
-        drive = np.zeros(self.units) if inputs is None else finite("inputs", inputs, self.units)[0]
+        """Return ``-v W v / 2 - (I - thresholds) v + sum of integral(arctanh(v) / gain)`` of values (B, N), shape (B,)."""
+        v, drive = finite("states", states, self.units), self._drive(inputs)
         with np.errstate(divide="ignore", invalid="ignore"):
             integral = np.where(
                 np.abs(v) < 1, v * np.arctanh(np.clip(v, -1, 1)) + 0.5 * np.log1p(-np.square(v)), np.log(2.0)
@@ -96,3 +95,7 @@ class ContinuousHopfield(Hopfield):
         with one_thread():
             quadratic = -0.5 * ((v @ self.weights) * v).sum(axis=1)
             return np.asarray(quadratic - v @ drive + integral.sum(axis=1) / self.gain)
+
+    def _drive(self, inputs: Any) -> np.ndarray:
+        """Return the inputs (N,), zero where there are none, less the thresholds."""
+        return (0.0 if inputs is None else vector("inputs", inputs, self.units)) - self.thresholds

@@ -91,13 +91,13 @@ class Hopfield:
     """
 
     def __init__(self, units: int, thresholds: Any = None) -> None:
-        self.units = units = whole_number("units", units)
+        self.units = units = whole_number("units", units, units)
         self.size = units * (units - 1) // 2
         self.thresholds = np.zeros(units) if thresholds is None else thresholds
         self._rows = _padded(np.zeros((units, units)))
 
     def __repr__(self) -> str:
-        return f"Hopfield({self.units} units, {self.size:,} weights)"
+        return f"{type(self).__name__}({self.units} units, {self.size:,} weights)"
 
     @property
     def weights(self) -> np.ndarray:

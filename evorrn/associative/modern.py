@@ -39,6 +39,9 @@ class ModernHopfield:
             raise ShapeError(f"patterns: expected shape (M, N), got {array.shape}")
         self.patterns, self.beta = finite("patterns", array, array.shape[1]), positive("beta", beta)
 
+    def __repr__(self) -> str:
+        return f"ModernHopfield({len(self.patterns):,} patterns of {self.patterns.shape[1]:,} numbers, beta {self.beta:g})"
+
     def recall(self, cues: Any, steps: int = 100, tolerance: float = 1e-10) -> np.ndarray:
         """Return the states (B, N) after steps that end when no entry changes by more than `tolerance`."""
         states = finite("cues", cues, self.patterns.shape[1])

@@ -13,6 +13,7 @@ from evorrn.associative.patterns import numbers, pair, positive, vector
 from evorrn.base.errors import EvorrnError, ShapeError
 from evorrn.base.memory import whole_number
 from evorrn.base.settings import check_seed
+from evorrn.base.text import counted
 
 LARGEST_STEP = 0.5
 """Largest product of the step and a decay rate: beyond it the method of Euler oscillates."""
@@ -96,10 +97,15 @@ class StochasticBAM:
             "generator", np.zeros((1, 1)) if generator is None else generator, (self.modes, self.modes)
         )
         rates = self.generator[~np.eye(self.modes, dtype=bool)]
-        if (rates < 0).any() or not np.allclose(self.generator.sum(axis=1), 0, atol=1e-12):
+        rounding = 1e-12 * max(1.0, np.abs(self.generator).max())
+        if (rates < 0).any() or np.abs(self.generator.sum(axis=1)).max() > rounding:
             raise ShapeError(
                 "generator: expected rates of at least 0 off the diagonal, and rows that add up to 0"
             )
+
+    def __repr__(self) -> str:
+        n, m = self.decay_x.shape[1], self.decay_y.shape[1]
+        return f"StochasticBAM({n} x {m} units, {counted(self.modes, 'mode')})"
 
     def simulate(
         self,

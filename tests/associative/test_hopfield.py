@@ -346,3 +346,21 @@ def test_recall_with_and_without_vector_kernels_is_a_loop_of_numpy(units, count,
         assert found.converged.all()
         assert found.states.tolist() == np.array(wanted).tolist()
     assert compiled.sweeps.tolist() == plain.sweeps.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_thresholds_of_a_continuous_network_are_inputs_with_their_sign_changed(seed):
+    """They counted in recall alone. The path is SciPy's; the energy never rises along it."""
+    rng = np.random.default_rng(seed)
+    units = int(rng.integers(1, 7))
+    memory = ContinuousHopfield(units, gain=2.0, time_constant=0.7).store(random_patterns(rng, 1, units))
+    memory.thresholds, inputs, start = rng.normal(size=(3, units))
+    values = np.tanh(start)
+    path = memory.relax(values, time=4.0, inputs=inputs)
+
+    def slope(_, u):
+        return (memory.weights @ np.tanh(2 * u) - u + inputs - memory.thresholds) / 0.7
+
+    wanted = solve_ivp(slope, (0, 4), np.arctanh(values) / 2, rtol=1e-10, atol=1e-12).y[:, -1]
+    np.testing.assert_allclose(path[-1, 0], np.tanh(2 * wanted), atol=1e-7)
+    assert (np.diff(memory.energy(path[:, 0], inputs)) < 1e-9).all()

@@ -1,11 +1,12 @@
 """Wrong input of Hopfield networks is refused in words; more patterns than a rule holds are noted."""
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from evorrn.associative import ContinuousHopfield, Hopfield, ModernHopfield
+from evorrn.associative import BAM, ContinuousHopfield, Hopfield, ModernHopfield, StochasticBAM
 from evorrn.base.errors import EvorrnError, ShapeError, UnknownName
 
 
@@ -64,6 +65,19 @@ def random_patterns(rng, count, units):
         (lambda _: ModernHopfield(np.eye(2)).recall([1, 0], steps=0), EvorrnError, "steps: expected a whole"),
         (lambda _: ContinuousHopfield(3).relax([1.0, 0, 0], 1.0), EvorrnError, "between -1 and 1"),
         (lambda _: ModernHopfield(np.ones((2, 3)), beta=-1), EvorrnError, "beta"),
+        (lambda m: m.store(np.ma.masked_less(np.ones((2, 3)), 2)), ShapeError, "without masked entries"),
+        (
+            lambda m: m.recall(np.ones(3) + 0j),
+            ShapeError,
+            "numbers, got ndarray of dtype complex128",
+        ),
+        (
+            lambda m: m.recall(["1", "1", "-1"]),
+            ShapeError,
+            "cues: expected an array of numbers, got list of dtype <U2",
+        ),
+        (lambda _: Hopfield(10**7), EvorrnError, "units: expected fewer, as 10,000,000 take"),
+        (lambda _: BAM(10**7, 10**7), EvorrnError, "y_units: expected fewer, as 10,000,000 take"),
     ],
 )
 def test_wrong_input_is_refused_with_a_sentence(act, kind, message):
@@ -93,3 +107,27 @@ def test_one_pattern_is_stored_without_a_note_however_few_units_there_are(rule, 
         warnings.simplefilter("error")
         memory = Hopfield(units).store(pattern, rule=rule)
     assert memory.recall(pattern).states.tolist() == pattern.tolist()
+
+
+def test_numbers_may_be_fractions_whole_numbers_or_truth_values_that_are_real():
+    memory = Hopfield(2, thresholds=[Fraction(1, 2), Fraction(-1, 2)])
+    assert memory.thresholds.tolist() == [0.5, -0.5]
+    memory.weights = np.array([[False, True], [True, False]])
+    assert memory.recall(np.array([1, 1], np.int8)).states.tolist() == [[1.0, 1.0]]
+
+
+def test_memories_name_themselves_and_their_sizes():
+    stochastic = StochasticBAM([1.0, 2.0], [1.0], np.ones((1, 2, 1)), np.ones((1, 1, 2)))
+    assert repr(ContinuousHopfield(3)) == "ContinuousHopfield(3 units, 3 weights)"
+    assert repr(ModernHopfield(np.eye(2), beta=0.5)) == "ModernHopfield(2 patterns of 2 numbers, beta 0.5)"
+    assert repr(stochastic) == "StochasticBAM(2 x 1 units, 1 mode)"
+
+
+def test_large_rates_between_modes_add_up_to_zero_within_rounding():
+    rates = np.random.default_rng(0).uniform(0, 1e7, (5, 5))
+    np.fill_diagonal(rates, 0)
+    np.fill_diagonal(rates, -rates.sum(axis=1))
+    ones = np.ones((5, 1))
+    StochasticBAM(ones, ones, np.ones((5, 1, 1)), np.ones((5, 1, 1)), generator=rates)
+    with pytest.raises(ShapeError, match="rows that add up to 0"):
+        StochasticBAM(ones, ones, np.ones((5, 1, 1)), np.ones((5, 1, 1)), generator=rates + 1e-3)
