@@ -32,6 +32,7 @@ from evorrn.lab.planning import (
 from evorrn.lab.report.comparison import write_report
 from evorrn.lab.report.records import load_comparison
 from evorrn.lab.runs import environment
+from evorrn.lab.runs.assessments import longest_valid_time
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.scoring import common_metric, make_part
 from evorrn.lab.study.backtest import combined, same_names
@@ -138,6 +139,7 @@ def compare(
         undefined=first if metric != first else "",
         level=wanted.level,
         parts=tuple(parts) if len(parts) > 1 else (),
+        largest=longest_valid_time(order[0]) if metric == "valid_time" else None,
     )
     return _written(comparison, root, folder)
 

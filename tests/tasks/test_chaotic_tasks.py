@@ -7,6 +7,8 @@ from scipy.integrate import solve_ivp
 import evorrn
 from evorrn.base.errors import ConfigError
 from evorrn.data import metrics
+from evorrn.lab.runs.assessments import longest_valid_time
+from evorrn.lab.runs.spec import resolve
 from evorrn.training.assessment import score
 from evorrn_tasks.common.flows import LORENZ, LORENZ_96, ROESSLER, henon, integrate
 
@@ -141,6 +143,14 @@ def test_the_valid_time_is_the_mean_of_the_steps_before_the_error_exceeds_half_a
     assert metrics.valid_time(wrong, truth, ends) == pytest.approx((7 + 10 + 5) / 3)
     assert metrics.evaluate(["valid_time"], wrong, truth, ends, 0.1)["valid_time"] == pytest.approx(22 / 30)
     assert metrics.valid_time(truth, truth, ends) == 10
+
+
+def test_the_largest_valid_time_is_that_of_the_truth_itself():
+    settings = {"name": "henon", "train": 60, "valid": 20, "continuations": 3, "ahead": 11}
+    spec = resolve({"task": settings, "strategy": {"name": "random"}, "budget": "1gen"})
+    batch = spec.task.data(0).test
+    perfect = score(batch.targets, batch, ["valid_time"], None, (), spec.task.step_time)["valid_time"]
+    assert longest_valid_time(spec) == perfect == 11 * spec.task.step_time
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -11,7 +11,7 @@ import numpy as np
 from evorrn.lab.runs.outputs import Predictions
 from evorrn.lab.runs.spec import Spec
 from evorrn.training.assess import assess
-from evorrn.training.assessment import Assessment
+from evorrn.training.assessment import Assessment, SequenceAssessment
 
 KEPT_BYTES = 2**27
 """Memory of a process for the data of seeds."""
@@ -39,6 +39,14 @@ def baseline_values(spec: Spec, seeds: Sequence[int], metric: str) -> dict[str, 
         for name, value in assessment_of(spec.with_seed(seed)).baselines(metric).items():
             values.setdefault(name, []).append(value)
     return {name: found * len(seeds) if once else found for name, found in values.items()}
+
+
+def longest_valid_time(spec: Spec) -> float:
+    """Return the largest ``valid_time`` that is possible on the test data of a run: free runs that are right to their end."""
+    found = assessment_of(spec)
+    assert isinstance(found, SequenceAssessment) and found.splits.test is not None
+    steps = found.splits.test.scored.sum(axis=1)
+    return float(steps[steps > 0].mean() * found.step_time)
 
 
 def comparator_values(spec: Spec, metric: str, names: Sequence[str]) -> dict[str, float]:

@@ -148,6 +148,8 @@ class Comparison:
         The share of values that prediction intervals are to cover.
     parts : tuple of Part
         Horizons and folds, where there are several; rows and baselines are then over all of them.
+    largest : float or None
+        The largest value that is possible on the test data, of a metric that ends with the free runs; else None.
     """
 
     task: dict[str, Any]
@@ -164,6 +166,7 @@ class Comparison:
     undefined: str = ""
     level: float = LEVEL
     parts: tuple[Part, ...] = ()
+    largest: float | None = None
 
     def summary(self) -> Summary:
         """Return the ranking; `print` shows it, and a notebook too."""

@@ -225,6 +225,18 @@ def test_when_everything_failed_nothing_is_claimed():
     assert lines(summary(found))
 
 
+def test_free_runs_that_were_right_to_their_end_are_told():
+    """Every seed at the largest value has an interval of no width, which is no certainty."""
+    rows = [row("esn", [6.5, 6.8, 6.8], "valid_time"), row("ga", [0.1, 0.2, math.nan], "valid_time")]
+    limited = sentences.cautions(comparison(rows, "valid_time", largest=6.8))
+    assert any(
+        "valid_time cannot be more than 6.80 here" in text and "; esn reached it" in text for text in limited
+    )
+    for largest in (9.0, None):
+        free = sentences.cautions(comparison(rows, "valid_time", largest=largest))
+        assert not any("cannot be more" in text for text in free)
+
+
 def test_a_budget_that_was_missed_is_noted_and_warned_of_where_it_matters():
     found = comparison([row("a", [0.1] * 3)])
     assert not any("of the budget" in text for text in [*sentences.notes(found), *sentences.cautions(found)])

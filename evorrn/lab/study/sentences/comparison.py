@@ -56,6 +56,7 @@ def cautions(comparison: Comparison) -> list[str]:
                 f"{row.strategy}: {row.failed} of {counted(seeds * max(len(comparison.parts), 1), 'run')} failed ({_reason(row)}); "
                 "they rank worst."
             )
+    found.append(_at_the_end(comparison))
     medians = {row.strategy: row.median for row in comparison.rows if math.isfinite(row.median)}
     found.append(common.beaten(comparison.baselines, medians, comparison.metric))
     found.append(_models(comparison))
@@ -193,6 +194,22 @@ def _models(comparison: Comparison) -> str:
         return ""
     verb = "is" if len(winners) == 1 else "are"
     return f"{listed(winners)} {verb} at least as good as the best way of training, {best.strategy} ({figure(best.median)})."
+
+
+def _at_the_end(comparison: Comparison) -> str:
+    """Return which ways of training had every free run right to its end; empty where none had."""
+    most = comparison.largest
+    if most is None:
+        return ""
+    names = [
+        row.strategy for row in comparison.rows if max(row.values, default=-math.inf) >= most * (1 - 1e-9)
+    ]
+    return (
+        f"{comparison.metric} cannot be more than {figure(most)} here, where the free runs end; {listed(names)} reached it, and "
+        "longer free runs could tell more."
+        if names
+        else ""
+    )
 
 
 def _reason(row: Row) -> str:
