@@ -6,9 +6,34 @@ import math
 import types
 import typing
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any
 
 from evorrn.base.errors import unknown
+
+
+def is_whole(value: Any) -> bool:
+    """Return whether a value is a whole number, of Python or NumPy; True and False are none.
+
+    Examples
+    --------
+    >>> from evorrn.base.checks import is_whole
+    >>> is_whole(3), is_whole(3.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number, of Python or NumPy; True and False are none.
+
+    Examples
+    --------
+    >>> from evorrn.base.checks import is_number
+    >>> is_number(3), is_number(0.5), is_number(False), is_number("3")
+    (True, True, False, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
@@ -92,7 +117,7 @@ def check(value: Any, hint: Any, metadata: Mapping[str, Any]) -> str | None:
         return unknown("value", value, [str(choice) for choice in choices])
     numbers = value if isinstance(value, tuple) else (value,)
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | float):
+        if not is_number(number):
             continue
         if math.isnan(number):
             return "expected a number, got nan"

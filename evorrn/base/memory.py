@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError
 
 UNKNOWN = 2**40
@@ -53,7 +53,7 @@ def whole_number(name: str, value: Any, numbers: int = 1) -> int:
     >>> whole_number("steps", 20)
     20
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+    if not is_whole(value) or value < 1:
         raise ConfigError(f"{name}: expected a whole number of at least 1, got {value!r}")
     too_large = excess(int(value) * numbers)
     if too_large:

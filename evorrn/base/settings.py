@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypedDict, TypeVar, Unpack
 
-from evorrn.base.checks import check, convert, type_name
+from evorrn.base.checks import check, convert, is_whole, type_name
 from evorrn.base.documentation import WithParameters, Written, allowed
 from evorrn.base.errors import ConfigError, unknown
 
@@ -156,7 +156,7 @@ def check_seed(seed: Any) -> int:
         When the seed is not a whole number of at least 0 and at most `LARGEST_SEED`.
     """
     value = plain(seed)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if not is_whole(value) or value < 0:
         raise ConfigError(f"seed: expected a whole number of at least 0, got {seed!r}")
     if value > LARGEST_SEED:
         raise ConfigError("seed: expected a whole number below 2**128, got a larger one")

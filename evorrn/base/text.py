@@ -33,10 +33,15 @@ def amount(value: float | None, infinite: str = "–") -> str:
         return "–"
     if math.isinf(value):
         return infinite
+    return with_letter(value, ".3g")
+
+
+def with_letter(value: float, form: str) -> str:
+    """Return a number with the letter of its thousands, as budgets are typed: 500M, 2G."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"
+        if abs(value) >= size:
+            return f"{value / size:{form}}{letter}"
+    return f"{value:{form}}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from evorrn.cli.options import Json, Runs, Trust
+from evorrn.cli.options import CompleteRun, Json, Runs, Trust
 
 
 def automaton(
-    run: Annotated[str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")],
+    run: CompleteRun,
     method: Annotated[
         str,
         typer.Option("--method", help="clusters: of the network's states; lstar: by queries, needs aalpy."),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evorrn.cli.options import Json, Runs, Trust
+from evorrn.cli.options import CompleteRun, Json, Runs, Trust
 
 if TYPE_CHECKING:
     from evorrn.lab.runs.store import RunFolder
 
 
 def diagnose(
-    run: Annotated[str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")],
+    run: CompleteRun,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of random inputs and first states.")] = 0,
     steps: Annotated[
         int, typer.Option("--steps", min=100, help="Time steps of random inputs for memory capacities.")

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from evorrn.cli.options import Json, Runs, Trust
+from evorrn.cli.options import CompleteRun, Json, Runs, Trust
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")],
+    run: CompleteRun,
     to: Annotated[
         str | None,
         typer.Option(

@@ -10,6 +10,9 @@ import typer
 Runs = Annotated[
     Path | None, typer.Option("--runs", help="Folder of all runs; $EVORRN_RUNS or ./runs by default.")
 ]
+CompleteRun = Annotated[
+    str, typer.Argument(help="A complete run: its folder, its id or the beginning of it.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")]
 Cell = Annotated[str | None, typer.Option("--cell", help="A cell: its name or file.py:function.")]

@@ -44,6 +44,7 @@ def sample(
     from evorrn.base.text import counted
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note, print_json, say
+    from evorrn.lab.runs.next_characters import unknown_note
     from evorrn.lab.runs.source import find_source
     from evorrn.lab.runs.store import runs_root
     from evorrn.training.text import TextModel, repetition
@@ -61,9 +62,7 @@ def sample(
     text, temperature = TextModel(model), 1.0 if temperature is None else temperature
     unknown = text.unknown(prompt + (probability or ""))
     if unknown:
-        note(
-            f"the network does not know {' '.join(map(repr, unknown))}; these are one symbol, unknown, to it"
-        )
+        note(unknown_note(unknown))
     if probability is not None:
         bits = -text.log2_probability(probability, prompt)
         found = {"text": probability, "bits": bits, "bits_per_symbol": bits / len(probability)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError, unknown
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -49,7 +50,7 @@ def scan(rows: int, columns: int, corner: str = "top-left") -> tuple[np.ndarray,
     if corner not in CORNERS:
         raise ConfigError(f"corner: {unknown('corner', corner, CORNERS)}")
     for name, size in (("rows", rows), ("columns", columns)):
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        if not is_whole(size) or size < 1:
             raise ConfigError(f"{name}: expected a whole number of at least 1, got {size!r}")
     cells = np.arange(rows * columns).reshape(rows, columns)
     vertical, horizontal = corner.split("-")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evorrn.base.checks import is_number, is_whole
 from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.data.intervals import LEVEL, level_problems
 from evorrn.data.task import Task
@@ -88,16 +89,16 @@ def asked(raw: Mapping[str, Any], choice: Choice) -> tuple[dict[str, Any], Asked
     values = {"horizons": (), "folds": 1, "level": LEVEL, "baselines": (), **table}
     values |= {name: value for name, value in chosen.items() if value is not None}
     horizons, folds, level = values["horizons"], values["folds"], values["level"]
-    if not isinstance(horizons, list | tuple) or not all(_whole(each) for each in horizons):
+    if not isinstance(horizons, list | tuple) or not all(_counts(each) for each in horizons):
         found.append(f"comparison.horizons: expected a list of whole numbers of at least 1, got {horizons!r}")
     elif len(set(horizons)) < len(horizons):
         found.append(f"comparison.horizons: expected different numbers, got {list(horizons)}")
     baselines = values["baselines"]
     if not isinstance(baselines, list | tuple) or not all(isinstance(each, str) for each in baselines):
         found.append(f"comparison.baselines: expected a list of names, got {baselines!r}")
-    if not _whole(folds):
+    if not _counts(folds):
         found.append(f"comparison.folds: expected a whole number of at least 1, got {folds!r}")
-    if isinstance(level, bool) or not isinstance(level, int | float):
+    if not is_number(level):
         found.append(f"comparison.level: expected a number, got {level!r}")
     else:
         found += level_problems(level)
@@ -160,7 +161,7 @@ def plan_runs(
         With every mistake.
     """
     found: list[str] = []
-    if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
+    if not _counts(seeds):
         found.append(f"seeds: expected a whole number of at least 1, got {seeds!r}")
     found += _unfair(raw)
     chosen = list(dict.fromkeys([*strategies, FLOOR]))
@@ -247,6 +248,6 @@ def command_line(raw: Mapping[str, Any], strategies: Sequence[str], seeds: int, 
     return shlex.join(words)
 
 
-def _whole(value: Any) -> bool:
+def _counts(value: Any) -> bool:
     """Return whether a value is a whole number of at least 1."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return is_whole(value) and value >= 1

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.base.checks import is_number
 from evorrn.base.errors import ConfigError, nearest
 from evorrn.base.text import amount, figure
 from evorrn.data.metrics import HIGHER_IS_BETTER
@@ -158,14 +159,14 @@ def _condition(text: str, known: Sequence[str], problems: list[str]) -> tuple[st
         equal = sign == "="
 
         def same(value: Any) -> bool:
-            alike = value == number if _real(value) and _real(number) else plain_text(value) == wanted
+            alike = value == number if is_number(value) and is_number(number) else plain_text(value) == wanted
             return bool(alike) == equal
 
         return name, same
-    if not _real(number):
+    if not is_number(number):
         problems.append(f"--where: expected a number after {sign}, got {wanted!r} in {text!r}")
     compare = COMPARE[sign]
-    return name, lambda value: _real(value) and compare(value, number)
+    return name, lambda value: is_number(value) and compare(value, number)
 
 
 def _no_column(name: str, known: Sequence[str]) -> str:
@@ -196,11 +197,11 @@ def _summary(name: str, rows: Sequence[Run]) -> dict[str, Any]:
     """Return the median of a column; of a metric with its interval, where failed runs are the worst."""
     values = [row.get(name) for row in rows]
     if "." not in name:
-        there = [value for value in values if _real(value)]
+        there = [value for value in values if is_number(value)]
         return {f"median {name}": float(np.median(there)) if there else None}
     worst = -math.inf if name.partition(".")[2] in HIGHER_IS_BETTER else math.inf
     kept = [
-        value if _real(value) and math.isfinite(value) else worst
+        value if is_number(value) and math.isfinite(value) else worst
         for row, value in zip(rows, values)
         if value is not None or row.status == FAILED
     ]
@@ -223,12 +224,8 @@ def _sorted(places: Sequence[int], sort: Sequence[str], values: Mapping[str, Seq
 
 
 def _order(value: Any) -> tuple[int, float, str]:
-    return (0, float(value), "") if _real(value) else (1, 0.0, plain_text(value))
+    return (0, float(value), "") if is_number(value) else (1, 0.0, plain_text(value))
 
 
 def _is_number(name: str) -> bool:
     return name.split(".")[0] in SPLITS or name in COSTS
-
-
-def _real(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

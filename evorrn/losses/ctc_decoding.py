@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError, DataError, ShapeError
 
 
@@ -61,7 +62,7 @@ def ctc_decode(outputs: np.ndarray, lengths: np.ndarray | None = None, beam: int
         raise ShapeError(
             f"lengths: expected {len(logits)} whole numbers from 0 to {logits.shape[1]}, got {ends}"
         )
-    if isinstance(beam, bool) or not isinstance(beam, int | np.integer) or beam < 1:
+    if not is_whole(beam) or beam < 1:
         raise ConfigError(f"beam: expected a whole number of at least 1, got {beam!r}")
     rows = [row[:end] for row, end in zip(logits, ends.astype(int))]
     for place, row in enumerate(rows):

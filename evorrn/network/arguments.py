@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError, DataError, ShapeError
 from evorrn.data.arrays import numeric, unmasked
 from evorrn.data.batch import Batch
@@ -298,7 +299,7 @@ def _in_steps(
             "steps: expected the number of time steps, or lengths, since a context does not say it"
         )
     count = int(np.max(np.asarray(lengths))) if steps is None else steps
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+    if not is_whole(count) or count < 1:
         raise ConfigError(f"steps: expected a whole number of at least 1, got {count!r}")
     return shown_in_steps(network, array, int(count))
 

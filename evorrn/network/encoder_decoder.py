@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import check_seed
 from evorrn.data.batch import Batch
@@ -213,7 +214,7 @@ class EncoderDecoder(TwoParts):
         2
         """
         for name, number in (("steps", steps), ("beam", beam)):
-            if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+            if not is_whole(number) or number < 1:
                 raise ConfigError(f"{name}: expected a whole number of at least 1, got {number!r}")
         if not (isinstance(temperature, int | float | np.number) and 0 <= temperature < math.inf):
             raise ConfigError(f"temperature: expected a number of at least 0, got {temperature!r}")

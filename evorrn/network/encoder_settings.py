@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError, EvorrnError, unknown
 from evorrn.cells.find import find_cell
 
@@ -38,7 +37,7 @@ def checked_table(name: str, given: Any, known: Sequence[str], embedding: int) -
 
 def problems_of_symbols(outputs: Any, start: Any, stop: Any) -> list[str]:
     """Return a sentence for each of the numbers of symbols that is wrong."""
-    if isinstance(outputs, bool) or not isinstance(outputs, int | np.integer) or outputs < 3:
+    if not is_whole(outputs) or outputs < 3:
         return [
             f"network.outputs: expected a whole number of at least 3, for start, stop and the symbols of answers, got {outputs!r}"
         ]
@@ -47,9 +46,7 @@ def problems_of_symbols(outputs: Any, start: Any, stop: Any) -> list[str]:
     for name, symbol in (("start", start), ("stop", stop)):
         if symbol is None:
             found.append(f"network.{name}: expected {meaning[name]}, from 0 to {outputs - 1}, got none")
-        elif (
-            isinstance(symbol, bool) or not isinstance(symbol, int | np.integer) or not 0 <= symbol < outputs
-        ):
+        elif not is_whole(symbol) or not 0 <= symbol < outputs:
             found.append(f"network.{name}: expected {meaning[name]}, from 0 to {outputs - 1}, got {symbol!r}")
     if not found and start == stop:
         found.append(f"network.stop: expected another symbol than start, which is {start}")

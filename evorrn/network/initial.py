@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from evorrn.base.checks import is_number
 from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.settings import plain
 from evorrn.compile.blocks import Block
@@ -33,7 +34,7 @@ def choose(layout: Sequence[Block], given: Mapping[str, str | float]) -> dict[st
         matching = [block for block in layout if name in (block.name, block.parameter)]
         if not matching:
             problems.append(f"network.initial: {unknown('block', name, ways)}")
-        if isinstance(way, int | float) and not isinstance(way, bool):
+        if is_number(way):
             if not math.isfinite(way):
                 problems.append(f"network.initial.{name}: expected a finite number, got {way}")
         elif not isinstance(way, str) or way not in INITIALISERS:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError, EvorrnError, unknown
 from evorrn.compile.cell import Cell
 from evorrn.losses.find import find_loss, losses
@@ -121,7 +122,7 @@ def _size_problems(given: Mapping[str, tuple[Any, ...]]) -> list[str]:
         for name, values in given.items()
         for least in [0 if name == "inputs" else 1]
         for value in values
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
+        if not is_whole(value) or value < least
     ]
     return problems + ([] if given["hidden"] else ["network.hidden: expected at least one layer, got none"])
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import unknown
 from evorrn.network.layers import Layer
 
@@ -85,7 +84,7 @@ def problems_of_wiring(network: NetworkSettings, layers: Sequence[Layer], loss: 
 def _problems_of_names(network: NetworkSettings) -> list[str]:
     found = []
     size: Any = network.embedding
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
+    if not is_whole(size) or size < 0:
         found.append(f"network.embedding: expected a whole number of at least 1, or 0 for none, got {size!r}")
     elif size and network.inputs > MOST_SYMBOLS:
         found.append(f"network.inputs: expected at most {MOST_SYMBOLS:,} symbols, got {network.inputs:,}")

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from evorrn.base.checks import is_number
 from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.base.settings import Settings, check_seed, names
 from evorrn.data.arrays import numeric
@@ -350,7 +350,7 @@ class EvolutionStrategy(Strategy):
         point = np.array(numeric("start", start), dtype=np.float64)
         if point.ndim != 1 or point.size == 0 or not np.isfinite(point).all():
             raise ShapeError(f"start: expected a finite vector (n,), got shape {point.shape}")
-        if isinstance(spread, bool) or not isinstance(spread, Real) or not 0 <= spread < np.inf:
+        if not is_number(spread) or not 0 <= spread < np.inf:
             raise ConfigError(f"spread: expected a number of at least 0, got {spread!r}")
         rng = np.random.default_rng(np.random.SeedSequence(check_seed(seed), spawn_key=(STRATEGY_STREAM,)))
         return Search(self, self.initial(point.size, rng, Around(point, spread), layout))

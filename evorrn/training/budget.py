@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from evorrn.base.checks import is_number
 from evorrn.base.errors import ConfigError, unknown
 from evorrn.base.settings import plain
 from evorrn.training.progress import Progress
@@ -107,8 +108,7 @@ class Budget:
                 continue
             value = plain(value)  # converts NumPy numbers
             object.__setattr__(self, field.name, value)
-            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            if not number:
+            if not (is_number(value) and math.isfinite(value)):
                 problems.append(f"budget.{field.name}: expected a finite number, got {value!r}")
             elif field.name in ("work", "generations", "evaluations", "steps"):
                 if value < 1 or value != int(value):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.base.checks import is_whole
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
 from evorrn.data.arrays import numeric
 from evorrn.data.environment import Environment
@@ -46,7 +47,7 @@ def check(environment: Environment) -> None:
     found = []
     for name in SIZES:
         value = _given(environment, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        if not is_whole(value) or value < 1:
             found.append(f"{name}: expected a whole number of at least 1, got {value!r}")
     for name in FUNCTIONS:
         function = _given(environment, name)
@@ -92,7 +93,7 @@ def _problems_of_parts(environment: Environment) -> list[str]:
         return [f"parts: expected (count, move, judge), got {parts!r}"]
     count, *functions = parts
     found = [_function_problem(form, function) for form, function in zip(PARTS.values(), functions)]
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count <= environment.states:
+    if not is_whole(count) or not 0 < count <= environment.states:
         found.append(f"parts: expected a count from 1 to {environment.states}, got {count!r}")
     return [problem for problem in found if problem]
 
@@ -177,7 +178,7 @@ def environment_starts(environment: Environment, count: int, rng: np.random.Gene
     from numba.core.errors import NumbaError
 
     check(environment)
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+    if not is_whole(count) or count < 1:
         raise EvorrnError(f"starts: expected a number of at least 1, got {count!r}")
     if not isinstance(rng, np.random.Generator):
         raise EvorrnError(f"starts: expected a numpy Generator, got {rng!r}")
@@ -214,7 +215,7 @@ def checked_limit(environment: Environment, given: int | None) -> int:
     """
     if given is None:
         return int(environment.time_limit)
-    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+    if not is_whole(given) or given < 1:
         raise ConfigError(f"time_limit: expected a whole number of at least 1, got {given!r}")
     return int(given)
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from evorrn.base.text import with_letter
+
 Axes = Any
 
 INK, MUTED, GRID = "#1b2026", "#5b6570", "#d9dee4"
@@ -68,11 +70,8 @@ def places(names: Sequence[str]) -> dict[str, int]:
 
 
 def short(value: float, _: object = None) -> str:
-    """Return a number as budgets are typed: 500M, 2G."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
+    """Return a number as budgets are typed; a formatter of matplotlib's axes."""
+    return with_letter(value, "g")
 
 
 def scale_axis(axes: Axes, letter: str, values: np.ndarray, ratio: float = 10) -> None:

@@ -70,8 +70,12 @@ def predict_text(model: Model, path: Path, columns: Sequence[str], rules: Mappin
             f", {np.mean(found.bits[:-1]):.3f} bits a character, {100 * right:.1f} % of them predicted"
         )
     unknown = text.unknown(read)
-    if unknown:
-        shown = " ".join(map(repr, unknown[:SHOWN])) + " ..." * (len(unknown) > SHOWN)
-        notes.append(f"the network does not know {shown}; these are one symbol, unknown, to it")
+    notes += [unknown_note(unknown)] if unknown else []
     diverged = not np.isfinite(found.probability).all()
     return Sheet(COLUMNS, rows, found.bits[None, :, None], None, diverged, tuple(notes))
+
+
+def unknown_note(characters: Sequence[str]) -> str:
+    """Return a sentence on characters that a network does not know."""
+    shown = " ".join(map(repr, characters[:SHOWN])) + " ..." * (len(characters) > SHOWN)
+    return f"the network does not know {shown}; these are one symbol, unknown, to it"

@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from evorrn.base.checks import is_number
 from evorrn.base.errors import nearest, unknown
 from evorrn.lab.sweep.known import TABLES, known_settings
 
@@ -176,7 +177,7 @@ def _axis(names: tuple[str, ...], value: Any, found: list[str]) -> Axis | None:
     if found:
         return None
     every = tuple(dict.fromkeys(itertools.chain.from_iterable(points)))
-    ordered = len(every) == 1 and all(_is_number(point[every[0]]) for point in points)
+    ordered = len(every) == 1 and all(_is_finite(point[every[0]]) for point in points)
     return Axis(every, tuple(points), ordered=ordered)
 
 
@@ -189,7 +190,7 @@ def _ranged(name: str, table: Mapping[str, Any], found: list[str]) -> Axis | Non
         return None
     form, given = forms[0], table[forms[0]]
     count = 3 if form == "range" else 2
-    if not isinstance(given, list) or len(given) != count or not all(map(_is_number, given)):
+    if not isinstance(given, list) or len(given) != count or not all(map(_is_finite, given)):
         what = "three numbers, [first, last, step]" if form == "range" else "two numbers, [first, last]"
         found.append(f"{form}: expected {what}, got {given!r}")
         return None
@@ -230,8 +231,8 @@ def _powers(first: float, last: float, factor: int) -> list[float]:
     return values
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
 def _unknown_names(

@@ -11,9 +11,9 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.covariance import EIGENVECTORS, LazyStrategy, check_size
 from evorrn.strategies.evolution.population import PopulationStrategy
-from evorrn.strategies.evolution.recombination import best_first, usual_population
+from evorrn.strategies.evolution.recombination import ACTIVE, best_first, usual_population
 from evorrn.strategies.evolution.restarts import ended, next_run, with_generation
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import SIGMA, Start
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -58,14 +58,8 @@ class CMAES(PopulationStrategy):
 
     name: ClassVar[str] = "cma-es"
 
-    sigma: float | None = setting(
-        None, "initial step size; the standard deviation of the start genomes by default", above=0
-    )
-    active: bool = setting(
-        True,
-        "whether the worse half of a generation takes variance away along its steps, by negative weights",
-        absent=False,
-    )
+    sigma: float | None = setting(None, SIGMA, above=0)
+    active: bool = setting(True, ACTIVE, absent=False)
     restarts: str = setting(
         "none",
         "restarts after convergence or stagnation: none, with the population doubled each time (ipop), or with "

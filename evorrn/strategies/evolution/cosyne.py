@@ -12,7 +12,7 @@ from evorrn.base.huge import scale_of
 from evorrn.base.settings import setting
 from evorrn.strategies.base import DRAW, State
 from evorrn.strategies.evolution.population import PopulationStrategy
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import WIDTH, Start
 from evorrn.strategies.evolution.units import neurons, places
 
 DEFAULT_POPULATION = 20
@@ -67,11 +67,7 @@ class CoSyNE(PopulationStrategy):
     population: int | None = setting(
         None, f"networks, and values of each weight; {DEFAULT_POPULATION} by default", minimum=2
     )
-    width: float | None = setting(
-        None,
-        "start weights are uniform between -width and width; by default as the network initialises them",
-        above=0,
-    )
+    width: float | None = setting(None, WIDTH, above=0)
     parents: float = setting(0.25, "share of the networks that become parents", above=0, maximum=1)
     offspring: float = setting(0.5, "share of the networks that are replaced by children", above=0, below=1)
     crossover: str = setting(

@@ -13,7 +13,7 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import DRAW, PER_GENE, State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.shaping import centred_ranks
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import WIDTH, Start
 from evorrn.strategies.evolution.units import neurons, places
 
 DEFAULT_POPULATION = 20
@@ -73,11 +73,7 @@ class ESP(PopulationStrategy):
     population: int | None = setting(
         None, f"neurons of a sub-population; {DEFAULT_POPULATION} by default", minimum=2
     )
-    width: float | None = setting(
-        None,
-        "start weights are uniform between -width and width; by default as the network initialises them",
-        above=0,
-    )
+    width: float | None = setting(None, WIDTH, above=0)
     trials: int = setting(10, "networks that each neuron is part of in a generation", minimum=1)
     mutation_rate: float = setting(
         0.4, "probability that one weight of a child mutates", minimum=0, maximum=1

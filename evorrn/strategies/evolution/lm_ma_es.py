@@ -12,7 +12,7 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import best_first, logarithmic_weights, usual_population
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import SIGMA, Start
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ class LMMAES(PopulationStrategy):
 
     name: ClassVar[str] = "lm-ma-es"
 
-    sigma: float | None = setting(
-        None, "initial step size; the standard deviation of the start genomes by default", above=0
-    )
+    sigma: float | None = setting(None, SIGMA, above=0)
     directions: int | None = setting(None, "number of directions, m; 4 + 3 ln n by default", minimum=1)
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:

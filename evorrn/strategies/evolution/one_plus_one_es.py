@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import TENTH, Start
 from evorrn.strategies.evolution.survivors import SurvivorStrategy
 
 
@@ -48,9 +48,7 @@ class OnePlusOneES(SurvivorStrategy):
     least_population: ClassVar[int] = 1
 
     population: int = setting(1, "children of a generation", minimum=1)
-    sigma: float | None = setting(
-        None, "initial step size; a tenth of the standard deviation of the start genomes by default", above=0
-    )
+    sigma: float | None = setting(None, TENTH, above=0)
     factor: float = setting(1.5, "factor on the step size after a success", above=1)
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:

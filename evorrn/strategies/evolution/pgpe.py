@@ -11,7 +11,7 @@ import numpy as np
 from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.mirrored import MirroredStrategy
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import TENTH, Start
 from evorrn.strategies.gradient.optimisers import Coefficients, adam
 
 
@@ -49,9 +49,7 @@ class PGPE(MirroredStrategy):
 
     name: ClassVar[str] = "pgpe"
 
-    sigma: float | None = setting(
-        None, "initial step size; a tenth of the standard deviation of the start genomes by default", above=0
-    )
+    sigma: float | None = setting(None, TENTH, above=0)
     rate_sigma: float = setting(0.1, "learning rate of the step sizes", minimum=0)
     change: float = setting(
         0.2, "largest change of a step size in a generation, as a share of the step size", above=0, below=1

@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+ACTIVE = "whether the worse half of a generation takes variance away along its steps, by negative weights"
+"""What the setting `active` means."""
+
 
 def usual_population(size: int) -> int:
     """Return the default population for `size` genes: 4 + 3 ln n, rounded down."""

@@ -12,13 +12,14 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import (
+    ACTIVE,
     best_first,
     logarithmic_weights,
     negative_weights,
     scaled_negative,
     usual_population,
 )
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import SIGMA, Start
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,8 @@ class SepCMAES(PopulationStrategy):
 
     name: ClassVar[str] = "sep-cma-es"
 
-    sigma: float | None = setting(
-        None, "initial step size; the standard deviation of the start genomes by default", above=0
-    )
-    active: bool = setting(
-        True,
-        "whether the worse half of a generation takes variance away along its steps, by negative weights",
-        absent=False,
-    )
+    sigma: float | None = setting(None, SIGMA, above=0)
+    active: bool = setting(True, ACTIVE, absent=False)
 
     def begin(self, start: Start, rng: np.random.Generator) -> State:
         """Return mean, step size, diagonal and paths; 4 + 3 ln n individuals by default."""

@@ -13,7 +13,7 @@ from evorrn.strategies.base import State
 from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import usual_population
 from evorrn.strategies.evolution.shaping import shared_weights, standardised
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import SIGMA, Start
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class SNES(PopulationStrategy):
 
     name: ClassVar[str] = "snes"
 
-    sigma: float | None = setting(
-        None, "initial step size; the standard deviation of the start genomes by default", above=0
-    )
+    sigma: float | None = setting(None, SIGMA, above=0)
     rate_mean: float = setting(1.0, "learning rate of the mean", above=0)
     rate_sigma: float | None = setting(
         None, "learning rate of the step sizes; (3 + ln n) / (5 sqrt n) by default", above=0

@@ -10,6 +10,11 @@ import numpy as np
 
 from evorrn.strategies.base import State
 
+SIGMA = "initial step size; the standard deviation of the start genomes by default"
+TENTH = "initial step size; a tenth of the standard deviation of the start genomes by default"
+WIDTH = "start weights are uniform between -width and width; by default as the network initialises them"
+"""What settings of several strategies mean."""
+
 
 @dataclass(frozen=True)
 class Start:

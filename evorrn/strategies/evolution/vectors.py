@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.base.checks import is_number
 from evorrn.base.huge import deviations, root_mean_square
 from evorrn.base.settings import setting
 from evorrn.strategies.base import EvolutionStrategy, State, generator, generator_state, with_noise
@@ -96,7 +97,7 @@ class VectorStrategy(EvolutionStrategy):
                 f"population: {self.name} needs at least {self.least_population}, got {self.population}"
             )
         for name, factor in (self.step_sizes or {}).items() if not found else ():
-            if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
+            if not is_number(factor) or not 0 < factor < math.inf:
                 found.append(f"step_sizes.{name}: expected a number > 0, got {factor!r}")
         return found
 

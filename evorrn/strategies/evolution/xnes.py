@@ -15,7 +15,7 @@ from evorrn.strategies.evolution.population import PopulationStrategy
 from evorrn.strategies.evolution.recombination import usual_population
 from evorrn.strategies.evolution.shaping import shared_weights
 from evorrn.strategies.evolution.snes import utilities
-from evorrn.strategies.evolution.start import Start
+from evorrn.strategies.evolution.start import SIGMA, Start
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network
@@ -62,9 +62,7 @@ class XNES(PopulationStrategy):
     name: ClassVar[str] = "xnes"
     least_population: ClassVar[int] = 4  # with fewer and the default rates, the gradient is noise
 
-    sigma: float | None = setting(
-        None, "initial step size; the standard deviation of the start genomes by default", above=0
-    )
+    sigma: float | None = setting(None, SIGMA, above=0)
     rate_mean: float = setting(1.0, "learning rate of the mean", above=0)
     rate_sigma: float | None = setting(
         None, "learning rate of the step size; (9 + 3 ln n) / (5 n sqrt n) by default", above=0

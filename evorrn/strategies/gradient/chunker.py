@@ -13,7 +13,7 @@ from evorrn.base.settings import setting
 from evorrn.network.network import Network
 from evorrn.strategies.base import State
 from evorrn.strategies.gradient.observation import check_steps, output_gradient
-from evorrn.strategies.gradient.optimisers import Coefficients, adam, clip_by_norm
+from evorrn.strategies.gradient.optimisers import CLIP, Coefficients, adam, clip_by_norm
 from evorrn.strategies.gradient.restarting import Restarting, random_genome, targets_of
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ class Chunker(Restarting):
 
     rate: float = setting(0.01, "learning rate of Adam, for both networks", above=0)
     batch_size: int = setting(8, "sequences in a minibatch; 0 for all sequences", minimum=0)
-    clip: float = setting(
-        1.0, "largest norm of a gradient, longer ones are scaled down; 0 for no limit", minimum=0
-    )
+    clip: float = setting(1.0, CLIP, minimum=0)
     threshold: float = setting(
         0.3, "largest error of an input, or of a target that is no class, that is predicted", above=0
     )

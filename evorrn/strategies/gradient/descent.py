@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from evorrn.base.checks import is_number
 from evorrn.base.errors import ConfigError
 from evorrn.base.huge import mean, scale_of
 from evorrn.base.settings import Settings, setting
@@ -19,6 +20,7 @@ from evorrn.strategies.blocks import factors_of_genes
 from evorrn.strategies.gradient.corruption import corrupted
 from evorrn.strategies.gradient.layer_dropout import LayerDropout
 from evorrn.strategies.gradient.optimisers import (
+    CLIP,
     OPTIMISERS,
     USUAL_DECAY,
     Coefficients,
@@ -57,9 +59,7 @@ class Descent(Settings):
     )
     epsilon: float = setting(1e-8, "added to the root of the mean squared gradient", above=0)
     batch_size: int = setting(4, "sequences in a minibatch; 0 for all sequences", minimum=0)
-    clip: float = setting(
-        1.0, "largest norm of a gradient, longer ones are scaled down; 0 for no limit", minimum=0
-    )
+    clip: float = setting(1.0, CLIP, minimum=0)
     schedule: str = setting("plateau", "schedule of the learning rate", choices=tuple(SCHEDULES))
     period: int = setting(40, "epochs in a period of the schedule", minimum=1)
     factor: float = setting(0.5, "factor of the schedule on the rate", above=0, maximum=1)
@@ -129,7 +129,7 @@ class GradientDescent(Restarting, Descent):
         """Return one sentence for each setting, or combination of settings, that is not allowed."""
         found = super().problems()
         for name, factor in (self.rates or {}).items() if not found else ():
-            if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < np.inf:
+            if not is_number(factor) or not 0 <= factor < np.inf:
                 found.append(f"rates.{name}: expected a number of at least 0, got {factor!r}")
         return found
 

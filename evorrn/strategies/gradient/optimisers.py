@@ -17,6 +17,9 @@ from evorrn.base.huge import scale_of
 
 Moments = dict[str, Any]
 
+CLIP = "largest norm of a gradient, longer ones are scaled down; 0 for no limit"
+"""What the setting `clip` means."""
+
 
 @dataclass(frozen=True)
 class Coefficients:

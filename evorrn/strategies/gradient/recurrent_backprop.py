@@ -13,7 +13,7 @@ from evorrn.base.settings import setting
 from evorrn.strategies.base import State
 from evorrn.strategies.gradient.jacobian import jacobian_work
 from evorrn.strategies.gradient.observation import check_steps, output_gradient
-from evorrn.strategies.gradient.optimisers import Coefficients, adam, clip_by_norm
+from evorrn.strategies.gradient.optimisers import CLIP, Coefficients, adam, clip_by_norm
 from evorrn.strategies.gradient.restarting import Restarting, random_genome, targets_of
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ class RecurrentBackprop(Restarting):
         200, "updates without improvement on validation after which training stops; 0 for never", minimum=0
     )
     rate: float = setting(0.02, "learning rate of Adam", above=0)
-    clip: float = setting(
-        1.0, "largest norm of a gradient, longer ones are scaled down; 0 for no limit", minimum=0
-    )
+    clip: float = setting(1.0, CLIP, minimum=0)
     settle: int = setting(500, "most time steps for which an input is held", minimum=1)
     tolerance: float = setting(1e-5, "largest change of a state in a time step at which it rests", above=0)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.strategies.base import DRAW, State
-from evorrn.strategies.gradient.optimisers import Coefficients, adam, clip_by_norm
+from evorrn.strategies.gradient.optimisers import CLIP, Coefficients, adam, clip_by_norm
 from evorrn.strategies.gradient.restarting import Restarting, random_genome
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ class REINFORCE(Restarting):
     )
     baseline: bool = setting(True, "whether the mean return of the other episodes is subtracted")
     normalise: bool = setting(True, "whether returns are divided by their root mean square in an update")
-    clip: float = setting(
-        1.0, "largest norm of a gradient, longer ones are scaled down; 0 for no limit", minimum=0
-    )
+    clip: float = setting(1.0, CLIP, minimum=0)
 
     def fresh(self, problem: EnvironmentProblem, rng: np.random.Generator) -> State:
         """Return a random genome with empty moments."""

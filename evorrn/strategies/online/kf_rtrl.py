@@ -12,12 +12,10 @@ from evorrn.engine.influence.rows import Factor, Term
 from evorrn.engine.influence.steps import Steps
 from evorrn.strategies.base import DRAW
 from evorrn.strategies.online.learning import OnlineStrategy
+from evorrn.strategies.online.stream import scale_between
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
-
-TINY = 1e-7
-"""Added to norms and to their ratios, so that none is zero."""
 
 
 class Kronecker:
@@ -55,8 +53,8 @@ class Kronecker:
             one = np.ones((len(loss), 1), self._dtype)
             source = np.concatenate([found.sources[:, time][:, self._sources], one], axis=1)
             slope, pushed = found.slopes[:, time][..., self._slopes], found.state[:, time] @ self._matrix
-            first = np.sqrt((_norm(pushed) + TINY) / (_norm(self._vector) + TINY))
-            second = np.sqrt((_norm(slope) + TINY) / (_norm(source) + TINY))
+            first = scale_between(pushed, self._vector)
+            second = scale_between(slope, source)
             vector = signs[:, :1] * first * self._vector + signs[:, 1:] * second * source
             matrix = _times(signs[:, :1] / first, pushed) + _times(signs[:, 1:] / second, slope)
             self._vector = np.where(moves, vector, self._vector)
@@ -86,10 +84,6 @@ def _union(factors: list[Factor]) -> np.ndarray:
 
 def _times(numbers: np.ndarray, matrices: np.ndarray) -> np.ndarray:
     return numbers[..., None] * matrices
-
-
-def _norm(arrays: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.square(arrays.reshape(len(arrays), -1)).sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,17 @@ from evorrn.training.problem import Chosen, Problem
 MOST_NUMBERS = 2**24
 """Numbers of the derivatives of the time steps that are computed in one go."""
 
+TINY = 1e-7
+"""Added to norms and to their ratios, so that none is zero."""
+
+
+def scale_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the root of the ratio of the norms of two arrays for each sequence, shape (B, 1)."""
+    norms = [
+        np.sqrt(np.square(one.reshape(len(one), -1)).sum(axis=1, keepdims=True)) for one in (first, second)
+    ]
+    return np.asarray(np.sqrt((norms[0] + TINY) / (norms[1] + TINY)))
+
 
 class Estimator(Protocol):
     """What a method carries from time step to time step."""

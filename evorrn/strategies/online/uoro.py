@@ -11,12 +11,10 @@ from evorrn.engine.influence.jacobians import StepJacobians
 from evorrn.engine.influence.steps import Steps
 from evorrn.strategies.base import DRAW
 from evorrn.strategies.online.learning import OnlineStrategy
+from evorrn.strategies.online.stream import scale_between
 
 if TYPE_CHECKING:
     from evorrn.training.problem import Problem
-
-TINY = 1e-7
-"""Added to norms and to their ratios, so that none is zero."""
 
 
 class RankOne:
@@ -49,16 +47,12 @@ class RankOne:
             pushed = (found.state[:, time] @ self._states[..., None])[..., 0]
             slopes = (signs[:, None] @ found.slopes[:, time])[:, 0]
             drawn = self._steps.products(slopes, found.sources[:, time])
-            first = np.sqrt((_norm(self._weights) + TINY) / (_norm(pushed) + TINY))
-            second = np.sqrt((_norm(drawn) + TINY) / (_norm(signs) + TINY))
+            first = scale_between(self._weights, pushed)
+            second = scale_between(drawn, signs)
             self._states = np.where(moves, first * pushed + second * signs, self._states)
             self._weights = np.where(moves, self._weights / first + drawn / second, self._weights)
             gradient += ((loss * self._states).sum(axis=1, keepdims=True) * self._weights).sum(axis=0)
         return gradient
-
-
-def _norm(vectors: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
