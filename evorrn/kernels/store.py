@@ -33,7 +33,7 @@ except ImportError:  # Windows
 DIGEST = hashlib.sha256().digest_size
 LOCKS = "compiling.lock"
 """The file whose bytes processes lock, one for each function."""
-PATIENCE = 60.0
+PATIENCE = 20.0
 """Seconds after which a process no longer waits for another one, which may have been suspended, and compiles as well."""
 LOOK_SECONDS = 0.02
 """Time between two attempts to lock a function."""
