@@ -27,10 +27,13 @@ def left_out(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     from evorrn.network.settings import NetworkSettings
 
-    known: dict[str, Any] = {}
-    for table, plugins in FOUND.items():
-        kind = plugins.get(str(settings.get(f"{table}.name")))
-        known[table] = {} if kind is None else kind.from_stored({})
+    known: dict[str, dict[str, Any]] = {}
+    for name, value in settings.items():  # a strategy may have strategies in tables of its own
+        table, _, last = name.rpartition(".")
+        plugins = FOUND.get(table.partition(".")[0])
+        kind = plugins.get(str(value)) if plugins is not None and last == "name" else None
+        if kind is not None:
+            known[table] = kind.from_stored({})
     if settings.get("network.kind") is None:
         known["network"] = {
             field.name: field.default

@@ -40,6 +40,14 @@ def test_a_spec_with_what_it_leaves_out_has_every_setting(name):
     assert left_out(full) == {}
 
 
+def test_the_strategies_of_a_strategy_are_completed_too():
+    then = {"name": "then", "first": {"name": "cma-es", "active": False}, "second": {"name": "bptt"}}
+    spec = spec_of(strategy=then, network={"hidden": 4})
+    found = left_out(stored(spec))
+    assert found["strategy.first.active"] is False and found["strategy.second.carry"] is False
+    assert "strategy.second.rate" not in found and "strategy.first" not in found
+
+
 def test_a_table_in_place_of_a_setting_and_code_of_a_user_are_left_alone(tmp_path):
     spec = spec_of(strategy={"name": "bptt", "rates": {"readout": 0.5}}, network={"hidden": 4})
     assert "strategy.rates" not in left_out(stored(spec)) and "strategy.window" in left_out(stored(spec))
