@@ -54,7 +54,7 @@ def begin(tmp_path, *words):
 def test_a_signal_ends_compiling_with_nothing_half_written(tmp_path, number, strategy):
     process = begin(tmp_path, "run", WAVE, "--strategy", strategy, "--budget", "3gen")
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert not list(tmp_path.glob("runs/*/*/*/claim*")) and not list(tmp_path.rglob("*.tmp"))
@@ -67,7 +67,7 @@ def test_a_comparison_in_one_process_ends_as_well(tmp_path):
         tmp_path, "compare", WAVE, "--strategies", WALK, "--budget", "200k", "--seeds", 2, "--jobs", 1
     )
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 130 and "Traceback" not in err, err
 
 

@@ -137,7 +137,7 @@ def test_help_loads_nothing_heavy():
         "try: main(['sweep', 'run', '--help'])\nexcept SystemExit: pass\n"
         "print([m for m in ('numba', 'scipy', 'optuna', 'distributed') if m in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert done.stderr.strip() == "[]" and "--fail-fast" in done.stdout
 
 

@@ -91,13 +91,13 @@ def begin(command, file, root, *words, pause=0.0):
     )
 
 
-def end(process, timeout=60):
+def end(process, timeout=150):
     """Wait for a process and return its exit code, stdout and stderr."""
     out, err = process.communicate(timeout=timeout)
     return process.returncode, out, err
 
 
-def until(happened, timeout=40.0):
+def until(happened, timeout=200.0):
     """Wait until a function returns something true, and return that."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -100,7 +100,7 @@ def test_interrupted_runs_leave_checkpoints_and_go_on(number, one_by_one, tmp_pa
         # Ctrl-C reaches the whole group, a batch scheduler's signal the parent alone.
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
         rest = process.stdout.read()
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=200) == 130
     assert "note stopping after this step, with a checkpoint" in rest
     slow = specs(4, pause=0.1)
     states = [RunFolder(tmp_path / spec.folder).state() for spec in slow]

@@ -66,7 +66,7 @@ def test_after_a_parent_is_killed_its_workers_leave_and_the_same_command_goes_on
     for pid in (process.pid, *(workers if everyone else ())):
         os.kill(pid, signal.SIGKILL)
     end(process)
-    until(lambda: not any(map(alive, workers)), timeout=15)
+    until(lambda: not any(map(alive, workers)))
     assert len(deterministic(tmp_path)) < len(undisturbed)
     if not everyone:  # workers that outlive it leave checkpoints
         assert "running" not in states(tmp_path) and "interrupted" in states(tmp_path)
@@ -96,15 +96,15 @@ def test_a_signal_leaves_checkpoints(number, tmp_path, undisturbed):
 
 def test_ctrl_c_stops_after_the_step_and_once_more_at_once(tmp_path):
     file = write(tmp_path)
-    process = begin("run", file, tmp_path, "--jobs", 2, pause=3)
+    process = begin("run", file, tmp_path, "--jobs", 2, pause=8)
     workers = until(lambda: working(tmp_path))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     time.sleep(0.5)
-    assert process.poll() is None  # the step under way takes three seconds
-    started = time.monotonic()
+    assert process.poll() is None  # the step under way takes eight seconds
+    second = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     code, _, err = end(process)
-    assert code == 130 and "Traceback" not in err and time.monotonic() - started < 2.5
+    assert code == 130 and "Traceback" not in err and time.monotonic() - second < 7
     assert not any(map(alive, workers))
 
 

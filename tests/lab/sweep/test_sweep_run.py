@@ -250,7 +250,7 @@ def test_a_dead_worker_fails_its_own_call_alone():
     with LocalExecutor(2) as workers:
         wanted = ["a", "die", "b", "raise", "c", "strange", "d"]
         futures = [workers.submit(call, value) for value in wanted]
-        ends = [future.exception(timeout=30) or future.result() for future in futures]
+        ends = [future.exception(timeout=120) or future.result() for future in futures]
         with pytest.raises(Exception, match=r"pickle|local object"):
             workers.submit(lambda: 0)
     assert [end for end in ends if isinstance(end, tuple)] == [(value, True) for value in "abcd"]
@@ -276,9 +276,9 @@ def loaded(name):
 
 def test_processes_load_what_their_calls_need_before_there_are_any():
     with LocalExecutor(2, load=("colorsys", "no_such_module")) as workers:
-        assert workers.submit(loaded, "colorsys").result(timeout=30)
+        assert workers.submit(loaded, "colorsys").result(timeout=120)
     with LocalExecutor(1) as workers:
-        assert not workers.submit(loaded, "colorsys").result(timeout=30)
+        assert not workers.submit(loaded, "colorsys").result(timeout=120)
 
 
 def test_the_tally_counts_and_guesses():
