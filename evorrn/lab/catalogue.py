@@ -12,7 +12,6 @@ from evorrn.base.errors import EvorrnError, UnknownName
 from evorrn.base.plugins import Plugins
 from evorrn.base.settings import Settings, describe, plain
 from evorrn.cells.find import CELLS
-from evorrn.compile.step import compose
 from evorrn.data.find import TASKS, expand_task
 from evorrn.lab.report.tables import Table, text_table
 from evorrn.lab.runs.reader import Reader
@@ -113,6 +112,8 @@ def page(name: str, root: Path, kernel: bool = False) -> Page:
 
 def cell_page(cell: Cell) -> Page:
     """Return a cell's equations, and what they declare."""
+    from evorrn.compile.step import compose  # pages about anything else need no numba
+
     parameters = [(name, " x ".join(shape), cell.initial[name]) for name, shape in cell.parameters.items()]
     options = [
         (name, str(value), "{:g} to {:g}".format(*cell.ranges[name]) if name in cell.ranges else "")

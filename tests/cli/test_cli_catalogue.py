@@ -167,6 +167,18 @@ def test_help_imports_nothing_heavy(words):
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize("words", [["list"], ["show", "ga"], ["show", "lstmm"]])
+def test_listings_and_pages_of_evolution_do_not_import_the_compiler(words):
+    """Importing numba takes as long as all else that they do."""
+    code = (
+        "import sys\nfrom evorrn.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'numba', 'llvmlite', 'matplotlib', 'jinja2'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip().splitlines()[-1] == "[]"
+
+
 def test_the_module_is_the_command(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "evorrn", "--version"], capture_output=True, text=True, cwd=tmp_path
