@@ -129,6 +129,8 @@ def _hand_over(
         note(f"plot: {picture}")
     except OSError as error:
         warn(f"no plot: cannot write {picture}: {error.strerror or error}")
+    if source.warning:
+        warn(source.warning)
     if sheet.diverged:
         warn("the network diverged: some of these values are not finite, or beyond any sensible number")
 

@@ -54,6 +54,12 @@ def test_a_run_in_which_every_network_diverged_has_no_scores(console):
     assert said.code == 0 and content["diverged"]
     assert all(value is None for scores in content["metrics"].values() for value in scores.values())
     assert "nothing was learned" in content["notes"][0]
+    np.savez("u.npz", inputs=np.zeros((1, 5, 1)))
+    used = console.type("predict", content["folder"], "u.npz")
+    assert (
+        used.code == 0
+        and "nothing was learned: these are outputs of a network that is not trained" in used.err
+    )
 
 
 WORTHLESS = """

@@ -13,7 +13,7 @@ from evorrn.lab.runs.run import COMPLETE
 from evorrn.lab.runs.store import RunFolder, find_run
 from evorrn.lab.runs.typed import read
 from evorrn.training.model import Model, load_model
-from evorrn.training.result import Result, load
+from evorrn.training.result import NOTHING_LEARNED, Result, load
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Source:
     def pictures(self) -> Path:
         """The folder for pictures of its outputs."""
         return Path() if self.run is None else self.run.path / "plots"
+
+    @property
+    def warning(self) -> str:
+        """That the run of the network has learned nothing; empty where it has, and for a file."""
+        learned = not isinstance(self.model, Result) or NOTHING_LEARNED not in self.model.notes
+        return "" if learned else f"{NOTHING_LEARNED}: these are outputs of a network that is not trained"
 
 
 def find_source(reference: str | Path, root: Path) -> Source:
