@@ -54,6 +54,10 @@ def test_a_setting_that_some_contenders_do_not_have_is_an_axis_of_the_others_alo
     found = {effect.axis: effect for effect in effects.effects(study)}
     assert found["strategy.population"].labels == ["16", "64"]
     assert found["strategy.population"].size == pytest.approx(4.0)
+    assert (
+        sentences.title(study)
+        == "12 runs: 2 values of strategy.name and 2 values of strategy.population, 4 seeds"
+    )
     assert all(
         "–" not in (*cut.x_labels, *cut.y_labels) for cut in effects.slices(study, list(found.values()))
     )
@@ -62,6 +66,7 @@ def test_a_setting_that_some_contenders_do_not_have_is_an_axis_of_the_others_alo
     (tmp_path / "sweeps" / "made-up" / "runs.jsonl").unlink()
     study = make_study(read_results(write_list(tmp_path, one, alone)))
     assert [effect.axis for effect in effects.effects(study)] == ["strategy.name"]
+    assert sentences.title(study) == "8 runs: 2 values of strategy.name, 4 seeds"
 
 
 def test_a_search_over_ranges_has_no_groups_and_falls_back_to_the_best_on_the_task(tmp_path):

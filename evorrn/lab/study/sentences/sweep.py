@@ -12,7 +12,7 @@ from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison
 from evorrn.lab.study.sentences import common
 from evorrn.lab.study.standings import Findings, Lead, Overall, Standing, units
 from evorrn.lab.study.statistics import LEVEL
-from evorrn.lab.study.study import Study, chosen_text
+from evorrn.lab.study.study import ABSENT, Study, chosen_text
 
 PRUNED = "pruned"
 ORDER = (COMPLETE, FAILED, PRUNED, RUNNING, INTERRUPTED, MISSING, EMPTY, DAMAGED)
@@ -25,7 +25,8 @@ MOST_TASKS = 4
 
 def title(study: Study) -> str:
     """Return what was swept, in a line."""
-    axes = [f"{len(labels)} values of {name}" for name, labels in study.axes.items() if len(labels) > 1]
+    found = {name: len([label for label in labels if label != ABSENT]) for name, labels in study.axes.items()}
+    axes = [f"{count} values of {name}" for name, count in found.items() if count > 1]
     runs = counted(len(study.runs.rows), "run")
     counts = [len(cell.trials) for cell in study.configurations]
     low, high = min(counts), max(counts)
