@@ -155,7 +155,7 @@ def _minimise(dynamics: Dynamics, points: np.ndarray, constant: np.ndarray, roun
         slopes = jacobians - unit
         normal = slopes.swapaxes(1, 2) @ slopes + damping[rows, None, None] * unit
         downhill = -(slopes.swapaxes(1, 2) @ error[rows, :, None])
-        change = np.linalg.solve(normal, downhill)[..., 0]
+        change = _solved(normal, downhill)[..., 0]
         tried = at[rows] + change
         moved = _moved(dynamics, tried, constant)
         before, after = np.square(error[rows]).sum(axis=1), np.square(moved).sum(axis=1)
@@ -166,6 +166,16 @@ def _minimise(dynamics: Dynamics, points: np.ndarray, constant: np.ndarray, roun
         still = np.abs(change).max(axis=1) <= 1e-14 * scale
         active[rows] = ~(still | (after == 0) | ~np.isfinite(after) & (damping[rows] >= 1e10))
     return at
+
+
+def _solved(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the solutions (M, S, 1) of linear equations, NaN where there is none: damping then grows."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, right))
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full(right.shape, np.nan)
+        return np.concatenate([_solved(matrices[k : k + 1], right[k : k + 1]) for k in range(len(matrices))])
 
 
 def _distinct(points: np.ndarray, tolerance: float = 1e-5) -> np.ndarray:

@@ -6,6 +6,7 @@ import pytest
 from evorrn import Batch, Network
 from evorrn.base.errors import ConfigError
 from evorrn.diagnostics import activity, gradient_by_lag, memory_capacity, principal_trajectories
+from evorrn.diagnostics.fixed_points import _solved
 
 
 def learned(cell, rng):
@@ -74,3 +75,10 @@ def test_what_needs_a_readout_at_every_step_or_inputs_says_so():
     alone = Network(0, 1, hidden=2)
     with pytest.raises(ConfigError, match="expected a network with inputs, whose past it could hold"):
         memory_capacity(alone, alone.init(seed=0), delays=2, steps=100)
+
+
+def test_equations_without_a_solution_do_not_end_a_search_for_fixed_points():
+    matrices = np.array([[[2.0, 0.0], [0.0, 4.0]], [[1.0, 1.0], [1.0, 1.0]], [[1.0, 2.0], [0.0, 1.0]]])
+    found = _solved(matrices, np.ones((3, 2, 1)))[..., 0]
+    np.testing.assert_allclose(found[[0, 2]], [[0.5, 0.25], [-1.0, 1.0]])
+    assert np.isnan(found[1]).all()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from test_online import ragged, timeless, trained
 
-from evorrn import CRBP, Batch, Network, Problem
+import evorrn
+from evorrn import CRBP, RFLO, Batch, Network, Problem
 from evorrn.base.errors import ConfigError
 from evorrn.base.files import load_tree, save_tree
 
@@ -141,3 +142,20 @@ def test_networks_that_it_cannot_train_are_refused_with_what_serves(options, rea
     network = Network(2, 1, **{"hidden": 3, **options})
     with pytest.raises(ConfigError, match=reason):
         CRBP().check(Problem(network, ragged(network)))
+
+
+@pytest.mark.parametrize("method", [CRBP, RFLO], ids=lambda m: m.name)
+def test_a_task_recommends_a_cell_that_the_method_can_train(method):
+    """Each task that is a chain of steps recommends gated units to others, which these methods cannot train."""
+    for name in ("sunspots", "temporal-order"):
+        task = evorrn.task(name)
+        network = Network.for_task(task, **method.advice(task).network)
+        data = Batch(np.zeros((1, 4, task.inputs)), network_targets(network))
+        assert not method().refusals(Problem(network, data))
+    assert evorrn.BPTT.advice(task).network["cell"] not in method.serves
+    assert method.advice(evorrn.task("mackey-glass")).network["cell"] in method.serves
+
+
+def network_targets(network):
+    """Return targets (1, 4, O), or labels (1, 4)."""
+    return np.zeros((1, 4), int) if network.loss_function.labels else np.zeros((1, 4, network.outputs))

@@ -162,6 +162,7 @@ class CRBP(OnlineStrategy):
     """
 
     name: ClassVar[str] = "crbp"
+    serves: ClassVar[tuple[str, ...]] = ("iir", "fir", "indrnn")
     network_defaults: ClassVar[dict[str, Any]] = {"cell": "iir"}
 
     window: int | None = setting(

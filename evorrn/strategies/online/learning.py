@@ -11,11 +11,14 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
+from evorrn.data.task import Recommended
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.strategies.gradient.descent import Gradient, GradientDescent
 from evorrn.strategies.online.stream import Estimator, Stream
 
 if TYPE_CHECKING:
+    from evorrn.data.environment import Environment
+    from evorrn.data.task import Task
     from evorrn.training.problem import Problem
 
 
@@ -38,6 +41,17 @@ class OnlineStrategy(GradientDescent):
     usual_overhead: ClassVar[float] = 0.0
     whole: ClassVar[str] = "bptt"
     """The strategy that serves where a loss has no time steps."""
+    serves: ClassVar[tuple[str, ...]] = ()
+    """The cells that the method is made for, where it cannot train all; of others that tasks recommend the first takes the place."""
+
+    @classmethod
+    def advice(cls, task: Task | Environment) -> Recommended:
+        """Return the network and the settings that a task recommends, with a cell that the method can train."""
+        found = super().advice(task)
+        if not cls.serves or found.network.get("cell") in cls.serves:
+            return found
+        rest = {name: value for name, value in found.network.items() if name != "cell_options"}
+        return Recommended({**rest, "cell": cls.serves[0]}, found.strategy)
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigError when the method cannot train the network of a problem."""

@@ -39,6 +39,7 @@ class RFLO(EProp):
     """
 
     name: ClassVar[str] = "rflo"
+    serves: ClassVar[tuple[str, ...]] = ("leaky", "ctrnn", "elman")
 
     feedback: str = setting(
         "random", "weights through which the loss goes back to the units", choices=("symmetric", "random")
