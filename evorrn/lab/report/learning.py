@@ -79,9 +79,20 @@ def draw_losses(
     sign, drawn = -1.0 if returns else 1.0, []
     for place, (name, column) in enumerate((("training", "train_loss"), ("validation", "valid_loss"))):
         values = np.where(np.isfinite(history[column]), sign * np.asarray(history[column]), np.nan)
-        axes.plot(spent, values, color=SERIES[place], linestyle=LINES[place], linewidth=1.6, label=name)
+        line = {"color": SERIES[place], "linestyle": LINES[place], "linewidth": 1.6}
+        line["marker"] = "o" if np.isfinite(values).sum() == 1 else ""  # a line of one point is not seen
+        axes.plot(spent, values, **line, label=name)
         drawn.append(values)
-    scale_axis(axes, "y", np.concatenate(drawn))
+    everything = np.concatenate(drawn)
+    everything = everything[np.isfinite(everything)]
+    axes.yaxis.set_major_formatter(short)  # without an exponent above the axis, where the names stand
+    if (
+        len(everything)
+        and 0 < np.abs(everything).max()
+        and np.ptp(everything) < 1e-3 * np.abs(everything).max()
+    ):
+        axes.set_ylim(sorted((0.0, 2 * float(everything[0]))))
+    scale_axis(axes, "y", everything)
     axes.set(xlabel=label, ylabel="return" if returns else "loss")
     axes.xaxis.set_major_formatter(short)
     legend_above(axes)

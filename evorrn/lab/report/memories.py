@@ -72,7 +72,9 @@ def draw_energies(axes: Axes, energies: Sequence[np.ndarray]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for place, values in enumerate(energies):
         style = look(place)
-        axes.plot(values, color=style.colour, linestyle=style.line, label=f"cue {place + 1}")
+        marker = style.marker if len(values) == 1 else ""  # a line of one point is not seen
+        axes.plot(values, marker=marker, color=style.colour, linestyle=style.line, label=f"cue {place + 1}")
+    axes.set_xlim(right=max(1.05, *(1.05 * (len(values) - 1) for values in energies)))
     axes.set(xlabel="changes of the state", ylabel="energy")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 

@@ -71,6 +71,7 @@ def draw_histogram(axes: Axes, shown: Predictions, place: int = 0) -> None:
         color=SERIES[place % len(SERIES)],
     )
     axes.axvline(0, color=INK, linewidth=1)
+    axes.locator_params(axis="x", nbins=5)  # labels such as -0.0075 need room
     axes.set(xlabel=f"residual of {shown.name}", ylabel="time steps")
     with np.errstate(over="ignore"):  # of a run that diverges the deviation may be infinite
         mean, deviation = float(values.mean()), float(values.std())

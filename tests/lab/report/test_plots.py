@@ -12,10 +12,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from comparisons import CENTRES, made_up, made_up_curves, made_up_predictions
+from matplotlib.figure import Figure
 
 from evorrn.lab.report import plots
 from evorrn.lab.report.figures import inline_svg
-from evorrn.lab.report.learning import draw_learning
+from evorrn.lab.report.learning import draw_learning, draw_losses
+from evorrn.lab.report.memories import draw_energies
 from evorrn.lab.report.outputs import draw_predictions
 from evorrn.lab.report.rankings import draw_ranking
 from evorrn.lab.report.style import legend_above, places
@@ -153,6 +155,28 @@ def test_histories_that_diverged_can_be_drawn(tmp_path):
     }
     plots.learning_curve(history, tmp_path / "l.svg")
     plots.forecast_plot(np.arange(5.0), np.array([1.0, np.nan, np.inf]), tmp_path / "f.svg")
+
+
+def test_a_single_step_has_marks_and_no_exponent_stands_over_the_names():
+    """A line of one point is not seen: readouts that are solved once had empty pictures of learning."""
+    history = {"work": np.array([1e6]), "train_loss": np.array([8e-6]), "valid_loss": np.array([8e-6])}
+    axes = Figure().add_subplot()
+    draw_losses(axes, history["work"], history, "work")
+    assert [line.get_marker() for line in axes.lines] == ["o", "o"]
+    assert axes.get_ylim() == (0.0, 1.6e-5) and not axes.yaxis.get_major_formatter().get_offset()
+    longer = {name: np.array([3.0, 2.0, 1.0]) for name in history}
+    axes = Figure().add_subplot()
+    draw_losses(axes, longer["work"], longer, "work")
+    assert [line.get_marker() for line in axes.lines] == ["", ""]
+
+
+def test_a_recall_that_changes_nothing_has_a_mark_for_its_energy():
+    axes = Figure().add_subplot()
+    draw_energies(axes, [np.array([-4.0]), np.array([-3.0])])
+    assert all(line.get_marker() for line in axes.lines) and axes.get_xlim()[1] > 1
+    axes = Figure().add_subplot()
+    draw_energies(axes, [np.array([-1.0, -2.0, -3.0, -4.0]), np.array([-3.0])])
+    assert [bool(line.get_marker()) for line in axes.lines] == [False, True] and axes.get_xlim()[1] > 3
 
 
 def colours(comparison):
