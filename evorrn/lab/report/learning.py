@@ -86,11 +86,7 @@ def draw_losses(
     everything = np.concatenate(drawn)
     everything = everything[np.isfinite(everything)]
     axes.yaxis.set_major_formatter(short)  # without an exponent above the axis, where the names stand
-    if (
-        len(everything)
-        and 0 < np.abs(everything).max()
-        and np.ptp(everything) < 1e-3 * np.abs(everything).max()
-    ):
+    if len(everything) and np.ptp(everything) < 1e-3 * np.abs(everything).max():
         axes.set_ylim(sorted((0.0, 2 * float(everything[0]))))
     scale_axis(axes, "y", everything)
     axes.set(xlabel=label, ylabel="return" if returns else "loss")
