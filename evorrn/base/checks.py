@@ -11,6 +11,9 @@ from typing import Any
 
 from evorrn.base.errors import unknown
 
+MOST = 2**63 - 1
+"""Largest whole number of a setting: arrays hold no larger one."""
+
 
 def is_whole(value: Any) -> bool:
     """Return whether a value is a whole number, of Python or NumPy; True and False are none.
@@ -132,6 +135,8 @@ def check(value: Any, hint: Any, metadata: Mapping[str, Any]) -> str | None:
                 return f"expected a value {sign} {bound:g}, got {number!r}"
         if isinstance(number, float) and math.isinf(number):
             return f"expected a finite number, got {number}"
+        if is_whole(number) and not -MOST <= number <= MOST:
+            return f"expected a whole number of at most {MOST}, got {number!r}"
     return None
 
 

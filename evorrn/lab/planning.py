@@ -79,7 +79,7 @@ def asked(raw: Mapping[str, Any], choice: Choice) -> tuple[dict[str, Any], Asked
     """
     found: list[str] = []
     table = table_of(raw, "comparison", found)
-    found += [unknown_entry(name, ENTRIES, {}) for name in table if name not in ENTRIES]
+    found += [unknown_entry(name, table[name], ENTRIES, {}) for name in table if name not in ENTRIES]
     chosen = {
         "horizons": choice.horizons,
         "folds": choice.folds,

@@ -85,6 +85,7 @@ def test_an_alias_is_accepted():
         ("kind", 4, "expected str, got 4"),
         ("dark", 1, "expected bool, got 1"),
         ("sizes", [1, -2], "expected a value >= 0, got -2"),
+        ("shelf", 2**63, "expected a whole number of at most 9223372036854775807"),
         ("sizes", 4, "expected list of int, got 4"),
         ("sizes", [1, "x"], "expected list of int, got (1, 'x')"),
         ("span", [1.0], "expected list of float or none, got [1.0]"),

@@ -205,6 +205,7 @@ def test_continue_makes_a_new_run_with_more_budget(console):
         ),
         (("run", WAVE, "--set", "strategy.populaton=9"), "did you mean 'population'"),
         (("run", WAVE, "--set", "population=64"), "did you mean 'strategy.population'"),
+        (("run", WAVE, "--set", "ga.population=64"), "did you mean 'strategy.population'"),
         (("run", WAVE, "--set", "populaton=64"), "did you mean 'strategy.population'"),
         (("run", WAVE, "--set", "noise=0.2"), "did you mean 'task.noise'"),
         (("run", WAVE, "--set", "dtype=float64"), "did you mean 'network.dtype'"),

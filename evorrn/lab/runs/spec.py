@@ -223,7 +223,7 @@ def _resolve(raw: Mapping[str, Any], base: Path | None) -> Spec:
             check_population(strategy, network.size)
     settings = {"task": task.values() if task else (), "network": network_names()}
     settings["strategy"] = strategy.values() if strategy else ()
-    found[:0] = [unknown_entry(key, KEYS, settings) for key in raw if key not in KEYS]
+    found[:0] = [unknown_entry(key, raw[key], KEYS, settings) for key in raw if key not in KEYS]
     if found or budget is None or task is None or strategy is None or network is None:
         raise ConfigError(dict.fromkeys(found))
     content = {

@@ -132,9 +132,12 @@ def override(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, An
     return result
 
 
-def unknown_entry(name: str, known: Sequence[str], tables: Mapping[str, Iterable[str]]) -> str:
-    """Return a sentence on an unknown entry of a spec; for a setting without its table, the dotted name."""
+def unknown_entry(name: str, value: Any, known: Sequence[str], tables: Mapping[str, Iterable[str]]) -> str:
+    """Return a sentence on an unknown entry of a spec; for a setting without its table or in a wrong one, the dotted name."""
     dotted = {setting: f"{table}.{setting}" for table, settings in tables.items() for setting in settings}
+    inside = [dotted[key] for key in value if key in dotted] if isinstance(value, Mapping) else []
+    if inside and not get_close_matches(name, known, n=1):
+        return f"{name}: {unknown('entry', name, known)}; did you mean {inside[0]!r}?"
     close = get_close_matches(name, [*known, *dotted], n=1, cutoff=0.8)
     if close and close[0] in dotted:
         return f"{name}: unknown entry {name!r}; did you mean {dotted[close[0]]!r}?"
