@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evorrn.compile.ops import Shape
+from evorrn.compile.op import Shape
 
 INPUT, RECURRENT, BIAS, READOUT, OTHER = "input", "recurrent", "bias", "readout", "other"
 """The roles that a block can have."""
