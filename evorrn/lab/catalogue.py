@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,10 +194,12 @@ def _advice(kind: type[Task] | type[Environment]) -> list[Table]:
         task = kind()
     except EvorrnError:  # it has settings without a usable default, such as the path of a file
         return tables
-    advice = [
-        (name, _pairs(way.advice(task).network), _pairs(way.advice(task).strategy))
-        for name, way in strategies().items()
-    ]
+    found = {name: way.advice(task) for name, way in strategies().items()}
+    pairs = {name: (_pairs(advice.network), _pairs(advice.strategy)) for name, advice in found.items()}
+    usual, count = Counter(pairs.values()).most_common(1)[0]
+    advice = [(name, *pair) for name, pair in pairs.items() if pair != usual or count == 1]
+    if count > 1:
+        advice.append(("all others" if advice else "all", *usual))
     form = getattr(task, "network_form", {})
     tables += (
         [text_table("form of the network", ("setting", "value"), [(n, str(v)) for n, v in form.items()])]
