@@ -78,7 +78,9 @@ def test_a_kernel_is_shown_as_source_that_python_reads(console, tmp_path):
 def test_a_task_is_shown_with_its_settings_and_references(console):
     said = console.type("show", "narma")
     rows = said.out.split("recommended")[-1]
-    assert "\n  esn " in rows and "\n  all others " in rows and "\n  uoro " not in rows  # what most share, once
+    assert (
+        "\n  esn " in rows and "\n  all others " in rows and "\n  uoro " not in rows
+    )  # what most share, once
     assert said.code == 0 and "order" in said.out and "Atiya" in said.out and "nrmse_std" in said.out
     for reference in find_task("narma").references:
         assert reference.source in said.out
