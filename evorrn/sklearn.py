@@ -1,6 +1,7 @@
 """The face for scikit-learn: networks as a regressor and a classifier, for pipelines, grid search and cross-validation.
 
-A sample is a whole sequence, and its target is predicted at the last time step. The extra ``sklearn`` installs
+A sample is a whole sequence, and its target is predicted at the last time step, or by a readout that reads the sequence
+once (``network={"readout": "mean"}``). The extra ``sklearn`` installs
 scikit-learn.
 """
 
@@ -65,13 +66,20 @@ class _RNNEstimator(BaseEstimator):  # type: ignore[misc]
             raise ConfigError(
                 f"validation: expected a share of at least 0 and below 1, got {self.validation!r}"
             )
+        given = dict(self.network or {})
+        known = sorted({"inputs", "outputs", "loss"} & set(given))
+        if known:
+            raise ConfigError(
+                f"network: expected no {', '.join(known)}, which X and y and the estimator decide"
+            )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         strategy = self.strategy if isinstance(self.strategy, Strategy) else make_strategy(self.strategy, {})
         chosen = {"cell": self.cell, "hidden": self.hidden, "dtype": "float64"}
-        settings = {**strategy.network_defaults, **chosen, **(self.network or {})}
+        settings = {**strategy.network_defaults, **chosen, **given}
         network = Network(inputs.shape[2], outputs, loss=loss, **settings)
         parts = self._parts(len(inputs), targets if loss == "cross-entropy" else None, seed)
-        batches = [_at_the_end(inputs[part], targets[part]) for part in parts]
+        make = _at_the_end if network.readout == "every" else Batch
+        batches = [make(inputs[part], targets[part]) for part in parts]
         self.result_: Result = strategy.fit(network, batches, seed=seed, budget=self.budget)
         self.n_iter_ = len(self.result_.seconds)
 
@@ -88,7 +96,7 @@ class _RNNEstimator(BaseEstimator):  # type: ignore[misc]
         return [np.sort(train), np.sort(valid)]
 
     def _outputs(self, X: Any) -> np.ndarray:
-        """Return the outputs of the network at the last time step, (N, O)."""
+        """Return the outputs of the network at the last time step, or those of its readout of whole sequences, (N, O)."""
         check_is_fitted(self)
         valid = validate_data(self, X, reset=False, allow_nd=True, dtype=np.float64)
         inputs = _sequences(valid)
@@ -97,7 +105,8 @@ class _RNNEstimator(BaseEstimator):  # type: ignore[misc]
                 f"X: expected {len(self.input_mean_)} inputs at each time step, as in fit, got shape {np.shape(valid)}"
             )
         scaled = (inputs - self.input_mean_) / self.input_scale_
-        return np.asarray(self.result_.predict(scaled)[:, -1])
+        outputs = np.asarray(self.result_.predict(scaled))
+        return outputs if self.result_.network.readout != "every" else outputs[:, -1]
 
     def _scaled(self, inputs: np.ndarray) -> np.ndarray:
         """Learn the mean and the deviation of every input, and return scaled inputs."""
@@ -218,8 +227,8 @@ class RNNClassifier(ClassifierMixin, _RNNEstimator):  # type: ignore[misc]
 def _sequences(array: np.ndarray) -> np.ndarray:
     """Return inputs as (N, T, I): of a table (N, T) every row is a sequence of one input."""
     array = array[:, :, None] if array.ndim == 2 else array
-    if array.ndim != 3:
-        raise ValueError(f"X: expected shape (N, T) or (N, T, I), got {array.shape}")
+    if array.ndim != 3 or 0 in array.shape:
+        raise ValueError(f"X: expected shape (N, T) or (N, T, I) without empty axes, got {array.shape}")
     return array
 
 

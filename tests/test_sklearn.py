@@ -101,3 +101,36 @@ def test_another_number_of_inputs_at_a_time_step_is_refused_and_not_broadcast(fi
     if fitted > 1:
         with pytest.raises(ValueError, match="inputs at each time step"):
             model.predict(X[:, :, 0])
+
+
+@pytest.mark.parametrize("readout", ["last", "mean", "max", "sampled:3"])
+@pytest.mark.parametrize("samples", [1, 2, 5])
+def test_readouts_of_whole_sequences_predict_what_the_network_gives_for_each(readout, samples):
+    rng = np.random.default_rng(samples)
+    x, first = series(rng, 24, steps=4)
+    settings = {
+        "cell": "elman",
+        "hidden": 3,
+        "budget": "1gen",
+        "random_state": 0,
+        "network": {"readout": readout},
+    }
+    y = np.column_stack([first, 3 * first + 5])
+    model = RNNRegressor("bptt", **settings).fit(x, y)
+    scaled = (x[:samples] - x.mean(axis=(0, 1))) / x.reshape(-1, 2).std(axis=0)
+    raw = [model.result_.network.predict(model.result_.genome, one[None])[0] for one in scaled]
+    np.testing.assert_allclose(model.predict(x[:samples]), np.array(raw) * y.std(axis=0) + y.mean(axis=0))
+    assert RNNRegressor("bptt", **settings).fit(x, first).predict(x[:samples]).shape == (samples,)
+    classes = RNNClassifier("bptt", **settings).fit(x, np.where(first > 0, "up", "down"))
+    shares = classes.predict_proba(x[:samples])
+    assert shares.shape == (samples, 2) and set(classes.predict(x[:samples])) <= {"up", "down"}
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_what_data_decide_and_empty_sequences_are_refused_in_words():
+    x = np.random.default_rng(0).normal(size=(12, 3, 2))
+    with pytest.raises(EvorrnError, match="expected no loss, outputs, which X and y"):
+        RNNRegressor("bptt", network={"loss": "mse", "outputs": 3}, budget="1gen").fit(x, x[:, 0, 0])
+    for empty in (x[:, :0], x[:, :, :0]):
+        with pytest.raises(ValueError, match="without empty axes"):
+            RNNRegressor("bptt", budget="1gen").fit(empty, x[:, 0, 0])

@@ -221,7 +221,7 @@ def _weighted(b: Builder, weight: tuple[str, int], state: tuple[str, int], resul
     (letters, matrix), (summed, array) = weight, state
     rows = "".join(letter for letter in letters if letter not in summed)
     vector = _squared(b, array)
-    if vector is not None and letters == result + summed:
+    if vector is not None and result and letters == result + summed:
         return b.apply("matvec", b.apply("folded", matrix), b.apply("pairs", vector, vector))
     if not summed or not rows or set(summed) - set(letters) or set(result) != set(rows):
         return b.apply("contract", array, matrix, form=f"{summed},{letters}->{result}")

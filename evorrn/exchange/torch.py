@@ -2,7 +2,8 @@
 
 Both conversions are linear, so they also convert gradients. PyTorch has two biases where one has the same
 effect: `to_torch` writes the sum to ``bias_ih`` and zero to ``bias_hh``; `from_torch` adds them. A network without
-biases has the names of PyTorch's modules with ``bias=False``; a bias is then an unknown weight.
+biases has the names of PyTorch's modules with ``bias=False``; a bias is then an unknown weight. The backward pass of a
+bidirectional layer has the names that end with ``_reverse``, and a table of symbols is ``embedding.weight``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from evorrn.compile.blocks import Block
 from evorrn.compile.cell import Cell
 
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+SUFFIXES = {"backward": "_reverse"}
+"""The ends of PyTorch's names, by the pass of a bidirectional layer."""
+SINGLE = {"embedding.W": "embedding.weight", "readout.W": "readout.weight", "readout.b": "readout.bias"}
+"""PyTorch's names of blocks that are a weight of their own."""
 
 
 def to_torch(cell: Cell, layout: Sequence[Block], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -37,17 +42,14 @@ def to_torch(cell: Cell, layout: Sequence[Block], weights: Mapping[str, np.ndarr
     """
     _check(cell, layout)
     result = {}
-    for layer in range(_layers(layout)):
-        own = {block.parameter: weights[block.name] for block in layout if block.layer == layer}
-        units = len(next(iter(own.values())))
+    for suffix, own in _passes(layout).items():
+        units = len(weights[next(iter(own.values()))])
         for part, names in _parts(cell, layout):
             absent = np.zeros(units, weights["readout.W"].dtype)
-            stacked = [absent if name == "0" else own[name] for name in names.split()]
-            result[f"rnn.{part}_l{layer}"] = np.concatenate(stacked)
-    result["readout.weight"] = weights["readout.W"].copy()
-    if _biases(layout):
-        result["readout.bias"] = weights["readout.b"].copy()
-    return result
+            stacked = [absent if name == "0" else weights[own[name]] for name in names.split()]
+            result[f"rnn.{part}_{suffix}"] = np.concatenate(stacked)
+    given = {name: key for name, key in SINGLE.items() if name in weights}
+    return result | {key: weights[name].copy() for name, key in given.items()}
 
 
 def from_torch(
@@ -83,19 +85,15 @@ def from_torch(
     if problems:
         raise ShapeError("\n".join(problems))
     blocks: dict[str, np.ndarray] = {}
-    for layer in range(_layers(layout)):
-        own = {block.parameter: block.name for block in layout if block.layer == layer}
-        parts = {part: given[f"rnn.{part}_l{layer}"] for part, _ in _parts(cell, layout)}
+    for suffix, own in _passes(layout).items():
+        parts = {part: given[f"rnn.{part}_{suffix}"] for part, _ in _parts(cell, layout)}
         if _biases(layout):
             parts["bias_ih"] = _one_bias(cell, parts["bias_ih"], parts["bias_hh"])
         for part, names in _parts(cell, layout):
             for name, gate in zip(names.split(), np.split(parts[part], len(names.split()))):
                 if name != "0":
                     blocks[own[name]] = gate
-    blocks["readout.W"] = given["readout.weight"]
-    if _biases(layout):
-        blocks["readout.b"] = given["readout.bias"]
-    return blocks
+    return blocks | {name: given[key] for name, key in SINGLE.items() if key in given}
 
 
 def _one_bias(cell: Cell, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -108,8 +106,14 @@ def _one_bias(cell: Cell, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return both
 
 
-def _layers(layout: Sequence[Block]) -> int:
-    return 1 + max(block.layer for block in layout if block.layer is not None)
+def _passes(layout: Sequence[Block]) -> dict[str, dict[str, str]]:
+    """Return the name of each block by its parameter, for each pass by the end of PyTorch's names, such as ``"l0_reverse"``."""
+    found: dict[str, dict[str, str]] = {}
+    for block in layout:
+        if block.layer is not None:
+            suffix = f"l{block.layer}{SUFFIXES.get(block.place.rpartition('.')[2], '')}"
+            found.setdefault(suffix, {})[block.parameter] = block.name
+    return found
 
 
 def _biases(layout: Sequence[Block]) -> bool:
@@ -127,8 +131,8 @@ def _check(cell: Cell, layout: Sequence[Block]) -> None:
         raise ConfigError(f"cell {cell.name}: PyTorch has no such cell; elman, lstm and gru it has")
     if any(block.name == "readout.W_x" or "I+O" in block.shape for block in layout):
         raise ConfigError("PyTorch's recurrent layers have no direct or feedback connections")
-    if any("+" in block.shape[-1] for block in layout):
-        raise ConfigError('reads="all": PyTorch\'s recurrent layers show only the output of the last layer')
+    if any(block.parameter.startswith("start.") for block in layout):
+        raise ConfigError("learn_start: PyTorch's recurrent layers have no first states among their weights")
 
 
 def _array(value: Any) -> np.ndarray:

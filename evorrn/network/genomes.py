@@ -116,8 +116,10 @@ class Genomes(Architecture):
     @property
     def _torch_cell(self) -> Cell:
         """The cell of all layers; raise ConfigError for networks that PyTorch has in no module."""
-        if len(set(self.cells)) > 1 or self.bidirectional:
+        if len(set(self.cells)) > 1:
+            raise ConfigError("to PyTorch go networks of one cell; use unpack and pack for others")
+        if self.reads == "all" and len(self.cells) > 1:
             raise ConfigError(
-                "to PyTorch go networks of one cell in one direction; use unpack and pack for others"
+                'reads="all": PyTorch\'s recurrent layers show only the output of the last layer'
             )
         return self.cell

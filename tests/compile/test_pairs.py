@@ -58,6 +58,31 @@ def test_a_cell_with_a_quadratic_form_equals_numpy_and_its_gradient_differences(
     assert gradient @ v == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-6)
 
 
+@cell(state={"h": "H"}, parameters={"W": "H I", "Q": "H H"})
+def energy(p, x, h):
+    """A unit whose step shrinks with a quadratic form, one number of all units."""
+    return np.tanh(p.W @ x + h) / (1 + np.exp(-einsum("ij,i,j->", p.Q, h, h)))
+
+
+@pytest.mark.parametrize("hidden", [1, 3, 6])
+def test_a_quadratic_form_that_is_one_number_equals_numpy_and_its_gradient_differences(hidden):
+    rng = np.random.default_rng(hidden)
+    network = Network(2, 2, cell=energy, hidden=hidden, dtype="float64")
+    genome = rng.standard_normal(network.size)
+    p = network.unpack(genome)
+    x, y = rng.standard_normal((2, 19, 4, 2))
+    h, wanted = np.zeros((19, hidden)), []
+    for t in range(4):
+        form = np.einsum("ij,bi,bj->b", p["layer0.Q"], h, h)
+        h = np.tanh(x[:, t] @ p["layer0.W"].T + h) / (1 + np.exp(-form))[:, None]
+        wanted.append(h @ p["readout.W"].T + p["readout.b"])
+    np.testing.assert_allclose(network.predict(genome, x), np.stack(wanted, axis=1), rtol=1e-12, atol=1e-12)
+    _, gradient = network.loss_and_gradient(genome, Batch(x, y))
+    v, step = rng.standard_normal(network.size), 1e-5
+    ends = [network.loss_and_gradient(genome + sign * step * v, Batch(x, y))[0] for sign in (1, -1)]
+    assert gradient @ v == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-6)
+
+
 def test_both_orders_of_a_pair_share_a_weight_and_both_get_its_gradient():
     network = Network(1, 1, cell=quadratic, hidden=3, dtype="float64")
     genome = network.init(seed=0)

@@ -21,6 +21,7 @@ CASES = {
         "add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "every",
     )},
     "matvec": [("", (MATRIX, ("K",))), ("", (CUBE, ("N",))), ("", (CUBE, ("K", "N"))), ("", (("1", "K"), ("K",)))],
+    "matvec_transposed": [("", (MATRIX, ("M",))), ("", (CUBE, ("M",))), ("", (CUBE, ("M", "K"))), ("", (("1", "K"), ("1",)))],
     "outer": [("", (VECTOR, ("K",)))],
     "concatenate": [("", (VECTOR, ("K",))), ("", (MATRIX, ("N", "K"))), ("", (ONE, VECTOR))],
     "contract": [
@@ -41,7 +42,7 @@ SIZES = {"M": 4, "K": 3, "N": 2}
 FORWARD = {
     name
     for name, op in OPS.items()
-    if op.adjoint is not None and name not in ("matvec_transposed", "unflatten", "solve_transposed", "folded")
+    if op.adjoint is not None and name not in ("unflatten", "solve_transposed", "folded")
 }
 """The operations that a time step can have; the others are in derivatives alone, and `folded` takes weights alone."""
 

@@ -68,3 +68,20 @@ def test_one_error_names_all_mistakes_in_a_state_dict():
     independent = Network(2, 1, cell="indrnn", hidden=3)
     with pytest.raises(ConfigError, match="no such cell"):
         independent.to_torch(independent.init(seed=0))
+
+
+def test_what_pytorch_has_no_weights_for_is_refused_and_both_directions_come_back():
+    for settings, words in (
+        ({"learn_start": True}, "learn_start: PyTorch's recurrent layers have no first states"),
+        ({"bidirectional": True, "reads": "all", "hidden": (2, 3)}, 'reads="all"'),
+        ({"cell": ["gru", "lstm"], "hidden": (2, 3)}, "networks of one cell"),
+    ):
+        network = Network(2, 1, **{"cell": "gru", "hidden": 2, **settings})
+        with pytest.raises(ConfigError, match=words):
+            network.to_torch(network.init(seed=0))
+    network = Network(5, 2, cell="gru", hidden=(2, 3), bidirectional=True, embedding=4)
+    genome = network.init(seed=0)
+    weights = network.to_torch(genome)
+    assert weights["rnn.weight_ih_l1_reverse"].shape == (9, 4)
+    assert weights["embedding.weight"].shape == (5, 4)
+    np.testing.assert_array_equal(network.from_torch(weights), genome)

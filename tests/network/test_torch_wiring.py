@@ -114,3 +114,39 @@ def test_an_embedding_and_a_readout_of_the_last_step_are_those_of_pytorch(cell):
     check_gradients(network, gradient, [layer])
     np.testing.assert_allclose(network.unpack(gradient)["embedding.W"], table.weight.grad.numpy(), **NEAR)
     np.testing.assert_allclose(network.unpack(gradient)["readout.W"], weight.grad.numpy(), **NEAR)
+
+
+@pytest.mark.parametrize("cell, module", [("elman", "RNN"), ("lstm", "LSTM"), ("gru", "GRU")])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("embedding", [0, 3])
+def test_state_dicts_of_both_directions_and_of_embeddings_load_into_pytorch(cell, module, layers, embedding):
+    rng = np.random.default_rng([layers, embedding])
+    network = Network(
+        4, 2, cell=cell, hidden=(5,) * layers, bidirectional=True, embedding=embedding, dtype="float64"
+    )
+    genome = network.init(seed=layers) + 0.1 * rng.standard_normal(network.size)
+    weights = network.to_torch(genome)
+
+    def part(prefix):
+        return {
+            name.removeprefix(prefix): torch.tensor(value)
+            for name, value in weights.items()
+            if name.startswith(prefix)
+        }
+
+    width = embedding or 4
+    rnn = getattr(torch.nn, module)(
+        width, 5, layers, batch_first=True, bidirectional=True, dtype=torch.float64
+    )
+    readout = torch.nn.Linear(10, 2, dtype=torch.float64)
+    rnn.load_state_dict(part("rnn."))
+    readout.load_state_dict(part("readout."))
+    x = rng.integers(0, 4, (3, 6)) if embedding else rng.standard_normal((3, 6, 4))
+    seen = torch.tensor(x)
+    if embedding:
+        table = torch.nn.Embedding(4, embedding, dtype=torch.float64)
+        table.load_state_dict(part("embedding."))
+        seen = table(seen)
+    wanted = readout(rnn(seen)[0]).detach().numpy()
+    np.testing.assert_allclose(network.predict(genome, x), wanted, **NEAR)
+    np.testing.assert_allclose(network.from_torch(weights), genome, **NEAR)

@@ -87,6 +87,12 @@ def _product(w: Writer, node: Node, matrix: Value, array: Value) -> str:
     return w.apply("MatMul", name_of(w, array), w.number(matrix.array.T, "weights"))
 
 
+def _transposed_product(w: Writer, node: Node, matrix: Value, array: Value) -> str:
+    """The product of a transposed matrix of weights and the array of each sequence, whose axes are the first ones of the matrix."""
+    whole, summed = _letters(len(matrix.shape)), len(array.shape)
+    return _einsum(w, (matrix, array), [whole, whole[:summed]], whole[summed:])
+
+
 def _outer(w: Writer, node: Node, left: Value, right: Value) -> str:
     whole = _letters(len(node.shape))
     return _einsum(w, (left, right), [whole[: len(left.shape)], whole[len(left.shape) :]], whole)
@@ -268,6 +274,7 @@ EXPRESSIONS: dict[str, Expression] = {
     "elu": _exponential_linear(1.0, ELU_ALPHA),
     "selu": _exponential_linear(SELU_SCALE, SELU_ALPHA),
     "matvec": _product,
+    "matvec_transposed": _transposed_product,
     "concatenate": _joined,
     "outer": _outer,
     "log": _elementwise("Log"),

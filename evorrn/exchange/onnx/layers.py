@@ -55,12 +55,17 @@ ACTIVATIONS = {"tanh": "Tanh", "relu": "Relu", "sigmoid": "Sigmoid", "leaky_relu
 
 
 def fits(form: Form, layers: Layers) -> bool:
-    """Return whether nodes of ONNX compute a network; runtimes have these nodes in float32 alone."""
+    """Return whether nodes of ONNX compute a network; runtimes have these nodes in float32 alone.
+
+    They know nothing of first states that are learned, which are blocks of the genome.
+    """
     known = all(
         cell in NODES and all(name in ACTIVATIONS for name in activations.values())
         for cell, activations in layers
     )
-    return known and not form.step.feeds_back and form.sizes["I"] > 0 and form.dtype == np.float32
+    learned = any(block.parameter.startswith("start.") for block in form.step.blocks)
+    plain = not form.step.feeds_back and not learned and form.sizes["I"] > 0
+    return known and plain and form.dtype == np.float32
 
 
 def write_layers(
