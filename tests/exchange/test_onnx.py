@@ -8,6 +8,7 @@ import naive
 import numpy as np
 import pytest
 from chains import CHAINS
+from runtime import close, draw, draw_batch, run
 
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
@@ -22,55 +23,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 NODES = {"elman": "RNN", "lstm": "LSTM", "gru": "GRU", "gru-reset-before": "GRU"}
 
 
-def run(path, **given):
-    """Return the outputs and last states that onnxruntime computes."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return session.run(["y", "last_state"], given)
-
-
 def ops(path):
     return [node.op_type for node in onnx.load(path).graph.node]
-
-
-def close(actual, wanted, dtype):
-    tolerance = 1e-5 if dtype == np.float32 else 1e-12
-    scale = max(1.0, float(np.abs(wanted).max()))
-    assert actual.shape == wanted.shape and actual.dtype == dtype
-    np.testing.assert_allclose(actual, wanted, rtol=0, atol=tolerance * scale)
-
-
-def draw(rng, cell, **settings):
-    """Return a network of random sizes and form with a genome whose states neither die out nor explode."""
-    layers = int(rng.integers(1, 4))
-    feedback = bool(rng.integers(3) == 0)
-    drawn = {
-        "cell": cell,
-        "hidden": tuple(int(size) for size in rng.integers(1, 12, layers)),
-        "dtype": str(rng.choice(["float32", "float32", "float64"])),
-        "direct": bool(rng.integers(2)),
-        "biases": bool(rng.integers(4)),
-        "reads": str(rng.choice(["last", "all"])),
-        "feedback": feedback,
-        "loss": str(rng.choice(["mse", "cross-entropy", "binary-cross-entropy"])),
-    }
-    network = Network(int(rng.integers(1, 5)), int(rng.integers(1, 4)), **{**drawn, **settings})
-    genome = network.init(rng=rng) * 0.6 + 0.1 * rng.standard_normal(network.size)
-    return network, genome.astype(network.dtype)
-
-
-def draw_batch(rng, network, lengths=True):
-    """Return inputs that are NaN beyond ragged lengths, the lengths and a first state; often of one sequence or step."""
-    sequences, steps = int(rng.choice([1, rng.integers(1, 40)])), int(rng.choice([1, rng.integers(1, 30)]))
-    ends = rng.integers(1, steps + 1, sequences) if lengths else np.full(sequences, steps)
-    x = rng.standard_normal((sequences, steps, network.inputs)).astype(network.dtype)
-    x[np.arange(steps) >= ends[:, None]] = np.nan
-    spread = (
-        0.05 if network.cell.name == "dnc" else 0.5
-    )  # its usages and links are shares: far from these it explodes
-    state = (spread * rng.standard_normal((sequences, network.state_size))).astype(network.dtype)
-    return x, ends, state
 
 
 @pytest.mark.parametrize("cell", sorted(naive.CELLS))
@@ -124,64 +78,6 @@ def test_every_cell_of_evorrn_computes_what_predict_does_with_and_without_its_op
     y, after = run(tmp_path / "model.onnx", x=x, **given)
     close(y, wanted, network.dtype)
     close(after, last, network.dtype)
-
-
-@pytest.mark.parametrize("cell", sorted(naive.CELLS))
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_first_states_that_are_learned_are_those_of_a_new_sequence(cell, dtype, tmp_path):
-    rng = np.random.default_rng([*cell.encode()])
-    network, genome = draw(rng, cell, dtype=dtype, learn_start=True)
-    genome = (genome + 0.3 * rng.standard_normal(network.size)).astype(dtype)
-    network.to_onnx(genome, tmp_path / "model.onnx")
-    x, ends, _ = draw_batch(rng, network)
-    blocks = {name: block.astype(np.float64) for name, block in network.unpack(genome).items()}
-    begin = np.concatenate(
-        [
-            np.ravel(blocks.get(name.replace(".", ".start.", 1), np.zeros([network.sizes[d] for d in shape])))
-            for name, shape in network.step.states.items()
-        ]
-    )
-    plain = {name: block for name, block in blocks.items() if ".start." not in name}
-    wanted, _ = naive.run(
-        plain,
-        cell,
-        network.hidden,
-        network.cell_options,
-        x.astype(np.float64),
-        ends,
-        direct=network.direct,
-        feedback=network.feedback,
-        outputs=network.outputs,
-        reads=network.reads,
-        fed=naive.FED.get((network.loss_name, network.fed_back), lambda y: y),
-        begin=np.tile(begin, (len(x), 1)),
-    )
-    y, _ = run(tmp_path / "model.onnx", x=x, lengths=ends)
-    close(y, wanted, network.dtype)
-
-
-@evorrn.cell(state={"h": "H"}, parameters={"W": "H I", "U": "H H", "V": "H H H"})
-def tied(p, x, h):
-    """A cell that uses weights in both directions."""
-    return evorrn.tanh(
-        p.W @ x + p.U.T @ (p.U @ h) + 0.1 * evorrn.einsum("ijk,ij->k", p.V, evorrn.outer(h, h))
-    )
-
-
-@pytest.mark.parametrize("hidden", [1, 4])
-def test_weights_that_are_transposed(hidden, tmp_path):
-    rng = np.random.default_rng(hidden)
-    network = Network(2, 1, cell=tied, hidden=hidden, dtype="float64")
-    genome = network.init(seed=hidden)
-    network.to_onnx(genome, tmp_path / "model.onnx")
-    x, p = rng.standard_normal((3, 5, 2)), network.unpack(genome)
-    wanted, h = [], np.zeros((3, hidden))
-    for t in range(5):
-        inner = h @ p["layer0.U"].T @ p["layer0.U"]
-        h = np.tanh(x[:, t] @ p["layer0.W"].T + inner + 0.1 * np.einsum("ijk,bi,bj->bk", p["layer0.V"], h, h))
-        wanted.append(h @ p["readout.W"].T + p["readout.b"])
-    y, _ = run(tmp_path / "model.onnx", x=x)
-    close(y, np.stack(wanted, axis=1), network.dtype)
 
 
 @pytest.mark.parametrize("cell", sorted(NODES))
