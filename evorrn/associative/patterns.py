@@ -81,13 +81,13 @@ def pair(name: str, value: Any) -> tuple[Any, Any]:
 
 
 def numbers(name: str, value: Any) -> np.ndarray:
-    """Return a new array of float64; raise ShapeError for masked entries and for what is not an array of real numbers."""
+    """Return a new array of float64 in the order of C; raise ShapeError for masked entries and for what is not an array of real numbers."""
     if np.ma.is_masked(value):
         raise ShapeError(f"{name}: expected an array without masked entries, whose values are unknown")
     try:
         given = np.asarray(value)
         if given.dtype.kind in "biufO":  # O: fractions, for instance
-            return np.array(given, dtype=np.float64)
+            return np.array(given, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         raise ShapeError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
     raise ShapeError(

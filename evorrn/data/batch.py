@@ -150,6 +150,10 @@ class Batch:
             value.setflags(write=False)
             object.__setattr__(self, name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or another process receives: all but the packed arrays, whose addresses are those of this process."""
+        return {**vars(self), "packed": {}}
+
     def __repr__(self) -> str:
         """Return the sizes in a line."""
         inputs = "symbols" if self.symbols else counted(self.n_inputs, "input")

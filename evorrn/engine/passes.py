@@ -19,7 +19,7 @@ from evorrn.engine.listing.walk import Base, base
 from evorrn.engine.model import Form, Individuals, Model, Modules, Settings
 from evorrn.engine.packing import Packed, free_steps, room_for_series
 from evorrn.kernels.memory import room
-from evorrn.kernels.threads import Later, Work, holding, share
+from evorrn.kernels.threads import Later, Work, share
 
 KEPT_BYTES = 512 * 2**20
 """The largest memory of a tape that is kept from the forward to the backward half; a larger one is computed again."""
@@ -159,8 +159,7 @@ class Pass:
             bases[TAPE] = base(recorded.tape, "q")
             half = RETURN
         last = np.zeros_like(recorded.last)
-        found = self._backward(genome, settings, seen, (last, d_last), bases, half)
-        return Later(holding(found.work, recorded.tape, *series), found.result)
+        return self._backward(genome, settings, seen, (last, d_last), bases, half)
 
     def loss_and_back(
         self, genome: np.ndarray, settings: Settings, seen: Seen, scale: float
@@ -222,7 +221,7 @@ class Pass:
             return Back(model.of_genes(genome, settings, gradient), d_x, d_first)
 
         work = self._step_through(self._wanted(seen, target_rows), individual, seen, bases, half)
-        return Later(holding(work, last, d_last), result)
+        return Later(work, result)
 
     def _step_through(
         self,
@@ -256,7 +255,6 @@ class Pass:
         packed = seen.packed
         tiling = packed.tiling
         nothing = Conditions(np.zeros((tiling.sequences, self.model.state_size), self.model.dtype))
-        closed = None
         if spans is None:
             closed, spans = free_steps(tiling, packed, None)
             bases = {**bases, "free_from": base(closed, "q")}
@@ -265,5 +263,4 @@ class Pass:
             "state": base(seen.state, "pq" if seen.state.ndim == 4 else "q"),
             **bases,
         }
-        work = listings.work(wanted, Task(individuals, packed, nothing, spans), bases, memory)
-        return holding(work, seen, closed)
+        return listings.work(wanted, Task(individuals, packed, nothing, spans), bases, memory)

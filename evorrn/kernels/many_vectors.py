@@ -15,7 +15,17 @@ from numba.extending import intrinsic, register_jitable
 
 from evorrn.kernels import machine
 from evorrn.kernels.threads import CACHE_LINE
-from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
+from evorrn.kernels.vector import (
+    I64,
+    Loop,
+    Vector,
+    check_contiguous,
+    integer,
+    new_function,
+    scalar_type,
+    unpacked,
+    width_of,
+)
 
 BLOCKS = {32: {4: 6, 3: 8, 2: 8, 1: 8}, 16: {3: 4, 2: 6, 1: 8}}
 """Rows of a block of sums by the vectors side by side, by the number of registers."""
@@ -34,6 +44,7 @@ def aligned(rows: int, lanes: int) -> np.ndarray:
 @intrinsic
 def dense_lanes(typingctx: Any, out: Any, matrix: Any, source: Any) -> Any:
     """Set `out` (R, L) to a matrix (R, K) times `source` (K, L); L is a multiple of the machine's vector."""
+    check_contiguous(out, matrix, source)
     signature = types.void(out, matrix, source)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -50,6 +61,7 @@ def dense_lanes(typingctx: Any, out: Any, matrix: Any, source: Any) -> Any:
 @intrinsic
 def sparse_lanes(typingctx: Any, out: Any, starts: Any, columns: Any, values: Any, source: Any) -> Any:
     """Do the same for the entries of a sparse matrix, row by row: those of row r from ``starts[r]`` to ``starts[r + 1]``."""
+    check_contiguous(out, starts, columns, values, source)
     signature = types.void(out, starts, columns, values, source)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -11,7 +11,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -66,21 +66,46 @@ def set_threads(count: int) -> None:
 
 
 def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
-    """Call ``kernel(first, last, *arguments)`` for jobs 0 to `jobs`, in equal runs, one a thread."""
-    parts = max(1, min(get_threads(), jobs))
+    """Call ``kernel(first, last, *arguments)`` for jobs 0 to `jobs`, in equal runs, one a thread.
+
+    A kernel that shares jobs itself does them alone: all threads are at work, and would wait for each other.
+    """
+    parts = 1 if getattr(_own, "sharing", False) else max(1, min(get_threads(), jobs))
     bounds = [jobs * part // parts for part in range(parts + 1)]
     if parts == 1:
         kernel(0, jobs, *arguments)
         return
-    others = [
-        _executor(parts - 1).submit(kernel, first, last, *arguments)
-        for first, last in itertools.pairwise(bounds[1:])
-    ]
+    others: list[Future[None]] = []
     try:
-        kernel(0, bounds[1], *arguments)
-    finally:  # do not return while another thread still writes to the arrays
-        for other in others:
-            other.result()
+        for first, last in itertools.pairwise(bounds[1:]):
+            others.append(_executor(parts - 1).submit(_part, kernel, first, last, *arguments))
+        _part(kernel, 0, bounds[1], *arguments)
+    finally:
+        _wait(others)
+    for other in others:
+        other.result()
+
+
+def _part(kernel: Callable[..., Any], first: int, last: int, *arguments: Any) -> None:
+    """Call a kernel for some of the jobs that threads share."""
+    _own.sharing = True
+    try:
+        kernel(first, last, *arguments)
+    finally:
+        _own.sharing = False
+
+
+def _wait(others: Sequence[Future[None]]) -> None:
+    """Wait for other threads, which still write to the arrays; an interrupt is raised afterwards."""
+    interrupt: BaseException | None = None
+    for other in others:
+        while not other.done():
+            try:
+                other.exception()
+            except BaseException as error:
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 class Work(NamedTuple):
@@ -88,15 +113,6 @@ class Work(NamedTuple):
 
     jobs: int
     run: Callable[[int, int], None]
-
-
-def holding(work: Work, *held: Any) -> Work:
-    """Return a work that holds arrays, which its jobs find by their addresses, until it is gone."""
-
-    def run(first: int, last: int, held: tuple[Any, ...] = held) -> None:
-        work.run(first, last)
-
-    return Work(work.jobs, run)
 
 
 class Later(NamedTuple, Generic[T]):

@@ -9,7 +9,17 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
+from evorrn.kernels.vector import (
+    I64,
+    Loop,
+    Vector,
+    check_contiguous,
+    integer,
+    new_function,
+    scalar_type,
+    unpacked,
+    width_of,
+)
 
 UNITS = 64
 """Units that are looked at together, as many as an integer has bits."""
@@ -35,6 +45,7 @@ def turn_units(
     limits, and two rows that are overwritten; beyond the group the limits are minus infinity. The units that turned
     and the changes of their states are written behind those before.
     """
+    check_contiguous(states, fields, group, within, turned, changes)
     signature = types.int64(states, fields, at, group, within, turned, changes)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 
 from evorrn.kernels import machine
 
@@ -162,6 +163,13 @@ def scalar_type(array: Any) -> ir.Type:
 def width_of(array: Any) -> int:
     """Return how many entries of a numba array one vector holds."""
     return machine.lanes(np.float32 if array.dtype == types.float32 else np.float64)
+
+
+def check_contiguous(*arrays: Any) -> None:
+    """Raise TypingError where numba arrays, of which generated code takes the address alone, may have gaps."""
+    for array in arrays:
+        if array.layout != "C":
+            raise TypingError(f"expected a C-contiguous array, got {array}")
 
 
 def unpacked(context: Any, builder: Any, kind: Any, value: Any) -> tuple[Any, list[Any], list[Any]]:

@@ -126,7 +126,7 @@ def conditions(
         raise ConfigError(
             f"free run: outputs cannot go back as symbols; make the network without {network.wiring}"
         )
-    begin = _state(network, state, np.shape(x)[0])
+    begin = first_state(network, state, np.shape(x)[0])
     free = _free_from(network, free_from, x)
     return Conditions(begin, _teacher(network, teacher, x, lengths), free)
 
@@ -330,14 +330,14 @@ def of_symbols(network: Architecture, batch: Batch) -> Batch:
     return made
 
 
-def _state(network: Architecture, state: np.ndarray | None, sequences: int) -> np.ndarray:
+def first_state(network: Architecture, state: np.ndarray | None, sequences: int) -> np.ndarray:
     """Return the first state (B, S), zero by default; raise ShapeError when it is wrong."""
     if state is None:
         return np.repeat(network.first_state[None], sequences, axis=0)
     array = numeric("state", state)
     if array.shape != (sequences, network.state_size):
         raise ShapeError(f"state: expected shape ({sequences}, {network.state_size}), got {array.shape}")
-    return np.array(array, network.dtype)
+    return np.array(array, network.dtype, order="C")
 
 
 def _teacher(
@@ -352,7 +352,7 @@ def _teacher(
     wanted = (*np.shape(x)[:2], network.outputs)
     if array.shape != wanted:
         raise ShapeError(f"teacher: expected shape {wanted}, got {array.shape}")
-    result = np.array(array, network.dtype)
+    result = np.array(array, network.dtype, order="C")
     if lengths is not None:  # what lies beyond a length may be NaN, and 0 * NaN in a gradient is NaN
         result[np.arange(wanted[1])[None, :] >= np.asarray(lengths)[:, None]] = 0
     return result
@@ -367,4 +367,4 @@ def _free_from(network: Architecture, free_from: np.ndarray | None, x: np.ndarra
         raise ShapeError(f"free_from: expected {np.shape(x)[0]} integers, got {array.shape} of {array.dtype}")
     if (array < np.shape(x)[1]).any() and network.outputs > network.inputs:
         raise ConfigError(f"free run: {network.outputs} outputs cannot replace {network.inputs} inputs")
-    return array
+    return np.clip(array, 0, np.shape(x)[1]).astype(np.int64)

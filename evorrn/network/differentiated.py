@@ -230,10 +230,16 @@ class DifferentiatedNetwork(ExchangedNetwork):
             It takes a genome (n,), inputs (B, I) and, with `teacher`, values (B, O) with NaN for the network's own outputs, and
             returns outputs (B, O) and their derivatives with respect to the genome (B, O, n), carried forward in time, which the
             next step may overwrite.
+
+        Raises
+        ------
+        ShapeError
+            When the state has a wrong shape.
         """
         arguments.check_chain(self, "stepper")
         self.step  # noqa: B018  (raises for a network that is more than one time step with a readout)
-        return self._programs.stepper(self.check_genome(genome), self._settings, state, teacher)
+        begin = arguments.first_state(self, state, max(1, len(np.atleast_1d(state))))
+        return self._programs.stepper(self.check_genome(genome), self._settings, begin, teacher)
 
     def gradient_of_genes(self, genome: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the gradient (n,) of a genome (n,), from that with respect to all weights of a time step (N,)."""

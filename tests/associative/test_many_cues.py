@@ -87,3 +87,13 @@ def test_sums_of_inputs_are_those_of_numpy(units, first, last):
     np.testing.assert_allclose(fields[first:last, :units], wanted[first:last], rtol=0, atol=1e-12 * units)
     assert (fields[first:last, units:] == 0).all()
     assert (fields[:first] == 7).all() and (fields[last:] == 7).all()
+
+
+@pytest.mark.parametrize("units, count", [(5, 3), (70, 20), (300, 70)])
+def test_cues_in_any_order_of_memory(units, count):
+    """The transpose of patterns that stand in columns, for instance."""
+    memory, _, rng = drawn(5, units)
+    cues = rng.choice([-1.0, 1.0], (count, units))
+    wanted, got = memory.recall(cues), memory.recall(np.asfortranarray(cues))
+    np.testing.assert_array_equal(got.states, wanted.states)
+    np.testing.assert_array_equal(got.sweeps, wanted.sweeps)

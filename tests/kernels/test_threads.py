@@ -1,3 +1,7 @@
+import _thread
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -35,3 +39,38 @@ def test_jobs_of_several_works_run_once_each_whatever_the_threads(count, monkeyp
     results = threads.finished([later(number) for number in range(len(sizes))])
     assert results == [(number, sum(sizes)) for number in range(len(sizes))]
     assert sorted(done) == [(number, job) for number, size in enumerate(sizes) for job in range(size)]
+
+
+def test_an_interrupt_is_raised_when_all_threads_are_done(monkeypatch):
+    """Ctrl-C comes while this thread waits, twice: another thread still writes to the arrays."""
+    monkeypatch.setattr(threads, "_count", 2)
+    done = []
+
+    def kernel(first, last):
+        if first:
+            for _ in range(2):
+                _thread.interrupt_main()
+                time.sleep(0.05)
+            done.append(first)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.share(2, kernel)
+    assert done == [1]
+
+
+def test_what_a_thread_shares_while_it_does_its_share_it_does_alone(monkeypatch):
+    """Two threads that wait for each other would wait forever."""
+    monkeypatch.setattr(threads, "_count", 2)
+    found = []
+
+    def inner(first, last):
+        found.append((threading.current_thread(), first, last))
+
+    def outer(first, last):
+        if not first:
+            threads.share(6, inner)
+
+    threads.share(2, outer)
+    assert found == [(threading.current_thread(), 0, 6)]
+    threads.share(6, inner)
+    assert len(found) == 3

@@ -15,7 +15,7 @@ from evorrn.engine.listing.listing import Listing
 from evorrn.engine.listing.walk import Base, Walk, base
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import Packed
-from evorrn.kernels.threads import Work, holding, share
+from evorrn.kernels.threads import Work, share
 
 W = TypeVar("W", bound=Hashable)
 K = TypeVar("K")
@@ -175,16 +175,14 @@ class Listings(Generic[W]):
             See `Walk.run`.
         """
         packed, dtype = task.packed, self._model.dtype
-        given, held = {**packed.bases, **bases}, []
+        given = {**packed.bases, **bases}
         if "state" not in given:
-            held.append(packed.tiling.pack(task.conditions.state[:, None], dtype))
-            given["state"] = base(held[-1], "q")
+            given["state"] = base(packed.tiling.pack(task.conditions.state[:, None], dtype), "q")
         if task.conditions.teacher is not None:
-            held.append(packed.tiling.pack(task.conditions.teacher, dtype))
-            given["teacher"] = base(held[-1], "q")
+            given["teacher"] = base(packed.tiling.pack(task.conditions.teacher, dtype), "q")
         steps = int(packed.span[:, 1].sum())
         call = Call(wanted, task.individuals, task.spans, given, memory, steps)
-        return holding(self._work(call), *held)
+        return self._work(call)
 
     def walk(self, call: Call[W]) -> None:
         """Run a listing for every genome and every row of spans."""
@@ -203,17 +201,15 @@ class Listings(Generic[W]):
 
     def _work(self, call: Call[W]) -> Work:
         ready, genomes = self._get(call.wanted), call.individuals.genomes
-        numbers = ready.numbers(call.individuals.options)
         given = {
             **call.bases,
-            "numbers": base(numbers),
+            "numbers": base(ready.numbers(call.individuals.options)),
             "genome": base(genomes, "p" if genomes.ndim == 2 else ""),
         }
         count = len(genomes) if genomes.ndim == 2 else 1
         with self._lock:
             self._spare += ready.written.spare * count * call.steps
-        work = ready.walk.work(count * len(call.spans), given, *ready.timetable(call.spans), call.memory)
-        return holding(work, numbers, genomes)
+        return ready.walk.work(count * len(call.spans), given, *ready.timetable(call.spans), call.memory)
 
     def size(self, wanted: W, base: str) -> int:
         """Return how many numbers of a base a listing uses, in one time step if the base is a tape."""

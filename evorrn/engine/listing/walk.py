@@ -70,17 +70,17 @@ def run_jobs(first, last, rows, moves, places, bases, timetable, parts):
                 row += rows[np.uint64(row) + np.uint64(1)]
 
 
-Base = tuple[int, int, int]
-"""Where an array is: its address, and its strides in bytes from genome to genome and from tile to tile."""
+Base = tuple[int, int, int, np.ndarray | None]
+"""Where an array is: its address, its strides in bytes from genome to genome and from tile to tile, and the array.
 
-NOWHERE = 0, 0, 0
+Who has the address holds the array with it, so that its memory cannot be used again meanwhile.
+"""
+
+NOWHERE: Base = 0, 0, 0, None
 
 
 def base(values: np.ndarray, axes: str = "") -> Base:
-    """Return where an array is; `axes` names its first axes, ``"p"`` for genomes and ``"q"`` for tiles.
-
-    The caller holds the array while a listing runs.
-    """
+    """Return where an array is; `axes` names its first axes, ``"p"`` for genomes and ``"q"`` for tiles."""
     try:
         address = ctypes.addressof(
             ctypes.c_char.from_buffer(values)
@@ -88,7 +88,7 @@ def base(values: np.ndarray, axes: str = "") -> Base:
     except (TypeError, ValueError, BufferError):  # read-only, empty, or not contiguous
         address = int(values.ctypes.data)
     genomes = values.strides[0] if "p" in axes else 0
-    return address, genomes, values.strides[axes.index("q")] if "q" in axes else 0
+    return address, genomes, values.strides[axes.index("q")] if "q" in axes else 0, values
 
 
 class Walk:
@@ -122,7 +122,7 @@ class Walk:
         parts: np.ndarray,
         memory: Mapping[str, int] | None = None,
     ) -> threads.Work:
-        """Return the work of running all jobs.
+        """Return the work of running all jobs, which holds all arrays.
 
         Parameters
         ----------
@@ -137,10 +137,14 @@ class Walk:
         """
         flat: list[int] = []
         for name in self._bases:
-            flat += bases.get(name, NOWHERE)
+            flat += bases.get(name, NOWHERE)[:3]
         table = np.array(flat, np.int64).reshape(-1, 3)
         sizes = {SCRATCH: 1, **(memory or {})}
-        return threads.Work(jobs, lambda first, last: self._part(first, last, sizes, table, timetable, parts))
+
+        def run(first: int, last: int, held: Mapping[str, Base] = bases) -> None:
+            self._part(first, last, sizes, table, timetable, parts)
+
+        return threads.Work(jobs, run)
 
     def bound(
         self, bases: Mapping[str, Base], timetable: np.ndarray, parts: np.ndarray
@@ -150,10 +154,10 @@ class Walk:
         Besides those it is the memory that the caller must hold, ``"memory"``.
         """
         memory = np.empty(self.listing.size[SCRATCH] + threads.CACHE_LINE, self._dtype)
-        start, _, _ = base(memory)
+        start = base(memory)[0]
         aligned = -(-start // threads.CACHE_LINE) * threads.CACHE_LINE
-        given = {**bases, SCRATCH: (aligned, 0, 0)}
-        table = np.array([given.get(name, NOWHERE) for name in self._bases], np.int64).reshape(-1, 3)
+        given = {**bases, SCRATCH: (aligned, 0, 0, memory)}
+        table = np.array([given.get(name, NOWHERE)[:3] for name in self._bases], np.int64).reshape(-1, 3)
         rows, moves, places = self._code
         about = {"rows": rows, "moves": moves, "places": places, "bases": table}
         return {**about, "timetable": timetable, "parts": parts, "memory": memory}
@@ -161,7 +165,8 @@ class Walk:
     def _part(self, first: int, last: int, memory: Mapping[str, int], bases: np.ndarray, *rest: Any) -> None:
         """Run some jobs in this thread, with its own memory."""
         sizes = [count * self.listing.size[name] for name, count in memory.items()]
-        address, _, _ = base(threads.scratch(sum(sizes), self._dtype))
+        scratch = threads.scratch(sum(sizes), self._dtype)
+        address = base(scratch)[0]
         own = bases.copy()
         for name, size in zip(memory, sizes):
             own[self._bases.index(name), 0] = address
