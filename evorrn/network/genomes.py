@@ -118,6 +118,14 @@ class Genomes(Architecture):
         """The cell of all layers; raise ConfigError for networks that PyTorch has in no module."""
         if len(set(self.cells)) > 1:
             raise ConfigError("to PyTorch go networks of one cell; use unpack and pack for others")
+        foreign = {name for layer in self._layers for name in layer.options.functions.values()} - {
+            "tanh",
+            "relu",
+        }
+        if foreign:
+            raise ConfigError(
+                f"PyTorch's recurrent layers have tanh and relu, no {', '.join(sorted(foreign))}"
+            )
         if self.reads == "all" and len(self.cells) > 1:
             raise ConfigError(
                 'reads="all": PyTorch\'s recurrent layers show only the output of the last layer'

@@ -253,7 +253,7 @@ class TwoParts(Network):
     def _torch_cell(self) -> Cell:
         """Raise ConfigError: PyTorch has no module of both."""
         raise ConfigError(
-            "to PyTorch go networks of one cell in one direction; use unpack and pack for others"
+            "to PyTorch go networks of one cell, no encoder-decoders; use unpack and pack for others"
         )
 
     def _refuse(self, **given: Any) -> None:

@@ -75,6 +75,7 @@ def test_what_pytorch_has_no_weights_for_is_refused_and_both_directions_come_bac
         ({"learn_start": True}, "learn_start: PyTorch's recurrent layers have no first states"),
         ({"bidirectional": True, "reads": "all", "hidden": (2, 3)}, 'reads="all"'),
         ({"cell": ["gru", "lstm"], "hidden": (2, 3)}, "networks of one cell"),
+        ({"cell": "elman", "cell_options": {"activation": "softplus"}}, "have tanh and relu, no softplus"),
     ):
         network = Network(2, 1, **{"cell": "gru", "hidden": 2, **settings})
         with pytest.raises(ConfigError, match=words):
