@@ -32,7 +32,7 @@ class OnlineStrategy(GradientDescent):
     network's first state. Cells with noise are trained without it.
     """
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     update_every: int = setting(10, "time steps from one update to the next", minimum=1)
 

@@ -92,6 +92,7 @@ class Stream:
         """
         if number == 0:
             self._begin()
+        self._problem.charge_pass(0, 0, evaluations=1)  # its time steps are charged where they are computed
         stop, scored = self.chunks[number]
         entries = float(self._network.loss_function.entries(np.array([scored]), self._network.outputs)[0])
         structure = self._network.step_structure
