@@ -115,10 +115,24 @@ def _resampled_medians(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def paired_differences(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return ``a - b`` for each pair; 0 where both failed, that is where both are the same infinity."""
+    """Return ``a - b`` for each pair; 0 where both failed, that is where both are the same infinity.
+
+    Differences whose sizes differ by the rounding of their values alone are made equal, so that they are ties: in
+    floating-point numbers 0.9 - 0.8 is less than 0.8 - 0.7, as accuracies are.
+    """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        return np.where(a == b, 0.0, a - b)
+        differences = np.where(a == b, 0.0, a - b)
+        order = np.argsort(np.abs(differences), kind="stable")
+        sizes = np.abs(differences)[order]
+        rounding = 2 * np.finfo(float).eps * np.maximum(np.abs(a), np.abs(b))[order]
+        rounding[~np.isfinite(rounding)] = 0.0
+        apart = np.diff(sizes) > np.maximum(rounding[1:], rounding[:-1])
+    apart |= ((sizes[:-1] == 0) != (sizes[1:] == 0)) | np.isnan(sizes[1:])
+    firsts = np.maximum.accumulate(np.where(np.append(True, apart), np.arange(len(sizes)), 0))
+    tied = np.empty_like(sizes)
+    tied[order] = sizes[firsts]
+    return np.copysign(tied, differences)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -176,3 +177,28 @@ def test_seeds_needed_is_the_first_number_that_can_show_anything():
         assert smallest_p(needed, pairs) <= 0.05 < smallest_p(needed - 1, pairs)
     assert seeds_needed(1) == 6
     assert seeds_needed(6) == 8
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_differences_of_accuracies_are_ties_where_their_fractions_are_equal(seed):
+    rng = np.random.default_rng(seed)
+    total, n = int(rng.choice([3, 7, 10, 49, 1000])), int(rng.integers(2, 9))
+    counts = rng.integers(0, min(total, 12) + 1, (2, n)) + rng.integers(0, total // 2 + 1)
+    exact = [Fraction(int(x), total) - Fraction(int(y), total) for x, y in counts.T]
+    sizes = [abs(difference) for difference in exact]
+    ranks = [sum(s < size for s in sizes) + Fraction(sizes.count(size) + 1, 2) for size in sizes]
+    pairs = [(rank, difference) for rank, difference in zip(ranks, exact) if difference]
+    observed = sum(rank for rank, difference in pairs if difference > 0)
+    sums = [
+        sum(rank for (rank, _), there in zip(pairs, chosen) if there)
+        for chosen in itertools.product([0, 1], repeat=len(pairs))
+    ]
+    tail = min(sum(s <= observed for s in sums), sum(s >= observed for s in sums))
+    found = signed_ranks(paired_differences(*(counts / total)))
+    assert found.p == pytest.approx(min(1.0, 2 * tail / len(sums)), rel=1e-12)
+    assert found.positive == observed
+
+
+def test_differences_that_are_apart_stay_as_they_are_whatever_their_scale():
+    a = np.array([1e20, 1e-3, 1e-3 + 1e-15, np.inf, np.nan, 5.0])
+    np.testing.assert_array_equal(paired_differences(a, [0, 0, 0, 0, 0, 5.0]), [*a[:5], 0.0])
