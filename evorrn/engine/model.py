@@ -259,8 +259,10 @@ class Modules:
 
         Meanwhile no garbage is collected: the collector would look through the many objects of a compiler again and again.
         """
+        from evorrn.kernels.compile_time import compiling
+
         started = time.perf_counter()
-        with collecting_nothing():
+        with collecting_nothing(), compiling():
             done = patiently(work)
         self.compile_seconds += time.perf_counter() - started
         return done

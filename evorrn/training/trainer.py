@@ -239,14 +239,20 @@ class _Clock:
         self.meter = meter
 
     def __enter__(self) -> None:
+        from evorrn.kernels.compile_time import spent
+
+        self.spent = spent
         self.before = self.meter.as_dict()
         self.started = time.perf_counter()
-        self.compiled = self.meter.compile_seconds
+        self.compiled, self.spent_before = self.meter.compile_seconds, spent()
 
     def __exit__(self, failure: object, *_: object) -> None:
         if failure is not None:
             self.meter.__dict__.update(self.before)
             return
+        self.meter.compile_seconds += (
+            self.spent() - self.spent_before
+        )  # kernels of the strategy, such as solvers
         compiling = self.meter.compile_seconds - self.compiled
         self.meter.seconds += max(0.0, time.perf_counter() - self.started - compiling)
 

@@ -340,7 +340,9 @@ def test_every_update_is_an_evaluation_so_that_a_budget_of_evaluations_ends(meth
     network = Network(2, 1, cell="leaky", hidden=3)
     x = np.random.default_rng(5).standard_normal((3, 7, 2))
     batch = Batch(x, x[..., :1], mask=np.arange(7)[None].repeat(3, 0) >= 3)
-    strategy = method(update_every=2, batch_size=2)  # updates at the ends of 4, 6 and 7 steps, in two minibatches
+    strategy = method(
+        update_every=2, batch_size=2
+    )  # updates at the ends of 4, 6 and 7 steps, in two minibatches
     result = strategy.fit(network, batch, seed=0, budget=Budget(evaluations=13, generations=9))
     assert result.stopped_by == "evaluations"
     assert result.history["evaluations"].tolist() == [6, 12, 18]

@@ -1,0 +1,68 @@
+"""Seconds of training leave out what is spent on compiling, whoever compiles: time is a number that the test moves on."""
+
+import time
+
+import numpy as np
+import pytest
+from numba.core import event
+
+from evorrn import Batch, Budget, Network, RandomSearch
+from evorrn.engine.model import Modules
+from evorrn.kernels import compile_time
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
+
+
+def compile_for(clock, seconds, depth=1):
+    """Do what numba does around a function that it compiles, which compiles others."""
+    event.start_event(compile_time.EVENT)
+    clock[0] += seconds
+    if depth > 1:
+        compile_for(clock, 0.0, depth - 1)
+    event.end_event(compile_time.EVENT)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_kernels_that_a_strategy_compiles_are_no_seconds_of_training(clock, monkeypatch, depth):
+    step = RandomSearch.step
+
+    def slow_step(self, problem, state):
+        clock[0] += 2.0
+        compile_for(clock, 28.0, depth)
+        clock[0] += 0.5
+        return step(self, problem, state)
+
+    monkeypatch.setattr(RandomSearch, "step", slow_step)
+    x = np.random.default_rng(0).standard_normal((2, 5, 1))
+    network = Network(1, 1, hidden=2)
+    result = RandomSearch().fit(network, Batch(x, x), seed=0, budget=Budget(generations=3))
+    assert (result.meter.seconds, result.meter.compile_seconds) == (7.5, 84.0)
+    result = RandomSearch().fit(network, Batch(x, x), seed=0, budget=Budget(seconds=5, generations=9))
+    assert (result.stopped_by, len(result.history["work"])) == ("seconds", 2)
+
+
+def test_what_a_network_compiles_is_counted_once_and_for_the_thread_that_waits(clock):
+    before, modules = compile_time.spent(), Modules()
+    modules.timed(lambda: compile_for(clock, 4.0))
+    assert (modules.compile_seconds, compile_time.spent()) == (4.0, before + 4.0)
+    compile_for(clock, 3.0)
+    assert (modules.compile_seconds, compile_time.spent()) == (4.0, before + 7.0)
+
+
+def test_another_network_of_a_strategy_compiles_in_no_seconds_of_training(clock, monkeypatch):
+    step, others = RandomSearch.step, Modules()
+
+    def slow_step(self, problem, state):
+        others.timed(lambda: compile_for(clock, 12.0))
+        clock[0] += 0.5
+        return step(self, problem, state)
+
+    monkeypatch.setattr(RandomSearch, "step", slow_step)
+    x = np.random.default_rng(0).standard_normal((2, 5, 1))
+    result = RandomSearch().fit(Network(1, 1, hidden=2), Batch(x, x), seed=0, budget=Budget(generations=2))
+    assert (result.meter.seconds, result.meter.compile_seconds) == (1.0, 24.0)
