@@ -88,8 +88,8 @@ def share(jobs: int, kernel: Callable[..., Any], *arguments: Any) -> None:
 
 def _part(kernel: Callable[..., Any], first: int, last: int, *arguments: Any) -> None:
     """Call a kernel for some of the jobs that threads share."""
-    _own.sharing = True
     try:
+        _own.sharing = True
         kernel(first, last, *arguments)
     finally:
         _own.sharing = False
