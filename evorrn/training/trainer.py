@@ -250,10 +250,13 @@ class _Clock:
         if failure is not None:
             self.meter.__dict__.update(self.before)
             return
-        self.meter.compile_seconds += (
-            self.spent() - self.spent_before
-        )  # kernels of the strategy, such as solvers
-        compiling = self.meter.compile_seconds - self.compiled
+        named = (
+            self.meter.compile_seconds - self.compiled
+        )  # of the network, which is among what the thread spent
+        compiling = max(
+            named, self.spent() - self.spent_before
+        )  # kernels of the strategy too, such as solvers
+        self.meter.compile_seconds = self.compiled + compiling
         self.meter.seconds += max(0.0, time.perf_counter() - self.started - compiling)
 
 

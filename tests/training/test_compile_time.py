@@ -66,3 +66,19 @@ def test_another_network_of_a_strategy_compiles_in_no_seconds_of_training(clock,
     x = np.random.default_rng(0).standard_normal((2, 5, 1))
     result = RandomSearch().fit(Network(1, 1, hidden=2), Batch(x, x), seed=0, budget=Budget(generations=2))
     assert (result.meter.seconds, result.meter.compile_seconds) == (1.0, 24.0)
+
+
+def test_what_the_network_of_a_run_compiles_is_subtracted_once(clock, monkeypatch):
+    step = RandomSearch.step
+
+    def slow_step(self, problem, state):
+        with problem.compiling():
+            problem.network._modules.timed(lambda: compile_for(clock, 4.0))
+        compile_for(clock, 3.0)
+        clock[0] += 10.0
+        return step(self, problem, state)
+
+    monkeypatch.setattr(RandomSearch, "step", slow_step)
+    x = np.random.default_rng(0).standard_normal((2, 5, 1))
+    result = RandomSearch().fit(Network(1, 1, hidden=2), Batch(x, x), seed=0, budget=Budget(generations=2))
+    assert (result.meter.seconds, result.meter.compile_seconds) == (20.0, 14.0)

@@ -91,6 +91,7 @@ def log_labels(axis: Any, values: np.ndarray) -> None:
     """Label a logarithmic axis with plain numbers: at decades, and between them where there are few decades."""
     from matplotlib.ticker import LogLocator, NullLocator
 
+    values = values[values > 0]  # others are not drawn: a step may take no time that a clock sees
     with np.errstate(over="ignore"):  # from the smallest float to a large one is infinitely far
         spread = values.max() / values.min() if len(values) else 1.0
     marked = range(2, 10) if spread < 5 else (2, 5) if spread < 50 else ()
