@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative.patterns import bipolar, finite, pair, some, vector
+from evorrn.associative.patterns import bipolar, finite, pair, some, tie_sizes, vector
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import EvorrnError, ShapeError
 from evorrn.base.memory import whole_number
@@ -274,8 +274,7 @@ class BAM:
 
     def _ties(self, axis: int, thresholds: np.ndarray) -> np.ndarray:
         """Return for each unit the size up to which its sum over an axis of the weights may be zero but for rounding."""
-        sizes = np.abs(self._weights).sum(axis=axis) + np.abs(thresholds)
-        return np.asarray(4 * (self._weights.shape[axis] + 1) * np.finfo(np.float64).eps * sizes)
+        return tie_sizes(np.abs(self._weights).sum(axis=axis), thresholds, self._weights.shape[axis])
 
     def _start(self, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the states of both layers from those of one or of both, see `recall`."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from evorrn.associative import signed
 from evorrn.associative.kernels import sum_of_sizes
-from evorrn.associative.patterns import bipolar, finite, overlap, some, vector
+from evorrn.associative.patterns import bipolar, finite, overlap, some, tie_sizes, vector
 from evorrn.associative.rules import RULES, SWEEPS, stored, too_many
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ShapeError, UnknownName
@@ -289,7 +289,7 @@ class Hopfield:
         """Return for each unit the size (N,) up to which its sum may be zero but for rounding."""
         sums = np.empty(self.units)
         share(self.units, sum_of_sizes, self._rows, sums)
-        return np.asarray(4 * (self.units + 1) * np.finfo(np.float64).eps * (sums + np.abs(self.thresholds)))
+        return tie_sizes(sums, self.thresholds, self.units)
 
     def _fields(self, states: np.ndarray) -> np.ndarray:
         """Return the weighted sums of states (B, N), less the thresholds, with zeros in the lanes beyond, (B, L)."""

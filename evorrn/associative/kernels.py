@@ -41,13 +41,7 @@ def settle_one_by_one(
         end = min(begin + TOGETHER, last)
         sweeps[begin:end] = -1
         for sweep in range(orders.shape[0]):
-            left = False
-            for b in range(begin, end):
-                moving[b - begin] = sweeps[b] < 0 and is_unstable(states[b], fields[b], ties)
-                left = left or moving[b - begin]
-                if sweeps[b] < 0 and not moving[b - begin]:
-                    sweeps[b] = sweep
-            if not left:
+            if not still_moving(sweep, states[begin:end], fields[begin:end], ties, sweeps[begin:end], moving):
                 break
             for place in range(orders.shape[1]):
                 unit = orders[sweep, place]
@@ -60,7 +54,29 @@ def settle_one_by_one(
 
 
 @cached
-def is_unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
+def still_moving(
+    sweep: int,
+    states: np.ndarray,
+    fields: np.ndarray,
+    ties: np.ndarray,
+    sweeps: np.ndarray,
+    moving: np.ndarray,
+) -> bool:
+    """Mark which states have a unit that differs from the sign of its field; return whether any has.
+
+    A state that no longer moves has its number of sweeps set, and is not looked at again.
+    """
+    left = False
+    for b in range(states.shape[0]):
+        moving[b] = sweeps[b] < 0 and _unstable(states[b], fields[b], ties)
+        left = left or moving[b]
+        if sweeps[b] < 0 and not moving[b]:
+            sweeps[b] = sweep
+    return left
+
+
+@cached
+def _unstable(state: np.ndarray, field: np.ndarray, ties: np.ndarray) -> bool:
     """Return whether a unit of a state (N,) differs from the sign of its field (L,); a field within `ties` (N,) keeps it."""
     count = 0
     for unit in range(state.shape[0]):

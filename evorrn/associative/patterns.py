@@ -95,6 +95,17 @@ def numbers(name: str, value: Any) -> np.ndarray:
     )
 
 
+def tie_sizes(sizes: np.ndarray, thresholds: np.ndarray, inputs: int) -> np.ndarray:
+    """Return for each unit (N,) the size up to which its sum over its inputs, less its threshold, may be zero but for rounding.
+
+    Parameters
+    ----------
+    sizes : ndarray, shape (N,)
+        Sums of the absolute weights of each unit.
+    """
+    return np.asarray(4 * (inputs + 1) * np.finfo(np.float64).eps * (sizes + np.abs(thresholds)))
+
+
 def overlap(states: np.ndarray, patterns: np.ndarray) -> np.ndarray:
     """Return the overlap of each state with each pattern, (B, M): 1 when equal, -1 when opposite, near 0 by chance."""
     return np.asarray(states) @ np.asarray(patterns).T / np.shape(states)[1]

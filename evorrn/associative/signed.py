@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evorrn.associative.kernels import is_unstable, settle_one_by_one
+from evorrn.associative.kernels import settle_one_by_one, still_moving
 from evorrn.kernels import machine
 from evorrn.kernels.added_rows import add_rows
 from evorrn.kernels.cached import cached
@@ -120,13 +120,7 @@ def _settle_in_groups(
         end = min(begin + TOGETHER, last)
         sweeps[begin:end] = -1
         for sweep in range(orders.shape[0]):
-            left = False
-            for b in range(begin, end):
-                moving[b - begin] = sweeps[b] < 0 and is_unstable(states[b], fields[b], ties)
-                left = left or moving[b - begin]
-                if sweeps[b] < 0 and not moving[b - begin]:
-                    sweeps[b] = sweep
-            if not left:
+            if not still_moving(sweep, states[begin:end], fields[begin:end], ties, sweeps[begin:end], moving):
                 break
             for place in range(0, units, UNITS):
                 group = orders[sweep, place : place + UNITS]

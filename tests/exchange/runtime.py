@@ -1,5 +1,6 @@
 """Networks and batches of random form, and what onnxruntime computes of them."""
 
+import naive
 import numpy as np
 
 from evorrn.network.network import Network
@@ -52,3 +53,22 @@ def draw_batch(rng, network, lengths=True):
     )  # its usages and links are shares: far from these it explodes
     state = (spread * rng.standard_normal((sequences, network.state_size))).astype(network.dtype)
     return x, ends, state
+
+
+def by_hand(network, cell, blocks, x, lengths, **states):
+    """Return the outputs of a network of one cell by plain NumPy, from its blocks; `states` are those of `naive.run`."""
+    outputs, _ = naive.run(
+        blocks,
+        cell,
+        network.hidden,
+        network.cell_options,
+        x.astype(np.float64),
+        lengths,
+        direct=network.direct,
+        feedback=network.feedback,
+        outputs=network.outputs,
+        reads=network.reads,
+        fed=naive.FED.get((network.loss_name, network.fed_back), lambda y: y),
+        **states,
+    )
+    return outputs

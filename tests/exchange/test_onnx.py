@@ -8,7 +8,7 @@ import naive
 import numpy as np
 import pytest
 from chains import CHAINS
-from runtime import close, draw, draw_batch, run
+from runtime import by_hand, close, draw, draw_batch, run
 
 import evorrn
 from evorrn.base.errors import ConfigError, EvorrnError, ShapeError
@@ -35,21 +35,8 @@ def test_onnxruntime_computes_what_plain_numpy_does(cell, seed, tmp_path):
     network.to_onnx(genome, tmp_path / "model.onnx")
     x, ends, state = draw_batch(rng, network)
     last = np.zeros(state.shape)
-    wanted, _ = naive.run(
-        {name: block.astype(np.float64) for name, block in network.unpack(genome).items()},
-        cell,
-        network.hidden,
-        network.cell_options,
-        x.astype(np.float64),
-        ends,
-        direct=network.direct,
-        feedback=network.feedback,
-        outputs=network.outputs,
-        reads=network.reads,
-        fed=naive.FED.get((network.loss_name, network.fed_back), lambda y: y),
-        begin=state.astype(np.float64),
-        ends=last,
-    )
+    blocks = {name: block.astype(np.float64) for name, block in network.unpack(genome).items()}
+    wanted = by_hand(network, cell, blocks, x, ends, begin=state.astype(np.float64), ends=last)
     y, after = run(tmp_path / "model.onnx", x=x, lengths=ends, state=state)
     close(y, wanted, network.dtype)
     close(after, last, network.dtype)

@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from runtime import close, draw, draw_batch, run
+from runtime import by_hand, close, draw, draw_batch, run
 
 import evorrn
 from evorrn.network.network import Network
@@ -28,20 +28,7 @@ def test_first_states_that_are_learned_are_those_of_a_new_sequence(cell, dtype, 
         ]
     )
     plain = {name: block for name, block in blocks.items() if ".start." not in name}
-    wanted, _ = naive.run(
-        plain,
-        cell,
-        network.hidden,
-        network.cell_options,
-        x.astype(np.float64),
-        ends,
-        direct=network.direct,
-        feedback=network.feedback,
-        outputs=network.outputs,
-        reads=network.reads,
-        fed=naive.FED.get((network.loss_name, network.fed_back), lambda y: y),
-        begin=np.tile(begin, (len(x), 1)),
-    )
+    wanted = by_hand(network, cell, plain, x, ends, begin=np.tile(begin, (len(x), 1)))
     y, _ = run(tmp_path / "model.onnx", x=x, lengths=ends)
     close(y, wanted, network.dtype)
 
