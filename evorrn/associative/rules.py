@@ -45,9 +45,8 @@ def pseudo_inverse(patterns: np.ndarray) -> np.ndarray:
     """
     weights = np.linalg.pinv(patterns) @ patterns
     values = np.linalg.svd(patterns, compute_uv=False)
-    least = np.finfo(np.float64).eps * max(
-        patterns.shape
-    )  # of a singular value that counts, relative to the largest
+    # Of a singular value that counts, relative to the largest:
+    least = np.finfo(np.float64).eps * max(patterns.shape)
     condition = values[0] / values[values > least * values[0]][-1]
     weights[np.abs(weights) < least * condition] = 0.0
     return _without_diagonal(weights)

@@ -250,12 +250,9 @@ class _Clock:
         if failure is not None:
             self.meter.__dict__.update(self.before)
             return
-        named = (
-            self.meter.compile_seconds - self.compiled
-        )  # of the network, which is among what the thread spent
-        compiling = max(
-            named, self.spent() - self.spent_before
-        )  # kernels of the strategy too, such as solvers
+        # What the network compiles is named, and is also among what the thread spent, with kernels of the strategy.
+        named, spent = self.meter.compile_seconds - self.compiled, self.spent() - self.spent_before
+        compiling = max(named, spent)
         self.meter.compile_seconds = self.compiled + compiling
         self.meter.seconds += max(0.0, time.perf_counter() - self.started - compiling)
 

@@ -27,23 +27,34 @@ def compile_for(clock, seconds, depth=1):
     event.end_event(compile_time.EVENT)
 
 
-@pytest.mark.parametrize("depth", [1, 3])
-def test_kernels_that_a_strategy_compiles_are_no_seconds_of_training(clock, monkeypatch, depth):
+def trained(monkeypatch, before, **budget):
+    """Return the result of a training of which every step does something before."""
     step = RandomSearch.step
 
-    def slow_step(self, problem, state):
+    def longer_step(self, problem, state):
+        before(problem)
+        return step(self, problem, state)
+
+    monkeypatch.setattr(RandomSearch, "step", longer_step)
+    x = np.random.default_rng(0).standard_normal((2, 5, 1))
+    return RandomSearch().fit(Network(1, 1, hidden=2), Batch(x, x), seed=0, budget=Budget(**budget))
+
+
+def spent(result):
+    return result.meter.seconds, result.meter.compile_seconds
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("seconds", [None, 5])
+def test_kernels_that_a_strategy_compiles_are_no_seconds_of_training(clock, monkeypatch, depth, seconds):
+    def before(problem):
         clock[0] += 2.0
         compile_for(clock, 28.0, depth)
         clock[0] += 0.5
-        return step(self, problem, state)
 
-    monkeypatch.setattr(RandomSearch, "step", slow_step)
-    x = np.random.default_rng(0).standard_normal((2, 5, 1))
-    network = Network(1, 1, hidden=2)
-    result = RandomSearch().fit(network, Batch(x, x), seed=0, budget=Budget(generations=3))
-    assert (result.meter.seconds, result.meter.compile_seconds) == (7.5, 84.0)
-    result = RandomSearch().fit(network, Batch(x, x), seed=0, budget=Budget(seconds=5, generations=9))
-    assert (result.stopped_by, len(result.history["work"])) == ("seconds", 2)
+    result = trained(monkeypatch, before, generations=3, seconds=seconds)
+    assert spent(result) == ((5.0, 56.0) if seconds else (7.5, 84.0))
+    assert result.stopped_by == ("seconds" if seconds else "generations")
 
 
 def test_what_a_network_compiles_is_counted_once_and_for_the_thread_that_waits(clock):
@@ -55,30 +66,20 @@ def test_what_a_network_compiles_is_counted_once_and_for_the_thread_that_waits(c
 
 
 def test_another_network_of_a_strategy_compiles_in_no_seconds_of_training(clock, monkeypatch):
-    step, others = RandomSearch.step, Modules()
+    others = Modules()
 
-    def slow_step(self, problem, state):
+    def before(problem):
         others.timed(lambda: compile_for(clock, 12.0))
         clock[0] += 0.5
-        return step(self, problem, state)
 
-    monkeypatch.setattr(RandomSearch, "step", slow_step)
-    x = np.random.default_rng(0).standard_normal((2, 5, 1))
-    result = RandomSearch().fit(Network(1, 1, hidden=2), Batch(x, x), seed=0, budget=Budget(generations=2))
-    assert (result.meter.seconds, result.meter.compile_seconds) == (1.0, 24.0)
+    assert spent(trained(monkeypatch, before, generations=2)) == (1.0, 24.0)
 
 
 def test_what_the_network_of_a_run_compiles_is_subtracted_once(clock, monkeypatch):
-    step = RandomSearch.step
-
-    def slow_step(self, problem, state):
+    def before(problem):
         with problem.compiling():
             problem.network._modules.timed(lambda: compile_for(clock, 4.0))
         compile_for(clock, 3.0)
         clock[0] += 10.0
-        return step(self, problem, state)
 
-    monkeypatch.setattr(RandomSearch, "step", slow_step)
-    x = np.random.default_rng(0).standard_normal((2, 5, 1))
-    result = RandomSearch().fit(Network(1, 1, hidden=2), Batch(x, x), seed=0, budget=Budget(generations=2))
-    assert (result.meter.seconds, result.meter.compile_seconds) == (20.0, 14.0)
+    assert spent(trained(monkeypatch, before, generations=2)) == (20.0, 14.0)
