@@ -118,9 +118,8 @@ def _function(module: ir.Module, scalar: ir.Type, width: int) -> ir.Function:
         v.fma(factor, b.fmul(v.load(within, b.add(row, at)), v.load(own, at)), product)
         for at, product in zip(places, products)
     ]
-    later = b.shl(
-        integer(-2), place
-    )  # -1 shifted by one place more, which for the last place would be too far
+    # -1 shifted by one place more, which for the last place would be too far:
+    later = b.shl(integer(-2), place)
     for phi, value in zip(phis, [b.and_(below(products), later), b.add(n, integer(1)), *products]):
         phi.add_incoming(value, b.block)
     b.branch(head)
