@@ -183,67 +183,39 @@ def diagnose(run: RunFolder, result: Result, seed: int = 0, steps: int = RANDOM_
     made.activity = diagnostics.activity(network, genome, x[:1])
     size = network.state_size
 
-    def tried(
-        title: str, compute: Callable[[], Found], applies: bool = True, reason: str = ""
-    ) -> Found | None:
-        if not applies:
-            made.notes.append(f"{title}: {reason}")
-            return None
+    def tried(title: str, measure: Callable[..., Found], *arguments: Any, **options: Any) -> Found | None:
         try:
-            return compute()
+            return measure(network, genome, *arguments, **options)
         except EvorrnError as error:
             made.notes.append(f"{title}: {error}")
             return None
 
     if batch is not None:
-        made.gradients = tried("gradient by lag", lambda: diagnostics.gradient_by_lag(network, genome, batch))
-    count = min(size, EXPONENTS)
-    made.exponents = tried(
-        "Lyapunov exponents", lambda: diagnostics.lyapunov_spectrum(network, genome, x, count)
-    )
+        made.gradients = tried("gradient by lag", diagnostics.gradient_by_lag, batch)
+    made.exponents = tried("Lyapunov exponents", diagnostics.lyapunov_spectrum, x, min(size, EXPONENTS))
     if result.horizon == 1 and network.outputs == network.inputs and batch is not None:
-        made.closed_exponents = tried(
-            "Lyapunov exponents on its own output", lambda: _closed(network, genome, x)
-        )
-        made.spectra = tried("spectra of free runs", lambda: _spectra(network, genome, batch))
-    made.space = tried("states", lambda: diagnostics.state_space(network, genome, x))
+        made.closed_exponents = tried("Lyapunov exponents on its own output", _closed, x)
+        made.spectra = tried("spectra of free runs", _spectra, batch)
+    made.space = tried("states", diagnostics.state_space, x)
     shown_components = min(2, network.readout_width, x.shape[0] * x.shape[1])
-    made.trajectories = tried(
-        "principal components",
-        lambda: diagnostics.principal_trajectories(network, genome, x, shown_components),
-    )
+    made.trajectories = tried("principal components", diagnostics.principal_trajectories, x, shown_components)
     repeated = np.tile(x[:4], (1, -(-STEPS // x.shape[1]), 1))  # long enough to forget the first state
-    made.responses = tried(
-        "echo-state index", lambda: diagnostics.echo_state_index(network, genome, repeated, seed)
-    )
-    small, large = size <= LARGEST_STATE, f"the state has {size} entries; computed up to {LARGEST_STATE}"
-    made.radii = tried(
-        "effective spectral radius",
-        lambda: diagnostics.effective_spectral_radius(network, genome, x[:4, :25]),
-        small,
-        large,
-    )
-    starts = int(np.clip(3e8 / size**3, 8, 128))
-    made.points = tried(
-        "fixed points",
-        lambda: diagnostics.fixed_points(network, genome, x, seed, starts=starts),
-        small,
-        large,
-    )
-    sees, delays = bool(network.inputs), _delays(network.inputs, steps // SHARE)
-    enough = max(steps, 10 * network.readout_width)
-    made.memory = tried(
-        "memory capacity",
-        lambda: diagnostics.memory_capacity(network, genome, delays[1], enough, seed, amplitude=amplitude),
-        sees,
-        "the network has no inputs",
-    )
-    made.processing = tried(
-        "capacity of products",
-        lambda: diagnostics.processing_capacity(network, genome, delays, enough, seed, amplitude=amplitude),
-        sees,
-        "the network has no inputs",
-    )
+    made.responses = tried("echo-state index", diagnostics.echo_state_index, repeated, seed)
+    if size <= LARGEST_STATE:
+        made.radii = tried("effective spectral radius", diagnostics.effective_spectral_radius, x[:4, :25])
+        starts = int(np.clip(3e8 / size**3, 8, 128))
+        made.points = tried("fixed points", diagnostics.fixed_points, x, seed, starts=starts)
+    else:
+        large = f"the state has {size} entries; computed up to {LARGEST_STATE}"
+        made.notes += [f"effective spectral radius: {large}", f"fixed points: {large}"]
+    if network.inputs:
+        delays, enough = _delays(network.inputs, steps // SHARE), max(steps, 10 * network.readout_width)
+        drawn = {"steps": enough, "seed": seed, "amplitude": amplitude}
+        made.memory = tried("memory capacity", diagnostics.memory_capacity, delays[1], **drawn)
+        made.processing = tried("capacity of products", diagnostics.processing_capacity, delays, **drawn)
+    else:
+        absent = "the network has no inputs"
+        made.notes += [f"memory capacity: {absent}", f"capacity of products: {absent}"]
     return made
 
 
