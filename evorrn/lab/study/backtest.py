@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from evorrn.lab.runs.run import COSTS
 from evorrn.lab.study.comparison import Baseline, Comparison, Part, Row, badness
 from evorrn.lab.study.intervals import Intervals
 from evorrn.lab.study.ranking import make_baselines, make_differences, rank
@@ -27,26 +29,22 @@ def combined(parts: Sequence[Part], metric: str) -> tuple[list[Row], list[Baseli
     if len(parts) == 1:
         return list(parts[0].rows), list(parts[0].baselines)
     rows = [_row([_named(part, row.strategy) for part in parts], parts) for row in parts[0].rows]
-    names = [each.name for each in parts[0].baselines]
-    values = {
-        name: np.mean(
-            [next(b.values for b in part.baselines if b.name == name) for part in parts], axis=0
-        ).tolist()
-        for name in names
+    same = {
+        each.name: [b for part in parts for b in part.baselines if b.name == each.name]
+        for each in parts[0].baselines
     }
-    found = []
-    for each in make_baselines(values, metric):
-        mine = [b for part in parts for b in part.baselines if b.name == each.name]
-        intervals = _intervals(mine) if len({part.horizon for part in parts}) == 1 else ()
-        found.append(
-            dataclasses.replace(
-                each,
-                targets=_targets(mine),
-                model=mine[0].model,
-                intervals=intervals,
-                seconds=_middle([b.seconds for b in mine]),
-            )
+    values = {name: np.mean([b.values for b in mine], axis=0).tolist() for name, mine in same.items()}
+    one_horizon = len({part.horizon for part in parts}) == 1
+    found = [
+        dataclasses.replace(
+            each,
+            targets=_targets(mine),
+            model=mine[0].model,
+            intervals=_intervals(mine) if one_horizon else (),
+            seconds=_middle([b.seconds for b in mine]),
         )
+        for each, mine in zip(make_baselines(values, metric), same.values())
+    ]
     return rank(rows, metric), found
 
 
@@ -88,18 +86,19 @@ def every_row(comparison: Comparison) -> Iterator[tuple[Part | None, Row]]:
 
 def horizons(comparison: Comparison) -> list[Comparison]:
     """Return a comparison for each horizon, over all folds; none where there is one horizon."""
-    known = list(dict.fromkeys(part.horizon for part in comparison.parts))
-    if len(known) < 2:
-        return []
-    return [_of(comparison, [p for p in comparison.parts if p.horizon == each]) for each in known]
+    return _by(comparison, lambda part: part.horizon)
 
 
 def folds(comparison: Comparison) -> list[Comparison]:
     """Return a comparison for each fold, over all horizons; none where there is one fold."""
-    known = sorted({part.fold for part in comparison.parts})
-    if len(known) < 2:
-        return []
-    return [_of(comparison, [p for p in comparison.parts if p.fold == each]) for each in known]
+    return sorted(_by(comparison, lambda part: part.fold), key=lambda each: each.parts[0].fold)
+
+
+def _by(comparison: Comparison, key: Callable[[Part], int | None]) -> list[Comparison]:
+    """Return a comparison of the parts of each key, none where all parts have one."""
+    known = dict.fromkeys(map(key, comparison.parts))
+    several = known if len(known) > 1 else ()
+    return [_of(comparison, [part for part in comparison.parts if key(part) == each]) for each in several]
 
 
 def newest(comparison: Comparison) -> list[Comparison]:
@@ -158,7 +157,7 @@ def _row(rows: Sequence[Row], parts: Sequence[Part]) -> Row:
     means = values.mean(axis=0)
     interval = median_interval(means) if len(known) == 1 else two_level_interval(by_fold)
     last = [row for row, part in zip(rows, parts) if part.horizon == parts[0].horizon][-1]
-    cost = {name: _middle([getattr(row, name) for row in rows]) for name in ("work", "steps", "seconds")}
+    cost: dict[str, Any] = {name: _middle([getattr(row, name) for row in rows]) for name in COSTS}
     same = len({part.horizon for part in parts}) == 1
     return dataclasses.replace(
         last,
@@ -171,9 +170,7 @@ def _row(rows: Sequence[Row], parts: Sequence[Part]) -> Row:
         intervals=_intervals(rows) if same else (),
         targets=_targets(rows),
         sees_targets=any(row.sees_targets for row in rows),
-        work=cost["work"],
-        steps=cost["steps"],
-        seconds=cost["seconds"],
+        **cost,
     )
 
 

@@ -33,7 +33,9 @@ def make_row(
     kept = finite_or_worst(values, metric)
     interval = median_interval(kept)
     known = {name: [c[name] for c in costs if c[name] is not None] for name in COSTS}
-    cost = {name: float(np.median(np.array(found))) if found else math.nan for name, found in known.items()}
+    cost: dict[str, Any] = {
+        name: float(np.median(np.array(found))) if found else math.nan for name, found in known.items()
+    }
     return Row(
         strategy=strategy,
         network=dict(network),
@@ -45,9 +47,7 @@ def make_row(
         settings=dict(settings),
         runs=tuple(runs),
         errors=errors,
-        work=cost["work"],
-        steps=cost["steps"],
-        seconds=cost["seconds"],
+        **cost,
     )
 
 
