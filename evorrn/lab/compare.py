@@ -34,6 +34,7 @@ from evorrn.lab.report.records import load_comparison
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import longest_valid_time
 from evorrn.lab.runs.hooks import SILENT, Hooks
+from evorrn.lab.runs.spec import Spec
 from evorrn.lab.scoring import common_metric, make_part
 from evorrn.lab.study.backtest import combined, same_names
 from evorrn.lab.study.comparison import Baseline, Comparison
@@ -121,9 +122,20 @@ def compare(
     task = order[0].task
     first = task.metrics[0]
     metric = common_metric(plans, runs, first)
-    parts = same_names([make_part(plan, runs, metric, root, wanted) for plan in plans])
-    rows, baselines = combined(parts, metric)
     folder = root / "comparisons" / identity(plans, wanted)
+    about = environment.summary()
+    known = None if force else _stored(folder, metric, about)
+    stored = (known.parts or (known,)) if known else ()
+    given_baselines = (
+        [part.baselines for part in stored] if len(stored) == len(plans) else [None] * len(plans)
+    )
+    parts = same_names(
+        [
+            make_part(plan, runs, metric, root, wanted, baselines)
+            for plan, baselines in zip(plans, given_baselines, strict=True)
+        ]
+    )
+    rows, baselines = combined(parts, metric)
     comparison = Comparison(
         task=_task(task, wanted),
         budget=str(given["budget"]),
@@ -134,14 +146,34 @@ def compare(
         differences=tuple(make_differences(rows, metric)),
         references=tuple(dataclasses.asdict(reference) for reference in task.references),
         command=command or command_line(given, strategies, count, wanted),
-        environment=environment.summary(),
+        environment=about,
         report=str(folder / "report.html"),
         undefined=first if metric != first else "",
         level=wanted.level,
         parts=tuple(parts) if len(parts) > 1 else (),
-        largest=longest_valid_time(order[0]) if metric == "valid_time" else None,
+        largest=_largest(order[0], metric, known),
     )
     return _written(comparison, root, folder)
+
+
+def _largest(spec: Spec, metric: str, known: Comparison | None) -> float | None:
+    """Return the largest possible ``valid_time``, if that is the metric."""
+    if metric != "valid_time":
+        return None
+    return known.largest if known else longest_valid_time(spec)
+
+
+def _stored(folder: Path, metric: str, about: Mapping[str, Any]) -> Comparison | None:
+    """Return the comparison of a folder if this code, with these libraries and on this machine, has written it.
+
+    Its baselines are those that would be computed again.
+    """
+    with suppress(RunError):  # there is none, or it is damaged
+        known = load_comparison(folder)
+        changed = (about.get("git") or {}).get("dirty")
+        if known.metric == metric and known.environment == json.loads(json.dumps(about)) and not changed:
+            return known
+    return None
 
 
 def _written(comparison: Comparison, root: Path, folder: Path) -> Comparison:

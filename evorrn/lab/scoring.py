@@ -24,7 +24,7 @@ from evorrn.lab.runs.outputs import Predictions, read_outputs
 from evorrn.lab.runs.reader import sees_targets
 from evorrn.lab.runs.run import COMPLETE, COSTS, Run, ranking_metric
 from evorrn.lab.runs.spec import Spec
-from evorrn.lab.study.comparison import Part, Row
+from evorrn.lab.study.comparison import Baseline, Part, Row
 from evorrn.lab.study.intervals import Intervals, measured
 from evorrn.lab.study.ranking import make_baselines, make_row, rank
 
@@ -46,23 +46,39 @@ def common_metric(plans: Sequence[Plan], runs: Mapping[str, Run], usual: str) ->
     return max(names, key=lambda name: order.index(name) if name in order else -1)
 
 
-def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, wanted: Asked) -> Part:
-    """Return a part of a comparison: its rows, best first, and its baselines."""
+def make_part(
+    plan: Plan,
+    runs: Mapping[str, Run],
+    metric: str,
+    root: Path,
+    wanted: Asked,
+    baselines: tuple[Baseline, ...] | None = None,
+) -> Part:
+    """Return a part of a comparison: its rows, best first, and its baselines, which are computed unless they are given."""
     rows = [
         _row(specs, [runs[spec.id] for spec in specs], metric, root, wanted.level) for specs in plan.values()
     ]
-    first = next(iter(plan.values()))[0]
-    seeds = range(len(next(iter(plan.values()))))
-    baselines = make_baselines(baseline_values(first, seeds, metric), metric)
+    first = next(iter(plan.values()))
+    return Part(
+        int(getattr(first[0].task, "horizon", None) or 0) or None,
+        getattr(first[0].task, "fold", 1),
+        _period([root / row.runs[0] for row in rows]),
+        tuple(rank(rows, metric)),
+        _baselines(first[0], len(first), metric, wanted) if baselines is None else baselines,
+    )
+
+
+def _baselines(spec: Spec, count: int, metric: str, wanted: Asked) -> tuple[Baseline, ...]:
+    """Return the trivial baselines of a task and the models that it is compared with, on the test data of `count` seeds."""
+    baselines = make_baselines(baseline_values(spec, range(count), metric), metric)
     models = {
-        name: [value] * len(seeds)
-        for name, value in comparator_values(first, metric, wanted.baselines).items()
+        name: [value] * count for name, value in comparator_values(spec, metric, wanted.baselines).items()
     }
     baselines += [dataclasses.replace(each, model=True) for each in make_baselines(models, metric)]
-    horizon = int(getattr(first.task, "horizon", None) or 0)
-    predicted = baseline_predictions(first) if horizon else {}
-    by_target, seconds = _baseline_targets(first, wanted.baselines), baseline_seconds(first)
-    baselines = [
+    horizon = int(getattr(spec.task, "horizon", None) or 0)
+    predicted = baseline_predictions(spec) if horizon else {}
+    by_target, seconds = _baseline_targets(spec, wanted.baselines), baseline_seconds(spec)
+    return tuple(
         dataclasses.replace(
             each,
             targets=by_target.get(each.name, {}),
@@ -72,13 +88,6 @@ def make_part(plan: Plan, runs: Mapping[str, Run], metric: str, root: Path, want
             ),
         )
         for each in baselines
-    ]
-    return Part(
-        horizon or None,
-        getattr(first.task, "fold", 1),
-        _period([root / row.runs[0] for row in rows]),
-        tuple(rank(rows, metric)),
-        tuple(baselines),
     )
 
 
