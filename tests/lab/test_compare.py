@@ -331,6 +331,35 @@ def test_baselines_have_the_seconds_that_they_took_and_keep_those_of_the_first_t
     assert (brief(2.5), brief(2e-5), brief(math.nan)) == ("2.50", "<0.001", "")
 
 
+def test_baselines_of_a_comparison_that_stands_complete_are_not_computed_again(
+    made_up, tmp_path, monkeypatch
+):
+    """They are where the code, a library or the machine is another, or where files of the code have changed."""
+    about = {"git": {"commit": "a", "dirty": False}, "libraries": {"numpy": "2.4"}}
+    monkeypatch.setattr(module.environment, "summary", lambda: about)
+
+    def computed(**given):
+        made_up.task.asked.clear()
+        assessments._kept.clear()
+        return compare(RAW, root=tmp_path, choice=Choice(seeds=2), **given), bool(made_up.task.asked)
+
+    first, asked = computed()
+    assert asked
+    again, asked = computed()
+    assert not asked and again.baselines == first.baselines
+    assert computed(force=True)[1]
+    about["git"]["dirty"] = True
+    assert computed()[1] and computed()[1]
+    about["git"] = {"commit": "b", "dirty": False}
+    assert computed()[1] and not computed()[1]
+    about["libraries"]["numpy"] = "2.5"
+    assert computed()[1] and not computed()[1]
+    path = Path(first.report).parent / "comparison.json"
+    path.write_text(path.read_text()[:-20])
+    found, asked = computed()
+    assert asked and found.baselines == first.baselines
+
+
 def test_a_baseline_that_was_not_measured_has_no_seconds_in_the_table(made_up, tmp_path):
     found = compare(RAW, root=tmp_path, choice=Choice(seeds=1))
     assert all(math.isnan(each.seconds) for each in found.baselines)
