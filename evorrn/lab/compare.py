@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evorrn.base.errors import RunError, Unfinished
+from evorrn.base.errors import RunError
 from evorrn.base.files import write_atomic
 from evorrn.lab.planning import (
     BUDGET,
@@ -35,6 +35,7 @@ from evorrn.lab.runs import environment
 from evorrn.lab.runs.assessments import longest_valid_time
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.spec import Spec
+from evorrn.lab.runs.store import writing_findings
 from evorrn.lab.scoring import common_metric, make_part
 from evorrn.lab.study.backtest import combined, same_names
 from evorrn.lab.study.comparison import Baseline, Comparison
@@ -182,7 +183,7 @@ def _written(comparison: Comparison, root: Path, folder: Path) -> Comparison:
     It is the same where nothing but the seconds of baselines differs, which are measured at every call.
     """
     content, path = json.dumps(comparison.as_dict(), indent=1) + "\n", folder / "comparison.json"
-    try:
+    with writing_findings(folder):
         if Path(comparison.report).is_file():
             with suppress(RunError):  # there is none, or it is damaged
                 known = load_comparison(folder)
@@ -190,8 +191,6 @@ def _written(comparison: Comparison, root: Path, folder: Path) -> Comparison:
                     return known
         write_report(comparison, root, Path(comparison.report))
         write_atomic(path, content)  # last, since it says that the report is of these numbers
-    except OSError as error:
-        raise Unfinished(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
     return comparison
 
 

@@ -12,7 +12,7 @@ from evorrn.lab.report.reproduction import page
 from evorrn.lab.runs import environment
 from evorrn.lab.runs.hooks import SILENT, Hooks
 from evorrn.lab.runs.spec import Spec
-from evorrn.lab.runs.store import RunFolder
+from evorrn.lab.runs.store import RunFolder, writing_findings
 from evorrn.lab.study.reproduction import Reproduction, judge, judge_quantity
 from evorrn.lab.sweep.experiment import EVALUATIONS, Experiment
 from evorrn.lab.sweep.many import run_all
@@ -47,6 +47,8 @@ def reproduce(
     ------
     ConfigError
         With every mistake in the experiment's specs, before anything runs.
+    Unfinished
+        When runs have ended and the findings cannot be written.
     """
     table = experiment.table
     count = seeds if seeds is not None else table.quick_seeds if quick else table.seeds
@@ -100,8 +102,9 @@ def reproduce(
         environment=environment.summary(),
         report=str(folder / "report.html"),
     )
-    write_atomic(folder / "reproduction.json", json.dumps(made.as_dict(), indent=1) + "\n")
-    write_atomic(folder / "report.html", page(made))
+    with writing_findings(folder):
+        write_atomic(folder / "reproduction.json", json.dumps(made.as_dict(), indent=1) + "\n")
+        write_atomic(folder / "report.html", page(made))
     return made
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import evorrn
 from evorrn.automata import extract_dfa, tomita_dfa
-from evorrn.base.errors import EvorrnError
+from evorrn.base.errors import EvorrnError, Unfinished
 from evorrn.lab.report.reproduction import summary
 from evorrn.lab.report.terminal import lines
 from evorrn.lab.reproduce import reproduce
@@ -213,6 +213,16 @@ def test_a_quantity_is_computed_without_training_and_compared_with_a_published_r
     text = "\n".join(lines(summary(made)))
     assert "3.16 to 3.5" in text and "linear memory capacity" in text
     assert "not reproduced" in (tmp_path / "runs/reproductions/cycle/report.html").read_text()
+
+
+def test_findings_that_cannot_be_written_are_said(tmp_path):
+    """A file in the way of their folder, as a full disk would be."""
+    path = tmp_path / "cycle.toml"
+    path.write_text(QUANTITY)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/reproductions").write_text("in the way")
+    with pytest.raises(Unfinished, match=r"cannot write to .*reproductions.cycle: .*; the runs are kept"):
+        reproduce(read_experiment(path), root=tmp_path / "runs")
 
 
 def test_mistakes_in_rows_of_a_quantity_are_told_at_once(tmp_path):

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from evorrn.base.errors import EvorrnError, RunError, nearest
+from evorrn.base.errors import EvorrnError, RunError, Unfinished, nearest
 from evorrn.base.files import load_tree, readable_json
 from evorrn.lab.runs.claim import CHECKPOINT, PREVIOUS, Claim, looks_abandoned
 from evorrn.lab.runs.hooks import ignore
@@ -34,6 +34,15 @@ def writing(place: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise EvorrnError(f"cannot write {place}: {error.strerror or error}") from None
+
+
+@contextmanager
+def writing_findings(folder: Path) -> Iterator[None]:
+    """Raise Unfinished naming the folder that cannot be written when the block, which tells of runs, raises OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise Unfinished(f"cannot write to {folder}: {error.strerror or error}; the runs are kept") from None
 
 
 class RunFolder:
