@@ -165,3 +165,11 @@ part = register_jitable(**PART)
 
 called_part = register_jitable(**{**PART, "pipeline_class": CalledPart})
 """Registers a function that only compiled functions call, at many places but not often."""
+
+LOOPS: dict[str, Any] = {
+    "fastmath": {"contract"},
+    "error_model": "numpy",
+    **PART,
+    "pipeline_class": SeparatePart,
+}
+"""Options of functions that only compiled functions call and that loop over the lanes of tiles, which do not overlap."""

@@ -6,7 +6,8 @@ import numpy as np
 from numba.extending import register_jitable
 
 from evorrn.kernels.activations import exp, sigmoid, softplus
-from evorrn.losses.base import JIT, Loss
+from evorrn.kernels.separate import LOOPS
+from evorrn.losses.base import Loss
 
 
 class BinaryCrossEntropy(Loss):
@@ -47,7 +48,7 @@ class BinaryCrossEntropy(Loss):
         return float(slope), float(curvature)
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def add_loss(y, target, weight, total):
     """Add ``softplus(y) - target * y`` of every output, the cross-entropy of a logit."""
     for o in range(target.shape[0]):
@@ -56,7 +57,7 @@ def add_loss(y, target, weight, total):
             total[k] += loss if weight[k] > 0 else 0.0
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to ``scale * (sigmoid(y) - target)``."""
     for o in range(target.shape[0]):
@@ -67,7 +68,7 @@ def loss_gradient(y, target, weight, scale, gradient):
             gradient[o, k] = change if weight[k] > 0 else scale * 0
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def feed_probability(y):
     """Replace logits with probabilities."""
     for o in range(y.shape[0]):
@@ -75,7 +76,7 @@ def feed_probability(y):
             y[o, k] = sigmoid(y[o, k])
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def feed_probability_gradient(y, gradient):
     """Multiply a gradient with the derivative of the probability."""
     for o in range(y.shape[0]):
@@ -84,7 +85,7 @@ def feed_probability_gradient(y, gradient):
             gradient[o, k] *= probability - probability * probability
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def feed_bit(y):
     """Replace logits with 1 where they are above 0, with 0 elsewhere; NaN stays."""
     for o in range(y.shape[0]):
@@ -93,7 +94,7 @@ def feed_bit(y):
             y[o, k] = (1.0 if z > 0 else 0.0) if z == z else z
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def feed_bit_gradient(y, gradient):
     """Set a gradient to zero, the derivative of a bit."""
     for o in range(y.shape[0]):

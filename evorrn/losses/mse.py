@@ -6,7 +6,8 @@ import numpy as np
 from numba.extending import register_jitable
 
 from evorrn.data import metrics
-from evorrn.losses.base import JIT, Loss
+from evorrn.kernels.separate import LOOPS
+from evorrn.losses.base import Loss
 
 
 class MeanSquaredError(Loss):
@@ -29,7 +30,7 @@ class MeanSquaredError(Loss):
         return np.asarray(targets, dtype=np.float64)
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def add_loss(y, target, weight, total):
     """Add the squared errors of every lane to its total."""
     for o in range(target.shape[0]):
@@ -39,7 +40,7 @@ def add_loss(y, target, weight, total):
             total[k] += square if weight[k] > 0 else 0.0
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to ``2 * scale * (y - target)``."""
     for o in range(target.shape[0]):

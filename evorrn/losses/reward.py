@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from numba.extending import register_jitable
 
-from evorrn.losses.base import JIT, Loss
+from evorrn.kernels.separate import LOOPS
+from evorrn.losses.base import Loss
 
 
 class Reward(Loss):
@@ -14,12 +15,12 @@ class Reward(Loss):
     targets = "none"
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def add_loss(y, target, weight, total):
     """Add nothing."""
 
 
-@register_jitable(**JIT)
+@register_jitable(**LOOPS)
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to zeros."""
     for o in range(gradient.shape[0]):
