@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -216,6 +217,7 @@ def test_what_is_written_is_what_is_returned(made_up, tmp_path, monkeypatch):
     assert found.references[0]["source"] == "nobody"
     assert {"evorrn", "python", "cpu", "libraries"} <= set(found.environment)
     assert "numpy" in found.environment["libraries"]
+    assert ("scikit-learn" in found.environment["libraries"]) == (find_spec("sklearn") is not None)
 
 
 def test_the_same_comparison_has_the_same_folder_and_another_has_another(made_up, tmp_path):

@@ -17,8 +17,8 @@ import evorrn
 RESULTS_VERSION = 6
 """Raised whenever the same spec gives other numbers than before."""
 
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap")
-"""Those whose versions a report names."""
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "deap", "scikit-learn", "statsforecast")
+"""Those whose versions a report names, of the last two where they are there: models that are compared with are theirs."""
 
 THREAD_VARIABLES = (
     "EVORRN_SIMD",
