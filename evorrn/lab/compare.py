@@ -125,15 +125,12 @@ def compare(
     metric = common_metric(plans, runs, first)
     folder = root / "comparisons" / identity(plans, wanted)
     about = environment.summary()
-    known = None if force else _stored(folder, metric, about)
-    stored = (known.parts or (known,)) if known else ()
-    given_baselines = (
-        [part.baselines for part in stored] if len(stored) == len(plans) else [None] * len(plans)
-    )
+    known = None if force else _stored(folder, metric, about, len(plans))
+    stored = [part.baselines for part in known.parts or (known,)] if known else [None] * len(plans)
     parts = same_names(
         [
             make_part(plan, runs, metric, root, wanted, baselines)
-            for plan, baselines in zip(plans, given_baselines, strict=True)
+            for plan, baselines in zip(plans, stored, strict=True)
         ]
     )
     rows, baselines = combined(parts, metric)
@@ -164,23 +161,24 @@ def _largest(spec: Spec, metric: str, known: Comparison | None) -> float | None:
     return known.largest if known else longest_valid_time(spec)
 
 
-def _stored(folder: Path, metric: str, about: Mapping[str, Any]) -> Comparison | None:
+def _stored(folder: Path, metric: str, about: Mapping[str, Any], count: int) -> Comparison | None:
     """Return the comparison of a folder if this code, with these libraries and on this machine, has written it.
 
-    Its baselines are those that would be computed again.
+    It has `count` parts, and its baselines are those that would be computed again.
     """
+    if (about.get("git") or {}).get("dirty"):
+        return None
     with suppress(RunError):  # there is none, or it is damaged
         known = load_comparison(folder)
-        changed = (about.get("git") or {}).get("dirty")
-        if known.metric == metric and known.environment == json.loads(json.dumps(about)) and not changed:
-            return known
+        same = known.metric == metric and known.environment == json.loads(json.dumps(about))
+        return known if same and len(known.parts or (known,)) == count else None
     return None
 
 
 def _written(comparison: Comparison, root: Path, folder: Path) -> Comparison:
     """Write a comparison and its report, unless the folder holds the same; return the one that is written.
 
-    It is the same where nothing but the seconds of baselines differs, which are measured at every call.
+    It is the same where nothing but the seconds of baselines differs, which are measured whenever they are computed.
     """
     content, path = json.dumps(comparison.as_dict(), indent=1) + "\n", folder / "comparison.json"
     with writing_findings(folder):
