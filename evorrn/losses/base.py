@@ -24,9 +24,6 @@ from typing import ClassVar
 
 import numpy as np
 
-JIT = {"fastmath": {"contract"}, "error_model": "numpy"}
-"""Numba options of the compiled functions."""
-
 
 class Loss:
     """Base class of losses.

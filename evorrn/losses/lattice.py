@@ -14,10 +14,10 @@ from numba.extending import register_jitable
 
 from evorrn.kernels.cached import cached
 from evorrn.kernels.separate import SeparateArrays
-from evorrn.losses.base import JIT
 from evorrn.losses.scaled import exp_parts, sum_of_three, two_to
 
 LN2 = np.log(2.0)
+JIT: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 OPTIONS: dict[str, Any] = {**JIT, "pipeline_class": SeparateArrays}
 separate = njit(**OPTIONS)
 """Compiles a loop over arrays that do not overlap where one is written, so that it is a loop over vectors."""
