@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from evorrn.associative import signed
 from evorrn.associative.kernels import sum_of_sizes
 from evorrn.associative.patterns import bipolar, finite, overlap, some, tie_sizes, vector
 from evorrn.associative.rules import RULES, SWEEPS, stored, too_many
@@ -197,6 +196,8 @@ class Hopfield:
         rng = np.random.default_rng(check_seed(seed))
         fields = self._fields(states)
         taken, active, ties = np.full(len(states), sweeps), np.arange(len(states)), self._ties()
+        from evorrn.associative.signed import settle
+
         for begun in range(0, sweeps, DRAWN_AT_ONCE):
             count = min(DRAWN_AT_ONCE, sweeps - begun)
             orders = np.tile(np.arange(self.units), (count, 1))
@@ -205,7 +206,7 @@ class Hopfield:
             whole = len(active) == len(states)
             now, now_fields = (states, fields) if whole else (states[active], fields[active])
             found = np.empty(len(active), dtype=np.int64)
-            share(len(active), signed.settle, now, now_fields, self._rows, ties, orders, found)
+            share(len(active), settle, now, now_fields, self._rows, ties, orders, found)
             if not whole:
                 states[active], fields[active] = now, now_fields
             taken[active[found >= 0]] = begun + found[found >= 0]
@@ -293,6 +294,8 @@ class Hopfield:
 
     def _fields(self, states: np.ndarray) -> np.ndarray:
         """Return the weighted sums of states (B, N), less the thresholds, with zeros in the lanes beyond, (B, L)."""
+        from evorrn.associative import signed
+
         fields = room((len(states), self._rows.shape[1]), states.dtype)
         if signed.VECTORS:
             share(len(states), signed.sums_of_inputs, states, self._rows, self.thresholds, fields)

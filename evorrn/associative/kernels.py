@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.kernels.cached import cached, reordered
+from evorrn.kernels.deferred import cached, reordered
 
 TOGETHER = 32
 """States that are updated together, so that a row of weights is read once for all whose unit turns."""

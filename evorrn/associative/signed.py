@@ -9,8 +9,9 @@ import numpy as np
 from evorrn.associative.kernels import settle_one_by_one, still_moving
 from evorrn.kernels import machine
 from evorrn.kernels.added_rows import add_rows
-from evorrn.kernels.cached import cached
-from evorrn.kernels.many_vectors import aligned, dense_lanes
+from evorrn.kernels.deferred import cached
+from evorrn.kernels.many_vectors import dense_lanes
+from evorrn.kernels.memory import aligned
 from evorrn.kernels.turns import UNITS, turn_units
 
 VECTORS = machine.simd() and machine.compiling()

@@ -36,6 +36,8 @@ class WithParameters:
     def __get__(self, instance: object, owner: type) -> str | None:
         if not dataclasses.is_dataclass(owner) or has_section(self.written, "Parameters"):
             return self.written or None
+        if self.written and "__match_args__" not in vars(owner):
+            return self.written  # the decorator of dataclasses only asks whether there is a docstring
         return with_section(self.written, parameters_section(owner)) or None
 
 

@@ -6,7 +6,6 @@ What such files need is imported from `evorrn` itself.
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import sys
 import warnings
@@ -45,14 +44,15 @@ class Moved(ModuleType):
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Finder:
     """Finds the modules of `MOVED`."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Return how a moved module is loaded, None for all others."""
-        return importlib.machinery.ModuleSpec(fullname, self) if fullname in MOVED else None
+        known = fullname in MOVED
+        return importlib.machinery.ModuleSpec(fullname, self) if known else None  # type: ignore[arg-type]
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         """Return the module."""

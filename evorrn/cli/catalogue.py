@@ -54,6 +54,7 @@ def show(
     trust: Trust = False,
 ) -> None:
     """Show a cell's equations, a task's definition, a strategy's settings, or a run."""
+    from evorrn.base.patience import collecting_nothing
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note, print_page
     from evorrn.lab import catalogue
@@ -61,7 +62,10 @@ def show(
     from evorrn.lab.runs.store import find_run, runs_root
 
     root, files = runs_root(runs), []
-    with trusting(trust, note):
+    with (
+        trusting(trust, note),
+        collecting_nothing(),
+    ):  # hundreds of modules are imported, which leave no garbage
         if plot:
             from evorrn.lab.report.plots import draw_run
 

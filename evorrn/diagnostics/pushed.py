@@ -21,7 +21,7 @@ from evorrn.compile.ops import LEAVES, OPS
 from evorrn.engine.cache import load
 from evorrn.kernels import machine
 from evorrn.kernels.activations import TABLE
-from evorrn.kernels.many_vectors import aligned
+from evorrn.kernels.memory import aligned
 from evorrn.kernels.threads import get_threads, together
 
 SPARSE = 0.3

@@ -20,7 +20,6 @@ from typing import Any
 
 from evorrn.base.errors import EvorrnError
 from evorrn.base.files import cache_folder, write_atomic
-from evorrn.kernels.store import checked
 
 
 def load(source: str, label: str, given: Mapping[str, Any] | None = None) -> ModuleType:
@@ -51,6 +50,8 @@ _loading = threading.RLock()
 
 def _load(name: str, source: str, given: Mapping[str, Any] | None) -> ModuleType:
     """Return a new module of emitted source."""
+    from evorrn.kernels.store import checked
+
     path = _write(f"{name}.py", source)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

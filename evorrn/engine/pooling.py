@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.engine.packing import Packed
+if TYPE_CHECKING:
+    from evorrn.engine.packing import Packed
 
 
 @dataclass(frozen=True)

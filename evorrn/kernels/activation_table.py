@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from numba import types
-from numba.extending import overload, register_jitable
-
-from evorrn.kernels.exponential import JIT, D, F
+from evorrn.kernels.deferred import by_dtype, elementwise
+from evorrn.kernels.exponential import D, F
 
 Slope = Callable[[Any, int, int], int]
 
@@ -65,16 +63,13 @@ def entry(
         function.__name__ = function.__qualname__ = name
         function.__module__, function.__doc__ = numpy_function.__module__, numpy_function.__doc__
 
-        @overload(function, jit_options=JIT)
-        def choose(x):
-            return {types.float32: single, types.float64: double}.get(x)
-
-        TABLE[name] = Activation(function, slope, cost)
-        return function
+        compiled = by_dtype(single, double)(function)
+        TABLE[name] = Activation(compiled, slope, cost)
+        return compiled
 
     return decorate
 
 
 def for_both_types(kernel: Callable[[Any], Function]) -> tuple[Function, Function]:
     """Return the kernels ``kernel(float32)`` and ``kernel(float64)``."""
-    return register_jitable(**JIT)(kernel(F)), register_jitable(**JIT)(kernel(D))
+    return elementwise(kernel(F)), elementwise(kernel(D))

@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from evorrn.kernels.activation_table import TABLE as TABLE
 from evorrn.kernels.activation_table import entry, for_both_types
+from evorrn.kernels.deferred import elementwise
 from evorrn.kernels.exponential import (
-    JIT,
     D,
     F,
     clamp,
@@ -84,7 +83,7 @@ def sqrt(x):
         return np.sqrt(x)
 
 
-@register_jitable(**JIT)
+@elementwise
 def _tanh32(x):
     """An odd rational function of degree 9 over 8.
 
@@ -104,7 +103,7 @@ def _tanh32(x):
     return z * p / q
 
 
-@register_jitable(**JIT)
+@elementwise
 def _tanh64(x):
     """tanh(x) = e / (e + 2) with e = exp(2x) - 1, on [-20, 20]."""
     s, p = expm1_parts64(D(2.0) * clamp(x, D(-20.0), D(20.0)))
@@ -125,13 +124,13 @@ def tanh(x):
     return np.tanh(x)
 
 
-@register_jitable(**JIT)
+@elementwise
 def _sigmoid32(x):
     s, p = expm1_parts32(clamp(-x, F(-87.0), F(88.9)))
     return F(1.0) / (F(1.0) + s * (F(1.0) + p))  # s + s p would be NaN where s is infinite and p negative
 
 
-@register_jitable(**JIT)
+@elementwise
 def _sigmoid64(x):
     s, p = expm1_parts64(clamp(-x, D(-708.0), D(709.9)))
     return D(1.0) / (D(1.0) + s * (D(1.0) + p))
@@ -156,7 +155,7 @@ def sigmoid(x):
         return 1.0 / (1.0 + np.exp(-np.asarray(x)))
 
 
-@register_jitable(**JIT)
+@elementwise
 def _softplus32(x):
     """max(x, 0) + log(1 + e), e = exp(-|x|); the logarithm as 2 atanh(e / (2 + e))."""
     e = exp32(-abs(x))
@@ -170,7 +169,7 @@ def _softplus32(x):
     return positive + F(2.0) * (z * (u * p) + z)
 
 
-@register_jitable(**JIT)
+@elementwise
 def _softplus64(x):
     e = exp64(-abs(x))
     z = e / (D(2.0) + e)

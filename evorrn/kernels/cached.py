@@ -13,6 +13,10 @@ from evorrn.kernels.store import checked
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+compiled: Any = numba.njit(error_model="numpy")
+"""Compiles a function that environments are made of."""
+
+
 def cached(function: F) -> F:
     """Return a function compiled by numba, whose machine code is stored for the next process.
 

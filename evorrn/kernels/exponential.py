@@ -12,13 +12,8 @@ import math
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, register_jitable
 
-from evorrn.kernels.separate import PART
-
-JIT = {"fastmath": {"contract"}, "error_model": "numpy", **PART}
+from evorrn.kernels.deferred import elementwise, intrinsic
 
 F, D = np.float32, np.float64
 
@@ -36,6 +31,9 @@ POLYNOMIAL32 = F(0.00138824), F(0.00836718), F(0.04166722), F(0.16666539), F(0.4
 @intrinsic
 def power_of_two(typingctx: Any, shifted: Any) -> Any:
     """Return 2^n for a float that holds n in its low bits, by writing n into the exponent."""
+    from llvmlite import ir
+    from numba import types
+
     single = shifted == types.float32
     word, number, bits, bias = (
         (ir.IntType(32), ir.FloatType(), 23, 127) if single else (ir.IntType(64), ir.DoubleType(), 52, 1023)
@@ -49,7 +47,7 @@ def power_of_two(typingctx: Any, shifted: Any) -> Any:
     return shifted(shifted), generate
 
 
-@register_jitable(**JIT)
+@elementwise
 def expm1_parts32(x):
     """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-87, 88.3], from 88.4 on s is infinite."""
     shifted = x * LOG2E32 + SHIFT32
@@ -63,7 +61,7 @@ def expm1_parts32(x):
     return power_of_two(shifted), p * (r * r) + r
 
 
-@register_jitable(**JIT)
+@elementwise
 def expm1_parts64(x):
     """Return (s, p) with exp(x) = s + s p, s a power of two; x in [-708, 709.4], beyond s is infinite; Taylor to degree 13."""
     shifted = x * LOG2E64 + SHIFT64
@@ -84,14 +82,14 @@ def expm1_parts64(x):
     return power_of_two(shifted), p * (r * r) + r
 
 
-@register_jitable(**JIT)
+@elementwise
 def clamp(x, low, high):
     """Bound x; NaN stays NaN, since every comparison with it is false."""
     x = low if x < low else x
     return high if x > high else x
 
 
-@register_jitable(**JIT)
+@elementwise
 def exp32(x):
     """Return exp(x)."""
     high = x > F(88.0)  # the power of two would overflow before the result does
@@ -101,7 +99,7 @@ def exp32(x):
     return F(0.0) if x < F(-87.0) else y
 
 
-@register_jitable(**JIT)
+@elementwise
 def exp64(x):
     """Return exp(x)."""
     high = x > D(709.0)
@@ -111,7 +109,7 @@ def exp64(x):
     return D(0.0) if x < D(-708.0) else y
 
 
-@register_jitable(**JIT)
+@elementwise
 def exp_parts32(x):
     """Return (m, n) with exp(x) = m 2^n, n a whole number and m between 0.7 and 1.42; for every finite x."""
     n = np.rint(x * LOG2E32)
@@ -119,7 +117,7 @@ def exp_parts32(x):
     return s * p + s, n
 
 
-@register_jitable(**JIT)
+@elementwise
 def exp_parts64(x):
     """Return (m, n) with exp(x) = m 2^n, n a whole number and m between 0.7 and 1.42; for every finite x."""
     n = np.rint(x * LOG2E64)
@@ -127,14 +125,14 @@ def exp_parts64(x):
     return s * p + s, n
 
 
-@register_jitable(**JIT)
+@elementwise
 def expm1_negative32(x):
     """Return exp(x) - 1 for x <= 0, without cancellation near 0."""
     s, p = expm1_parts32(clamp(x, F(-80.0), F(0.0)))
     return s * p + (s - F(1.0))
 
 
-@register_jitable(**JIT)
+@elementwise
 def expm1_negative64(x):
     """Return exp(x) - 1 for x <= 0, without cancellation near 0."""
     s, p = expm1_parts64(clamp(x, D(-80.0), D(0.0)))

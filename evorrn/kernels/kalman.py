@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.kernels.cached import reordered
+from evorrn.kernels.deferred import reordered
 
 
 @reordered

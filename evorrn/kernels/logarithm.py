@@ -10,12 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, register_jitable
 
-from evorrn.kernels.exponential import JIT, D, F
+from evorrn.kernels.deferred import elementwise, intrinsic
+from evorrn.kernels.exponential import D, F
 
 _LN2_HIGH32, _LN2_LOW32 = F(0.693359375), F(-2.12194440e-4)
 _LN2_HIGH64, _LN2_LOW64 = D(6.93147180369123816490e-1), D(1.90821492927058770002e-10)
@@ -25,8 +22,12 @@ _NAN32, _NAN64 = F(np.nan), D(np.nan)
 
 
 @intrinsic
-def _m_and_n(typingctx: Any, x: Any) -> Any:
+def parts(typingctx: Any, x: Any) -> Any:
     """Return (m, n) with x = m 2^n and m between sqrt(1/2) and sqrt(2), for a normal number x > 0."""
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+
     single = x == types.float32
     word, bits = (ir.IntType(32), 23) if single else (ir.IntType(64), 52)
     number = ir.FloatType() if single else ir.DoubleType()
@@ -41,10 +42,7 @@ def _m_and_n(typingctx: Any, x: Any) -> Any:
     return types.UniTuple(x, 2)(x), generate
 
 
-parts: Any = _m_and_n
-
-
-@register_jitable(**JIT)
+@elementwise
 def log32(x):
     """Return the natural logarithm of x."""
     m, n = parts(x if x > _TINY32 else _TINY32)
@@ -61,7 +59,7 @@ def log32(x):
     return y if x >= F(0.0) else _NAN32
 
 
-@register_jitable(**JIT)
+@elementwise
 def log64(x):
     """Return the natural logarithm of x."""
     m, n = parts(x if x > _TINY64 else _TINY64)

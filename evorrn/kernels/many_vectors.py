@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
 from evorrn.kernels import machine
-from evorrn.kernels.threads import CACHE_LINE
 from evorrn.kernels.vector import (
     I64,
     Loop,
@@ -31,14 +29,6 @@ BLOCKS = {32: {4: 6, 3: 8, 2: 8, 1: 8}, 16: {3: 4, 2: 6, 1: 8}}
 """Rows of a block of sums by the vectors side by side, by the number of registers."""
 CHAINS = 2
 """Sums of a row of a sparse matrix that are added side by side, which hides the latency of adding."""
-
-
-@register_jitable
-def aligned(rows: int, lanes: int) -> np.ndarray:
-    """Return zeros (rows, lanes) that begin where a line of the cache does, else every vector would lie in two lines."""
-    room = np.zeros(rows * lanes + CACHE_LINE // 8)
-    first = -room.ctypes.data % CACHE_LINE // 8
-    return room[first : first + rows * lanes].reshape(rows, lanes)
 
 
 @intrinsic

@@ -1,4 +1,4 @@
-"""Large arrays whose memory is used again when they are gone.
+"""Arrays that begin where a line of the cache does; the memory of large ones is used again when they are gone.
 
 The system clears the pages of new memory when they are first touched, which takes as long as a good part of a forward
 pass through a network. Memory that was used before is not cleared.
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.kernels.deferred import part
 from evorrn.kernels.threads import CACHE_LINE
 
 LEAST_BYTES = 2**16
@@ -55,3 +56,11 @@ def room(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     address = -(-memory.ctypes.data // CACHE_LINE) * CACHE_LINE
     interface = {"version": 3, "shape": shape, "typestr": dtype.str, "data": (address, False)}
     return np.asarray(_Lent(memory, interface))
+
+
+@part
+def aligned(rows: int, lanes: int) -> np.ndarray:
+    """Return zeros (rows, lanes) that begin at a cache line, else every vector would lie in two lines."""
+    memory = np.zeros(rows * lanes + CACHE_LINE // 8)
+    first = -memory.ctypes.data % CACHE_LINE // 8
+    return memory[first : first + rows * lanes].reshape(rows, lanes)

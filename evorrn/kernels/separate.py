@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from numba import njit
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -157,19 +158,23 @@ class SeparatePart(SeparateArrays):
     lowering = _WidePartLowering
 
 
+INLINED: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
+"""Options of functions in which a product and a sum may be rounded once."""
+
 PART: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": Part}
 """Options of functions that only compiled functions call."""
 
-part = register_jitable(**PART)
-"""Registers a function that only compiled functions call."""
+ELEMENTWISE: dict[str, Any] = {**INLINED, **PART}
+"""Options of functions of one number that only compiled functions call."""
 
-called_part = register_jitable(**{**PART, "pipeline_class": CalledPart})
-"""Registers a function that only compiled functions call, at many places but not often."""
-
-LOOPS: dict[str, Any] = {
-    "fastmath": {"contract"},
-    "error_model": "numpy",
-    **PART,
-    "pipeline_class": SeparatePart,
-}
+LOOPS: dict[str, Any] = {**ELEMENTWISE, "pipeline_class": SeparatePart}
 """Options of functions that only compiled functions call and that loop over the lanes of tiles, which do not overlap."""
+
+separate = njit(**INLINED, pipeline_class=SeparateArrays)
+"""Compiles a loop over arrays that do not overlap where one is written, so that it is a loop over vectors."""
+
+part = register_jitable(**PART)
+called_part = register_jitable(**{**PART, "pipeline_class": CalledPart})
+inlined = register_jitable(**INLINED)
+elementwise = register_jitable(**ELEMENTWISE)
+loops = register_jitable(**LOOPS)

@@ -17,11 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload, register_jitable
 
-_JIT = {"fastmath": {"contract"}, "error_model": "numpy"}
+from evorrn.kernels.deferred import by_dtype, elementwise, intrinsic
 
 F, D = np.float32, np.float64
 
@@ -42,6 +39,9 @@ def _turned(quarters: int) -> Any:
 
     @intrinsic
     def turned(typingctx: Any, shifted: Any, value: Any, other: Any) -> Any:
+        from llvmlite import ir
+        from numba import types
+
         word, number = (
             (ir.IntType(32), ir.FloatType())
             if shifted == types.float32
@@ -65,7 +65,7 @@ _sine_turned: Any = _turned(0)
 _cosine_turned: Any = _turned(1)
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _reduced32(x):
     """Return (shifted, r): the number of quarter turns in the low bits of a float, and what remains."""
     shifted = x * _QUARTERS32 + _SHIFT32
@@ -75,7 +75,7 @@ def _reduced32(x):
     return shifted, -_BOUND32 if r < -_BOUND32 else r
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _reduced64(x):
     shifted = x * _QUARTERS64 + _SHIFT64
     n = shifted - _SHIFT64
@@ -84,7 +84,7 @@ def _reduced64(x):
     return shifted, -_BOUND64 if r < -_BOUND64 else r
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _sine_near32(r):
     z = r * r
     p = F(-0.00019587639)
@@ -93,7 +93,7 @@ def _sine_near32(r):
     return r + r * (z * p)
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _cosine_near32(r):
     z = r * r
     p = F(2.454769e-05)
@@ -104,7 +104,7 @@ def _cosine_near32(r):
     return w + (((F(1.0) - w) - half) + z * z * p)
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _sine_near64(r):
     z = r * r
     p = D(1.5917988979397435e-10)
@@ -116,7 +116,7 @@ def _sine_near64(r):
     return r + r * (z * p)
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _cosine_near64(r):
     z = r * r
     p = D(-1.138254464534925e-11)
@@ -130,25 +130,25 @@ def _cosine_near64(r):
     return w + (((D(1.0) - w) - half) + z * z * p)
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _sin32(x):
     shifted, r = _reduced32(x)
     return _sine_turned(shifted, _sine_near32(r), _cosine_near32(r))
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _sin64(x):
     shifted, r = _reduced64(x)
     return _sine_turned(shifted, _sine_near64(r), _cosine_near64(r))
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _cos32(x):
     shifted, r = _reduced32(x)
     return _cosine_turned(shifted, _cosine_near32(r), _sine_near32(r))
 
 
-@register_jitable(**_JIT)
+@elementwise
 def _cos64(x):
     shifted, r = _reduced64(x)
     return _cosine_turned(shifted, _cosine_near64(r), _sine_near64(r))
@@ -162,17 +162,7 @@ def _public(meaning: Callable[..., Any], single: Any, double: Any) -> Callable[.
 
     function.__name__ = function.__qualname__ = meaning.__name__
 
-    @overload(function, jit_options=_JIT)
-    def choose(x):
-        if x == types.float32:
-            return single
-        if x == types.float64:
-            return double
-        if isinstance(x, types.Integer):
-            return lambda x: double(D(x))
-        return None
-
-    return function
+    return by_dtype(single, double, lambda x: double(D(x)))(function)
 
 
 sin = _public(np.sin, _sin32, _sin64)

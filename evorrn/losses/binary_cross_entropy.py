@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from evorrn.kernels.activations import exp, sigmoid, softplus
-from evorrn.kernels.separate import LOOPS
+from evorrn.kernels.deferred import loops
 from evorrn.losses.base import Loss
 
 
@@ -48,7 +47,7 @@ class BinaryCrossEntropy(Loss):
         return float(slope), float(curvature)
 
 
-@register_jitable(**LOOPS)
+@loops
 def add_loss(y, target, weight, total):
     """Add ``softplus(y) - target * y`` of every output, the cross-entropy of a logit."""
     for o in range(target.shape[0]):
@@ -57,7 +56,7 @@ def add_loss(y, target, weight, total):
             total[k] += loss if weight[k] > 0 else 0.0
 
 
-@register_jitable(**LOOPS)
+@loops
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to ``scale * (sigmoid(y) - target)``."""
     for o in range(target.shape[0]):
@@ -68,7 +67,7 @@ def loss_gradient(y, target, weight, scale, gradient):
             gradient[o, k] = change if weight[k] > 0 else scale * 0
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_probability(y):
     """Replace logits with probabilities."""
     for o in range(y.shape[0]):
@@ -76,7 +75,7 @@ def feed_probability(y):
             y[o, k] = sigmoid(y[o, k])
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_probability_gradient(y, gradient):
     """Multiply a gradient with the derivative of the probability."""
     for o in range(y.shape[0]):
@@ -85,7 +84,7 @@ def feed_probability_gradient(y, gradient):
             gradient[o, k] *= probability - probability * probability
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_bit(y):
     """Replace logits with 1 where they are above 0, with 0 elsewhere; NaN stays."""
     for o in range(y.shape[0]):
@@ -94,7 +93,7 @@ def feed_bit(y):
             y[o, k] = (1.0 if z > 0 else 0.0) if z == z else z
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_bit_gradient(y, gradient):
     """Set a gradient to zero, the derivative of a bit."""
     for o in range(y.shape[0]):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from evorrn.data import metrics
 from evorrn.kernels.activations import exp
-from evorrn.kernels.separate import LOOPS
+from evorrn.kernels.deferred import loops
 from evorrn.losses.base import Loss
 
 
@@ -58,7 +57,7 @@ class CrossEntropy(Loss):
         return float(slope), float(curvature)
 
 
-@register_jitable(**LOOPS)
+@loops
 def add_loss(y, target, weight, total):
     """Add ``-log softmax(y)[label]``; ``target[0]`` holds the label of each lane."""
     for k in range(target.shape[1]):
@@ -70,7 +69,7 @@ def add_loss(y, target, weight, total):
             total[k] += math.log(mass) - float(y[int(target[0, k]), k] - largest)
 
 
-@register_jitable(**LOOPS)
+@loops
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to ``scale * (softmax(y) - one-hot label)``."""
     lanes = y.shape[1]
@@ -97,7 +96,7 @@ def loss_gradient(y, target, weight, scale, gradient):
             gradient[int(target[0, k]), k] -= scale
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_probability(y):
     """Replace the logits of each lane with probabilities."""
     for k in range(y.shape[1]):
@@ -110,7 +109,7 @@ def feed_probability(y):
             y[o, k] /= mass
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_probability_gradient(y, gradient):
     """Multiply a gradient with the Jacobian matrix of the probabilities, ``p_o (gradient_o - sum of p gradient)``."""
     for k in range(y.shape[1]):
@@ -126,7 +125,7 @@ def feed_probability_gradient(y, gradient):
             gradient[o, k] = exp(y[o, k] - largest) / mass * (gradient[o, k] - mean)
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_bit(y):
     """Replace the logits of each lane with 1 for the first largest, 0 for the others; NaN stays."""
     for k in range(y.shape[1]):
@@ -141,7 +140,7 @@ def feed_bit(y):
                 y[o, k] = largest
 
 
-@register_jitable(**LOOPS)
+@loops
 def feed_bit_gradient(y, gradient):
     """Set a gradient to zero, the derivative of a bit."""
     for o in range(y.shape[0]):
@@ -149,7 +148,7 @@ def feed_bit_gradient(y, gradient):
             gradient[o, k] = 0
 
 
-@register_jitable(**LOOPS)
+@loops
 def _largest(y, k):
     """Return the largest logit of lane k; NaN if one of them is NaN."""
     largest = y[0, k]

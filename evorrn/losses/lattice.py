@@ -6,21 +6,12 @@ The innermost axis of every array of a tile holds sequences, one in each lane. P
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
-from numba.extending import register_jitable
 
-from evorrn.kernels.cached import cached
-from evorrn.kernels.separate import SeparateArrays
+from evorrn.kernels.deferred import cached, inlined, separate
 from evorrn.losses.scaled import exp_parts, sum_of_three, two_to
 
 LN2 = np.log(2.0)
-JIT: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
-OPTIONS: dict[str, Any] = {**JIT, "pipeline_class": SeparateArrays}
-separate = njit(**OPTIONS)
-"""Compiles a loop over arrays that do not overlap where one is written, so that it is a loop over vectors."""
 
 
 @cached
@@ -100,7 +91,7 @@ def lattice(
                 _subtract_shares(work[0], lane, labels, lengths[:here], t, gradient[begin : begin + here, t])
 
 
-@register_jitable(**JIT)
+@inlined
 def _transpose(x, y):
     """Copy logits x (here, C) to y (C, L)."""
     for k in range(x.shape[0]):
@@ -108,7 +99,7 @@ def _transpose(x, y):
             y[c, k] = x[k, c]
 
 
-@register_jitable(**JIT)
+@inlined
 def _softmax(classes, lane, loss, lengths, t, low):
     """Replace logits, `classes[2]`, with probabilities, and set `classes[:2]` to them as pairs; add NaN for a logit of NaN."""
     _add_exponentials(classes[2], classes[0], classes[1], lane[0], lane[1], low)
@@ -158,7 +149,7 @@ def _pick(m, n, labels, closed, pm, pn):
             pn[s, k] = n[labels[s, k], k] + closed[s, k]
 
 
-@register_jitable(**JIT)
+@inlined
 def _enter(p, new, low):
     """Set the forward variables of the first time step: a path begins in the first blank or the first label."""
     new[0] = 1
@@ -168,7 +159,7 @@ def _enter(p, new, low):
         new[:, 3] = p[:, 1]
 
 
-@register_jitable(**JIT)
+@inlined
 def _forward(old, p, barred, new, low):
     """Set forward variables (2, S + 2, L), two empty rows before the states, from those of the time step before.
 
@@ -200,7 +191,7 @@ def _multiply(m, n, factor, more):
         n[k] += more[k]
 
 
-@register_jitable(**JIT)
+@inlined
 def _backward(old, p, barred, new, work, low):
     """Set backward variables (2, S, L), the probability of the present step left out, from those of the step after."""
     size, lanes = p.shape[1], p.shape[2]
@@ -221,7 +212,7 @@ def _product(m1, n1, m2, n2, m, n):
         n[k] = n1[k] + n2[k]
 
 
-@register_jitable(**JIT)
+@inlined
 def _add_losses(alpha, states, lengths, t, loss):
     """Add -log p for sequences that end at a time step, from the two states in which a path ends."""
     for k in range(loss.size):
@@ -236,7 +227,7 @@ def _add_losses(alpha, states, lengths, t, loss):
             loss[k] -= np.log(end) + top * LN2
 
 
-@register_jitable(**JIT)
+@inlined
 def _put_probabilities(classes, lengths, t, gradient):
     """Set the gradient (here, C) to the probabilities of the classes; zero beyond the lengths."""
     y = classes[2]
@@ -246,7 +237,7 @@ def _put_probabilities(classes, lengths, t, gradient):
                 gradient[k, c] = y[c, k]
 
 
-@register_jitable(**JIT)
+@inlined
 def _leave(beta, states, lengths, t, low):
     """Set the backward variables of sequences that end at a time step: a path ends in the last label or blank."""
     for k in range(lengths.size):
@@ -284,7 +275,7 @@ def _shares(alpha_m, alpha_n, beta_m, beta_n, shares, lane):
         total[k] = one / total[k]
 
 
-@register_jitable(**JIT)
+@inlined
 def _subtract_shares(shares, lane, labels, lengths, t, gradient):
     """Subtract from the gradient (here, C) the shares of the states of each class."""
     for k in range(lengths.size):

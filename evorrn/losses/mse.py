@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from evorrn.data import metrics
-from evorrn.kernels.separate import LOOPS
+from evorrn.kernels.deferred import loops
 from evorrn.losses.base import Loss
 
 
@@ -30,7 +29,7 @@ class MeanSquaredError(Loss):
         return np.asarray(targets, dtype=np.float64)
 
 
-@register_jitable(**LOOPS)
+@loops
 def add_loss(y, target, weight, total):
     """Add the squared errors of every lane to its total."""
     for o in range(target.shape[0]):
@@ -40,7 +39,7 @@ def add_loss(y, target, weight, total):
             total[k] += square if weight[k] > 0 else 0.0
 
 
-@register_jitable(**LOOPS)
+@loops
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to ``2 * scale * (y - target)``."""
     for o in range(target.shape[0]):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
-
-from evorrn.kernels.separate import LOOPS
+from evorrn.kernels.deferred import loops
 from evorrn.losses.base import Loss
 
 
@@ -15,12 +13,12 @@ class Reward(Loss):
     targets = "none"
 
 
-@register_jitable(**LOOPS)
+@loops
 def add_loss(y, target, weight, total):
     """Add nothing."""
 
 
-@register_jitable(**LOOPS)
+@loops
 def loss_gradient(y, target, weight, scale, gradient):
     """Set the gradient to zeros."""
     for o in range(gradient.shape[0]):

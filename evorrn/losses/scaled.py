@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import types
-from numba.extending import overload, register_jitable
-
+from evorrn.kernels.deferred import by_dtype, elementwise
 from evorrn.kernels.exponential import (
-    JIT,
     SHIFT32,
     SHIFT64,
     D,
@@ -28,37 +25,29 @@ LOW = -1e30
 """The exponent of zero."""
 
 
-@register_jitable(**JIT)
-def _two_to32(n):
-    return power_of_two(clamp(n, F(-127.0), F(127.0)) + SHIFT32)
+@elementwise
+def _two_to32(x):
+    return power_of_two(clamp(x, F(-127.0), F(127.0)) + SHIFT32)
 
 
-@register_jitable(**JIT)
-def _two_to64(n):
-    return power_of_two(clamp(n, D(-1023.0), D(1023.0)) + SHIFT64)
+@elementwise
+def _two_to64(x):
+    return power_of_two(clamp(x, D(-1023.0), D(1023.0)) + SHIFT64)
 
 
-def two_to(n: Any) -> Any:
-    """Return ``2^n``, for a whole number; 0 below the smallest normal number, and the largest power of two above it."""
+@by_dtype(_two_to32, _two_to64)
+def two_to(x: Any) -> Any:
+    """Return ``2^x``, for a whole number; 0 below the smallest normal number, and the largest power of two above it."""
     raise NotImplementedError
 
 
+@by_dtype(exp_parts32, exp_parts64)
 def exp_parts(x: Any) -> Any:
     """Return exp(x) as a pair, for every finite x."""
     raise NotImplementedError
 
 
-@overload(two_to, jit_options=JIT)
-def _choose_two_to(n):
-    return {types.float32: _two_to32, types.float64: _two_to64}.get(n)
-
-
-@overload(exp_parts, jit_options=JIT)
-def _choose_exp_parts(x):
-    return {types.float32: exp_parts32, types.float64: exp_parts64}.get(x)
-
-
-@register_jitable(**JIT)
+@elementwise
 def sum_of_three(m1, n1, m2, n2, m3, n3):
     """Return the sum of three pairs, its m between sqrt(1/2) and sqrt(2)."""
     n = n1 if n1 > n2 else n2

@@ -16,18 +16,18 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.data import metrics
 from evorrn.data.ahead import detect_horizon, next_inputs
-from evorrn.data.batch import Batch
 from evorrn.data.label_metrics import evaluate_sequences
-from evorrn.data.task import Baselines, Scaling, Splits, Task
 from evorrn.losses.find import find_loss
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.training.calibration import Calibrating, Chosen, halves
 from evorrn.training.decoded import answer_steps, decoded_arrays, score_answers, score_decoded
-from evorrn.training.meter import MeteredProblem
 from evorrn.training.problem import Problem, every_step, first_scored
 
 if TYPE_CHECKING:
+    from evorrn.data.batch import Batch
+    from evorrn.data.task import Baselines, Scaling, Splits, Task
     from evorrn.network.network import Network
+    from evorrn.training.meter import MeteredProblem
     from evorrn.training.result import Result
 
 

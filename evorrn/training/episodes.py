@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +11,14 @@ from evorrn.base.errors import ConfigError, ShapeError
 from evorrn.data.environment import Environment, Starts
 from evorrn.data.episode_metrics import evaluate_episodes
 from evorrn.network import arguments
-from evorrn.network.network import Network
 from evorrn.training import playing
 from evorrn.training.assessment import Assessment, Record
 from evorrn.training.exploring import Episodes, explore
 from evorrn.training.meter import Meter, MeteredProblem
-from evorrn.training.result import Result
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
+    from evorrn.training.result import Result
 
 RANDOM_STREAM = 2
 """Role of the random actions of a baseline among the streams of a seed."""

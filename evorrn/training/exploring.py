@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evorrn.data.environment import Environment
 from evorrn.data.vectorised import VectorisedEnvironment
 from evorrn.network.acting import RunningWorlds
-from evorrn.network.network import Network
 from evorrn.network.stepping import Stepper
 from evorrn.training.vectorised import CheckedWorlds
+
+if TYPE_CHECKING:
+    from evorrn.data.environment import Environment
+    from evorrn.network.network import Network
 
 Step = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from evorrn.data.environment import Environment, Starts
 from evorrn.data.faults import not_finite, state_text
 from evorrn.data.vectorised import VectorisedEnvironment
 from evorrn.engine.individuals.environments import environment_starts
-from evorrn.network.network import Network
 from evorrn.training import vectorised
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
 
 STARTS_STREAM = 0
 """Role of the starts among the random streams of a seed: ``SeedSequence(seed, spawn_key=(STARTS_STREAM, split))``."""

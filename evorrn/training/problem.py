@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from evorrn.data.batch import Batch
 from evorrn.data.task import ANSWERS, ANSWERS_OF_WHOLE
 from evorrn.losses.sequence import SequenceLoss
 from evorrn.network.arguments import check_chain
-from evorrn.network.encoder_decoder import EncoderDecoder
 from evorrn.network.noise import width
 from evorrn.training.calibration import Calibration
 from evorrn.training.decoded import answer_steps, score_answers, score_decoded
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from evorrn.engine.influence.groups import Carried
     from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
     from evorrn.engine.influence.programmed import Programmed
+    from evorrn.network.encoder_decoder import EncoderDecoder
     from evorrn.network.network import Network
 
 Chosen = Sequence[int] | np.ndarray | Batch | None
@@ -161,7 +161,7 @@ class Problem(MeteredProblem):
         `evorrn.network.encoder_decoder.EncoderDecoder.mixed` draws them, which costs a forward pass.
         """
         batch, network = self.chosen(sequences), self.network
-        assert isinstance(network, EncoderDecoder)
+        network = cast("EncoderDecoder", network)
         with self._charged(batch, 0):
             seen = network.mixed(genome, batch, own, rng)
         with self._charged(batch, 1):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evorrn.base.errors import EvorrnError
 from evorrn.data.faults import moment, not_finite
-from evorrn.data.vectorised import VectorisedEnvironment, Worlds
-from evorrn.network.network import Network
 from evorrn.network.stepping import Stepper
+
+if TYPE_CHECKING:
+    from evorrn.data.vectorised import VectorisedEnvironment, Worlds
+    from evorrn.network.network import Network
 
 LANES = 32
 """The largest number of episodes that run at the same time."""

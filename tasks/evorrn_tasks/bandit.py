@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.data.environment import Environment
 from evorrn.data.task import Recommended, Reference
+from evorrn.kernels.deferred import compiled
 from evorrn_tasks.common.chance import next_seed, seed_of, uniform
 from evorrn_tasks.common.choice import is_largest
 
@@ -20,8 +20,6 @@ GOOD, CHANCE, SEED, FIRST_SEEN = range(4)
 
 BEST = 14.028
 """Expected return of the best policy with the default settings, see `Bandit.best_return`."""
-
-compiled = numba.njit(error_model="numpy")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.data.task import Recommended
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 from evorrn_tasks.common.chaotic import Chaotic, local_monomials
 
 LENGTH = 22.0

@@ -6,20 +6,18 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
 from evorrn.base.settings import setting
 from evorrn.data.environment import Environment, Starts
 from evorrn.data.task import Recommended, Reference
+from evorrn.kernels.deferred import compiled
 from evorrn_tasks.common.chance import next_seed, seed_of, uniform
 from evorrn_tasks.common.choice import is_largest
 
 PLACE, CUE, LENGTH, SEED = range(4)
 NORTH, EAST, SOUTH, WEST = range(4)
 REWARD, PENALTY = 4.0, -0.1
-
-compiled = numba.njit(error_model="numpy")
 
 
 @dataclass(frozen=True)

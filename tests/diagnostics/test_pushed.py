@@ -9,7 +9,8 @@ from evorrn.diagnostics import lyapunov, lyapunov_spectrum
 from evorrn.diagnostics import pushed as pushed_steps
 from evorrn.diagnostics.dynamics import Dynamics
 from evorrn.kernels import machine
-from evorrn.kernels.many_vectors import aligned, dense_lanes, sparse_lanes
+from evorrn.kernels.many_vectors import dense_lanes, sparse_lanes
+from evorrn.kernels.memory import aligned
 from evorrn.kernels.threads import get_threads
 
 CELLS = [

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from evorrn.kernels.deferred import Compiled
+
 OPTIONS: dict[str, Any] = {
     "fastmath": False,  # otherwise the compiler would choose which products become multiply-adds
     "error_model": "numpy",
@@ -31,9 +33,15 @@ def is_compiled(function: Any) -> bool:
     from numba import config
     from numba.core.dispatcher import Dispatcher
 
+    function = _made(function)
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return isinstance(function, types.FunctionType)
     return isinstance(function, Dispatcher)
+
+
+def _made(value: Any) -> Any:
+    """Return what numba made of a function that was to be compiled when it is needed; return anything else unchanged."""
+    return value.made if isinstance(value, Compiled) else value
 
 
 def inlined(function: Any) -> Any:
@@ -57,6 +65,7 @@ def _rebuilt(value: Any, made: dict[int, Any], make: Callable[[types.FunctionTyp
     """
     from numba.core.dispatcher import Dispatcher
 
+    value = _made(value)
     if id(value) in made:
         return made[id(value)]
     if not isinstance(value, Dispatcher):
@@ -93,7 +102,7 @@ def _module(
     """Return a copy of a module whose compiled functions that the code uses are replaced, see `_rebuilt`."""
     from numba.core.dispatcher import Dispatcher
 
-    used = {name: getattr(module, name, None) for name in _names(code)}
+    used = {name: _made(getattr(module, name, None)) for name in _names(code)}
     compiled = {name: value for name, value in used.items() if isinstance(value, Dispatcher)}
     if not compiled:
         return module

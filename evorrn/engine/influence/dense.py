@@ -13,7 +13,6 @@ from evorrn.engine.influence.groups import MOST_NUMBERS, WORTH_SHARING, Carried,
 from evorrn.engine.influence.jacobians import Learned, Scored
 from evorrn.engine.influence.outline import ByState
 from evorrn.engine.influence.programmed import Programmed
-from evorrn.engine.influence.records import folding_for
 from evorrn.engine.influence.steps import Steps
 from evorrn.engine.model import Individuals, Model, Modules
 from evorrn.engine.packing import PackedRows
@@ -93,6 +92,8 @@ class Dense(Programmed):
     @cached_property
     def _folding(self) -> Any:
         """The module with the kernel that reads records."""
+        from evorrn.engine.influence.records import folding_for
+
         return self._steps.timed(lambda: folding_for(self._model.dtype.name))
 
     def _steps_of_chunk(self, sequences: int) -> int:

@@ -8,16 +8,17 @@ unit has its own, and in stacked layers the weights of a layer do not change the
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evorrn.engine.influence.jacobians import StepJacobians
-from evorrn.engine.influence.kernels import kernels_for
-from evorrn.engine.influence.steps import Steps
 from evorrn.engine.influence.tables import FEW_ROWS, Stack, Tables, dense_columns, tables, work_of_traces
 from evorrn.kernels.memory import room
 from evorrn.kernels.threads import share
+
+if TYPE_CHECKING:
+    from evorrn.engine.influence.jacobians import StepJacobians
+    from evorrn.engine.influence.steps import Steps
 
 Carried = list[np.ndarray]
 """The influence: an array (B, K lanes) for each stack, see `evorrn.engine.influence.tables`."""
@@ -69,6 +70,8 @@ class Influence:
     @cached_property
     def kernels(self) -> Any:
         """The compiled kernels, see `evorrn.engine.influence.kernels.kernels_for`."""
+        from evorrn.engine.influence.kernels import kernels_for
+
         return self._steps.timed(lambda: kernels_for(self._steps.dtype.name))
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from evorrn.engine.influence.pattern import Pattern
-from evorrn.engine.influence.rows import Layout
-from evorrn.engine.packing import Tiling
+if TYPE_CHECKING:
+    from evorrn.engine.influence.pattern import Pattern
+    from evorrn.engine.influence.rows import Layout
+    from evorrn.engine.packing import Tiling
 
 
 class Structure(Protocol):

@@ -17,7 +17,7 @@ from numba.extending import register_jitable
 from evorrn.engine.cache import load
 from evorrn.engine.influence.kernels import LOOP, fold, move_tiles, move_traces, project
 from evorrn.engine.listing.addresses import BOUND, bound
-from evorrn.engine.listing.walk import run_jobs
+from evorrn.engine.listing.jobs import run_jobs
 
 SOURCE = '''"""Single time steps with the influence of all weights in {dtype}."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.engine.influence import single
 from evorrn.engine.influence.groups import influence_of, zeros
 from evorrn.engine.influence.rows import WantedRows
 from evorrn.engine.influence.steps import READOUT, Steps
@@ -84,6 +83,8 @@ class Stepper:
             _own(sequences, steps, *pair) for pair in zip(self._influence.stacks, self._influence.tables)
         ]
         self._held = arrays, lengths, common, stacks, listing
+        from evorrn.engine.influence import single
+
         self._table = single.bind(common, single.COMMON, dtype)
         bound = [single.bind(own, single.OWN, dtype) for own in stacks]
         self._stacks = np.array(bound, np.int64).reshape(len(stacks), len(single.OWN), 5)

@@ -20,11 +20,9 @@ from numba.extending import intrinsic, register_jitable
 
 from evorrn.engine.lanes.tiles import Blocks
 from evorrn.engine.listing.addresses import arrays_of_row, entry, tile
+from evorrn.engine.listing.wholes import LETTERS
 from evorrn.kernels import machine
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
-
-LETTERS = 6
-"""Letters of a contraction: the first three are those of the result, the others are summed over."""
 
 TILE, WEIGHT, SAME, ONE = "tile", "weight", "same", "one"
 """What the left array is multiplied with: a tile, numbers that all lanes share, itself, or nothing."""

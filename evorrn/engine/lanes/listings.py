@@ -42,7 +42,7 @@ class Written(Protocol):
         """See `StageRows.spare`."""
 
     def timetable(self, sections: Mapping[str, int], span: tuple[int, ...]) -> np.ndarray:
-        """Return the entries of one tile, see `evorrn.engine.listing.walk.run_jobs`."""
+        """Return the entries of one tile, see `evorrn.engine.listing.jobs.run_jobs`."""
 
 
 class Task(NamedTuple):

@@ -17,22 +17,13 @@ from numba import types
 from numba.extending import intrinsic, register_jitable
 
 from evorrn.engine.listing.addresses import entry, vector
+from evorrn.engine.listing.sums import LETTERS, TERM
 from evorrn.kernels import machine
 from evorrn.kernels.multiply_add import multiply_add
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, opaque, scalar_type, width_of
 
 HEIGHTS = {32: (16, 4, 1), 16: (8, 4, 1)}
 """Entries that are computed at once along the third letter, by the number of registers; the last ones one by one."""
-
-LETTERS = 3
-"""Letters of the result."""
-
-TERM = 15
-"""Numbers of a product in the table: 1 if it is subtracted, then for each factor its address and its distances.
-
-Then come the address of a number, or 0, 1 if what is added to it is subtracted, and address and distances of what the
-second factor is multiplied with: the right factor is then the number plus or minus that product.
-"""
 
 
 class _Factor(NamedTuple):

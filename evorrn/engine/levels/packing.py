@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from evorrn.data.batch import Batch
-from evorrn.engine.listing.links import LANES
+from evorrn.engine.listing.listing import LINK_LANES
 from evorrn.engine.listing.walk import Base, base
 from evorrn.kernels import machine
 
@@ -84,7 +84,7 @@ class Levels:
         tile[order], lane[order] = _places(group[order], level[order], lanes)
         tiles = int(tile.max()) + 1
         whole = np.zeros(inside.shape, np.int64)
-        whole[sequence, step] = tile * LANES + lane
+        whole[sequence, step] = tile * LINK_LANES + lane
         shape = (groups, tiles, links.shape[2], lanes)
         packed, there = np.zeros(shape, np.int64), np.zeros(shape, bool)
         found = whole[sequence[:, None], np.maximum(links[sequence, step], 0)]

@@ -14,7 +14,8 @@ from evorrn.engine.lanes.contractions import arrange_at, contract_at, contract_s
 from evorrn.engine.lanes.softmax import softmax_at, softmax_slope_at
 from evorrn.engine.lanes.sums import sum_at
 from evorrn.engine.listing.addresses import tile
-from evorrn.kernels.separate import SeparatePart, part
+from evorrn.kernels.deferred import part
+from evorrn.kernels.separate import SeparatePart
 
 _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
@@ -31,7 +32,7 @@ _separate = njit(**_OPTIONS)
 def contract(row, at, now, F):
     """Set a tile to a contraction of two tiles.
 
-    Operands: out, left, right, their rows, lanes; then for each of `contractions.LETTERS` letters its size, and the
+    Operands: out, left, right, their rows, lanes; then for each of `evorrn.engine.listing.wholes.LETTERS` letters its size, and the
     distance of its entries in the result, the left and the right array, counted in rows.
     """
     contract_at(F, row, at)
@@ -53,7 +54,7 @@ def contract_same(row, at, now, F):
 def arrange(row, at, now, F):
     """Set entries of a tile to sums of entries of another: out, source, their rows, lanes, then as `contract`.
 
-    For each of `contractions.LETTERS` letters: its size, and the distance of its entries in the result and in the
+    For each of `evorrn.engine.listing.wholes.LETTERS` letters: its size, and the distance of its entries in the result and in the
     source, in rows.
     """
     arrange_at(F, row, at)
@@ -65,7 +66,7 @@ def sums(row, at, now, F):
 
     Operands: out, base, whether the base is one number, whether it is subtracted, lanes; the sizes of three letters, and
     the distances of their entries in the result and in the base, in rows; the table of products, and their number; for
-    the entries of a product see `evorrn.engine.lanes.sums.TERM`.
+    the entries of a product see `evorrn.engine.listing.sums.TERM`.
     """
     sum_at(F, row, at)
 

@@ -7,16 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit, types
 
 from evorrn.engine.cache import load
-from evorrn.engine.listing.addresses import FUNCTIONS, POINTER
 from evorrn.kernels import machine
-from evorrn.kernels.separate import SeparateArrays
-from evorrn.kernels.store import checked
-
-SIGNATURE = types.void(POINTER, POINTER, POINTER)
-"""A kernel receives its row, the addresses of all places, and the moment: time step, number of steps, free memory."""
 
 FIXED = '''"""The kernel {name} for {{dtype}}."""
 
@@ -69,6 +62,8 @@ def fixed(name: str, given: str = "", module: str = "", home: str = "kernels") -
 def _address(kernel: Kernel, dtype: np.dtype) -> int:
     module: Any = load(kernel.source.format(dtype=dtype.name), f"{kernel.name}_{dtype.name}")
     if not machine.compiling():
+        from evorrn.engine.listing.addresses import FUNCTIONS
+
         FUNCTIONS[id(module)] = module.kernel
         return id(module)
     module.compiled = _compiled(module.kernel, kernel.contract)  # holds the machine code
@@ -76,7 +71,17 @@ def _address(kernel: Kernel, dtype: np.dtype) -> int:
 
 
 def _compiled(function: Any, contract: bool) -> Any:
-    """Return what numba compiled or read from the cache."""
+    """Return what numba compiled or read from the cache.
+
+    A kernel receives its row, the addresses of all places, and the moment: time step, number of steps, free memory.
+    """
+    from numba import njit, types
+
+    from evorrn.engine.listing.addresses import POINTER
+    from evorrn.kernels.separate import SeparateArrays
+    from evorrn.kernels.store import checked
+
+    signature = types.void(POINTER, POINTER, POINTER)
     options: dict[str, Any] = {
         "cache": True,
         "error_model": "numpy",
@@ -86,5 +91,5 @@ def _compiled(function: Any, contract: bool) -> Any:
         "pipeline_class": SeparateArrays,
     }
     dispatcher: Any = checked(njit(**options)(function))
-    dispatcher.compile(SIGNATURE)
-    return dispatcher.overloads[SIGNATURE.args]
+    dispatcher.compile(signature)
+    return dispatcher.overloads[signature.args]

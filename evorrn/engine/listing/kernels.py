@@ -12,7 +12,7 @@ from evorrn.engine.lanes.kernels import copy as copy_tile
 from evorrn.engine.lanes.kernels import select_lanes
 from evorrn.engine.lanes.tiles import affine_at, outer_at
 from evorrn.engine.listing.addresses import tile, vector
-from evorrn.kernels.separate import part
+from evorrn.kernels.deferred import part
 
 TIME, MANY = 0, 1
 """Entries of the moment: the time step, and the number of time steps of a product."""

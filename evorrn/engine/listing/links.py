@@ -1,6 +1,6 @@
 """Kernels that read and write the tiles of predecessors; they take the conventions of `evorrn.engine.listing.kernels`.
 
-A link is ``tile * LANES + lane`` of a predecessor, 0 where there is none: tile 0 holds zeros.
+A link is ``tile * LINK_LANES + lane`` of a predecessor, 0 where there is none: tile 0 holds zeros.
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from evorrn.engine.listing.addresses import vector
-from evorrn.kernels.separate import part
-
-LANES = 256
-"""More lanes than any tile has."""
+from evorrn.engine.listing.listing import LINK_LANES
+from evorrn.kernels.deferred import part
 
 
 @part
@@ -21,7 +19,7 @@ def gather(row, at, now, F):
     links = vector(np.int64, at[row[5]], lanes)
     out = vector(F, at[row[2]], rows * lanes)
     for k in range(lanes):
-        start = (links[k] // LANES) * row[4] + links[k] % LANES
+        start = (links[k] // LINK_LANES) * row[4] + links[k] % LINK_LANES
         source = vector(F, at[row[3]], start + rows * lanes)
         for i in range(rows):
             out[i * lanes + k] = source[start + i * lanes]
@@ -37,7 +35,7 @@ def scatter(row, at, now, F):
     links = vector(np.int64, at[row[5]], lanes)
     given = vector(F, at[row[4]], rows * lanes)
     for k in range(lanes):
-        start = (links[k] // LANES) * row[3] + links[k] % LANES
+        start = (links[k] // LINK_LANES) * row[3] + links[k] % LINK_LANES
         out = vector(F, at[row[2]], start + rows * lanes)
         for i in range(rows):
             out[start + i * lanes] += given[i * lanes + k]

@@ -15,6 +15,9 @@ TIME, STEP = 0, 1
 VALUE, SCRATCH, NUMBERS = "value", "scratch", "numbers"
 """Bases that every listing has: nothing, the memory of a thread, and constants and numeric options."""
 
+LINK_LANES = 256
+"""A link names a lane of a tile by ``tile * LINK_LANES + lane``: more lanes than any tile has."""
+
 
 class Place(NamedTuple):
     """Where an operand of a kernel is: ``base + offset + ((clock + shift) & mask) * stride``, counted in numbers.

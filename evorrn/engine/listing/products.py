@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evorrn.engine.listing.addresses import tile
-from evorrn.kernels.separate import part
+from evorrn.kernels.deferred import part
 
 
 @part

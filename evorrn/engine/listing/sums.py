@@ -13,12 +13,21 @@ from evorrn.compile.graph import Graph, Node
 from evorrn.compile.op import NUMBER, WEIGHTS
 from evorrn.compile.schedule import Affine, Loop, Schedule
 from evorrn.compile.tensors import letters
-from evorrn.engine.lanes.sums import LETTERS, TERM
 from evorrn.engine.listing.kernel import fixed
 from evorrn.engine.listing.listing import Place, Table
 from evorrn.engine.listing.strips import Cut, leading, strides
 
 SUMS = fixed("sums", home="arrays")
+
+LETTERS = 3
+"""Letters of the result."""
+
+TERM = 15
+"""Numbers of a product in the table: 1 if it is subtracted, then for each factor its address and its distances.
+
+Then come the address of a number, or 0, 1 if what is added to it is subtracted, and address and distances of what the
+second factor is multiplied with: the right factor is then the number plus or minus that product.
+"""
 
 LINEAR = ("add", "subtract", "negative")
 

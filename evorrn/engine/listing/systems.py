@@ -7,7 +7,8 @@ from typing import Any
 from numba import njit
 
 from evorrn.engine.listing.addresses import tile
-from evorrn.kernels.separate import SeparatePart, part
+from evorrn.kernels.deferred import part
+from evorrn.kernels.separate import SeparatePart
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "pipeline_class": SeparatePart}
 

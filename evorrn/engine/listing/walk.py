@@ -8,19 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from evorrn.engine.cache import load
-from evorrn.engine.listing.addresses import call
 from evorrn.engine.listing.listing import SCRATCH, Listing
 from evorrn.kernels import machine, threads
-from evorrn.kernels.separate import part
 
 SOURCE = '''"""The walk through listings."""
 
 from numba import njit
 
-from evorrn.engine.listing.walk import run_jobs
+from evorrn.engine.listing.jobs import run_jobs
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -28,46 +25,6 @@ def walk(first, last, rows, moves, places, bases, timetable, parts):
     """Run jobs first to last, each one genome on one tile."""
     run_jobs(first, last, rows, moves, places, bases, timetable, parts)
 '''
-
-
-@part
-def run_jobs(first, last, rows, moves, places, bases, timetable, parts):
-    """Run jobs first to last.
-
-    Parameters
-    ----------
-    first, last : int
-        With Q tiles, job j is genome j // Q on tile j % Q.
-    rows, moves, places
-        See `evorrn.engine.listing.listing.Code`.
-    bases : ndarray of int64, shape (bases, 3)
-        Address of each array, and its strides in bytes from genome to genome and from tile to tile.
-    timetable : ndarray of int64, shape (entries, 7)
-        First and last number in `rows` and first and last row of `moves`; time step t, step k within a segment, and
-        number of time steps of products.
-    parts : ndarray of int64, shape (Q, 2)
-        First and last entry of each tile in the timetable.
-    """
-    at = np.empty(len(places), np.int64)
-    still = np.empty(len(places), np.int64)
-    now = np.empty(2, np.int64)
-    for job in range(first, last):
-        genome, tile = job // len(parts), job % len(parts)
-        for i in range(len(places)):
-            base = places[i, 0]
-            still[i] = bases[base, 0] + genome * bases[base, 1] + tile * bases[base, 2] + places[i, 1]
-            at[i] = still[i]
-        for entry in range(np.uint64(parts[tile, 0]), np.uint64(parts[tile, 1])):
-            t, k = timetable[entry, 4], timetable[entry, 5]
-            now[0], now[1] = t, timetable[entry, 6]
-            for m in range(np.uint64(timetable[entry, 2]), np.uint64(timetable[entry, 3])):
-                place = np.uint64(moves[m, 0])  # unsigned: not checked for indices from the end
-                clock = k if moves[m, 1] else t
-                at[place] = still[place] + ((clock + moves[m, 2]) & moves[m, 3]) * moves[m, 4]
-            row, stop = timetable[entry, 0], timetable[entry, 1]
-            while row < stop:
-                call(rows, row, at, now)
-                row += rows[np.uint64(row) + np.uint64(1)]
 
 
 Base = tuple[int, int, int, np.ndarray | None]
@@ -83,7 +40,7 @@ def base(values: np.ndarray, axes: str = "") -> Base:
     """Return where an array is; `axes` names its first axes, ``"p"`` for genomes and ``"q"`` for tiles."""
     try:
         address = ctypes.addressof(
-            ctypes.c_char.from_buffer(values)
+            ctypes.c_char.from_buffer(values)  # type: ignore[arg-type]
         )  # a quarter of the time of the way below
     except (TypeError, ValueError, BufferError):  # read-only, empty, or not contiguous
         address = int(values.ctypes.data)
@@ -111,7 +68,7 @@ class Walk:
         self._walk = _walk()
 
     def expanded(self, timetable: np.ndarray) -> np.ndarray:
-        """Return a timetable of `run_jobs` from one whose entries begin with the index of a section."""
+        """Return a timetable of `evorrn.engine.listing.jobs.run_jobs` from one whose entries begin with the index of a section."""
         return np.ascontiguousarray(np.hstack([self._bounds[timetable[:, 0]], timetable[:, 1:]]))
 
     def work(
@@ -178,6 +135,8 @@ class Walk:
 def _walk() -> Any:
     walk = load(SOURCE, "walk").walk
     if machine.compiling():
+        from numba import types
+
         integer, row = types.int64, types.int64[::1]
         table = types.int64[:, ::1]
         walk.compile(types.void(integer, integer, row, *[table] * 5))

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from evorrn.compile.graph import Graph, Node
 from evorrn.compile.op import WEIGHTS, Shape
 from evorrn.compile.tensors import letters, numbers
-from evorrn.engine.lanes.contractions import LETTERS
 from evorrn.engine.listing.kernel import Kernel, fixed
 from evorrn.engine.listing.listing import Listing, Place
 from evorrn.engine.listing.strips import WINDOWS, Strip, strides, window
@@ -24,6 +23,9 @@ PRODUCT, OTHERS, ALLOCATION, ALLOCATION_ADJOINT = (
 )
 PAIRS, SYMMETRIC = fixed("pairs", home="arrays"), fixed("symmetric", home="arrays")
 SOLVE = fixed("solve", home="systems")
+
+LETTERS = 6
+"""Letters of a contraction: the first three are those of the result, the others are summed over."""
 
 
 class Writing(Protocol):

@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
 from evorrn.kernels import machine
-from evorrn.kernels.separate import called_part, part
+from evorrn.kernels.deferred import called_part, part
 from evorrn.kernels.threads import CACHE_LINE
 from evorrn.kernels.vector import I64, Loop, Vector, integer, new_function, scalar_type, unpacked, width_of
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 
 Pair = tuple[np.ndarray, np.ndarray]
 

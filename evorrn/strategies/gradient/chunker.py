@@ -10,7 +10,6 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.base.settings import setting
-from evorrn.network.network import Network
 from evorrn.strategies.base import State
 from evorrn.strategies.gradient.observation import check_steps, output_gradient
 from evorrn.strategies.gradient.optimisers import CLIP, Coefficients, adam, clip_by_norm
@@ -18,6 +17,7 @@ from evorrn.strategies.gradient.restarting import Restarting, random_genome, tar
 
 if TYPE_CHECKING:
     from evorrn.data.batch import Batch
+    from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 
 
@@ -148,6 +148,8 @@ _PAIRS: WeakKeyDictionary[Network, dict[int, Pair]] = WeakKeyDictionary()
 
 def pair_of(network: Network, units: int) -> Pair:
     """Return the two networks for a network, with so many units in the chunker; each pair is made once."""
+    from evorrn.network.network import Network
+
     known = _PAIRS.setdefault(network, {})
     if units not in known:
         outputs, inputs = network.outputs, network.inputs

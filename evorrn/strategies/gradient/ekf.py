@@ -11,7 +11,6 @@ from evorrn.base.blas import one_thread
 from evorrn.base.memory import excess
 from evorrn.base.settings import setting
 from evorrn.kernels.kalman import kalman_update
-from evorrn.network.arguments import sequences as as_sequences
 from evorrn.strategies.base import FLOAT, State
 from evorrn.strategies.evolution.units import units
 from evorrn.strategies.gradient.jacobian import check_memory, stepper_work
@@ -176,6 +175,8 @@ class _Filter:
 
     def follow(self, sequences: np.ndarray) -> bool:
         """Run some sequences side by side, with an update at each time step with a target; return False on failure."""
+        from evorrn.network.arguments import sequences as as_sequences
+
         batch, network, loss = self._batch.take(sequences), self._network, self._network.loss_function
         targets, teacher = self._targets[sequences], network.warm_up(batch)
         first = np.tile(network.first_state, (batch.size, 1))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from evorrn.base.errors import DataError, ShapeError
-from evorrn.network.network import Network
 from evorrn.network.stepping import Stepper
+
+if TYPE_CHECKING:
+    from evorrn.network.network import Network
 
 Item = tuple[int, ...]
 OTHER_CODE = "code: expected what compress returned with the same levels, got another one"

@@ -9,10 +9,9 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.base.memory import excess
-from evorrn.data.batch import Batch
-from evorrn.engine.influence.groups import influence_of
 
 if TYPE_CHECKING:
+    from evorrn.data.batch import Batch
     from evorrn.network.network import Network
 
 MOST_NUMBERS = 2**21
@@ -111,6 +110,8 @@ def stepper_work(network: Network) -> int:
 
     These are the step's derivatives, the move of the influence, and its product with the weights of each output.
     """
+    from evorrn.engine.influence.groups import influence_of
+
     influence = influence_of(network.step_structure)
     return network.step_structure.work + influence.work + network.outputs * (influence.size + network.size)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.losses.base import Loss
 from evorrn.losses.sequence import SequenceLoss
-from evorrn.network.arguments import check_chain
-from evorrn.network.network import Network
+
+if TYPE_CHECKING:
+    from evorrn.losses.base import Loss
+    from evorrn.network.network import Network
 
 
 def check_steps(name: str, network: Network) -> None:
@@ -18,6 +21,8 @@ def check_steps(name: str, network: Network) -> None:
             f"strategy {name}: expected a loss that is a sum over time steps; {network.loss_name} is a loss on whole "
             f"sequences, which bptt and evolution serve"
         )
+    from evorrn.network.arguments import check_chain
+
     check_chain(network, f"strategy {name}")
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evorrn.compile.graph import Graph
 from evorrn.compile.many import Values, evaluate
 from evorrn.compile.step import OUTPUT
 from evorrn.compile.tangent import tangent
 from evorrn.strategies.gradient.observation import probability_derivative
 
 if TYPE_CHECKING:
+    from evorrn.compile.graph import Graph
     from evorrn.data.batch import Batch
     from evorrn.network.network import Network
 

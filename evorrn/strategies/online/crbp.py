@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.engine.influence.jacobians import StepJacobians
 from evorrn.strategies.online.influence import beyond_memory
 from evorrn.strategies.online.layers import Layer
 from evorrn.strategies.online.learning import OnlineStrategy
 
 if TYPE_CHECKING:
+    from evorrn.engine.influence.jacobians import StepJacobians
     from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.memory import excess
-from evorrn.engine.influence.groups import Carried, influence_of
-from evorrn.engine.influence.jacobians import StepJacobians
 
 if TYPE_CHECKING:
+    from evorrn.engine.influence.groups import Carried, Influence
+    from evorrn.engine.influence.jacobians import StepJacobians
     from evorrn.engine.influence.programmed import Programmed
+    from evorrn.engine.influence.steps import Steps
     from evorrn.network.network import Network
 
 
@@ -23,6 +24,16 @@ STEP = 1000
 
 STEPS_ALONE = 4
 """Multiply-adds of the influence that take as long as one of the derivatives of time steps without a program."""
+
+
+def influence_of(steps: Steps, order: int | None = None, own: bool = False) -> Influence:
+    """Return the influence of weights on states, see `evorrn.engine.influence.groups.influence_of`.
+
+    The engine is imported here, since it takes as long as the page that tells of a strategy.
+    """
+    from evorrn.engine.influence import groups
+
+    return groups.influence_of(steps, order, own)
 
 
 class CarriedInfluence:

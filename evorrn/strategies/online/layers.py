@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evorrn.engine.influence.groups import influence_of
-from evorrn.network.network import Network
+from evorrn.strategies.online.influence import influence_of
 
 if TYPE_CHECKING:
     from evorrn.engine.influence.jacobians import StepJacobians
+    from evorrn.network.network import Network
 
 
 class Links:
@@ -57,6 +57,8 @@ class Layer:
     """
 
     def __init__(self, network: Network, number: int) -> None:
+        from evorrn.network.network import Network
+
         below = network.inputs if number == 0 else _width(network, number - 1)
         self._prefix, self._whole = f"layer{number}.", network
         self.network = Network(
@@ -114,6 +116,8 @@ class Layer:
 
 def _width(network: Network, number: int) -> int:
     """Return how many numbers the next layer sees of a layer."""
+    from evorrn.network.network import Network
+
     about = network.cells[number], network.hidden[number], _options(network, number)
     alone = Network(1, 1, cell=about[0], hidden=about[1], cell_options=about[2])
     return alone.blocks["readout.W"][1]

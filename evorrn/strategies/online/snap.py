@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from evorrn.base.settings import setting
-from evorrn.engine.influence.groups import influence_of
-from evorrn.strategies.online.influence import CarriedInfluence, beyond_memory
+from evorrn.strategies.online.influence import CarriedInfluence, beyond_memory, influence_of
 from evorrn.strategies.online.learning import OnlineStrategy
 
 if TYPE_CHECKING:

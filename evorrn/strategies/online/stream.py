@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.engine.influence.jacobians import Learned, Scored, StepJacobians
 from evorrn.strategies.online.influence import CarriedInfluence
-from evorrn.training.problem import Chosen, Problem
+
+if TYPE_CHECKING:
+    from evorrn.training.problem import Chosen, Problem
 
 MOST_NUMBERS = 2**24
 """Numbers of the derivatives of the time steps that are computed in one go."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from evorrn.engine.influence.jacobians import StepJacobians
-from evorrn.engine.influence.steps import Steps
 from evorrn.strategies.base import DRAW
 from evorrn.strategies.online.learning import OnlineStrategy
 from evorrn.strategies.online.stream import scale_between
 
 if TYPE_CHECKING:
+    from evorrn.engine.influence.jacobians import StepJacobians
+    from evorrn.engine.influence.steps import Steps
     from evorrn.training.problem import Problem
 
 

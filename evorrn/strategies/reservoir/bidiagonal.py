@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 from evorrn.strategies.reservoir.lapack import BLOCK, call
 
 

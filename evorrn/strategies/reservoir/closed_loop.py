@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 from evorrn.strategies.reservoir.conditions import LARGEST_STATE
 from evorrn.strategies.reservoir.recursion import shrink_and_multiply
 from evorrn.strategies.reservoir.units import add_product, add_sparse, step

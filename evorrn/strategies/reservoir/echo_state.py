@@ -29,7 +29,6 @@ from evorrn.strategies.reservoir.readout import (
     write_readout,
 )
 from evorrn.strategies.reservoir.ridge import ridge
-from evorrn.training.loop import fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,6 +195,8 @@ class EchoState(DrawnReservoir):
         >>> result.stopped_by
         'readout solved'
         """
+        from evorrn.training.loop import fit
+
         strategy = self if alphas is None else dataclasses.replace(self, alphas=tuple(alphas))
         return fit(GivenReservoir(strategy, network.check_genome(genome)), network, data)
 

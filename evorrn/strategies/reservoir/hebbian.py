@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.blas import one_thread
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 from evorrn.strategies.reservoir.plasticity import outputs_of
 from evorrn.strategies.reservoir.topology import spectral_radius
 from evorrn.strategies.reservoir.units import (

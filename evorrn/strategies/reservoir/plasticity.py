@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 from evorrn.strategies.reservoir.units import (
     Units,
     activate,

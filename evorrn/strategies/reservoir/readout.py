@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evorrn.base.errors import ConfigError
-from evorrn.losses.base import Loss
 from evorrn.strategies.reservoir.conditions import LARGEST_STATE, sees_output
 from evorrn.strategies.reservoir.noise import noisy_states
 
 if TYPE_CHECKING:
+    from evorrn.losses.base import Loss
     from evorrn.network.network import Network
     from evorrn.training.problem import Problem
 

@@ -10,7 +10,7 @@ import numpy as np
 from evorrn.base.errors import ConfigError
 from evorrn.compile.library import euler
 from evorrn.kernels.activations import relu, sigmoid, tanh
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 
 if TYPE_CHECKING:
     from evorrn.network.network import Network

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from evorrn.kernels.deferred import compiled
 
 MODULUS, MULTIPLIER = 2147483647.0, 16807.0
 _SHIFT = 6755399441055744.0
 """1.5 * 2^52; adding and subtracting it rounds to a whole number."""
-
-compiled = numba.njit(error_model="numpy")
 
 
 @compiled

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from evorrn.kernels.deferred import compiled
 
-@numba.njit(error_model="numpy")
+
+@compiled
 def is_largest(action: np.ndarray, place: int) -> bool:
     """Return whether the output at `place` is the first of the largest; False for all when any is NaN."""
     largest = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evorrn.data.batch import Batch
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 
 
 def nearest(queries: Batch, known: Batch, band: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 
 
 def nearest_texts(asked: Sequence[str], known: Sequence[str]) -> list[int]:

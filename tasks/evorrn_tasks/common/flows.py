@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 
 LORENZ, ROESSLER, LORENZ_96 = range(3)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from evorrn.base.blas import one_thread
 from evorrn.base.errors import ConfigError, DataError
-from evorrn.kernels.cached import cached
+from evorrn.kernels.deferred import cached
 from evorrn_tasks.common.emissions import Emission, started
 
 ROUNDS, TOLERANCE = 50, 1e-4

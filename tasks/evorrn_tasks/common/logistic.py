@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
 
 from evorrn.base.blas import one_thread
 from evorrn.data.metrics import binary_cross_entropy
@@ -47,6 +46,8 @@ def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     Source: Cox 1958; minimised by at most 60 steps of SciPy's L-BFGS.
     """
+    from scipy.optimize import minimize
+
     features = np.hstack([x, np.ones((len(x), 1))])
     shape = features.shape[1], y.shape[1]
     shrunk = np.ones((shape[0], 1))

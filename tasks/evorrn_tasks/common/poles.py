@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numba
-
 from evorrn.kernels.activations import tanh
+from evorrn.kernels.deferred import compiled
 from evorrn.kernels.trigonometry import cos, sin
 
 GRAVITY = 9.8
@@ -21,8 +20,6 @@ FALLEN_ONE, FALLEN_TWO = 12.0 * DEGREE, 36.0 * DEGREE
 
 POSITION, VELOCITY, ANGLE, SPEED, SHORT_ANGLE, SHORT_SPEED = range(6)
 """Indices in the state, in m, m/s, rad and rad/s; the long pole comes first."""
-
-compiled = numba.njit(error_model="numpy")
 
 
 @compiled
