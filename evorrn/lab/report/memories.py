@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from evorrn.base.errors import EvorrnError
 from evorrn.lab.report.figures import sheet
 from evorrn.lab.report.style import INK, SERIES, STYLE, Axes, look
 
+if TYPE_CHECKING:
+    from evorrn.associative.bam import PairTrace
+
 MOST = 8
 """Cues that are drawn."""
 
@@ -22,30 +25,50 @@ def draw_recall(
     traces: Sequence[Trace], patterns: np.ndarray | None, shape: tuple[int, int] | None, path: str | None
 ) -> Any:
     """Draw the recall of each cue in a column, the energies below, and return the figure, see `Hopfield.plot`."""
-    from matplotlib import pyplot, rc_context
+    form = form_of("shape", traces[0].states.shape[1], shape)
+    rows = [] if patterns is None else [("pattern", patterns, form)]
+    rows += [
+        (name, [trace.states[k] for trace in traces], form) for name, k in (("cue", 0), ("recalled", -1))
+    ]
+    return draw_rows(rows, traces, (1.3, 1.6), "changes of the state", path)
 
-    units = traces[0].states.shape[1]
+
+def form_of(setting: str, units: int, shape: tuple[int, int] | None, layer: str = "") -> tuple[int, int]:
+    """Return rows and columns of the pictures of a layer; raises EvorrnError when they do not make its units."""
     form = near_square(units) if shape is None else shape
     if form[0] * form[1] != units:
         raise EvorrnError(
-            f"shape: expected rows times columns to be {units}, got {form[0]} x {form[1]} = {form[0] * form[1]}"
+            f"{setting}: expected rows times columns {layer}to be {units}, got {form[0]} x {form[1]} = {form[0] * form[1]}"
         )
-    rows = {} if patterns is None else {"pattern": list(patterns[: len(traces)])}
-    rows |= {
-        "cue": [trace.states[0] for trace in traces],
-        "recalled": [trace.states[-1] for trace in traces],
-    }
+    return form
+
+
+def draw_rows(
+    rows: Sequence[tuple[str, Sequence[np.ndarray], tuple[int, int]]],
+    traces: Sequence[Trace] | Sequence[PairTrace],
+    heights: tuple[float, float],
+    label: str,
+    path: str | None,
+) -> Any:
+    """Draw rows of patterns, a column for each recall, and the energies below; return the figure.
+
+    A row is its name, its patterns, and their rows and columns. `heights` are those of a row, in inches, and of the
+    energies, in rows; `label` says what changes from one energy to the next.
+    """
+    from matplotlib import pyplot, rc_context
+
+    count, (height, below) = len(traces), heights
     with rc_context(rc=STYLE):
-        figure = pyplot.figure(
-            figsize=(max(1.2 * len(traces), 4.5), 1.3 * len(rows) + 2.3), layout="constrained"
-        )
-        grid = figure.add_gridspec(len(rows) + 1, len(traces), height_ratios=[1.0] * len(rows) + [1.6])
-        for down, (name, pictures) in enumerate(rows.items()):
-            for across, picture in enumerate(pictures):
+        size = (max(1.2 * count, 4.5), height * len(rows) + 2.3)
+        figure = pyplot.figure(figsize=size, layout="constrained")
+        grid = figure.add_gridspec(len(rows) + 1, count, height_ratios=[1.0] * len(rows) + [below])
+        for down, (name, pictures, form) in enumerate(rows):
+            for across, picture in enumerate(pictures[:count]):
                 axes = figure.add_subplot(grid[down, across])
                 draw_pattern(axes, picture.reshape(form), "" if across else name)
         axes = figure.add_subplot(grid[-1, :])
         draw_energies(axes, [trace.energies for trace in traces])
+        axes.set_xlabel(label)
         if path is not None:
             figure.savefig(path, dpi=160)
     return figure
@@ -75,7 +98,7 @@ def draw_energies(axes: Axes, energies: Sequence[np.ndarray]) -> None:
         marker = style.marker if len(values) == 1 else ""  # a line of one point is not seen
         axes.plot(values, marker=marker, color=style.colour, linestyle=style.line, label=f"cue {place + 1}")
     axes.set_xlim(right=max(1.05, *(1.05 * (len(values) - 1) for values in energies)))
-    axes.set(xlabel="changes of the state", ylabel="energy")
+    axes.set(ylabel="energy")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
