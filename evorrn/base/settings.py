@@ -17,7 +17,12 @@ S = TypeVar("S", bound="Settings")
 LARGEST_SEED = 2**128 - 1
 """As many bits as a seed drawn by NumPy has."""
 
-ALWAYS_STORED = object()
+class _AlwaysStored:
+    def __repr__(self) -> str:
+        return "ALWAYS_STORED"
+
+
+ALWAYS_STORED = _AlwaysStored()
 """The `absent` of a setting that every stored spec holds."""
 
 

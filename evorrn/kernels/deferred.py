@@ -35,6 +35,9 @@ class Deferred:
         """Call the Python function."""
         return self.py_func(*arguments, **named)
 
+    def __repr__(self) -> str:
+        return f"<function {self.py_func.__qualname__} of {self.py_func.__module__}>"
+
     def __reduce__(self) -> str:
         return self.py_func.__qualname__  # as a function: by the name under which its module has it
 

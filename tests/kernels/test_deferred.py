@@ -44,6 +44,7 @@ def test_python_calls_the_function_and_compiled_code_what_numba_makes_of_it():
     assert numba.njit(lambda x: doubled_sum(x) + twice(1))(values) == doubled_sum(values) + 2
     assert is_compiled(doubled_sum.made) and not is_compiled(twice.made)
     assert twice.__name__ == "twice" and doubled_sum.__doc__ is None
+    assert repr(evorrn.tanh) == "<function tanh of evorrn.kernels.activations>"
 
 
 def test_threads_that_begin_together_make_one():
