@@ -17,6 +17,7 @@ S = TypeVar("S", bound="Settings")
 LARGEST_SEED = 2**128 - 1
 """As many bits as a seed drawn by NumPy has."""
 
+
 class _AlwaysStored:
     def __repr__(self) -> str:
         return "ALWAYS_STORED"

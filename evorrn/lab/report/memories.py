@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 MOST = 8
 """Cues that are drawn."""
 
+Row = tuple[str, Iterable[np.ndarray], tuple[int, int]]
+"""The name of a row of pictures, its patterns, and their rows and columns."""
+
 
 def draw_recall(
     traces: Sequence[Trace], patterns: np.ndarray | None, shape: tuple[int, int] | None, path: str | None
 ) -> Any:
     """Draw the recall of each cue in a column, the energies below, and return the figure, see `Hopfield.plot`."""
     form = form_of("shape", traces[0].states.shape[1], shape)
-    rows = [] if patterns is None else [("pattern", patterns, form)]
+    rows: list[Row] = [] if patterns is None else [("pattern", patterns, form)]
     rows += [
         (name, [trace.states[k] for trace in traces], form) for name, k in (("cue", 0), ("recalled", -1))
     ]
@@ -44,7 +48,7 @@ def form_of(setting: str, units: int, shape: tuple[int, int] | None, layer: str 
 
 
 def draw_rows(
-    rows: Sequence[tuple[str, Sequence[np.ndarray], tuple[int, int]]],
+    rows: Sequence[Row],
     traces: Sequence[Trace] | Sequence[PairTrace],
     heights: tuple[float, float],
     label: str,
@@ -52,7 +56,7 @@ def draw_rows(
 ) -> Any:
     """Draw rows of patterns, a column for each recall, and the energies below; return the figure.
 
-    A row is its name, its patterns, and their rows and columns. `heights` are those of a row, in inches, and of the
+    `heights` are those of a row, in inches, and of the
     energies, in rows; `label` says what changes from one energy to the next.
     """
     from matplotlib import pyplot, rc_context
@@ -63,7 +67,7 @@ def draw_rows(
         figure = pyplot.figure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(len(rows) + 1, count, height_ratios=[1.0] * len(rows) + [below])
         for down, (name, pictures, form) in enumerate(rows):
-            for across, picture in enumerate(pictures[:count]):
+            for across, picture in enumerate(itertools.islice(pictures, count)):
                 axes = figure.add_subplot(grid[down, across])
                 draw_pattern(axes, picture.reshape(form), "" if across else name)
         axes = figure.add_subplot(grid[-1, :])

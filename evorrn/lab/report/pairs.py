@@ -9,7 +9,7 @@ import numpy as np
 
 from evorrn.associative.bam import PairTrace
 from evorrn.lab.report.memories import MOST as MOST
-from evorrn.lab.report.memories import draw_rows, form_of
+from evorrn.lab.report.memories import Row, draw_rows, form_of
 
 Layers = tuple[np.ndarray | None, np.ndarray | None]
 """States or patterns of x (B, n) and of y (B, m)."""
@@ -24,7 +24,7 @@ def draw_pairs(
 ) -> Any:
     """Draw the recall of each cue in a column, x above y, the energies below, and return the figure, see `BAM.plot`."""
     recalled = (np.stack([trace.x[-1] for trace in traces]), np.stack([trace.y[-1] for trace in traces]))
-    rows: list[tuple[str, np.ndarray, tuple[int, int]]] = []
+    rows: list[Row] = []
     for name, layers in (("pattern", pairs or (None, None)), ("cue", given), ("recalled", recalled)):
         for letter, states, shape in zip("xy", layers, shapes):
             if states is not None:
