@@ -8,6 +8,7 @@ scikit-learn.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -62,11 +63,13 @@ class _RNNEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _train(self, inputs: np.ndarray, targets: np.ndarray, loss: str, outputs: int) -> None:
         """Train a network on inputs (N, T, I) and targets (N, O) or labels (N,), and keep the result."""
-        if not 0 <= self.validation < 1:
+        if not (isinstance(self.validation, Real) and 0 <= self.validation < 1):
             raise ConfigError(
                 f"validation: expected a share of at least 0 and below 1, got {self.validation!r}"
             )
-        given = dict(self.network or {})
+        given = {} if self.network is None else self.network
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"network: expected settings by name, got {given!r}")
         known = sorted({"inputs", "outputs", "loss"} & set(given))
         if known:
             raise ConfigError(

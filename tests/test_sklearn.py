@@ -86,8 +86,12 @@ def test_wrong_input_is_an_error_with_a_sentence():
         model.predict(x[:, :7])
     with pytest.raises(EvorrnError, match="did you mean 'bptt'"):
         RNNRegressor("bpttt").fit(x, y)
-    with pytest.raises(EvorrnError, match="validation: expected a share"):
-        RNNRegressor("esn", validation=1.5).fit(x, y)
+    for share in (1.5, "0.2", None):
+        with pytest.raises(EvorrnError, match="validation: expected a share"):
+            RNNRegressor("esn", validation=share).fit(x, y)
+    for settings in (3, "hidden", [1]):
+        with pytest.raises(EvorrnError, match="network: expected settings by name, got"):
+            RNNRegressor("esn", network=settings).fit(x, y)
     with pytest.raises(ValueError, match="at least two classes"):
         RNNClassifier("esn").fit(x, np.zeros(20, dtype=int))
 
