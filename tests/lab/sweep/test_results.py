@@ -349,13 +349,14 @@ def test_every_mistake_of_a_question_is_told_at_once(tmp_path):
     with pytest.raises(ConfigError) as caught:
         select(
             read_results(tmp_path),
-            where=["hidden=3", "strategy.name", "seed<x"],
+            where=["hidden=3", "strategy.name", "seed<x", "seed>=nan"],
             sort=["-wrk"],
             columns=["statsu"],
         )
     problems = caught.value.problems
-    assert len(problems) == 5
+    assert len(problems) == 6
     for wanted in (
+        "expected a number after >=, got 'nan'",
         "did you mean 'network.hidden'",
         "expected a condition",
         "expected a number after <",
