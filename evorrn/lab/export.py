@@ -45,6 +45,6 @@ def write_parquet(path: Path, found: Selection) -> None:
 
 def counts(runs: Runs) -> str:
     """Return how many runs there are, and in what states, in a line."""
-    states = Counter(row.status for row in runs.rows)
+    states = Counter(row.outcome for row in runs.rows)
     order = sorted(states, key=lambda state: (state != COMPLETE, state))
     return f"{counted(len(runs.rows), 'run')}: " + (", ".join(f"{states[s]} {s}" for s in order) or "none")

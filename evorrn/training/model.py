@@ -290,8 +290,9 @@ class Model:
         return seen
 
     def diverged(self, values: np.ndarray) -> bool:
-        """Return whether a forecast contains NaN, infinity or an absolute value above 1e12."""
-        return not bool(np.isfinite(values).all()) or bool((np.abs(values) > 1e12).any())
+        """Return whether a forecast contains NaN, infinity or, in the units of the network, an absolute value above 1e12."""
+        scaled = values if self.scaling is None else self.scaling.scale_targets(values)
+        return not bool((np.abs(scaled) <= 1e12).all())
 
     def _scale(self, inputs: np.ndarray) -> np.ndarray:
         return inputs if self.scaling is None else self.scaling.scale_inputs(inputs)

@@ -34,7 +34,7 @@ class PropositionalLogic(Task):
     """Pairs of formulas of up to six variables, whose class is the relation of their truth tables.
 
     The relations are the seven of natural logic: the first formula is equivalent to the second, entails it or is entailed by
-    it, is its negation, can only be false together with it (cover) or only be true together (alternation), or none of these
+    it, is its negation, is never false together with it (cover) or never true together with it (alternation), or none of these
     (independence). A formula is a variable, ``not f``, ``f and g`` or ``f or g``; the children of a node are ``not`` and
     f, or f and the node of ``and`` and g. The root joins the first formula and the node of the word ``versus`` and the
     second one. The inputs are one word at each leaf; only the root is scored.

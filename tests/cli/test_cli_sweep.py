@@ -131,6 +131,36 @@ def test_the_script_of_a_job_array_is_shown_written_and_works(console, file, tmp
     assert said.code == 2 and "differs in base.budget" in said.err and not said.out
 
 
+@pytest.mark.parametrize("name", ["a b#c", 'it\'s 5% "of" it', "p%j", "plain"])
+def test_slurm_reads_the_path_of_its_output_as_it_is(console, file, tmp_path, name):
+    root = tmp_path / name
+    said = console.type("sweep", "submit", file, "--slurm", "--runs", root)
+    assert said.code == 0, said.err
+    line = next(line for line in said.out.splitlines() if "--output" in line)
+    given = as_sbatch_reads(line.removeprefix("#SBATCH"))
+    assert given == f"--output={root}/sweeps/walks/slurm-%A_%a.out".replace(
+        str(root), str(root).replace("%", "%%")
+    )
+
+
+def as_sbatch_reads(line):
+    """Return the first argument of a line by Slurm's rules: quotes group, a backslash takes the next character as it is."""
+    found, quote, characters = "", "", iter(line.lstrip())
+    for character in characters:
+        if character == "\\":
+            found += next(characters)
+        elif quote:
+            quote, found = ("", found) if character == quote else (quote, found + character)
+        elif character in "\"'":
+            quote = character
+        elif character == "#" or character.isspace():
+            break
+        else:
+            found += character
+    assert not quote
+    return found
+
+
 def test_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom evorrn.cli import main\n"

@@ -148,6 +148,20 @@ def test_full_force_learns_four_sines_from_every_start_where_force_with_as_many_
     assert errors[True] < 0.15 and errors[False] > 0.4
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_all_passes_over_the_training_data_count_as_time_steps(full):
+    rng = np.random.default_rng(0)
+    train, valid = (
+        Batch(rng.normal(size=(1, steps, 1)), rng.normal(size=(1, steps, 1))) for steps in (100, 10)
+    )
+    network = Network(1, 1, cell="leaky", hidden=12, feedback=True, dtype="float64")
+    one, nine = (
+        FORCE(reservoirs=1, epochs=epochs, full=full).fit(network, (train, valid), seed=0).meter.steps_forward
+        for epochs in (1, 9)
+    )
+    assert nine - one == 800 and one == 110 + 100 + 100 * full
+
+
 def test_networks_that_force_cannot_train_are_refused_with_a_sentence():
     rng = np.random.default_rng(0)
     noise = Batch(rng.normal(size=(1, 30, 1)), rng.normal(size=(1, 30, 1)))

@@ -8,7 +8,7 @@ from evorrn.base.errors import ConfigError
 from evorrn.data.batch import Batch
 from evorrn.network.network import Network
 from evorrn.strategies.reservoir.draw import Scales, draw_reservoir
-from evorrn.strategies.reservoir.plasticity import Plasticity, adapt_intrinsic
+from evorrn.strategies.reservoir.plasticity import UPDATE, Plasticity, adapt_intrinsic
 from evorrn.strategies.reservoir.units import FUNCTIONS
 from evorrn.training.problem import Problem
 
@@ -102,7 +102,9 @@ def test_gains_and_biases_are_in_the_genome_and_nothing_else_changes():
     np.testing.assert_allclose(after["layer0.W_h"], gain[:, None] * before["layer0.W_h"])
     assert (gain > 0).all() and np.ptp(gain) > 0
     assert not after["readout.W"].any() and (before["layer0.b"] != after["layer0.b"]).all()
-    assert problem.meter.work >= 2500 * 6 * (1 + 6)
+    links = int((before["layer0.W_h"] != 0).sum(axis=1).max())
+    assert problem.meter.work == 2500 * 6 * (1 + links + UPDATE)
+    assert problem.meter.steps_forward == 2500
 
 
 def test_stacked_layers_and_leaky_units_adapt_one_after_the_other():
@@ -139,7 +141,9 @@ def test_an_echo_state_network_trains_with_it_and_pays_for_it(kind):
     )
     assert with_it.metrics["test"]["nrmse_std"] < 0.9
     assert not np.array_equal(with_it.genome, without.genome)
-    assert with_it.meter.work > without.meter.work + 2 * 3 * 300 * 30 * 30
+    assert with_it.meter.work > without.meter.work + 2 * 3 * 300 * 30 * UPDATE
+    steps = task.data(1).train.moved_steps
+    assert with_it.meter.steps_forward == without.meter.steps_forward + 2 * 3 * steps
     again = kind(reservoirs=2, plasticity="intrinsic").fit(network, task, seed=1)
     np.testing.assert_array_equal(again.genome, with_it.genome)
     assert "plasticity" not in kind().stored_values()

@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,39 @@ def test_a_note_sounds_where_it_covers_half_a_frame_or_where_it_begins():
     assert np.array_equal(frames_of(notes, 0.5, "a").any(axis=0), frames.any(axis=0))
     with pytest.raises(DataError, match=r"expected at most 100000 frames, got \d+; make frame longer"):
         frames_of(notes, 1e-5, "a")
+    with pytest.raises(DataError, match="expected at most 100000 frames, got inf; make frame longer"):
+        frames_of(notes, 5e-324, "a")
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5, 6, 10, 12, 20])
+def test_frames_of_any_length_are_those_of_exact_fractions(parts):
+    """In ticks of 480 to a quarter note, of which a frame of 1 / 5 has 96: 0.6 / 0.2 is less than 3."""
+    rng, ticks = np.random.default_rng(parts), 480
+    frame = Fraction(1, parts)
+    one_each = [Note(60, Fraction(k, parts), Fraction(k, parts) + Fraction(20, ticks)) for k in range(100)]
+    assert frames_of(rounded(one_each), 1 / parts, "a")[:, 60].sum() == 100
+    for _ in range(60):
+        starts = rng.integers(0, 40, rng.integers(1, 8)) * int(rng.choice([40, 48, 120, 160]))
+        lengths = rng.choice([10, 24, 48, 120, 160, 480], len(starts))
+        notes = [
+            Note(60 + k, Fraction(int(start), ticks), Fraction(int(start + length), ticks))
+            for k, (start, length) in enumerate(sorted(zip(starts, lengths)))
+        ]
+        first = notes[0].start // frame
+        expected = np.zeros((-(-max(note.end for note in notes) // frame) - first, 128))
+        for number, start, end in notes:
+            shares = {
+                k: min((k + 1) * frame, end) - max(k * frame, start)
+                for k in range(start // frame, -(-end // frame))
+            }
+            covered = [k for k, share in shares.items() if 2 * share >= frame] or [start // frame]
+            expected[[k - first for k in covered], number] = 1
+        np.testing.assert_array_equal(frames_of(rounded(notes), 1 / parts, "a"), expected)
+
+
+def rounded(notes):
+    """Return notes with times of float64."""
+    return [Note(note.number, float(note.start), float(note.end)) for note in notes]
 
 
 def test_a_name_that_ends_in_mid_is_a_file_of_music(tmp_path):

@@ -25,6 +25,8 @@ BUSY = "busy"
 """State of a run that another process executes."""
 
 COSTS = ("work", "steps", "seconds")
+PRUNED = "pruned"
+"""What `stopped_by` says of a run that the search of a sweep has given up."""
 FIRST, LAST = ("id", "status"), (*COSTS, "stopped_by", "error", "folder")
 
 
@@ -89,6 +91,11 @@ class Run(NamedTuple):
     def id(self) -> str:
         """The hash of the run's resolved spec."""
         return self.folder.rpartition("/")[2]
+
+    @property
+    def outcome(self) -> str:
+        """The status, or ``"pruned"``."""
+        return PRUNED if self.stopped_by == PRUNED else self.status
 
     @property
     def path(self) -> Path:

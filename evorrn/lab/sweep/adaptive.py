@@ -24,13 +24,13 @@ import numpy as np
 
 from evorrn.base.errors import ConfigError
 from evorrn.lab.runs.reader import Reader
-from evorrn.lab.runs.run import BUSY, COMPLETE, FAILED, Run
+from evorrn.lab.runs.run import BUSY, COMPLETE, FAILED, PRUNED, Run
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.feed import SweepFeed
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.job import PRUNED, Job
+from evorrn.lab.sweep.job import Job
 from evorrn.lab.sweep.optuna_study import distribution, make_study, state
 from evorrn.lab.sweep.plan import Refusals, program_of, runs_of
 from evorrn.lab.sweep.pruning import curve, median_bars

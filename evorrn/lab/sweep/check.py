@@ -13,10 +13,9 @@ from typing import Any
 from evorrn.base.errors import RunError
 from evorrn.lab.runs.hooks import ignore
 from evorrn.lab.runs.reader import Reader
-from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED, Run
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, FAILED, PRUNED, Run
 from evorrn.lab.sweep.adaptive import check_values
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.job import PRUNED
 from evorrn.lab.sweep.plan import make_plan
 from evorrn.lab.sweep.sweep_file import Sweep
 
@@ -101,13 +100,13 @@ def _look(runs: Iterable[tuple[tuple[Any, ...], Run]], root: Path, found: Check,
     to_do: Counter[tuple[Any, ...]] = Counter({(): to_come})
     for kind, run in runs:
         row = Reader(root).run(run.folder)
-        found.states[row.stopped_by if row.stopped_by == PRUNED else row.status] += 1
+        found.states[row.outcome] += 1
         if row.status == COMPLETE and row.seconds is not None:
             times[kind].append(row.seconds)
             found.seconds_done += row.seconds
         elif row.status == DAMAGED:
             found.damaged.append(f"{root / run.folder}: {row.error}")
-        elif row.status not in (COMPLETE, FAILED) and row.stopped_by != PRUNED:
+        elif row.outcome not in (COMPLETE, FAILED, PRUNED):
             to_do[kind] += 1
     every = [seconds for some in times.values() for seconds in some]
     if not every:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from evorrn.lab.runs.reader import Reader
-from evorrn.lab.runs.run import BUSY, COMPLETE, DAMAGED, FAILED, RUNNING, Run
+from evorrn.lab.runs.run import BUSY, COMPLETE, DAMAGED, FAILED, PRUNED, RUNNING, Run
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.folder import SweepFolder
-from evorrn.lab.sweep.job import PRUNED, Job
+from evorrn.lab.sweep.job import Job
 from evorrn.lab.sweep.sampling import spec_of
 from evorrn.lab.sweep.tally import Tally
 
@@ -98,7 +98,7 @@ class PlanFeed(SweepFeed):
     """Runs that are known beforehand, in groups that share compiled programs; see `SweepFeed`.
 
     Only failed runs are wanted with `failed_only`. With `wait`, runs of other processes are waited for, and taken over
-    when those processes give up.
+    when those processes give up; without, they are looked at once more at the end.
     """
 
     def __init__(
@@ -116,11 +116,13 @@ class PlanFeed(SweepFeed):
         self.failed_only, self.wait = failed_only, wait
         self._groups = [_Group(runs) for runs in groups]
         self._left: list[Run] = []
+        self._last_look = False
 
     @property
     def exhausted(self) -> bool:
         """Whether no job will follow, once those handed out are back."""
-        return not self._groups and not self._left and not (self.wait and self._elsewhere)
+        looks = self.wait or not self._last_look
+        return not self._groups and not self._left and not (looks and self._elsewhere)
 
     def next(self) -> Job | None:
         """Return the next job; None when there is none now."""
@@ -150,8 +152,8 @@ class PlanFeed(SweepFeed):
 
     def _next_left(self) -> Job | None:
         """Return a run that another process has left unfinished."""
-        if self.wait and not self._left:
-            self._left = self.taken_over()
+        if not self._left and (self.wait or not self._last_look):
+            self._left, self._last_look = self.taken_over(), True
         return self.job(self._left.pop(0)) if self._left else None
 
 

@@ -23,14 +23,13 @@ from evorrn.lab.runs.assessments import assessment_of
 from evorrn.lab.runs.claim import RunBusy
 from evorrn.lab.runs.execute import execute, failed_run
 from evorrn.lab.runs.hooks import Hooks
-from evorrn.lab.runs.run import BUSY, FAILED, INTERRUPTED, Run
+from evorrn.lab.runs.run import BUSY, FAILED, INTERRUPTED, PRUNED, Run
 from evorrn.lab.runs.spec import Spec, resolve
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep.workers import tell
 from evorrn.training.progress import Progress
 from evorrn.training.trainer import Trainer
 
-PRUNED = "pruned"
 """Why a run was stopped that was worse than most at the same share of its budget."""
 STOPPED = "stopped"
 """Why a run was stopped whose leader ended."""

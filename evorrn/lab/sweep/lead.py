@@ -16,12 +16,12 @@ from typing import Any
 from evorrn.base.errors import EvorrnError, Unfinished
 from evorrn.lab.runs.hooks import Hooks
 from evorrn.lab.runs.recorder import Interruption
-from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, Run
+from evorrn.lab.runs.run import COMPLETE, FAILED, INTERRUPTED, PRUNED, Run
 from evorrn.lab.runs.store import RunFolder
 from evorrn.lab.sweep import job as jobs
 from evorrn.lab.sweep.axes import spell
 from evorrn.lab.sweep.feed import Feed
-from evorrn.lab.sweep.job import PRUNED, REFUSED, STOPPED, Job
+from evorrn.lab.sweep.job import REFUSED, STOPPED, Job
 from evorrn.lab.sweep.tally import Tally
 from evorrn.lab.sweep.workers import InProcess
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -65,7 +66,7 @@ def slurm_script(
         "--array": f"1-{workers}",
         "--ntasks": "1",
         "--cpus-per-task": str(threads),
-        "--output": f"{SweepFolder(root, sweep).path}/slurm-%A_%a.out",
+        "--output": _as_slurm_reads(SweepFolder(root, sweep).path, "/slurm-%A_%a.out"),
         "--signal": f"TERM@{GRACE_SECONDS}",
         "--open-mode": "append",
     }
@@ -83,6 +84,15 @@ def slurm_script(
     ]
     command = shlex.join([*work, *(["--threads", str(threads)] if threads > 1 else [])])
     return TEMPLATE.format(header="\n".join(header), threads=threads, command=command)
+
+
+def _as_slurm_reads(folder: Path, name: str) -> str:
+    """Return a file in a folder as a value of ``#SBATCH``, where a space ends it, ``#`` begins a comment and ``%`` a symbol."""
+    path = f"{folder}".replace("%", "%%") + name
+    if re.fullmatch(r"[\w./%+=:@,-]*", path):
+        return path
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def write_script(sweep: Sweep, root: Path, script: str) -> Path:

@@ -52,7 +52,7 @@ class EvolvedReservoir(EchoState):
     """
 
     name: ClassVar[str] = "evolved-esn"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     population: int | None = setting(
         None, "reservoirs of a generation; by default 4 + 3 ln n for n ranges", minimum=4

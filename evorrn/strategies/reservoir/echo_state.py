@@ -88,7 +88,7 @@ class EchoState(DrawnReservoir):
     """
 
     name: ClassVar[str] = "esn"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     usual_speed: ClassVar[float] = 3e9
     usual_overhead: ClassVar[float] = 5e-6
 

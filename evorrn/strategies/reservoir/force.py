@@ -75,7 +75,7 @@ class FORCE(RLS):
     """
 
     name: ClassVar[str] = "force"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     one_step: ClassVar[bool] = True
     network_defaults: ClassVar[dict[str, Any]] = {"cell": "leaky", "hidden": 200, "dtype": "float64"}
 
@@ -160,7 +160,10 @@ class FORCE(RLS):
                     series, (columns, places, back), units.step, start, weights, p, rule
                 )
                 squares, updates = squares + wrong, updates + count
-        problem.charge(self.epochs * self._work(problem, columns.shape[1], size, updates))
+        passes, steps = self.epochs + self.full, problem.batch("train").moved_steps
+        problem.charge_pass(
+            passes * steps, self.epochs * self._work(problem, columns.shape[1], size, updates)
+        )
         record = {"online_error": squares / max(updates * network.outputs, 1)}
         if not all(np.isfinite(array).all() for array in (squares, weights, columns)):
             return np.inf, {"online_error": np.nan}

@@ -95,6 +95,7 @@ class RecurrentPlasticity:
             problem.charge(2 * work + steps * len(matrix) * (units.inputs.shape[1] + 3 * places.shape[1]))
             if layer + 1 < len(network.hidden):
                 sequences = outputs_of(units_of(network, genome, layer), sequences)
+        problem.charge_pass(self.epochs * sum(map(len, sequences)), 0)
 
 
 @cached

@@ -86,9 +86,10 @@ class Plasticity:
             blocks[f"layer{layer}.b"][...] = bias
             further = layer + 1 < len(network.hidden)
             steps = sum(map(len, sequences)) * (self.epochs + further)
-            problem.charge(steps * count * (weights.shape[1] + count + UPDATE))
+            problem.charge(steps * count * (weights.shape[1] + linked[0].shape[1] + UPDATE))
             if further:
                 sequences = outputs_of(units_of(network, genome, layer), sequences)
+        problem.charge_pass(self.epochs * sum(map(len, sequences)), 0)
 
 
 @cached

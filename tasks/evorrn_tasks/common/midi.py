@@ -16,6 +16,8 @@ DRUMS = 9
 NOTES = 128
 LONGEST = 100_000
 """Most frames of a file."""
+ROUNDING = 1e-6
+"""Frames within which a time counts as the beginning of one: 0.3 / 0.1 is less than 3, and a tick is more of a frame."""
 
 
 class Note(NamedTuple):
@@ -59,7 +61,9 @@ def read_notes(path: Path) -> list[Note]:
             raise DataError(f"cannot read {path}: {reason}") from None
         what = str(error) or type(error).__name__
         raise DataError(f"{path}: expected a MIDI file, but it cannot be read ({what})") from None
-    if file.ticks_per_beat <= 0 or file.ticks_per_beat >= 1 << 15:
+    if file.ticks_per_beat == 0:
+        raise DataError(f"{path}: expected some ticks of a quarter note, got 0")
+    if not 0 < file.ticks_per_beat < 1 << 15:
         raise DataError(f"{path}: expected times in ticks of a quarter note, got times in seconds (SMPTE)")
     ticks, found = 0, []
     sounding: dict[tuple[int, int], float] = {}
@@ -96,15 +100,15 @@ def frames_of(notes: list[Note], length: float, name: str) -> np.ndarray:
     """
     if not notes:
         raise DataError(f"{name}: expected notes, got none")
-    first = np.floor(notes[0].start / length)
-    count = int(np.ceil(max(note.end for note in notes) / length - first))
-    if count > LONGEST:
-        raise DataError(f"{name}: expected at most {LONGEST} frames, got {count}; make frame longer")
-    frames = np.zeros((count, NOTES))
+    most = max(note.end for note in notes) / length
+    if not most - notes[0].start / length <= LONGEST:
+        raise DataError(f"{name}: expected at most {LONGEST} frames, got {most:.6g}; make frame longer")
+    first = np.floor(notes[0].start / length + ROUNDING)
+    frames = np.zeros((int(np.ceil(most - first - ROUNDING)), NOTES))
     for note in notes:
         start, end = note.start / length - first, note.end / length - first
-        covered = slice(int(np.ceil(start - 0.5 - 1e-9)), int(np.floor(end + 0.5 + 1e-9)))
+        covered = slice(int(np.ceil(start - 0.5 - ROUNDING)), int(np.floor(end + 0.5 + ROUNDING)))
         if covered.stop <= covered.start:
-            covered = slice(int(start), int(start) + 1)
+            covered = slice(int(start + ROUNDING), int(start + ROUNDING) + 1)
         frames[covered, note.number] = 1
     return frames

@@ -16,10 +16,10 @@ from tiny import WALK, WAVE
 
 from evorrn.base.errors import ConfigError, Unfinished
 from evorrn.lab.runs.hooks import Hooks
-from evorrn.lab.runs.run import Run
+from evorrn.lab.runs.run import COMPLETE, INTERRUPTED, MISSING, RUNNING, Run
 from evorrn.lab.runs.spec import resolve
 from evorrn.lab.runs.store import RunFolder
-from evorrn.lab.sweep import job
+from evorrn.lab.sweep import feed, job
 from evorrn.lab.sweep.check import check
 from evorrn.lab.sweep.folder import SweepFolder
 from evorrn.lab.sweep.many import run_all
@@ -177,6 +177,26 @@ def test_checking_a_search_looks_at_the_runs_that_it_has_chosen(tmp_path):
     found = check(adaptive, tmp_path)
     assert found.states == {"complete": 1, "pruned": 1}
     assert found.seconds_done == pytest.approx(seconds) and found.seconds_left == pytest.approx(6 * seconds)
+
+
+def test_a_worker_looks_once_more_at_what_others_held(tmp_path, monkeypatch):
+    """Of three runs that others held when it came by, one is complete at the end, and one was left by a killed worker."""
+    folder = SweepFolder(tmp_path, sweep())
+    plan = make_plan(folder.sweep)
+    status = {run.folder: RUNNING if k < 3 else MISSING for k, run in enumerate(plan)}
+    known = {run.folder: run for run in plan}
+    monkeypatch.setattr(
+        feed.Reader, "run", lambda self, name: known[name]._replace(status=status[name]), raising=True
+    )
+    tally = Tally(8)
+    jobs = feed.PlanFeed(folder, plan.groups(0), tally, print, warm=False, wait=False)
+    own = [jobs.next().run.folder for _ in range(5)]
+    assert not {status[name] for name in own} - {MISSING}
+    held = [name for name in status if status[name] == RUNNING]
+    status[held[0]], status[held[1]] = COMPLETE, INTERRUPTED
+    assert not jobs.exhausted and jobs.next().run.folder == held[1]
+    assert jobs.exhausted and jobs.next() is None
+    assert (tally.before, tally.elsewhere) == (1, 1)
 
 
 def test_an_adaptive_search_has_no_use_for_workers_without_a_parent(tmp_path):

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from evorrn.base.text import counted, figure, listed
-from evorrn.lab.runs.run import COMPLETE, DAMAGED, EMPTY, FAILED, INTERRUPTED, MISSING, RUNNING
+from evorrn.lab.runs.run import COMPLETE, DAMAGED, EMPTY, FAILED, INTERRUPTED, MISSING, PRUNED, RUNNING
 from evorrn.lab.study.rank_tests import FEWEST_TASKS, RankComparison
 from evorrn.lab.study.sentences import common
 from evorrn.lab.study.standings import Findings, Lead, Overall, Standing, units
 from evorrn.lab.study.statistics import LEVEL
 from evorrn.lab.study.study import ABSENT, Study, chosen_text
 
-PRUNED = "pruned"
 ORDER = (COMPLETE, FAILED, PRUNED, RUNNING, INTERRUPTED, MISSING, EMPTY, DAMAGED)
 ENOUGH_SEEDS = 10
 UNEQUAL = 1.05
@@ -42,7 +41,7 @@ def state(study: Study) -> str:
 
 
 def _states(study: Study) -> Counter[str]:
-    return Counter(PRUNED if row.stopped_by == PRUNED else row.status for row in study.runs.rows)
+    return Counter(row.outcome for row in study.runs.rows)
 
 
 def answer(
