@@ -70,6 +70,8 @@ def _checked(
 class RunningWorlds:
     """Copies of an environment, one in each lane, that are stepped together.
 
+    The environment gets arrays of float64, whatever the numbers of the network are, as in a compiled program.
+
     Attributes
     ----------
     states : ndarray, shape (N, states)
@@ -85,21 +87,24 @@ class RunningWorlds:
         self.starts, self.states = starts, starts.copy()
         self.alive = np.ones(len(starts), bool)
         self.returns, self.lengths, self.steps = np.zeros(len(starts)), np.zeros(len(starts), np.int64), 0
-        self._observations = np.zeros((len(starts), network.inputs), network.dtype)
+        self._observations, self._dtype = np.zeros((len(starts), network.inputs)), network.dtype
 
     def observe(self) -> np.ndarray:
-        """Return the observations (N, I)."""
+        """Return the observations (N, I), numbers of the network's type."""
         for lane in np.flatnonzero(self.alive):
             self.environment.observe(self.states[lane], self._observations[lane])
-            if not np.isfinite(self._observations[lane]).all():
-                raise self._fault("observation", self._observations[lane], lane)
-        return self._observations
+        with np.errstate(over="ignore"):
+            seen = self._observations.astype(self._dtype)
+        wrong = np.flatnonzero(self.alive & ~np.isfinite(seen).all(axis=1))
+        if len(wrong):
+            raise self._fault("observation", seen[wrong[0]], wrong[0])
+        return seen
 
     def step(self, actions: np.ndarray) -> None:
         """Take a time step with the actions (N, O); an episode ends, with the return NaN, when one is not finite."""
         finite = np.isfinite(actions).all(axis=1)
         for lane in np.flatnonzero(self.alive):
-            reward, done = self.environment.step(self.states[lane], np.ascontiguousarray(actions[lane]))
+            reward, done = self.environment.step(self.states[lane], np.array(actions[lane], np.float64))
             if finite[lane] and not np.isfinite(reward):
                 raise self._fault("reward", np.array([reward]), lane)
             self.returns[lane] += reward if finite[lane] else np.nan

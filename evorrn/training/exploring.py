@@ -88,12 +88,14 @@ def _begun(environment: Environment, network: Network, starts: np.ndarray) -> tu
     """
     alive = np.ones(len(starts), bool)
     if isinstance(environment, VectorisedEnvironment):
-        checked = CheckedWorlds(environment, len(starts))
-        first = checked.begin(starts[:, 0].astype(np.int64), alive)
+        checked, seeds = CheckedWorlds(environment, len(starts)), starts[:, 0].astype(np.int64)
+        first = checked.begin(seeds, alive)
 
         def in_python(actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             seen, rewards, done = checked.step(actions, alive)
             alive[done] = False
+            if done.any() and alive.any():
+                seen = checked.begin(seeds, done)  # episodes that have ended are stepped too
             return np.array(seen), rewards, done
 
         return np.array(first), in_python
@@ -103,6 +105,8 @@ def _begun(environment: Environment, network: Network, starts: np.ndarray) -> tu
         before = worlds.returns.copy()
         worlds.step(actions)
         rewards = worlds.returns - before
+        if worlds.steps >= environment.time_limit:
+            worlds.alive[:] = False  # an environment need not have an observation of the end
         return np.array(worlds.observe()), rewards, ~worlds.alive
 
     return np.array(worlds.observe()), compiled

@@ -1,11 +1,14 @@
 """Cells of arrays act in environments: NumPy's steps equal those of compiled programs, lane by lane."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+from numba import njit
 from worlds import Pendulum
 
-from evorrn import Fixed, cell, exp, tanh
-from evorrn.base.errors import ConfigError
+from evorrn import Environment, Fixed, cell, exp, tanh
+from evorrn.base.errors import ConfigError, EvorrnError
 from evorrn.network import acting
 from evorrn.network.network import Network
 
@@ -55,6 +58,52 @@ def test_the_lanes_of_a_cell_of_arrays_do_not_depend_on_each_other(cell):
     np.testing.assert_allclose(episode.rewards.sum(), returns[33, 2], rtol=1e-9)
     series = network.predict(genomes[33], episode.observations[None])
     np.testing.assert_allclose(series[0], episode.actions, rtol=1e-4, atol=1e-5)
+
+
+@njit
+def reset(state, rng):
+    state[0] = rng.uniform(-1.0, 1.0)
+
+
+@njit
+def observe(state, observation):
+    observation[0] = 16777217.0
+    observation[1] = observation[0] - 16777216.0 + state[0]
+
+
+@njit
+def step(state, action):
+    reward = (action[0] + action[1]) - action[1]
+    action[:] = np.nan
+    return reward, False
+
+
+@dataclass(frozen=True)
+class Exact(Environment):
+    """Has other rewards and other second observations in float32 than in float64; changes the array of actions."""
+
+    name, observations, actions, states, time_limit = "exact", 2, 2, 1, 4
+    reset, observe, step = staticmethod(reset), staticmethod(observe), staticmethod(step)
+
+
+def test_an_environment_gets_float64_from_a_network_of_float32_as_in_a_compiled_program():
+    network, start = Network(2, 2, hidden=2, feedback=True, dtype="float32"), np.array([[0.25]])
+    genome = 0 * network.init(seed=0)
+    network.unpack(genome)["readout.b"][:] = [1.0, 1e8]
+    for program in (network.simulate, lambda *given: acting.simulate(network, *given)):
+        returns, lengths = program(genome[None], Exact(), start, 4)
+        assert returns.tolist() == [[4.0]] and lengths.tolist() == [[4]]
+    wanted = network.trajectory(genome, Exact(), start[0], 4)
+    for ours, theirs in zip(acting.trajectory(network, genome, Exact(), start[0], 4), wanted):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert wanted.observations[0].tolist() == [16777216.0, 1.25]
+
+
+def test_an_observation_too_large_for_the_networks_numbers_is_an_error():
+    network = Network(2, 2, cell="second-order", hidden=2)
+    with pytest.raises(EvorrnError, match=r"exact: expected a finite observation 2, got inf at the start"):
+        network.simulate(network.init(seed=0)[None], Exact(), np.array([[1e300]]))
 
 
 def test_an_action_that_is_not_finite_ends_the_episode():

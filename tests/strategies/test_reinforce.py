@@ -1,10 +1,13 @@
 """REINFORCE: its estimate against differences of the expected return, its episodes, its cost, and what it cannot train."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+from numba import njit
 from worlds import Pendulum
 
-from evorrn import BPTT, REINFORCE, Batch, Network
+from evorrn import BPTT, REINFORCE, Batch, Environment, Network
 from evorrn.base.errors import EvorrnError
 from evorrn.strategies.gradient.reinforce import score_gradient
 from evorrn.testing import check_strategy
@@ -114,6 +117,37 @@ def test_noise_has_the_deviation_asked_for_and_moves_the_actions():
     )  # the reward has 0.01 times the second action
     np.testing.assert_allclose(first, 1 + 0.01 * 0.5 * found.noise[:, 0, 1], rtol=1e-12)
     assert found.noise[:, 0].std() == pytest.approx(1.0, abs=0.1)
+
+
+@njit
+def reset(state, rng):
+    state[0] = 0.0
+
+
+@njit(error_model="numpy")
+def observe(state, observation):
+    observation[0] = 1.0 / (3.0 - state[0])
+
+
+@njit
+def step(state, action):
+    state[0] += 1.0
+    return action[0], False
+
+
+@dataclass(frozen=True)
+class TimeLeft(Environment):
+    """The observation is 1 over the number of time steps that are left: infinite after the last one."""
+
+    name, observations, actions, states, time_limit = "time-left", 1, 1, 1, 3
+    reset, observe, step = staticmethod(reset), staticmethod(observe), staticmethod(step)
+
+
+def test_nothing_is_observed_after_the_last_time_step():
+    net = Network(1, 1, hidden=2, loss="reward", dtype="float64")
+    found = explore(TimeLeft(), net, net.init(seed=0), np.zeros((2, 1)), 0.5, np.random.default_rng(0))
+    assert found.lengths.tolist() == [3, 3]
+    np.testing.assert_allclose(found.observations[:, :, 0], [[1 / 3, 1 / 2, 1]] * 2)
 
 
 def pendulum(**settings):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import evorrn
-from evorrn import Budget, GeneticAlgorithm, Network
+from evorrn import REINFORCE, Budget, GeneticAlgorithm, Network
 from evorrn.base.errors import EvorrnError
 from evorrn.lab.runs.spec import resolve
 from evorrn.network.stepping import Stepper
 from evorrn.training import playing
 from evorrn.training.assess import assess
+from evorrn.training.exploring import explore
 from evorrn.training.playing import starts_of
 from evorrn_tasks.gym import Gym
 
@@ -123,6 +124,42 @@ def test_episodes_are_those_of_plain_gymnasium(environment, make):
     assert rewards.sum() == pytest.approx(returns[5, 1]) and len(observations) == lengths[5, 1] == len(
         actions
     )
+
+
+@pytest.mark.parametrize(
+    ("environment", "make"),
+    [(COUNT, box), *((Gym(id=name), np.argmax) for name in ("CartPole-v1", "FrozenLake-v1"))],
+    ids=["box", "discrete", "one-hot"],
+)
+def test_episodes_with_random_actions_are_those_of_plain_gymnasium(environment, make):
+    """An episode that had ended was stepped on, which gymnasium refuses."""
+    network = Network.for_task(environment, hidden=3, dtype="float64")
+    genome, starts = 2 * network.init(seed=2), np.array([[3.0], [77.0], [5.0], [12345.0], [3.0]])
+    found = explore(environment, network, genome, starts, 0.5, np.random.default_rng(4))
+    rng = np.random.default_rng(4)
+    drawn = np.stack([rng.standard_normal((5, network.outputs)) for _ in range(max(found.lengths))], axis=1)
+    outputs = network.predict(genome, found.observations)
+    for row, length in enumerate(found.lengths):
+        world = gymnasium.make(environment.id)
+        seen, _ = world.reset(seed=int(starts[row, 0]))
+        over = [False] * length
+        for t in range(length):
+            flat = gymnasium.spaces.flatten(world.observation_space, seen)
+            np.testing.assert_array_equal(found.observations[row, t], flat)
+            np.testing.assert_array_equal(found.noise[row, t], drawn[row, t])
+            seen, reward, ended, cut, _ = world.step(make(outputs[row, t] + 0.5 * drawn[row, t]))
+            assert found.rewards[row, t] == pytest.approx(reward, rel=1e-6)
+            over[t] = ended or cut
+        assert over == [False] * (length - 1) + [True]
+        assert not any(np.any(part[row, length:]) for part in found[:3])
+    assert len(np.unique(found.lengths)) > 1
+
+
+def test_reinforce_trains_in_gymnasium():
+    environment = Gym(id="CartPole-v1", train=3, valid=2, test=2)
+    strategy = REINFORCE(episodes=6, updates=2)
+    result = strategy.fit(Network.for_task(environment, hidden=2), environment, seed=0, budget="2gen")
+    assert len(result.history["train_loss"]) == 2 and np.isfinite(result.history["train_loss"]).all()
 
 
 def test_sizes_and_limits_come_from_the_environment():
