@@ -50,6 +50,7 @@ class REINFORCE(Restarting):
     """
 
     name: ClassVar[str] = "reinforce"
+    version: ClassVar[int] = 2
     requires: ClassVar[frozenset[str]] = frozenset({"exploration"})
 
     episodes: int = setting(16, "episodes of an update", minimum=2)
