@@ -20,7 +20,7 @@ def times(dates):
     [
         ("15min", "15 minutes"), ("h", "1 hour"), ("6h", "6 hours"), ("D", "1 day"), ("W", "7 days"),
         ("B", "1 business day"), ("MS", "1 month"), ("ME", "1 month"), ("QS", "3 months"), ("QE", "3 months"),
-        ("YS", "1 year"), ("30s", "30 seconds"),
+        ("YS", "1 year"), ("30s", "30 seconds"), ("BME", "1 month"), ("BQE", "3 months"), ("BYE", "1 year"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("start", ["2019-11-29", "2023-12-18"])
@@ -30,6 +30,30 @@ def test_dates_go_on_by_their_usual_step_as_pandas_has_them(frequency, words, st
     assert known.step.words() == words and known.step.regular
     assert (pd.to_datetime(known.continued(25).dates) == wanted).all()
     assert (pd.to_datetime(known.continued(25).last(25).dates) == wanted[45:]).all()
+
+
+@pytest.mark.parametrize(
+    "start", ["2001-01-28", "2001-01-29", "2001-01-30 18:30", "2001-01-31", "2004-02-29"]
+)
+@pytest.mark.parametrize(
+    ("months", "words"), [(1, "1 month"), (2, "2 months"), (3, "3 months"), (6, "6 months"), (12, "1 year")]
+)
+@pytest.mark.parametrize("rows", [26, 27])
+def test_a_day_that_short_months_lack_is_their_last_day(start, months, words, rows):
+    wanted = [pd.Timestamp(start) + pd.DateOffset(months=months * row) for row in range(rows + 20)]
+    known = times(wanted[:rows])  # monthly rows end in February and in March
+    assert known.steps(range(rows)) == f"step {words}"
+    assert pd.to_datetime(known.continued(20).dates).tolist() == wanted
+
+
+def test_months_are_found_by_the_day_from_their_end_and_with_a_missing_row():
+    wanted = pd.date_range("2001-01-29", periods=60, freq="ME") - pd.Timedelta(days=1)
+    known = times(wanted[:40].delete(20))
+    assert known.steps(range(39)) == "step 1 month; 1 of 38 steps differ, first in line 20 (2 months)"
+    assert (pd.to_datetime(known.continued(20).last(20).dates) == wanted[40:]).all()
+    odd = [str(day) for day in wanted[:40]]
+    odd[7] = "2001-08-29"  # a day early
+    assert "days" in times(odd).step.words()
 
 
 def test_a_zone_goes_with_the_dates_and_with_those_after_them():

@@ -10,8 +10,32 @@ from evorrn.base.text import counted
 from evorrn.data.tables.dates import DAY, HOUR, as_dates, date_texts
 
 MONTH, BUSINESS_DAY, SECOND, NUMBER = "month", "business day", "second", ""
-ONE_MONTH = np.timedelta64(1, "M")
+ONE_MONTH, ONE_DAY = np.timedelta64(1, "M"), np.timedelta64(1, "D")
 _UNITS = ((DAY, "day"), (HOUR, "hour"), (60.0, "minute"), (1.0, "second"))
+
+
+@dataclass(frozen=True)
+class MonthDay:
+    """A day in every month.
+
+    Attributes
+    ----------
+    day : int
+        The day of the month, or the last day of months that are shorter; 0 for the last day, -1 for the day before it.
+    weekday : bool
+        Whether the Friday before is meant where this is a Saturday or a Sunday.
+    """
+
+    day: int
+    weekday: bool = False
+
+    def dates(self, months: np.ndarray) -> np.ndarray:
+        """Return the days in months, both as datetime64."""
+        first, last = months.astype("datetime64[D]"), (months + ONE_MONTH).astype("datetime64[D]") - ONE_DAY
+        days = (
+            np.minimum(first + (self.day - 1) * ONE_DAY, last) if self.day > 0 else last + self.day * ONE_DAY
+        )
+        return np.busday_offset(days, 0, roll="backward") if self.weekday else days
 
 
 @dataclass(frozen=True)
@@ -26,11 +50,14 @@ class Step:
         ``"month"``, ``"business day"``, ``"second"``, or empty for numbers without a known unit.
     steps : ndarray, shape (rows - 1,)
         All steps between rows that have a time, in units.
+    month_day : MonthDay, optional
+        Where rows lie in their months, for the unit ``"month"``.
     """
 
     size: float
     unit: str
     steps: np.ndarray
+    month_day: MonthDay | None = None
 
     @property
     def usual(self) -> np.ndarray:
@@ -60,21 +87,21 @@ class Step:
 
     def after(self, time: float, count: int) -> float:
         """Return the time `count` usual steps after a time; both in seconds since 1970 on the local clock."""
-        if self.unit == MONTH:
-            return _after_months(time, round(self.size * count))
-        if self.unit == BUSINESS_DAY:
-            day = np.busday_offset(
-                as_dates(np.array([time])).astype("datetime64[D]"), round(self.size * count)
-            )
-            return float(day.astype("int64")[0]) * DAY + time % DAY
-        return time + self.size * count
+        if self.unit not in (MONTH, BUSINESS_DAY):
+            return time + self.size * count
+        date, whole = as_dates(np.array([time])), round(self.size * count)
+        if self.month_day is not None:
+            day = self.month_day.dates(date.astype("datetime64[M]") + whole * ONE_MONTH)
+        else:
+            day = np.busday_offset(date.astype("datetime64[D]"), whole)
+        return float(day.astype("int64")[0]) * DAY + time % DAY
 
 
 def find_step(values: np.ndarray, local: np.ndarray, dated: bool) -> Step | None:
     """Return the usual step of rows; None when fewer than two have a time, or no row is later than the one before.
 
-    Rows at the same moment of their month, or at its last day, lie months apart. Rows at the same time of day lie days
-    apart, whatever the zone; business days where there are Fridays, Mondays and no weekend.
+    Rows on the same day of their months lie months apart. Rows at the same time of day lie days apart, whatever the zone;
+    business days where there are Fridays, Mondays and no weekend.
 
     Parameters
     ----------
@@ -84,13 +111,19 @@ def find_step(values: np.ndarray, local: np.ndarray, dated: bool) -> Step | None
         Whether they are dates, and not numbers without a known unit.
     """
     known = np.isfinite(values)
-    unit, count = _scale(values[known], local[known]) if dated else (NUMBER, values[known])
+    month_day = _month_day(local[known]) if dated else None
+    if not dated:
+        unit, count = NUMBER, values[known]
+    elif month_day is not None:
+        unit, count = MONTH, as_dates(local[known]).astype("datetime64[M]").astype(np.float64)
+    else:
+        unit, count = _scale(values[known], local[known])
     steps = np.diff(count)
     forward = np.round(steps[steps > 0], 6 if unit == NUMBER else 5)
     if not forward.size:
         return None
     kinds, counts = np.unique(forward, return_counts=True)
-    return Step(float(kinds[np.argmax(counts)]), unit, steps)
+    return Step(float(kinds[np.argmax(counts)]), unit, steps, month_day)
 
 
 def daylight_saving(local: np.ndarray) -> str:
@@ -118,10 +151,7 @@ def daylight_saving(local: np.ndarray) -> str:
 
 
 def _scale(values: np.ndarray, local: np.ndarray) -> tuple[str, np.ndarray]:
-    """Return the unit in which dates are counted, and the count of each row."""
-    months = _of_months(local)
-    if months is not None:
-        return MONTH, months
+    """Return the unit in which dates are counted that are not months apart, and the count of each row."""
     if (np.diff(local) % DAY).any():
         return SECOND, values
     days = as_dates(local).astype("datetime64[D]")
@@ -133,24 +163,18 @@ def _scale(values: np.ndarray, local: np.ndarray) -> tuple[str, np.ndarray]:
     return SECOND, local
 
 
-def _of_months(local: np.ndarray) -> np.ndarray | None:
-    """Return counts of months where every row lies equally long after the beginning or before the end of its month."""
+def _month_day(local: np.ndarray) -> MonthDay | None:
+    """Return the day of the month on which all rows lie, at one time of day; None where there is none.
+
+    The last day comes first: all rows of a table may be the last day of months that have 30 days or fewer.
+    """
     if not local.size:
         return None
-    months = as_dates(local).astype("datetime64[M]")
-    since, left = local - _seconds(months), _seconds(months + ONE_MONTH) - local
-    return months.astype(np.float64) if min(np.ptp(since), np.ptp(left)) == 0 else None
-
-
-def _after_months(time: float, count: int) -> float:
-    """Return a time some months later: at the same place before the end of the month on its last day, else after its beginning."""
-    month = as_dates(np.array([time])).astype("datetime64[M]")
-    since, left = float(time - _seconds(month)[0]), float(_seconds(month + ONE_MONTH)[0] - time)
-    if left <= DAY:
-        return float(_seconds(month + (count + 1) * ONE_MONTH)[0] - left)
-    return float(_seconds(month + count * ONE_MONTH)[0] + since)
-
-
-def _seconds(months: np.ndarray) -> np.ndarray:
-    """Return the beginnings of months (n,) in seconds since 1970."""
-    return np.asarray(months.astype("datetime64[s]").astype(np.float64))
+    dates = as_dates(local)
+    days, months = dates.astype("datetime64[D]"), dates.astype("datetime64[M]")
+    if np.ptp(dates - days):
+        return None
+    day = int((days - months.astype("datetime64[D]")).max() / ONE_DAY) + 1
+    left = int((MonthDay(0).dates(months) - days).min() / ONE_DAY)
+    tried = (MonthDay(0), MonthDay(day), MonthDay(-left), MonthDay(0, weekday=True))
+    return next((each for each in tried if (each.dates(months) == days).all()), None)
