@@ -195,7 +195,8 @@ class CsvFile(Task):
 
     @cached_property
     def choice(self) -> Choice:
-        """The columns that are used, and why the others are not."""
+        """The columns that are used, and why the others are not; refused where too few rows are there to tell."""
+        self._check_rows()
         inputs = None if self.input_columns == OTHERS else self.input_columns
         training = self._cut(len(self.table.rows))[0]
         return choose(self.known, self.target, inputs, rows=max(training, 1))
@@ -237,15 +238,8 @@ class CsvFile(Task):
         scored = self._scored(rows)
         train_end = sum(self._cut(rows)[:1])
         ends = (train_end, train_end + scored[1])
-        record = table.columns(self.columns_used, ends if scored[0] > 0 else ())
+        record = table.columns(self.columns_used, ends)
         record = np.hstack([record, calendar_inputs(table, self.cycles)])
-        if scored[0] < LEAST_TRAINING:
-            needed = self._least_rows(rows + 1)
-            of_fold = f" in fold {self.fold} of {self.folds}" if self.folds > 1 else ""
-            raise DataError(
-                f"{self.path}: expected at least {needed} rows of numbers, for {LEAST_TRAINING} scored training steps "
-                f"after {self._washout(needed)} of washout and a horizon of {self.horizon}{of_fold}, got {rows}"
-            )
         windows = min(max(scored[0] // 100, 1), 16) if self.windows is None else self.windows
         if windows > scored[0]:
             raise DataError(f"windows: expected at most one per training step ({scored[0]}), got {windows}")
@@ -326,14 +320,32 @@ class CsvFile(Task):
             return ""
         return f"; choose another numeric column (--target NAME): {', '.join(others)}"
 
+    def _check_rows(self) -> None:
+        """Raise DataError when there are too few rows to train."""
+        rows = len(self.table.rows)
+        if self._scored(rows)[0] < LEAST_TRAINING:
+            needed = self._least_rows(rows + 1)
+            of_fold = f" in fold {self.fold} of {self.folds}" if self.folds > 1 else ""
+            raise DataError(
+                f"{self.path}: expected at least {needed} rows of numbers, for {LEAST_TRAINING} scored training steps "
+                f"after {self._washout(needed)} of washout and a horizon of {self.horizon}{of_fold}, got {rows}"
+            )
+
     def _washout(self, rows: int) -> int:
         """Return the unscored steps of a sequence, for a number of rows."""
         training = int(self.shares[0] * rows) if self.folds == 1 else max(self._cut(rows)[0], 0)
         return min(50, training // 10) if self.washout is None else self.washout
 
     def _least_rows(self, start: int) -> int:
-        """Return the smallest number of rows, at least `start`, that leaves enough scored training steps."""
-        certain = int((self.horizon + (self.washout or 0) + LEAST_TRAINING - 2) / self.shares[0])
+        """Return the smallest number of rows, at least `start`, that leaves enough scored training steps.
+
+        The search begins at a number that is surely not too large: rounding down leaves up to one row more for training
+        than its share, for validation and for each test block after it.
+        """
+        tested = self.shares[2] if self.folds == 1 else min(self.shares[2], 0.5 / self.folds)
+        blocks = self.folds - self.fold + 1
+        rows = self.horizon + (self.washout or 0) + LEAST_TRAINING - 1 - blocks
+        certain = int(rows / (1 - self.shares[1] - tested * blocks))
         return next(n for n in itertools.count(max(start, certain)) if self._scored(n)[0] >= LEAST_TRAINING)
 
     def _scored(self, rows: int) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from evorrn.base.errors import ConfigError, DataError
 from evorrn.data.tables.calendar import cycles
 from evorrn.data.tables.dates import either_order, moments
 from evorrn.data.tables.reader import read_table
-from evorrn.data.tables.times import Times, times_of_dates, times_of_numbers
+from evorrn.data.tables.times import RISES, Times, rise, times_of_dates, times_of_numbers
 
 
 def times(dates):
@@ -116,6 +116,20 @@ def test_numbers_are_written_as_they_are_and_seconds_since_1970_as_dates():
         stamps = times_of_numbers("t", scale * (1577836800.0 + 3600 * np.arange(30)))
         assert stamps.texts()[0] == "2020-01-01 00:00Z" and stamps.step.words() == "1 hour"
     assert times_of_numbers("t", np.array([20200130.0, 20200131.0])).continued(1).texts()[-1] == "2020-02-01"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "how"),
+    [
+        ("x", [20.126, 21.292], ""),
+        ("x", [20.126, np.nan, 21.292], ""),
+        ("x", [20.126, 21.292, 23.459], RISES),
+        ("x", [1, 2, 3], "rises by 1 in every row"),
+        ("year", [1999, 2000], "holds time stamps"),
+    ],
+)
+def test_two_numbers_are_no_counter(name, values, how):
+    assert rise(name, np.array(values)) == how
 
 
 def test_calendar_inputs_are_points_on_a_circle():

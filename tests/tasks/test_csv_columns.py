@@ -93,6 +93,15 @@ def test_a_file_of_stamps_alone_has_nothing_to_forecast(make):
         make({"step": range(ROWS)}).data(0)
 
 
+def test_a_column_that_rises_in_training_alone_is_said_to_do_so(make):
+    steps = [*range(ROWS - 5), 3, 1, 4, 1, 5]
+    task = make({"k": steps, "load": wave()})
+    assert task.output_names == ("load",)
+    assert task.data_notes[-1] == "my.csv: left out k (rises by 1 in every training row)"
+    with pytest.raises(DataError, match=r"row numbers: k \(rises by 1 in every training row\); .*--target"):
+        make({"k": steps}).data(0)
+
+
 def test_true_and_false_are_inputs_but_no_default_target(make):
     flags = [step % 7 < 5 for step in range(ROWS)]
     task = make({"load": wave(), "workday": flags})

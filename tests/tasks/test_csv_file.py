@@ -151,6 +151,8 @@ def test_any_file_trains_and_forecasts(path):
         ),
         ("1\n", {}, "expected at least 16 rows of numbers"),
         ("a,b\n" + "1,2\n3,4\n" * 7, {}, "got 14"),
+        ("x\n20.126\n21.292\n23.459\n24.261\n24.873\n26.912\n", {}, "expected at least 16 rows of numbers"),
+        ("x\n1\n2\n3\n4\n5\n6\n7\n8\n5\n2\n9\n1", {}, "expected at least 16 rows of numbers"),
         ("a,b\n" + "1,2\n3,4\n" * 30, {"horizon": 60}, "horizon of 60, got 60"),
         ("a,b\n" + "1,2\n3,4\n" * 30, {"horizon": 10**9}, "horizon of 1000000000, got 60"),
         ("a,b\n" + "1,2\n3,4\n" * 30, {"washout": 50}, "after 50 of washout"),
@@ -194,7 +196,16 @@ def test_another_target_is_advised_only_where_it_would_help(tmp_path, content, s
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"horizon": 12, "shares": [0.5, 0.2, 0.3]}, {"washout": 9}, {"shares": [0.1, 0.8, 0.1]}]
+    "settings",
+    [
+        {},
+        {"horizon": 12, "shares": [0.5, 0.2, 0.3]},
+        {"washout": 9},
+        {"shares": [0.1, 0.8, 0.1]},
+        {"horizon": 5, "folds": 2, "fold": 2, "shares": [0.34, 0.33, 0.33]},
+        {"washout": 7, "folds": 5, "fold": 4, "shares": [0.5, 0.25, 0.25]},
+        {"folds": 3, "fold": 1},
+    ],
 )
 def test_the_least_number_of_rows_is_enough_and_one_less_is_not(tmp_path, settings):
     target = tmp_path / "few.csv"

@@ -210,7 +210,8 @@ def compact_dates(values: np.ndarray) -> list[Moment | None] | None:
 def rise(name: str, values: np.ndarray) -> str:
     """Return in which way numbers rise from row to row as times or row numbers do; empty when they do not.
 
-    Only numbers that rise in every row by different steps may be a series to forecast.
+    Only numbers that rise in every row by different steps may be a series to forecast. Fewer than three numbers tell
+    nothing, unless they are times by the name of the column or by their size.
     """
     known = values[np.isfinite(values)]
     steps = np.diff(known)
@@ -218,7 +219,7 @@ def rise(name: str, values: np.ndarray) -> str:
         return ""
     if says_time(name, known):
         return "holds time stamps" if (steps > 0).mean() > 0.5 else REPEATS
-    if (steps == 0).any():
+    if (steps == 0).any() or len(steps) < 2:
         return ""
     if np.allclose(steps, steps[0], rtol=1e-6, atol=0.0):
         return f"rises by {steps[0]:.6g} in every row"

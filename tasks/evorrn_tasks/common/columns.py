@@ -63,7 +63,12 @@ def choose(table: Table, target: Names, inputs: Names | None, rows: int) -> Choi
         further = [name for name in numeric if name not in targets and rising[name] in ("", REPEATS)]
     used = {*targets, *further}
     left = [name for name in table.names if name not in used]
-    why = {name: table.why_left_out(name, rows) or rising[name] or "not named as an input" for name in left}
+    why = {
+        name: table.why_left_out(name, rows)
+        or _rising_in(table, name, rising[name])
+        or "not named as an input"
+        for name in left
+    }
     return Choice(targets, further, why)
 
 
@@ -84,6 +89,11 @@ def listing(names: list[str] | tuple[str, ...]) -> str:
     return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 
+def _rising_in(table: Table, name: str, how: str) -> str:
+    """Return how a column rises in words that are true of all rows, where `how` is true of the training rows."""
+    return how if rise(name, table.known(name)) == how else how.replace("every row", "every training row")
+
+
 def _last(table: Table, rising: dict[str, str], rows: int) -> str:
     """Return the last column that may be forecast; raise DataError when one behind it looks like numbers."""
     series = [name for name, how in rising.items() if is_series(how)]
@@ -100,7 +110,7 @@ def _last(table: Table, rising: dict[str, str], rows: int) -> str:
     if numbers:
         return numbers[-1]
     if rising:
-        times = listing([f"{name} ({how})" for name, how in rising.items()])
+        times = listing([f"{name} ({_rising_in(table, name, how)})" for name, how in rising.items()])
         raise DataError(
             f"{table.path}: expected a column to forecast, got only times or row numbers: {times}; "
             "to forecast one of them, name it with --target"
