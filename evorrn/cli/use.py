@@ -92,7 +92,10 @@ def forecast(
     trust: Trust = False,
     json: Json = False,
 ) -> None:
-    """Forecast the values after the known data with a trained network, as CSV and a plot."""
+    """Forecast the values after the known data with a trained network, as CSV and a plot.
+
+    How a table is read can be stated for the files of --warmup and --inputs; the data of the run are read as in training.
+    """
     from evorrn.base.trust import trusting
     from evorrn.cli.output import note
     from evorrn.data.intervals import LEVEL

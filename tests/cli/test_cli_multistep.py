@@ -57,7 +57,7 @@ def test_a_comparison_of_recursive_forecasts_and_of_many_outputs(console, tmp_pa
     assert said.code == 2 and "did you mean 'recursive'?" in said.err
 
 
-def test_runs_of_both_kinds_predict_and_a_recursive_one_forecasts(console, tmp_path):
+def test_runs_of_both_kinds_predict_and_forecast(console, tmp_path):
     write_table(tmp_path / "my.csv")
     for multistep in ("recursive", "multi-output"):
         said = console.type(
@@ -70,7 +70,35 @@ def test_runs_of_both_kinds_predict_and_a_recursive_one_forecasts(console, tmp_p
         assert said.code == 0, said.err
         assert ("load, 3 ahead" in said.out) == (multistep == "multi-output")
         said = console.type("forecast", folder, "--steps", "2")
-        if multistep == "recursive":
-            assert said.code == 0 and len(said.out.splitlines()) == 3 and "lower" in said.out
-        else:
-            assert said.code == 2 and "forecast: " in said.err
+        assert said.code == 0 and len(said.out.splitlines()) == 3 and "lower" in said.out
+
+
+@pytest.mark.parametrize(
+    ("targets", "inputs", "horizon"), [("load", "", 3), ("load,other", "", 3), ("other", "load", 1)]
+)
+def test_many_outputs_at_the_last_row_are_the_forecast(console, tmp_path, targets, inputs, horizon):
+    """As the last row of a prediction has them, with its intervals; more than these it refuses."""
+    write_table(tmp_path / "my.csv")
+    said = console.type(
+        "run", "my.csv", "--target", targets, "--inputs", inputs, "--strategy", "random", "--budget", "2gen",
+        "--horizon", horizon, "--multistep", "multi-output", "--json",
+    )  # fmt: skip
+    folder = json.loads(said.out)["folder"]
+    _, _, *last = json.loads(console.type("predict", folder, "my.csv", "--json").out)["rows"][-1].values()
+    columns = len(targets.split(","))
+    outputs = np.reshape(last[: horizon * columns], (horizon, columns))
+    ends = np.reshape(last[horizon * columns :], (horizon, 2 * columns))
+    assert console.type("export", folder, "--to", "model", "--out", "my.model").code == 0
+    for words in ((folder,), ("my.model", "--warmup", "my.csv"), (folder, "--steps", 1)):
+        said = console.type("forecast", *words, "--json")
+        assert said.code == 0, said.err
+        rows = json.loads(said.out)["rows"]
+        assert [*rows[0]][: 2 + columns] == ["step", "date", *targets.split(",")]
+        assert len(rows) == (1 if "--steps" in words else horizon)
+        for step, row in enumerate(rows):
+            dated = [step + 1, f"2024-05-{20 + step}"]
+            assert [*row.values()] == [*dated, *outputs[step].tolist(), *ends[step].tolist()]
+    said = console.type("forecast", folder, "--steps", 4)
+    most = ("1 row", "1 step") if horizon == 1 else ("3 rows", "3 steps")
+    assert said.code == 2
+    assert f"forecasts {most[0]} ahead, so expected at most {most[1]}, got 4; a run with" in said.err

@@ -159,6 +159,22 @@ def test_prediction_and_forecast_read_as_training_did(console, write):
     )
 
 
+def test_rules_of_a_forecast_are_those_of_the_files_that_are_given(console, tmp_path, run):
+    """The table of training has points, and is read as in training."""
+    for name, mark in (("point", "."), ("comma", ",")):
+        cells = "\n".join(cell.replace(".", mark) for cell in TEMP[:2])
+        (tmp_path / f"{name}.csv").write_text(f"temp [C]\n{cells}\n")
+    wanted = console.type("forecast", run, "--steps", 2, "--inputs", "point.csv")
+    assert wanted.code == 0, wanted.err
+    said = console.type("forecast", run, "--steps", 2, "--inputs", "comma.csv", "--decimal", ",")
+    assert said.code == 0, said.err
+    assert said.out == wanted.out and "my.csv: 120 rows, separated by commas, decimal point" in said.err
+    known = "\n".join(";".join(row).replace(".", ",") for row in zip(DAYS, TEMP, LOAD))
+    (tmp_path / "known.csv").write_text(f"date;temp [C];load [kW]\n{known}\n")
+    words = ("--warmup", "known.csv", "--inputs", "comma.csv", "--decimal", ",")
+    assert console.type("forecast", run, "--steps", 2, *words).out == wanted.out
+
+
 def test_a_time_column_that_is_stated_has_to_be_there(console, write, run):
     said = console.type("predict", run, "my.csv", "--time", "temp")
     assert said.code == 2 and "unknown column of my.csv 'temp'; did you mean 'temp [C]'" in said.err

@@ -58,6 +58,22 @@ def test_links_of_an_archive_are_followed(console, tmp_path):
     rows = predicted(console, folder, "a.npz")
     wanted = evorrn.load(folder).predict(inputs, links=links)
     assert np.allclose([row["output1"] for row in rows], wanted.ravel())
+    said = console.type("forecast", folder, "--steps", 3)
+    assert (
+        said.code == 2 and "forecast: cell recursive sees linked steps, of which none is the last" in said.err
+    )
+
+
+@pytest.mark.parametrize("way", ["network.bidirectional=true", "network.readout=last"])
+def test_a_network_that_sees_whole_sequences_says_at_once_that_it_cannot_forecast(console, tmp_path, way):
+    rng = np.random.default_rng(9)
+    inputs, pooled = rng.standard_normal((9, 6, 2)), "readout" in way
+    np.savez(tmp_path / "a.npz", inputs=inputs, targets=rng.standard_normal((9, 1) if pooled else (9, 6, 1)))
+    folder = trained(console, "a.npz", "--cell", "gru", "--hidden", "2", "--set", way)
+    said = console.type("forecast", folder, "--steps", 3)
+    assert (
+        said.code == 2 and "forecast: this network sees a whole sequence before its first output" in said.err
+    )
 
 
 def test_a_forecast_from_sequences_of_different_lengths_is_refused(console, tmp_path):

@@ -19,12 +19,13 @@ from evorrn.data.intervals import LEVEL, level_problems
 from evorrn.data.tables.times import Times
 from evorrn.data.task import Task
 from evorrn.lab.runs.calibration import forecast_widths, half_widths
-from evorrn.lab.runs.horizon import future_inputs, times_ahead
+from evorrn.lab.runs.horizon import future_inputs, last_outputs, rows_at_once, times_ahead
 from evorrn.lab.runs.inputs import Given, Wanted, read_inputs, wanted_by
 from evorrn.lab.runs.source import Source
 from evorrn.lab.runs.spec import resolve_stored
 from evorrn.lab.runs.store import RunFolder, writing
 from evorrn.lab.runs.table import csv_text
+from evorrn.network.arguments import check_chain
 from evorrn.network.symbols import SymbolEntropy
 from evorrn.training.model import Model
 
@@ -146,20 +147,22 @@ def forecast(
 
     With a horizon of 1 it runs on from its own outputs, and intervals widen with the errors of such runs on validation;
     the file of a model has no validation data, and so no intervals. With a larger horizon, and without future inputs,
-    its outputs at the last known rows are the forecasts of the next ones, at most as many as the horizon.
+    its outputs at the last known rows are the forecasts of the next ones, at most as many as the horizon. So are the
+    outputs at the last known row alone, of a network with an output for each row up to the horizon.
 
     Parameters
     ----------
     source : Source
     steps : int or None
-        Values to forecast; by default as many as the horizon, where it is larger than 1, and else 20.
+        Values to forecast; by default as many as the horizon, where outputs at known rows are the forecast, and else 20.
     warmup : Path, optional
         File of known inputs up to now; by default the test data of the run's task, to their end. The file of a model
         has no data, so that it is needed.
     inputs : Path, optional
         File of the future values of the inputs that are not the network's own outputs, one row a step.
     rules : mapping
-        How the files are read where they differ from the training data, see `evorrn.data.tables.rules.Rules`.
+        How the files `warmup` and `inputs` are read where they differ from the training data, see
+        `evorrn.data.tables.rules.Rules`. The data of the run are read as in training.
     level : float
         The share of values that an interval is to cover.
 
@@ -181,9 +184,12 @@ def forecast(
         raise EvorrnError(
             "forecast: expected a run on sequences; this one acts in an environment, see its trajectory.npz"
         )
-    direct = inputs is None and (result.horizon or 1) > 1 and not network.feedback
+    several = rows_at_once(source)
+    direct = inputs is None and (several > 0 or (result.horizon or 1) > 1) and not network.feedback
+    if network.arity or not direct:
+        check_chain(network, "forecast")
     if steps is None:
-        steps = int(result.horizon or STEPS) if direct else STEPS
+        steps = int(several or result.horizon or STEPS) if direct else STEPS
     if not 1 <= steps <= MOST_STEPS:
         limit = "at least 1" if steps < 1 else f"at most {MOST_STEPS:,}"
         raise EvorrnError(f"--steps: expected {limit}, got {steps}")
@@ -194,19 +200,16 @@ def forecast(
             raise EvorrnError(
                 "forecast: the file of a model has no data; give the known inputs as --warmup FILE"
             )
-        known, teacher = _end_of_test(source.run, result, wanted)
+        known, teacher = _end_of_test(source.run, result, _wanted(source, NOTHING))
     else:
         known = read_inputs(warmup, wanted)
         if not known.alike():
             raise DataError(
                 f"forecast: the sequences of {warmup} differ in length; give those of one length in a file"
             )
-    past = known.values[:, :, : network.outputs] if result.horizon and network.loss_name == "mse" else teacher
     if direct:
-        values, after = _direct(result, known, steps), times_ahead(known.times, None, steps, 0)
-        widths = _residual_widths(source, level)
-        spoken = known._replace(times=after)
-        return _sheet(result, values, past, spoken, dates=_dates(known.times, after), widths=widths)
+        return _direct(source, known, steps, level)
+    past = known.values[:, :, : network.outputs] if result.horizon and network.loss_name == "mse" else teacher
     own = network.outputs if result.horizon == 1 and network.loss_name != "cross-entropy" else 0
     future = future_inputs(result, known, wanted.last(network.inputs - own), steps, inputs)
     values = result.forecast(known.values, steps, None if future is None else future.values, teacher)
@@ -243,20 +246,19 @@ def _forecast_widths(source: Source, steps: int, level: float) -> np.ndarray | N
     return None if valid is None or valid.size > 1 else forecast_widths(model, valid, steps, level)
 
 
-def _direct(result: Model, known: Given, steps: int) -> np.ndarray:
-    """Return the outputs (B, steps, O) at the last known rows, which speak of the rows after them."""
-    horizon = int(result.horizon or 0)
-    if steps > horizon:
-        raise EvorrnError(
-            f"--steps: this run forecasts {horizon} rows ahead, so expected at most {horizon} steps, got {steps}; a run with "
-            "task.horizon=1 goes on from its own outputs as long as you like"
-        )
-    length = known.values.shape[1]
-    if length < horizon:
-        raise DataError(
-            f"forecast: expected at least {horizon} known rows, as many as the horizon, got {length}"
-        )
-    return result.predict(known.values)[:, length - horizon : length - horizon + steps]
+def _direct(source: Source, known: Given, steps: int, level: float) -> Sheet:
+    """Return the forecast that the outputs at the last known rows are, since they speak of the rows after them."""
+    result, several = source.model, rows_at_once(source)
+    values = last_outputs(result, known, steps, several)
+    columns, names = values.shape[2], result.output_names
+    widths = _residual_widths(source, level)
+    if several:
+        names = result.input_names[:columns]
+        widths = None if widths is None else widths.reshape(several, columns)[:steps]
+    past = known.values[:, :, :columns] if result.network.loss_name == "mse" else None
+    after = times_ahead(known.times, None, steps, 0)
+    dates, spoken = _dates(known.times, after), known._replace(times=after)
+    return _sheet(result, values, past, spoken, dates=dates, widths=widths, names=names)
 
 
 def _dates(known: Times | None, after: Times | None) -> np.ndarray | None:
@@ -320,12 +322,13 @@ def _sheet(
     ahead: int = 0,
     dates: np.ndarray | None = None,
     widths: np.ndarray | None = None,
+    names: Sequence[str] = (),
 ) -> Sheet:
     """Return a sheet with a row for each output, up to the lengths of sequences; the times are those that outputs speak of."""
     times = given.times
     sequences, steps, width = outputs.shape
     labels = result.network.loss_name == "cross-entropy"
-    names = result.output_names or tuple(f"output{place}" for place in range(1, width + 1))
+    names = names or result.output_names or tuple(f"output{place}" for place in range(1, width + 1))
     behind = f"+{ahead}" if ahead else ""
     columns = [f"{name}{behind}" for name in names]
     if labels:

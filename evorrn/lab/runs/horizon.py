@@ -1,4 +1,4 @@
-"""The rows that a forecast speaks of: their times, and the inputs that are known of them."""
+"""The rows that a forecast speaks of: their times, the inputs that are known of them, and the outputs that speak of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,42 @@ from evorrn.base.text import counted
 from evorrn.data.tables.calendar import cycles
 from evorrn.data.tables.times import Times
 from evorrn.lab.runs.inputs import Given, Wanted, read_inputs
+from evorrn.lab.runs.source import Source
 from evorrn.training.model import Model
+
+
+def rows_at_once(source: Source) -> int:
+    """Return the horizon of a network with an output for each row up to it; 0 for any other network."""
+    return int(source.table["horizon"]) if source.table.get("multistep") == "multi-output" else 0
+
+
+def last_outputs(result: Model, known: Given, steps: int, several: int) -> np.ndarray:
+    """Return the outputs (B, steps, O) at the last known rows, which speak of the rows after them.
+
+    With `several` rows that the outputs at one row speak of, they are those at the last known row.
+
+    Raises
+    ------
+    EvorrnError
+        When there are more steps than the horizon.
+    DataError
+        When there are too few known rows.
+    """
+    horizon = several or int(result.horizon or 0)
+    if steps > horizon:
+        way = " and task.multistep=direct" if several else ""
+        raise EvorrnError(
+            f"--steps: this run forecasts {counted(horizon, 'row')} ahead, so expected at most {counted(horizon, 'step')}, "
+            f"got {steps}; a run with task.horizon=1{way} goes on from its own outputs as long as you like"
+        )
+    sequences, length = known.values.shape[:2]
+    if several:
+        return result.predict(known.values)[:, -1].reshape(sequences, several, -1)[:, :steps]
+    if length < horizon:
+        raise DataError(
+            f"forecast: expected at least {horizon} known rows, as many as the horizon, got {length}"
+        )
+    return result.predict(known.values)[:, length - horizon : length - horizon + steps]
 
 
 def future_inputs(result: Model, known: Given, wanted: Wanted, steps: int, path: Path | None) -> Given | None:
