@@ -147,7 +147,7 @@ def text(name: str, value: Any) -> str:
 
 def _condition(text: str, known: Sequence[str], problems: list[str]) -> tuple[str, Holds]:
     """Return the column that a condition is about, and whether it holds for a value."""
-    found = re.fullmatch(r"\s*([\w.+-]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", text)
+    found = re.fullmatch(r"\s*([\w.+-]+)\s*(!=|<=|>=|==?|<|>)\s*(.*?)\s*", text)
     if found is None:
         problems.append(f"--where: expected a condition, for instance strategy.name=ga, got {text!r}")
         return "", lambda value: False
@@ -157,8 +157,8 @@ def _condition(text: str, known: Sequence[str], problems: list[str]) -> tuple[st
     number = value_of(wanted)
     if number != number:  # NaN: it equals only what reads the same, and nothing is above or below it
         number = None
-    if sign in ("=", "!="):
-        equal = sign == "="
+    if sign in ("=", "==", "!="):
+        equal = sign != "!="
 
         def same(value: Any) -> bool:
             alike = value == number if is_number(value) and is_number(number) else plain_text(value) == wanted

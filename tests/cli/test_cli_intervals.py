@@ -80,7 +80,10 @@ def test_several_targets_have_ends_of_their_own(console, table):
 
 def test_each_step_of_a_forecast_has_the_interval_of_such_forecasts_in_validation(console, table):
     folder = trained(console, "--target", "wave", "--inputs", "")
-    found = rows(console.type("forecast", folder, "--steps", 40).out)
+    said = console.type("forecast", folder, "--steps", 40)
+    found = rows(said.out)
+    assert "where lower and upper are empty, validation has too few errors" in said.err
+    assert "too few errors" not in console.type("forecast", folder, "--steps", 20).err
     result, wave = evorrn.load(folder), table[:, :1]
     valid = evorrn.task("csv", path="my.csv", target="wave", inputs="").data(0).valid
     start = 255 - 1 - valid.steps  # the first row that the network sees before validation

@@ -25,6 +25,8 @@ def test_a_sweep_is_a_table_with_its_axes(console, runs):
     assert lines[-1] == "48 runs: 45 complete, 1 damaged, 1 failed, 1 missing"
     assert len(lines) == 3 + 16 and "damaged" in lines[-2]
     assert console.type("results", runs / "sweeps" / "made-up").out.splitlines()[0] == "sweep made-up"
+    twice = console.type("results", "made.toml", "--where", "strategy.name==esn", "--sort", "test.nrmse_std")
+    assert twice.out == said.out
 
 
 def test_a_sweep_is_found_by_its_name(console, runs):

@@ -35,6 +35,7 @@ STEPS = 20
 MOST_STEPS = 10_000_000
 """Values that a forecast may have: one row of its table each."""
 NOTHING: Mapping[str, Any] = {}
+TOO_FEW = "where lower and upper are empty, validation has too few errors for an interval of this level"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Sheet:
 
     For a prediction, `known` (B, T, O) is the truth where the file holds it, NaN elsewhere; for a forecast, it is the
     last known values of the outputs; None when there are none. `diverged` is whether an output is not finite, or far
-    beyond any sensible number. `notes` say how files were read. `dates` are those of the outputs, of a forecast after
+    beyond any sensible number. `notes` say how files were read, and why ends of intervals are empty. `dates` are those of the outputs, of a forecast after
     those of the known values: datetime64, or plain numbers; None where there are none. `widths`, (O,) or (T, O), are half
     widths of the intervals around the outputs, None where there are no intervals, and NaN where one is not known. `length` is
     that of the first sequence, where the sequences differ in length.
@@ -354,6 +355,8 @@ def _sheet(
     head += () if times is None else (f"{times.name}{behind}",)
     diverged = result.diverged(outputs[np.arange(steps) < ends_at[:, None]])
     notes, length = tuple(given.notes), int(ends_at[0])
+    if widths is not None and np.isnan(widths).any():
+        notes += (TOO_FEW,)
     return Sheet((*head, *columns), rows, outputs, known, diverged, notes, dates, widths, length)
 
 
