@@ -290,9 +290,10 @@ class Model:
         return seen
 
     def diverged(self, values: np.ndarray) -> bool:
-        """Return whether a forecast contains NaN, infinity or, in the units of the network, an absolute value above 1e12."""
-        scaled = values if self.scaling is None else self.scaling.scale_targets(values)
-        return not bool((np.abs(scaled) <= 1e12).all())
+        """Return whether a forecast contains NaN, infinity or a value beyond 1e12 times the largest scale of the targets."""
+        scaling = self.scaling
+        scale = 1.0 if scaling is None else np.abs([scaling.target_mean, scaling.target_deviation]).max()
+        return not bool((np.abs(values) <= 1e12 * scale).all())
 
     def _scale(self, inputs: np.ndarray) -> np.ndarray:
         return inputs if self.scaling is None else self.scaling.scale_inputs(inputs)

@@ -152,7 +152,7 @@ def test_a_cell_of_the_users_own_is_imported_only_from_the_file_that_the_model_w
 
 
 @pytest.mark.parametrize("size", [1e-20, 1.0, 1e13, 1e30])
-def test_a_forecast_has_diverged_by_the_units_of_the_network(size):
+def test_a_forecast_has_diverged_by_the_scale_of_its_targets(size):
     """A national debt of 1e13 is as good a series as any."""
     network = evorrn.Network(1, 1, hidden=2)
     one = np.array([size])
