@@ -84,15 +84,28 @@ def _decorator(kind: type[Deferred], place: str) -> Callable[[F], F]:
 
 
 compiled = _decorator(Compiled, "evorrn.kernels.cached:compiled")
+"""For functions that environments are made of."""
+
 cached = _decorator(Compiled, "evorrn.kernels.cached:cached")
 reordered = _decorator(Compiled, "evorrn.kernels.cached:reordered")
+"""For functions whose machine code is stored; those of the second may add their sums in another order."""
+
 separate = _decorator(Compiled, "evorrn.kernels.separate:separate")
+"""For loops over arrays that do not overlap, which become loops over vectors."""
+
 part = _decorator(Deferred, "evorrn.kernels.separate:part")
 called_part = _decorator(Deferred, "evorrn.kernels.separate:called_part")
+"""For functions that only compiled functions call; those of the second at many places but not often."""
+
 inlined = _decorator(Deferred, "evorrn.kernels.separate:inlined")
 elementwise = _decorator(Deferred, "evorrn.kernels.separate:elementwise")
+"""The same, where a product and a sum may be rounded once: for any function, and for functions of one number."""
+
 loops = _decorator(Deferred, "evorrn.kernels.separate:loops")
+"""The same for loops over the lanes of tiles, which do not overlap."""
+
 intrinsic = _decorator(Deferred, "numba.extending:intrinsic")
+"""For functions that write their instructions with llvmlite, which they import themselves."""
 
 
 def by_dtype(single: Any, double: Any, whole: Any = None) -> Callable[[F], F]:
