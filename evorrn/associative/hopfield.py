@@ -193,11 +193,11 @@ class Hopfield:
         states = bipolar("cues", cues, self.units)
         if order == "synchronous":
             return self._all_at_once(states, sweeps)
+        from evorrn.associative.signed import settle
+
         rng = np.random.default_rng(check_seed(seed))
         fields = self._fields(states)
         taken, active, ties = np.full(len(states), sweeps), np.arange(len(states)), self._ties()
-        from evorrn.associative.signed import settle
-
         for begun in range(0, sweeps, DRAWN_AT_ONCE):
             count = min(DRAWN_AT_ONCE, sweeps - begun)
             orders = np.tile(np.arange(self.units), (count, 1))

@@ -36,8 +36,9 @@ class WithParameters:
     def __get__(self, instance: object, owner: type) -> str | None:
         if not dataclasses.is_dataclass(owner) or has_section(self.written, "Parameters"):
             return self.written or None
-        if self.written and "__match_args__" not in vars(owner):
-            return self.written  # the decorator of dataclasses only asks whether there is a docstring
+        decorating = "__dataclass_fields__" in vars(owner) and "__match_args__" not in vars(owner)
+        if self.written and decorating:  # the decorator of dataclasses only asks whether there is a docstring
+            return self.written
         return with_section(self.written, parameters_section(owner)) or None
 
 

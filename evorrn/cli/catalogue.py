@@ -62,10 +62,8 @@ def show(
     from evorrn.lab.runs.store import find_run, runs_root
 
     root, files = runs_root(runs), []
-    with (
-        trusting(trust, note),
-        collecting_nothing(),
-    ):  # hundreds of modules are imported, which leave no garbage
+    # Hundreds of modules are imported, which leave no garbage.
+    with trusting(trust, note), collecting_nothing():
         if plot:
             from evorrn.lab.report.plots import draw_run
 

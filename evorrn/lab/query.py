@@ -155,7 +155,7 @@ def _condition(text: str, known: Sequence[str], problems: list[str]) -> tuple[st
     if name not in known:
         problems.append(f"--where: {_no_column(name, known)}")
     number = value_of(wanted)
-    if number != number:  # NaN: it equals only what reads the same, and nothing is above or below it
+    if isinstance(number, float) and math.isnan(number):  # only what reads the same equals it
         number = None
     if sign in ("=", "==", "!="):
         equal = sign != "!="

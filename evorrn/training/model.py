@@ -293,7 +293,7 @@ class Model:
         """Return whether a forecast contains NaN, infinity or a value beyond 1e12 times the largest scale of the targets."""
         scaling = self.scaling
         scale = 1.0 if scaling is None else np.abs([scaling.target_mean, scaling.target_deviation]).max()
-        return not bool((np.abs(values) <= 1e12 * scale).all())
+        return not bool((np.isfinite(values) & (1e-12 * np.abs(values) <= scale)).all())
 
     def _scale(self, inputs: np.ndarray) -> np.ndarray:
         return inputs if self.scaling is None else self.scaling.scale_inputs(inputs)

@@ -29,6 +29,14 @@ def test_a_sweep_is_a_table_with_its_axes(console, runs):
     assert twice.out == said.out
 
 
+def test_the_last_line_counts_pruned_runs_as_such(console, runs):
+    complete = next(path for path in runs.rglob("status.json") if '"complete"' in path.read_text())
+    complete.write_text('{"status": "interrupted", "stopped": "pruned"}')
+    (complete.parent / "result.json").unlink()
+    said = console.type("results", "made.toml")
+    assert said.out.splitlines()[-1] == "48 runs: 44 complete, 1 damaged, 1 failed, 1 missing, 1 pruned"
+
+
 def test_a_sweep_is_found_by_its_name(console, runs):
     by_name, by_file = console.type("results", "made-up"), console.type("results", "made.toml")
     assert by_name.code == 0 and by_name.out == by_file.out

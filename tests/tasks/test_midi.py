@@ -143,6 +143,15 @@ def rounded(notes):
     return [Note(note.number, float(note.start), float(note.end)) for note in notes]
 
 
+@pytest.mark.parametrize(
+    ("ticks", "wanted"), [(0, "expected some ticks of a quarter note, got 0"), (0xE728, "SMPTE")]
+)
+def test_a_file_without_ticks_of_a_quarter_note_says_why(tmp_path, ticks, wanted):
+    written(tmp_path / "a.mid", song(0)[0], ticks=ticks)
+    with pytest.raises(DataError, match=wanted):
+        evorrn.task("midi", path=str(tmp_path / "a.mid")).data(0)
+
+
 def test_a_name_that_ends_in_mid_is_a_file_of_music(tmp_path):
     pytest.importorskip("mido")
     path = written(tmp_path / "a.mid", song(1)[0])

@@ -151,12 +151,12 @@ def test_a_cell_of_the_users_own_is_imported_only_from_the_file_that_the_model_w
     assert "own 2" in python(LOAD, "True").stdout
 
 
-@pytest.mark.parametrize("size", [1e-20, 1.0, 1e13, 1e30])
+@pytest.mark.parametrize("size", [1e-20, 1.0, 1e13, 1e30, 1e300])
 def test_a_forecast_has_diverged_by_the_scale_of_its_targets(size):
     """A national debt of 1e13 is as good a series as any."""
     network = evorrn.Network(1, 1, hidden=2)
     one = np.array([size])
     model = Model(network.init(seed=0), network, Scaling(one, one, one, one), 1, ("debt",), ("debt",))
     assert not model.diverged(np.array([[2 * size], [-3 * size]]))
-    for bad in (1e13 * size, np.nan, np.inf):
+    for bad in (1e13 * size, np.nan, -np.inf):
         assert model.diverged(np.array([[size], [bad]]))

@@ -56,8 +56,8 @@ def draw_rows(
 ) -> Any:
     """Draw rows of patterns, a column for each recall, and the energies below; return the figure.
 
-    `heights` are those of a row, in inches, and of the
-    energies, in rows; `label` says what changes from one energy to the next.
+    `heights` are those of a row, in inches, and of the energies, in rows; `label` says what changes from one energy to
+    the next.
     """
     from matplotlib import pyplot, rc_context
 
